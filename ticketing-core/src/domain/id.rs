@@ -1,0 +1,46 @@
+//! Integer ids: small, public, and never a secret. They stay below 2^53 so that JavaScript reads them exactly.
+
+/// The largest id and the largest amount that leave this crate: 2^53 - 1, JavaScript's `Number.MAX_SAFE_INTEGER`.
+pub const MAX_SAFE_INTEGER: i64 = 9_007_199_254_740_991;
+
+macro_rules! ids {
+    ($($(#[$doc:meta])* $name:ident),* $(,)?) => {$(
+        $(#[$doc])*
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, serde::Serialize, serde::Deserialize)]
+        #[serde(transparent)]
+        pub struct $name(pub i64);
+
+        impl std::fmt::Display for $name {
+            fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+                self.0.fmt(f)
+            }
+        }
+
+        impl From<i64> for $name {
+            fn from(id: i64) -> Self {
+                Self(id)
+            }
+        }
+    )*};
+}
+
+ids! {
+    /// An [`Account`](crate::domain::account::Account)'s id.
+    AccountId,
+    /// A [`Category`](crate::domain::event::Category)'s id.
+    CategoryId,
+    /// An [`Event`](crate::domain::event::Event)'s id.
+    EventId,
+    /// A [`TicketType`](crate::domain::event::TicketType)'s id, unique over all events.
+    TicketTypeId,
+    /// An [`Order`](crate::domain::order::Order)'s id.
+    OrderId,
+    /// A [`Ticket`](crate::domain::ticket::Ticket)'s id.
+    TicketId,
+    /// A [`Refund`](crate::domain::refund::Refund)'s id.
+    RefundId,
+    /// The id of a mail waiting in the outbox.
+    MailId,
+    /// The id of a line of the audit log.
+    AuditId,
+}

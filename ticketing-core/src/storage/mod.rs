@@ -1,0 +1,190 @@
+//! Where everything is kept.
+
+use crate::domain::account::{Account, AccountChange, AccountKey, NewAccount};
+use crate::domain::check_in::{CheckIn, Scan};
+use crate::domain::code::{Reference, Seed};
+use crate::domain::event::{Category, Event, EventFilter, NewCategory, NewEvent};
+use crate::domain::id::{AccountId, EventId, MailId, RefundId, TicketId};
+use crate::domain::order::{Hold, Order, OrderFilter, OrderKey, Release};
+use crate::domain::outbox::{MailReport, OutboxMail};
+use crate::domain::page::{Page, PageRequest};
+use crate::domain::payment::{Attempt, CheckoutReport, OpenAttempt, Payment, Settle, Settlement};
+use crate::domain::principal::Principal;
+use crate::domain::refund::{Refund, RefundReport, RefundRequest};
+use crate::domain::refusal::Refusal;
+use crate::domain::rules::Resolve;
+use crate::domain::ticket::{Ticket, TicketFilter, TicketKey};
+use async_trait::async_trait;
+use jiff::{SignedDuration, Timestamp};
+
+pub mod memory;
+#[cfg(feature = "sqlite")]
+pub mod sqlite;
+
+/// What an operation on one item came to: done, or refused by the rules.
+pub type Outcome<T> = Result<T, Refusal>;
+
+/// Keeps everything, by few atomic operations of the domain. In memory and SQLite come with the crate; PostgreSQL is one to
+/// come; write your own by implementing this and passing the conformance kit.
+///
+/// # Contract
+/// - **Atomicity**: a call commits whole or not at all, whatever crashes. `Ok` means that it is on stable storage.
+/// - **Batches**: a write takes a slice and returns one outcome per item, in order. Each item sees what the earlier ones
+///   did. An item that the rules refuse changes nothing and does not stop the others.
+/// - **Rules**: what an operation does is said by the function of the same name in [`rules`](crate::domain::rules). A storage
+///   loads the rows that a call names, applies the rule, and writes the difference.
+/// - **Isolation**: concurrent calls act as if one came after the other, from any number of threads and, where the storage
+///   is shared, processes. In particular `held + sold <= capacity` holds at every moment, for every type and every event.
+/// - **Idempotency**: a repeat with the same key (order reference, attempt reference, scan nonce, refund key) and the same
+///   content finds what the first call made; with other content it is refused. So a call whose answer was lost may be repeated.
+/// - **Two kinds of no**: [`StorageError`] means that nothing of the call is known to be committed. A [`Refusal`] is the
+///   domain's answer.
+/// - **Second wall**: what the rules promise is also a constraint of the storage, so that a wrong rule fails loudly.
+/// - **Time** is passed in, in whole microseconds; a storage never reads a clock. What is read back equals what was written.
+/// - **Cancellation**: dropping a call's future leaves it done or not done, never half.
+/// - **Claims** (`claim_…`) give each due item to one caller only, until its lease ends.
+/// - A storage calls no gateway and no mailer: it has none.
+#[async_trait]
+pub trait Storage: std::fmt::Debug + Send + Sync + 'static {
+    // Accounts.
+
+    /// Makes accounts. Refuses a taken address or user name.
+    async fn register(&self, now: Timestamp, new: &[NewAccount]) -> Result<Vec<Outcome<Account>>, StorageError>;
+
+    /// Changes an account; `None` where there is none.
+    async fn change_account(&self, now: Timestamp, id: AccountId, change: &AccountChange) -> Result<Option<Account>, StorageError>;
+
+    /// Finds an account.
+    async fn account(&self, key: &AccountKey) -> Result<Option<Account>, StorageError>;
+
+    // Events.
+
+    /// Makes categories. Refuses a taken name.
+    async fn put_categories(&self, new: &[NewCategory]) -> Result<Vec<Outcome<Category>>, StorageError>;
+
+    /// All categories, by name.
+    async fn categories(&self) -> Result<Vec<Category>, StorageError>;
+
+    /// Makes events with their ticket types. Refuses an unknown category.
+    async fn put_events(&self, now: Timestamp, organizer: &Principal, new: &[NewEvent]) -> Result<Vec<Outcome<Event>>, StorageError>;
+
+    /// Calls an event off. On repeat, nothing more happens.
+    async fn cancel_event(&self, now: Timestamp, id: EventId) -> Result<Outcome<Event>, StorageError>;
+
+    /// Finds an event.
+    async fn event(&self, id: EventId) -> Result<Option<Event>, StorageError>;
+
+    /// Lists events.
+    async fn events(&self, filter: &EventFilter, page: PageRequest) -> Result<Page<Event>, StorageError>;
+
+    // Orders.
+
+    /// Takes places, or refuses.
+    async fn hold(&self, now: Timestamp, wishes: &[Hold]) -> Result<Vec<Outcome<Order>>, StorageError>;
+
+    /// Gives places of unpaid orders back.
+    async fn release(&self, now: Timestamp, wishes: &[Release]) -> Result<Vec<Outcome<Order>>, StorageError>;
+
+    /// Ends at most `limit` holds that have run out, the longest overdue first, and gives the orders.
+    async fn expire_holds(&self, now: Timestamp, limit: u32) -> Result<Vec<Order>, StorageError>;
+
+    /// Finds an order.
+    async fn order(&self, key: &OrderKey) -> Result<Option<Order>, StorageError>;
+
+    /// Lists orders, the newest first.
+    async fn orders(&self, filter: &OrderFilter, page: PageRequest) -> Result<Page<Order>, StorageError>;
+
+    // Payments.
+
+    /// Writes attempts down, before any gateway is called.
+    async fn open_attempts(&self, now: Timestamp, wishes: &[OpenAttempt]) -> Result<Vec<Outcome<(Order, Attempt)>>, StorageError>;
+
+    /// Writes down what came of asking for checkouts.
+    async fn report_checkouts(&self, now: Timestamp, reports: &[CheckoutReport]) -> Result<Vec<Outcome<Attempt>>, StorageError>;
+
+    /// Applies what gateways say: order paid, tickets issued and mail owed together; or money recorded together with its
+    /// refund or review. There is no moment at which money is recorded and its consequence is not.
+    async fn settle(&self, now: Timestamp, said: &[Settle]) -> Result<Vec<Outcome<Settlement>>, StorageError>;
+
+    /// Takes at most `limit` open attempts that are due to be asked about, the longest overdue first.
+    async fn claim_polls(&self, now: Timestamp, limit: u32) -> Result<Vec<Attempt>, StorageError>;
+
+    /// Finds an attempt.
+    async fn attempt(&self, reference: &Reference) -> Result<Option<Attempt>, StorageError>;
+
+    /// The whole story of an order's money, found by the order's reference or by one of its attempts'.
+    async fn payment(&self, reference: &Reference) -> Result<Option<Payment>, StorageError>;
+
+    /// Attempts in review of this organiser's events, or of all, the oldest first.
+    async fn reviews(&self, organizer: Option<&Principal>, page: PageRequest) -> Result<Page<Attempt>, StorageError>;
+
+    /// Applies people's decisions on attempts in review.
+    async fn resolve_reviews(&self, now: Timestamp, wishes: &[Resolve]) -> Result<Vec<Outcome<Attempt>>, StorageError>;
+
+    // Refunds.
+
+    /// Decides refunds: tickets void, places free, money owed, mail owed, together.
+    async fn request_refunds(&self, now: Timestamp, wishes: &[RefundRequest]) -> Result<Vec<Outcome<Refund>>, StorageError>;
+
+    /// Takes at most `limit` refunds that are due to be sent or looked up, as they stood before, the longest overdue first.
+    async fn claim_refunds(&self, now: Timestamp, lease: SignedDuration, limit: u32) -> Result<Vec<Refund>, StorageError>;
+
+    /// Writes down what gateways say of refunds.
+    async fn report_refunds(&self, now: Timestamp, reports: &[RefundReport]) -> Result<Vec<Outcome<Refund>>, StorageError>;
+
+    /// Lets upkeep try a refund again that the gateway gave up.
+    async fn retry_refund(&self, now: Timestamp, id: RefundId, actor: &Principal) -> Result<Outcome<Refund>, StorageError>;
+
+    /// Undoes at most one order per seed of events that were called off, and gives those orders: the unpaid cancelled, the
+    /// paid with their refund decided. Gives nothing once all are undone.
+    async fn undo_cancelled_events(&self, now: Timestamp, seeds: &[Seed]) -> Result<Vec<Order>, StorageError>;
+
+    // Tickets and check-ins.
+
+    /// Finds a ticket.
+    async fn ticket(&self, key: &TicketKey) -> Result<Option<Ticket>, StorageError>;
+
+    /// Lists tickets, the newest first.
+    async fn tickets(&self, filter: &TicketFilter, page: PageRequest) -> Result<Page<Ticket>, StorageError>;
+
+    /// Lets holders in, each ticket once.
+    async fn check_in(&self, now: Timestamp, scans: &[Scan]) -> Result<Vec<Outcome<CheckIn>>, StorageError>;
+
+    /// The check-in of a ticket, if it was used.
+    async fn check_in_of(&self, ticket: TicketId) -> Result<Option<CheckIn>, StorageError>;
+
+    // Outbox.
+
+    /// Takes at most `limit` mails that are due, the longest overdue first.
+    async fn claim_mails(&self, now: Timestamp, lease: SignedDuration, limit: u32) -> Result<Vec<OutboxMail>, StorageError>;
+
+    /// Writes down what came of tries to send; `None` where there is no such mail.
+    async fn report_mails(&self, now: Timestamp, reports: &[MailReport]) -> Result<Vec<Option<OutboxMail>>, StorageError>;
+
+    /// Puts a mail that was sent or given up back into the queue; `None` where there is none.
+    async fn resend_mail(&self, now: Timestamp, id: MailId) -> Result<Option<OutboxMail>, StorageError>;
+
+    /// The mails of an order, oldest first.
+    async fn mails(&self, order: &OrderKey) -> Result<Vec<OutboxMail>, StorageError>;
+
+    // Looking after it.
+
+    /// Compares the counters with the rows that they count, and every other invariant; says in words what is wrong.
+    /// Empty on a sound storage.
+    async fn check(&self) -> Result<Vec<String>, StorageError>;
+}
+
+/// Trouble: nothing of the call is known to be committed. Repeating it is safe.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum StorageError {
+    /// The storage cannot be reached, or is too busy. Worth trying again.
+    #[error("the storage is not available")]
+    Unavailable(#[source] Box<dyn std::error::Error + Send + Sync>),
+    /// The storage cannot be used as it is configured, or is not one of ours.
+    #[error("the storage cannot be used: {0}")]
+    Unusable(String),
+    /// What is stored, or was to be stored, breaks an invariant. A bug, or somebody changed rows by hand.
+    #[error("the storage found an invariant broken")]
+    Broken(#[source] Box<dyn std::error::Error + Send + Sync>),
+}

@@ -5,8 +5,14 @@ pub mod domain;
 mod error;
 pub mod gateway;
 pub mod mailer;
+#[cfg(feature = "accounts")]
+mod password;
 #[cfg(feature = "qr")]
 pub mod qr;
 pub mod storage;
+pub mod ticketing;
+#[cfg(feature = "accounts")]
+pub mod token;
 
 pub use error::{Error, Invalid, Result};
+pub use ticketing::{Ticketing, TicketingBuilder};

@@ -41,8 +41,7 @@ impl<K: Ord + Clone, V: Clone + PartialEq> Table<K, V> {
         self.rows.iter()
     }
 
-    /// A row as it is in the storage.
-    pub(crate) fn load(&mut self, key: K, row: V) {
+    fn load(&mut self, key: K, row: V) {
         self.rows.insert(key, row);
     }
 
@@ -144,7 +143,8 @@ pub struct Book {
 /// Each kind of row has one way in from the storage (`load_…`) and one for new rows (`add_…`); both keep the look-ups right.
 macro_rules! ways_in {
     ($($load:ident, $add:ident, $table:ident, $row:ident: $type:ty => $key:expr, |$book:ident| $index:block;)*) => {$(
-        pub(crate) fn $load(&mut self, $row: $type) {
+        /// Puts a row into the book as it is in the storage.
+        pub fn $load(&mut self, $row: $type) {
             let $book = &mut *self;
             $index
             self.$table.load($key, $row);
@@ -222,7 +222,15 @@ impl Book {
     }
 
     /// Adds a line to the audit log.
-    pub(crate) fn note(&mut self, now: Timestamp, order_id: OrderId, actor: Actor, action: &str, reason: &str, change: Change<'_>) {
+    pub(crate) fn note(
+        &mut self,
+        now: Timestamp,
+        order_id: OrderId,
+        actor: Actor,
+        action: &str,
+        reason: &str,
+        change: Change<'_>,
+    ) {
         let id = AuditId(take(&mut self.next.audit));
         let line = AuditLine {
             id,

@@ -198,7 +198,8 @@ mod tests {
 
     #[test]
     fn what_is_not_a_code_is_refused() {
-        for typed in ["", "1", "7GQ4M", &"U".repeat(26), &"0".repeat(27), &"0".repeat(25), "é0000000000000000000000000"] {
+        for typed in ["", "1", "7GQ4M", &"U".repeat(26), &"0".repeat(27), &"0".repeat(25), "é0000000000000000000000000"]
+        {
             assert_eq!(typed.parse::<TicketCode>(), Err(CodeError), "{typed}");
         }
     }

@@ -173,7 +173,13 @@ pub struct NewEvent {
 
 impl NewEvent {
     /// An event with one ticket type, [`GENERAL_ADMISSION`].
-    pub fn general_admission(title: &str, starts_at: Timestamp, location: &str, price: Money, capacity: Option<i64>) -> Self {
+    pub fn general_admission(
+        title: &str,
+        starts_at: Timestamp,
+        location: &str,
+        price: Money,
+        capacity: Option<i64>,
+    ) -> Self {
         Self {
             title: title.to_owned(),
             description: None,

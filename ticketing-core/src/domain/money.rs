@@ -80,11 +80,7 @@ impl Money {
 
     /// `minor` minor units of `currency`: `Money::new(199_990, Currency::NGN)` is NGN 1999.90.
     pub fn new(minor: i64, currency: Currency) -> Result<Self, MoneyError> {
-        if (0..=MAX_SAFE_INTEGER).contains(&minor) {
-            Ok(Self { minor, currency })
-        } else {
-            Err(MoneyError::OutOfRange)
-        }
+        if (0..=MAX_SAFE_INTEGER).contains(&minor) { Ok(Self { minor, currency }) } else { Err(MoneyError::OutOfRange) }
     }
 
     /// Reads a decimal amount such as `1999.9`. More decimals than the currency has are an error, not a rounding;

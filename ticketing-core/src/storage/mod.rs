@@ -17,6 +17,7 @@ use crate::domain::ticket::{Ticket, TicketFilter, TicketKey};
 use async_trait::async_trait;
 use jiff::{SignedDuration, Timestamp};
 
+mod invariants;
 pub mod memory;
 #[cfg(feature = "sqlite")]
 pub mod sqlite;
@@ -52,7 +53,12 @@ pub trait Storage: std::fmt::Debug + Send + Sync + 'static {
     async fn register(&self, now: Timestamp, new: &[NewAccount]) -> Result<Vec<Outcome<Account>>, StorageError>;
 
     /// Changes an account; `None` where there is none.
-    async fn change_account(&self, now: Timestamp, id: AccountId, change: &AccountChange) -> Result<Option<Account>, StorageError>;
+    async fn change_account(
+        &self,
+        now: Timestamp,
+        id: AccountId,
+        change: &AccountChange,
+    ) -> Result<Option<Account>, StorageError>;
 
     /// Finds an account.
     async fn account(&self, key: &AccountKey) -> Result<Option<Account>, StorageError>;
@@ -66,7 +72,12 @@ pub trait Storage: std::fmt::Debug + Send + Sync + 'static {
     async fn categories(&self) -> Result<Vec<Category>, StorageError>;
 
     /// Makes events with their ticket types. Refuses an unknown category.
-    async fn put_events(&self, now: Timestamp, organizer: &Principal, new: &[NewEvent]) -> Result<Vec<Outcome<Event>>, StorageError>;
+    async fn put_events(
+        &self,
+        now: Timestamp,
+        organizer: &Principal,
+        new: &[NewEvent],
+    ) -> Result<Vec<Outcome<Event>>, StorageError>;
 
     /// Calls an event off. On repeat, nothing more happens.
     async fn cancel_event(&self, now: Timestamp, id: EventId) -> Result<Outcome<Event>, StorageError>;
@@ -97,10 +108,18 @@ pub trait Storage: std::fmt::Debug + Send + Sync + 'static {
     // Payments.
 
     /// Writes attempts down, before any gateway is called.
-    async fn open_attempts(&self, now: Timestamp, wishes: &[OpenAttempt]) -> Result<Vec<Outcome<(Order, Attempt)>>, StorageError>;
+    async fn open_attempts(
+        &self,
+        now: Timestamp,
+        wishes: &[OpenAttempt],
+    ) -> Result<Vec<Outcome<(Order, Attempt)>>, StorageError>;
 
     /// Writes down what came of asking for checkouts.
-    async fn report_checkouts(&self, now: Timestamp, reports: &[CheckoutReport]) -> Result<Vec<Outcome<Attempt>>, StorageError>;
+    async fn report_checkouts(
+        &self,
+        now: Timestamp,
+        reports: &[CheckoutReport],
+    ) -> Result<Vec<Outcome<Attempt>>, StorageError>;
 
     /// Applies what gateways say: order paid, tickets issued and mail owed together; or money recorded together with its
     /// refund or review. There is no moment at which money is recorded and its consequence is not.
@@ -124,16 +143,34 @@ pub trait Storage: std::fmt::Debug + Send + Sync + 'static {
     // Refunds.
 
     /// Decides refunds: tickets void, places free, money owed, mail owed, together.
-    async fn request_refunds(&self, now: Timestamp, wishes: &[RefundRequest]) -> Result<Vec<Outcome<Refund>>, StorageError>;
+    async fn request_refunds(
+        &self,
+        now: Timestamp,
+        wishes: &[RefundRequest],
+    ) -> Result<Vec<Outcome<Refund>>, StorageError>;
 
     /// Takes at most `limit` refunds that are due to be sent or looked up, as they stood before, the longest overdue first.
-    async fn claim_refunds(&self, now: Timestamp, lease: SignedDuration, limit: u32) -> Result<Vec<Refund>, StorageError>;
+    async fn claim_refunds(
+        &self,
+        now: Timestamp,
+        lease: SignedDuration,
+        limit: u32,
+    ) -> Result<Vec<Refund>, StorageError>;
 
     /// Writes down what gateways say of refunds.
-    async fn report_refunds(&self, now: Timestamp, reports: &[RefundReport]) -> Result<Vec<Outcome<Refund>>, StorageError>;
+    async fn report_refunds(
+        &self,
+        now: Timestamp,
+        reports: &[RefundReport],
+    ) -> Result<Vec<Outcome<Refund>>, StorageError>;
 
     /// Lets upkeep try a refund again that the gateway gave up.
-    async fn retry_refund(&self, now: Timestamp, id: RefundId, actor: &Principal) -> Result<Outcome<Refund>, StorageError>;
+    async fn retry_refund(
+        &self,
+        now: Timestamp,
+        id: RefundId,
+        actor: &Principal,
+    ) -> Result<Outcome<Refund>, StorageError>;
 
     /// Undoes at most one order per seed of events that were called off, and gives those orders: the unpaid cancelled, the
     /// paid with their refund decided. Gives nothing once all are undone.
@@ -156,10 +193,19 @@ pub trait Storage: std::fmt::Debug + Send + Sync + 'static {
     // Outbox.
 
     /// Takes at most `limit` mails that are due, the longest overdue first.
-    async fn claim_mails(&self, now: Timestamp, lease: SignedDuration, limit: u32) -> Result<Vec<OutboxMail>, StorageError>;
+    async fn claim_mails(
+        &self,
+        now: Timestamp,
+        lease: SignedDuration,
+        limit: u32,
+    ) -> Result<Vec<OutboxMail>, StorageError>;
 
     /// Writes down what came of tries to send; `None` where there is no such mail.
-    async fn report_mails(&self, now: Timestamp, reports: &[MailReport]) -> Result<Vec<Option<OutboxMail>>, StorageError>;
+    async fn report_mails(
+        &self,
+        now: Timestamp,
+        reports: &[MailReport],
+    ) -> Result<Vec<Option<OutboxMail>>, StorageError>;
 
     /// Puts a mail that was sent or given up back into the queue; `None` where there is none.
     async fn resend_mail(&self, now: Timestamp, id: MailId) -> Result<Option<OutboxMail>, StorageError>;

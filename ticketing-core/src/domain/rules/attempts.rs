@@ -98,7 +98,8 @@ pub fn claim_poll(book: &mut Book, now: Timestamp, reference: &Reference) -> Opt
         book.note(now, attempt.order_id, Actor::System, "attempt.lapsed", "no money came", change);
         return None;
     }
-    book.attempts.update(reference, |row| row.poll = Some(Poll { at: now + interval(poll.count + 1), count: poll.count + 1 }));
+    book.attempts
+        .update(reference, |row| row.poll = Some(Poll { at: now + interval(poll.count + 1), count: poll.count + 1 }));
     book.attempts.get(reference).cloned()
 }
 

@@ -27,7 +27,11 @@ pub(super) fn owe_refund(
     seed: &Seed,
 ) -> Refund {
     let key = Reference::of_attempt(seed);
-    add_refund(book, now, Owed { key, order, attempt, amount, reason, note: None, tickets: vec![], actor: Actor::System })
+    add_refund(
+        book,
+        now,
+        Owed { key, order, attempt, amount, reason, note: None, tickets: vec![], actor: Actor::System },
+    )
 }
 
 struct Owed<'a> {
@@ -93,7 +97,8 @@ fn refund_tickets(
 ) -> Result<Refund, Refusal> {
     let attempt = book.attempts_of(order.id).find(|attempt| attempt.status == AttemptStatus::Fulfilled).cloned();
     let attempt = attempt.ok_or(Refusal::NothingToRefund)?;
-    let valid: Vec<Ticket> = book.tickets_of(order.id).filter(|ticket| ticket.status.takes_a_place()).cloned().collect();
+    let valid: Vec<Ticket> =
+        book.tickets_of(order.id).filter(|ticket| ticket.status.takes_a_place()).cloned().collect();
     let chosen: Vec<Ticket> = if wanted.is_empty() {
         valid
     } else {
@@ -126,7 +131,11 @@ fn refund_tickets(
 /// one that failed is tried again, it does not make room for another.
 fn refundable(book: &Book, order: OrderId, attempt: &Attempt) -> Money {
     let captured = attempt.captured.as_ref().map_or(attempt.amount, |captured| captured.amount);
-    let going: i64 = book.refunds_of(order).filter(|refund| refund.attempt == attempt.reference).map(|refund| refund.amount.minor()).sum();
+    let going: i64 = book
+        .refunds_of(order)
+        .filter(|refund| refund.attempt == attempt.reference)
+        .map(|refund| refund.amount.minor())
+        .sum();
     Money::new(captured.minor() - going, captured.currency()).unwrap_or(Money::zero(captured.currency()))
 }
 

@@ -43,7 +43,10 @@ pub fn resolve_review(book: &mut Book, now: Timestamp, wish: &Resolve) -> Result
         (AttemptStatus::Review, Some(captured)) => captured.clone(),
         _ => return Err(Refusal::NotInReview),
     };
-    if wish.verdict == Verdict::Accept && order.status != OrderStatus::Paid && !matches!(order.status, OrderStatus::Held { .. }) {
+    if wish.verdict == Verdict::Accept
+        && order.status != OrderStatus::Paid
+        && !matches!(order.status, OrderStatus::Held { .. })
+    {
         // The person asked for tickets: where there are none left they must hear so, not find a refund instead.
         let event = book.events.get(&order.event_id).ok_or(Refusal::EventUnknown { event_id: order.event_id })?;
         has_places(event, order.lines.iter().map(|line| (line.ticket_type_id, line.quantity)))?;

@@ -56,17 +56,26 @@ pub fn settle(book: &mut Book, now: Timestamp, said: &Settle) -> Result<Settleme
 }
 
 /// Tickets for a captured amount that is what was asked for; else the money goes back.
-pub(super) fn capture(book: &mut Book, now: Timestamp, attempt: &Attempt, order: &Order, captured: &Captured, seed: &Seed) {
+pub(super) fn capture(
+    book: &mut Book,
+    now: Timestamp,
+    attempt: &Attempt,
+    order: &Order,
+    captured: &Captured,
+    seed: &Seed,
+) {
     let Some(event) = book.events.get(&order.event_id).cloned() else { return };
     let places = || order.lines.iter().map(|line| (line.ticket_type_id, line.quantity));
     let places_from = match order.status {
         OrderStatus::Paid => Err((RefundReason::Duplicate, "the order was already paid by another attempt")),
         _ if event.status == EventStatus::Cancelled => Err((RefundReason::EventCancelled, "the event was called off")),
         OrderStatus::Held { .. } => Ok(Move::Sell),
-        OrderStatus::Expired | OrderStatus::Cancelled => match is_on_sale(&event, now).and_then(|()| has_places(&event, places())) {
-            Ok(()) => Ok(Move::SellAgain),
-            Err(_) => Err((RefundReason::Late, "paid after the hold had ended, and the places are gone")),
-        },
+        OrderStatus::Expired | OrderStatus::Cancelled => {
+            match is_on_sale(&event, now).and_then(|()| has_places(&event, places())) {
+                Ok(()) => Ok(Move::SellAgain),
+                Err(_) => Err((RefundReason::Late, "paid after the hold had ended, and the places are gone")),
+            }
+        }
     };
     match places_from {
         Ok(from) => fulfil(book, now, attempt, order, from, seed),
@@ -126,7 +135,9 @@ fn mismatch(attempt: &Attempt, captured: &Captured) -> Option<String> {
     let wanted = attempt.amount;
     let fits = match captured.requested {
         Some(requested) => {
-            requested == wanted && captured.amount.currency() == wanted.currency() && captured.amount.minor() >= wanted.minor()
+            requested == wanted
+                && captured.amount.currency() == wanted.currency()
+                && captured.amount.minor() >= wanted.minor()
         }
         None => captured.amount == wanted,
     };
@@ -169,13 +180,18 @@ fn extend_hold(book: &mut Book, now: Timestamp, attempt: &Attempt) {
 /// The gateway took back money that had come.
 fn reverse(book: &mut Book, now: Timestamp, attempt: &Attempt, order: &Order) {
     // Our own refunds look the same from there. Only what we did not send back ourselves is news.
-    let ours: i64 = book.refunds_of(order.id).filter(|refund| refund.attempt == attempt.reference).map(|refund| refund.amount.minor()).sum();
+    let ours: i64 = book
+        .refunds_of(order.id)
+        .filter(|refund| refund.attempt == attempt.reference)
+        .map(|refund| refund.amount.minor())
+        .sum();
     let captured = attempt.captured.as_ref().map_or(0, |captured| captured.amount.minor());
     if attempt.status == AttemptStatus::Reversed || ours >= captured {
         return;
     }
     if attempt.status == AttemptStatus::Fulfilled {
-        let valid: Vec<Ticket> = book.tickets_of(order.id).filter(|ticket| ticket.status.takes_a_place()).cloned().collect();
+        let valid: Vec<Ticket> =
+            book.tickets_of(order.id).filter(|ticket| ticket.status.takes_a_place()).cloned().collect();
         for ticket in &valid {
             book.tickets.update(&ticket.id, |row| {
                 row.status = TicketStatus::Cancelled;
@@ -214,7 +230,8 @@ fn current(book: &Book, before: &Attempt) -> Result<Settlement, Refusal> {
             Settlement::Fulfilled { order, tickets, first: before.status != AttemptStatus::Fulfilled }
         }
         AttemptStatus::RefundDue => {
-            let refund: Option<Refund> = book.refunds_of(order.id).find(|refund| refund.attempt == attempt.reference).cloned();
+            let refund: Option<Refund> =
+                book.refunds_of(order.id).find(|refund| refund.attempt == attempt.reference).cloned();
             Settlement::RefundDue { order, refund: refund.ok_or(Refusal::RefundUnknown)? }
         }
         AttemptStatus::Review => Settlement::Review { order, attempt },

@@ -1,0 +1,161 @@
+//! Accounts of ours: registering, logging in, and whose token that is.
+
+use super::checks::Checks;
+use super::{Ticketing, only};
+use crate::clock::Random;
+use crate::domain::account::{Account, AccountChange, AccountKey, NewAccount, Role};
+use crate::domain::id::AccountId;
+use crate::domain::principal::EmailAddress;
+use crate::error::{Error, Result};
+use crate::password::{Passwords, is_weak};
+use crate::token::{TokenKey, Tokens};
+use jiff::{SignedDuration, Timestamp};
+
+/// The shortest password, in characters (OWASP ASVS 5.0, 6.2.1). No other rule: they make passwords worse (6.2.5).
+const MIN_PASSWORD: usize = 8;
+/// The longest, in bytes: hashing reads them all.
+const MAX_PASSWORD: usize = 1024;
+
+#[derive(Debug)]
+pub(super) struct Accounts {
+    tokens: Tokens,
+    passwords: Passwords,
+}
+
+impl Accounts {
+    pub(super) fn new(key: TokenKey, lifetime: SignedDuration, threads: usize, random: &dyn Random) -> Result<Self> {
+        Ok(Self { tokens: Tokens::new(key, lifetime), passwords: Passwords::new(threads, random)? })
+    }
+}
+
+/// Somebody who wants an account.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Registration {
+    /// An e-mail address, unique without regard to case.
+    pub email: String,
+    /// 2 to 100 characters.
+    pub name: String,
+    /// 2 to 50 letters, digits, `.`, `_` or `-`, unique without regard to case.
+    pub username: Option<String>,
+    /// At least 8 characters, at most 1024 bytes; any, none needed, none cut off.
+    pub password: String,
+    /// At most 30 characters.
+    pub phone: Option<String>,
+}
+
+impl std::fmt::Debug for Registration {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Registration(..)")
+    }
+}
+
+/// Somebody who is logged in.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Session {
+    /// Who.
+    pub account: Account,
+    /// What proves it: send it as `Authorization: Bearer`.
+    pub token: String,
+    /// Until when.
+    pub ends_at: Timestamp,
+}
+
+impl std::fmt::Debug for Session {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Session")
+            .field("account", &self.account)
+            .field("ends_at", &self.ends_at)
+            .finish_non_exhaustive()
+    }
+}
+
+impl Ticketing {
+    /// Makes an account. On repeat it is refused: the address is taken.
+    ///
+    /// Refusals: `email_taken`, `username_taken`.
+    pub async fn register(&self, registration: Registration) -> Result<Account> {
+        let mut checks = Checks::default();
+        let email = checks.parsed("email", registration.email.trim().parse::<EmailAddress>());
+        checks.text("name", &registration.name, 2, 100);
+        checks.optional_text("phone", registration.phone.as_deref(), 30);
+        if let Some(username) = &registration.username {
+            checks.text("username", username, 2, 50);
+            // No `@`: a user name must never look like somebody's address.
+            let ok = |c: char| c.is_alphanumeric() || matches!(c, '.' | '_' | '-');
+            checks.require("username", username.chars().all(ok), || {
+                "only letters, digits, `.`, `_` and `-` are wanted".to_owned()
+            });
+        }
+        let found = registration.password.chars().count();
+        checks.require("password", found >= MIN_PASSWORD, || {
+            format!("at least {MIN_PASSWORD} characters are wanted, found {found}")
+        });
+        let bytes = registration.password.len();
+        checks.require("password", bytes <= MAX_PASSWORD, || {
+            format!("at most {MAX_PASSWORD} bytes are wanted, found {bytes}")
+        });
+        checks.done()?;
+        let Some(email) = email else { return Err(Error::invalid("email", "an e-mail address is wanted")) };
+
+        // Asked before hashing too, to spare the work. The storage decides in the end.
+        if self.inner.storage.account(&AccountKey::Email(email.clone())).await?.is_some() {
+            return Err(crate::domain::refusal::Refusal::EmailTaken.into());
+        }
+        let new = NewAccount {
+            email,
+            name: registration.name.trim().to_owned(),
+            username: registration.username,
+            phone: registration.phone,
+            password_hash: self.accounts()?.passwords.hash(&registration.password).await?,
+            role: Role::Member,
+        };
+        Ok(only(self.inner.storage.register(self.now(), &[new]).await?)??)
+    }
+
+    /// Logs somebody in, by address or user name. An unknown name, a wrong password and a switched-off account get the same
+    /// answer after the same time. Slow down who tries often: this does not.
+    pub async fn login(&self, name: &str, password: &str) -> Result<Session> {
+        let refused = || Error::Unauthenticated("Incorrect email or password");
+        if password.len() > MAX_PASSWORD {
+            return Err(refused());
+        }
+        let key = match name.trim().parse::<EmailAddress>() {
+            Ok(email) => AccountKey::Email(email),
+            Err(_) => AccountKey::Username(name.to_owned()),
+        };
+        let account = self.inner.storage.account(&key).await?;
+        let hash = account.as_ref().map(|account| account.password_hash.as_str());
+        let fits = self.accounts()?.passwords.verify(password, hash).await?;
+        let account = account.filter(|account| fits && account.is_active).ok_or_else(refused)?;
+        self.renew_weak_hash(&account, password).await?;
+        let (token, ends_at) = self.accounts()?.tokens.issue(account.id, self.now(), &*self.inner.random)?;
+        Ok(Session { account, token, ends_at })
+    }
+
+    /// Parameters grow over the years; the password is at hand only now.
+    async fn renew_weak_hash(&self, account: &Account, password: &str) -> Result<()> {
+        if is_weak(&account.password_hash) {
+            let hash = self.accounts()?.passwords.hash(password).await?;
+            let change = AccountChange::PasswordHash { seen: account.password_hash.clone(), hash };
+            self.inner.storage.change_account(self.now(), account.id, &change).await?;
+        }
+        Ok(())
+    }
+
+    /// Whose session token this is. Refuses tokens that are not ours, have ended, or are of a switched-off account.
+    pub async fn authenticate(&self, token: &str) -> Result<Account> {
+        let id = self.accounts()?.tokens.check(token, self.now())?;
+        let account = self.inner.storage.account(&AccountKey::Id(id)).await?;
+        account.filter(|account| account.is_active).ok_or(Error::Unauthenticated("Could not validate credentials"))
+    }
+
+    /// Makes somebody an administrator, or an ordinary member again. Meant for the operator's own tools.
+    pub async fn set_role(&self, id: AccountId, role: Role) -> Result<Account> {
+        let account = self.inner.storage.change_account(self.now(), id, &AccountChange::Role(role)).await?;
+        account.ok_or(Error::NotFound("Account"))
+    }
+
+    fn accounts(&self) -> Result<&Accounts> {
+        self.inner.accounts.as_ref().ok_or_else(|| Error::Configuration("accounts need a token key".to_owned()))
+    }
+}

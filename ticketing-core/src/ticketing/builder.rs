@@ -1,0 +1,155 @@
+use super::{Inner, Ticketing};
+use crate::clock::{Clock, Random, SystemClock, SystemRandom};
+use crate::error::{Error, Result};
+use crate::gateway::PaymentGateway;
+use crate::mailer::Mailer;
+use crate::mailer::render::Renderer;
+use crate::storage::Storage;
+#[cfg(feature = "accounts")]
+use crate::token::TokenKey;
+use jiff::SignedDuration;
+use std::sync::Arc;
+
+/// Puts an engine together. Only [`build`](Self::build) can fail.
+#[derive(Debug)]
+#[must_use]
+pub struct TicketingBuilder {
+    storage: Arc<dyn Storage>,
+    gateway: Option<Arc<dyn PaymentGateway>>,
+    mailer: Option<Arc<dyn Mailer>>,
+    clock: Arc<dyn Clock>,
+    random: Arc<dyn Random>,
+    hold_for: SignedDuration,
+    mail_domain: String,
+    public_url: Option<String>,
+    #[cfg(feature = "accounts")]
+    token_key: Option<TokenKey>,
+    #[cfg(feature = "accounts")]
+    token_lifetime: SignedDuration,
+    #[cfg(feature = "accounts")]
+    hashing_threads: usize,
+}
+
+impl TicketingBuilder {
+    pub(super) fn new(storage: Arc<dyn Storage>) -> Self {
+        Self {
+            storage,
+            gateway: None,
+            mailer: None,
+            clock: Arc::new(SystemClock),
+            random: Arc::new(SystemRandom),
+            hold_for: SignedDuration::from_mins(15),
+            mail_domain: "localhost.localdomain".to_owned(),
+            public_url: None,
+            #[cfg(feature = "accounts")]
+            token_key: None,
+            #[cfg(feature = "accounts")]
+            token_lifetime: SignedDuration::from_hours(24),
+            #[cfg(feature = "accounts")]
+            hashing_threads: std::thread::available_parallelism().map_or(1, usize::from),
+        }
+    }
+
+    /// Who takes the money. Without one, only free tickets can be had.
+    pub fn gateway(mut self, gateway: impl PaymentGateway) -> Self {
+        self.gateway = Some(Arc::new(gateway));
+        self
+    }
+
+    /// Who delivers mail. Without one, mails stay in the outbox.
+    pub fn mailer(mut self, mailer: impl Mailer) -> Self {
+        self.mailer = Some(Arc::new(mailer));
+        self
+    }
+
+    /// How long places are kept for an unpaid order: a minute to 24 hours. Defaults to 15 minutes.
+    pub fn hold_for(mut self, hold_for: SignedDuration) -> Self {
+        self.hold_for = hold_for;
+        self
+    }
+
+    /// The domain in the Message-ID of mails. Should be one of yours. Defaults to `localhost.localdomain`.
+    pub fn mail_domain(mut self, domain: impl Into<String>) -> Self {
+        self.mail_domain = domain.into();
+        self
+    }
+
+    /// Where tickets can be seen on the web, for links in mails: `https://tickets.example.com`. Without it mails have no links.
+    pub fn public_url(mut self, url: impl Into<String>) -> Self {
+        self.public_url = Some(url.into());
+        self
+    }
+
+    /// Where the time comes from. Defaults to the machine's clock.
+    pub fn clock(mut self, clock: Arc<dyn Clock>) -> Self {
+        self.clock = clock;
+        self
+    }
+
+    /// Where chance comes from. Defaults to the operating system.
+    pub fn random(mut self, random: Arc<dyn Random>) -> Self {
+        self.random = random;
+        self
+    }
+
+    /// What session tokens are signed with. Without it there are no accounts.
+    #[cfg(feature = "accounts")]
+    pub fn token_key(mut self, key: TokenKey) -> Self {
+        self.token_key = Some(key);
+        self
+    }
+
+    /// How long a session lasts: a minute to 30 days. Defaults to 24 hours.
+    #[cfg(feature = "accounts")]
+    pub fn token_lifetime(mut self, lifetime: SignedDuration) -> Self {
+        self.token_lifetime = lifetime;
+        self
+    }
+
+    /// How many passwords are hashed at once, each on a core of its own: at least one. Defaults to the number of cores.
+    #[cfg(feature = "accounts")]
+    pub fn hashing_threads(mut self, threads: usize) -> Self {
+        self.hashing_threads = threads;
+        self
+    }
+
+    /// The engine, or which part is wrong.
+    pub fn build(self) -> Result<Ticketing> {
+        let minute = SignedDuration::from_mins(1);
+        if self.hold_for < minute || self.hold_for > SignedDuration::from_hours(24) {
+            return Err(wrong("hold_for", "a minute to 24 hours", &self.hold_for));
+        }
+        let domain_ok = |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '-');
+        if self.mail_domain.is_empty() || self.mail_domain.len() > 200 || !self.mail_domain.chars().all(domain_ok) {
+            return Err(wrong("mail_domain", "a domain name", &self.mail_domain));
+        }
+        #[cfg(feature = "accounts")]
+        let accounts = match self.token_key {
+            None => None,
+            Some(_) if self.hashing_threads == 0 => return Err(wrong("hashing_threads", "at least one", &0)),
+            Some(_) if self.token_lifetime < minute || self.token_lifetime > SignedDuration::from_hours(24 * 30) => {
+                return Err(wrong("token_lifetime", "a minute to 30 days", &self.token_lifetime));
+            }
+            Some(key) => {
+                Some(super::accounts::Accounts::new(key, self.token_lifetime, self.hashing_threads, &*self.random)?)
+            }
+        };
+        let inner = Inner {
+            storage: self.storage,
+            gateway: self.gateway,
+            mailer: self.mailer,
+            clock: self.clock,
+            random: self.random,
+            hold_for: self.hold_for,
+            renderer: Renderer::new(self.mail_domain, self.public_url)?,
+            bell: tokio::sync::Notify::new(),
+            #[cfg(feature = "accounts")]
+            accounts,
+        };
+        Ok(Ticketing { inner: Arc::new(inner) })
+    }
+}
+
+fn wrong(setting: &str, wanted: &str, found: &dyn std::fmt::Debug) -> Error {
+    Error::Configuration(format!("{setting}: {wanted} is wanted, found {found:?}"))
+}

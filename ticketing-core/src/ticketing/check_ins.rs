@@ -1,0 +1,20 @@
+use super::checks::Checks;
+use super::{Ticketing, only};
+use crate::domain::check_in::{CheckIn, Scan};
+use crate::error::Result;
+
+impl Ticketing {
+    /// Lets the holder of a ticket in, once: the first scan wins, however many come at once. A repeat of the same scan (the
+    /// same nonce) gets the same answer.
+    ///
+    /// Refusals: `ticket_unknown`, `ticket_foreign` (another organiser's event), `ticket_used` (with when and where),
+    /// `ticket_refunded`, `ticket_cancelled`, `ticket_transferred`, `nonce_reused`.
+    pub async fn check_in(&self, scan: Scan) -> Result<CheckIn> {
+        let mut checks = Checks::default();
+        checks.principal("by", &scan.by);
+        checks.text("nonce", &scan.nonce, 1, 100);
+        checks.optional_text("gate", scan.gate.as_deref(), 100);
+        checks.done()?;
+        Ok(only(self.inner.storage.check_in(self.now(), &[scan]).await?)??)
+    }
+}

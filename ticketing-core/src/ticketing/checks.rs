@@ -1,0 +1,54 @@
+//! Checks of what callers give: all faults of a request are found before it is refused.
+
+use crate::domain::principal::Principal;
+use crate::error::{Error, Invalid, Result};
+
+/// Collects what is wrong with a request.
+#[derive(Debug, Default)]
+pub(super) struct Checks {
+    wrong: Vec<Invalid>,
+}
+
+impl Checks {
+    /// What is wrong, where something is.
+    pub(super) fn require(&mut self, field: &str, holds: bool, message: impl FnOnce() -> String) {
+        if !holds {
+            self.wrong.push(Invalid::new(field, message()));
+        }
+    }
+
+    /// A line or a text of `min` to `max` characters, without control characters but line breaks and tabs in texts.
+    pub(super) fn text(&mut self, field: &str, text: &str, min: usize, max: usize) {
+        let found = text.trim().chars().count();
+        self.require(field, (min..=max).contains(&found), || match min {
+            0 => format!("at most {max} characters are wanted, found {found}"),
+            _ => format!("{min} to {max} characters are wanted, found {found}"),
+        });
+        let is_bad = |c: char| c.is_control() && !(max > 500 && matches!(c, '\n' | '\r' | '\t'));
+        self.require(field, !text.chars().any(is_bad), || "no control characters are wanted".to_owned());
+    }
+
+    /// The same of what may be absent.
+    pub(super) fn optional_text(&mut self, field: &str, text: Option<&str>, max: usize) {
+        if let Some(text) = text {
+            self.text(field, text, 0, max);
+        }
+    }
+
+    /// The value of a field that may not parse.
+    pub(super) fn parsed<T, E: std::fmt::Display>(&mut self, field: &str, value: Result<T, E>) -> Option<T> {
+        value.map_err(|error| self.wrong.push(Invalid::new(field, error.to_string()))).ok()
+    }
+
+    /// The application's own id of somebody.
+    pub(super) fn principal(&mut self, field: &str, who: &Principal) {
+        if let Some(id) = who.external() {
+            self.text(field, id, 1, 200);
+        }
+    }
+
+    /// All faults, or none.
+    pub(super) fn done(self) -> Result<()> {
+        if self.wrong.is_empty() { Ok(()) } else { Err(Error::Invalid(self.wrong)) }
+    }
+}

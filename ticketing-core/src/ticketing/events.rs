@@ -1,0 +1,113 @@
+use super::checks::Checks;
+use super::{Ticketing, only};
+use crate::domain::event::{Category, Event, EventFilter, NewCategory, NewEvent};
+use crate::domain::id::{EventId, MAX_SAFE_INTEGER};
+use crate::domain::page::{MAX_PAGE, Page, PageRequest};
+use crate::domain::principal::Principal;
+use crate::error::{Error, Result};
+use std::collections::HashSet;
+
+/// The most ticket types of one event.
+const MAX_TICKET_TYPES: usize = 50;
+
+impl Ticketing {
+    /// Makes an event that `organizer` runs. On repeat there are two.
+    ///
+    /// Refusals: `category_unknown`.
+    pub async fn create_event(&self, organizer: &Principal, event: NewEvent) -> Result<Event> {
+        check_event(organizer, &event)?;
+        Ok(only(self.inner.storage.put_events(self.now(), organizer, &[event]).await?)??)
+    }
+
+    /// Makes a category. Refuses a taken name: `category_taken`.
+    pub async fn create_category(&self, category: NewCategory) -> Result<Category> {
+        let mut checks = Checks::default();
+        checks.text("name", &category.name, 1, 50);
+        checks.optional_text("description", category.description.as_deref(), 500);
+        checks.done()?;
+        Ok(only(self.inner.storage.put_categories(&[category]).await?)??)
+    }
+
+    /// All categories, by name.
+    pub async fn categories(&self) -> Result<Vec<Category>> {
+        Ok(self.inner.storage.categories().await?)
+    }
+
+    /// An event, called off or not.
+    pub async fn event(&self, id: EventId) -> Result<Event> {
+        self.inner.storage.event(id).await?.ok_or(Error::NotFound("Event"))
+    }
+
+    /// Lists events.
+    pub async fn events(&self, filter: &EventFilter, page: PageRequest) -> Result<Page<Event>> {
+        check_page(page)?;
+        Ok(self.inner.storage.events(filter, page).await?)
+    }
+
+    /// Calls an event off: at once nothing of it is sold and nobody gets in; upkeep then refunds who paid and tells everybody.
+    /// On repeat, nothing more happens. For its organiser, or an administrator.
+    pub async fn cancel_event(&self, actor: &Principal, id: EventId) -> Result<Event> {
+        let event = self.event(id).await?;
+        self.may_manage(actor, &event).await?;
+        let event = self.inner.storage.cancel_event(self.now(), id).await??;
+        self.inner.bell.notify_one();
+        Ok(event)
+    }
+
+    /// Whether `actor` runs this event, or the installation.
+    pub(super) async fn may_manage(&self, actor: &Principal, event: &Event) -> Result<()> {
+        if event.organizer == *actor || self.is_admin(actor).await? {
+            return Ok(());
+        }
+        Err(Error::Forbidden("Only the event's organiser may do this"))
+    }
+}
+
+pub(super) fn check_page(page: PageRequest) -> Result<()> {
+    let mut checks = Checks::default();
+    checks.require("limit", (1..=MAX_PAGE).contains(&page.limit), || {
+        format!("1 to {MAX_PAGE} is wanted, found {}", page.limit)
+    });
+    let skip_fits = i64::try_from(page.skip).is_ok_and(|skip| skip <= MAX_SAFE_INTEGER);
+    checks.require("skip", skip_fits, || format!("at most {MAX_SAFE_INTEGER} is wanted, found {}", page.skip));
+    checks.done()
+}
+
+fn check_event(organizer: &Principal, event: &NewEvent) -> Result<()> {
+    let mut checks = Checks::default();
+    checks.principal("organizer", organizer);
+    checks.text("title", &event.title, 3, 200);
+    checks.optional_text("description", event.description.as_deref(), 10_000);
+    checks.text("location", &event.location, 1, 200);
+    checks.optional_text("address", event.address.as_deref(), 500);
+    checks.optional_text("image_url", event.image_url.as_deref(), 2000);
+    let is_web = |url: &str| {
+        ["https://", "http://"].iter().any(|scheme| url.starts_with(scheme)) && !url.contains(char::is_whitespace)
+    };
+    let image_ok = event.image_url.as_deref().is_none_or(is_web);
+    checks.require("image_url", image_ok, || "an https or http address is wanted".to_owned());
+    let ends_later = event.ends_at.is_none_or(|ends_at| ends_at > event.starts_at);
+    checks.require("end_date", ends_later, || "an end after the beginning is wanted".to_owned());
+    check_capacity(&mut checks, "capacity", event.capacity);
+
+    let types = &event.ticket_types;
+    let count_ok = (1..=MAX_TICKET_TYPES).contains(&types.len());
+    checks.require("ticket_types", count_ok, || format!("1 to {MAX_TICKET_TYPES} are wanted, found {}", types.len()));
+    let names: HashSet<String> = types.iter().map(|ticket_type| ticket_type.name.trim().to_lowercase()).collect();
+    checks.require("ticket_types", names.len() == types.len(), || "each name is wanted once".to_owned());
+    for (index, ticket_type) in types.iter().enumerate() {
+        let field = |name: &str| format!("ticket_types[{index}].{name}");
+        checks.text(&field("name"), &ticket_type.name, 1, 100);
+        check_capacity(&mut checks, &field("capacity"), ticket_type.capacity);
+        let found = ticket_type.price.currency();
+        checks.require(&field("price"), found == event.currency, || {
+            format!("{} is wanted, found {found}", event.currency)
+        });
+    }
+    checks.done()
+}
+
+fn check_capacity(checks: &mut Checks, field: &str, capacity: Option<i64>) {
+    let fits = capacity.is_none_or(|capacity| (1..=1_000_000_000).contains(&capacity));
+    checks.require(field, fits, || format!("1 to 1000000000 is wanted, found {}", capacity.unwrap_or_default()));
+}

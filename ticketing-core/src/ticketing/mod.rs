@@ -1,0 +1,85 @@
+//! The facade: sells tickets and lets people in.
+
+#[cfg(feature = "accounts")]
+mod accounts;
+mod builder;
+mod check_ins;
+mod checks;
+mod events;
+mod orders;
+mod payments;
+mod refunds;
+mod tickets;
+mod upkeep;
+
+#[cfg(feature = "accounts")]
+pub use accounts::{Registration, Session};
+pub use builder::TicketingBuilder;
+pub use orders::{LineRequest, OrderRequest};
+pub use payments::{PayOptions, Started};
+pub use upkeep::{Upkeep, UpkeepHandle, UpkeepReport};
+
+use crate::clock::{Clock, Random};
+use crate::domain::principal::Principal;
+use crate::error::Result;
+use crate::gateway::PaymentGateway;
+use crate::mailer::Mailer;
+use crate::storage::Storage;
+use jiff::{SignedDuration, Timestamp};
+use std::sync::Arc;
+
+/// Sells tickets and lets people in. Cheap to clone; all clones share one state.
+///
+/// Who acts is an argument: an [account](Principal::Account) of ours or an [identity](Principal::External) of the embedding
+/// application, which has to make sure that they are who they say. What belongs to somebody else is reported as not found.
+///
+/// Every call may be dropped at any await: it is then done or not done, never half.
+#[derive(Clone, Debug)]
+pub struct Ticketing {
+    inner: Arc<Inner>,
+}
+
+#[derive(Debug)]
+struct Inner {
+    storage: Arc<dyn Storage>,
+    gateway: Option<Arc<dyn PaymentGateway>>,
+    mailer: Option<Arc<dyn Mailer>>,
+    clock: Arc<dyn Clock>,
+    random: Arc<dyn Random>,
+    hold_for: SignedDuration,
+    renderer: crate::mailer::render::Renderer,
+    /// Rung when there is something for upkeep to do at once.
+    bell: tokio::sync::Notify,
+    #[cfg(feature = "accounts")]
+    accounts: Option<accounts::Accounts>,
+}
+
+impl Ticketing {
+    /// Starts to put an engine together. The storage is the one part that it cannot be without.
+    pub fn builder(storage: impl Storage) -> TicketingBuilder {
+        TicketingBuilder::new(Arc::new(storage))
+    }
+
+    /// The storage, for what the facade has no call for.
+    pub fn storage(&self) -> &Arc<dyn Storage> {
+        &self.inner.storage
+    }
+
+    fn now(&self) -> Timestamp {
+        self.inner.clock.now()
+    }
+
+    /// Whether `who` runs the installation. Asked only where somebody touches what is not theirs.
+    async fn is_admin(&self, who: &Principal) -> Result<bool> {
+        use crate::domain::account::{AccountKey, Role};
+        let Some(id) = who.account() else { return Ok(false) };
+        let account = self.inner.storage.account(&AccountKey::Id(id)).await?;
+        Ok(account.is_some_and(|account| account.is_active && account.role == Role::Admin))
+    }
+}
+
+/// The one outcome of a batch of one.
+fn only<T>(outcomes: Vec<T>) -> Result<T> {
+    let missing = || crate::storage::StorageError::Unusable("the storage gave no outcome for an item".to_owned());
+    outcomes.into_iter().next().ok_or_else(|| missing().into())
+}

@@ -1,0 +1,181 @@
+//! From an order to its tickets, by way of a payment gateway.
+
+use super::{Ticketing, only};
+use crate::domain::code::Reference;
+use crate::domain::order::{Order, OrderKey};
+use crate::domain::payment::{
+    Attempt, Captured, Checkout, CheckoutReport, CheckoutResult, FREE_GATEWAY, Mode, Observation, OpenAttempt, Payment,
+    Settle, Settlement,
+};
+use crate::domain::principal::{Buyer, EmailAddress, Principal};
+use crate::error::{Error, Result};
+use crate::gateway::{Charge, Fetched, GatewayError, PaymentGateway};
+use crate::ticketing::OrderRequest;
+use std::sync::Arc;
+
+/// How a buyer pays.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct PayOptions {
+    /// Where the gateway sends the buyer afterwards, with `?reference=` added.
+    pub return_url: Option<String>,
+    /// The address to give to the gateway, if not the buyer's.
+    pub email: Option<EmailAddress>,
+    /// The attempt's reference, made by the caller so that the call can be repeated; absent, a fresh one is made.
+    pub reference: Option<Reference>,
+}
+
+/// A payment that has begun.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Started {
+    /// The order.
+    pub order: Order,
+    /// The attempt: its reference is what to [verify](Ticketing::verify).
+    pub attempt: Attempt,
+    /// Where the buyer pays. Absent for a free order, whose tickets are issued already.
+    pub checkout: Option<Checkout>,
+}
+
+impl Ticketing {
+    /// Takes places and opens a checkout for them, in one call. Where no checkout can be opened the places go back at once;
+    /// where nobody knows whether one was opened they are kept until the hold runs out.
+    ///
+    /// Refusals: those of [`hold`](Self::hold). Errors: [`Error::Gateway`].
+    pub async fn buy(&self, buyer: &Buyer, request: OrderRequest, options: PayOptions) -> Result<Started> {
+        let order = self.hold(buyer, request).await?;
+        self.open(order, options, true).await
+    }
+
+    /// Opens a checkout for an order of `actor`'s. Another one may be open already: both can be paid, and what is paid twice
+    /// goes back by itself. Where no checkout can be opened the hold stays, to try again.
+    ///
+    /// Refusals: `hold_expired`, `order_paid`, `order_cancelled`, `event_cancelled`, `event_over`, `key_reused`.
+    pub async fn pay(&self, actor: &Principal, order: &Reference, options: PayOptions) -> Result<Started> {
+        let order = self.order(actor, order).await?;
+        self.open(order, options, false).await
+    }
+
+    /// Attempt first, gateway second: whatever happens to the call, the money will find its order.
+    async fn open(&self, order: Order, options: PayOptions, release: bool) -> Result<Started> {
+        let gateway = if order.total.is_zero() { None } else { Some(self.gateway()?) };
+        let wish = OpenAttempt {
+            reference: options.reference.clone().unwrap_or_else(|| Reference::of_attempt(&self.inner.random.seed())),
+            order: order.reference.clone(),
+            gateway: gateway.map_or(FREE_GATEWAY, |gateway| gateway.name()).to_owned(),
+            mode: gateway.map_or(Mode::Live, |gateway| gateway.mode()),
+        };
+        let (order, attempt) = only(self.inner.storage.open_attempts(self.now(), &[wish]).await?)??;
+        let Some(gateway) = gateway else { return self.settle_free(order, attempt).await };
+        if let Some(checkout) = attempt.checkout.clone() {
+            return Ok(Started { order, attempt, checkout: Some(checkout) });
+        }
+
+        let charge = Charge {
+            reference: attempt.reference.clone(),
+            amount: attempt.amount,
+            email: options.email.unwrap_or_else(|| order.buyer.email.clone()),
+            return_url: options.return_url,
+            order: order.reference.clone(),
+        };
+        // Once the gateway is asked, the answer must be written down even if our caller leaves: so this runs on by itself.
+        let (engine, gateway) = (self.clone(), Arc::clone(gateway));
+        let opened = tokio::spawn(async move { engine.ask_for_checkout(&*gateway, &charge, release).await });
+        let (attempt, checkout) = opened.await.map_err(|_| GatewayError::OutcomeUnknown)??;
+        Ok(Started { order, attempt, checkout: Some(checkout) })
+    }
+
+    async fn ask_for_checkout(
+        &self,
+        gateway: &dyn PaymentGateway,
+        charge: &Charge,
+        release: bool,
+    ) -> Result<(Attempt, Checkout)> {
+        let answer = gateway.open_checkout(charge).await;
+        let result = match &answer {
+            Ok(checkout) => CheckoutResult::Opened(checkout.clone()),
+            Err(error) if error.was_not_sent() => CheckoutResult::NotOpened { reason: error.to_string(), release },
+            Err(_) => CheckoutResult::Unknown,
+        };
+        let report = CheckoutReport { reference: charge.reference.clone(), result };
+        let attempt = only(self.inner.storage.report_checkouts(self.now(), &[report]).await?)??;
+        Ok((attempt, answer?))
+    }
+
+    /// A free order takes the same road, without a gateway.
+    async fn settle_free(&self, order: Order, attempt: Attempt) -> Result<Started> {
+        let captured =
+            Captured { amount: attempt.amount, requested: None, mode: attempt.mode, paid_at: None, gateway_id: None };
+        let said = Fetched { observation: Observation::Success(captured), raw_status: FREE_GATEWAY.to_owned() };
+        let settlement = self.settle(&attempt.reference, said).await?;
+        let order = match settlement {
+            Settlement::Fulfilled { order, .. } => order,
+            _ => order,
+        };
+        Ok(Started { order, attempt, checkout: None })
+    }
+
+    /// Asks the gateway what became of an attempt of `actor`'s, and applies it. Any number of calls, also at once, issue the
+    /// order's tickets once; [`Settlement::Fulfilled`]'s `first` says in which. What is decided already is told without asking.
+    pub async fn verify(&self, actor: &Principal, reference: &Reference) -> Result<Settlement> {
+        let missing = || Error::NotFound("Payment");
+        let attempt = self.inner.storage.attempt(reference).await?.ok_or_else(missing)?;
+        let order = self.inner.storage.order(&OrderKey::Id(attempt.order_id)).await?.ok_or_else(missing)?;
+        if order.buyer.who != *actor {
+            return Err(missing());
+        }
+        self.ask_and_settle(&attempt).await
+    }
+
+    /// The whole story of an order's money, for its buyer, the event's organiser or an administrator. Found by the order's
+    /// reference or by one of its attempts'.
+    pub async fn payment(&self, actor: &Principal, reference: &Reference) -> Result<Payment> {
+        let missing = || Error::NotFound("Payment");
+        let payment = self.inner.storage.payment(reference).await?.ok_or_else(missing)?;
+        if payment.order.buyer.who != *actor {
+            let event = self.event(payment.order.event_id).await?;
+            self.may_manage(actor, &event).await.map_err(|_| missing())?;
+        }
+        Ok(payment)
+    }
+
+    pub(super) async fn ask_and_settle(&self, attempt: &Attempt) -> Result<Settlement> {
+        let said = if attempt.status.has_captured() || attempt.gateway == FREE_GATEWAY {
+            // Settled: this observation has no effect, and the answer is what became of it.
+            Fetched { observation: Observation::Open, raw_status: String::new() }
+        } else {
+            let gateway = self.gateway_of(attempt)?;
+            let nothing = Fetched { observation: Observation::NotFound, raw_status: "not found".to_owned() };
+            gateway.fetch(&attempt.reference).await?.unwrap_or(nothing)
+        };
+        self.settle(&attempt.reference, said).await
+    }
+
+    pub(super) async fn settle(&self, reference: &Reference, said: Fetched) -> Result<Settlement> {
+        let said = Settle {
+            reference: reference.clone(),
+            observation: said.observation,
+            raw_status: said.raw_status,
+            seed: self.inner.random.seed(),
+        };
+        let settlement = only(self.inner.storage.settle(self.now(), &[said]).await?)??;
+        if let Settlement::Fulfilled { first: true, .. } | Settlement::RefundDue { .. } = settlement {
+            self.inner.bell.notify_one();
+        }
+        Ok(settlement)
+    }
+
+    fn gateway(&self) -> Result<&Arc<dyn PaymentGateway>> {
+        self.inner
+            .gateway
+            .as_ref()
+            .ok_or_else(|| Error::Configuration("a payment gateway is wanted to sell tickets".to_owned()))
+    }
+
+    /// The gateway that an attempt was made at.
+    pub(super) fn gateway_of(&self, attempt: &Attempt) -> Result<&Arc<dyn PaymentGateway>> {
+        let gateway = self.gateway()?;
+        if gateway.name() == attempt.gateway && gateway.mode() == attempt.mode {
+            return Ok(gateway);
+        }
+        Err(Error::Configuration(format!("the attempt was made at {}, which is not configured", attempt.gateway)))
+    }
+}

@@ -1,0 +1,90 @@
+//! Money back: decided by people here, sent by upkeep.
+
+use super::checks::Checks;
+use super::{Ticketing, only};
+use crate::domain::code::Reference;
+use crate::domain::id::TicketId;
+use crate::domain::order::OrderKey;
+use crate::domain::page::{Page, PageRequest};
+use crate::domain::payment::Attempt;
+use crate::domain::principal::Principal;
+use crate::domain::refund::{Refund, RefundReason, RefundRequest};
+use crate::domain::rules::{Resolve, Verdict};
+use crate::error::{Error, Result};
+
+impl Ticketing {
+    /// Refunds tickets of a paid order; none given means all that are still valid. They are void at once and their places
+    /// free; upkeep sends the money back. For the event's organiser, or an administrator. A repeat with the same `key` finds
+    /// the same refund.
+    ///
+    /// Refusals: `nothing_to_refund`, `refund_exceeds_paid`, `key_reused`.
+    pub async fn refund(
+        &self,
+        actor: &Principal,
+        order: &Reference,
+        tickets: Vec<TicketId>,
+        note: Option<String>,
+        key: Option<Reference>,
+    ) -> Result<Refund> {
+        let mut checks = Checks::default();
+        checks.optional_text("note", note.as_deref(), 500);
+        checks.done()?;
+        let missing = || Error::NotFound("Order");
+        let found = self.inner.storage.order(&OrderKey::Reference(order.clone())).await?.ok_or_else(missing)?;
+        let event = self.event(found.event_id).await?;
+        if self.may_manage(actor, &event).await.is_err() {
+            // The buyer may know that the order exists; nobody else does.
+            let theirs = found.buyer.who == *actor;
+            return Err(if theirs { Error::Forbidden("Only the event's organiser may refund") } else { missing() });
+        }
+        let key = key.unwrap_or_else(|| Reference::of_attempt(&self.inner.random.seed()));
+        let wish = RefundRequest {
+            key,
+            order: order.clone(),
+            tickets,
+            reason: RefundReason::Requested,
+            note,
+            actor: actor.clone(),
+        };
+        let refund = only(self.inner.storage.request_refunds(self.now(), &[wish]).await?)??;
+        self.inner.bell.notify_one();
+        Ok(refund)
+    }
+
+    /// Payments that brought something else than was asked for, of `actor`'s events, or of all for an administrator.
+    pub async fn reviews(&self, actor: &Principal, page: PageRequest) -> Result<Page<Attempt>> {
+        super::events::check_page(page)?;
+        let organizer = if self.is_admin(actor).await? { None } else { Some(actor) };
+        Ok(self.inner.storage.reviews(organizer, page).await?)
+    }
+
+    /// Decides about a payment in review: tickets for what came, or all of it back. For the event's organiser, or an
+    /// administrator.
+    ///
+    /// Refusals: `not_in_review` (also on repeat), `sold_out`.
+    pub async fn resolve_review(
+        &self,
+        actor: &Principal,
+        reference: &Reference,
+        verdict: Verdict,
+        note: String,
+    ) -> Result<Attempt> {
+        let mut checks = Checks::default();
+        checks.text("note", &note, 1, 500);
+        checks.done()?;
+        let missing = || Error::NotFound("Payment");
+        let payment = self.inner.storage.payment(reference).await?.ok_or_else(missing)?;
+        let event = self.event(payment.order.event_id).await?;
+        self.may_manage(actor, &event).await.map_err(|_| missing())?;
+        let wish = Resolve {
+            reference: reference.clone(),
+            verdict,
+            note,
+            actor: actor.clone(),
+            seed: self.inner.random.seed(),
+        };
+        let attempt = only(self.inner.storage.resolve_reviews(self.now(), &[wish]).await?)??;
+        self.inner.bell.notify_one();
+        Ok(attempt)
+    }
+}

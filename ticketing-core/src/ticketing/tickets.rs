@@ -1,0 +1,28 @@
+use super::Ticketing;
+use super::events::check_page;
+use crate::domain::code::TicketCode;
+use crate::domain::id::TicketId;
+use crate::domain::page::{Page, PageRequest};
+use crate::domain::principal::Principal;
+use crate::domain::ticket::{Ticket, TicketFilter, TicketKey};
+use crate::error::{Error, Result};
+
+impl Ticketing {
+    /// The ticket with this code. Who knows the code holds the ticket, so there is no other question.
+    pub async fn ticket_by_code(&self, code: &TicketCode) -> Result<Ticket> {
+        self.inner.storage.ticket(&TicketKey::Code(code.clone())).await?.ok_or(Error::NotFound("Ticket"))
+    }
+
+    /// A ticket of `actor`'s.
+    pub async fn ticket(&self, actor: &Principal, id: TicketId) -> Result<Ticket> {
+        let ticket = self.inner.storage.ticket(&TicketKey::Id(id)).await?;
+        ticket.filter(|ticket| ticket.holder == *actor).ok_or(Error::NotFound("Ticket"))
+    }
+
+    /// `actor`'s tickets, the newest first.
+    pub async fn tickets(&self, actor: &Principal, page: PageRequest) -> Result<Page<Ticket>> {
+        check_page(page)?;
+        let filter = TicketFilter { holder: Some(actor.clone()), order: None };
+        Ok(self.inner.storage.tickets(&filter, page).await?)
+    }
+}

@@ -1,0 +1,267 @@
+//! Upkeep: what must happen without anybody asking. Holds run out, open attempts are asked about, money goes back, mail goes out.
+
+use super::{Ticketing, only};
+use crate::domain::order::OrderKey;
+use crate::domain::outbox::{MailKind, MailReport, MailResult, OutboxMail};
+use crate::domain::refund::{Refund, RefundReport, RefundStatus};
+use crate::error::Result;
+use crate::gateway::{GatewayError, RefundCall};
+use crate::mailer::{Mail, MailError, Mailer};
+use jiff::SignedDuration;
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::sync::watch;
+use tokio::task::JoinSet;
+
+/// How much one pass does at most, and how much of it at once.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Upkeep {
+    /// Of each kind of work. Defaults to 100.
+    pub limit: u32,
+    /// Calls to gateway or mailer under way at once. Defaults to 8.
+    pub at_once: usize,
+}
+
+impl Default for Upkeep {
+    fn default() -> Self {
+        Self { limit: 100, at_once: 8 }
+    }
+}
+
+/// What a pass did.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct UpkeepReport {
+    /// Holds that had run out.
+    pub expired: usize,
+    /// Orders of called-off events that were undone.
+    pub undone: usize,
+    /// Open attempts that were asked about.
+    pub polled: usize,
+    /// Refunds that were sent or asked about.
+    pub refunds: usize,
+    /// Mails that were tried.
+    pub mails: usize,
+    /// Work that failed and is tried again later.
+    pub failed: usize,
+}
+
+impl UpkeepReport {
+    /// Whether there was nothing to do.
+    pub fn is_idle(&self) -> bool {
+        self.expired + self.undone + self.polled + self.refunds + self.mails == 0
+    }
+}
+
+/// Long enough for the slowest call to a gateway or mailer, with some to spare.
+const LEASE: SignedDuration = SignedDuration::from_secs(120);
+
+impl Ticketing {
+    /// One bounded pass, for an embedder's own scheduler. May run anywhere, at once with itself: nothing is done twice.
+    /// One kind of work that fails does not stop the others; only a storage in trouble is an error.
+    pub async fn run_upkeep(&self, upkeep: Upkeep) -> Result<UpkeepReport> {
+        let mut report = UpkeepReport {
+            expired: self.inner.storage.expire_holds(self.now(), upkeep.limit).await?.len(),
+            undone: self.undo_cancelled_events(upkeep).await?,
+            ..UpkeepReport::default()
+        };
+        if self.inner.gateway.is_some() {
+            self.poll_attempts(upkeep, &mut report).await?;
+            self.send_refunds(upkeep, &mut report).await?;
+        }
+        if let Some(mailer) = &self.inner.mailer {
+            self.deliver_mails(mailer, upkeep, &mut report).await?;
+        }
+        Ok(report)
+    }
+
+    async fn undo_cancelled_events(&self, upkeep: Upkeep) -> Result<usize> {
+        let seeds: Vec<_> = (0..upkeep.limit).map(|_| self.inner.random.seed()).collect();
+        Ok(self.inner.storage.undo_cancelled_events(self.now(), &seeds).await?.len())
+    }
+
+    async fn poll_attempts(&self, upkeep: Upkeep, report: &mut UpkeepReport) -> Result<()> {
+        let claimed = self.inner.storage.claim_polls(self.now(), upkeep.limit).await?;
+        report.polled = claimed.len();
+        let engine = self.clone();
+        let failed = at_once(upkeep.at_once, claimed, move |attempt| {
+            let engine = engine.clone();
+            async move {
+                let settled = engine.ask_and_settle(&attempt).await;
+                if let Err(error) = &settled {
+                    tracing::warn!(attempt.reference = %attempt.reference, %error, "an open payment could not be asked about");
+                }
+                settled.is_ok()
+            }
+        });
+        report.failed += failed.await;
+        Ok(())
+    }
+
+    async fn send_refunds(&self, upkeep: Upkeep, report: &mut UpkeepReport) -> Result<()> {
+        let claimed = self.inner.storage.claim_refunds(self.now(), LEASE, upkeep.limit).await?;
+        report.refunds = claimed.len();
+        let engine = self.clone();
+        let failed = at_once(upkeep.at_once, claimed, move |refund| {
+            let engine = engine.clone();
+            async move {
+                let sent = engine.send_refund(&refund).await;
+                if let Err(error) = &sent {
+                    tracing::warn!(refund.id = %refund.id, %error, "a refund could not be sent or looked up");
+                }
+                sent.is_ok()
+            }
+        });
+        report.failed += failed.await;
+        Ok(())
+    }
+
+    /// Sends a refund that was never sent; looks up one that may have been. The claim has marked it unknown already, so a
+    /// crash at any point below leads to a look-up, never to a second refund.
+    async fn send_refund(&self, refund: &Refund) -> Result<()> {
+        let Some(attempt) = self.inner.storage.attempt(&refund.attempt).await? else { return Ok(()) };
+        let gateway = self.gateway_of(&attempt)?;
+        let call = RefundCall {
+            key: refund.key.clone(),
+            attempt: refund.attempt.clone(),
+            amount: refund.amount,
+            gateway_id: refund.gateway_id.clone(),
+        };
+        let answer = match refund.status {
+            RefundStatus::Due => gateway.refund(&call).await.map(Some),
+            _ => gateway.find_refund(&call).await,
+        };
+        let (status, gateway_id, raw_status) = match &answer {
+            Ok(Some(found)) => (found.status, found.gateway_id.clone(), found.raw_status.clone()),
+            // Looked for and certainly not there: it may be sent. One that the gateway had accepted is not sent again.
+            Ok(None) if refund.status == RefundStatus::Unknown => (RefundStatus::Due, None, "not found".to_owned()),
+            Ok(None) => (refund.status, None, "not found".to_owned()),
+            Err(GatewayError::Rejected { code }) if refund.status == RefundStatus::Due => {
+                (RefundStatus::Failed, None, code.clone().unwrap_or_else(|| "rejected".to_owned()))
+            }
+            Err(error) if refund.status == RefundStatus::Due && error.was_not_sent() => {
+                (RefundStatus::Due, None, error.to_string())
+            }
+            Err(error) if refund.status == RefundStatus::Due => (RefundStatus::Unknown, None, error.to_string()),
+            Err(error) => (refund.status, None, error.to_string()),
+        };
+        let report = RefundReport { id: refund.id, status, gateway_id, raw_status };
+        only(self.inner.storage.report_refunds(self.now(), &[report]).await?)??;
+        answer.map(drop).map_err(Into::into)
+    }
+
+    async fn deliver_mails(&self, mailer: &Arc<dyn Mailer>, upkeep: Upkeep, report: &mut UpkeepReport) -> Result<()> {
+        let claimed = self.inner.storage.claim_mails(self.now(), LEASE, upkeep.limit).await?;
+        report.mails = claimed.len();
+        let (engine, mailer) = (self.clone(), Arc::clone(mailer));
+        let failed = at_once(upkeep.at_once, claimed, move |owed| {
+            let (engine, mailer) = (engine.clone(), Arc::clone(&mailer));
+            async move {
+                let delivered = engine.deliver_mail(&*mailer, &owed).await;
+                if let Err(error) = &delivered {
+                    tracing::warn!(mail.id = %owed.id, %error, "what came of a mail could not be written down");
+                }
+                matches!(delivered, Ok(true))
+            }
+        });
+        report.failed += failed.await;
+        Ok(())
+    }
+
+    async fn deliver_mail(&self, mailer: &dyn Mailer, owed: &OutboxMail) -> Result<bool> {
+        let sent = match self.render(owed).await? {
+            Some(mail) => mailer.send(&mail).await,
+            None => Err(MailError::Refused("what the mail tells of does not exist".to_owned())),
+        };
+        let result = match sent {
+            Ok(()) => MailResult::Sent,
+            Err(MailError::Later(error)) => MailResult::Retry(error),
+            Err(MailError::Refused(error)) => MailResult::Refused(error),
+        };
+        let is_sent = result == MailResult::Sent;
+        if !is_sent {
+            tracing::warn!(mail.id = %owed.id, order.id = %owed.order_id, tries = owed.tries, ?result, "a mail was not delivered");
+        }
+        let report = MailReport { id: owed.id, tries: owed.tries, result };
+        self.inner.storage.report_mails(self.now(), &[report]).await?;
+        Ok(is_sent)
+    }
+
+    /// The mail in words, from what is stored now.
+    async fn render(&self, owed: &OutboxMail) -> Result<Option<Mail>> {
+        let storage = &self.inner.storage;
+        let Some(order) = storage.order(&OrderKey::Id(owed.order_id)).await? else { return Ok(None) };
+        let Some(payment) = storage.payment(&order.reference).await? else { return Ok(None) };
+        let Some(event) = storage.event(order.event_id).await? else { return Ok(None) };
+        let renderer = &self.inner.renderer;
+        Ok(match owed.kind {
+            MailKind::Tickets => Some(renderer.tickets(&owed.to, &order, &event, &payment.tickets)?),
+            MailKind::Refund(id) => match payment.refunds.iter().find(|refund| refund.id == id) {
+                Some(refund) => Some(renderer.refund(&owed.to, &order, &event, refund)?),
+                None => None,
+            },
+            MailKind::EventCancelled => Some(renderer.event_cancelled(&owed.to, &order, &event)?),
+        })
+    }
+
+    /// Runs upkeep in the background: a pass every so often, at once when there is something to do, and again at once while
+    /// there is more. Stop it with [`UpkeepHandle::stop`]; dropping the handle stops it too, without waiting.
+    pub fn spawn_upkeep(&self, every: Duration, upkeep: Upkeep) -> UpkeepHandle {
+        let (stop, mut stopped) = watch::channel(false);
+        let engine = self.clone();
+        let task = tokio::spawn(async move {
+            loop {
+                let pause = match engine.run_upkeep(upkeep).await {
+                    Ok(report) if report.is_idle() || report.failed > 0 => every,
+                    Ok(_) => Duration::ZERO,
+                    Err(error) => {
+                        tracing::error!(%error, "upkeep could not do its work");
+                        every
+                    }
+                };
+                tokio::select! {
+                    _ = stopped.changed() => return,
+                    () = tokio::time::sleep(pause) => {}
+                    () = engine.inner.bell.notified() => {}
+                }
+            }
+        });
+        UpkeepHandle { stop, task }
+    }
+}
+
+/// Upkeep that runs in the background.
+#[derive(Debug)]
+pub struct UpkeepHandle {
+    stop: watch::Sender<bool>,
+    task: tokio::task::JoinHandle<()>,
+}
+
+impl UpkeepHandle {
+    /// Lets the pass under way finish, then stops.
+    pub async fn stop(self) {
+        let _ = self.stop.send(true);
+        let _ = self.task.await;
+    }
+}
+
+/// Does work on all items, so many at once. Gives how many came to nothing.
+async fn at_once<T, F>(limit: usize, items: Vec<T>, work: impl Fn(T) -> F) -> usize
+where
+    T: Send + 'static,
+    F: Future<Output = bool> + Send + 'static,
+{
+    let mut failed = 0;
+    let mut running = JoinSet::new();
+    for item in items {
+        if running.len() >= limit.max(1) {
+            failed += usize::from(!matches!(running.join_next().await, Some(Ok(true))));
+        }
+        running.spawn(work(item));
+    }
+    while let Some(done) = running.join_next().await {
+        failed += usize::from(!matches!(done, Ok(true)));
+    }
+    failed
+}

@@ -3,6 +3,7 @@
 use super::id::{CategoryId, EventId, TicketTypeId};
 use super::money::{Currency, Money};
 use super::principal::Principal;
+use super::words::words;
 use jiff::Timestamp;
 
 /// A heading to list events under.
@@ -125,6 +126,11 @@ pub enum EventStatus {
     /// Called off: not listed, not sold, nobody gets in, and who paid gets the money back.
     Cancelled,
 }
+
+words!(EventStatus {
+    Active => "active",
+    Cancelled => "cancelled",
+});
 
 /// A price and a number of places within an event.
 #[derive(Clone, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]

@@ -17,3 +17,4 @@ pub mod refund;
 pub mod refusal;
 pub mod rules;
 pub mod ticket;
+mod words;

@@ -6,6 +6,7 @@ use super::money::Money;
 use super::order::Order;
 use super::refund::Refund;
 use super::ticket::Ticket;
+use super::words::words;
 use jiff::{SignedDuration, Timestamp};
 
 /// The gateway name of attempts that need no gateway, because nothing is to be paid.
@@ -53,6 +54,11 @@ pub enum Mode {
     Live,
 }
 
+words!(Mode {
+    Test => "test",
+    Live => "live",
+});
+
 /// How an attempt stands.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -82,39 +88,21 @@ pub enum AttemptStatus {
     Reversed,
 }
 
+words!(AttemptStatus {
+    Created => "created",
+    Unknown => "unknown",
+    Open => "open",
+    Processing => "processing",
+    Failed => "failed",
+    Dropped => "dropped",
+    Lapsed => "lapsed",
+    Fulfilled => "fulfilled",
+    RefundDue => "refund_due",
+    Review => "review",
+    Reversed => "reversed",
+});
+
 impl AttemptStatus {
-    /// Every status, for exhaustive tests and tables.
-    pub const ALL: [Self; 11] = [
-        Self::Created,
-        Self::Unknown,
-        Self::Open,
-        Self::Processing,
-        Self::Failed,
-        Self::Dropped,
-        Self::Lapsed,
-        Self::Fulfilled,
-        Self::RefundDue,
-        Self::Review,
-        Self::Reversed,
-    ];
-
-    /// The status in one word.
-    pub fn name(&self) -> &'static str {
-        match self {
-            Self::Created => "created",
-            Self::Unknown => "unknown",
-            Self::Open => "open",
-            Self::Processing => "processing",
-            Self::Failed => "failed",
-            Self::Dropped => "dropped",
-            Self::Lapsed => "lapsed",
-            Self::Fulfilled => "fulfilled",
-            Self::RefundDue => "refund_due",
-            Self::Review => "review",
-            Self::Reversed => "reversed",
-        }
-    }
-
     /// Whether money has come with it. From then on it no longer listens to "open", "failed" and the like.
     pub fn has_captured(&self) -> bool {
         matches!(self, Self::Fulfilled | Self::RefundDue | Self::Review | Self::Reversed)

@@ -19,6 +19,8 @@ use jiff::{SignedDuration, Timestamp};
 
 mod invariants;
 pub mod memory;
+#[cfg(any(feature = "sqlite", feature = "postgres"))]
+mod sql;
 #[cfg(feature = "sqlite")]
 pub mod sqlite;
 

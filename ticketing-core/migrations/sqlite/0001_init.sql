@@ -27,6 +27,8 @@ create table categories (
 
 create table events (
     id integer primary key,
+    -- made by whoever made the event, so that making it can be repeated
+    key text unique,
     organizer_account integer references accounts (id),
     organizer_external text,
     title text not null,
@@ -106,7 +108,7 @@ create table attempts (
     mode text not null check (mode in ('test', 'live')),
     status text not null check (status in (
         'created', 'unknown', 'open', 'processing', 'failed', 'dropped', 'lapsed',
-        'fulfilled', 'refund_due', 'review', 'reversed')),
+        'fulfilled', 'refund_due', 'review', 'reversed', 'disputed')),
     checkout_url text,
     access_code text,
     last_seen text,
@@ -196,6 +198,38 @@ create table mails (
     unique (order_id, kind)
 ) strict;
 create index mails_by_due on mails (due_at) where status = 'waiting';
+
+create table webhooks (
+    id integer primary key,
+    gateway text not null,
+    dedupe_key text not null,
+    kind text not null,
+    action text not null check (action in ('settle', 'refunds', 'dispute', 'none')),
+    reference text,
+    captured text,
+    body blob not null,
+    status text not null check (status in ('waiting', 'unconfirmed', 'applied', 'quarantined', 'ignored', 'contradicted')),
+    tries integer not null,
+    next_at integer,
+    note text,
+    received_at integer not null,
+    updated_at integer not null,
+    unique (gateway, dedupe_key)
+) strict;
+create index webhooks_by_next on webhooks (next_at) where next_at is not null;
+create index webhooks_by_reference on webhooks (reference) where reference is not null;
+
+create table requests (
+    scope text primary key,
+    content text not null,
+    status integer,
+    headers text,
+    body blob,
+    locked_until integer not null,
+    created_at integer not null,
+    check ((status is null) = (headers is null) and (status is null) = (body is null))
+) strict, without rowid;
+create index requests_by_age on requests (created_at);
 
 create table audit (
     id integer primary key,

@@ -86,6 +86,8 @@ pub enum AttemptStatus {
     Review,
     /// The gateway took the money back after it had been fulfilled: refunded there by hand, or charged back.
     Reversed,
+    /// The payer disputes the charge: the tickets are void while the gateway looks into it.
+    Disputed,
 }
 
 words!(AttemptStatus {
@@ -100,12 +102,13 @@ words!(AttemptStatus {
     RefundDue => "refund_due",
     Review => "review",
     Reversed => "reversed",
+    Disputed => "disputed",
 });
 
 impl AttemptStatus {
     /// Whether money has come with it. From then on it no longer listens to "open", "failed" and the like.
     pub fn has_captured(&self) -> bool {
-        matches!(self, Self::Fulfilled | Self::RefundDue | Self::Review | Self::Reversed)
+        matches!(self, Self::Fulfilled | Self::RefundDue | Self::Review | Self::Reversed | Self::Disputed)
     }
 }
 
@@ -195,6 +198,8 @@ pub enum Observation {
     Failed,
     /// Paid, and taken back since.
     Reversed,
+    /// Paid, and disputed by the payer since.
+    Disputed,
     /// The gateway does not know the reference.
     NotFound,
     /// A word that we do not know. Kept, and asked about again.
@@ -255,7 +260,7 @@ pub enum Settlement {
         /// The attempt, with what was captured.
         attempt: Attempt,
     },
-    /// The money was taken back at the gateway; the tickets are void.
+    /// The money was taken back at the gateway, or is disputed there; the tickets are void.
     Reversed {
         /// The order.
         order: Order,
@@ -273,6 +278,8 @@ pub struct Payment {
     pub refunds: Vec<Refund>,
     /// The order's tickets.
     pub tickets: Vec<Ticket>,
+    /// What the gateway told of the attempts by webhook, oldest first.
+    pub webhooks: Vec<super::webhook::StoredWebhook>,
     /// What was decided, when, by whom and why, oldest first.
     pub audit: Vec<super::audit::AuditLine>,
 }

@@ -25,7 +25,7 @@ const QUESTIONS: &[&str] = &[
     having count(k.id) <> case when o.status = 'paid' \
         then (select sum(l.quantity) from order_lines l where l.order_id = o.id) else 0 end order by o.id",
     "select 'order ' || o.id || ' is paid and no attempt bought its tickets' as wrong from orders o \
-    where o.status = 'paid' and not exists (select 1 from attempts a where a.order_id = o.id and a.status in ('fulfilled', 'reversed')) \
+    where o.status = 'paid' and not exists (select 1 from attempts a where a.order_id = o.id and a.status in ('fulfilled', 'reversed', 'disputed')) \
     order by o.id",
     "select 'order ' || o.id || ' is ' || o.status || ' and attempt ' || a.reference || ' bought its tickets' as wrong \
     from attempts a join orders o on o.id = a.order_id where a.status = 'fulfilled' and o.status <> 'paid' order by o.id",

@@ -44,6 +44,16 @@ pub(super) async fn book(connection: &mut Connection, wanted: &Wanted) -> Result
     for row in by_ints(connection, rows::MAIL, "mails", "id", &wanted.mails).await? {
         book.load_mail(rows::mail(&row)?);
     }
+    for row in by_ints(connection, rows::WEBHOOK, "webhooks", "id", &wanted.webhooks).await? {
+        book.load_webhook(rows::webhook(&row)?);
+    }
+    for row in by_texts(connection, rows::WEBHOOK, "webhooks", "dedupe_key", &wanted.webhook_keys).await? {
+        book.load_webhook(rows::webhook(&row)?);
+    }
+    for row in by_texts(connection, rows::REQUEST, "requests", "scope", &wanted.requests).await? {
+        book.load_request(rows::request(&row)?);
+    }
+    event_ids.extend(ints(connection, "id", "events", "key", &wanted.event_keys).await?);
     for event in events(connection, &event_ids.into_iter().collect::<Vec<_>>()).await? {
         book.load_event(event);
     }
@@ -142,7 +152,8 @@ async fn next_ids(connection: &mut Connection) -> Result<NextIds> {
     let sql = "select (select max(id) from accounts) as account, (select max(id) from categories) as category, \
         (select max(id) from events) as event, (select max(id) from ticket_types) as ticket_type, \
         (select max(id) from orders) as \"order\", (select max(id) from tickets) as ticket, \
-        (select max(id) from refunds) as refund, (select max(id) from mails) as mail, (select max(id) from audit) as audit";
+        (select max(id) from refunds) as refund, (select max(id) from mails) as mail, (select max(id) from audit) as audit, \
+        (select max(id) from webhooks) as webhook";
     let row = sqlx::query(sql).fetch_one(connection).await.map_err(trouble)?;
     let next = |column: &str| row.try_get::<Option<i64>, _>(column).map(|last| last.unwrap_or(0) + 1).map_err(trouble);
     Ok(NextIds {
@@ -155,6 +166,7 @@ async fn next_ids(connection: &mut Connection) -> Result<NextIds> {
         refund: next("refund")?,
         mail: next("mail")?,
         audit: next("audit")?,
+        webhook: next("webhook")?,
     })
 }
 

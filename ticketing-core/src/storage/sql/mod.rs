@@ -76,6 +76,10 @@ pub(super) struct Wanted {
     pub(super) codes: Vec<String>,
     pub(super) nonces: Vec<String>,
     pub(super) mails: Vec<i64>,
+    pub(super) event_keys: Vec<String>,
+    pub(super) webhooks: Vec<i64>,
+    pub(super) webhook_keys: Vec<String>,
+    pub(super) requests: Vec<String>,
     /// Whether the orders' attempts, refunds, tickets and mails are wanted too.
     pub(super) whole_orders: bool,
 }

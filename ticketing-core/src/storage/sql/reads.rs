@@ -139,10 +139,14 @@ pub(super) async fn payment(connection: &mut Connection, reference: &Reference) 
     let tickets = load::by_ints(connection, rows::TICKET, "tickets", "order_id", &id).await?;
     let mut tickets: Vec<_> = tickets.iter().map(rows::ticket).collect::<Result<_>>()?;
     tickets.sort_by_key(|ticket| ticket.id);
+    let references: Vec<String> = attempts.iter().map(|attempt| attempt.reference.to_string()).collect();
+    let webhooks = load::by_texts(connection, rows::WEBHOOK, "webhooks", "reference", &references).await?;
+    let mut webhooks: Vec<_> = webhooks.iter().map(rows::webhook).collect::<Result<_>>()?;
+    webhooks.sort_by_key(|webhook| webhook.id);
     let audit = load::by_ints(connection, rows::AUDIT, "audit", "order_id", &id).await?;
     let mut audit: Vec<_> = audit.iter().map(rows::audit).collect::<Result<_>>()?;
     audit.sort_by_key(|line| line.id);
-    Ok(Some(Payment { order, attempts, refunds, tickets, audit }))
+    Ok(Some(Payment { order, attempts, refunds, tickets, webhooks, audit }))
 }
 
 pub(super) async fn reviews(

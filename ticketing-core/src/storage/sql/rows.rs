@@ -12,7 +12,9 @@ use crate::domain::outbox::{MailStatus, OutboxMail};
 use crate::domain::payment::{Attempt, AttemptStatus, Captured, Checkout, Mode, Poll};
 use crate::domain::principal::{Buyer, EmailAddress, Principal};
 use crate::domain::refund::{Refund, RefundReason, RefundStatus};
+use crate::domain::request::{Answer, StoredRequest};
 use crate::domain::ticket::{Ticket, TicketStatus};
+use crate::domain::webhook::{NewWebhook, StoredWebhook, WebhookAction, WebhookStatus};
 use crate::storage::StorageError;
 use crate::storage::sql::{broken, mail_kind_from, time, trouble, who, word};
 use jiff::Timestamp;
@@ -24,7 +26,7 @@ pub(super) const ACCOUNT: &str =
     "id, email, name, username, phone, password_hash, role, is_active, is_verified, created_at, updated_at";
 pub(super) const CATEGORY: &str = "id, name, description";
 /// An event, with its category joined as `c`.
-pub(super) const EVENT: &str = "e.id, e.organizer_account, e.organizer_external, e.title, e.description, e.starts_at, e.ends_at, \
+pub(super) const EVENT: &str = "e.id, e.key, e.organizer_account, e.organizer_external, e.title, e.description, e.starts_at, e.ends_at, \
     e.location, e.address, e.image_url, e.currency, e.capacity, e.held, e.sold, e.status, e.created_at, e.updated_at, \
     c.id as category_id, c.name as category_name, c.description as category_description";
 pub(super) const TICKET_TYPE: &str = "id, event_id, name, price_minor, capacity, held, sold";
@@ -41,6 +43,9 @@ pub(super) const TICKET: &str = "id, code, order_id, line, ordinal, event_id, ti
 pub(super) const CHECK_IN: &str = "ticket_id, event_id, nonce, gate, by_account, by_external, at";
 pub(super) const MAIL: &str =
     "id, order_id, kind, recipient, status, tries, due_at, last_error, created_at, updated_at";
+pub(super) const WEBHOOK: &str = "id, gateway, dedupe_key, kind, action, reference, captured, body, status, tries, next_at, note, \
+    received_at, updated_at";
+pub(super) const REQUEST: &str = "scope, content, status, headers, body, locked_until, created_at";
 pub(super) const AUDIT: &str = "id, at, order_id, actor, action, subject, before, after, reason";
 
 fn int(row: &Row, column: &str) -> Result<i64> {
@@ -132,6 +137,7 @@ pub(super) fn event(row: &Row) -> Result<Event> {
     };
     Ok(Event {
         id: int(row, "id")?.into(),
+        key: some_text(row, "key")?.map(|key| key.parse().map_err(broken)).transpose()?,
         organizer: principal(row, "organizer_account", "organizer_external")?,
         title: text(row, "title")?,
         description: some_text(row, "description")?,
@@ -290,6 +296,46 @@ pub(super) fn mail(row: &Row) -> Result<OutboxMail> {
         last_error: some_text(row, "last_error")?,
         created_at: at(row, "created_at")?,
         updated_at: at(row, "updated_at")?,
+    })
+}
+
+pub(super) fn webhook(row: &Row) -> Result<StoredWebhook> {
+    let captured = some_text(row, "captured")?;
+    Ok(StoredWebhook {
+        id: int(row, "id")?.into(),
+        event: NewWebhook {
+            gateway: text(row, "gateway")?,
+            dedupe_key: text(row, "dedupe_key")?,
+            kind: text(row, "kind")?,
+            action: one_of(row, "action", WebhookAction::from_name)?,
+            reference: some_text(row, "reference")?.map(|reference| reference.parse().map_err(broken)).transpose()?,
+            captured: captured.map(|captured| serde_json::from_str(&captured).map_err(broken)).transpose()?,
+            body: row.try_get("body").map_err(trouble)?,
+        },
+        status: one_of(row, "status", WebhookStatus::from_name)?,
+        tries: small(row, "tries")?,
+        next_at: some_at(row, "next_at")?,
+        note: some_text(row, "note")?,
+        received_at: at(row, "received_at")?,
+        updated_at: at(row, "updated_at")?,
+    })
+}
+
+pub(super) fn request(row: &Row) -> Result<StoredRequest> {
+    let answer = match (some_int(row, "status")?, some_text(row, "headers")?) {
+        (Some(status), Some(headers)) => Some(Answer {
+            status: u16::try_from(status).map_err(broken)?,
+            headers: serde_json::from_str(&headers).map_err(broken)?,
+            body: row.try_get("body").map_err(trouble)?,
+        }),
+        _ => None,
+    };
+    Ok(StoredRequest {
+        scope: text(row, "scope")?,
+        content: text(row, "content")?,
+        answer,
+        locked_until: at(row, "locked_until")?,
+        created_at: at(row, "created_at")?,
     })
 }
 

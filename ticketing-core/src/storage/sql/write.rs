@@ -9,7 +9,9 @@ use crate::domain::order::{Order, OrderStatus};
 use crate::domain::outbox::OutboxMail;
 use crate::domain::payment::Attempt;
 use crate::domain::refund::Refund;
+use crate::domain::request::StoredRequest;
 use crate::domain::ticket::Ticket;
+use crate::domain::webhook::StoredWebhook;
 use crate::storage::StorageError;
 use crate::storage::sql::{broken, mail_kind, micros, trouble};
 
@@ -63,6 +65,14 @@ pub(super) async fn changes(connection: &mut Connection, book: &Book) -> Result<
         one(connection, mail(before.is_none(), row)).await?;
         any = true;
     }
+    for (before, row) in book.webhooks.changes() {
+        one(connection, webhook(before.is_none(), row)?).await?;
+        any = true;
+    }
+    for (before, row) in book.requests.changes() {
+        one(connection, request(before.is_none(), row)?).await?;
+        any = true;
+    }
     for (_, row) in book.audit.changes() {
         let sql = "insert into audit (id, at, order_id, actor, action, subject, before, after, reason) \
             values ($1, $2, $3, $4, $5, $6, $7, $8, $9)";
@@ -108,11 +118,12 @@ fn account(is_new: bool, row: &Account) -> Query<'static> {
 }
 
 async fn new_event(connection: &mut Connection, row: &Event) -> Result<()> {
-    let sql = "insert into events (id, organizer_account, organizer_external, title, description, starts_at, ends_at, location, \
+    let sql = "insert into events (id, key, organizer_account, organizer_external, title, description, starts_at, ends_at, location, \
         address, image_url, category_id, currency, capacity, held, sold, status, search_key, created_at, updated_at) \
-        values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19)";
+        values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20)";
     let query = sqlx::query(sql)
         .bind(row.id.0)
+        .bind(row.key.as_ref().map(ToString::to_string))
         .bind(row.organizer.account().map(|id| id.0))
         .bind(row.organizer.external().map(str::to_owned))
         .bind(row.title.clone())
@@ -340,4 +351,48 @@ fn mail(is_new: bool, row: &OutboxMail) -> Query<'static> {
         .bind(row.last_error.clone())
         .bind(micros(row.created_at))
         .bind(micros(row.updated_at))
+}
+
+fn webhook(is_new: bool, row: &StoredWebhook) -> Result<Query<'static>> {
+    if !is_new {
+        let sql = "update webhooks set status = $2, tries = $3, next_at = $4, note = $5, updated_at = $6 where id = $1";
+        let query = sqlx::query(sql).bind(row.id.0).bind(row.status.name()).bind(i64::from(row.tries));
+        return Ok(query.bind(row.next_at.map(micros)).bind(row.note.clone()).bind(micros(row.updated_at)));
+    }
+    let sql = "insert into webhooks (id, gateway, dedupe_key, kind, action, reference, captured, body, status, tries, next_at, note, \
+        received_at, updated_at) values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14)";
+    let captured = row.event.captured.as_ref().map(serde_json::to_string).transpose().map_err(broken)?;
+    Ok(sqlx::query(sql)
+        .bind(row.id.0)
+        .bind(row.event.gateway.clone())
+        .bind(row.event.dedupe_key.clone())
+        .bind(row.event.kind.clone())
+        .bind(row.event.action.name())
+        .bind(row.event.reference.as_ref().map(ToString::to_string))
+        .bind(captured)
+        .bind(row.event.body.clone())
+        .bind(row.status.name())
+        .bind(i64::from(row.tries))
+        .bind(row.next_at.map(micros))
+        .bind(row.note.clone())
+        .bind(micros(row.received_at))
+        .bind(micros(row.updated_at)))
+}
+
+fn request(is_new: bool, row: &StoredRequest) -> Result<Query<'static>> {
+    let sql = if is_new {
+        "insert into requests (scope, content, status, headers, body, locked_until, created_at) values ($1, $2, $3, $4, $5, $6, $7)"
+    } else {
+        "update requests set content = $2, status = $3, headers = $4, body = $5, locked_until = $6, created_at = $7 where scope = $1"
+    };
+    let headers =
+        row.answer.as_ref().map(|answer| serde_json::to_string(&answer.headers)).transpose().map_err(broken)?;
+    Ok(sqlx::query(sql)
+        .bind(row.scope.clone())
+        .bind(row.content.clone())
+        .bind(row.answer.as_ref().map(|answer| i64::from(answer.status)))
+        .bind(headers)
+        .bind(row.answer.as_ref().map(|answer| answer.body.clone()))
+        .bind(micros(row.locked_until))
+        .bind(micros(row.created_at)))
 }

@@ -6,16 +6,18 @@ use crate::domain::audit::Actor;
 use crate::domain::check_in::{CheckIn, Scan};
 use crate::domain::code::{Reference, Seed};
 use crate::domain::event::{Category, Event, EventFilter, NewCategory, NewEvent};
-use crate::domain::id::{AccountId, EventId, MailId, OrderId, RefundId, TicketId};
+use crate::domain::id::{AccountId, EventId, MailId, OrderId, RefundId, TicketId, WebhookId};
 use crate::domain::order::{Hold, Order, OrderFilter, OrderKey, Release};
 use crate::domain::outbox::{MailReport, OutboxMail};
 use crate::domain::page::{Page, PageRequest};
 use crate::domain::payment::{Attempt, CheckoutReport, OpenAttempt, Payment, Settle, Settlement};
 use crate::domain::principal::Principal;
 use crate::domain::refund::{Refund, RefundReport, RefundRequest};
+use crate::domain::request::{Answer, BeginRequest, Begun, KEEP_ANSWERS};
 use crate::domain::rules::{self, Resolve};
 use crate::domain::ticket::{Ticket, TicketFilter, TicketKey};
-use crate::storage::sql::{Wanted, micros};
+use crate::domain::webhook::{NewWebhook, StoredWebhook, WebhookReport};
+use crate::storage::sql::{Wanted, micros, trouble};
 use crate::storage::{Outcome, Storage, StorageError};
 use async_trait::async_trait;
 use jiff::{SignedDuration, Timestamp};
@@ -62,7 +64,8 @@ impl Storage for SqliteStorage {
     async fn put_events(&self, now: Timestamp, organizer: &Principal, new: &[NewEvent]) -> Result<Vec<Outcome<Event>>> {
         let categories = new.iter().filter_map(|new| new.category_id).map(|id| id.0).collect();
         let (new, organizer) = (new.to_vec(), organizer.clone());
-        let wanted = Wanted { categories, ..Wanted::default() };
+        let event_keys = new.iter().filter_map(|new| new.key.as_ref()).map(ToString::to_string).collect();
+        let wanted = Wanted { categories, event_keys, ..Wanted::default() };
         self.write(wanted, move |book| new.iter().map(|new| rules::put_event(book, now, &organizer, new)).collect())
             .await
     }
@@ -216,7 +219,7 @@ impl Storage for SqliteStorage {
         let mut reader = self.reader().await?;
         let due = sqlx::query_scalar(sql).bind("cancelled").bind(limit).fetch_all(&mut *reader).await;
         drop(reader);
-        let due: Vec<OrderId> = due.map_err(crate::storage::sql::trouble)?.into_iter().map(OrderId).collect();
+        let due: Vec<OrderId> = due.map_err(trouble)?.into_iter().map(OrderId).collect();
         if due.is_empty() {
             return Ok(vec![]);
         }
@@ -275,6 +278,68 @@ impl Storage for SqliteStorage {
 
     async fn mails(&self, order: &OrderKey) -> Result<Vec<OutboxMail>> {
         reads::mails(&mut *self.reader().await?, order).await
+    }
+
+    async fn receive_webhooks(&self, now: Timestamp, new: &[NewWebhook]) -> Result<Vec<(StoredWebhook, bool)>> {
+        let wanted =
+            Wanted { webhook_keys: new.iter().map(|new| new.dedupe_key.clone()).collect(), ..Wanted::default() };
+        let new = new.to_vec();
+        self.write(wanted, move |book| new.iter().map(|new| rules::receive_webhook(book, now, new)).collect()).await
+    }
+
+    async fn claim_webhooks(&self, now: Timestamp, lease: SignedDuration, limit: u32) -> Result<Vec<StoredWebhook>> {
+        let due: Vec<i64> = self
+            .due("select id from webhooks where next_at <= $1 order by next_at, id limit $2", micros(now), limit)
+            .await?;
+        if due.is_empty() {
+            return Ok(vec![]);
+        }
+        let wanted = Wanted { webhooks: due.clone(), ..Wanted::default() };
+        let claim = move |id: &i64, book: &mut _| rules::claim_webhook(book, now, WebhookId(*id), lease);
+        self.write(wanted, move |book| due.iter().filter_map(|id| claim(id, book)).collect()).await
+    }
+
+    async fn report_webhooks(&self, now: Timestamp, reports: &[WebhookReport]) -> Result<Vec<Option<StoredWebhook>>> {
+        let ids: Vec<i64> = reports.iter().map(|report| report.id.0).collect();
+        let references = sqlx::query_scalar(
+            "select reference from webhooks where reference is not null and id in (select value from json_each($1))",
+        )
+        .bind(super::one_of_ints("id", 1, &ids).1)
+        .fetch_all(&mut *self.reader().await?)
+        .await;
+        let attempts = references.map_err(trouble)?;
+        let wanted = Wanted { webhooks: ids, attempts, whole_orders: true, ..Wanted::default() };
+        let reports = reports.to_vec();
+        self.write(wanted, move |book| reports.iter().map(|report| rules::report_webhook(book, now, report)).collect())
+            .await
+    }
+
+    async fn wake_refunds(&self, now: Timestamp, attempt: &Reference) -> Result<Vec<RefundId>> {
+        let attempt = attempt.clone();
+        let wanted = Wanted { attempts: vec![attempt.to_string()], whole_orders: true, ..Wanted::default() };
+        self.write(wanted, move |book| rules::wake_refunds(book, now, &attempt)).await
+    }
+
+    async fn begin_request(&self, now: Timestamp, begin: &BeginRequest) -> Result<Begun> {
+        let begin = begin.clone();
+        let wanted = Wanted { requests: vec![begin.scope.clone()], ..Wanted::default() };
+        self.write(wanted, move |book| rules::begin_request(book, now, &begin)).await
+    }
+
+    async fn finish_request(&self, now: Timestamp, scope: &str, answer: Option<&Answer>) -> Result<()> {
+        let (scope, answer) = (scope.to_owned(), answer.cloned());
+        let wanted = Wanted { requests: vec![scope.clone()], ..Wanted::default() };
+        self.write(wanted, move |book| rules::finish_request(book, now, &scope, answer.as_ref())).await
+    }
+
+    async fn forget_requests(&self, now: Timestamp, limit: u32) -> Result<u32> {
+        let sql = "delete from requests where scope in \
+            (select scope from requests where created_at <= $1 order by created_at limit $2)";
+        let oldest = micros(now - KEEP_ANSWERS);
+        let mut writer = self.writer.acquire().await.map_err(trouble)?;
+        let forgotten =
+            sqlx::query(sql).bind(oldest).bind(i64::from(limit)).execute(&mut *writer).await.map_err(trouble)?;
+        Ok(u32::try_from(forgotten.rows_affected()).unwrap_or(limit))
     }
 
     async fn check(&self) -> Result<Vec<String>> {

@@ -9,8 +9,10 @@ mod events;
 mod orders;
 mod payments;
 mod refunds;
+mod requests;
 mod tickets;
 mod upkeep;
+mod webhooks;
 
 #[cfg(feature = "accounts")]
 pub use accounts::{Registration, Session};

@@ -213,7 +213,7 @@ fn why(reason: RefundReason) -> &'static str {
              The first one stands, and your tickets with it."
         }
         RefundReason::EventCancelled => "The event was called off by its organiser.",
-        RefundReason::Requested => "The organiser has agreed to give you your money back.",
+        RefundReason::Requested => "The organiser has asked us to give you your money back.",
         RefundReason::Review => "We have looked into your payment and decided to return it.",
     }
 }

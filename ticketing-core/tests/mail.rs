@@ -245,6 +245,20 @@ async fn a_server_without_starttls_gets_neither_password_nor_mail() {
     assert!(seen.mails.is_empty());
 }
 
+/// CVE-2011-0411: answers that somebody put in before TLS began were taken for the server's own afterwards.
+#[tokio::test]
+async fn answers_from_before_tls_are_not_believed() {
+    let authority = Authority::new();
+    let injected = "\r\n250 somebody else\r\n250 ok\r\n250 ok\r\n354 go on\r\n250 taken, believe me";
+    let behaviour = Behaviour { injected, recipient: "550 no", ..Behaviour::default() };
+    let server = Server::start_tls(behaviour, Tls::StartTls, &authority).await;
+    let mut config = config(&server, SmtpSecurity::StartTls);
+    config.extra_root_pem = Some(authority.pem());
+    let (refused, text) = words(SmtpMailer::new(config).unwrap().send(&mail()).await);
+    assert!(!refused && text.contains("STARTTLS failed"), "{text}");
+    assert!(server.seen().mails.is_empty());
+}
+
 #[tokio::test]
 async fn a_wrong_password_is_the_operators_to_mend() {
     let authority = Authority::new();

@@ -5,6 +5,7 @@
 
 mod config;
 mod connection;
+mod stream;
 
 pub use config::{SmtpConfig, SmtpLogin, SmtpSecurity};
 

@@ -11,18 +11,20 @@ use tokio_rustls::rustls::pki_types::PrivateKeyDer;
 
 /// What it answers, each in one line. An empty answer never comes.
 #[derive(Clone, Copy)]
-pub struct Behaviour {
-    pub greeting: &'static str,
-    pub sender: &'static str,
-    pub recipient: &'static str,
-    pub data: &'static str,
-    pub taken: &'static str,
+pub(crate) struct Behaviour {
+    pub(crate) greeting: &'static str,
+    pub(crate) sender: &'static str,
+    pub(crate) recipient: &'static str,
+    pub(crate) data: &'static str,
+    pub(crate) taken: &'static str,
     /// The one password it takes; without it, it knows no AUTH.
-    pub password: Option<&'static str>,
-    pub smtputf8: bool,
+    pub(crate) password: Option<&'static str>,
+    pub(crate) smtputf8: bool,
+    /// What somebody on the line adds to the answer to STARTTLS, while that can still be done.
+    pub(crate) injected: &'static str,
     /// Keeps the first mail, but is gone before it says so.
-    pub cut_after_first_mail: bool,
-    pub mails_per_connection: usize,
+    pub(crate) cut_after_first_mail: bool,
+    pub(crate) mails_per_connection: usize,
 }
 
 impl Default for Behaviour {
@@ -35,6 +37,7 @@ impl Default for Behaviour {
             taken: "250 2.0.0 queued",
             password: None,
             smtputf8: false,
+            injected: "",
             cut_after_first_mail: false,
             mails_per_connection: usize::MAX,
         }
@@ -42,34 +45,34 @@ impl Default for Behaviour {
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]
-pub enum Tls {
+pub(crate) enum Tls {
     StartTls,
     FromTheStart,
 }
 
 /// What it saw.
 #[derive(Clone, Default)]
-pub struct Seen {
-    pub connections: usize,
+pub(crate) struct Seen {
+    pub(crate) connections: usize,
     /// Command lines that came before TLS, and without TLS.
-    pub in_clear: Vec<String>,
+    pub(crate) in_clear: Vec<String>,
     /// Whole mails, as they came, without the dots that SMTP adds.
-    pub mails: Vec<Vec<u8>>,
+    pub(crate) mails: Vec<Vec<u8>>,
 }
 
-pub struct Server {
-    pub port: u16,
+pub(crate) struct Server {
+    pub(crate) port: u16,
     seen: Arc<Mutex<Seen>>,
     task: tokio::task::JoinHandle<()>,
 }
 
 impl Server {
-    pub async fn start(behaviour: Behaviour) -> Self {
+    pub(crate) async fn start(behaviour: Behaviour) -> Self {
         Self::listen(behaviour, None).await
     }
 
     /// With a certificate for `localhost` of `authority`.
-    pub async fn start_tls(behaviour: Behaviour, tls: Tls, authority: &Authority) -> Self {
+    pub(crate) async fn start_tls(behaviour: Behaviour, tls: Tls, authority: &Authority) -> Self {
         Self::listen(behaviour, Some((tls, authority.acceptor()))).await
     }
 
@@ -90,12 +93,12 @@ impl Server {
         Self { port, seen, task }
     }
 
-    pub fn seen(&self) -> Seen {
+    pub(crate) fn seen(&self) -> Seen {
         lock(&self.seen).clone()
     }
 
     /// Nobody answers at its port from then on.
-    pub async fn stop(self) {
+    pub(crate) async fn stop(self) {
         self.task.abort();
         let _ = self.task.await;
     }
@@ -154,7 +157,7 @@ impl Session {
             match verb.as_str() {
                 "EHLO" => say(stream, &self.capabilities(phase)).await?,
                 "STARTTLS" if matches!(phase, Phase::Clear { starttls: true }) => {
-                    say(stream, "220 go ahead").await?;
+                    say(stream, &format!("220 go ahead{}", told.injected)).await?;
                     return Some(End::Upgrade);
                 }
                 "AUTH" => say(stream, self.login(&line)).await?,
@@ -248,17 +251,17 @@ async fn hear<S: AsyncRead + Unpin>(stream: &mut BufReader<S>) -> Option<Vec<u8>
 }
 
 /// A certificate authority of its own.
-pub struct Authority(CertifiedIssuer<'static, KeyPair>);
+pub(crate) struct Authority(CertifiedIssuer<'static, KeyPair>);
 
 impl Authority {
-    pub fn new() -> Self {
+    pub(crate) fn new() -> Self {
         let mut params = CertificateParams::new(Vec::new()).unwrap();
         params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
         Self(CertifiedIssuer::self_signed(params, KeyPair::generate().unwrap()).unwrap())
     }
 
     /// Its own certificate, which a client must trust.
-    pub fn pem(&self) -> String {
+    pub(crate) fn pem(&self) -> String {
         self.0.pem()
     }
 

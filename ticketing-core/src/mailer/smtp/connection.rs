@@ -1,6 +1,7 @@
 //! One connection to the mail server, and what its answers mean.
 
 use super::config::{Server, SmtpSecurity};
+use super::stream::Stream;
 use crate::mailer::MailError;
 use lettre::address::Envelope;
 use lettre::message::Message;
@@ -11,7 +12,6 @@ use lettre::transport::smtp::commands::{Data, Mail, Rcpt};
 use lettre::transport::smtp::extension::{Extension, MailBodyParameter, MailParameter};
 use std::error::Error as _;
 use std::time::Duration;
-use tokio::net::TcpStream;
 use tokio::time::{Instant, timeout};
 
 /// A message and its envelope, as they go over the wire.
@@ -100,9 +100,7 @@ async fn connect(server: &Server) -> Result<AsyncSmtpConnection, MailError> {
         opened.map_err(failed)?
     } else {
         let cannot = |error: std::io::Error| MailError::Later(format!("the mail server cannot be reached: {error}"));
-        let stream = TcpStream::connect(address).await.map_err(cannot)?;
-        // lettre writes the mail and its closing dot apart: with Nagle's algorithm the dot waits 40 ms for an answer.
-        stream.set_nodelay(true).map_err(cannot)?;
+        let stream = Stream::connect(address).await.map_err(cannot)?;
         AsyncSmtpConnection::connect_with_transport(Box::new(stream), &server.hello).await.map_err(failed)?
     };
     if server.config.security == SmtpSecurity::StartTls

@@ -50,6 +50,7 @@ struct Inner {
     random: Arc<dyn Random>,
     hold_for: SignedDuration,
     renderer: crate::mailer::render::Renderer,
+    public_url: Option<String>,
     /// Rung when there is something for upkeep to do at once.
     bell: tokio::sync::Notify,
     #[cfg(feature = "accounts")]

@@ -6,6 +6,7 @@ use crate::domain::outbox::{MailKind, MailReport, MailResult, OutboxMail};
 use crate::domain::refund::{Refund, RefundReport, RefundStatus};
 use crate::error::Result;
 use crate::gateway::{GatewayError, RefundCall};
+use crate::mailer::render::{EventCancelledMail, RefundMail, TicketsMail};
 use crate::mailer::{Mail, MailError, Mailer};
 use jiff::SignedDuration;
 use std::sync::Arc;
@@ -212,12 +213,22 @@ impl Ticketing {
         let Some(event) = storage.event(order.event_id).await? else { return Ok(None) };
         let renderer = &self.inner.renderer;
         Ok(match owed.kind {
-            MailKind::Tickets => Some(renderer.tickets(&owed.to, &order, &event, &payment.tickets)?),
+            MailKind::Tickets => Some({
+                let public_url = self.inner.public_url.as_deref();
+                renderer.tickets_mail(&TicketsMail {
+                    order: &order,
+                    event: &event,
+                    tickets: &payment.tickets,
+                    public_url,
+                })?
+            }),
             MailKind::Refund(id) => match payment.refunds.iter().find(|refund| refund.id == id) {
-                Some(refund) => Some(renderer.refund(&owed.to, &order, &event, refund)?),
+                Some(refund) => Some(renderer.refund_mail(&RefundMail { order: &order, event: &event, refund })?),
                 None => None,
             },
-            MailKind::EventCancelled => Some(renderer.event_cancelled(&owed.to, &order, &event)?),
+            MailKind::EventCancelled => {
+                Some(renderer.event_cancelled_mail(&EventCancelledMail { order: &order, event: &event })?)
+            }
         })
     }
 

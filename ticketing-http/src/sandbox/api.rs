@@ -49,7 +49,7 @@ async fn try_initialize(request: &Request, body: Body, sandbox: &Sandbox) -> Res
         ..No::invalid("Invalid Email Address Passed")
     })?;
     let amount = amount(&wanted)?.ok_or(No::invalid("Invalid Amount Sent"))?;
-    let currencies = &sandbox.config().currencies;
+    let currencies = &sandbox.config.currencies;
     let currency = text(&wanted, "currency")?.or_else(|| currencies.first().cloned()).unwrap_or_default();
     if !currencies.contains(&currency) {
         return Err(No::UNSUPPORTED_CURRENCY);
@@ -149,7 +149,7 @@ pub(super) fn respond(outcome: Result<Response, No>) -> Response {
 fn authorize(request: &Request, sandbox: &Sandbox) -> Result<(), No> {
     let header = request.header("authorization").ok_or(No::NO_KEY)?;
     let key = header.strip_prefix("Bearer ").ok_or(No::WRONG_KEY)?.trim();
-    let wanted = &sandbox.config().secret_key;
+    let wanted = &sandbox.config.secret_key;
     let differing = key.bytes().zip(wanted.bytes()).fold(0, |differing, (found, wanted)| differing | (found ^ wanted));
     if key.len() == wanted.len() && differing == 0 { Ok(()) } else { Err(No::WRONG_KEY) }
 }

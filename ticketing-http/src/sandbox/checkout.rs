@@ -20,7 +20,7 @@ pub(super) fn show(request: &Request, sandbox: Data<&Arc<Sandbox>>) -> Response 
             html(
                 StatusCode::OK,
                 &nonce,
-                page::checkout(&transaction, &sandbox.config().merchant, back(&transaction), &nonce),
+                page::checkout(&transaction, &sandbox.config.merchant, back(&transaction), &nonce),
             )
         }
         None => sorry(&sandbox, &No::TRANSACTION_NOT_FOUND),
@@ -42,7 +42,7 @@ async fn try_act(request: &Request, body: Body, sandbox: &Sandbox) -> Result<Res
     let Form(wish) = Form::<Wish>::from_request(request, &mut body)
         .await
         .map_err(|_| No::invalid("This button is not known here"))?;
-    let play = wish.play(transaction.requested, sandbox.config().clock.now())?;
+    let play = wish.play(transaction.requested, sandbox.config.clock.now())?;
     match sandbox.play(&transaction.reference, play) {
         // Who has paid in another tab is sent back as one who has paid.
         Ok(_) | Err(No::ALREADY_PAID) => {}

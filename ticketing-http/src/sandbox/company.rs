@@ -5,25 +5,25 @@ use super::book::{Book, Change, Event};
 use super::config::{SandboxConfig, SandboxError};
 use super::journal::Journal;
 use super::refund::{Refund, RefundStatus};
-use super::transaction::{Due, Effect, Play, RefundsEnd, Status, Transaction};
+use super::transaction::{Effect, Play, RefundsEnd, Status, Transaction};
 use super::webhook;
 use serde_json::{Value, json};
 use std::fmt;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
-use std::time::Duration;
 
 /// The payment company: its records, and the clockwork that moves late payments, refunds and webhooks on.
 ///
-/// The clockwork holds no strong reference: where the last [`Arc`] is dropped, it stops, and the journal may be opened anew.
+/// Where the last [`Arc`] is dropped, the clockwork stops, and the journal may be opened anew.
 pub struct Sandbox {
-    config: SandboxConfig,
+    pub(super) config: SandboxConfig,
     records: Mutex<Records>,
-    client: reqwest::Client,
-    this: Weak<Self>,
+    pub(super) client: reqwest::Client,
+    pub(super) this: Weak<Self>,
 }
 
-struct Records {
-    book: Book,
+/// What is known, and where it is written down.
+pub(super) struct Records {
+    pub(super) book: Book,
     journal: Option<Journal>,
 }
 
@@ -63,10 +63,6 @@ impl Sandbox {
         let sandbox = Arc::new_cyclic(|this| Self { config, records, client, this: Weak::clone(this) });
         unfinished.iter().for_each(|change| sandbox.follow_up(change));
         Ok(sandbox)
-    }
-
-    pub(super) fn config(&self) -> &SandboxConfig {
-        &self.config
     }
 
     /// Where the browser pays.
@@ -117,7 +113,7 @@ impl Sandbox {
         Ok(transaction)
     }
 
-    fn play_on(&self, records: &mut Records, transaction: &mut Transaction, play: Play) -> Result<(), No> {
+    pub(super) fn play_on(&self, records: &mut Records, transaction: &mut Transaction, play: Play) -> Result<(), No> {
         let effect = transaction.play(play, self.config.clock.now())?;
         if effect == Effect::Nothing {
             return Ok(());
@@ -191,51 +187,15 @@ impl Sandbox {
         }
     }
 
-    /// A late payment's time has come, unless it was declined or made in the meantime.
-    fn late_payment(&self, reference: &str) -> Result<(), No> {
-        let mut records = self.records();
-        let Some(mut transaction) = records.book.transaction(reference).cloned() else { return Ok(()) };
-        match transaction.due {
-            Some(Due { at, payment }) if at <= self.config.clock.now() => {
-                self.play_on(&mut records, &mut transaction, Play::Pay(payment))
-            }
-            _ => Ok(()),
-        }
-    }
-
-    /// A refund moves on, if it still stands where it stood.
-    fn refund_moves_on(&self, id: u64, from: RefundStatus) -> Result<(), No> {
-        let mut records = self.records();
-        let Some(mut refund) = records.book.refund(id).cloned() else { return Ok(()) };
-        let Some(mut transaction) = records.book.transaction(&refund.transaction).cloned() else { return Ok(()) };
-        let Some(next) = refund.status.next(refund.end) else { return Ok(()) };
-        if refund.status != from {
-            return Ok(());
-        }
-        refund.status = next;
-        refund.updated_at = self.config.clock.now();
-        let mut changes = vec![Change::Refund(Box::new(refund.clone()))];
-        if next == RefundStatus::Processed {
-            let others = records.book.refunds_of(&transaction.reference).filter(|other| other.id != id);
-            let done = others.filter(|other| other.status == RefundStatus::Processed).map(|other| other.amount);
-            if transaction.paid.is_some_and(|paid| done.sum::<u64>() + refund.amount == paid.amount) {
-                transaction.status = Status::Reversed;
-                changes.push(Change::Transaction(Box::new(transaction.clone())));
-            }
-        }
-        changes.extend(self.event(&mut records, next.event(), &refund.to_event(&transaction)));
-        self.commit(&mut records, changes)
-    }
-
     /// A webhook to send, where the merchant wants any.
-    fn event(&self, records: &mut Records, name: &str, data: &Value) -> Option<Change> {
+    pub(super) fn event(&self, records: &mut Records, name: &str, data: &Value) -> Option<Change> {
         self.config.webhook_url.as_ref()?;
         let id = records.book.fresh_id(self.config.clock.now());
         Some(Change::Owed(Event { id, body: json!({ "event": name, "data": data }).to_string() }))
     }
 
     /// Writes changes down, takes them in, and starts what follows from them. Where they cannot be written, nothing happened.
-    fn commit(&self, records: &mut Records, changes: Vec<Change>) -> Result<(), No> {
+    pub(super) fn commit(&self, records: &mut Records, changes: Vec<Change>) -> Result<(), No> {
         if let Some(journal) = &mut records.journal {
             journal.append(&changes).map_err(|error| {
                 tracing::error!(%error, "cannot write the sandbox's journal");
@@ -249,39 +209,6 @@ impl Sandbox {
         Ok(())
     }
 
-    /// Starts what follows from a change by itself.
-    fn follow_up(&self, change: &Change) {
-        match change {
-            Change::Transaction(transaction) => {
-                if let Some(due) = transaction.due {
-                    let wait = Duration::try_from(due.at.duration_since(self.config.clock.now())).unwrap_or_default();
-                    let reference = transaction.reference.clone();
-                    self.after(wait, move |sandbox| sandbox.late_payment(&reference));
-                }
-            }
-            Change::Refund(refund) => {
-                let (id, from) = (refund.id, refund.status);
-                if from.next(refund.end).is_some() {
-                    self.after(self.config.refund_step, move |sandbox| sandbox.refund_moves_on(id, from));
-                }
-            }
-            Change::Owed(event) => {
-                tokio::spawn(deliver(Weak::clone(&self.this), event.id));
-            }
-            Change::Settled(_) => {}
-        }
-    }
-
-    fn after(&self, wait: Duration, act: impl FnOnce(&Self) -> Result<(), No> + Send + 'static) {
-        let this = Weak::clone(&self.this);
-        tokio::spawn(async move {
-            tokio::time::sleep(wait).await;
-            if let Some(sandbox) = this.upgrade() {
-                let _ = act(&sandbox); // what can fail here has been logged where it failed
-            }
-        });
-    }
-
     /// A code that nobody can guess: 26 symbols of 5 bits.
     pub(super) fn code(&self) -> String {
         const SYMBOLS: &[u8; 32] = b"0123456789abcdefghjkmnpqrstvwxyz";
@@ -291,39 +218,8 @@ impl Sandbox {
     }
 
     /// A panic while the lock was held is no reason to stop: a change is applied whole, after it was written.
-    fn records(&self) -> MutexGuard<'_, Records> {
+    pub(super) fn records(&self) -> MutexGuard<'_, Records> {
         self.records.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
-
-/// Sends a webhook until it is taken, the waits run out, or the sandbox is gone.
-async fn deliver(sandbox: Weak<Sandbox>, id: u64) {
-    let mut retries = 0;
-    loop {
-        let Some(now) = sandbox.upgrade() else { return };
-        let Some(url) = now.config.webhook_url.clone() else { return };
-        let Some(body) = now.records().book.owed(id).map(|event| event.body.clone()) else { return };
-        let (client, secret_key) = (now.client.clone(), now.config.secret_key.clone());
-        drop(now); // sending takes seconds, in which the sandbox may go
-        let sent = webhook::send(&client, &url, &secret_key, body).await;
-        let Some(now) = sandbox.upgrade() else { return };
-        let wait = match (sent, now.config.webhook_retries.get(retries).copied()) {
-            (Err(reason), Some(wait)) => {
-                tracing::debug!(reason, retry_in_s = wait.as_secs(), "the sandbox's webhook was not taken");
-                wait
-            }
-            (sent, _) => {
-                if let Err(reason) = sent {
-                    tracing::warn!(reason, "the sandbox's webhook was not taken, and is given up");
-                }
-                let mut records = now.records();
-                let _ = now.commit(&mut records, vec![Change::Settled(id)]); // logged where it fails; sent again then
-                return;
-            }
-        };
-        drop(now);
-        retries += 1;
-        tokio::time::sleep(wait).await;
     }
 }
 

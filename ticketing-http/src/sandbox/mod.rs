@@ -6,7 +6,8 @@
 //! | file | question |
 //! |---|---|
 //! | `config` | what can be set |
-//! | `company` | what happens, in which order ([`Sandbox`]) |
+//! | `company` | what the merchant and the payer can make happen ([`Sandbox`]) |
+//! | `clockwork` | what happens by itself |
 //! | `transaction`, `refund` | what may happen to one of them, and how Paystack writes it |
 //! | `book`, `journal` | what is known, and how it survives a restart |
 //! | `webhook` | how the merchant's server is told |
@@ -25,6 +26,7 @@ mod answer;
 mod api;
 mod book;
 mod checkout;
+mod clockwork;
 mod company;
 mod config;
 mod journal;

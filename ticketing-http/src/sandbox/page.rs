@@ -22,6 +22,7 @@ pub(super) fn checkout(transaction: &Transaction, merchant: &str, back: Option<U
     let body = fill(
         CHECKOUT,
         &[
+            ("verb", if transaction.is_paid() { "Paid to" } else { "Pay" }),
             ("merchant", merchant),
             ("amount", &amount),
             ("email", &transaction.email),

@@ -87,6 +87,6 @@ async fn try_simulate(request: &Request, body: Body, sandbox: &Sandbox) -> Resul
     }
     let wish: Wish = read_json(body).await?;
     let transaction = sandbox.transaction(&reference).ok_or(No::TRANSACTION_NOT_FOUND)?;
-    let play = wish.play(transaction.requested, sandbox.config().clock.now())?;
+    let play = wish.play(transaction.requested, sandbox.config.clock.now())?;
     Ok(yes("Simulated", sandbox.play(&reference, play)?.to_wire()))
 }

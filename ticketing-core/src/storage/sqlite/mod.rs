@@ -48,6 +48,16 @@ fn one_of_texts(column: &str, index: u32, values: &[String]) -> (String, String)
     (format!("{column} in (select value from json_each(${index}))"), list)
 }
 
+/// Rows that come as one JSON array of arrays, as `r.value`.
+fn each_row() -> &'static str {
+    "json_each($1) as r"
+}
+
+/// Bytes from their hexadecimal digits.
+fn bytes(hexadecimal: &str) -> String {
+    format!("unhex({hexadecimal})")
+}
+
 /// The function that finds a text in another.
 fn contains() -> &'static str {
     "instr"

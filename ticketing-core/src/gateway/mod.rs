@@ -8,6 +8,7 @@ use async_trait::async_trait;
 use jiff::Timestamp;
 use std::time::Duration;
 
+pub mod circuit_breaker;
 #[cfg(feature = "paystack")]
 pub mod paystack;
 
@@ -109,7 +110,10 @@ pub struct Webhook<'a> {
 
 impl std::fmt::Debug for Webhook<'_> {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Webhook").field("bytes", &self.body.len()).field("received_at", &self.received_at).finish_non_exhaustive()
+        f.debug_struct("Webhook")
+            .field("bytes", &self.body.len())
+            .field("received_at", &self.received_at)
+            .finish_non_exhaustive()
     }
 }
 

@@ -50,7 +50,7 @@ impl Envelope {
     fn read(body: &[u8]) -> Option<Self> {
         let mut envelope: Value = serde_json::from_slice(body).ok()?;
         let status = envelope.get("status")?.as_bool()?;
-        let message = clipped(envelope.get("message").and_then(Value::as_str).unwrap_or_default(), 200);
+        let message = loggable(envelope.get("message").and_then(Value::as_str).unwrap_or_default());
         let code =
             envelope.get("code").and_then(Value::as_str).filter(|code| !code.is_empty()).map(|code| clipped(code, 64));
         let [data, meta] = ["data", "meta"].map(|field| envelope.get_mut(field).map(Value::take).unwrap_or_default());
@@ -64,6 +64,14 @@ impl Envelope {
             || sentence.contains("duplicate transaction reference")
             || sentence.contains("duplicate charge request for reference")
     }
+}
+
+/// Paystack's own words go to the log, but not if they quote a key.
+fn loggable(message: &str) -> String {
+    if ["sk_test_", "sk_live_"].iter().any(|key| message.contains(key)) {
+        return "(withheld: it quotes a key)".to_owned();
+    }
+    clipped(message, 200)
 }
 
 /// Reads an answer. What is not plainly Paystack saying "no" is never taken for one: on a write it leaves the outcome unknown.
@@ -169,6 +177,14 @@ mod tests {
             assert_eq!(judged(Kind::Write, status, no), Err(rejected()));
         }
         assert!(matches!(judged(Kind::Write, 201, yes), Ok(Reply::Found(_))));
+    }
+
+    #[test]
+    fn words_that_quote_a_key_are_not_logged() {
+        let envelope =
+            |message: &str| Envelope::read(format!(r#"{{"status":false,"message":"{message}"}}"#).as_bytes()).unwrap();
+        assert_eq!(envelope("no such \\nthing").message, "no such thing");
+        assert!(!envelope("bad key sk_live_s3cr3t").message.contains("s3cr3t"));
     }
 
     #[test]

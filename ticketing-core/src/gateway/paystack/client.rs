@@ -133,8 +133,11 @@ impl Client {
         Duration::from_millis(100 + u64::from(draw[0] / 2)) * retry
     }
 
-    /// `path` below the base. Each segment is escaped, so that none of them can lead elsewhere.
+    /// `path` below the base. Each segment is escaped, so that none of them can lead elsewhere; two cannot be.
     fn url(&self, path: &[&str]) -> Result<Url, GatewayError> {
+        if path.iter().any(|segment| matches!(*segment, "." | "..")) {
+            return Err(GatewayError::Rejected { code: None });
+        }
         let mut url = self.base.clone();
         url.path_segments_mut().map_err(|()| GatewayError::NotSent)?.pop_if_empty().extend(path);
         Ok(url)

@@ -21,6 +21,8 @@ use jiff::{SignedDuration, Timestamp};
 
 mod invariants;
 pub mod memory;
+#[cfg(feature = "postgres")]
+pub mod postgres;
 #[cfg(any(feature = "sqlite", feature = "postgres"))]
 mod sql;
 #[cfg(feature = "sqlite")]

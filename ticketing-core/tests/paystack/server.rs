@@ -70,7 +70,11 @@ pub(crate) struct Server {
 
 impl Server {
     pub(crate) async fn start(steps: impl IntoIterator<Item = Step>) -> Self {
-        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        Self::start_on("127.0.0.1:0", steps).await
+    }
+
+    pub(crate) async fn start_on(address: &str, steps: impl IntoIterator<Item = Step>) -> Self {
+        let listener = TcpListener::bind(address).await.unwrap();
         let url = format!("http://{}", listener.local_addr().unwrap());
         let script = Arc::new(Mutex::new(Script { steps: steps.into_iter().collect(), ..Script::default() }));
         let of_task = Arc::clone(&script);

@@ -24,6 +24,23 @@ async fn a_refused_connection_is_not_sent_for_any_call() {
 }
 
 #[tokio::test]
+async fn a_checkout_that_was_not_sent_is_sent_again_and_a_refund_is_not() {
+    let free = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = free.local_addr().unwrap().to_string();
+    drop(free);
+    let gateway = PaystackGateway::new(config(&format!("http://{address}"))).unwrap();
+    let (owed, charge) = (a_refund(), a_charge());
+    let (refund, checkout, server) = tokio::join!(gateway.refund(&owed), gateway.open_checkout(&charge), async {
+        tokio::time::sleep(Duration::from_millis(50)).await;
+        Server::start_on(&address, [Step::data(r#"{"authorization_url":"https://checkout.paystack.com/abc"}"#)]).await
+    });
+    // The retries come 100 and 300 ms after the first try.
+    assert_eq!(refund, Err(GatewayError::NotSent));
+    assert_eq!(checkout.unwrap().url, "https://checkout.paystack.com/abc");
+    assert_eq!(server.lines(), ["POST /transaction/initialize"]);
+}
+
+#[tokio::test]
 async fn a_host_without_an_address_is_not_sent() {
     let gateway = PaystackGateway::new(config("http://does-not-exist.invalid")).unwrap();
     assert_eq!(gateway.refund(&a_refund()).await, Err(GatewayError::NotSent));

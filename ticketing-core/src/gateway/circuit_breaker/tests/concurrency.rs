@@ -15,6 +15,16 @@ async fn about_to_probe() -> (Arc<CircuitBreaker>, Arc<Scripted>, Arc<HandClock>
     (breaker, gateway, clock)
 }
 
+/// Waits for something that takes no time, and fails where it does not come.
+async fn until(what: &str, is_so: impl Fn() -> bool) {
+    let wait = async {
+        while !is_so() {
+            tokio::task::yield_now().await;
+        }
+    };
+    assert!(tokio::time::timeout(Duration::from_secs(10), wait).await.is_ok(), "never: {what}");
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn half_open_lets_exactly_one_of_many_through() {
     for tasks in [20, 1000] {
@@ -31,9 +41,7 @@ async fn half_open_lets_exactly_one_of_many_through() {
             })
             .collect();
         // The probe is answered only when all the others have been.
-        while breaker.state()[1].refused < u64::try_from(tasks).unwrap() - 1 {
-            tokio::task::yield_now().await;
-        }
+        until("all but one were refused", || breaker.state()[1].refused == u64::try_from(tasks).unwrap() - 1).await;
         gateway.gate.add_permits(1);
         let (mut passed, mut refused) = (0, 0);
         for caller in callers {
@@ -85,9 +93,7 @@ async fn one_slow_call_delays_no_other() {
         let breaker = Arc::clone(&breaker);
         async move { breaker.fetch(&reference()).await }
     });
-    while gateway.calls() < 1 {
-        tokio::task::yield_now().await;
-    }
+    until("the slow call is under way", || gateway.calls() == 1).await;
     // A caller that leaves a closed breaker says nothing about the gateway.
     for _ in 0..20 {
         assert!(tokio::time::timeout(Duration::from_millis(1), breaker.fetch(&reference())).await.is_err());

@@ -7,12 +7,11 @@
 //! | [`middleware`] | each of these steps |
 //! | [`problem`] | how every error looks |
 //! | [`contract`] | what the OpenAPI document says about an address |
-//! | [`docs`] | the pages that show the API |
-//! | [`server`] | sockets, limits and the end |
 //! | [`telemetry`] | the log |
 
+pub mod config;
 pub mod contract;
-
 pub mod frame;
 pub mod middleware;
 pub mod problem;
+pub mod telemetry;

@@ -84,7 +84,8 @@ impl<E: Endpoint> Endpoint for Framed<E> {
 
         let mut response = match self.config.cors.preflight(&request, &verdict) {
             Some(response) => response,
-            None => self.admit(request).await,
+            // Boxed once: the futures inside hold the request several times over.
+            None => Box::pin(self.admit(request)).await,
         };
 
         self.mark(&mut response, &verdict);

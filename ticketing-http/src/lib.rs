@@ -2,16 +2,22 @@
 //!
 //! | file | answers |
 //! |---|---|
+//! | [`app`](mod@app) | what the server is made of |
 //! | [`config`] | what can be set, and what is wrong with what was set |
 //! | [`frame`](mod@frame) | what happens around every request, in order |
 //! | [`middleware`] | each of these steps |
 //! | [`problem`] | how every error looks |
 //! | [`contract`] | what the OpenAPI document says about an address |
+//! | [`docs`] | the pages that show the API |
+//! | [`server`] | sockets, limits and the end |
 //! | [`telemetry`] | the log |
 
+pub mod app;
 pub mod config;
 pub mod contract;
+pub mod docs;
 pub mod frame;
 pub mod middleware;
 pub mod problem;
+pub mod server;
 pub mod telemetry;

@@ -17,6 +17,7 @@ use ipnet::IpNet;
 use std::net::{IpAddr, SocketAddr};
 use std::path::PathBuf;
 use std::time::Duration;
+use ticketing_core::clock::Random;
 use ticketing_core::domain::money::Currency;
 
 /// Everything that can be set, checked.
@@ -166,6 +167,13 @@ impl Secret {
     /// Hides `text`.
     pub fn new(text: impl Into<String>) -> Self {
         Self(text.into())
+    }
+
+    /// 32 bytes that nobody can guess, as hexadecimal digits.
+    pub fn fresh(random: &dyn Random) -> Self {
+        let mut bytes = [0; 32];
+        random.fill(&mut bytes);
+        Self(bytes.iter().map(|byte| format!("{byte:02x}")).collect())
     }
 
     /// The secret itself: hand it on, never print it.

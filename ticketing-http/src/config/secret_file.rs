@@ -14,14 +14,11 @@ pub fn secret_beside(database: &Path, random: &dyn Random) -> Result<Secret, Con
     if let Some(secret) = read(&path)? {
         return Ok(secret);
     }
-    let mut bytes = [0; 40];
-    random.fill(&mut bytes);
-    let hex: String = bytes.iter().map(|byte| format!("{byte:02x}")).collect();
-    let (secret, nonce) = hex.split_at(64);
+    let (secret, nonce) = (Secret::fresh(random), Secret::fresh(random));
     let mut fresh = path.clone().into_os_string();
-    fresh.push(format!(".{nonce}"));
+    fresh.push(format!(".{}", nonce.expose().get(..16).unwrap_or_default()));
     let fresh = PathBuf::from(fresh);
-    let kept = keep(&fresh, &path, secret);
+    let kept = keep(&fresh, &path, secret.expose());
     // Whatever happened, the file under its first name is of no further use; a failure to remove it harms nobody.
     let _ = fs::remove_file(&fresh);
     kept.map_err(|error| trouble(&path, &error))?;

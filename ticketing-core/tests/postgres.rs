@@ -40,7 +40,10 @@ async fn processes_that_start_at_once_on_an_empty_database_all_come_up_and_never
             let hold = Hold {
                 reference: Reference::of_order(&Seed([number; 32])),
                 event_id: event.id,
-                buyer: Buyer { who: Principal::External(format!("b{number}")), email: "b@example.com".parse().unwrap() },
+                buyer: Buyer {
+                    who: Principal::External(format!("b{number}")),
+                    email: "b@example.com".parse().unwrap(),
+                },
                 lines: vec![HoldLine { ticket_type_id: event.ticket_types[0].id, quantity: 1 }],
                 hold_until: now() + jiff::SignedDuration::from_mins(15),
             };

@@ -41,7 +41,8 @@ pub(crate) async fn database() -> Option<Database> {
     };
     drop(running);
     let name = format!("t{}", cluster.databases.fetch_add(1, Ordering::Relaxed));
-    let made = cluster.run(&cluster.tool("createdb"), &["-h", "127.0.0.1", "-p", &cluster.port.to_string(), "-U", "postgres", &name]);
+    let made = cluster
+        .run(&cluster.tool("createdb"), &["-h", "127.0.0.1", "-p", &cluster.port.to_string(), "-U", "postgres", &name]);
     assert!(made.status.success(), "createdb: {}", String::from_utf8_lossy(&made.stderr));
     Some(Database { url: format!("postgres://postgres@127.0.0.1:{}/{name}", cluster.port), _cluster: cluster })
 }
@@ -73,7 +74,10 @@ impl Cluster {
         let data = cluster.folder.join("data");
         let (bin, data) = (bin.display(), data.display().to_string());
         std::fs::write(cluster.folder.join("bin"), bin.to_string()).unwrap();
-        let made = cluster.run(&format!("{bin}/initdb"), &["-D", &data, "-U", "postgres", "-A", "trust", "-E", "UTF8", "--locale=C.UTF-8", "-N"]);
+        let made = cluster.run(
+            &format!("{bin}/initdb"),
+            &["-D", &data, "-U", "postgres", "-A", "trust", "-E", "UTF8", "--locale=C.UTF-8", "-N"],
+        );
         assert!(made.status.success(), "initdb: {}", String::from_utf8_lossy(&made.stderr));
         // Flushed for real: what is tested is what is shipped.
         let options = format!(
@@ -81,7 +85,8 @@ impl Cluster {
             cluster.folder.display()
         );
         let log = cluster.folder.join("log").display().to_string();
-        let started = cluster.run(&format!("{bin}/pg_ctl"), &["-D", &data, "-o", &options, "-l", &log, "-w", "-t", "60", "start"]);
+        let started = cluster
+            .run(&format!("{bin}/pg_ctl"), &["-D", &data, "-o", &options, "-l", &log, "-w", "-t", "60", "start"]);
         assert!(started.status.success(), "pg_ctl start: {}", String::from_utf8_lossy(&started.stderr));
         cluster
     }

@@ -1,2 +1,3 @@
-//! http
+//! The server.
+
 fn main() {}

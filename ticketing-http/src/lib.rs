@@ -1,0 +1,3 @@
+//! Sells tickets over HTTP: the engine of `ticketing-core` as a REST API.
+
+pub mod problem;

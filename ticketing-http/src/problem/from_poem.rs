@@ -169,6 +169,7 @@ fn wanted_type(reason: &str) -> Option<&'static str> {
     let (_, after) =
         ["Expected input type \"", "failed to parse \""].iter().find_map(|before| reason.split_once(before))?;
     let (name, _) = after.split_once('"')?;
+    let name = name.trim_start_matches("optional<").trim_start_matches("optional_");
     Some(match name.split('_').next()? {
         "integer" => "a whole number",
         "number" => "a number",

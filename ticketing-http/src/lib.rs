@@ -2,6 +2,7 @@
 //!
 //! | file | answers |
 //! |---|---|
+//! | [`api`] | every operation, and what the OpenAPI document says of it |
 //! | [`config`] | what can be set, and what is wrong with what was set |
 //! | [`frame`](mod@frame) | what happens around every request, in order |
 //! | [`middleware`] | each of these steps |
@@ -11,6 +12,7 @@
 //! | [`server`] | sockets, limits and the end |
 //! | [`telemetry`] | the log |
 
+pub mod api;
 pub mod contract;
 
 pub mod frame;

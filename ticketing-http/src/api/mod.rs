@@ -30,9 +30,7 @@ mod tickets;
 
 pub use state::{ApiSettings, ApiState};
 
-use poem::http::Uri;
-use poem::http::uri::PathAndQuery;
-use poem::{Endpoint, EndpointExt, IntoEndpoint, Request};
+use poem::{Endpoint, EndpointExt, IntoEndpoint};
 use poem_openapi::{OpenApi, OpenApiService, Tags};
 
 /// Where an operation stands in the document.
@@ -78,23 +76,8 @@ pub fn service(state: &ApiState) -> OpenApiService<impl OpenApi + use<>, ()> {
 }
 
 /// The API, ready to be framed. Errors leave it as errors: the [frame](crate::frame::frame) makes answers of them.
+///
+/// poem-openapi drops the slash that some paths of the seeds end with; the frame drops it from requests.
 pub fn endpoint(state: ApiState) -> impl Endpoint {
-    service(&state).into_endpoint().data(state).before(|mut request: Request| async move {
-        restore_slash(request.uri_mut());
-        Ok(request)
-    })
-}
-
-/// Three collections have a slash at their end in the document, as the seeds' clients know them. Who leaves it out, or has
-/// it taken away by the frame, means the same.
-fn restore_slash(uri: &mut Uri) {
-    if !["/events", "/categories", "/users"].contains(&uri.path()) {
-        return;
-    }
-    let query = uri.query().map(|query| format!("?{query}")).unwrap_or_default();
-    let mut parts = uri.clone().into_parts();
-    parts.path_and_query = PathAndQuery::try_from(format!("{}/{query}", uri.path())).ok();
-    if let Ok(restored) = Uri::from_parts(parts) {
-        *uri = restored;
-    }
+    service(&state).into_endpoint().data(state)
 }

@@ -2,6 +2,7 @@
 
 use super::id::AccountId;
 use super::principal::EmailAddress;
+use super::words::words;
 use jiff::Timestamp;
 
 /// Somebody who registered.
@@ -51,6 +52,11 @@ pub enum Role {
     /// Runs the installation: may see and repair what belongs to any organiser.
     Admin,
 }
+
+words!(Role {
+    Member => "member",
+    Admin => "admin",
+});
 
 /// An account to be made. The password is already hashed: hashing takes long and is done outside any storage operation.
 #[derive(Clone, PartialEq, Eq)]

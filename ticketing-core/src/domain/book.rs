@@ -6,13 +6,17 @@ use super::audit::{Actor, AuditLine};
 use super::check_in::CheckIn;
 use super::code::{Reference, TicketCode};
 use super::event::{Category, Event};
-use super::id::{AccountId, AuditId, CategoryId, EventId, MailId, OrderId, RefundId, TicketId, TicketTypeId};
+use super::id::{
+    AccountId, AuditId, CategoryId, EventId, MailId, OrderId, RefundId, TicketId, TicketTypeId, WebhookId,
+};
 use super::order::Order;
 use super::outbox::{MailKind, MailStatus, OutboxMail};
 use super::payment::Attempt;
 use super::principal::EmailAddress;
 use super::refund::Refund;
+use super::request::StoredRequest;
 use super::ticket::Ticket;
+use super::webhook::StoredWebhook;
 use jiff::Timestamp;
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -58,6 +62,11 @@ impl<K: Ord + Clone, V: Clone + PartialEq> Table<K, V> {
         }
     }
 
+    /// Drops rows for good.
+    pub(crate) fn retain(&mut self, mut keep: impl FnMut(&V) -> bool) {
+        self.rows.retain(|_, row| keep(row));
+    }
+
     /// The rows that are new or differ from what was loaded, by key: as they were, and as they are.
     pub fn changes(&self) -> impl Iterator<Item = (Option<&V>, &V)> {
         self.originals
@@ -88,11 +97,24 @@ pub struct NextIds {
     pub mail: i64,
     /// Of lines of the audit log.
     pub audit: i64,
+    /// Of webhooks.
+    pub webhook: i64,
 }
 
 impl Default for NextIds {
     fn default() -> Self {
-        Self { account: 1, category: 1, event: 1, ticket_type: 1, order: 1, ticket: 1, refund: 1, mail: 1, audit: 1 }
+        Self {
+            account: 1,
+            category: 1,
+            event: 1,
+            ticket_type: 1,
+            order: 1,
+            ticket: 1,
+            refund: 1,
+            mail: 1,
+            audit: 1,
+            webhook: 1,
+        }
     }
 }
 
@@ -125,6 +147,10 @@ pub struct Book {
     pub mails: Table<MailId, OutboxMail>,
     /// Lines of the audit log by id.
     pub audit: Table<AuditId, AuditLine>,
+    /// Webhooks by id.
+    pub webhooks: Table<WebhookId, StoredWebhook>,
+    /// Requests that named a key, by scope.
+    pub requests: Table<String, StoredRequest>,
     /// The next id of each kind.
     pub next: NextIds,
     accounts_by_email: BTreeMap<String, AccountId>,
@@ -138,6 +164,8 @@ pub struct Book {
     tickets_by_code: BTreeMap<TicketCode, TicketId>,
     check_ins_by_nonce: BTreeMap<String, TicketId>,
     mails_by_order: BTreeMap<OrderId, BTreeMap<MailKind, MailId>>,
+    events_by_key: BTreeMap<Reference, EventId>,
+    webhooks_by_key: BTreeMap<(String, String), WebhookId>,
 }
 
 /// Each kind of row has one way in from the storage (`load_…`) and one for new rows (`add_…`); both keep the look-ups right.
@@ -169,7 +197,15 @@ impl Book {
         load_category, add_category, categories, row: Category => row.id, |book| {
             book.categories_by_name.insert(row.name.to_lowercase(), row.id);
         };
-        load_event, add_event, events, row: Event => row.id, |_book| {};
+        load_event, add_event, events, row: Event => row.id, |book| {
+            if let Some(key) = &row.key {
+                book.events_by_key.insert(key.clone(), row.id);
+            }
+        };
+        load_webhook, add_webhook, webhooks, row: StoredWebhook => row.id, |book| {
+            book.webhooks_by_key.insert((row.event.gateway.clone(), row.event.dedupe_key.clone()), row.id);
+        };
+        load_request, add_request, requests, row: StoredRequest => row.scope.clone(), |_book| {};
         load_order, add_order, orders, row: Order => row.id, |book| {
             book.orders_by_reference.insert(row.reference.clone(), row.id);
         };
@@ -215,6 +251,10 @@ impl Book {
 
     pub(crate) fn next_ticket(&mut self) -> TicketId {
         TicketId(take(&mut self.next.ticket))
+    }
+
+    pub(crate) fn next_webhook(&mut self) -> WebhookId {
+        WebhookId(take(&mut self.next.webhook))
     }
 
     pub(crate) fn next_refund(&mut self) -> RefundId {
@@ -281,6 +321,16 @@ impl Book {
         self.categories.get(self.categories_by_name.get(&name.to_lowercase())?)
     }
 
+    /// The event that was made under this key.
+    pub fn event_by_key(&self, key: &Reference) -> Option<&Event> {
+        self.events.get(self.events_by_key.get(key)?)
+    }
+
+    /// The webhook with this key.
+    pub fn webhook_by_key(&self, gateway: &str, key: &str) -> Option<&StoredWebhook> {
+        self.webhooks.get(self.webhooks_by_key.get(&(gateway.to_owned(), key.to_owned()))?)
+    }
+
     /// The order with this reference.
     pub fn order_by_reference(&self, reference: &Reference) -> Option<&Order> {
         self.orders.get(self.orders_by_reference.get(reference)?)
@@ -328,6 +378,8 @@ impl Book {
         self.check_ins.originals.clear();
         self.mails.originals.clear();
         self.audit.originals.clear();
+        self.webhooks.originals.clear();
+        self.requests.originals.clear();
     }
 }
 

@@ -1,8 +1,10 @@
 //! Events, what is sold for them, and how many places are left.
 
+use super::code::Reference;
 use super::id::{CategoryId, EventId, TicketTypeId};
 use super::money::{Currency, Money};
 use super::principal::Principal;
+use super::words::words;
 use jiff::Timestamp;
 
 /// A heading to list events under.
@@ -58,6 +60,8 @@ impl Stock {
 pub struct Event {
     /// The event's id.
     pub id: EventId,
+    /// The key it was made under, where its maker gave one.
+    pub key: Option<Reference>,
     /// Who runs it: only they check in, change it and see its orders.
     pub organizer: Principal,
     /// 3 to 200 characters.
@@ -126,6 +130,11 @@ pub enum EventStatus {
     Cancelled,
 }
 
+words!(EventStatus {
+    Active => "active",
+    Cancelled => "cancelled",
+});
+
 /// A price and a number of places within an event.
 #[derive(Clone, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 pub struct TicketType {
@@ -147,6 +156,8 @@ pub const GENERAL_ADMISSION: &str = "General admission";
 /// An event to be made.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct NewEvent {
+    /// Made by the caller so that the call can be repeated: the same key finds the same event. Absent: a repeat makes another.
+    pub key: Option<Reference>,
     /// 3 to 200 characters.
     pub title: String,
     /// At most 10,000 characters.
@@ -181,6 +192,7 @@ impl NewEvent {
         capacity: Option<i64>,
     ) -> Self {
         Self {
+            key: None,
             title: title.to_owned(),
             description: None,
             starts_at,

@@ -43,4 +43,6 @@ ids! {
     MailId,
     /// The id of a line of the audit log.
     AuditId,
+    /// The id of a stored webhook.
+    WebhookId,
 }

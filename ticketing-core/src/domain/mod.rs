@@ -15,5 +15,8 @@ pub mod payment;
 pub mod principal;
 pub mod refund;
 pub mod refusal;
+pub mod request;
 pub mod rules;
 pub mod ticket;
+pub mod webhook;
+mod words;

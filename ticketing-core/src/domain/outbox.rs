@@ -2,6 +2,7 @@
 
 use super::id::{MailId, OrderId, RefundId};
 use super::principal::EmailAddress;
+use super::words::words;
 use jiff::{SignedDuration, Timestamp};
 
 /// A mail is tried this often before it is given up and shown to the organiser.
@@ -57,16 +58,11 @@ pub enum MailStatus {
     Dead,
 }
 
-impl MailStatus {
-    /// The status in one word.
-    pub fn name(&self) -> &'static str {
-        match self {
-            Self::Waiting => "waiting",
-            Self::Sent => "sent",
-            Self::Dead => "dead",
-        }
-    }
-}
+words!(MailStatus {
+    Waiting => "waiting",
+    Sent => "sent",
+    Dead => "dead",
+});
 
 /// What came of a try.
 #[derive(Clone, Debug, PartialEq, Eq)]

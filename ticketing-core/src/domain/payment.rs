@@ -6,6 +6,7 @@ use super::money::Money;
 use super::order::Order;
 use super::refund::Refund;
 use super::ticket::Ticket;
+use super::words::words;
 use jiff::{SignedDuration, Timestamp};
 
 /// The gateway name of attempts that need no gateway, because nothing is to be paid.
@@ -53,6 +54,11 @@ pub enum Mode {
     Live,
 }
 
+words!(Mode {
+    Test => "test",
+    Live => "live",
+});
+
 /// How an attempt stands.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -80,44 +86,29 @@ pub enum AttemptStatus {
     Review,
     /// The gateway took the money back after it had been fulfilled: refunded there by hand, or charged back.
     Reversed,
+    /// The payer disputes the charge: the tickets are void while the gateway looks into it.
+    Disputed,
 }
 
+words!(AttemptStatus {
+    Created => "created",
+    Unknown => "unknown",
+    Open => "open",
+    Processing => "processing",
+    Failed => "failed",
+    Dropped => "dropped",
+    Lapsed => "lapsed",
+    Fulfilled => "fulfilled",
+    RefundDue => "refund_due",
+    Review => "review",
+    Reversed => "reversed",
+    Disputed => "disputed",
+});
+
 impl AttemptStatus {
-    /// Every status, for exhaustive tests and tables.
-    pub const ALL: [Self; 11] = [
-        Self::Created,
-        Self::Unknown,
-        Self::Open,
-        Self::Processing,
-        Self::Failed,
-        Self::Dropped,
-        Self::Lapsed,
-        Self::Fulfilled,
-        Self::RefundDue,
-        Self::Review,
-        Self::Reversed,
-    ];
-
-    /// The status in one word.
-    pub fn name(&self) -> &'static str {
-        match self {
-            Self::Created => "created",
-            Self::Unknown => "unknown",
-            Self::Open => "open",
-            Self::Processing => "processing",
-            Self::Failed => "failed",
-            Self::Dropped => "dropped",
-            Self::Lapsed => "lapsed",
-            Self::Fulfilled => "fulfilled",
-            Self::RefundDue => "refund_due",
-            Self::Review => "review",
-            Self::Reversed => "reversed",
-        }
-    }
-
     /// Whether money has come with it. From then on it no longer listens to "open", "failed" and the like.
     pub fn has_captured(&self) -> bool {
-        matches!(self, Self::Fulfilled | Self::RefundDue | Self::Review | Self::Reversed)
+        matches!(self, Self::Fulfilled | Self::RefundDue | Self::Review | Self::Reversed | Self::Disputed)
     }
 }
 
@@ -199,6 +190,8 @@ pub enum CheckoutResult {
 pub enum Observation {
     /// Paid.
     Success(Captured),
+    /// Money came, but the gateway's answer is about another payment than the one it was asked about. Nobody knows whose it is.
+    Mismatched(Captured),
     /// The payer has not acted, or has walked away. Not a failure.
     Open,
     /// In progress.
@@ -207,6 +200,8 @@ pub enum Observation {
     Failed,
     /// Paid, and taken back since.
     Reversed,
+    /// Paid, and disputed by the payer since.
+    Disputed,
     /// The gateway does not know the reference.
     NotFound,
     /// A word that we do not know. Kept, and asked about again.
@@ -267,7 +262,7 @@ pub enum Settlement {
         /// The attempt, with what was captured.
         attempt: Attempt,
     },
-    /// The money was taken back at the gateway; the tickets are void.
+    /// The money was taken back at the gateway, or is disputed there; the tickets are void.
     Reversed {
         /// The order.
         order: Order,
@@ -285,6 +280,8 @@ pub struct Payment {
     pub refunds: Vec<Refund>,
     /// The order's tickets.
     pub tickets: Vec<Ticket>,
+    /// What the gateway told of the attempts by webhook, oldest first.
+    pub webhooks: Vec<super::webhook::StoredWebhook>,
     /// What was decided, when, by whom and why, oldest first.
     pub audit: Vec<super::audit::AuditLine>,
 }

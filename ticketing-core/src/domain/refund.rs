@@ -4,6 +4,7 @@ use super::code::Reference;
 use super::id::{OrderId, RefundId, TicketId};
 use super::money::Money;
 use super::principal::Principal;
+use super::words::words;
 use jiff::Timestamp;
 
 /// Money on its way back. Never more in all than the attempt brought.
@@ -58,18 +59,13 @@ pub enum RefundReason {
     Review,
 }
 
-impl RefundReason {
-    /// The reason in one word.
-    pub fn name(&self) -> &'static str {
-        match self {
-            Self::Late => "late",
-            Self::Duplicate => "duplicate",
-            Self::EventCancelled => "event_cancelled",
-            Self::Requested => "requested",
-            Self::Review => "review",
-        }
-    }
-}
+words!(RefundReason {
+    Late => "late",
+    Duplicate => "duplicate",
+    EventCancelled => "event_cancelled",
+    Requested => "requested",
+    Review => "review",
+});
 
 /// How a refund stands.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
@@ -90,19 +86,14 @@ pub enum RefundStatus {
     NeedsAttention,
 }
 
-impl RefundStatus {
-    /// The status in one word.
-    pub fn name(&self) -> &'static str {
-        match self {
-            Self::Due => "due",
-            Self::Unknown => "unknown",
-            Self::Pending => "pending",
-            Self::Processed => "processed",
-            Self::Failed => "failed",
-            Self::NeedsAttention => "needs_attention",
-        }
-    }
-}
+words!(RefundStatus {
+    Due => "due",
+    Unknown => "unknown",
+    Pending => "pending",
+    Processed => "processed",
+    Failed => "failed",
+    NeedsAttention => "needs_attention",
+});
 
 /// A wish to give money back.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -4,6 +4,7 @@ use super::code::{Reference, TicketCode};
 use super::id::{EventId, OrderId, TicketId, TicketTypeId};
 use super::money::Money;
 use super::principal::Principal;
+use super::words::words;
 use jiff::Timestamp;
 
 /// One admission.
@@ -52,18 +53,15 @@ pub enum TicketStatus {
     Transferred,
 }
 
-impl TicketStatus {
-    /// The status in one word.
-    pub fn name(&self) -> &'static str {
-        match self {
-            Self::Active => "active",
-            Self::Used => "used",
-            Self::Refunded => "refunded",
-            Self::Cancelled => "cancelled",
-            Self::Transferred => "transferred",
-        }
-    }
+words!(TicketStatus {
+    Active => "active",
+    Used => "used",
+    Refunded => "refunded",
+    Cancelled => "cancelled",
+    Transferred => "transferred",
+});
 
+impl TicketStatus {
     /// Whether it takes a place.
     pub fn takes_a_place(&self) -> bool {
         matches!(self, Self::Active | Self::Used)

@@ -4,7 +4,10 @@ use async_trait::async_trait;
 
 #[cfg(feature = "smtp")]
 pub mod files;
+mod line;
 pub mod memory;
+#[cfg(feature = "smtp")]
+mod message;
 pub mod render;
 #[cfg(feature = "smtp")]
 pub mod smtp;

@@ -1,34 +1,278 @@
-//! Mails in words. Placeholder until the templates land.
-use super::Mail;
-use crate::domain::{event::Event, order::Order, principal::EmailAddress, refund::Refund, ticket::Ticket};
-use crate::error::Result;
+//! What the mails say.
+//!
+//! Organisers' and buyers' text is data: it is put into a template as it is, escaped where it is HTML, and never read as a
+//! template itself. Templates see the few strings that are listed here and nothing else.
 
-/// Renders.
+use super::line::one_line;
+use super::{Attachment, Mail};
+use crate::Error;
+use crate::domain::code::Reference;
+use crate::domain::event::Event;
+use crate::domain::order::Order;
+use crate::domain::refund::{Refund, RefundReason};
+use crate::domain::ticket::Ticket;
+use jiff::tz::TimeZone;
+use minijinja::syntax::SyntaxConfig;
+use minijinja::value::Serde;
+use minijinja::{Environment, UndefinedBehavior};
+use serde::Serialize;
+
+/// `.html` in a name is what turns escaping on.
+const TEMPLATES: [(&str, &str); 8] = [
+    ("layout.html", include_str!("templates/layout.html.j2")),
+    ("layout.txt", include_str!("templates/layout.txt.j2")),
+    ("tickets.html", include_str!("templates/tickets.html.j2")),
+    ("tickets.txt", include_str!("templates/tickets.txt.j2")),
+    ("refund.html", include_str!("templates/refund.html.j2")),
+    ("refund.txt", include_str!("templates/refund.txt.j2")),
+    ("event_cancelled.html", include_str!("templates/event_cancelled.html.j2")),
+    ("event_cancelled.txt", include_str!("templates/event_cancelled.txt.j2")),
+];
+
+/// Writes the mails. Made once: the templates are compiled then.
+///
+/// The same content always makes the same mail, Message-ID included, so that a mail that is sent again can be told from a new
+/// one. A mail fails to be written ([`Error::Configuration`]) only by a fault in a template.
 #[derive(Debug)]
-pub struct Renderer {}
+pub struct Renderer {
+    templates: Environment<'static>,
+    from_domain: String,
+    time_zone: TimeZone,
+}
 
-#[allow(unused, missing_docs)]
+/// Here are your tickets.
+#[derive(Clone, Copy, Debug)]
+pub struct TicketsMail<'a> {
+    /// The paid order.
+    pub order: &'a Order,
+    /// What it is for.
+    pub event: &'a Event,
+    /// Its tickets, in order. Those that let nobody in any more are left out.
+    pub tickets: &'a [Ticket],
+    /// Where the buyer finds the order on the web: an `https` or `http` address, linked to as it is.
+    pub public_url: Option<&'a str>,
+}
+
+/// Your money goes back, and why.
+#[derive(Clone, Copy, Debug)]
+pub struct RefundMail<'a> {
+    /// The order.
+    pub order: &'a Order,
+    /// What it was for.
+    pub event: &'a Event,
+    /// The money. Its note is not told: people write it for each other.
+    pub refund: &'a Refund,
+}
+
+/// The event was called off.
+#[derive(Clone, Copy, Debug)]
+pub struct EventCancelledMail<'a> {
+    /// The paid order.
+    pub order: &'a Order,
+    /// The event.
+    pub event: &'a Event,
+}
+
 impl Renderer {
-    pub fn new(mail_domain: String, public_url: Option<String>) -> Result<Self> {
-        Ok(Self {})
+    /// Mails with dates in UTC and Message-IDs that end in `from_domain`: the domain that mails are sent from, in ASCII.
+    /// [`Error::Configuration`] where it is none.
+    pub fn new(from_domain: &str) -> crate::Result<Self> {
+        let legal = |label: &str| {
+            !label.is_empty() && label.bytes().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_'))
+        };
+        if from_domain.len() > 150 || !from_domain.split('.').all(legal) {
+            return Err(Error::Configuration("mail comes from a domain such as example.com".to_owned()));
+        }
+        let mut templates = Environment::new();
+        templates.set_undefined_behavior(UndefinedBehavior::Strict);
+        // A line with nothing but a block tag leaves no line behind.
+        let syntax = SyntaxConfig::builder().trim_blocks(true).lstrip_blocks(true).build();
+        templates.set_syntax(syntax.map_err(|error| fault(&error))?);
+        for (name, source) in TEMPLATES {
+            templates.add_template(name, source).map_err(|error| fault(&error))?;
+        }
+        Ok(Self { templates, from_domain: from_domain.to_ascii_lowercase(), time_zone: TimeZone::UTC })
     }
-    fn none(&self, to: &EmailAddress) -> Result<Mail> {
-        Ok(Mail {
-            message_id: String::new(),
-            to: to.clone(),
-            subject: String::new(),
-            text: String::new(),
-            html: String::new(),
-            attachments: vec![],
-        })
+
+    /// The same with dates in `time_zone`. A date always says how far it is from UTC.
+    pub fn in_time_zone(self, time_zone: TimeZone) -> Self {
+        Self { time_zone, ..self }
     }
-    pub fn tickets(&self, to: &EmailAddress, order: &Order, event: &Event, tickets: &[Ticket]) -> Result<Mail> {
-        self.none(to)
+
+    /// The mail that brings the tickets: each with its type, its code for people, and (feature `qr`) its QR image, once
+    /// within the HTML and once as `ticket-<n>.png`.
+    pub fn tickets_mail(&self, mail: &TicketsMail<'_>) -> crate::Result<Mail> {
+        let valid: Vec<&Ticket> = mail.tickets.iter().filter(|ticket| ticket.status.takes_a_place()).collect();
+        let mut attachments = Vec::new();
+        let tickets = valid.iter().enumerate().map(|(at, ticket)| {
+            let number = at + 1;
+            let types = &mail.event.ticket_types;
+            let own = types.iter().find(|ticket_type| ticket_type.id == ticket.ticket_type_id);
+            TicketView {
+                number,
+                type_name: own.map_or("Ticket".to_owned(), |own| one_line(&own.name)),
+                code: ticket.code.grouped(),
+                image: self.attach_image(&mut attachments, mail.order, ticket, number),
+            }
+        });
+        let tickets: Vec<TicketView> = tickets.collect();
+        let what = if tickets.len() == 1 { "Your ticket" } else { "Your tickets" };
+        let view = TicketsView {
+            has_images: !attachments.is_empty(),
+            tickets,
+            link: mail.public_url.filter(|url| url.starts_with("https://") || url.starts_with("http://")),
+        };
+        let letter = Letter { name: "tickets", key: &mail.order.reference, what, order: mail.order, event: mail.event };
+        self.mail(&letter, attachments, view)
     }
-    pub fn refund(&self, to: &EmailAddress, order: &Order, event: &Event, refund: &Refund) -> Result<Mail> {
-        self.none(to)
+
+    /// The mail that tells that money is on its way back, how much, and why in plain words.
+    pub fn refund_mail(&self, mail: &RefundMail<'_>) -> crate::Result<Mail> {
+        let amount = mail.refund.amount.to_string();
+        let voided = match mail.refund.tickets.len() {
+            0 => None,
+            1 => Some("One ticket is no longer valid because of this refund.".to_owned()),
+            many => Some(format!("{many} tickets are no longer valid because of this refund.")),
+        };
+        let what = format!("Refund of {amount}");
+        let letter =
+            Letter { name: "refund", key: &mail.refund.key, what: &what, order: mail.order, event: mail.event };
+        self.mail(&letter, Vec::new(), RefundView { amount: &amount, why: why(mail.refund.reason), voided })
     }
-    pub fn event_cancelled(&self, to: &EmailAddress, order: &Order, event: &Event) -> Result<Mail> {
-        self.none(to)
+
+    /// The mail that tells a buyer that the event was called off, and what becomes of the money.
+    pub fn event_cancelled_mail(&self, mail: &EventCancelledMail<'_>) -> crate::Result<Mail> {
+        let money = if mail.order.total.is_zero() {
+            "The tickets were free, so there is nothing to pay back."
+        } else {
+            "What you paid and have not had back yet will be refunded. We write to you again when it is on its way."
+        };
+        let (order, event) = (mail.order, mail.event);
+        let letter = Letter { name: "event_cancelled", key: &order.reference, what: "Cancelled", order, event };
+        self.mail(&letter, Vec::new(), EventCancelledView { money })
     }
+
+    fn mail<V: Serialize>(&self, letter: &Letter<'_>, attachments: Vec<Attachment>, own: V) -> crate::Result<Mail> {
+        let Letter { name, key, what, order, event } = letter;
+        let title = one_line(&event.title);
+        let subject = one_line(&format!("{what}: {title}"));
+        let view = View { subject: &subject, facts: self.facts(order, event), event: EventView { title: &title }, own };
+        let written = |kind: &str| -> crate::Result<String> {
+            let template = self.templates.get_template(&format!("{name}.{kind}")).map_err(|error| fault(&error))?;
+            template.render(Serde(&view)).map_err(|error| fault(&error))
+        };
+        let (text, html) = (written("txt")?, written("html")?);
+        let message_id = self.id(&name.replace('_', "-"), key);
+        Ok(Mail { message_id, to: order.buyer.email.clone(), subject, text, html, attachments })
+    }
+
+    /// What every mail tells, in the order of interest.
+    fn facts(&self, order: &Order, event: &Event) -> Vec<(&'static str, String)> {
+        let when =
+            event.starts_at.to_zoned(self.time_zone.clone()).strftime("%A, %-d %B %Y, %H:%M (UTC%:z)").to_string();
+        let address = event.address.iter().map(|address| format!(", {}", one_line(address)));
+        let place = one_line(&event.location) + &address.collect::<String>();
+        let paid = if order.total.is_zero() { "nothing, it is free".to_owned() } else { order.total.to_string() };
+        vec![("When", when), ("Where", place), ("Order", order.reference.to_string()), ("Paid", paid)]
+    }
+
+    /// `name.key@domain`. A reference may have dots where a Message-ID may not (RFC 5322, 3.2.3); it never has `_`.
+    fn id(&self, name: &str, key: &Reference) -> String {
+        format!("{name}.{}@{}", key.as_str().replace('.', "_"), self.from_domain)
+    }
+
+    /// Puts the image into the mail twice, and tells its content id.
+    #[cfg(feature = "qr")]
+    fn attach_image(&self, to: &mut Vec<Attachment>, order: &Order, ticket: &Ticket, number: usize) -> Option<String> {
+        let content_id = self.id(&format!("ticket-{number}"), &order.reference);
+        let content = crate::qr::png_small(&ticket.code);
+        let image = |content_id: Option<String>| Attachment {
+            file_name: format!("ticket-{number}.png"),
+            content_type: "image/png".to_owned(),
+            content: content.clone(),
+            content_id,
+        };
+        to.extend([image(Some(content_id.clone())), image(None)]);
+        Some(content_id)
+    }
+
+    #[cfg(not(feature = "qr"))]
+    fn attach_image(&self, _: &mut Vec<Attachment>, _: &Order, _: &Ticket, _: usize) -> Option<String> {
+        None
+    }
+}
+
+fn why(reason: RefundReason) -> &'static str {
+    match reason {
+        RefundReason::Late => {
+            "Your payment reached us after the time to pay had run out, and by then the places had gone to others. \
+             No tickets were issued for it."
+        }
+        RefundReason::Duplicate => {
+            "This order had already been paid, so we are returning the second payment. \
+             The first one stands, and your tickets with it."
+        }
+        RefundReason::EventCancelled => "The event was called off by its organiser.",
+        RefundReason::Requested => "The organiser has asked us to give you your money back.",
+        RefundReason::Review => "We have looked into your payment and decided to return it.",
+    }
+}
+
+/// The templates are ours, so that this is a fault of ours. minijinja tells where, not with what content.
+fn fault(error: &minijinja::Error) -> Error {
+    Error::Configuration(format!("a mail template is at fault: {error}"))
+}
+
+/// What makes one mail differ from another.
+struct Letter<'a> {
+    /// Of its templates, and in its Message-ID.
+    name: &'a str,
+    /// What there is one such mail of.
+    key: &'a Reference,
+    /// Begins the subject.
+    what: &'a str,
+    order: &'a Order,
+    event: &'a Event,
+}
+
+#[derive(Serialize)]
+struct View<'a, V> {
+    subject: &'a str,
+    event: EventView<'a>,
+    facts: Vec<(&'static str, String)>,
+    #[serde(flatten)]
+    own: V,
+}
+
+#[derive(Serialize)]
+struct EventView<'a> {
+    title: &'a str,
+}
+
+#[derive(Serialize)]
+struct TicketsView<'a> {
+    tickets: Vec<TicketView>,
+    has_images: bool,
+    link: Option<&'a str>,
+}
+
+#[derive(Serialize)]
+struct TicketView {
+    number: usize,
+    type_name: String,
+    code: String,
+    /// The content id.
+    image: Option<String>,
+}
+
+#[derive(Serialize)]
+struct RefundView<'a> {
+    amount: &'a str,
+    why: &'a str,
+    voided: Option<String>,
+}
+
+#[derive(Serialize)]
+struct EventCancelledView<'a> {
+    money: &'a str,
 }

@@ -1,1 +1,116 @@
-//! To be written.
+//! Mail over SMTP (RFC 5321), by lettre.
+//!
+//! The connections are pooled here and not by lettre: its pool starts tasks when it is made and when it is dropped, which
+//! aborts a process that does either outside a tokio runtime.
+
+mod config;
+mod connection;
+mod stream;
+
+pub use config::{SmtpConfig, SmtpLogin, SmtpSecurity};
+
+use super::message::build;
+use super::{Mail, MailError, Mailer};
+use async_trait::async_trait;
+use config::Server;
+use connection::{Connection, Letter};
+use std::sync::{Mutex, PoisonError};
+use std::time::Duration;
+use tokio::sync::Semaphore;
+use tokio::time::timeout;
+
+/// Longer than this, and a router on the way has forgotten the connection, or the server is about to close it.
+const IDLE_LIMIT: Duration = Duration::from_secs(60);
+/// How long a connection that has been idle may take to show that it is alive.
+const AWAKE_LIMIT: Duration = Duration::from_secs(5);
+/// How long a server may take to say goodbye.
+const QUIT_LIMIT: Duration = Duration::from_secs(1);
+
+/// Hands mail to one mail server, over a few connections that are kept open between mails.
+///
+/// - [`MailError::Refused`]: the server said for good (5xx) that it does not take this recipient or this mail.
+/// - [`MailError::Later`]: everything else. That includes what the operator must mend - a wrong password, a certificate that
+///   is not trusted, no STARTTLS where it is wanted, a sender the server does not allow -, since no mail may be lost to it.
+/// - A mail whose answer is lost, or comes after the time limit, may have been taken: it is [`MailError::Later`] all the same,
+///   and the next try has the same Message-ID.
+/// - Errors carry the server's numbers and not its words, in which it may repeat the recipient.
+///
+/// It may be made and dropped anywhere; only sending needs a tokio runtime. The time limit covers a whole send: lettre's own
+/// ends when the connection stands. Over plain TCP and STARTTLS a mail takes as long as the server; over
+/// [`SmtpSecurity::Tls`] add up to 40 ms, since lettre sets no TCP_NODELAY there (lettre#1159, not yet released).
+pub struct SmtpMailer {
+    server: Server,
+    /// One permit a connection that is in use.
+    free: Semaphore,
+    idle: Mutex<Vec<Connection>>,
+}
+
+impl SmtpMailer {
+    /// A mailer that connects when the first mail is sent. [`Error::Configuration`](crate::Error::Configuration) says what in
+    /// `config` cannot work. Reads the system's root certificates from the disk where TLS is wanted.
+    pub fn new(config: SmtpConfig) -> crate::Result<Self> {
+        let free = Semaphore::new(config.pool_size);
+        Ok(Self { server: Server::new(config)?, free, idle: Mutex::new(Vec::new()) })
+    }
+
+    async fn deliver(&self, letter: &Letter) -> Result<(), MailError> {
+        let Ok(_permit) = self.free.acquire().await else {
+            unreachable!("the semaphore is never closed");
+        };
+        let mut connection = self.begin(letter).await?;
+        let result = connection.finish(letter).await;
+        if result.is_ok() {
+            connection.rest();
+            self.idle().push(connection);
+        } else {
+            // After a refusal a connection could be used again; it is rare, and a fresh one is certain to be in order.
+            let _ = timeout(QUIT_LIMIT, connection.quit()).await;
+        }
+        result
+    }
+
+    /// A connection that has taken the sender of `letter`, the first step. Idle ones are tried first, without harm: a server
+    /// may have closed one for any reason, and this far nothing was handed over.
+    async fn begin(&self, letter: &Letter) -> Result<Connection, MailError> {
+        loop {
+            // In a statement of its own: the lock must not be held while waiting.
+            let idle = self.idle().pop();
+            let Some(mut connection) = idle else { break };
+            if connection.idle_for() < IDLE_LIMIT
+                && matches!(timeout(AWAKE_LIMIT, connection.begin(letter)).await, Ok(Ok(())))
+            {
+                return Ok(connection);
+            }
+        }
+        let mut connection = Connection::open(&self.server).await?;
+        connection.begin(letter).await?;
+        Ok(connection)
+    }
+
+    /// No code of ours panics while it holds the lock, so that what a poisoned one guards is whole.
+    fn idle(&self) -> std::sync::MutexGuard<'_, Vec<Connection>> {
+        self.idle.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+#[async_trait]
+impl Mailer for SmtpMailer {
+    async fn send(&self, mail: &Mail) -> Result<(), MailError> {
+        let letter = Letter::new(build(&self.server.from, mail)?);
+        let limit = self.server.config.send_timeout;
+        // A connection that is cut off here is dropped with the future, in whatever state it is, and never used again.
+        timeout(limit, self.deliver(&letter)).await.unwrap_or_else(|_| {
+            Err(MailError::Later(format!("the mail server did not finish within {} ms", limit.as_millis())))
+        })
+    }
+}
+
+/// Without the password.
+impl std::fmt::Debug for SmtpMailer {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("SmtpMailer")
+            .field("config", &self.server.config)
+            .field("idle", &self.idle().len())
+            .finish_non_exhaustive()
+    }
+}

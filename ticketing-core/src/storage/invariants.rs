@@ -63,7 +63,9 @@ fn of_order(book: &Book, order: &Order, wrong: &mut Vec<String>) {
     if tickets != wanted {
         wrong.push(format!("order {id} is {} and has {tickets} tickets, not {wanted}", order.status.name()));
     }
-    let bought = |status: AttemptStatus| matches!(status, AttemptStatus::Fulfilled | AttemptStatus::Reversed);
+    let bought = |status: AttemptStatus| {
+        matches!(status, AttemptStatus::Fulfilled | AttemptStatus::Reversed | AttemptStatus::Disputed)
+    };
     let fulfilled = book.attempts_of(id).filter(|attempt| attempt.status == AttemptStatus::Fulfilled).count();
     if fulfilled > 1
         || (is_paid && !book.attempts_of(id).any(|attempt| bought(attempt.status)))

@@ -7,15 +7,17 @@ use crate::domain::book::Book;
 use crate::domain::check_in::{CheckIn, Scan};
 use crate::domain::code::{Reference, Seed};
 use crate::domain::event::{Category, Event, EventFilter, EventSort, EventStatus, NewCategory, NewEvent};
-use crate::domain::id::{AccountId, EventId, MailId, OrderId, RefundId, TicketId};
+use crate::domain::id::{AccountId, EventId, MailId, OrderId, RefundId, TicketId, WebhookId};
 use crate::domain::order::{Hold, Order, OrderFilter, OrderKey, OrderStatus, Release};
 use crate::domain::outbox::{MailReport, MailStatus, OutboxMail};
 use crate::domain::page::{Page, PageRequest};
 use crate::domain::payment::{Attempt, AttemptStatus, CheckoutReport, OpenAttempt, Payment, Settle, Settlement};
 use crate::domain::principal::Principal;
 use crate::domain::refund::{Refund, RefundReport, RefundRequest};
+use crate::domain::request::{Answer, BeginRequest, Begun, KEEP_ANSWERS};
 use crate::domain::rules::{self, Resolve};
 use crate::domain::ticket::{Ticket, TicketFilter, TicketKey};
+use crate::domain::webhook::{NewWebhook, StoredWebhook, WebhookReport};
 use async_trait::async_trait;
 use jiff::{SignedDuration, Timestamp};
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -237,7 +239,11 @@ impl Storage for MemoryStorage {
         attempts.sort_by(|a, b| (a.created_at, &a.reference).cmp(&(b.created_at, &b.reference)));
         let audit: Vec<AuditLine> =
             book.audit.iter().map(|(_, line)| line).filter(|line| line.order_id == order.id).cloned().collect();
+        let told = |webhook: &&StoredWebhook| {
+            attempts.iter().any(|attempt| webhook.event.reference.as_ref() == Some(&attempt.reference))
+        };
         Ok(Some(Payment {
+            webhooks: book.webhooks.iter().map(|(_, webhook)| webhook).filter(told).cloned().collect(),
             attempts,
             refunds: book.refunds_of(order.id).cloned().collect(),
             tickets: book.tickets_of(order.id).cloned().collect(),
@@ -391,6 +397,66 @@ impl Storage for MemoryStorage {
         let book = self.book();
         let Some(order) = order_of(&book, order) else { return Ok(vec![]) };
         Ok(book.mails.iter().map(|(_, mail)| mail).filter(|mail| mail.order_id == order.id).cloned().collect())
+    }
+
+    async fn receive_webhooks(
+        &self,
+        now: Timestamp,
+        new: &[NewWebhook],
+    ) -> Result<Vec<(StoredWebhook, bool)>, StorageError> {
+        self.each(new, |book, new| rules::receive_webhook(book, now, new))
+    }
+
+    async fn claim_webhooks(
+        &self,
+        now: Timestamp,
+        lease: SignedDuration,
+        limit: u32,
+    ) -> Result<Vec<StoredWebhook>, StorageError> {
+        let due = |book: &Book| {
+            let open = book.webhooks.iter().filter_map(|(id, webhook)| Some((webhook.next_at?, *id)));
+            open.filter(|(at, _)| *at <= now).collect()
+        };
+        self.due(limit, due, |book, id: &WebhookId| rules::claim_webhook(book, now, *id, lease))
+    }
+
+    async fn report_webhooks(
+        &self,
+        now: Timestamp,
+        reports: &[WebhookReport],
+    ) -> Result<Vec<Option<StoredWebhook>>, StorageError> {
+        self.each(reports, |book, report| rules::report_webhook(book, now, report))
+    }
+
+    async fn wake_refunds(&self, now: Timestamp, attempt: &Reference) -> Result<Vec<RefundId>, StorageError> {
+        let mut book = self.book();
+        let woken = rules::wake_refunds(&mut book, now, attempt);
+        book.written();
+        Ok(woken)
+    }
+
+    async fn begin_request(&self, now: Timestamp, begin: &BeginRequest) -> Result<Begun, StorageError> {
+        let mut book = self.book();
+        let begun = rules::begin_request(&mut book, now, begin);
+        book.written();
+        Ok(begun)
+    }
+
+    async fn finish_request(&self, now: Timestamp, scope: &str, answer: Option<&Answer>) -> Result<(), StorageError> {
+        let mut book = self.book();
+        rules::finish_request(&mut book, now, scope, answer);
+        book.written();
+        Ok(())
+    }
+
+    async fn forget_requests(&self, now: Timestamp, limit: u32) -> Result<u32, StorageError> {
+        let mut left = limit;
+        self.book().requests.retain(|request| {
+            let keep = left == 0 || now.duration_since(request.created_at) < KEEP_ANSWERS;
+            left -= u32::from(!keep);
+            keep
+        });
+        Ok(limit - left)
     }
 
     async fn check(&self) -> Result<Vec<String>, StorageError> {

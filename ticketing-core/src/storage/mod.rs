@@ -12,13 +12,19 @@ use crate::domain::payment::{Attempt, CheckoutReport, OpenAttempt, Payment, Sett
 use crate::domain::principal::Principal;
 use crate::domain::refund::{Refund, RefundReport, RefundRequest};
 use crate::domain::refusal::Refusal;
+use crate::domain::request::{Answer, BeginRequest, Begun};
 use crate::domain::rules::Resolve;
 use crate::domain::ticket::{Ticket, TicketFilter, TicketKey};
+use crate::domain::webhook::{NewWebhook, StoredWebhook, WebhookReport};
 use async_trait::async_trait;
 use jiff::{SignedDuration, Timestamp};
 
 mod invariants;
 pub mod memory;
+#[cfg(feature = "postgres")]
+pub mod postgres;
+#[cfg(any(feature = "sqlite", feature = "postgres"))]
+mod sql;
 #[cfg(feature = "sqlite")]
 pub mod sqlite;
 
@@ -212,6 +218,44 @@ pub trait Storage: std::fmt::Debug + Send + Sync + 'static {
 
     /// The mails of an order, oldest first.
     async fn mails(&self, order: &OrderKey) -> Result<Vec<OutboxMail>, StorageError>;
+
+    // Webhooks.
+
+    /// Keeps webhooks, each event once; the flag says whether it was the first delivery.
+    async fn receive_webhooks(
+        &self,
+        now: Timestamp,
+        new: &[NewWebhook],
+    ) -> Result<Vec<(StoredWebhook, bool)>, StorageError>;
+
+    /// Takes at most `limit` webhooks that are due to be applied, the longest overdue first.
+    async fn claim_webhooks(
+        &self,
+        now: Timestamp,
+        lease: SignedDuration,
+        limit: u32,
+    ) -> Result<Vec<StoredWebhook>, StorageError>;
+
+    /// Writes down what came of applying webhooks; `None` where there is no such webhook.
+    async fn report_webhooks(
+        &self,
+        now: Timestamp,
+        reports: &[WebhookReport],
+    ) -> Result<Vec<Option<StoredWebhook>>, StorageError>;
+
+    /// Makes the open refunds of an attempt due to be looked up, and gives them.
+    async fn wake_refunds(&self, now: Timestamp, attempt: &Reference) -> Result<Vec<RefundId>, StorageError>;
+
+    // Requests that are safe to repeat.
+
+    /// Begins a request that names a key, or says what to do instead.
+    async fn begin_request(&self, now: Timestamp, begin: &BeginRequest) -> Result<Begun, StorageError>;
+
+    /// Keeps the answer of a request; without one, lets the request be made again at once.
+    async fn finish_request(&self, now: Timestamp, scope: &str, answer: Option<&Answer>) -> Result<(), StorageError>;
+
+    /// Forgets at most `limit` requests that are older than answers are kept, and says how many.
+    async fn forget_requests(&self, now: Timestamp, limit: u32) -> Result<u32, StorageError>;
 
     // Looking after it.
 

@@ -51,8 +51,13 @@ impl TicketingBuilder {
     }
 
     /// Who takes the money. Without one, only free tickets can be had.
-    pub fn gateway(mut self, gateway: impl PaymentGateway) -> Self {
-        self.gateway = Some(Arc::new(gateway));
+    pub fn gateway(self, gateway: impl PaymentGateway) -> Self {
+        self.gateway_on(Arc::new(gateway))
+    }
+
+    /// The same with a gateway that is shared already.
+    pub fn gateway_on(mut self, gateway: Arc<dyn PaymentGateway>) -> Self {
+        self.gateway = Some(gateway);
         self
     }
 
@@ -74,7 +79,8 @@ impl TicketingBuilder {
         self
     }
 
-    /// Where tickets can be seen on the web, for links in mails: `https://tickets.example.com`. Without it mails have no links.
+    /// Where a buyer finds their tickets on the web, linked from mails: `https://tickets.example.com/mine`. Without it mails have
+    /// no links.
     pub fn public_url(mut self, url: impl Into<String>) -> Self {
         self.public_url = Some(url.into());
         self
@@ -141,7 +147,8 @@ impl TicketingBuilder {
             clock: self.clock,
             random: self.random,
             hold_for: self.hold_for,
-            renderer: Renderer::new(self.mail_domain, self.public_url)?,
+            renderer: Renderer::new(&self.mail_domain)?,
+            public_url: self.public_url,
             bell: tokio::sync::Notify::new(),
             #[cfg(feature = "accounts")]
             accounts,

@@ -9,8 +9,10 @@ mod events;
 mod orders;
 mod payments;
 mod refunds;
+mod requests;
 mod tickets;
 mod upkeep;
+mod webhooks;
 
 #[cfg(feature = "accounts")]
 pub use accounts::{Registration, Session};
@@ -48,6 +50,7 @@ struct Inner {
     random: Arc<dyn Random>,
     hold_for: SignedDuration,
     renderer: crate::mailer::render::Renderer,
+    public_url: Option<String>,
     /// Rung when there is something for upkeep to do at once.
     bell: tokio::sync::Notify,
     #[cfg(feature = "accounts")]
@@ -58,6 +61,11 @@ impl Ticketing {
     /// Starts to put an engine together. The storage is the one part that it cannot be without.
     pub fn builder(storage: impl Storage) -> TicketingBuilder {
         TicketingBuilder::new(Arc::new(storage))
+    }
+
+    /// The same on a storage that is shared already, or chosen at run time.
+    pub fn builder_on(storage: Arc<dyn Storage>) -> TicketingBuilder {
+        TicketingBuilder::new(storage)
     }
 
     /// The storage, for what the facade has no call for.

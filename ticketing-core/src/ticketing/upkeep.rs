@@ -6,6 +6,7 @@ use crate::domain::outbox::{MailKind, MailReport, MailResult, OutboxMail};
 use crate::domain::refund::{Refund, RefundReport, RefundStatus};
 use crate::error::Result;
 use crate::gateway::{GatewayError, RefundCall};
+use crate::mailer::render::{EventCancelledMail, RefundMail, TicketsMail};
 use crate::mailer::{Mail, MailError, Mailer};
 use jiff::SignedDuration;
 use std::sync::Arc;
@@ -33,6 +34,8 @@ impl Default for Upkeep {
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct UpkeepReport {
+    /// Webhooks that were applied.
+    pub webhooks: usize,
     /// Holds that had run out.
     pub expired: usize,
     /// Orders of called-off events that were undone.
@@ -50,12 +53,12 @@ pub struct UpkeepReport {
 impl UpkeepReport {
     /// Whether there was nothing to do.
     pub fn is_idle(&self) -> bool {
-        self.expired + self.undone + self.polled + self.refunds + self.mails == 0
+        self.webhooks + self.expired + self.undone + self.polled + self.refunds + self.mails == 0
     }
 }
 
 /// Long enough for the slowest call to a gateway or mailer, with some to spare.
-const LEASE: SignedDuration = SignedDuration::from_secs(120);
+pub(super) const LEASE: SignedDuration = SignedDuration::from_secs(120);
 
 impl Ticketing {
     /// One bounded pass, for an embedder's own scheduler. May run anywhere, at once with itself: nothing is done twice.
@@ -66,7 +69,9 @@ impl Ticketing {
             undone: self.undo_cancelled_events(upkeep).await?,
             ..UpkeepReport::default()
         };
+        self.inner.storage.forget_requests(self.now(), upkeep.limit).await?;
         if self.inner.gateway.is_some() {
+            self.apply_webhooks(upkeep, &mut report).await?;
             self.poll_attempts(upkeep, &mut report).await?;
             self.send_refunds(upkeep, &mut report).await?;
         }
@@ -74,6 +79,18 @@ impl Ticketing {
             self.deliver_mails(mailer, upkeep, &mut report).await?;
         }
         Ok(report)
+    }
+
+    async fn apply_webhooks(&self, upkeep: Upkeep, report: &mut UpkeepReport) -> Result<()> {
+        let claimed = self.claim_webhooks(upkeep.limit).await?;
+        report.webhooks = claimed.len();
+        let engine = self.clone();
+        let failed = at_once(upkeep.at_once, claimed, move |webhook| {
+            let engine = engine.clone();
+            async move { matches!(engine.apply_webhook(&webhook).await, Ok(true)) }
+        });
+        report.failed += failed.await;
+        Ok(())
     }
 
     async fn undo_cancelled_events(&self, upkeep: Upkeep) -> Result<usize> {
@@ -196,12 +213,22 @@ impl Ticketing {
         let Some(event) = storage.event(order.event_id).await? else { return Ok(None) };
         let renderer = &self.inner.renderer;
         Ok(match owed.kind {
-            MailKind::Tickets => Some(renderer.tickets(&owed.to, &order, &event, &payment.tickets)?),
+            MailKind::Tickets => Some({
+                let public_url = self.inner.public_url.as_deref();
+                renderer.tickets_mail(&TicketsMail {
+                    order: &order,
+                    event: &event,
+                    tickets: &payment.tickets,
+                    public_url,
+                })?
+            }),
             MailKind::Refund(id) => match payment.refunds.iter().find(|refund| refund.id == id) {
-                Some(refund) => Some(renderer.refund(&owed.to, &order, &event, refund)?),
+                Some(refund) => Some(renderer.refund_mail(&RefundMail { order: &order, event: &event, refund })?),
                 None => None,
             },
-            MailKind::EventCancelled => Some(renderer.event_cancelled(&owed.to, &order, &event)?),
+            MailKind::EventCancelled => {
+                Some(renderer.event_cancelled_mail(&EventCancelledMail { order: &order, event: &event })?)
+            }
         })
     }
 

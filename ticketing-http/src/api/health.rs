@@ -35,7 +35,7 @@ impl Health {
     #[oai(path = "/", method = "get", operation_id = "index")]
     async fn index(&self) -> Result<Json<IndexView>, IndexProblems> {
         Ok(Json(IndexView {
-            message: "Event Ticketing System".to_owned(),
+            message: "Welcome to Ticketing".to_owned(),
             version: env!("CARGO_PKG_VERSION").to_owned(),
             docs: "/docs".to_owned(),
         }))

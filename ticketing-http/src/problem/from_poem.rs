@@ -169,15 +169,14 @@ fn wanted_type(reason: &str) -> Option<&'static str> {
     let (_, after) =
         ["Expected input type \"", "failed to parse \""].iter().find_map(|before| reason.split_once(before))?;
     let (name, _) = after.split_once('"')?;
-    let name = name.trim_start_matches("optional<").trim_start_matches("optional_");
-    Some(match name.split('_').next()? {
+    let name = name.trim_start_matches("optional_");
+    Some(match name.split(['_', '(']).next()? {
         "integer" => "a whole number",
         "number" => "a number",
         "boolean" | "bool" => "true or false",
         "string" if name.contains("date-time") => "a date and time such as 2026-12-31T20:00:00Z",
         "string" => "a text",
-        "[]" => "a list",
-        _ if name.starts_with('[') => "a list",
+        "list" | "set" => "a list",
         _ => return None,
     })
 }

@@ -15,8 +15,16 @@ pub fn put_category(book: &mut Book, new: &NewCategory) -> Result<Category, Refu
     Ok(category)
 }
 
-/// Makes an event with its ticket types. What it says was checked by the caller, but for its category.
+/// Makes an event with its ticket types. What it says was checked by the caller, but for its category. A repeat under the same
+/// key finds the same event.
 pub fn put_event(book: &mut Book, now: Timestamp, organizer: &Principal, new: &NewEvent) -> Result<Event, Refusal> {
+    if let Some(known) = new.key.as_ref().and_then(|key| book.event_by_key(key)) {
+        return if known.organizer == *organizer && known.title == new.title {
+            Ok(known.clone())
+        } else {
+            Err(Refusal::KeyReused)
+        };
+    }
     let category = match new.category_id {
         None => None,
         Some(id) => Some(book.categories.get(&id).cloned().ok_or(Refusal::CategoryUnknown)?),
@@ -35,6 +43,7 @@ pub fn put_event(book: &mut Book, now: Timestamp, organizer: &Principal, new: &N
         .collect();
     let event = Event {
         id,
+        key: new.key.clone(),
         organizer: organizer.clone(),
         title: new.title.clone(),
         description: new.description.clone(),

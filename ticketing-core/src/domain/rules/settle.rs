@@ -24,20 +24,24 @@ pub fn settle(book: &mut Book, now: Timestamp, said: &Settle) -> Result<Settleme
     let attempt = book.attempts.get(&said.reference).cloned().ok_or(Refusal::AttemptUnknown)?;
     let order = book.orders.get(&attempt.order_id).cloned().ok_or(Refusal::OrderUnknown)?;
     if attempt.status.has_captured() {
-        if said.observation == Observation::Reversed {
-            reverse(book, now, &attempt, &order);
+        match said.observation {
+            Observation::Reversed => take_back(book, now, &attempt, &order, AttemptStatus::Reversed),
+            Observation::Disputed => take_back(book, now, &attempt, &order, AttemptStatus::Disputed),
+            _ => {}
         }
         return current(book, &attempt);
     }
     match &said.observation {
-        Observation::Success(captured) => {
+        Observation::Success(captured) | Observation::Mismatched(captured) => {
             book.attempts.update(&attempt.reference, |row| {
                 row.captured = Some(captured.clone());
                 row.poll = None;
                 row.last_seen = Some(said.raw_status.clone());
                 row.updated_at = now;
             });
-            match mismatch(&attempt, captured) {
+            let about_another = matches!(said.observation, Observation::Mismatched(_));
+            let another = about_another.then(|| "the gateway answered about another payment".to_owned());
+            match another.or_else(|| mismatch(&attempt, captured)) {
                 Some(reason) => turn(book, now, &attempt, AttemptStatus::Review, &reason),
                 None => capture(book, now, &attempt, &order, captured, &said.seed),
             }
@@ -46,6 +50,8 @@ pub fn settle(book: &mut Book, now: Timestamp, said: &Settle) -> Result<Settleme
             book.attempts.update(&attempt.reference, |row| row.poll = None);
             turn(book, now, &attempt, AttemptStatus::Reversed, "paid and taken back before we saw it");
         }
+        // A dispute before the charge was seen: the charge is asked about as ever, and the dispute told again.
+        Observation::Disputed => see(book, now, &attempt, said, attempt.status),
         Observation::Processing => see(book, now, &attempt, said, AttemptStatus::Processing),
         Observation::Failed => see(book, now, &attempt, said, AttemptStatus::Failed),
         Observation::Open => see(book, now, &attempt, said, AttemptStatus::Open),
@@ -177,8 +183,8 @@ fn extend_hold(book: &mut Book, now: Timestamp, attempt: &Attempt) {
     }
 }
 
-/// The gateway took back money that had come.
-fn reverse(book: &mut Book, now: Timestamp, attempt: &Attempt, order: &Order) {
+/// The gateway took back money that had come, or holds it back while it is disputed.
+fn take_back(book: &mut Book, now: Timestamp, attempt: &Attempt, order: &Order, status: AttemptStatus) {
     // Our own refunds look the same from there. Only what we did not send back ourselves is news.
     let ours: i64 = book
         .refunds_of(order.id)
@@ -186,7 +192,8 @@ fn reverse(book: &mut Book, now: Timestamp, attempt: &Attempt, order: &Order) {
         .map(|refund| refund.amount.minor())
         .sum();
     let captured = attempt.captured.as_ref().map_or(0, |captured| captured.amount.minor());
-    if attempt.status == AttemptStatus::Reversed || ours >= captured {
+    let known = attempt.status == status || attempt.status == AttemptStatus::Reversed;
+    if known || ours >= captured {
         return;
     }
     if attempt.status == AttemptStatus::Fulfilled {
@@ -201,7 +208,11 @@ fn reverse(book: &mut Book, now: Timestamp, attempt: &Attempt, order: &Order) {
         let places: Vec<_> = valid.iter().map(|ticket| (ticket.ticket_type_id, 1)).collect();
         move_places(book, order.event_id, &places, Move::Return);
     }
-    turn(book, now, attempt, AttemptStatus::Reversed, "the gateway took the money back");
+    let reason = match status {
+        AttemptStatus::Disputed => "the payer disputes the charge",
+        _ => "the gateway took the money back",
+    };
+    turn(book, now, attempt, status, reason);
 }
 
 /// The one way an attempt's money finds or changes its end.
@@ -235,7 +246,7 @@ fn current(book: &Book, before: &Attempt) -> Result<Settlement, Refusal> {
             Settlement::RefundDue { order, refund: refund.ok_or(Refusal::RefundUnknown)? }
         }
         AttemptStatus::Review => Settlement::Review { order, attempt },
-        AttemptStatus::Reversed => Settlement::Reversed { order },
+        AttemptStatus::Reversed | AttemptStatus::Disputed => Settlement::Reversed { order },
         AttemptStatus::Failed | AttemptStatus::Dropped => Settlement::Failed { order, attempt },
         AttemptStatus::Created
         | AttemptStatus::Unknown

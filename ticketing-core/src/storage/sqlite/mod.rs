@@ -1,1 +1,139 @@
-//! To be written.
+//! Everything in one file, by SQLite: nothing to install, one file to back up.
+//!
+//! One connection writes, several read. What is acknowledged survives a crash of the process, of the operating system and a
+//! power cut: write-ahead log with `synchronous = full`, asserted when the file is opened.
+
+mod open;
+
+#[path = "../sql/check.rs"]
+mod check;
+#[path = "../sql/load.rs"]
+mod load;
+#[path = "../sql/reads.rs"]
+mod reads;
+#[path = "../sql/rows.rs"]
+mod rows;
+#[path = "../sql/storage.rs"]
+mod storage;
+#[path = "../sql/write.rs"]
+mod write;
+
+use super::StorageError;
+use super::sql::{Wanted, broken, trouble};
+use crate::domain::book::{Book, NextIds};
+use sqlx::sqlite::SqlitePool;
+use sqlx::{Connection as _, Row as _};
+
+// What the shared files speak of.
+type This = SqliteStorage;
+type Db = sqlx::Sqlite;
+type Row = sqlx::sqlite::SqliteRow;
+type Connection = sqlx::SqliteConnection;
+
+/// Everything in one SQLite file. Cheap to clone; all clones share the file.
+#[derive(Clone, Debug)]
+pub struct SqliteStorage {
+    /// One connection: SQLite has one writer at a time anyway, and so nobody ever finds the file locked.
+    writer: SqlitePool,
+    readers: SqlitePool,
+}
+
+/// `column in (…)` for the `index`-th parameter, and what to bind to it.
+fn one_of_ints(column: &str, index: u32, values: &[i64]) -> (String, String) {
+    let list = values.iter().map(ToString::to_string).collect::<Vec<_>>().join(",");
+    (format!("{column} in (select value from json_each(${index}))"), format!("[{list}]"))
+}
+
+/// The same for texts.
+fn one_of_texts(column: &str, index: u32, values: &[String]) -> (String, String) {
+    let list = serde_json::Value::from(values.to_vec()).to_string();
+    (format!("{column} in (select value from json_each(${index}))"), list)
+}
+
+/// There are no row locks: whoever writes has the whole file.
+fn lock(_of: &str) -> String {
+    String::new()
+}
+
+/// The next id of each kind: nobody else writes meanwhile.
+async fn next_ids(connection: &mut Connection) -> Result<NextIds, StorageError> {
+    let sql = "select (select max(id) from accounts) as account, (select max(id) from categories) as category, \
+        (select max(id) from events) as event, (select max(id) from ticket_types) as ticket_type, \
+        (select max(id) from orders) as \"order\", (select max(id) from tickets) as ticket, \
+        (select max(id) from refunds) as refund, (select max(id) from mails) as mail, \
+        (select max(id) from audit) as audit, (select max(id) from webhooks) as webhook";
+    let row = sqlx::query(sql).fetch_one(connection).await.map_err(trouble)?;
+    let next = |column: &str| row.try_get::<Option<i64>, _>(column).map(|last| last.unwrap_or(0) + 1).map_err(trouble);
+    Ok(NextIds {
+        account: next("account")?,
+        category: next("category")?,
+        event: next("event")?,
+        ticket_type: next("ticket_type")?,
+        order: next("order")?,
+        ticket: next("ticket")?,
+        refund: next("refund")?,
+        mail: next("mail")?,
+        audit: next("audit")?,
+        webhook: next("webhook")?,
+    })
+}
+
+/// Rows that come as one JSON array of arrays, as `r.value`.
+fn each_row() -> &'static str {
+    "json_each($1) as r"
+}
+
+/// Bytes from their hexadecimal digits.
+fn bytes(hexadecimal: &str) -> String {
+    format!("unhex({hexadecimal})")
+}
+
+/// The function that finds a text in another.
+fn contains() -> &'static str {
+    "instr"
+}
+
+impl SqliteStorage {
+    /// Loads what a batch names, applies the rules, writes the difference: one transaction.
+    ///
+    /// Runs on by itself: a caller that leaves cannot leave a transaction half-way.
+    async fn write<T: Send + 'static>(
+        &self,
+        wanted: Wanted,
+        decide: impl Fn(&mut Book) -> T + Send + Sync + 'static,
+    ) -> Result<T, StorageError> {
+        let writer = self.writer.clone();
+        let work = tokio::spawn(async move {
+            let mut connection = writer.acquire().await.map_err(trouble)?;
+            // Immediate: a transaction that reads first and writes later would be refused if somebody wrote in between.
+            let mut transaction = connection.begin_with("begin immediate").await.map_err(trouble)?;
+            let next = next_ids(&mut transaction).await?;
+            let mut book = load::book(&mut transaction, &wanted, next).await?;
+            let decided = decide(&mut book);
+            if write::changes(&mut transaction, &book).await? {
+                transaction.commit().await.map_err(trouble)?;
+            } else {
+                transaction.rollback().await.map_err(trouble)?;
+            }
+            Ok(decided)
+        });
+        work.await.map_err(broken)?
+    }
+
+    async fn writer(&self) -> Result<sqlx::pool::PoolConnection<Db>, StorageError> {
+        self.writer.acquire().await.map_err(trouble)
+    }
+
+    async fn reader(&self) -> Result<sqlx::pool::PoolConnection<Db>, StorageError> {
+        self.readers.acquire().await.map_err(trouble)
+    }
+
+    /// The ids of the rows that are due, the longest overdue first. A hint only: whoever takes them looks again.
+    async fn due<T>(&self, sql: &'static str, now: i64, limit: u32) -> Result<Vec<T>, StorageError>
+    where
+        T: for<'r> sqlx::Decode<'r, Db> + sqlx::Type<Db> + Send + Unpin,
+    {
+        let mut reader = self.reader().await?;
+        sqlx::query_scalar(sql).bind(now).bind(i64::from(limit)).fetch_all(&mut *reader).await.map_err(trouble)
+    }
+}

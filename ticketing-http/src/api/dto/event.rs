@@ -88,6 +88,7 @@ impl EventBody {
         }
         let event = match (date, currency, ticket_types) {
             (Some(date), Some(currency), Some(ticket_types)) => Some(NewEvent {
+                key: None,
                 title: self.title.0,
                 description: self.description.map(|text| text.0),
                 starts_at: date.0,

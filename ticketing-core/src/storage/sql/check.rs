@@ -1,0 +1,55 @@
+//! The invariants as questions: each finds what should not be there, and says so in words.
+
+use super::Connection;
+use crate::storage::StorageError;
+use crate::storage::sql::trouble;
+use sqlx::{AssertSqlSafe, Row as _};
+
+/// Each finds rows with a `wrong` column.
+const QUESTIONS: &[&str] = &[
+    "select 'ticket type ' || t.id || ' counts ' || t.held || ' held and ' || t.sold || ' sold, but ' || h.n || ' are held and ' \
+        || s.n || ' sold' as wrong \
+    from ticket_types t \
+    join (select t.id, coalesce(sum(case when o.status = 'held' then l.quantity end), 0) as n from ticket_types t \
+        left join order_lines l on l.ticket_type_id = t.id left join orders o on o.id = l.order_id group by t.id) h on h.id = t.id \
+    join (select t.id, count(k.id) as n from ticket_types t \
+        left join tickets k on k.ticket_type_id = t.id and k.status in ('active', 'used') group by t.id) s on s.id = t.id \
+    where t.held <> h.n or t.sold <> s.n order by t.id",
+    "select 'event ' || e.id || ' counts ' || e.held || ' held and ' || e.sold || ' sold, but its types count ' || sum(t.held) \
+        || ' held and ' || sum(t.sold) || ' sold' as wrong \
+    from events e join ticket_types t on t.event_id = e.id group by e.id, e.held, e.sold \
+    having e.held <> sum(t.held) or e.sold <> sum(t.sold) order by e.id",
+    "select 'order ' || o.id || ' is ' || o.status || ' and has ' || count(k.id) || ' tickets' as wrong \
+    from orders o left join tickets k on k.order_id = o.id \
+    group by o.id, o.status \
+    having count(k.id) <> case when o.status = 'paid' \
+        then (select sum(l.quantity) from order_lines l where l.order_id = o.id) else 0 end order by o.id",
+    "select 'order ' || o.id || ' is paid and no attempt bought its tickets' as wrong from orders o \
+    where o.status = 'paid' and not exists (select 1 from attempts a where a.order_id = o.id and a.status in ('fulfilled', 'reversed', 'disputed')) \
+    order by o.id",
+    "select 'order ' || o.id || ' is ' || o.status || ' and attempt ' || a.reference || ' bought its tickets' as wrong \
+    from attempts a join orders o on o.id = a.order_id where a.status = 'fulfilled' and o.status <> 'paid' order by o.id",
+    "select 'attempt ' || a.reference || ' brought ' || coalesce(a.captured_minor, 0) || ' and ' || sum(r.amount_minor) || ' go back' \
+        as wrong \
+    from attempts a join refunds r on r.attempt = a.reference group by a.reference, a.captured_minor \
+    having sum(r.amount_minor) > coalesce(a.captured_minor, 0) order by a.reference",
+    "select 'attempt ' || a.reference || ' is to go back whole: ' || a.captured_minor || ' came and ' \
+        || coalesce(sum(r.amount_minor), 0) || ' go' as wrong \
+    from attempts a left join refunds r on r.attempt = a.reference where a.status = 'refund_due' \
+    group by a.reference, a.captured_minor having coalesce(sum(r.amount_minor), 0) <> a.captured_minor order by a.reference",
+    "select 'ticket ' || k.id || ' is used and nobody was let in' as wrong from tickets k \
+    where k.status = 'used' and not exists (select 1 from check_ins c where c.ticket_id = k.id) order by k.id",
+    "select 'order ' || o.id || ' is paid and no mail with its tickets is owed or sent' as wrong from orders o \
+    where o.status = 'paid' and not exists (select 1 from mails m where m.order_id = o.id and m.kind = 'tickets') order by o.id",
+];
+
+/// What is wrong, in words; nothing where all is well.
+pub(super) async fn all(connection: &mut Connection) -> Result<Vec<String>, StorageError> {
+    let mut wrong = Vec::new();
+    for question in QUESTIONS {
+        for row in sqlx::query(AssertSqlSafe(*question)).fetch_all(&mut *connection).await.map_err(trouble)? {
+            wrong.push(row.try_get("wrong").map_err(trouble)?);
+        }
+    }
+    Ok(wrong)
+}

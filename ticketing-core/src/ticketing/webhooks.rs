@@ -1,0 +1,133 @@
+//! What gateways tell by themselves: stored first, answered, then applied.
+
+use super::upkeep::LEASE;
+use super::{Ticketing, only};
+use crate::domain::code::Reference;
+use crate::domain::payment::{Attempt, Observation};
+use crate::domain::webhook::{NewWebhook, StoredWebhook, WebhookAction, WebhookReport, WebhookStatus};
+use crate::error::{Error, Result};
+use crate::gateway::{Fetched, GatewayError, Webhook, WebhookSubject};
+
+impl Ticketing {
+    /// Keeps a webhook, to be applied by upkeep. Answer the gateway with success as soon as this returns: from then on nothing
+    /// can be lost. A repeat of the same event changes nothing.
+    ///
+    /// Errors: [`Error::Webhook`] where the signature is not good, before anything of the body was looked at or any storage
+    /// asked; [`Error::Storage`] where it could not be kept, so that the gateway tries again.
+    pub async fn receive_webhook(&self, gateway: &str, webhook: &Webhook<'_>) -> Result<StoredWebhook> {
+        let configured = self.inner.gateway.as_ref().filter(|configured| configured.name() == gateway);
+        let event = configured.ok_or(Error::NotFound("Payment gateway"))?.read_webhook(webhook)?;
+        let (action, captured) = match event.about {
+            WebhookSubject::Charge(Fetched { observation: Observation::Success(captured), .. }) => {
+                (WebhookAction::Settle, Some(captured))
+            }
+            WebhookSubject::Charge(_) => (WebhookAction::Settle, None),
+            WebhookSubject::Refund => (WebhookAction::Refunds, None),
+            WebhookSubject::Dispute => (WebhookAction::Dispute, None),
+            WebhookSubject::Other => (WebhookAction::None, None),
+        };
+        let new = NewWebhook {
+            gateway: gateway.to_owned(),
+            dedupe_key: event.dedupe_key,
+            kind: event.kind,
+            action,
+            reference: event.reference,
+            captured,
+            body: webhook.body.to_vec(),
+        };
+        let (stored, _first) = only(self.inner.storage.receive_webhooks(self.now(), &[new]).await?)?;
+        self.inner.bell.notify_one();
+        Ok(stored)
+    }
+
+    /// Applies a webhook that was claimed, and writes down what came of it. Says whether it is done with.
+    pub(super) async fn apply_webhook(&self, webhook: &StoredWebhook) -> Result<bool> {
+        let (status, note) = match self.try_webhook(webhook).await {
+            Ok((status, note)) => (status, note.map(str::to_owned)),
+            // It stays as it is and is tried again: the gateway is out of order, or the storage is.
+            Err(error) => (webhook.status, Some(error.to_string())),
+        };
+        if matches!(status, WebhookStatus::Quarantined | WebhookStatus::Contradicted) {
+            tracing::error!(webhook.id = %webhook.id, webhook.kind = webhook.event.kind, status = status.name(), note, "a webhook needs a person");
+        }
+        let report = WebhookReport { id: webhook.id, status, note };
+        self.inner.storage.report_webhooks(self.now(), &[report]).await?;
+        Ok(!matches!(status, WebhookStatus::Waiting | WebhookStatus::Unconfirmed))
+    }
+
+    async fn try_webhook(&self, webhook: &StoredWebhook) -> Result<(WebhookStatus, Option<&'static str>)> {
+        let attempt = match &webhook.event.reference {
+            Some(reference) => self.inner.storage.attempt(reference).await?,
+            None => None,
+        };
+        // Also one of ours from another gateway or mode: nothing of it is for us.
+        let Some(attempt) = attempt.filter(|attempt| attempt.gateway == webhook.event.gateway) else {
+            return Ok((WebhookStatus::Quarantined, Some("no payment of ours has this reference")));
+        };
+        match webhook.event.action {
+            WebhookAction::Settle if webhook.status == WebhookStatus::Unconfirmed => self.confirm(&attempt).await,
+            WebhookAction::Settle => self.settle_from(webhook, &attempt).await,
+            _ if !attempt.status.has_captured() => {
+                // Told before the charge itself: parked until the charge is known.
+                self.ask_and_settle(&attempt).await?;
+                Ok((WebhookStatus::Waiting, Some("the charge was not known yet")))
+            }
+            WebhookAction::Refunds => {
+                self.look_up_refunds(&attempt.reference).await?;
+                Ok((WebhookStatus::Applied, None))
+            }
+            WebhookAction::Dispute => {
+                let said = Fetched { observation: Observation::Disputed, raw_status: webhook.event.kind.clone() };
+                self.settle(&attempt.reference, said).await?;
+                Ok((WebhookStatus::Applied, None))
+            }
+            WebhookAction::None => Ok((WebhookStatus::Ignored, None)),
+        }
+    }
+
+    /// The body is a hint; the truth is fetched. Only while the breaker is open is a signed event believed that fits in
+    /// reference, amount, currency and mode, and the gateway is asked again later.
+    async fn settle_from(
+        &self,
+        webhook: &StoredWebhook,
+        attempt: &Attempt,
+    ) -> Result<(WebhookStatus, Option<&'static str>)> {
+        match (self.ask_and_settle(attempt).await, &webhook.event.captured) {
+            (Ok(_), _) => Ok((WebhookStatus::Applied, None)),
+            (Err(Error::Gateway(GatewayError::CircuitOpen { .. })), Some(captured))
+                if captured.amount == attempt.amount && captured.mode == attempt.mode =>
+            {
+                let observation = Observation::Success(captured.clone());
+                let said = Fetched { observation, raw_status: webhook.event.kind.clone() };
+                self.settle(&attempt.reference, said).await?;
+                Ok((WebhookStatus::Unconfirmed, Some("applied on its own word while the gateway could not be asked")))
+            }
+            (Err(error), _) => Err(error),
+        }
+    }
+
+    async fn confirm(&self, attempt: &Attempt) -> Result<(WebhookStatus, Option<&'static str>)> {
+        let fetched = self.gateway_of(attempt)?.fetch(&attempt.reference).await?;
+        Ok(match fetched.map(|fetched| fetched.observation) {
+            Some(Observation::Success(captured)) if captured.amount.minor() >= attempt.amount.minor() => {
+                (WebhookStatus::Applied, Some("confirmed by the gateway"))
+            }
+            // Paid, and taken back since: told by the events that follow.
+            Some(Observation::Reversed) => {
+                (WebhookStatus::Applied, Some("confirmed by the gateway, and reversed since"))
+            }
+            _ => (WebhookStatus::Contradicted, Some("applied on its own word; the gateway says otherwise")),
+        })
+    }
+
+    async fn look_up_refunds(&self, attempt: &Reference) -> Result<()> {
+        self.inner.storage.wake_refunds(self.now(), attempt).await?;
+        // Looked up by this very pass of upkeep, or the next one.
+        self.inner.bell.notify_one();
+        Ok(())
+    }
+
+    pub(super) async fn claim_webhooks(&self, limit: u32) -> Result<Vec<StoredWebhook>> {
+        Ok(self.inner.storage.claim_webhooks(self.now(), LEASE, limit).await?)
+    }
+}

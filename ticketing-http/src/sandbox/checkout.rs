@@ -1,0 +1,97 @@
+//! Playing the payer with a browser: shows the page, does what its buttons say, sends the payer back to the merchant.
+
+use super::answer::No;
+use super::api::BODY_LIMIT;
+use super::company::Sandbox;
+use super::page;
+use super::simulate::Wish;
+use super::transaction::Transaction;
+use poem::http::{StatusCode, header};
+use poem::web::{Data, Form};
+use poem::{Body, FromRequest, Request, RequestBody, Response, handler};
+use reqwest::Url;
+use std::sync::Arc;
+
+#[handler]
+pub(super) fn show(request: &Request, sandbox: Data<&Arc<Sandbox>>) -> Response {
+    match found(request, &sandbox) {
+        Some(transaction) => {
+            let nonce = sandbox.code();
+            html(
+                StatusCode::OK,
+                &nonce,
+                page::checkout(&transaction, &sandbox.config.merchant, back(&transaction), &nonce),
+            )
+        }
+        None => sorry(&sandbox, &No::TRANSACTION_NOT_FOUND),
+    }
+}
+
+#[handler]
+pub(super) async fn act(request: &Request, body: Body, sandbox: Data<&Arc<Sandbox>>) -> Response {
+    match try_act(request, body, &sandbox).await {
+        Ok(response) => response,
+        Err(no) => sorry(&sandbox, &no),
+    }
+}
+
+async fn try_act(request: &Request, body: Body, sandbox: &Sandbox) -> Result<Response, No> {
+    let transaction = found(request, sandbox).ok_or(No::TRANSACTION_NOT_FOUND)?;
+    let bytes = body.into_bytes_limit(BODY_LIMIT).await.map_err(|_| No::TOO_LARGE)?;
+    let mut body = RequestBody::new(Body::from_bytes(bytes));
+    let Form(wish) = Form::<Wish>::from_request(request, &mut body)
+        .await
+        .map_err(|_| No::invalid("This button is not known here"))?;
+    let play = wish.play(transaction.requested, sandbox.config.clock.now())?;
+    match sandbox.play(&transaction.reference, play) {
+        // Who has paid in another tab is sent back as one who has paid.
+        Ok(_) | Err(No::ALREADY_PAID) => {}
+        Err(no) => return Err(no),
+    }
+    // Without a callback the checkout page itself tells the result. A path, so that it holds behind any name of this host.
+    let to = back(&transaction).map_or_else(|| request.original_uri().path().to_owned(), String::from);
+    Ok(Response::builder()
+        .status(StatusCode::SEE_OTHER)
+        .header(header::LOCATION, to)
+        .header(header::CACHE_CONTROL, "no-store")
+        .finish())
+}
+
+fn found(request: &Request, sandbox: &Sandbox) -> Option<Transaction> {
+    sandbox.by_access_code(&request.path_params::<String>().ok()?)
+}
+
+/// Where the payer goes afterwards: the merchant's callback with the reference added, as Paystack adds it.
+pub(super) fn back(transaction: &Transaction) -> Option<Url> {
+    let mut url = Url::parse(transaction.callback_url.as_deref()?).ok()?;
+    url.query_pairs_mut()
+        .append_pair("trxref", &transaction.reference)
+        .append_pair("reference", &transaction.reference);
+    Some(url)
+}
+
+fn sorry(sandbox: &Sandbox, no: &No) -> Response {
+    let nonce = sandbox.code();
+    html(no.status, &nonce, page::sorry(no.message, &nonce))
+}
+
+/// A page that runs no script, loads nothing, and cannot be framed.
+///
+/// `form-action` names schemes, not the merchant's origin: browsers hold it against every redirect that follows a form, and a
+/// merchant's callback may well redirect to another of their origins.
+/// `Referrer-Policy` is not `no-referrer`: a browser would then send `Origin: null` with our own forms.
+fn html(status: StatusCode, nonce: &str, page: String) -> Response {
+    let policy = format!(
+        "default-src 'none'; style-src 'nonce-{nonce}'; form-action 'self' http: https:; base-uri 'none'; \
+         frame-ancestors 'none'"
+    );
+    Response::builder()
+        .status(status)
+        .content_type("text/html; charset=utf-8")
+        .header(header::CONTENT_SECURITY_POLICY, policy)
+        .header(header::CACHE_CONTROL, "no-store")
+        .header(header::REFERRER_POLICY, "same-origin")
+        .header(header::X_CONTENT_TYPE_OPTIONS, "nosniff")
+        .header("cross-origin-opener-policy", "same-origin")
+        .body(page)
+}

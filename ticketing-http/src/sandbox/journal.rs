@@ -1,0 +1,73 @@
+//! How the book survives a restart: one line of JSON for each set of changes that belong together.
+
+use super::book::{Book, Change};
+use super::config::SandboxError;
+use std::fs::{File, OpenOptions};
+use std::io::{self, Read, Seek, SeekFrom, Write};
+use std::path::{Path, PathBuf};
+
+/// An append-only file. A line is handed to the operating system before its request is answered: what was answered survives
+/// the end of the process. It does not try to survive the loss of power.
+pub(super) struct Journal {
+    path: PathBuf,
+    file: File,
+    /// Up to where the file holds whole lines.
+    len: u64,
+}
+
+impl Journal {
+    /// Opens or creates the file, and replays it into `book`.
+    ///
+    /// A last line without its end is cut off: it was being written when the process died, so nobody was answered. Anything
+    /// else that cannot be read is an error, because going on would forget payments.
+    pub(super) fn open(path: &Path, book: &mut Book) -> Result<Self, SandboxError> {
+        Self::replay(path, book).map_err(|source| SandboxError::Journal { path: path.to_owned(), source })
+    }
+
+    fn replay(path: &Path, book: &mut Book) -> io::Result<Self> {
+        let mut options = OpenOptions::new();
+        options.read(true).write(true).create(true).truncate(false);
+        #[cfg(unix)]
+        std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600); // it holds people's addresses
+        let mut file = options.open(path)?;
+        file.try_lock().map_err(|error| match error {
+            std::fs::TryLockError::WouldBlock => io::Error::other("is in use by another process: give each its own"),
+            std::fs::TryLockError::Error(error) => error,
+        })?;
+        let mut bytes = Vec::new();
+        file.read_to_end(&mut bytes)?;
+        let whole = bytes.iter().rposition(|byte| *byte == b'\n').map_or(0, |end| end + 1);
+        for (index, line) in bytes[..whole].split(|byte| *byte == b'\n').enumerate() {
+            if line.is_empty() {
+                continue;
+            }
+            let changes: Vec<Change> = serde_json::from_slice(line).map_err(|error| {
+                io::Error::other(format!("line {} cannot be read ({error}): repair or delete the file", index + 1))
+            })?;
+            changes.into_iter().for_each(|change| book.apply(change));
+        }
+        if whole < bytes.len() {
+            tracing::warn!(journal = %path.display(), bytes = bytes.len() - whole, "cut off a torn last line");
+        }
+        let len = u64::try_from(whole).map_err(io::Error::other)?;
+        file.set_len(len)?;
+        Ok(Self { path: path.to_owned(), file, len })
+    }
+
+    /// Writes changes that belong together: after a crash all of them are there, or none.
+    pub(super) fn append(&mut self, changes: &[Change]) -> Result<(), SandboxError> {
+        self.write(changes).map_err(|source| SandboxError::Journal { path: self.path.clone(), source })
+    }
+
+    fn write(&mut self, changes: &[Change]) -> io::Result<()> {
+        let mut line = serde_json::to_vec(changes)?;
+        line.push(b'\n');
+        // What an earlier failed write left behind is written over or, being without an end, cut off at the next start.
+        self.file.set_len(self.len)?;
+        self.file.seek(SeekFrom::Start(self.len))?;
+        self.file.write_all(&line)?;
+        self.file.flush()?;
+        self.len += u64::try_from(line.len()).map_err(io::Error::other)?;
+        Ok(())
+    }
+}

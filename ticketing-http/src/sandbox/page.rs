@@ -1,0 +1,168 @@
+//! What the payer sees. Plain HTML with one small style sheet inside: no script, nothing loaded from anywhere.
+
+use super::transaction::{Status, Transaction};
+use reqwest::Url;
+use serde_json::Value;
+
+const LAYOUT: &str = include_str!("page/layout.html");
+const STYLE: &str = include_str!("page/style.css");
+const CHECKOUT: &str = include_str!("page/checkout.html");
+const BUTTONS: &str = include_str!("page/buttons.html");
+
+/// The checkout page, or what became of it.
+pub(super) fn checkout(transaction: &Transaction, merchant: &str, back: Option<Url>, nonce: &str) -> String {
+    let back = back.map(|url| {
+        fill(
+            "<p class=\"back\"><a href=\"{{url}}\">Back to {{merchant}}</a></p>",
+            &[("url", url.as_str()), ("merchant", merchant)],
+        )
+    });
+    let amount = amount(transaction.paid.map_or(transaction.requested, |paid| paid.amount), &transaction.currency);
+    let buttons = if transaction.is_paid() { String::new() } else { fill(BUTTONS, &[("amount", &amount)]) };
+    let body = fill(
+        CHECKOUT,
+        &[
+            ("verb", if transaction.is_paid() { "Paid to" } else { "Pay" }),
+            ("merchant", merchant),
+            ("amount", &amount),
+            ("email", &transaction.email),
+            ("reference", &transaction.reference),
+            ("&notice", &notice(transaction)),
+            ("&details", &details(&transaction.metadata)),
+            ("&buttons", &buttons),
+            ("&back", &back.filter(|_| transaction.is_paid()).unwrap_or_default()),
+        ],
+    );
+    layout(&format!("{amount} to {merchant}"), &body, nonce)
+}
+
+/// A page that says no.
+pub(super) fn sorry(message: &str, nonce: &str) -> String {
+    let body = fill("<main class=\"card\"><h1>Sorry</h1><p>{{message}}</p></main>", &[("message", message)]);
+    layout(message, &body, nonce)
+}
+
+fn layout(title: &str, body: &str, nonce: &str) -> String {
+    fill(LAYOUT, &[("title", title), ("nonce", nonce), ("&style", STYLE), ("&body", body)])
+}
+
+fn notice(transaction: &Transaction) -> String {
+    let (kind, text) = match transaction.status {
+        Status::Abandoned => return String::new(),
+        Status::Failed => ("bad", "The card was declined. You can try again."),
+        Status::Pending => ("wait", "A payment is on its way. It will arrive by itself."),
+        Status::Success => ("good", "Paid. You can close this page."),
+        Status::Reversed => ("wait", "Paid, and refunded since."),
+    };
+    fill("<p class=\"notice {{kind}}\" role=\"status\">{{text}}</p>", &[("kind", kind), ("text", text)])
+}
+
+/// What the merchant said about the purchase: Paystack's `custom_fields`, and every plain value beside them.
+fn details(metadata: &Value) -> String {
+    let custom = metadata["custom_fields"].as_array().into_iter().flatten().filter_map(|field| {
+        let name = field["display_name"].as_str().or_else(|| field["variable_name"].as_str())?;
+        Some((name.to_owned(), plain(&field["value"])?))
+    });
+    let own = metadata.as_object().into_iter().flatten();
+    let own = own.filter_map(|(name, value)| Some((name.replace('_', " "), plain(value)?)));
+    let rows = custom.chain(own).take(8);
+    rows.map(|(name, value)| {
+        fill("<div><dt>{{name}}</dt><dd>{{value}}</dd></div>", &[("name", &short(&name)), ("value", &short(&value))])
+    })
+    .collect()
+}
+
+fn plain(value: &Value) -> Option<String> {
+    match value {
+        Value::String(text) => Some(text.clone()).filter(|text| !text.is_empty()),
+        Value::Number(number) => Some(number.to_string()),
+        Value::Bool(yes) => Some(yes.to_string()),
+        Value::Null | Value::Array(_) | Value::Object(_) => None,
+    }
+}
+
+fn short(text: &str) -> String {
+    const LONGEST: usize = 120;
+    let mut short: String = text.chars().take(LONGEST).collect();
+    if text.chars().nth(LONGEST).is_some() {
+        short.push('…');
+    }
+    short
+}
+
+/// Puts values where a template says `{{name}}`, escaped; or `{{&name}}`, as they are. In one pass: a value that looks like a
+/// place is not one. A place without a value stays empty.
+fn fill(template: &str, values: &[(&str, &str)]) -> String {
+    let mut page = String::with_capacity(template.len() * 2);
+    let mut rest = template;
+    while let Some((before, (name, after))) = rest.split_once("{{").and_then(|(b, a)| Some((b, a.split_once("}}")?))) {
+        page.push_str(before);
+        let value = values.iter().find(|(known, _)| *known == name).map_or("", |(_, value)| value);
+        if name.starts_with('&') {
+            page.push_str(value)
+        } else {
+            escape(value, &mut page)
+        }
+        rest = after;
+    }
+    page.push_str(rest);
+    page
+}
+
+/// Text as HTML, also within quotes.
+fn escape(text: &str, into: &mut String) {
+    for c in text.chars() {
+        match c {
+            '&' => into.push_str("&amp;"),
+            '<' => into.push_str("&lt;"),
+            '>' => into.push_str("&gt;"),
+            '"' => into.push_str("&quot;"),
+            '\'' => into.push_str("&#39;"),
+            other => into.push(other),
+        }
+    }
+}
+
+/// An amount for people: `NGN 1,999.00`. The currencies whose minor unit is not a hundredth are those of ISO 4217.
+fn amount(minor: u64, currency: &str) -> String {
+    const NONE: &str = "BIF CLP DJF GNF ISK JPY KMF KRW PYG RWF UGX UYI VND VUV XAF XOF XPF";
+    const THOUSANDTHS: &str = "BHD IQD JOD KWD LYD OMR TND";
+    let is_in = |list: &str| list.split(' ').any(|known| known == currency);
+    let exponent = if is_in(NONE) { 0 } else { 2 + usize::from(is_in(THOUSANDTHS)) };
+    let digits = format!("{minor:0>width$}", width = exponent + 1);
+    let (whole, fraction) = digits.split_at(digits.len() - exponent);
+    let mut grouped = String::new();
+    for (index, digit) in whole.chars().enumerate() {
+        if index > 0 && (whole.len() - index).is_multiple_of(3) {
+            grouped.push(',');
+        }
+        grouped.push(digit);
+    }
+    let point = if fraction.is_empty() { "" } else { "." };
+    format!("{currency} {grouped}{point}{fraction}")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{amount, fill};
+
+    #[test]
+    fn amounts_have_the_decimals_of_their_currency() {
+        let cases = [
+            (199_900, "NGN", "NGN 1,999.00"),
+            (5, "GHS", "GHS 0.05"),
+            (100_000_000, "KES", "KES 1,000,000.00"),
+            (1500, "JPY", "JPY 1,500"),
+            (1500, "KWD", "KWD 1.500"),
+        ];
+        for (minor, currency, text) in cases {
+            assert_eq!(amount(minor, currency), text);
+        }
+    }
+
+    #[test]
+    fn values_are_escaped_and_never_taken_for_places() {
+        let page = fill("<p title='{{a}}'>{{b}}{{&c}}{{d}}</p>", &[("a", "'\"<&>"), ("b", "{{&c}}"), ("&c", "<b>")]);
+        assert_eq!(page, "<p title='&#39;&quot;&lt;&amp;&gt;'>{{&amp;c}}<b></p>");
+    }
+}

@@ -6,9 +6,17 @@ use poem::http::header;
 use poem::{Request, RequestBody};
 use poem_openapi::auth::Bearer;
 use poem_openapi::registry::Registry;
-use poem_openapi::{ApiExtractor, ApiExtractorType, ExtractParamOptions, SecurityScheme};
+use poem_openapi::{ApiExtractor, ApiExtractorType, ExtractParamOptions, OAuthScopes, SecurityScheme};
 use ticketing_core::domain::account::Account;
 use ticketing_core::domain::principal::{Buyer, Principal};
+
+/// What a token is good for. OpenAPI wants a list of scopes, and there is no choice so far.
+#[derive(OAuthScopes)]
+enum Scope {
+    /// Everything that the account may do.
+    #[oai(rename = "account")]
+    _Account,
+}
 
 /// The account whose token came with the request.
 ///
@@ -19,7 +27,7 @@ use ticketing_core::domain::principal::{Buyer, Principal};
     ty = "oauth2",
     key_in = "header",
     key_name = "Authorization",
-    flows(password(token_url = "/token")),
+    flows(password(token_url = "/token", scopes = "Scope")),
     checker = "account_of"
 )]
 pub(crate) struct Session(pub(crate) Account);

@@ -4,6 +4,7 @@ use super::bearer::MaybeSession;
 use super::dto::body::{Body, Faults};
 use super::dto::event::{EventBody, EventView, WantedEvent};
 use super::dto::list::{List, page};
+use super::dto::path::Id;
 use super::dto::time::Time;
 use super::problems::{BODY, PARAMETERS, TOKEN, problems};
 use super::state::ApiState;
@@ -65,7 +66,7 @@ enum Created {
 enum Found {
     /// The event.
     #[oai(status = 200)]
-    Found(Json<EventView>, #[oai(header = "ETag")] String, #[oai(header = "Cache-Control")] String),
+    Found(Json<Box<EventView>>, #[oai(header = "ETag")] String, #[oai(header = "Cache-Control")] String),
     /// The client has it already.
     #[oai(status = 304)]
     NotModified(#[oai(header = "ETag")] String, #[oai(header = "Cache-Control")] String),
@@ -135,12 +136,12 @@ impl Events {
     async fn find(
         &self,
         /// The event's id.
-        event_id: Path<i64>,
+        event_id: Path<Id>,
         /// What the client has already.
         #[oai(name = "If-None-Match")]
         if_none_match: Header<Option<String>>,
     ) -> Result<Found, FindProblems> {
-        let event = self.0.ticketing.event(event_id.0.into()).await?;
+        let event = self.0.ticketing.event(event_id.0.get("event_id")?.into()).await?;
         let view = EventView::from(&event);
         // The number of places changes without the event: what tells versions apart is what is sent.
         let tag = etag::of("event", view.to_json_string().as_bytes());
@@ -148,7 +149,7 @@ impl Events {
         if etag::is_known(&tag, if_none_match.0.as_deref()) {
             return Ok(Found::NotModified(tag, cache));
         }
-        Ok(Found::Found(Json(view), tag, cache))
+        Ok(Found::Found(Json(Box::new(view)), tag, cache))
     }
 }
 

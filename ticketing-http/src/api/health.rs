@@ -1,8 +1,13 @@
 //! Whether we are here.
 
 use super::Tag;
+use super::problems::problems;
 use poem_openapi::payload::Json;
 use poem_openapi::{Object, OpenApi};
+
+problems! {
+    IndexProblems: &[];
+}
 
 pub(crate) struct Health;
 
@@ -28,12 +33,12 @@ pub(crate) struct IndexView {
 impl Health {
     /// What this is
     #[oai(path = "/", method = "get", operation_id = "index")]
-    async fn index(&self) -> Json<IndexView> {
-        Json(IndexView {
+    async fn index(&self) -> Result<Json<IndexView>, IndexProblems> {
+        Ok(Json(IndexView {
             message: "Welcome to Ticketing".to_owned(),
             version: env!("CARGO_PKG_VERSION").to_owned(),
             docs: "/docs".to_owned(),
-        })
+        }))
     }
 
     /// Whether the server is up

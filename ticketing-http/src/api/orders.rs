@@ -5,6 +5,7 @@ use super::bearer::Session;
 use super::dto::body::Body;
 use super::dto::list::{List, page};
 use super::dto::order::{OrderBody, OrderView};
+use super::dto::path::Name;
 use super::dto::payment::{CheckoutView, PayOrderBody};
 use super::problems::{BODY, GATEWAY, PARAMETERS, PLACES, TOKEN, problems};
 use super::state::ApiState;
@@ -72,7 +73,7 @@ impl Orders {
         &self,
         session: Session,
         /// The order's reference.
-        reference: Path<String>,
+        reference: Path<Name>,
     ) -> Result<Json<OrderView>, FindProblems> {
         let order = self.0.ticketing.order(&session.who(), &known(&reference)?).await?;
         Ok(Json((&order).into()))
@@ -86,7 +87,7 @@ impl Orders {
         &self,
         session: Session,
         /// The order's reference.
-        reference: Path<String>,
+        reference: Path<Name>,
         body: Body<PayOrderBody>,
     ) -> Result<Json<CheckoutView>, PayProblems> {
         let options = body.0.into_options(&self.0.settings)?;
@@ -102,7 +103,7 @@ impl Orders {
         &self,
         session: Session,
         /// The order's reference.
-        reference: Path<String>,
+        reference: Path<Name>,
     ) -> Result<Json<OrderView>, CancelProblems> {
         let order = self.0.ticketing.cancel_order(&session.who(), &known(&reference)?).await?;
         Ok(Json((&order).into()))
@@ -110,6 +111,6 @@ impl Orders {
 }
 
 /// What cannot be a reference is the reference of no order.
-fn known(reference: &Path<String>) -> Result<Reference, Problem> {
-    reference.0.parse().map_err(|_| Error::NotFound("Order").into())
+fn known(reference: &Path<Name>) -> Result<Reference, Problem> {
+    reference.0.0.parse().map_err(|_| Error::NotFound("Order").into())
 }

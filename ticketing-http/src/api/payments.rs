@@ -4,6 +4,7 @@ use super::Tag;
 use super::bearer::Session;
 use super::dto::body::Body;
 use super::dto::list::{List, page};
+use super::dto::path::Name;
 use super::dto::payment::{
     AttemptView, CheckoutView, InitializeBody, PayBody, PaymentView, RefundBody, RefundView, ReviewBody, StillOpenView,
     VerifiedView,
@@ -86,7 +87,7 @@ impl Payments {
         &self,
         session: Session,
         /// The payment's reference.
-        reference: Path<String>,
+        reference: Path<Name>,
     ) -> Result<Verified, VerifyProblems> {
         self.settle(&session, &reference, "Payment verified successfully").await
     }
@@ -97,7 +98,7 @@ impl Payments {
         &self,
         session: Session,
         /// The payment's reference.
-        reference: Path<String>,
+        reference: Path<Name>,
     ) -> Result<Verified, VerifyProblems> {
         self.settle(&session, &reference, "Payment verified and ticket generated successfully!").await
     }
@@ -130,7 +131,7 @@ impl Payments {
         &self,
         session: Session,
         /// The payment's reference, or its order's.
-        reference: Path<String>,
+        reference: Path<Name>,
     ) -> Result<Json<PaymentView>, FindProblems> {
         let payment = self.0.ticketing.payment(&session.who(), &known(&reference)?).await?;
         Ok(Json(PaymentView::new(&payment, &session.who())))
@@ -144,7 +145,7 @@ impl Payments {
         &self,
         session: Session,
         /// The payment's reference, or its order's.
-        reference: Path<String>,
+        reference: Path<Name>,
         body: Body<RefundBody>,
     ) -> Result<Refunded, RefundProblems> {
         let tickets = body.0.tickets.unwrap_or_default().into_iter().map(TicketId).collect();
@@ -161,7 +162,7 @@ impl Payments {
         &self,
         session: Session,
         /// The payment's reference.
-        reference: Path<String>,
+        reference: Path<Name>,
         body: Body<ReviewBody>,
     ) -> Result<Json<AttemptView>, ReviewProblems> {
         let ReviewBody { verdict, note } = body.0;
@@ -170,12 +171,7 @@ impl Payments {
         Ok(Json(AttemptView::from(&attempt).without_checkout()))
     }
 
-    async fn settle(
-        &self,
-        session: &Session,
-        reference: &Path<String>,
-        news: &str,
-    ) -> Result<Verified, VerifyProblems> {
+    async fn settle(&self, session: &Session, reference: &Path<Name>, news: &str) -> Result<Verified, VerifyProblems> {
         match self.0.ticketing.verify(&session.who(), &known(reference)?).await? {
             Settlement::Fulfilled { order, tickets, first } => {
                 let message = if first { news } else { "Payment already verified" };
@@ -219,6 +215,6 @@ fn why_no_tickets(settlement: &Settlement) -> Problem {
 }
 
 /// What cannot be a reference is the reference of no payment.
-fn known(reference: &Path<String>) -> Result<Reference, Problem> {
-    reference.0.parse().map_err(|_| Error::NotFound("Payment").into())
+fn known(reference: &Path<Name>) -> Result<Reference, Problem> {
+    reference.0.0.parse().map_err(|_| Error::NotFound("Payment").into())
 }

@@ -106,7 +106,8 @@ fn headers(status: u16) -> Vec<MetaHeader> {
     let header = |name: &str, description: &str, schema: MetaSchemaRef| MetaHeader {
         name: name.to_owned(),
         description: Some(description.to_owned()),
-        required: true,
+        // What is out of order for good does not say when to try again.
+        required: status != 503,
         deprecated: false,
         schema,
     };

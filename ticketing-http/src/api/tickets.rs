@@ -5,6 +5,7 @@
 
 use super::bearer::{MaybeSession, Session};
 use super::dto::list::{List, page};
+use super::dto::path::Name;
 use super::dto::ticket::{PublicTicketView, TicketView};
 use super::problems::{PARAMETERS, TOKEN, problems};
 use super::state::ApiState;
@@ -99,11 +100,11 @@ impl Tickets {
         session: MaybeSession,
         accept: Accept,
         /// The ticket's code, or its id.
-        ticket: Path<String>,
+        ticket: Path<Name>,
     ) -> Result<Found, FindProblems> {
         let answer = |face| Found::Found(face, "private, no-store".to_owned(), "Accept, Authorization".to_owned());
-        let Some(id) = id_of(&ticket.0) else {
-            let ticket = self.0.ticketing.ticket_by_code(&code_of(&ticket.0)?).await?;
+        let Some(id) = id_of(&ticket.0.0) else {
+            let ticket = self.0.ticketing.ticket_by_code(&code_of(&ticket.0.0)?).await?;
             return Ok(answer(Face::Json(Json(PublicTicketView::new(&ticket, None)))));
         };
         let ticket = self.0.ticketing.ticket(&session.required()?.who(), id).await?;
@@ -120,12 +121,12 @@ impl Tickets {
     async fn png(
         &self,
         /// The ticket's code.
-        ticket_code: Path<String>,
+        ticket_code: Path<Name>,
         /// What the client has already.
         #[oai(name = "If-None-Match")]
         if_none_match: Header<Option<String>>,
     ) -> Result<Png, QrProblems> {
-        let ticket = self.by_code(&ticket_code.0).await?;
+        let ticket = self.by_code(&ticket_code.0.0).await?;
         let tag = etag::of("png", ticket.code.as_str().as_bytes());
         if etag::is_known(&tag, if_none_match.0.as_deref()) {
             return Ok(Png::NotModified(tag, FOREVER.to_owned()));
@@ -138,12 +139,12 @@ impl Tickets {
     async fn svg(
         &self,
         /// The ticket's code.
-        ticket_code: Path<String>,
+        ticket_code: Path<Name>,
         /// What the client has already.
         #[oai(name = "If-None-Match")]
         if_none_match: Header<Option<String>>,
     ) -> Result<Svg, QrProblems> {
-        let ticket = self.by_code(&ticket_code.0).await?;
+        let ticket = self.by_code(&ticket_code.0.0).await?;
         let tag = etag::of("svg", ticket.code.as_str().as_bytes());
         if etag::is_known(&tag, if_none_match.0.as_deref()) {
             return Ok(Svg::NotModified(tag, FOREVER.to_owned()));
@@ -172,7 +173,7 @@ fn wants_json(accept: &Accept) -> Option<bool> {
     if accept.0.is_empty() {
         return Some(false);
     }
-    let is_wanted = |q: &str| q.trim_end_matches(['0', '.']) != "";
+    let is_wanted = |q: &str| !q.trim_end_matches(['0', '.']).is_empty();
     let wanted = accept.0.iter().filter(|mime| mime.get_param("q").is_none_or(|q| is_wanted(q.as_str())));
     wanted.into_iter().find_map(|mime| match mime.essence_str() {
         "image/png" | "image/*" | "*/*" => Some(false),

@@ -1,5 +1,7 @@
 //! The API over its whole height: frame, operations, engine, and a storage and a gateway in memory.
 
+#![allow(clippy::unwrap_used, reason = "a test that panics has failed, which is what is meant")]
+
 mod bad_input;
 mod beyond;
 mod document;

@@ -1,9 +1,9 @@
 use super::body::{Faults, ReadField, wrong};
 use super::json::Json;
+use super::scalar::scalar;
 use poem_openapi::registry::{MetaSchema, MetaSchemaRef};
-use poem_openapi::types::{ParseError, ParseFromJSON, ParseResult, ToJSON, Type};
+use poem_openapi::types::{ParseError, ParseFromJSON, ParseResult, ToJSON};
 use serde_json::Value;
-use std::borrow::Cow;
 use ticketing_core::domain::money::Money;
 
 /// An amount of money on the wire: an exact decimal, without its currency. Written as a text (`"5000.00"`), for a JSON number
@@ -30,56 +30,24 @@ impl ReadField for GivenPrice {
     }
 }
 
-impl Type for Price {
-    const IS_REQUIRED: bool = true;
-
-    type RawValueType = Self;
-    type RawElementValueType = Self;
-
-    fn name() -> Cow<'static, str> {
-        "string_decimal".into()
+scalar!(
+    Price,
+    "string_decimal",
+    MetaSchema {
+        pattern: Some(r"^[0-9]+(\.[0-9]+)?$".to_owned()),
+        example: Some("5000.00".into()),
+        ..MetaSchema::new_with_format("string", "decimal")
     }
+);
 
-    fn schema_ref() -> MetaSchemaRef {
-        MetaSchemaRef::Inline(Box::new(MetaSchema {
-            pattern: Some(r"^[0-9]+(\.[0-9]+)?$".to_owned()),
-            example: Some("5000.00".into()),
-            ..MetaSchema::new_with_format("string", "decimal")
-        }))
+scalar!(
+    GivenPrice,
+    "decimal",
+    MetaSchema {
+        one_of: vec![Price::schema_ref(), MetaSchemaRef::Inline(Box::new(MetaSchema::new("number")))],
+        ..MetaSchema::ANY
     }
-
-    fn as_raw_value(&self) -> Option<&Self> {
-        Some(self)
-    }
-
-    fn raw_element_iter<'a>(&'a self) -> Box<dyn Iterator<Item = &'a Self> + 'a> {
-        Box::new(std::iter::once(self))
-    }
-}
-
-impl Type for GivenPrice {
-    const IS_REQUIRED: bool = true;
-
-    type RawValueType = Self;
-    type RawElementValueType = Self;
-
-    fn name() -> Cow<'static, str> {
-        "decimal".into()
-    }
-
-    fn schema_ref() -> MetaSchemaRef {
-        let number = MetaSchemaRef::Inline(Box::new(MetaSchema::new("number")));
-        MetaSchemaRef::Inline(Box::new(MetaSchema { one_of: vec![Price::schema_ref(), number], ..MetaSchema::ANY }))
-    }
-
-    fn as_raw_value(&self) -> Option<&Self> {
-        Some(self)
-    }
-
-    fn raw_element_iter<'a>(&'a self) -> Box<dyn Iterator<Item = &'a Self> + 'a> {
-        Box::new(std::iter::once(self))
-    }
-}
+);
 
 impl ToJSON for Price {
     fn to_json(&self) -> Option<Value> {

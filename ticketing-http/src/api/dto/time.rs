@@ -1,10 +1,10 @@
 use super::body::{Faults, ReadField, wrong};
 use super::json::Json;
+use super::scalar::scalar;
 use jiff::{Timestamp, civil, tz};
-use poem_openapi::registry::{MetaSchema, MetaSchemaRef};
-use poem_openapi::types::{ParseError, ParseFromJSON, ParseFromParameter, ParseResult, ToJSON, Type};
+use poem_openapi::registry::MetaSchema;
+use poem_openapi::types::{ParseError, ParseFromJSON, ParseFromParameter, ParseResult, ToJSON};
 use serde_json::Value;
-use std::borrow::Cow;
 use ticketing_core::clock::whole_microseconds;
 
 const WANTED: &str = "a date and time such as 2026-12-31T20:00:00Z";
@@ -54,31 +54,11 @@ impl ParseFromParameter for Time {
     }
 }
 
-impl Type for Time {
-    const IS_REQUIRED: bool = true;
-
-    type RawValueType = Self;
-    type RawElementValueType = Self;
-
-    fn name() -> Cow<'static, str> {
-        "string_date-time".into()
-    }
-
-    fn schema_ref() -> MetaSchemaRef {
-        MetaSchemaRef::Inline(Box::new(MetaSchema {
-            example: Some("2026-12-31T20:00:00Z".into()),
-            ..MetaSchema::new_with_format("string", "date-time")
-        }))
-    }
-
-    fn as_raw_value(&self) -> Option<&Self> {
-        Some(self)
-    }
-
-    fn raw_element_iter<'a>(&'a self) -> Box<dyn Iterator<Item = &'a Self> + 'a> {
-        Box::new(std::iter::once(self))
-    }
-}
+scalar!(
+    Time,
+    "string_date-time",
+    MetaSchema { example: Some("2026-12-31T20:00:00Z".into()), ..MetaSchema::new_with_format("string", "date-time") }
+);
 
 impl ToJSON for Time {
     fn to_json(&self) -> Option<Value> {

@@ -1,8 +1,9 @@
 //! What there is to go to.
 
 use super::bearer::{MaybeSession, Session};
-use super::dto::body::{Body, Faults};
+use super::dto::body::Body;
 use super::dto::event::{EventBody, EventView, WantedEvent};
+use super::dto::field::Faults;
 use super::dto::list::{List, page};
 use super::dto::path::Id;
 use super::dto::time::Time;

@@ -22,7 +22,7 @@ use ticketing_core::Error;
 use ticketing_core::domain::code::Reference;
 use ticketing_core::domain::id::TicketId;
 use ticketing_core::domain::order::Order;
-use ticketing_core::domain::payment::Settlement;
+use ticketing_core::domain::payment::{AttemptStatus, Settlement};
 use ticketing_core::ticketing::{OrderRequest, PayOptions};
 
 problems! {
@@ -204,6 +204,8 @@ impl Payments {
                 let email_sent = self.is_mailed(&order).await;
                 Ok(Verified::Done(Json(VerifiedView::new(message, &tickets, email_sent))))
             }
+            // It could still come, but nobody should wait for it.
+            Settlement::Open { attempt, .. } if attempt.status == AttemptStatus::Lapsed => Err(failed().into()),
             Settlement::Open { order, attempt } => {
                 Ok(Verified::Open(Json(StillOpenView::new(&order, &attempt)), ASK_AGAIN))
             }
@@ -220,9 +222,13 @@ impl Payments {
     }
 }
 
+fn failed() -> Problem {
+    Problem::new("payment_failed", "Payment verification failed")
+}
+
 fn why_no_tickets(settlement: &Settlement) -> Problem {
     match settlement {
-        Settlement::Failed { .. } => Problem::new("payment_failed", "Payment verification failed"),
+        Settlement::Failed { .. } => failed(),
         Settlement::RefundDue { .. } => Problem::new(
             "payment_refund_due",
             "The payment came, but it buys no tickets: the places were gone, or the order was paid already. The money \

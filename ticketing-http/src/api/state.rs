@@ -91,6 +91,13 @@ impl ApiState {
         self
     }
 
+    /// Reads this clock.
+    #[must_use]
+    pub fn with_clock(mut self, clock: Arc<dyn Clock>) -> Self {
+        self.clock = clock;
+        self
+    }
+
     /// Shows this breaker in `/health?detail=true`.
     #[must_use]
     pub fn with_breaker(mut self, breaker: Arc<CircuitBreaker>) -> Self {

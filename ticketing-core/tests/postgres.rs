@@ -1,5 +1,6 @@
 //! What only PostgreSQL can get wrong.
 #![cfg(feature = "postgres")]
+#![allow(clippy::unwrap_used, reason = "a test that panics has failed, which is what is meant")]
 
 #[path = "support/postgres.rs"]
 mod postgres;

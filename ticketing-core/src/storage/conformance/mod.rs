@@ -252,12 +252,15 @@ macro_rules! storage_conformance {
     };
 }
 
+#[doc(hidden)]
+pub type Play = fn(Arc<dyn Storage>) -> Pin<Box<dyn Future<Output = ()>>>;
+
 /// One case of the kit.
 pub struct Case {
     /// File and function: `orders::a_repeated_hold_finds_the_same_order`.
     pub name: &'static str,
     #[doc(hidden)]
-    pub play: fn(Arc<dyn Storage>) -> Pin<Box<dyn Future<Output = ()>>>,
+    pub play: Play,
 }
 
 impl fmt::Debug for Case {

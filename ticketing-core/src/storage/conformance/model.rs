@@ -97,12 +97,14 @@ impl Pair {
         if found == wanted { Ok(()) } else { Err(format!("{what}:\n  found  {found:?}\n  wanted {wanted:?}")) }
     }
 
-    /// Accounts and a category that commands may rely on.
+    /// Accounts, a category and events that commands may rely on.
     async fn furnish(&self) -> Result<(), String> {
         let people = [newcomer("first@example.com", Some("first")), newcomer("second@example.com", None)];
         let category = [NewCategory { name: "Music".to_owned(), description: None }];
         self.both("register", async |of| of.register(self.now, &people).await).await?;
-        self.both("put_categories", async |of| of.put_categories(&category).await).await
+        self.both("put_categories", async |of| of.put_categories(&category).await).await?;
+        let (organizer, events) = (commands::who(0), commands::furniture());
+        self.both("put_events", async |of| of.put_events(self.now, &organizer, &events).await).await
     }
 
     async fn apply(&mut self, command: &Command) -> Result<(), String> {

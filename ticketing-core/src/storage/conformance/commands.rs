@@ -108,7 +108,17 @@ impl Chance {
     }
 
     fn of_these<T: Clone>(&mut self, these: &[T]) -> T {
-        these[usize::try_from(self.next() % these.len() as u64).unwrap()].clone()
+        these[self.index(these.len())].clone()
+    }
+
+    fn index(&mut self, length: usize) -> usize {
+        usize::try_from(self.next() % length as u64).unwrap()
+    }
+
+    /// One of the last few.
+    fn late(&mut self, length: usize, few: usize) -> usize {
+        let few = length.min(few);
+        length - few + self.index(few)
     }
 
     /// A batch: mostly of one, sometimes of up to four.
@@ -127,12 +137,12 @@ impl Chance {
 
     /// Some attempt, mostly one that was opened of late.
     fn attempt(&mut self) -> Reference {
-        let late = self.opened.len().saturating_sub(4);
         if self.opened.is_empty() || self.one_in(6) {
             return self.named("a", ATTEMPTS);
         }
-        let late = if self.one_in(3) { 0 } else { late };
-        self.of_these(&self.opened[late..].to_vec())
+        let few = if self.one_in(3) { self.opened.len() } else { 4 };
+        let index = self.late(self.opened.len(), few);
+        self.opened[index].clone()
     }
 
     /// Some order, mostly one that there was an attempt to pay.
@@ -340,8 +350,12 @@ fn hold(by: &mut Chance) -> Hold {
 }
 
 fn attempt(by: &mut Chance) -> OpenAttempt {
-    let late = by.held.len().saturating_sub(3);
-    let number = if by.held.is_empty() { by.below(ORDERS) } else { by.of_these(&by.held[late..].to_vec()) };
+    let number = if by.held.is_empty() {
+        by.below(ORDERS)
+    } else {
+        let index = by.late(by.held.len(), 3);
+        by.held[index]
+    };
     let own = format!("a{}", number + ORDERS * by.below(2)).parse().unwrap();
     let reference: Reference = if by.one_in(10) { by.attempt() } else { own };
     by.opened.push(reference.clone());

@@ -253,12 +253,14 @@ macro_rules! storage_conformance {
     };
 }
 
+type Play = fn(Arc<dyn Storage>) -> Pin<Box<dyn Future<Output = ()>>>;
+
 /// One case of the kit.
 pub struct Case {
     /// File and function: `orders::a_repeated_hold_finds_the_same_order`.
     pub name: &'static str,
     #[doc(hidden)]
-    pub play: fn(Arc<dyn Storage>) -> Pin<Box<dyn Future<Output = ()>>>,
+    pub play: Play,
 }
 
 impl fmt::Debug for Case {

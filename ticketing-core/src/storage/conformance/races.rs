@@ -485,9 +485,10 @@ pub async fn who_reads_while_others_write_never_sees_a_half(storage: Arc<dyn Sto
         })
         .collect();
     for order in &orders {
+        // Some begin to read before, and go on after.
+        tokio::time::sleep(Duration::from_millis(2)).await;
         shop.settle_order(order).await;
-        // Whoever began to read before goes on after.
-        tokio::time::sleep(Duration::from_millis(1)).await;
+        tokio::time::sleep(Duration::from_millis(2)).await;
         turn.fetch_add(1, Ordering::SeqCst);
     }
     for reader in readers {

@@ -47,6 +47,7 @@ use super::Storage;
 use std::fmt;
 use std::pin::Pin;
 use std::sync::Arc;
+use std::time::Duration;
 
 /// Tests a storage against its contract: see [`storage::conformance`](crate::storage::conformance).
 #[macro_export]
@@ -293,7 +294,8 @@ pub async fn run<M: Made, F: Future<Output = ()>>(
     case: impl FnOnce(Arc<dyn Storage>) -> F,
 ) {
     let (storage, _guard) = maker().await.made();
-    Box::pin(case(Arc::clone(&storage))).await;
+    // The slowest takes a second or two on a slow disk. A storage that waits for itself must fail, not hang.
+    tokio::time::timeout(Duration::from_secs(120), Box::pin(case(Arc::clone(&storage)))).await.unwrap();
     assert_eq!(storage.check().await.unwrap(), Vec::<String>::new(), "the storage finds itself unsound");
 }
 

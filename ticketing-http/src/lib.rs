@@ -3,6 +3,7 @@
 //! | file | answers |
 //! |---|---|
 //! | [`app`](mod@app) | what the server is made of |
+//! | [`engine`] | how the engine is put together |
 //! | [`config`] | what can be set, and what is wrong with what was set |
 //! | [`frame`](mod@frame) | what happens around every request, in order |
 //! | [`middleware`] | each of these steps |
@@ -17,6 +18,7 @@ pub mod app;
 pub mod config;
 pub mod contract;
 pub mod docs;
+pub mod engine;
 pub mod frame;
 pub mod middleware;
 pub mod problem;

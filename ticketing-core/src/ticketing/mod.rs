@@ -63,6 +63,11 @@ impl Ticketing {
         TicketingBuilder::new(Arc::new(storage))
     }
 
+    /// The same on a storage that is shared already, or chosen at run time.
+    pub fn builder_on(storage: Arc<dyn Storage>) -> TicketingBuilder {
+        TicketingBuilder::new(storage)
+    }
+
     /// The storage, for what the facade has no call for.
     pub fn storage(&self) -> &Arc<dyn Storage> {
         &self.inner.storage

@@ -47,7 +47,7 @@ async fn by_id(client: &Client, id: &str) -> Result<Option<FetchedRefund>, Gatew
 /// `None` only where every page was read: on it hangs whether the money is sent a second time.
 async fn by_key(client: &Client, refund: &RefundCall) -> Result<Option<FetchedRefund>, GatewayError> {
     // The list is filtered by Paystack's id of the transaction, not by our reference.
-    let Some(transaction) = verify::data(client, &refund.attempt).await? else { return Ok(None) };
+    let Some(transaction) = verify::own(client, &refund.attempt).await? else { return Ok(None) };
     let transaction = wire::id(&transaction).ok_or(GatewayError::Malformed)?;
     let mut failed = None;
     for page in 1..=MAX_PAGES {

@@ -34,6 +34,7 @@ fn event() -> Event {
     };
     Event {
         id,
+        key: None,
         organizer: Principal::External("box".to_owned()),
         title: "Jazz at Freedom Park & Friends".to_owned(),
         description: None,

@@ -10,6 +10,8 @@ mod password;
 #[cfg(feature = "qr")]
 pub mod qr;
 pub mod storage;
+#[cfg(feature = "testing")]
+pub mod testing;
 pub mod ticketing;
 #[cfg(feature = "accounts")]
 pub mod token;

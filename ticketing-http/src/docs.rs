@@ -32,6 +32,9 @@ struct Page {
 }
 
 impl Docs {
+    /// Where the pages and the document are, if they are there.
+    pub const PATHS: [&str; 3] = ["/docs", "/redoc", "/openapi.json"];
+
     /// Makes the document and, if `with_pages`, the pages of a service.
     pub fn of<T: OpenApi, W: Webhook>(service: &OpenApiService<T, W>, with_pages: bool) -> Self {
         let spec = service.spec();

@@ -2,6 +2,7 @@
 //!
 //! | file | answers |
 //! |---|---|
+//! | [`api`] | every operation, and what the OpenAPI document says of it |
 //! | [`app`](mod@app) | what the server is made of |
 //! | [`engine`] | how the engine is put together |
 //! | [`config`] | what can be set, and what is wrong with what was set |
@@ -14,6 +15,7 @@
 //! | [`server`] | sockets, limits and the end |
 //! | [`telemetry`] | the log |
 
+pub mod api;
 pub mod app;
 pub mod config;
 pub mod contract;

@@ -3,14 +3,14 @@
 use std::path::Path;
 use std::process::ExitCode;
 use std::sync::Arc;
-use ticketing_core::clock::{SystemClock, SystemRandom};
+use ticketing_core::clock::SystemClock;
 use ticketing_http::app::{VERSION, app};
-use ticketing_http::config::{Command, Config, Database, Gateway, Invocation, LogFormat, Mail, Source, secret_beside};
+use ticketing_http::config::{Command, Config, Gateway, Invocation, LogFormat, Mail, Secret, Source};
+use ticketing_http::engine::{Engine, Failure};
+use ticketing_http::frame::{FrameConfig, frame};
+use ticketing_http::sandbox::{self, Sandbox, SandboxConfig};
 use ticketing_http::{server, telemetry};
 use tokio::net::TcpListener;
-
-/// Why the server did not run, in one sentence.
-type Failure = Box<dyn std::error::Error + Send + Sync>;
 
 fn main() -> ExitCode {
     let invocation = match Invocation::parse(std::env::args_os()) {
@@ -29,8 +29,7 @@ fn main() -> ExitCode {
         let runtime = tokio::runtime::Runtime::new()?;
         match command {
             Command::Serve => runtime.block_on(serve(config)),
-            // The sandbox's own server is wired in here.
-            Command::Sandbox => Err("the sandbox cannot be started on its own yet".into()),
+            Command::Sandbox => runtime.block_on(play_gateway(config)),
         }
     });
     match outcome {
@@ -42,27 +41,58 @@ fn main() -> ExitCode {
     }
 }
 
-async fn serve(config: Config) -> Result<(), Failure> {
-    let clock = Arc::new(SystemClock);
-    let _jwt_secret = match (&config.jwt_secret, &config.database) {
-        (Some(secret), _) => secret.clone(),
-        (None, Database::File(path)) => secret_beside(path, &SystemRandom)?,
-        (None, _) => ticketing_http::config::Secret::fresh(&SystemRandom),
+async fn serve(mut config: Config) -> Result<(), Failure> {
+    let listener = listen(&mut config).await?;
+    let engine = Engine::start(&config, listener.local_addr()?).await?;
+    let app = app(engine.ticketing.clone(), engine.sandbox.clone(), &config, Arc::new(SystemClock));
+    announce(&config, listener.local_addr()?);
+    server::serve(listener, app, limits(&config), server::stop_signal()).await;
+    engine.stop().await;
+    tracing::info!("stopped");
+    Ok(())
+}
+
+/// Plays the payment gateway, and nothing else: for several servers that are to share one, or for other programs.
+async fn play_gateway(mut config: Config) -> Result<(), Failure> {
+    let listener = listen(&mut config).await?;
+    let key = match &config.gateway {
+        Gateway::Paystack { secret_key, live: false, .. } => secret_key.clone(),
+        Gateway::Paystack { live: true, .. } => {
+            return Err("PAYSTACK_SECRET_KEY: found a live key, wanted sk_test_….".into());
+        }
+        Gateway::Sandbox => Secret::new("sk_test_0123456789abcdef0123456789abcdef01234567"),
     };
+    let mut sandbox = SandboxConfig::new(key.expose(), config.public_url.clone());
+    sandbox.webhook_url = config.sandbox_webhook_url.clone();
+    sandbox.journal = Some(config.database.directory().join("ticketing-sandbox.jsonl"));
+    let sandbox = Sandbox::open(sandbox).await?;
+    tracing::warn!("SANDBOX: a payment gateway in which no money moves, at {}", config.public_url);
+    if config.gateway == Gateway::Sandbox {
+        tracing::info!("Its key is {}", key.expose());
+    }
+    let app = frame(
+        sandbox::routes(sandbox),
+        FrameConfig { request_timeout: config.request_timeout, ..FrameConfig::default() },
+    );
+    server::serve(listener, app, limits(&config), server::stop_signal()).await;
+    tracing::info!("stopped");
+    Ok(())
+}
 
-    // ---- The engine and the API are built here: storage, gateway, mailer, `Ticketing`, its worker, `Api`. ----
-    let api = ();
-
+/// Where port 0 was asked for, the system has chosen one: only now it is known how others reach us.
+async fn listen(config: &mut Config) -> Result<TcpListener, Failure> {
     let listener = TcpListener::bind(config.listen)
         .await
         .map_err(|error| format!("HOST and PORT: {} cannot be listened on ({error}).", config.listen))?;
-    announce(&config, listener.local_addr()?);
-    let limits = server::Limits { max_connections: config.max_connections, ..server::Limits::default() };
-    server::serve(listener, app(api, &config, clock), limits, server::stop_signal()).await;
+    let address = listener.local_addr()?;
+    if config.listen.port() == 0 && config.public_url.ends_with(":0") {
+        config.public_url = config.public_url.trim_end_matches('0').to_owned() + &address.port().to_string();
+    }
+    Ok(listener)
+}
 
-    // ---- The engine's worker is stopped here, after the last request. ----
-    tracing::info!("stopped");
-    Ok(())
+fn limits(config: &Config) -> server::Limits {
+    server::Limits { max_connections: config.max_connections, ..server::Limits::default() }
 }
 
 /// Says what was started, so that nobody has to guess.

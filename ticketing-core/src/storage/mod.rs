@@ -220,6 +220,16 @@ pub trait Storage: std::fmt::Debug + Send + Sync + 'static {
     /// Puts a mail that was sent or given up back into the queue; `None` where there is none.
     async fn resend_mail(&self, now: Timestamp, id: MailId) -> Result<Option<OutboxMail>, StorageError>;
 
+    /// Mails that were given up, of this organiser's events or of all, oldest first.
+    async fn dead_mails(
+        &self,
+        organizer: Option<&Principal>,
+        page: PageRequest,
+    ) -> Result<Page<OutboxMail>, StorageError>;
+
+    /// Finds a mail.
+    async fn mail(&self, id: MailId) -> Result<Option<OutboxMail>, StorageError>;
+
     /// The mails of an order, oldest first.
     async fn mails(&self, order: &OrderKey) -> Result<Vec<OutboxMail>, StorageError>;
 

@@ -48,6 +48,8 @@ pub struct Config {
     pub token_ttl: Duration,
     /// Who takes the money.
     pub gateway: Gateway,
+    /// Where a sandbox that runs alone sends its webhooks.
+    pub sandbox_webhook_url: Option<String>,
     /// Where mails go.
     pub mail: Mail,
     /// How long places are held for a buyer.
@@ -237,6 +239,7 @@ impl Config {
             jwt_secret,
             token_ttl: source.read("TOKEN_TTL_SECONDS", parse::seconds(60..=2_592_000))?,
             gateway: parse::gateway(source)?,
+            sandbox_webhook_url: source.read_if_set("SANDBOX_WEBHOOK_URL", parse::url)?,
             mail,
             hold: source.read("HOLD_SECONDS", parse::seconds(60..=86_400))?,
             default_currency: source.read("DEFAULT_CURRENCY", parse::currency)?,

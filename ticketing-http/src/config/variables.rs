@@ -35,6 +35,11 @@ pub const VARIABLES: &[Variable] = &[
     secret("PAYSTACK_SECRET_KEY", "sk_test_… or sk_live_…; without it a sandbox in which no money moves"),
     open("PAYSTACK_PUBLIC_KEY", "", "pk_test_… or pk_live_…, of the same kind"),
     open("PAYSTACK_BASE_URL", "https://api.paystack.co", "Where Paystack's API is"),
+    open(
+        "SANDBOX_WEBHOOK_URL",
+        "",
+        "For the command `sandbox`: where it sends webhooks, http://…; without it none are sent",
+    ),
     open("SMTP_HOST", "", "The mail server; without it mails become files in ./outbox"),
     open("SMTP_PORT", "587", "Its port"),
     open(

@@ -24,7 +24,9 @@ impl Problem {
         let problem = match error {
             Error::Refused(refusal) => Self::of_refusal(refusal),
             Error::Invalid(fields) => {
-                Self::invalid(fields.iter().map(|field| FieldError::new(&field.field, &field.message)).collect())
+                // `lines[0].quantity` inside the engine, `lines.0.quantity` to clients.
+                let name = |field: &str| field.replace('[', ".").replace(']', "");
+                Self::invalid(fields.iter().map(|field| FieldError::new(name(&field.field), &field.message)).collect())
             }
             Error::NotFound(what) => Self::new(code, format!("{} not found", capitalised(what))),
             Error::Forbidden(why) | Error::Unauthenticated(why) => Self::new(code, *why),

@@ -6,7 +6,7 @@ use crate::domain::account::{Account, AccountKey};
 use crate::domain::check_in::CheckIn;
 use crate::domain::code::Reference;
 use crate::domain::event::{Category, Event, EventFilter, EventSort, EventStatus};
-use crate::domain::id::{EventId, TicketId};
+use crate::domain::id::{EventId, MailId, TicketId};
 use crate::domain::order::{Order, OrderFilter, OrderKey};
 use crate::domain::outbox::OutboxMail;
 use crate::domain::page::{Page, PageRequest};
@@ -166,8 +166,7 @@ pub(super) async fn reviews(
             whose(query, "e.organizer", organizer);
         }
     };
-    let columns = rows::ATTEMPT.split(", ").map(|column| format!("a.{}", column.trim())).collect::<Vec<_>>().join(", ");
-    let found = paged(connection, &columns, from, "a.created_at, a.reference", page).await?;
+    let found = paged(connection, &of_table("a", rows::ATTEMPT), from, "a.created_at, a.reference", page).await?;
     page_of(found, rows::attempt)
 }
 
@@ -204,6 +203,26 @@ pub(super) async fn tickets(
 pub(super) async fn check_in_of(connection: &mut Connection, ticket: TicketId) -> Result<Option<CheckIn>> {
     let found = Loader::reading(connection).by_ints(rows::CHECK_IN, "check_ins", "ticket_id", &[ticket.0]).await?;
     found.first().map(rows::check_in).transpose()
+}
+
+pub(super) async fn mail(connection: &mut Connection, id: MailId) -> Result<Option<OutboxMail>> {
+    let found = Loader::reading(connection).by_ints(rows::MAIL, "mails", "id", &[id.0]).await?;
+    found.first().map(rows::mail).transpose()
+}
+
+pub(super) async fn dead_mails(
+    connection: &mut Connection,
+    organizer: Option<&Principal>,
+    page: PageRequest,
+) -> Result<Page<OutboxMail>> {
+    let from = |query: &mut QueryBuilder<Db>| {
+        query.push("from mails m join orders o on o.id = m.order_id join events e on e.id = o.event_id");
+        query.push(" where m.status = 'dead'");
+        if let Some(organizer) = organizer {
+            whose(query, "e.organizer", organizer);
+        }
+    };
+    page_of(paged(connection, &of_table("m", rows::MAIL), from, "m.id", page).await?, rows::mail)
 }
 
 pub(super) async fn mails(connection: &mut Connection, key: &OrderKey) -> Result<Vec<OutboxMail>> {
@@ -246,6 +265,11 @@ async fn paged(
         None
     };
     Ok(Page { items, more, total })
+}
+
+/// The columns with the table's short name before each.
+fn of_table(table: &str, columns: &str) -> String {
+    columns.split(", ").map(|column| format!("{table}.{}", column.trim())).collect::<Vec<_>>().join(", ")
 }
 
 fn page_of<T>(found: Page<Row>, read: impl Fn(&Row) -> Result<T>) -> Result<Page<T>> {

@@ -277,6 +277,14 @@ impl Storage for This {
         self.write(wanted, move |book| rules::resend_mail(book, now, id)).await
     }
 
+    async fn dead_mails(&self, organizer: Option<&Principal>, page: PageRequest) -> Result<Page<OutboxMail>> {
+        reads::dead_mails(&mut *self.reader().await?, organizer, page).await
+    }
+
+    async fn mail(&self, id: MailId) -> Result<Option<OutboxMail>> {
+        reads::mail(&mut *self.reader().await?, id).await
+    }
+
     async fn mails(&self, order: &OrderKey) -> Result<Vec<OutboxMail>> {
         reads::mails(&mut *self.reader().await?, order).await
     }

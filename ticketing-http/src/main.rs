@@ -2,9 +2,7 @@
 
 use std::path::Path;
 use std::process::ExitCode;
-use std::sync::Arc;
-use ticketing_core::clock::SystemClock;
-use ticketing_http::app::{VERSION, app};
+use ticketing_http::app::{VERSION, app, settings};
 use ticketing_http::config::{Command, Config, Gateway, Invocation, LogFormat, Mail, Secret, Source};
 use ticketing_http::engine::{Engine, Failure};
 use ticketing_http::frame::{FrameConfig, frame};
@@ -44,7 +42,7 @@ fn main() -> ExitCode {
 async fn serve(mut config: Config) -> Result<(), Failure> {
     let listener = listen(&mut config).await?;
     let engine = Engine::start(&config, listener.local_addr()?).await?;
-    let app = app(engine.ticketing.clone(), engine.sandbox.clone(), &config, Arc::new(SystemClock));
+    let app = app(engine.api(settings(&config)), engine.sandbox.clone(), &config);
     announce(&config, listener.local_addr()?);
     server::serve(listener, app, limits(&config), server::stop_signal()).await;
     engine.stop().await;

@@ -5,7 +5,7 @@ use super::bearer::Session;
 use super::dto::account::{LoginBody, LoginView, RegisterBody, TokenForm, TokenView, UserBody, UserView, UsernameView};
 use super::dto::body::Body;
 use super::login::login;
-use super::problems::{BODY, TOKEN, problems};
+use super::problems::{BODY, KEYED, TOKEN, problems};
 use super::state::ApiState;
 use crate::problem::Problem;
 use poem::Request;
@@ -13,7 +13,7 @@ use poem_openapi::payload::{Form, Json};
 use poem_openapi::{ApiResponse, OpenApi};
 
 problems! {
-    RegisterProblems: BODY, &["email_taken", "username_taken"];
+    RegisterProblems: BODY, KEYED, &["email_taken", "username_taken"];
     LoginProblems: BODY, TOKEN, &["too_many_logins"];
     MeProblems: TOKEN;
 }

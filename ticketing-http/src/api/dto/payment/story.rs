@@ -1,4 +1,5 @@
-use crate::api::dto::body::{Faults, ReadField, body, wrong};
+use crate::api::dto::body::body;
+use crate::api::dto::field::{Faults, ReadField, wrong};
 use crate::api::dto::json::Json;
 use crate::api::dto::order::OrderView;
 use crate::api::dto::price::Price;
@@ -107,8 +108,8 @@ pub(crate) struct AttemptView {
     reference: String,
     /// Which payment service.
     gateway: String,
-    /// `created`, `unknown`, `open`, `processing`, `failed`, `dropped`, `lapsed`, `fulfilled`, `refund_due`, `review` or
-    /// `reversed`
+    /// `created`, `unknown`, `open`, `processing`, `failed`, `dropped`, `lapsed`, `fulfilled`, `refund_due`, `review`,
+    /// `reversed` or `disputed`
     status: String,
     /// What was asked for.
     amount: Price,

@@ -23,6 +23,8 @@ use crate::domain::webhook::{NewWebhook, StoredWebhook, WebhookReport};
 use async_trait::async_trait;
 use jiff::{SignedDuration, Timestamp};
 
+#[cfg(feature = "testing")]
+pub mod conformance;
 mod invariants;
 pub mod memory;
 #[cfg(feature = "postgres")]

@@ -1,6 +1,7 @@
 //! What payment gateways tell by themselves.
 
 use super::Tag;
+use super::dto::path::Name;
 use super::problems::problems;
 use super::state::ApiState;
 use crate::problem::Problem;
@@ -34,14 +35,14 @@ impl Webhooks {
         &self,
         request: &Request,
         /// The gateway's name: `paystack`.
-        gateway: Path<String>,
+        gateway: Path<Name>,
         body: Body,
     ) -> Result<Json<WebhookView>, WebhookProblems> {
         let body = body.into_bytes().await.map_err(|_| Problem::new("bad_request", "The body could not be read."))?;
         let headers: Vec<(&str, &[u8])> =
             request.headers().iter().map(|(name, value)| (name.as_str(), value.as_bytes())).collect();
         let webhook = Webhook { headers: &headers, body: &body, received_at: self.0.clock.now() };
-        let stored = self.0.ticketing.receive_webhook(&gateway.0, &webhook).await?;
+        let stored = self.0.ticketing.receive_webhook(&gateway.0.0, &webhook).await?;
         Ok(Json(WebhookView { status: stored.status.name().to_owned() }))
     }
 }

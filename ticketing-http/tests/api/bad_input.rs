@@ -13,6 +13,8 @@ fn path_of(operation: &Operation) -> String {
         .path
         .replace("{event_id}", "1")
         .replace("{reference}", "abc")
+        .replace("{gateway}", "fake")
+        .replace("{mail_id}", "1")
         .replace("{ticket}", "1")
         .replace("{ticket_code}", "abc")
 }

@@ -77,11 +77,11 @@ impl Storage for This {
     }
 
     async fn event(&self, id: EventId) -> Result<Option<Event>> {
-        reads::event(&mut *self.reader().await?, id).await
+        reads::event(&mut *self.snapshot().await?, id).await
     }
 
     async fn events(&self, filter: &EventFilter, page: PageRequest) -> Result<Page<Event>> {
-        reads::events(&mut *self.reader().await?, filter, page).await
+        reads::events(&mut *self.snapshot().await?, filter, page).await
     }
 
     async fn hold(&self, now: Timestamp, wishes: &[Hold]) -> Result<Vec<Outcome<Order>>> {
@@ -113,11 +113,11 @@ impl Storage for This {
     }
 
     async fn order(&self, key: &OrderKey) -> Result<Option<Order>> {
-        reads::order(&mut *self.reader().await?, key).await
+        reads::order(&mut *self.snapshot().await?, key).await
     }
 
     async fn orders(&self, filter: &OrderFilter, page: PageRequest) -> Result<Page<Order>> {
-        reads::orders(&mut *self.reader().await?, filter, page).await
+        reads::orders(&mut *self.snapshot().await?, filter, page).await
     }
 
     async fn open_attempts(&self, now: Timestamp, wishes: &[OpenAttempt]) -> Result<Vec<Outcome<(Order, Attempt)>>> {
@@ -161,11 +161,11 @@ impl Storage for This {
     }
 
     async fn payment(&self, reference: &Reference) -> Result<Option<Payment>> {
-        reads::payment(&mut *self.reader().await?, reference).await
+        reads::payment(&mut *self.snapshot().await?, reference).await
     }
 
     async fn reviews(&self, organizer: Option<&Principal>, page: PageRequest) -> Result<Page<Attempt>> {
-        reads::reviews(&mut *self.reader().await?, organizer, page).await
+        reads::reviews(&mut *self.snapshot().await?, organizer, page).await
     }
 
     async fn resolve_reviews(&self, now: Timestamp, wishes: &[Resolve]) -> Result<Vec<Outcome<Attempt>>> {
@@ -237,7 +237,7 @@ impl Storage for This {
     }
 
     async fn tickets(&self, filter: &TicketFilter, page: PageRequest) -> Result<Page<Ticket>> {
-        reads::tickets(&mut *self.reader().await?, filter, page).await
+        reads::tickets(&mut *self.snapshot().await?, filter, page).await
     }
 
     async fn check_in(&self, now: Timestamp, scans: &[Scan]) -> Result<Vec<Outcome<CheckIn>>> {
@@ -286,7 +286,7 @@ impl Storage for This {
     }
 
     async fn mails(&self, order: &OrderKey) -> Result<Vec<OutboxMail>> {
-        reads::mails(&mut *self.reader().await?, order).await
+        reads::mails(&mut *self.snapshot().await?, order).await
     }
 
     async fn receive_webhooks(&self, now: Timestamp, new: &[NewWebhook]) -> Result<Vec<(StoredWebhook, bool)>> {
@@ -351,6 +351,6 @@ impl Storage for This {
     }
 
     async fn check(&self) -> Result<Vec<String>> {
-        check::all(&mut *self.reader().await?).await
+        check::all(&mut *self.snapshot().await?).await
     }
 }

@@ -128,6 +128,12 @@ impl SqliteStorage {
         self.readers.acquire().await.map_err(trouble)
     }
 
+    /// To read with several statements as of one moment: without a transaction, each statement would see what was committed
+    /// since the one before it, and an order could be paid and have no tickets.
+    async fn snapshot(&self) -> Result<sqlx::Transaction<'static, Db>, StorageError> {
+        self.readers.begin().await.map_err(trouble)
+    }
+
     /// The ids of the rows that are due, the longest overdue first. A hint only: whoever takes them looks again.
     async fn due<T>(&self, sql: &'static str, now: i64, limit: u32) -> Result<Vec<T>, StorageError>
     where

@@ -119,6 +119,7 @@ impl PostgresStorage {
             Ok(false) => transaction.rollback().await?,
             Err(error) => return inner(error),
         }
+        self.ids.give_back(next, wanted.size(), book.next).await;
         Ok(Ok(decided))
     }
 
@@ -128,6 +129,12 @@ impl PostgresStorage {
 
     async fn reader(&self) -> Result<sqlx::pool::PoolConnection<Db>, StorageError> {
         self.writer().await
+    }
+
+    /// To read with several statements as of one moment: without it, each statement would see what was committed since the one
+    /// before it, and an order could be paid and have no tickets.
+    async fn snapshot(&self) -> Result<sqlx::Transaction<'static, Db>, StorageError> {
+        self.pool.begin_with("begin isolation level repeatable read read only").await.map_err(trouble)
     }
 
     /// The ids of the rows that are due, the longest overdue first. A hint only: whoever takes them looks again.

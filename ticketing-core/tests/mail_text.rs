@@ -35,6 +35,7 @@ fn event() -> Event {
     Event {
         key: None,
         id,
+        key: None,
         organizer: Principal::External("box".to_owned()),
         title: "Jazz at Freedom Park & Friends".to_owned(),
         description: None,

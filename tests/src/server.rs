@@ -55,7 +55,9 @@ impl Server {
             }
             let ended = self.child.as_mut().and_then(|child| child.try_wait().ok().flatten());
             assert!(ended.is_none(), "the server ended with {ended:?}:\n{}", self.log());
-            assert!(started.elapsed() < Duration::from_secs(60), "the server does not answer:\n{}", self.log());
+            if started.elapsed() > Duration::from_secs(60) {
+                panic!("the server does not answer:\n{}\n{}", self.log(), self.threads());
+            }
             tokio::time::sleep(Duration::from_millis(2)).await;
         }
     }
@@ -102,6 +104,15 @@ impl Server {
     /// What it said so far.
     pub fn log(&self) -> String {
         std::fs::read_to_string(self.folder.join("server.log")).unwrap_or_default()
+    }
+
+    /// What each of its threads waits for, where the system tells (Linux).
+    fn threads(&self) -> String {
+        let Some(child) = &self.child else { return String::new() };
+        let read = |path: PathBuf| std::fs::read_to_string(path).unwrap_or_default();
+        let tasks = std::fs::read_dir(format!("/proc/{}/task", child.id())).into_iter().flatten().flatten();
+        let line = |task: PathBuf| format!("{} waits in {}", read(task.join("comm")).trim(), read(task.join("wchan")));
+        tasks.map(|task| line(task.path())).collect::<Vec<_>>().join("\n")
     }
 
     /// A copy of its database to look into, in a folder of its own beside it. The server must not run.

@@ -6,7 +6,7 @@ use crate::storage::sql::trouble;
 use sqlx::migrate::{Migration, MigrationType, Migrator};
 use sqlx::pool::PoolOptions;
 use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePool, SqliteSynchronous};
-use sqlx::{Pool, SqlSafeStr};
+use sqlx::{Connection as _, Pool, SqlSafeStr};
 use std::path::Path;
 use std::time::Duration;
 
@@ -33,7 +33,7 @@ impl SqliteStorage {
             // Another process may be writing: a back-up, or an operator's own tool.
             .busy_timeout(Duration::from_secs(5));
         let writer = pool(1, options.clone()).await?;
-        migrations().run(&writer).await.map_err(|error| StorageError::Unusable(error.to_string()))?;
+        migrate(&writer).await?;
         let readers = pool(READERS, options.read_only(true)).await?;
         let storage = Self { writer, readers };
         storage.assert_durable().await?;
@@ -62,6 +62,16 @@ impl SqliteStorage {
         self.readers.close().await;
         self.writer.close().await;
     }
+}
+
+/// Of several processes that start at once on an empty file one makes the tables, and the others find them made.
+async fn migrate(writer: &SqlitePool) -> Result<(), StorageError> {
+    let mut connection = writer.acquire().await.map_err(trouble)?;
+    // The migrator looks first and writes afterwards, and SQLite has no locks for it to take meanwhile but this one.
+    let mut transaction = connection.begin_with("begin immediate").await.map_err(trouble)?;
+    let done = migrations().run_direct(None, &mut *transaction, false).await;
+    done.map_err(|error| StorageError::Unusable(error.to_string()))?;
+    transaction.commit().await.map_err(trouble)
 }
 
 async fn pool(connections: u32, options: SqliteConnectOptions) -> Result<SqlitePool, StorageError> {

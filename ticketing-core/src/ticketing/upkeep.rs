@@ -3,7 +3,7 @@
 use super::{Ticketing, only};
 use crate::domain::order::OrderKey;
 use crate::domain::outbox::{MailKind, MailReport, MailResult, OutboxMail};
-use crate::domain::refund::{Refund, RefundReport, RefundStatus};
+use crate::domain::refund::{REFUND_LEASE, Refund, RefundReport, RefundStatus};
 use crate::error::{Error, Result};
 use crate::gateway::{GatewayError, RefundCall};
 use crate::mailer::render::{EventCancelledMail, RefundMail, TicketsMail};
@@ -59,7 +59,7 @@ impl UpkeepReport {
 }
 
 /// Long enough for the slowest call to a gateway or mailer, with some to spare.
-pub(super) const LEASE: SignedDuration = SignedDuration::from_secs(120);
+pub(super) const LEASE: SignedDuration = REFUND_LEASE;
 
 /// At most a pass in so long: with the usual limit of 100, that is within the 3,000 questions a minute that Paystack allows.
 const POLL_EVERY: SignedDuration = SignedDuration::from_secs(2);
@@ -137,20 +137,30 @@ impl Ticketing {
     }
 
     async fn send_refunds(&self, upkeep: Upkeep, report: &mut UpkeepReport) -> Result<()> {
-        let claimed = self.inner.storage.claim_refunds(self.now(), LEASE, upkeep.limit).await?;
-        report.refunds = claimed.len();
-        let engine = self.clone();
-        let failed = at_once(upkeep.at_once, claimed, move |refund| {
-            let engine = engine.clone();
-            async move {
-                let sent = engine.send_refund(&refund).await;
-                if let Err(error) = &sent {
-                    tracing::warn!(refund.id = %refund.id, %error, "a refund could not be sent or looked up");
-                }
-                sent.is_ok()
+        let mut left = upkeep.limit;
+        // No more are taken than are called about at once. One that waited for its turn could outlast its lease, be taken by
+        // another process, looked for, not found and sent; and then be sent from here too.
+        while left > 0 {
+            let some = left.min(u32::try_from(upkeep.at_once.max(1)).unwrap_or(left));
+            let claimed = self.inner.storage.claim_refunds(self.now(), LEASE, some).await?;
+            if claimed.is_empty() {
+                break;
             }
-        });
-        report.failed += failed.await;
+            left = left.saturating_sub(some);
+            report.refunds += claimed.len();
+            let engine = self.clone();
+            let failed = at_once(upkeep.at_once, claimed, move |refund| {
+                let engine = engine.clone();
+                async move {
+                    let sent = engine.send_refund(&refund).await;
+                    if let Err(error) = &sent {
+                        tracing::warn!(refund.id = %refund.id, %error, "a refund could not be sent or looked up");
+                    }
+                    sent.is_ok()
+                }
+            });
+            report.failed += failed.await;
+        }
         Ok(())
     }
 
@@ -183,7 +193,7 @@ impl Ticketing {
             Err(error) if refund.status == RefundStatus::Due => (RefundStatus::Unknown, None, error.to_string()),
             Err(error) => (refund.status, None, error.to_string()),
         };
-        let report = RefundReport { id: refund.id, status, gateway_id, raw_status };
+        let report = RefundReport { id: refund.id, tries: refund.tries, status, gateway_id, raw_status };
         only(self.inner.storage.report_refunds(self.now(), &[report]).await?)??;
         answer.map(drop).map_err(Into::into)
     }

@@ -252,6 +252,7 @@ impl Command {
             75..77 => Self::ClaimRefunds(by.duration(), by.below(4)),
             77..79 => Self::ReportRefunds(by.batch(|by| RefundReport {
                 id: RefundId(by.id(8)),
+                tries: by.below(3),
                 status: by.of_these(RefundStatus::ALL),
                 gateway_id: by.of_these(&[None, Some("trx".to_owned())]),
                 raw_status: "seen".to_owned(),

@@ -8,6 +8,8 @@ mod open;
 
 #[path = "../sql/check.rs"]
 mod check;
+#[path = "../sql/limits.rs"]
+mod limits;
 #[path = "../sql/load.rs"]
 mod load;
 #[path = "../sql/reads.rs"]
@@ -20,9 +22,9 @@ mod storage;
 mod write;
 
 use super::StorageError;
-use super::sql::{Wanted, broken, trouble};
+use super::sql::{Due, Wanted, broken, trouble};
 use crate::domain::book::Book;
-use sqlx::Connection as _;
+use sqlx::AssertSqlSafe;
 use sqlx::postgres::PgPool;
 use std::sync::Arc;
 
@@ -69,6 +71,11 @@ fn bytes(hexadecimal: &str) -> String {
     format!("decode({hexadecimal}, 'hex')")
 }
 
+/// The functions that give the greatest and the least of several numbers.
+fn greatest_and_least() -> (&'static str, &'static str) {
+    ("greatest", "least")
+}
+
 /// The function that finds a text in another.
 fn contains() -> &'static str {
     "strpos"
@@ -83,12 +90,32 @@ impl PostgresStorage {
         wanted: Wanted,
         decide: impl Fn(&mut Book) -> T + Send + Sync + 'static,
     ) -> Result<T, StorageError> {
+        self.run(None, move |_: &[i64]| wanted.clone(), move |book, _| decide(book)).await
+    }
+
+    /// Finds and locks what is due, and writes what the rule makes of it. What another process has locked is passed over: it
+    /// is at work on it, and this one takes what comes next instead of waiting.
+    async fn claim<K: Key, T: Send + 'static>(
+        &self,
+        due: Due,
+        wanted: impl Fn(&[K]) -> Wanted + Send + Sync + 'static,
+        decide: impl Fn(&mut Book, &[K]) -> Vec<T> + Send + Sync + 'static,
+    ) -> Result<Vec<T>, StorageError> {
+        self.run(Some(due), wanted, decide).await
+    }
+
+    async fn run<K: Key, T: Send + 'static>(
+        &self,
+        due: Option<Due>,
+        wanted: impl Fn(&[K]) -> Wanted + Send + Sync + 'static,
+        decide: impl Fn(&mut Book, &[K]) -> T + Send + Sync + 'static,
+    ) -> Result<T, StorageError> {
         let storage = self.clone();
         let work = tokio::spawn(async move {
             let mut tries = 0;
             loop {
                 tries += 1;
-                match storage.try_write(&wanted, &decide).await {
+                match storage.try_run(due, &wanted, &decide).await {
                     Err(error) if tries < TRIES && met_another(&error) => {
                         tracing::debug!(%error, tries, "a transaction met another and is tried again");
                     }
@@ -101,19 +128,24 @@ impl PostgresStorage {
     }
 
     /// One try. The outer error is the database's, for the caller to see whether it is worth another try.
-    async fn try_write<T>(
+    async fn try_run<K: Key, T>(
         &self,
-        wanted: &Wanted,
-        decide: &(impl Fn(&mut Book) -> T + Send + Sync),
+        due: Option<Due>,
+        wanted: &(impl Fn(&[K]) -> Wanted + Send + Sync),
+        decide: &(impl Fn(&mut Book, &[K]) -> T + Send + Sync),
     ) -> Result<Result<T, StorageError>, sqlx::Error> {
-        let mut connection = self.pool.acquire().await?;
-        let next = self.ids.take(&mut connection, wanted.size()).await?;
-        let mut transaction = connection.begin().await?;
-        let mut book = match load::book(&mut transaction, wanted, next).await {
+        let mut transaction = self.pool.begin().await?;
+        let keys = match due {
+            Some(due) => lock_due(&mut transaction, due).await?,
+            None => vec![],
+        };
+        let wanted = wanted(&keys);
+        let next = self.ids.take(&mut transaction, wanted.size()).await?;
+        let mut book = match load::book(&mut transaction, &wanted, next).await {
             Ok(book) => book,
             Err(error) => return inner(error),
         };
-        let decided = decide(&mut book);
+        let decided = decide(&mut book, &keys);
         match write::changes(&mut transaction, &book).await {
             Ok(true) => transaction.commit().await?,
             Ok(false) => transaction.rollback().await?,
@@ -136,15 +168,22 @@ impl PostgresStorage {
     async fn snapshot(&self) -> Result<sqlx::Transaction<'static, Db>, StorageError> {
         self.pool.begin_with("begin isolation level repeatable read read only").await.map_err(trouble)
     }
+}
 
-    /// The ids of the rows that are due, the longest overdue first. A hint only: whoever takes them looks again.
-    async fn due<T>(&self, sql: &'static str, now: i64, limit: u32) -> Result<Vec<T>, StorageError>
-    where
-        T: for<'r> sqlx::Decode<'r, Db> + sqlx::Type<Db> + Send + Unpin,
-    {
-        let mut reader = self.reader().await?;
-        sqlx::query_scalar(sql).bind(now).bind(i64::from(limit)).fetch_all(&mut *reader).await.map_err(trouble)
+/// What the keys of due rows are.
+trait Key: for<'r> sqlx::Decode<'r, Db> + sqlx::Type<Db> + Send + Sync + Unpin + 'static {}
+
+impl Key for i64 {}
+impl Key for String {}
+
+/// Locks what is due and nobody else has locked.
+async fn lock_due<K: Key>(connection: &mut Connection, due: Due) -> Result<Vec<K>, sqlx::Error> {
+    let sql = format!("{} for update of {} skip locked", due.sql, due.of);
+    let mut query = sqlx::query_scalar(AssertSqlSafe(sql)).bind(i64::from(due.limit));
+    if let Some(now) = due.now {
+        query = query.bind(now);
     }
+    query.fetch_all(connection).await
 }
 
 /// The database's error out of ours, where there is one.

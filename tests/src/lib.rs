@@ -1,1 +1,26 @@
+//! What the tests of the whole have in common: a real server as a process of its own, and people who use it.
+//!
+//! | file | answers |
+//! |---|---|
+//! | [`server`] | starting, killing and looking into a server |
+//! | [`client`] | one HTTP connection, and what a lost answer is |
+//! | [`people`] | who registers, makes events and buys |
+//! | [`payment_company`] | a Paystack of our own that outlives the server |
+//! | [`books`] | whether what a dead server left behind adds up |
+//! | [`chance`] | random choices |
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
+pub mod books;
+pub mod chance;
+pub mod client;
+pub mod payment_company;
+pub mod people;
+pub mod server;
+
+/// A number that may be set in the environment, to test more than by default.
+pub fn number(name: &str, default: usize) -> usize {
+    match std::env::var(name) {
+        Err(_) => default,
+        Ok(text) => text.parse().unwrap_or_else(|_| panic!("{name}: a whole number is wanted, found {text:?}")),
+    }
+}

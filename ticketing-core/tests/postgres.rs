@@ -1,6 +1,10 @@
 //! What only PostgreSQL can get wrong.
 #![cfg(all(feature = "postgres", feature = "testing"))]
-#![allow(clippy::unwrap_used, reason = "a test that panics has failed, which is what is meant")]
+#![allow(
+    clippy::unwrap_used,
+    clippy::print_stderr,
+    reason = "a test that cannot go on fails, and one that is skipped says so"
+)]
 
 #[path = "support/postgres.rs"]
 mod postgres;

@@ -1,4 +1,8 @@
 //! Where everything is kept.
+#![cfg_attr(
+    all(feature = "sqlite", feature = "postgres"),
+    allow(clippy::duplicate_mod, reason = "storage/sql is compiled once for each database, with its own types")
+)]
 
 use crate::domain::account::{Account, AccountChange, AccountKey, NewAccount};
 use crate::domain::check_in::{CheckIn, Scan};

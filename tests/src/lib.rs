@@ -7,12 +7,16 @@
 //! | [`people`] | who registers, makes events and buys |
 //! | [`payment_company`] | a Paystack of our own that outlives the server |
 //! | [`books`] | whether what a dead server left behind adds up |
+//! | [`cluster`] | a PostgreSQL of our own, to be killed and promoted |
+//! | [`fleet`] | several servers on one database |
 //! | [`chance`] | random choices |
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
 pub mod books;
 pub mod chance;
 pub mod client;
+pub mod cluster;
+pub mod fleet;
 pub mod payment_company;
 pub mod people;
 pub mod server;

@@ -333,15 +333,22 @@ impl Storage for This {
         let mut writer = self.writer().await?;
         let forgotten =
             sqlx::query(sql).bind(oldest).bind(i64::from(limit)).execute(&mut *writer).await.map_err(trouble)?;
+        self.done(writer).await?;
         Ok(u32::try_from(forgotten.rows_affected()).unwrap_or(limit))
     }
 
     async fn take_tokens(&self, now: Timestamp, wishes: &[Take]) -> Result<Taken> {
-        limits::take(&mut *self.writer().await?, now, wishes).await
+        let mut writer = self.writer().await?;
+        let taken = limits::take(&mut writer, now, wishes).await?;
+        self.done(writer).await?;
+        Ok(taken)
     }
 
     async fn forget_tokens(&self, now: Timestamp, limit: u32) -> Result<u32> {
-        limits::forget(&mut *self.writer().await?, now, limit).await
+        let mut writer = self.writer().await?;
+        let forgotten = limits::forget(&mut writer, now, limit).await?;
+        self.done(writer).await?;
+        Ok(forgotten)
     }
 
     async fn check(&self) -> Result<Vec<String>> {

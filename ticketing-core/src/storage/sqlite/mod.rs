@@ -135,6 +135,10 @@ impl SqliteStorage {
         self.writer.acquire().await.map_err(trouble)
     }
 
+    async fn done(&self, _writer: sqlx::pool::PoolConnection<Db>) -> Result<(), StorageError> {
+        Ok(())
+    }
+
     async fn reader(&self) -> Result<sqlx::pool::PoolConnection<Db>, StorageError> {
         self.readers.acquire().await.map_err(trouble)
     }

@@ -9,6 +9,8 @@
 //! | [`books`] | whether what a dead server left behind adds up |
 //! | [`cluster`] | a PostgreSQL of our own, to be killed and promoted |
 //! | [`fleet`] | several servers on one database |
+//! | [`sale`] | a sale that goes on while things break |
+//! | [`proxy`] | what stands before a database that fails over |
 //! | [`chance`] | random choices |
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
@@ -19,6 +21,8 @@ pub mod cluster;
 pub mod fleet;
 pub mod payment_company;
 pub mod people;
+pub mod proxy;
+pub mod sale;
 pub mod server;
 
 /// A number that may be set in the environment, to test more than by default.

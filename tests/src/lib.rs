@@ -7,14 +7,22 @@
 //! | [`people`] | who registers, makes events and buys |
 //! | [`payment_company`] | a Paystack of our own that outlives the server |
 //! | [`books`] | whether what a dead server left behind adds up |
+//! | [`cluster`] | a PostgreSQL of our own, to be killed and promoted |
+//! | [`fleet`] | several servers on one database |
+//! | [`sale`] | a sale that goes on while things break |
+//! | [`proxy`] | what stands before a database that fails over |
 //! | [`chance`] | random choices |
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
 pub mod books;
 pub mod chance;
 pub mod client;
+pub mod cluster;
+pub mod fleet;
 pub mod payment_company;
 pub mod people;
+pub mod proxy;
+pub mod sale;
 pub mod server;
 
 /// A number that may be set in the environment, to test more than by default.

@@ -45,8 +45,13 @@ impl Server {
 
     /// Starts it, and says how long it took until it answered.
     pub async fn restart(&mut self) -> Duration {
-        let started = Instant::now();
         self.spawn();
+        self.wait().await
+    }
+
+    /// Waits until it answers.
+    pub async fn wait(&mut self) -> Duration {
+        let started = Instant::now();
         let mut client = Client::new(self.address);
         loop {
             let is_up = client.get("/health", None).await.is_ok_and(|answer| answer.status == 200);

@@ -13,6 +13,8 @@ create table accounts (
     role text not null check (role in ('member', 'admin')),
     is_active bigint not null check (is_active in (0, 1)),
     is_verified bigint not null check (is_verified in (0, 1)),
+    -- how often all sessions of the account were ended
+    sessions_ended bigint not null,
     created_at bigint not null,
     updated_at bigint not null,
     check ((username is null) = (username_key is null))
@@ -236,6 +238,14 @@ create table requests (
     check ((status is null) = (headers is null) and (status is null) = (body is null))
 );
 create index requests_by_age on requests (created_at);
+
+-- Counts of the last minutes, written by every request: not worth the log, and gone after a crash. Rows are rewritten all the
+-- time: room for the next version on the same page.
+create unlogged table limits (
+    key text primary key,
+    full_at bigint not null
+) with (fillfactor = 70);
+create index limits_by_time on limits (full_at);
 
 create table audit (
     id bigint primary key,

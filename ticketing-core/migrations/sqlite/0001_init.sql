@@ -13,6 +13,8 @@ create table accounts (
     role text not null check (role in ('member', 'admin')),
     is_active integer not null check (is_active in (0, 1)),
     is_verified integer not null check (is_verified in (0, 1)),
+    -- how often all sessions of the account were ended
+    sessions_ended integer not null,
     created_at integer not null,
     updated_at integer not null,
     check ((username is null) = (username_key is null))
@@ -232,6 +234,12 @@ create table requests (
     check ((status is null) = (headers is null) and (status is null) = (body is null))
 ) strict, without rowid;
 create index requests_by_age on requests (created_at);
+
+create table limits (
+    key text primary key,
+    full_at integer not null
+) strict;
+create index limits_by_time on limits (full_at);
 
 create table audit (
     id integer primary key,

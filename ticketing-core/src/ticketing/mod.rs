@@ -6,6 +6,7 @@ mod builder;
 mod check_ins;
 mod checks;
 mod events;
+mod limits;
 mod mails;
 mod orders;
 mod payments;

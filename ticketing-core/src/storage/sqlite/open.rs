@@ -24,20 +24,31 @@ impl SqliteStorage {
     ///
     /// Fails where the file is not ours, is of a newer version, or cannot be made to keep what it is given.
     pub async fn open(path: impl AsRef<Path>) -> Result<Self, StorageError> {
+        let storage = Self::open_flushing(path, SqliteSynchronous::Full).await?;
+        storage.assert_durable().await?;
+        Ok(storage)
+    }
+
+    /// Opens the file so that a power cut loses what was acknowledged: what the power-cut test must find.
+    #[cfg(feature = "testing")]
+    #[doc(hidden)]
+    pub async fn open_careless(path: impl AsRef<Path>) -> Result<Self, StorageError> {
+        Self::open_flushing(path, SqliteSynchronous::Normal).await
+    }
+
+    async fn open_flushing(path: impl AsRef<Path>, synchronous: SqliteSynchronous) -> Result<Self, StorageError> {
         let options = SqliteConnectOptions::new()
             .filename(path)
             .create_if_missing(true)
             .foreign_keys(true)
             .journal_mode(SqliteJournalMode::Wal)
-            .synchronous(SqliteSynchronous::Full)
+            .synchronous(synchronous)
             // Another process may be writing: a back-up, or an operator's own tool.
             .busy_timeout(Duration::from_secs(5));
         let writer = pool(1, options.clone()).await?;
         migrations().run(&writer).await.map_err(|error| StorageError::Unusable(error.to_string()))?;
         let readers = pool(READERS, options.read_only(true)).await?;
-        let storage = Self { writer, readers };
-        storage.assert_durable().await?;
-        Ok(storage)
+        Ok(Self { writer, readers })
     }
 
     /// A silent change of any of these would break a promise.

@@ -65,7 +65,7 @@ async fn no_promise_rests_on_a_flush_that_failed() {
         return;
     }
     for nth in [20, 41, 77] {
-        let fault = format!("fdatasync:error=EIO:when={nth}..{}", nth + nth % 3);
+        let fault = format!("fsync,fdatasync:error=EIO:when={nth}..{}", nth + nth % 3);
         let found = cut_everywhere(&format!("failing-{nth}"), &[], &[fault], 60).await;
         assert_eq!((found.lost_at, found.damaged), (0, 0), "{:#?}", found.words);
         assert!(found.promises > 40, "sales did not go on: {found:?}");

@@ -37,7 +37,7 @@ pub fn is_there() -> bool {
 }
 
 /// Runs a program, and tells what it did to the files of `folder`, with the moment at which each step was done.
-/// `inject` is a list of faults such as `fdatasync:error=EIO:when=3`, for the files whose names are given.
+/// `inject` is a list of faults such as `fsync:error=EIO:when=3`, for the files whose names are given.
 pub fn run(folder: &Path, command: &[&str], inject: &[String]) -> (Vec<(usize, Step)>, Output) {
     let log = folder.with_extension("strace");
     let mut strace = Command::new("strace");

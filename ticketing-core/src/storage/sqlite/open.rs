@@ -5,8 +5,8 @@ use crate::storage::StorageError;
 use crate::storage::sql::trouble;
 use sqlx::migrate::{Migration, MigrationType, Migrator};
 use sqlx::pool::PoolOptions;
-use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePool, SqliteSynchronous};
-use sqlx::{Pool, SqlSafeStr};
+use sqlx::sqlite::{SqliteConnectOptions, SqliteConnection, SqliteJournalMode, SqlitePool, SqliteSynchronous};
+use sqlx::{Connection as _, Pool, SqlSafeStr};
 use std::path::Path;
 use std::time::Duration;
 
@@ -75,13 +75,27 @@ impl SqliteStorage {
     }
 }
 
+/// Whether a connection may be used again. Where the disk fails or is full, SQLite ends the transaction by itself; sqlx does not
+/// notice, takes the connection for one within a transaction, and begins none on it any more. Nothing would be sold until
+/// somebody started the server anew. A fresh connection sees what the file holds, and that is all that was acknowledged.
+async fn is_usable(connection: &mut SqliteConnection) -> Result<bool, sqlx::Error> {
+    // Lets a rollback that was only asked for be done.
+    connection.ping().await?;
+    let is_left_over = connection.is_in_transaction();
+    if is_left_over {
+        tracing::warn!("a transaction was ended by SQLite itself: its connection is given up");
+    }
+    Ok(!is_left_over)
+}
+
 async fn pool(connections: u32, options: SqliteConnectOptions) -> Result<SqlitePool, StorageError> {
     let pool: PoolOptions<Db> = PoolOptions::new()
         .max_connections(connections)
         .acquire_timeout(Duration::from_secs(10))
         .idle_timeout(None)
         .max_lifetime(None)
-        .test_before_acquire(false);
+        .test_before_acquire(false)
+        .after_release(|connection, _| Box::pin(is_usable(connection)));
     let pool: Pool<Db> = pool.connect_with(options).await.map_err(trouble)?;
     Ok(pool)
 }

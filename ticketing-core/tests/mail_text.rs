@@ -33,7 +33,6 @@ fn event() -> Event {
         stock: Stock::of_capacity(None),
     };
     Event {
-        key: None,
         id,
         key: None,
         organizer: Principal::External("box".to_owned()),

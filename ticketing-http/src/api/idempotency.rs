@@ -58,11 +58,15 @@ impl<E: Endpoint<Output = Response>> Endpoint for Idempotent<E> {
         let scope: String = hex(&Sha256::digest(seed));
         let begin = BeginRequest { scope: scope.clone(), content: content(&request, &body), lease: LEASE };
         request.set_body(body);
-        request.set_data(RequestSeed(Seed(seed)));
 
         let ticketing = &self.state.ticketing;
         match ticketing.begin_request(&begin).await.map_err(Problem::from)? {
-            Begun::Work => {}
+            Begun::Work { since } => {
+                // Once the first answer is forgotten, the same key begins something new.
+                let seed =
+                    Sha256::new().chain_update(seed).chain_update(since.as_microsecond().to_be_bytes()).finalize();
+                request.set_data(RequestSeed(Seed(seed.into())));
+            }
             Begun::Repeat(answer) => return Ok(repeated(answer)),
             Begun::InProgress { .. } => {
                 let problem =

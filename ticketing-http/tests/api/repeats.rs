@@ -87,7 +87,7 @@ async fn a_key_belongs_to_one_account_one_address_and_one_body() {
     // A day later it is forgotten.
     shop.minutes_pass(24 * 60);
     let (ada, order) = (shop.login("ada").await, json!({"event_id": event, "lines": [{"quantity": 3}]}));
-    assert_eq!(post(&shop, "/orders", &ada, "same", &order).await.problem(), (409, "key_reused".to_owned()));
+    assert_eq!(post(&shop, "/orders", &ada, "same", &order).await.status, 201);
 }
 
 #[tokio::test]

@@ -76,11 +76,14 @@ pub(super) enum Said {
 pub(super) struct Chance {
     state: u64,
     made: u64,
+    /// The numbers of the orders that were asked for, and the attempts at paying them.
+    held: Vec<u32>,
+    opened: Vec<Reference>,
 }
 
 impl Chance {
     pub(super) fn of(seed: u64) -> Self {
-        Self { state: seed, made: 0 }
+        Self { state: seed, made: 0, held: vec![], opened: vec![] }
     }
 
     fn next(&mut self) -> u64 {
@@ -105,7 +108,17 @@ impl Chance {
     }
 
     fn of_these<T: Clone>(&mut self, these: &[T]) -> T {
-        these[usize::try_from(self.next() % these.len() as u64).unwrap()].clone()
+        these[self.index(these.len())].clone()
+    }
+
+    fn index(&mut self, length: usize) -> usize {
+        usize::try_from(self.next() % length as u64).unwrap()
+    }
+
+    /// One of the last few.
+    fn late(&mut self, length: usize, few: usize) -> usize {
+        let few = length.min(few);
+        length - few + self.index(few)
     }
 
     /// A batch: mostly of one, sometimes of up to four.
@@ -122,8 +135,21 @@ impl Chance {
         self.named("o", ORDERS)
     }
 
+    /// Some attempt, mostly one that was opened of late.
     fn attempt(&mut self) -> Reference {
-        self.named("a", ATTEMPTS)
+        if self.opened.is_empty() || self.one_in(6) {
+            return self.named("a", ATTEMPTS);
+        }
+        let few = if self.one_in(3) { self.opened.len() } else { 4 };
+        let index = self.late(self.opened.len(), few);
+        self.opened[index].clone()
+    }
+
+    /// Some order, mostly one that there was an attempt to pay.
+    fn tried_order(&mut self) -> Reference {
+        let attempt = self.attempt();
+        let number: u32 = attempt.as_str()[1..].parse().unwrap();
+        format!("o{}", number % ORDERS).parse().unwrap()
     }
 
     /// Fresh, as the contract wants it of callers.
@@ -136,14 +162,41 @@ impl Chance {
         who(self.below(4))
     }
 
+    /// Mostly short: whatever is held and open is over after a long one.
     fn duration(&mut self) -> SignedDuration {
-        let seconds = self.of_these(&[0, 1, 30, 60, 300, 900, 3_600, 86_400, 96 * 3_600]);
+        let seconds = match self.below(10) {
+            0 => self.of_these(&[3_600, 86_400, 96 * 3_600]),
+            1..4 => self.of_these(&[300, 900]),
+            _ => self.of_these(&[0, 1, 30, 60]),
+        };
         SignedDuration::from_secs(seconds) + SignedDuration::from_micros(self.of_these(&[0, 0, 1, 999_999]))
     }
 }
 
-const ORDERS: u32 = 8;
-const ATTEMPTS: u32 = 10;
+const ORDERS: u32 = 16;
+/// Two for each order.
+const ATTEMPTS: u32 = 2 * ORDERS;
+
+/// The events that are always there: one that is soon sold out, with two ticket types, and a free one.
+pub(super) fn furniture() -> [NewEvent; 2] {
+    let starts_at = start();
+    let type_of = |name: &str, minor, capacity| NewTicketType { name: name.to_owned(), price: ngn(minor), capacity };
+    let small = NewEvent::general_admission("Small", starts_at, "Here", ngn(0), Some(6));
+    let free = NewEvent::general_admission("Free", starts_at, "Here", ngn(0), None);
+    [
+        NewEvent {
+            ticket_types: vec![type_of("A", 500_000, Some(4)), type_of("B", 250_000, None)],
+            ends_at: Some(starts_at + SignedDuration::from_hours(72)),
+            ..small
+        },
+        NewEvent { ticket_types: vec![type_of("Free", 0, None)], ..free },
+    ]
+}
+
+/// When events begin.
+fn start() -> Timestamp {
+    Timestamp::from_microsecond(super::shop::START).unwrap() + SignedDuration::from_hours(48)
+}
 
 /// Two accounts, which are always there, and two identities of an application.
 pub(super) fn who(number: u32) -> Principal {
@@ -163,11 +216,12 @@ pub(super) fn references() -> Vec<Reference> {
 
 pub(super) fn event_filters() -> Vec<EventFilter> {
     let all = EventFilter { with_cancelled: true, ..EventFilter::default() };
-    let start = Timestamp::from_microsecond(super::shop::START).unwrap() + SignedDuration::from_hours(48);
+    let start = start();
     vec![
         EventFilter::default(),
         EventFilter { sort: EventSort::DateDescending, ..all.clone() },
         EventFilter { text: Some("ÉTÉ 1%".to_owned()), sort: EventSort::Title, ..all.clone() },
+        EventFilter { text: Some("1_".to_owned()), ..all.clone() },
         EventFilter { category: Some("mUSIC".to_owned()), sort: EventSort::Date, ..all.clone() },
         EventFilter { from: Some(start), organizer: Some(who(1)), ..all.clone() },
         EventFilter { to: Some(start), ..all },
@@ -184,17 +238,12 @@ impl Command {
                 name: by.of_these(&["Music", "MUSIC", "Élan", "élan", "x"]).to_owned(),
                 description: None,
             })),
-            14..20 => Self::PutEvents(by.who(), by.batch(event)),
-            20..21 => Self::CancelEvent(EventId(by.id(8))),
-            21..34 => Self::Hold(by.batch(hold), by.duration()),
+            14..17 => Self::PutEvents(by.who(), by.batch(event)),
+            17..18 => Self::CancelEvent(EventId(by.id(24))),
+            18..34 => Self::Hold(by.batch(hold), by.duration() + SignedDuration::from_mins(10)),
             34..36 => Self::Release(by.batch(|by| Release { reference: by.order(), actor: by.who() })),
             36..38 => Self::ExpireHolds(by.below(4)),
-            38..48 => Self::OpenAttempts(by.batch(|by| OpenAttempt {
-                reference: by.attempt(),
-                order: by.order(),
-                gateway: by.of_these(&["paystack", "paystack", "paystack", "free"]).to_owned(),
-                mode: MODE,
-            })),
+            38..48 => Self::OpenAttempts(by.batch(attempt)),
             48..51 => Self::ReportCheckouts(by.batch(checkout)),
             51..65 => Self::Settle(by.batch(|by| (by.attempt(), said(by), by.number()))),
             65..67 => Self::ClaimPolls(by.below(4)),
@@ -202,12 +251,12 @@ impl Command {
             69..75 => Self::RequestRefunds(by.batch(refund)),
             75..77 => Self::ClaimRefunds(by.duration(), by.below(4)),
             77..79 => Self::ReportRefunds(by.batch(|by| RefundReport {
-                id: RefundId(by.id(6)),
+                id: RefundId(by.id(8)),
                 status: by.of_these(RefundStatus::ALL),
                 gateway_id: by.of_these(&[None, Some("trx".to_owned())]),
                 raw_status: "seen".to_owned(),
             })),
-            79..80 => Self::RetryRefund(RefundId(by.id(6)), by.who()),
+            79..80 => Self::RetryRefund(RefundId(by.id(8)), by.who()),
             80..81 => Self::WakeRefunds(by.attempt()),
             81..83 => Self::Undo((0..by.below(3)).map(|_| seed(by.number())).collect()),
             83..89 => Self::CheckIn(by.batch(|by| (by.below(64) as usize, scan(by)))),
@@ -253,8 +302,7 @@ fn account_change(by: &mut Chance) -> AccountChange {
 }
 
 fn event(by: &mut Chance) -> NewEvent {
-    let start = Timestamp::from_microsecond(super::shop::START).unwrap() + SignedDuration::from_hours(48);
-    let starts_at = start + SignedDuration::from_micros(by.of_these(&[-1, 0, 1]));
+    let starts_at = start() + SignedDuration::from_micros(by.of_these(&[-1, 0, 1]));
     let kinds = 1 + by.below(2);
     let price = by.of_these(&[0, 500_000]);
     let ticket_types = (0..kinds).map(|kind| NewTicketType {
@@ -279,22 +327,43 @@ fn event(by: &mut Chance) -> NewEvent {
 }
 
 fn hold(by: &mut Chance) -> Hold {
-    let name = by.of_these(&["ada", "bob"]);
-    let first = by.id(6);
-    let mut lines = vec![first];
-    if by.one_in(3) {
-        lines.push(first + 1);
-    }
-    let line = |id: i64, by: &mut Chance| HoldLine {
-        ticket_type_id: TicketTypeId(id),
-        quantity: if by.one_in(3) { 2 } else { 1 },
+    let (event_id, types) = match by.below(8) {
+        0 => (by.id(5), vec![by.id(8)]),
+        1..3 => (2, vec![3]),
+        3 => (1, vec![1, 2]),
+        _ => (1, vec![by.id(2)]),
     };
+    let mut line = |id| HoldLine { ticket_type_id: TicketTypeId(id), quantity: if by.one_in(3) { 2 } else { 1 } };
+    let lines = types.into_iter().map(&mut line).collect();
+    let number = by.below(ORDERS);
+    by.held.push(number);
+    let reference = format!("o{number}").parse().unwrap();
+    // Mostly what is asked for under a reference is the same.
+    let who = if by.one_in(8) { by.who() } else { who(1) };
     Hold {
-        reference: by.order(),
-        event_id: EventId(by.id(4)),
-        buyer: Buyer { who: by.who(), ..buyer(name) },
-        lines: lines.into_iter().map(|id| line(id, by)).collect(),
+        reference,
+        event_id: EventId(event_id),
+        buyer: Buyer { who, ..buyer("ada") },
+        lines,
         hold_until: Timestamp::UNIX_EPOCH,
+    }
+}
+
+fn attempt(by: &mut Chance) -> OpenAttempt {
+    let number = if by.held.is_empty() {
+        by.below(ORDERS)
+    } else {
+        let index = by.late(by.held.len(), 3);
+        by.held[index]
+    };
+    let own = format!("a{}", number + ORDERS * by.below(2)).parse().unwrap();
+    let reference: Reference = if by.one_in(10) { by.attempt() } else { own };
+    by.opened.push(reference.clone());
+    OpenAttempt {
+        reference,
+        order: format!("o{number}").parse().unwrap(),
+        gateway: by.of_these(&["paystack", "paystack", "paystack", "paystack", "free"]).to_owned(),
+        mode: MODE,
     }
 }
 
@@ -331,8 +400,8 @@ fn resolve(by: &mut Chance) -> Resolve {
 fn refund(by: &mut Chance) -> RefundRequest {
     RefundRequest {
         key: by.named("r", 8),
-        order: by.order(),
-        tickets: if by.one_in(3) { vec![] } else { by.batch(|by| TicketId(by.id(12))) },
+        order: by.tried_order(),
+        tickets: if by.one_in(2) { vec![] } else { by.batch(|by| TicketId(by.id(12))) },
         reason: by.of_these(RefundReason::ALL),
         note: by.of_these(&[None, Some("a note".to_owned())]),
         actor: by.who(),
@@ -342,9 +411,9 @@ fn refund(by: &mut Chance) -> RefundRequest {
 fn scan(by: &mut Chance) -> Scan {
     Scan {
         code: TicketCode::derive(&seed(u64::MAX), 0),
-        nonce: by.named("n", 6).to_string(),
+        nonce: by.named("n", 8).to_string(),
         gate: by.of_these(&[None, Some("north".to_owned())]),
-        by: by.who(),
+        by: if by.one_in(5) { by.who() } else { who(0) },
     }
 }
 

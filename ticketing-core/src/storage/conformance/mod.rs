@@ -47,6 +47,7 @@ use super::Storage;
 use std::fmt;
 use std::pin::Pin;
 use std::sync::Arc;
+use std::time::Duration;
 
 /// Tests a storage against its contract: see [`storage::conformance`](crate::storage::conformance).
 #[macro_export]
@@ -252,12 +253,15 @@ macro_rules! storage_conformance {
     };
 }
 
+#[doc(hidden)]
+pub type Play = fn(Arc<dyn Storage>) -> Pin<Box<dyn Future<Output = ()>>>;
+
 /// One case of the kit.
 pub struct Case {
     /// File and function: `orders::a_repeated_hold_finds_the_same_order`.
     pub name: &'static str,
     #[doc(hidden)]
-    pub play: fn(Arc<dyn Storage>) -> Pin<Box<dyn Future<Output = ()>>>,
+    pub play: Play,
 }
 
 impl fmt::Debug for Case {
@@ -290,7 +294,8 @@ pub async fn run<M: Made, F: Future<Output = ()>>(
     case: impl FnOnce(Arc<dyn Storage>) -> F,
 ) {
     let (storage, _guard) = maker().await.made();
-    Box::pin(case(Arc::clone(&storage))).await;
+    // The slowest takes a second or two on a slow disk. A storage that waits for itself must fail, not hang.
+    tokio::time::timeout(Duration::from_secs(120), Box::pin(case(Arc::clone(&storage)))).await.unwrap();
     assert_eq!(storage.check().await.unwrap(), Vec::<String>::new(), "the storage finds itself unsound");
 }
 

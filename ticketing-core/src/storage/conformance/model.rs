@@ -79,6 +79,14 @@ async fn play<M: Made>(maker: &impl AsyncFn() -> M, commands: &[Command]) -> Opt
     None
 }
 
+/// Says where two long answers part, and then gives both whole.
+fn told_apart(what: &str, found: &str, wanted: &str) -> String {
+    let same = found.chars().zip(wanted.chars()).take_while(|(found, wanted)| found == wanted).count();
+    let part = |text: &str| text.chars().skip(same.saturating_sub(40)).take(120).collect::<String>();
+    let (found_part, wanted_part) = (part(found), part(wanted));
+    format!("{what}:\n  found  …{found_part}…\n  wanted …{wanted_part}…\nwhole:\n  found  {found}\n  wanted {wanted}")
+}
+
 struct Pair {
     storage: Arc<dyn Storage>,
     model: MemoryStorage,
@@ -94,15 +102,17 @@ impl Pair {
     ) -> Result<(), String> {
         let found = ask(&*self.storage).await.map_err(|error| format!("{what}: {error:?}"))?;
         let wanted = ask(&self.model).await.map_err(|error| format!("{what}: {error:?}"))?;
-        if found == wanted { Ok(()) } else { Err(format!("{what}:\n  found  {found:?}\n  wanted {wanted:?}")) }
+        if found == wanted { Ok(()) } else { Err(told_apart(what, &format!("{found:?}"), &format!("{wanted:?}"))) }
     }
 
-    /// Accounts and a category that commands may rely on.
+    /// Accounts, a category and events that commands may rely on.
     async fn furnish(&self) -> Result<(), String> {
         let people = [newcomer("first@example.com", Some("first")), newcomer("second@example.com", None)];
         let category = [NewCategory { name: "Music".to_owned(), description: None }];
         self.both("register", async |of| of.register(self.now, &people).await).await?;
-        self.both("put_categories", async |of| of.put_categories(&category).await).await
+        self.both("put_categories", async |of| of.put_categories(&category).await).await?;
+        let (organizer, events) = (commands::who(0), commands::furniture());
+        self.both("put_events", async |of| of.put_events(self.now, &organizer, &events).await).await
     }
 
     async fn apply(&mut self, command: &Command) -> Result<(), String> {

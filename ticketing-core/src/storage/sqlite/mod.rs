@@ -117,7 +117,11 @@ impl SqliteStorage {
             }
             Ok(decided)
         });
-        work.await.map_err(broken)?
+        work.await.map_err(|stopped| match stopped.is_cancelled() {
+            // The runtime is shutting down.
+            true => StorageError::Unavailable(stopped.into()),
+            false => broken(stopped),
+        })?
     }
 
     async fn writer(&self) -> Result<sqlx::pool::PoolConnection<Db>, StorageError> {

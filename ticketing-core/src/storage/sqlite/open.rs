@@ -3,10 +3,11 @@
 use super::{Db, SqliteStorage};
 use crate::storage::StorageError;
 use crate::storage::sql::trouble;
+use sqlx::error::DatabaseError;
 use sqlx::migrate::{Migration, MigrationType, Migrator};
 use sqlx::pool::PoolOptions;
 use sqlx::sqlite::{SqliteConnectOptions, SqliteConnection, SqliteJournalMode, SqlitePool, SqliteSynchronous};
-use sqlx::{Connection as _, Pool, SqlSafeStr};
+use sqlx::{ConnectOptions as _, Connection as _, SqlSafeStr};
 use std::path::Path;
 use std::time::Duration;
 
@@ -18,13 +19,15 @@ fn migrations() -> Migrator {
 
 /// How many may read at once. Reading never waits for writing.
 const READERS: u32 = 4;
+/// How long to wait while another process writes: a back-up, an operator's own tool, or one that is opening the file too.
+const PATIENCE: Duration = Duration::from_secs(5);
 
 impl SqliteStorage {
-    /// Opens the file, makes it where there is none, and brings it up to date.
+    /// Opens the file, makes it where there is none, and brings it up to date. Any number of processes may do so at once.
     ///
     /// Fails where the file is not ours, is of a newer version, or cannot be made to keep what it is given.
     pub async fn open(path: impl AsRef<Path>) -> Result<Self, StorageError> {
-        let storage = Self::open_flushing(path, SqliteSynchronous::Full).await?;
+        let storage = Self::open_flushing(path.as_ref(), SqliteSynchronous::Full).await?;
         storage.assert_durable().await?;
         Ok(storage)
     }
@@ -33,21 +36,20 @@ impl SqliteStorage {
     #[cfg(feature = "testing")]
     #[doc(hidden)]
     pub async fn open_careless(path: impl AsRef<Path>) -> Result<Self, StorageError> {
-        Self::open_flushing(path, SqliteSynchronous::Normal).await
+        Self::open_flushing(path.as_ref(), SqliteSynchronous::Normal).await
     }
 
-    async fn open_flushing(path: impl AsRef<Path>, synchronous: SqliteSynchronous) -> Result<Self, StorageError> {
+    async fn open_flushing(path: &Path, synchronous: SqliteSynchronous) -> Result<Self, StorageError> {
         let options = SqliteConnectOptions::new()
             .filename(path)
             .create_if_missing(true)
             .foreign_keys(true)
-            .journal_mode(SqliteJournalMode::Wal)
-            .synchronous(synchronous)
-            // Another process may be writing: a back-up, or an operator's own tool.
-            .busy_timeout(Duration::from_secs(5));
-        let writer = pool(1, options.clone()).await?;
-        migrations().run(&writer).await.map_err(|error| StorageError::Unusable(error.to_string()))?;
-        let readers = pool(READERS, options.read_only(true)).await?;
+            .busy_timeout(PATIENCE);
+        look_first(path, &options).await?;
+        let durable = options.journal_mode(SqliteJournalMode::Wal).synchronous(synchronous);
+        let writer = patiently(|| pool(1, durable.clone())).await.map_err(|error| unusable(path, &error))?;
+        migrate(&writer, path).await?;
+        let readers = pool(READERS, durable.read_only(true)).await.map_err(|error| unusable(path, &error))?;
         Ok(Self { writer, readers })
     }
 
@@ -75,6 +77,73 @@ impl SqliteStorage {
     }
 }
 
+/// Looks at the file before anything is changed in it: what is somebody else's is left as it is.
+async fn look_first(path: &Path, options: &SqliteConnectOptions) -> Result<(), StorageError> {
+    let (foreign, newest) = patiently(|| look(options.clone())).await.map_err(|error| unusable(path, &error))?;
+    let path = path.display();
+    if foreign {
+        return Err(StorageError::Unusable(format!("{path} is a database of something else; name another file")));
+    }
+    let known = migrations().iter().map(|migration| migration.version).max();
+    match (newest, known) {
+        (Some(newest), Some(known)) if newest > known => Err(StorageError::Unusable(format!(
+            "{path} is of version {newest}, and this program knows files up to version {known}; use a newer program"
+        ))),
+        _ => Ok(()),
+    }
+}
+
+/// Whether there are tables, and none is ours; and the file's version.
+async fn look(options: SqliteConnectOptions) -> Result<(bool, Option<i64>), sqlx::Error> {
+    let mut connection = options.connect().await?;
+    // In one statement: somebody may just be making them.
+    let tables = "select count(*) > 0, count(*) filter (where name = '_sqlx_migrations') > 0 from sqlite_schema";
+    let (any, ours): (bool, bool) = sqlx::query_as(tables).fetch_one(&mut connection).await?;
+    let newest = match ours {
+        true => sqlx::query_scalar("select max(version) from _sqlx_migrations").fetch_one(&mut connection).await?,
+        false => None,
+    };
+    connection.close().await?;
+    Ok((any && !ours, newest))
+}
+
+/// All versions in one transaction that nobody else can be in: whoever comes second finds the work done.
+async fn migrate(writer: &SqlitePool, path: &Path) -> Result<(), StorageError> {
+    let failed = |why: String| StorageError::Unusable(format!("{}: {why}", path.display()));
+    let mut connection = writer.acquire().await.map_err(trouble)?;
+    let mut transaction = connection.begin_with("begin immediate").await.map_err(trouble)?;
+    migrations().run_direct(None, &mut *transaction, false).await.map_err(|error| failed(error.to_string()))?;
+    transaction.commit().await.map_err(trouble)
+}
+
+/// Tries again while the file is locked. SQLite itself does not wait for a process that is just switching the file to its
+/// write-ahead log.
+async fn patiently<T, F>(mut attempt: impl FnMut() -> F) -> Result<T, sqlx::Error>
+where
+    F: Future<Output = Result<T, sqlx::Error>>,
+{
+    let pause = Duration::from_millis(10);
+    let mut waited = Duration::ZERO;
+    loop {
+        match attempt().await {
+            Err(sqlx::Error::Database(error)) if is_busy(&*error) && waited < PATIENCE => {
+                tokio::time::sleep(pause).await;
+                waited += pause;
+            }
+            done => return done,
+        }
+    }
+}
+
+/// Result codes 5 and 6: `SQLITE_BUSY` and `SQLITE_LOCKED`, with whatever detail in the higher bits.
+fn is_busy(error: &dyn DatabaseError) -> bool {
+    error.code().and_then(|code| code.parse::<u32>().ok()).is_some_and(|code| matches!(code & 0xff, 5 | 6))
+}
+
+fn unusable(path: &Path, error: &sqlx::Error) -> StorageError {
+    StorageError::Unusable(format!("{}: {error}", path.display()))
+}
+
 /// Whether a connection may be used again. Where the disk fails or is full, SQLite ends the transaction by itself; sqlx does not
 /// notice, takes the connection for one within a transaction, and begins none on it any more. Nothing would be sold until
 /// somebody started the server anew. A fresh connection sees what the file holds, and that is all that was acknowledged.
@@ -88,7 +157,7 @@ async fn is_usable(connection: &mut SqliteConnection) -> Result<bool, sqlx::Erro
     Ok(!is_left_over)
 }
 
-async fn pool(connections: u32, options: SqliteConnectOptions) -> Result<SqlitePool, StorageError> {
+async fn pool(connections: u32, options: SqliteConnectOptions) -> Result<SqlitePool, sqlx::Error> {
     let pool: PoolOptions<Db> = PoolOptions::new()
         .max_connections(connections)
         .acquire_timeout(Duration::from_secs(10))
@@ -96,8 +165,7 @@ async fn pool(connections: u32, options: SqliteConnectOptions) -> Result<SqliteP
         .max_lifetime(None)
         .test_before_acquire(false)
         .after_release(|connection, _| Box::pin(is_usable(connection)));
-    let pool: Pool<Db> = pool.connect_with(options).await.map_err(trouble)?;
-    Ok(pool)
+    pool.connect_with(options).await
 }
 
 #[cfg(test)]

@@ -9,6 +9,7 @@ use ticketing_core::domain::check_in::{CheckIn, Scan};
 use ticketing_core::domain::code::{Reference, Seed};
 use ticketing_core::domain::event::*;
 use ticketing_core::domain::id::*;
+use ticketing_core::domain::limit::{Take, Taken};
 use ticketing_core::domain::order::*;
 use ticketing_core::domain::outbox::*;
 use ticketing_core::domain::page::{Page, PageRequest};
@@ -472,6 +473,14 @@ impl Storage for Planted {
 
     async fn forget_requests(&self, now: Timestamp, limit: u32) -> Result<u32> {
         self.inner.forget_requests(now, limit).await
+    }
+
+    async fn take_tokens(&self, now: Timestamp, wishes: &[Take]) -> Result<Taken> {
+        self.inner.take_tokens(now, wishes).await
+    }
+
+    async fn forget_tokens(&self, now: Timestamp, limit: u32) -> Result<u32> {
+        self.inner.forget_tokens(now, limit).await
     }
 
     async fn check(&self) -> Result<Vec<String>> {

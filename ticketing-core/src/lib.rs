@@ -1,4 +1,5 @@
 #![doc = include_str!("../README.md")]
+#![allow(clippy::duplicate_mod, reason = "what SQL storages share is compiled once for each database")]
 
 pub mod clock;
 pub mod domain;
@@ -10,6 +11,8 @@ mod password;
 #[cfg(feature = "qr")]
 pub mod qr;
 pub mod storage;
+#[cfg(feature = "testing")]
+pub mod testing;
 pub mod ticketing;
 #[cfg(feature = "accounts")]
 pub mod token;

@@ -33,6 +33,7 @@ fn event() -> Event {
         stock: Stock::of_capacity(None),
     };
     Event {
+        key: None,
         id,
         organizer: Principal::External("box".to_owned()),
         title: "Jazz at Freedom Park & Friends".to_owned(),

@@ -1,3 +1,29 @@
-//! Sells tickets over HTTP: the parts of the binary, so that tests and harnesses can use them.
+//! Sells tickets over HTTP: the engine of `ticketing-core` as a REST API.
+//!
+//! | file | answers |
+//! |---|---|
+//! | [`api`] | every operation, and what the OpenAPI document says of it |
+//! | [`app`](mod@app) | what the server is made of |
+//! | [`engine`] | how the engine is put together |
+//! | [`config`] | what can be set, and what is wrong with what was set |
+//! | [`frame`](mod@frame) | what happens around every request, in order |
+//! | [`middleware`] | each of these steps |
+//! | [`problem`] | how every error looks |
+//! | [`contract`] | what the OpenAPI document says about an address |
+//! | [`docs`] | the pages that show the API |
+//! | [`sandbox`] | a Paystack of our own, for development and tests |
+//! | [`server`] | sockets, limits and the end |
+//! | [`telemetry`] | the log |
 
+pub mod api;
+pub mod app;
+pub mod config;
+pub mod contract;
+pub mod docs;
+pub mod engine;
+pub mod frame;
+pub mod middleware;
+pub mod problem;
 pub mod sandbox;
+pub mod server;
+pub mod telemetry;

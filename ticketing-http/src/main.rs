@@ -1,2 +1,120 @@
-//! http
-fn main() {}
+//! The server: reads its settings, builds the engine, serves until it is told to stop.
+
+use std::path::Path;
+use std::process::ExitCode;
+use ticketing_http::app::{VERSION, app, settings};
+use ticketing_http::config::{Command, Config, Gateway, Invocation, LogFormat, Mail, Secret, Source};
+use ticketing_http::engine::{Engine, Failure};
+use ticketing_http::frame::{FrameConfig, frame};
+use ticketing_http::sandbox::{self, Sandbox, SandboxConfig};
+use ticketing_http::{server, telemetry};
+use tokio::net::TcpListener;
+
+fn main() -> ExitCode {
+    let invocation = match Invocation::parse(std::env::args_os()) {
+        Ok(invocation) => invocation,
+        // Help and version come this way too.
+        Err(error) => error.exit(),
+    };
+    let command = invocation.command;
+    let config = Source::gather(invocation, |name| std::env::var_os(name), Path::new(".env"))
+        .and_then(|source| Config::read(&source));
+    match &config {
+        Ok(config) => telemetry::install(config.log_format, &config.log_filter),
+        Err(_) => telemetry::install(LogFormat::Text, "info"),
+    }
+    let outcome = config.map_err(Failure::from).and_then(|config| {
+        let runtime = tokio::runtime::Runtime::new()?;
+        match command {
+            Command::Serve => runtime.block_on(serve(config)),
+            Command::Sandbox => runtime.block_on(play_gateway(config)),
+        }
+    });
+    match outcome {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            tracing::error!("{error}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+async fn serve(mut config: Config) -> Result<(), Failure> {
+    let listener = listen(&mut config).await?;
+    let engine = Engine::start(&config, listener.local_addr()?).await?;
+    let app = app(engine.api(settings(&config)), engine.sandbox.clone(), &config);
+    announce(&config, listener.local_addr()?);
+    server::serve(listener, app, limits(&config), server::stop_signal()).await;
+    engine.stop().await;
+    tracing::info!("stopped");
+    Ok(())
+}
+
+/// Plays the payment gateway, and nothing else: for several servers that are to share one, or for other programs.
+async fn play_gateway(mut config: Config) -> Result<(), Failure> {
+    let listener = listen(&mut config).await?;
+    let key = match &config.gateway {
+        Gateway::Paystack { secret_key, live: false, .. } => secret_key.clone(),
+        Gateway::Paystack { live: true, .. } => {
+            return Err("PAYSTACK_SECRET_KEY: found a live key, wanted sk_test_….".into());
+        }
+        Gateway::Sandbox => Secret::new("sk_test_0123456789abcdef0123456789abcdef01234567"),
+    };
+    let mut sandbox = SandboxConfig::new(key.expose(), config.public_url.clone());
+    sandbox.webhook_url = config.sandbox_webhook_url.clone();
+    sandbox.journal = Some(config.database.directory().join("ticketing-sandbox.jsonl"));
+    let sandbox = Sandbox::open(sandbox).await?;
+    tracing::warn!("SANDBOX: a payment gateway in which no money moves, at {}", config.public_url);
+    if config.gateway == Gateway::Sandbox {
+        tracing::info!("Its key is {}", key.expose());
+    }
+    let app = frame(
+        sandbox::routes(sandbox),
+        FrameConfig { request_timeout: config.request_timeout, ..FrameConfig::default() },
+    );
+    server::serve(listener, app, limits(&config), server::stop_signal()).await;
+    tracing::info!("stopped");
+    Ok(())
+}
+
+/// Where port 0 was asked for, the system has chosen one: only now it is known how others reach us.
+async fn listen(config: &mut Config) -> Result<TcpListener, Failure> {
+    let listener = TcpListener::bind(config.listen)
+        .await
+        .map_err(|error| format!("HOST and PORT: {} cannot be listened on ({error}).", config.listen))?;
+    let address = listener.local_addr()?;
+    if config.listen.port() == 0 && config.public_url.ends_with(":0") {
+        config.public_url = config.public_url.trim_end_matches('0').to_owned() + &address.port().to_string();
+    }
+    Ok(listener)
+}
+
+fn limits(config: &Config) -> server::Limits {
+    server::Limits { max_connections: config.max_connections, ..server::Limits::default() }
+}
+
+/// Says what was started, so that nobody has to guess.
+fn announce(config: &Config, address: std::net::SocketAddr) {
+    tracing::info!("Ticketing {VERSION} listens on http://{address}");
+    if config.docs {
+        tracing::info!("Its API is shown at {}/docs", config.public_url);
+    }
+    tracing::info!("Everything is kept in {}", config.database.in_words());
+    match &config.gateway {
+        Gateway::Sandbox => {
+            tracing::warn!("SANDBOX: no money moves. Set PAYSTACK_SECRET_KEY to sell in earnest.");
+        }
+        Gateway::Paystack { live: false, .. } => tracing::warn!("Paystack with a TEST key: no money moves."),
+        Gateway::Paystack { live: true, .. } => tracing::info!("Paystack takes real money"),
+    }
+    match &config.mail {
+        Mail::Files(folder) => tracing::info!("Mails become files in {}", folder.display()),
+        Mail::Smtp(smtp) => tracing::info!("Mails go to {}:{} ({:?})", smtp.host, smtp.port, smtp.security),
+    }
+    if config.rate_limit.is_none() {
+        tracing::warn!("RATE_LIMIT_REQUESTS is 0: clients may ask as much as they like");
+    }
+    for name in &config.unknown {
+        tracing::warn!("{name} in .env means nothing here");
+    }
+}

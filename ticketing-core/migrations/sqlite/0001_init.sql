@@ -198,6 +198,7 @@ create table mails (
     unique (order_id, kind)
 ) strict;
 create index mails_by_due on mails (due_at) where status = 'waiting';
+create index mails_dead on mails (id) where status = 'dead';
 
 create table webhooks (
     id integer primary key,

@@ -124,6 +124,12 @@ impl Reference {
         Self(seed.symbols("attempt", 0).to_ascii_lowercase())
     }
 
+    /// A reference that is the same for the same seed and purpose, and of which nothing can be told without the seed: for
+    /// work that may be begun again after a crash and must find what it made the first time.
+    pub fn derived(seed: &Seed, purpose: &str) -> Self {
+        Self(seed.symbols(purpose, 0).to_ascii_lowercase())
+    }
+
     /// The reference as text.
     pub fn as_str(&self) -> &str {
         &self.0

@@ -190,6 +190,8 @@ pub enum CheckoutResult {
 pub enum Observation {
     /// Paid.
     Success(Captured),
+    /// Money came, but the gateway's answer is about another payment than the one it was asked about. Nobody knows whose it is.
+    Mismatched(Captured),
     /// The payer has not acted, or has walked away. Not a failure.
     Open,
     /// In progress.

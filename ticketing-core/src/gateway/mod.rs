@@ -8,6 +8,7 @@ use async_trait::async_trait;
 use jiff::Timestamp;
 use std::time::Duration;
 
+pub mod circuit_breaker;
 #[cfg(feature = "paystack")]
 pub mod paystack;
 

@@ -402,6 +402,25 @@ impl Storage for MemoryStorage {
         Ok(mail)
     }
 
+    async fn dead_mails(
+        &self,
+        organizer: Option<&Principal>,
+        page: PageRequest,
+    ) -> Result<Page<OutboxMail>, StorageError> {
+        let book = self.book();
+        let theirs = |mail: &&OutboxMail| {
+            let event = book.orders.get(&mail.order_id).and_then(|order| book.events.get(&order.event_id));
+            organizer.is_none_or(|organizer| event.is_some_and(|event| event.organizer == *organizer))
+        };
+        let dead =
+            book.mails.iter().map(|(_, mail)| mail).filter(|mail| mail.status == MailStatus::Dead).filter(theirs);
+        Ok(Page::of(dead.cloned(), page))
+    }
+
+    async fn mail(&self, id: MailId) -> Result<Option<OutboxMail>, StorageError> {
+        Ok(self.book().mails.get(&id).cloned())
+    }
+
     async fn mails(&self, order: &OrderKey) -> Result<Vec<OutboxMail>, StorageError> {
         let book = self.book();
         let Some(order) = order_of(&book, order) else { return Ok(vec![]) };

@@ -51,8 +51,13 @@ impl TicketingBuilder {
     }
 
     /// Who takes the money. Without one, only free tickets can be had.
-    pub fn gateway(mut self, gateway: impl PaymentGateway) -> Self {
-        self.gateway = Some(Arc::new(gateway));
+    pub fn gateway(self, gateway: impl PaymentGateway) -> Self {
+        self.gateway_on(Arc::new(gateway))
+    }
+
+    /// The same with a gateway that is shared already.
+    pub fn gateway_on(mut self, gateway: Arc<dyn PaymentGateway>) -> Self {
+        self.gateway = Some(gateway);
         self
     }
 

@@ -4,6 +4,7 @@ use crate::domain::event::{Category, Event, EventFilter, NewCategory, NewEvent};
 use crate::domain::id::{EventId, MAX_SAFE_INTEGER};
 use crate::domain::page::{MAX_PAGE, Page, PageRequest};
 use crate::domain::principal::Principal;
+use crate::domain::refusal::Refusal;
 use crate::error::{Error, Result};
 use std::collections::HashSet;
 
@@ -17,6 +18,36 @@ impl Ticketing {
     pub async fn create_event(&self, organizer: &Principal, event: NewEvent) -> Result<Event> {
         check_event(organizer, &event)?;
         Ok(only(self.inner.storage.put_events(self.now(), organizer, &[event]).await?)??)
+    }
+
+    /// The same, listed under the category with this name (1 to 50 characters, in any case). A category that nobody has made
+    /// yet is made first; where two calls make it at once, both get the one.
+    pub async fn create_event_in(&self, organizer: &Principal, mut event: NewEvent, category: &str) -> Result<Event> {
+        check_event(organizer, &event)?;
+        event.category_id = Some(self.category_named(category).await?.id);
+        self.create_event(organizer, event).await
+    }
+
+    async fn category_named(&self, name: &str) -> Result<Category> {
+        let mut checks = Checks::default();
+        checks.text("category", name, 1, 50);
+        checks.done()?;
+        if let Some(category) = self.find_category(name).await? {
+            return Ok(category);
+        }
+        let new = NewCategory { name: name.trim().to_owned(), description: None };
+        match only(self.inner.storage.put_categories(&[new]).await?)? {
+            Ok(category) => Ok(category),
+            // Somebody was faster. Categories are never taken away, so it is there now.
+            Err(Refusal::CategoryTaken) => Ok(self.find_category(name).await?.ok_or(Refusal::CategoryUnknown)?),
+            Err(refusal) => Err(refusal.into()),
+        }
+    }
+
+    async fn find_category(&self, name: &str) -> Result<Option<Category>> {
+        let wanted = name.trim().to_lowercase();
+        let all = self.inner.storage.categories().await?;
+        Ok(all.into_iter().find(|category| category.name.to_lowercase() == wanted))
     }
 
     /// Makes a category. Refuses a taken name: `category_taken`.

@@ -6,6 +6,7 @@ mod builder;
 mod check_ins;
 mod checks;
 mod events;
+mod mails;
 mod orders;
 mod payments;
 mod refunds;
@@ -61,6 +62,11 @@ impl Ticketing {
     /// Starts to put an engine together. The storage is the one part that it cannot be without.
     pub fn builder(storage: impl Storage) -> TicketingBuilder {
         TicketingBuilder::new(Arc::new(storage))
+    }
+
+    /// The same on a storage that is shared already, or chosen at run time.
+    pub fn builder_on(storage: Arc<dyn Storage>) -> TicketingBuilder {
+        TicketingBuilder::new(storage)
     }
 
     /// The storage, for what the facade has no call for.

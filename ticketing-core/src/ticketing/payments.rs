@@ -2,7 +2,7 @@
 
 use super::{Ticketing, only};
 use crate::domain::code::Reference;
-use crate::domain::order::{Order, OrderKey};
+use crate::domain::order::{Order, OrderKey, OrderStatus};
 use crate::domain::payment::{
     Attempt, Captured, Checkout, CheckoutReport, CheckoutResult, FREE_GATEWAY, Mode, Observation, OpenAttempt, Payment,
     Settle, Settlement,
@@ -40,8 +40,14 @@ impl Ticketing {
     /// where nobody knows whether one was opened they are kept until the hold runs out.
     ///
     /// Refusals: those of [`hold`](Self::hold). Errors: [`Error::Gateway`].
+    ///
+    /// A repeat with the same references finds the same order and checkout. Where the first call came to nothing, it begins anew
+    /// under fresh references.
     pub async fn buy(&self, buyer: &Buyer, request: OrderRequest, options: PayOptions) -> Result<Started> {
-        let order = self.hold(buyer, request).await?;
+        let mut order = self.hold(buyer, request.clone()).await?;
+        if matches!(order.status, OrderStatus::Cancelled | OrderStatus::Expired) {
+            order = self.hold(buyer, OrderRequest { reference: None, ..request }).await?;
+        }
         self.open(order, options, true).await
     }
 
@@ -56,6 +62,7 @@ impl Ticketing {
 
     /// Attempt first, gateway second: whatever happens to the call, the money will find its order.
     async fn open(&self, order: Order, options: PayOptions, release: bool) -> Result<Started> {
+        let options = self.usable(options).await?;
         let gateway = if order.total.is_zero() { None } else { Some(self.gateway()?) };
         let wish = OpenAttempt {
             reference: options.reference.clone().unwrap_or_else(|| Reference::of_attempt(&self.inner.random.seed())),
@@ -81,6 +88,17 @@ impl Ticketing {
         let opened = tokio::spawn(async move { engine.ask_for_checkout(&*gateway, &charge, release).await });
         let (attempt, checkout) = opened.await.map_err(|_| GatewayError::OutcomeUnknown)??;
         Ok(Started { order, attempt, checkout: Some(checkout) })
+    }
+
+    /// A checkout whose address was lost cannot be found again, and a gateway takes a reference only once: another try needs
+    /// another reference. The old one is still watched.
+    async fn usable(&self, options: PayOptions) -> Result<PayOptions> {
+        let known = match &options.reference {
+            Some(reference) => self.inner.storage.attempt(reference).await?,
+            None => None,
+        };
+        let is_lost = known.is_some_and(|attempt| attempt.checkout.is_none() && attempt.gateway != FREE_GATEWAY);
+        Ok(if is_lost { PayOptions { reference: None, ..options } } else { options })
     }
 
     async fn ask_for_checkout(

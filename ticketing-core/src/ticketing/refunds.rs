@@ -4,7 +4,6 @@ use super::checks::Checks;
 use super::{Ticketing, only};
 use crate::domain::code::Reference;
 use crate::domain::id::TicketId;
-use crate::domain::order::OrderKey;
 use crate::domain::page::{Page, PageRequest};
 use crate::domain::payment::Attempt;
 use crate::domain::principal::Principal;
@@ -14,14 +13,14 @@ use crate::error::{Error, Result};
 
 impl Ticketing {
     /// Refunds tickets of a paid order; none given means all that are still valid. They are void at once and their places
-    /// free; upkeep sends the money back. For the event's organiser, or an administrator. A repeat with the same `key` finds
-    /// the same refund.
+    /// free; upkeep sends the money back. For the event's organiser, or an administrator. The order is found by its own
+    /// reference or by one of its attempts'. A repeat with the same `key` finds the same refund.
     ///
     /// Refusals: `nothing_to_refund`, `refund_exceeds_paid`, `key_reused`.
     pub async fn refund(
         &self,
         actor: &Principal,
-        order: &Reference,
+        reference: &Reference,
         tickets: Vec<TicketId>,
         note: Option<String>,
         key: Option<Reference>,
@@ -29,8 +28,8 @@ impl Ticketing {
         let mut checks = Checks::default();
         checks.optional_text("note", note.as_deref(), 500);
         checks.done()?;
-        let missing = || Error::NotFound("Order");
-        let found = self.inner.storage.order(&OrderKey::Reference(order.clone())).await?.ok_or_else(missing)?;
+        let missing = || Error::NotFound("Payment");
+        let found = self.inner.storage.payment(reference).await?.ok_or_else(missing)?.order;
         let event = self.event(found.event_id).await?;
         if self.may_manage(actor, &event).await.is_err() {
             // The buyer may know that the order exists; nobody else does.
@@ -40,7 +39,7 @@ impl Ticketing {
         let key = key.unwrap_or_else(|| Reference::of_attempt(&self.inner.random.seed()));
         let wish = RefundRequest {
             key,
-            order: order.clone(),
+            order: found.reference,
             tickets,
             reason: RefundReason::Requested,
             note,

@@ -2,6 +2,8 @@ use super::Ticketing;
 use super::events::check_page;
 use crate::domain::code::TicketCode;
 use crate::domain::id::TicketId;
+use crate::domain::order::{Order, OrderKey};
+use crate::domain::outbox::{MailKind, MailStatus};
 use crate::domain::page::{Page, PageRequest};
 use crate::domain::principal::Principal;
 use crate::domain::ticket::{Ticket, TicketFilter, TicketKey};
@@ -24,5 +26,12 @@ impl Ticketing {
         check_page(page)?;
         let filter = TicketFilter { holder: Some(actor.clone()), order: None };
         Ok(self.inner.storage.tickets(&filter, page).await?)
+    }
+
+    /// Whether the mail server has taken the mail with this order's tickets. The mail is owed from the moment of payment, and
+    /// upkeep sends it: right after paying, "not yet" is the usual answer.
+    pub async fn tickets_mailed(&self, order: &Order) -> Result<bool> {
+        let mails = self.inner.storage.mails(&OrderKey::Id(order.id)).await?;
+        Ok(mails.iter().any(|mail| mail.kind == MailKind::Tickets && mail.status == MailStatus::Sent))
     }
 }

@@ -32,14 +32,16 @@ pub fn settle(book: &mut Book, now: Timestamp, said: &Settle) -> Result<Settleme
         return current(book, &attempt);
     }
     match &said.observation {
-        Observation::Success(captured) => {
+        Observation::Success(captured) | Observation::Mismatched(captured) => {
             book.attempts.update(&attempt.reference, |row| {
                 row.captured = Some(captured.clone());
                 row.poll = None;
                 row.last_seen = Some(said.raw_status.clone());
                 row.updated_at = now;
             });
-            match mismatch(&attempt, captured) {
+            let about_another = matches!(said.observation, Observation::Mismatched(_));
+            let another = about_another.then(|| "the gateway answered about another payment".to_owned());
+            match another.or_else(|| mismatch(&attempt, captured)) {
                 Some(reason) => turn(book, now, &attempt, AttemptStatus::Review, &reason),
                 None => capture(book, now, &attempt, &order, captured, &said.seed),
             }

@@ -43,7 +43,7 @@ pub fn paid(amount: Money, mode: Mode) -> Captured {
 /// What the gateway says of an attempt, in a word of its own.
 pub fn raw(observation: &Observation) -> &'static str {
     match observation {
-        Observation::Success(_) => "success",
+        Observation::Success(_) | Observation::Mismatched(_) => "success",
         Observation::Open => "abandoned",
         Observation::Processing => "ongoing",
         Observation::Failed => "failed",

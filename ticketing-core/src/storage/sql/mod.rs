@@ -62,6 +62,9 @@ pub(super) fn trouble(error: sqlx::Error) -> StorageError {
 /// What a batch names, to be loaded with all that its rules look at.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Wanted {
+    /// How many items the batch has, where they name no rows.
+    #[cfg_attr(not(feature = "postgres"), expect(dead_code, reason = "SQLite has one lane and needs no bound"))]
+    pub(super) items: usize,
     pub(super) accounts: Vec<i64>,
     pub(super) emails: Vec<String>,
     pub(super) usernames: Vec<String>,
@@ -85,6 +88,29 @@ pub(super) struct Wanted {
 }
 
 impl Wanted {
+    /// How many rows are named, or items there are: a bound for how many items the batch has.
+    #[cfg(feature = "postgres")]
+    pub(super) fn size(&self) -> usize {
+        let ids =
+            [&self.accounts, &self.categories, &self.events, &self.orders, &self.refunds, &self.mails, &self.webhooks];
+        let texts = [
+            &self.emails,
+            &self.usernames,
+            &self.category_names,
+            &self.order_references,
+            &self.attempts,
+            &self.refund_keys,
+            &self.codes,
+            &self.nonces,
+            &self.event_keys,
+            &self.webhook_keys,
+            &self.requests,
+        ];
+        self.items
+            + ids.iter().map(|ids| ids.len()).sum::<usize>()
+            + texts.iter().map(|texts| texts.len()).sum::<usize>()
+    }
+
     /// These orders with everything that belongs to them.
     pub(super) fn whole_orders(ids: &[OrderId]) -> Self {
         Self { orders: ids.iter().map(|id| id.0).collect(), whole_orders: true, ..Self::default() }

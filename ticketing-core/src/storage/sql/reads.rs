@@ -1,11 +1,12 @@
 //! Questions that change nothing.
 
-use super::{Connection, Db, Row, contains, load, rows};
+use super::load::Loader;
+use super::{Connection, Db, Row, contains, rows};
 use crate::domain::account::{Account, AccountKey};
 use crate::domain::check_in::CheckIn;
 use crate::domain::code::Reference;
 use crate::domain::event::{Category, Event, EventFilter, EventSort, EventStatus};
-use crate::domain::id::{EventId, TicketId};
+use crate::domain::id::{EventId, MailId, TicketId};
 use crate::domain::order::{Order, OrderFilter, OrderKey};
 use crate::domain::outbox::OutboxMail;
 use crate::domain::page::{Page, PageRequest};
@@ -20,12 +21,14 @@ type Result<T> = std::result::Result<T, StorageError>;
 
 pub(super) async fn account(connection: &mut Connection, key: &AccountKey) -> Result<Option<Account>> {
     let found = match key {
-        AccountKey::Id(id) => load::by_ints(connection, rows::ACCOUNT, "accounts", "id", &[id.0]).await?,
+        AccountKey::Id(id) => Loader::reading(connection).by_ints(rows::ACCOUNT, "accounts", "id", &[id.0]).await?,
         AccountKey::Email(email) => {
-            load::by_texts(connection, rows::ACCOUNT, "accounts", "email_key", &[email.key()]).await?
+            Loader::reading(connection).by_texts(rows::ACCOUNT, "accounts", "email_key", &[email.key()]).await?
         }
         AccountKey::Username(name) => {
-            load::by_texts(connection, rows::ACCOUNT, "accounts", "username_key", &[name.to_lowercase()]).await?
+            Loader::reading(connection)
+                .by_texts(rows::ACCOUNT, "accounts", "username_key", &[name.to_lowercase()])
+                .await?
         }
     };
     found.first().map(rows::account).transpose()
@@ -41,7 +44,7 @@ pub(super) async fn categories(connection: &mut Connection) -> Result<Vec<Catego
 }
 
 pub(super) async fn event(connection: &mut Connection, id: EventId) -> Result<Option<Event>> {
-    Ok(load::events(connection, &[id.0]).await?.pop())
+    Ok(Loader::reading(connection).events(&[id.0]).await?.pop())
 }
 
 pub(super) async fn events(
@@ -78,7 +81,7 @@ pub(super) async fn events(
     };
     let found = paged(connection, "e.id", from, order, page).await?;
     let ids: Vec<i64> = found.items.iter().map(|row| rows::parent(row, "id")).collect::<Result<_>>()?;
-    let mut events = load::events(connection, &ids).await?;
+    let mut events = Loader::reading(connection).events(&ids).await?;
     events.sort_by_key(|event| ids.iter().position(|id| *id == event.id.0));
     Ok(Page { items: events, more: found.more, total: found.total })
 }
@@ -87,14 +90,15 @@ pub(super) async fn order(connection: &mut Connection, key: &OrderKey) -> Result
     let id = match key {
         OrderKey::Id(id) => id.0,
         OrderKey::Reference(reference) => {
-            let found = load::by_texts(connection, "id", "orders", "reference", &[reference.to_string()]).await?;
+            let found =
+                Loader::reading(connection).by_texts("id", "orders", "reference", &[reference.to_string()]).await?;
             match found.first() {
                 Some(row) => rows::parent(row, "id")?,
                 None => return Ok(None),
             }
         }
     };
-    Ok(load::orders(connection, &[id]).await?.pop())
+    Ok(Loader::reading(connection).orders(&[id]).await?.pop())
 }
 
 pub(super) async fn orders(
@@ -113,13 +117,14 @@ pub(super) async fn orders(
     };
     let found = paged(connection, "o.id", from, "o.id desc", page).await?;
     let ids: Vec<i64> = found.items.iter().map(|row| rows::parent(row, "id")).collect::<Result<_>>()?;
-    let mut orders = load::orders(connection, &ids).await?;
+    let mut orders = Loader::reading(connection).orders(&ids).await?;
     orders.reverse();
     Ok(Page { items: orders, more: found.more, total: found.total })
 }
 
 pub(super) async fn attempt(connection: &mut Connection, reference: &Reference) -> Result<Option<Attempt>> {
-    let found = load::by_texts(connection, rows::ATTEMPT, "attempts", "reference", &[reference.to_string()]).await?;
+    let found =
+        Loader::reading(connection).by_texts(rows::ATTEMPT, "attempts", "reference", &[reference.to_string()]).await?;
     found.first().map(rows::attempt).transpose()
 }
 
@@ -130,20 +135,20 @@ pub(super) async fn payment(connection: &mut Connection, reference: &Reference) 
     };
     let Some(order) = order(connection, &key).await? else { return Ok(None) };
     let id = [order.id.0];
-    let attempts = load::by_ints(connection, rows::ATTEMPT, "attempts", "order_id", &id).await?;
+    let attempts = Loader::reading(connection).by_ints(rows::ATTEMPT, "attempts", "order_id", &id).await?;
     let mut attempts: Vec<Attempt> = attempts.iter().map(rows::attempt).collect::<Result<_>>()?;
     attempts.sort_by(|a, b| (a.created_at, &a.reference).cmp(&(b.created_at, &b.reference)));
-    let refunds = load::by_ints(connection, rows::REFUND, "refunds", "order_id", &id).await?;
+    let refunds = Loader::reading(connection).by_ints(rows::REFUND, "refunds", "order_id", &id).await?;
     let mut refunds: Vec<_> = refunds.iter().map(rows::refund).collect::<Result<_>>()?;
     refunds.sort_by_key(|refund| refund.id);
-    let tickets = load::by_ints(connection, rows::TICKET, "tickets", "order_id", &id).await?;
+    let tickets = Loader::reading(connection).by_ints(rows::TICKET, "tickets", "order_id", &id).await?;
     let mut tickets: Vec<_> = tickets.iter().map(rows::ticket).collect::<Result<_>>()?;
     tickets.sort_by_key(|ticket| ticket.id);
     let references: Vec<String> = attempts.iter().map(|attempt| attempt.reference.to_string()).collect();
-    let webhooks = load::by_texts(connection, rows::WEBHOOK, "webhooks", "reference", &references).await?;
+    let webhooks = Loader::reading(connection).by_texts(rows::WEBHOOK, "webhooks", "reference", &references).await?;
     let mut webhooks: Vec<_> = webhooks.iter().map(rows::webhook).collect::<Result<_>>()?;
     webhooks.sort_by_key(|webhook| webhook.id);
-    let audit = load::by_ints(connection, rows::AUDIT, "audit", "order_id", &id).await?;
+    let audit = Loader::reading(connection).by_ints(rows::AUDIT, "audit", "order_id", &id).await?;
     let mut audit: Vec<_> = audit.iter().map(rows::audit).collect::<Result<_>>()?;
     audit.sort_by_key(|line| line.id);
     Ok(Some(Payment { order, attempts, refunds, tickets, webhooks, audit }))
@@ -161,16 +166,15 @@ pub(super) async fn reviews(
             whose(query, "e.organizer", organizer);
         }
     };
-    let columns = rows::ATTEMPT.split(", ").map(|column| format!("a.{}", column.trim())).collect::<Vec<_>>().join(", ");
-    let found = paged(connection, &columns, from, "a.created_at, a.reference", page).await?;
+    let found = paged(connection, &of_table("a", rows::ATTEMPT), from, "a.created_at, a.reference", page).await?;
     page_of(found, rows::attempt)
 }
 
 pub(super) async fn ticket(connection: &mut Connection, key: &TicketKey) -> Result<Option<Ticket>> {
     let found = match key {
-        TicketKey::Id(id) => load::by_ints(connection, rows::TICKET, "tickets", "id", &[id.0]).await?,
+        TicketKey::Id(id) => Loader::reading(connection).by_ints(rows::TICKET, "tickets", "id", &[id.0]).await?,
         TicketKey::Code(code) => {
-            load::by_texts(connection, rows::TICKET, "tickets", "code", &[code.as_str().to_owned()]).await?
+            Loader::reading(connection).by_texts(rows::TICKET, "tickets", "code", &[code.as_str().to_owned()]).await?
         }
     };
     found.first().map(rows::ticket).transpose()
@@ -197,13 +201,33 @@ pub(super) async fn tickets(
 }
 
 pub(super) async fn check_in_of(connection: &mut Connection, ticket: TicketId) -> Result<Option<CheckIn>> {
-    let found = load::by_ints(connection, rows::CHECK_IN, "check_ins", "ticket_id", &[ticket.0]).await?;
+    let found = Loader::reading(connection).by_ints(rows::CHECK_IN, "check_ins", "ticket_id", &[ticket.0]).await?;
     found.first().map(rows::check_in).transpose()
+}
+
+pub(super) async fn mail(connection: &mut Connection, id: MailId) -> Result<Option<OutboxMail>> {
+    let found = Loader::reading(connection).by_ints(rows::MAIL, "mails", "id", &[id.0]).await?;
+    found.first().map(rows::mail).transpose()
+}
+
+pub(super) async fn dead_mails(
+    connection: &mut Connection,
+    organizer: Option<&Principal>,
+    page: PageRequest,
+) -> Result<Page<OutboxMail>> {
+    let from = |query: &mut QueryBuilder<Db>| {
+        query.push("from mails m join orders o on o.id = m.order_id join events e on e.id = o.event_id");
+        query.push(" where m.status = 'dead'");
+        if let Some(organizer) = organizer {
+            whose(query, "e.organizer", organizer);
+        }
+    };
+    page_of(paged(connection, &of_table("m", rows::MAIL), from, "m.id", page).await?, rows::mail)
 }
 
 pub(super) async fn mails(connection: &mut Connection, key: &OrderKey) -> Result<Vec<OutboxMail>> {
     let Some(order) = order(connection, key).await? else { return Ok(vec![]) };
-    let found = load::by_ints(connection, rows::MAIL, "mails", "order_id", &[order.id.0]).await?;
+    let found = Loader::reading(connection).by_ints(rows::MAIL, "mails", "order_id", &[order.id.0]).await?;
     let mut mails: Vec<OutboxMail> = found.iter().map(rows::mail).collect::<Result<_>>()?;
     mails.sort_by_key(|mail| mail.id);
     Ok(mails)
@@ -241,6 +265,11 @@ async fn paged(
         None
     };
     Ok(Page { items, more, total })
+}
+
+/// The columns with the table's short name before each.
+fn of_table(table: &str, columns: &str) -> String {
+    columns.split(", ").map(|column| format!("{table}.{}", column.trim())).collect::<Vec<_>>().join(", ")
 }
 
 fn page_of<T>(found: Page<Row>, read: impl Fn(&Row) -> Result<T>) -> Result<Page<T>> {

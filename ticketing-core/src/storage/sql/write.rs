@@ -1,398 +1,557 @@
-//! From what the rules changed to rows.
+//! From what the rules changed to rows: one statement for all new rows of a table, one for all changed ones.
 
-use super::{Connection, Db};
+use super::{Connection, bytes, each_row};
 use crate::domain::account::Account;
-use crate::domain::book::Book;
-use crate::domain::check_in::CheckIn;
+use crate::domain::book::{Book, Table};
 use crate::domain::event::{Event, Stock, TicketType};
 use crate::domain::order::{Order, OrderStatus};
-use crate::domain::outbox::OutboxMail;
 use crate::domain::payment::Attempt;
+use crate::domain::principal::Principal;
 use crate::domain::refund::Refund;
 use crate::domain::request::StoredRequest;
 use crate::domain::ticket::Ticket;
 use crate::domain::webhook::StoredWebhook;
 use crate::storage::StorageError;
 use crate::storage::sql::{broken, mail_kind, micros, trouble};
+use serde_json::{Value, json};
+use sqlx::AssertSqlSafe;
 
 type Result<T> = std::result::Result<T, StorageError>;
-type Query<'a> = sqlx::query::Query<'a, Db, <Db as sqlx::Database>::Arguments>;
+
+/// What a column holds, and how a changed row changes it.
+#[derive(Clone, Copy)]
+enum Kind {
+    Int,
+    Text,
+    Bytes,
+    /// A number that a change adds to. Never set: a place that somebody else has taken meanwhile stays taken, and the table's
+    /// checks look at the sum.
+    Sum,
+}
+use Kind::{Bytes, Int, Sum, Text};
+
+type Columns = &'static [(&'static str, Kind)];
 
 /// Writes the difference, parents first. Says whether there was any.
 pub(super) async fn changes(connection: &mut Connection, book: &Book) -> Result<bool> {
-    let mut any = false;
-    for (before, row) in book.accounts.changes() {
-        one(connection, account(before.is_none(), row)).await?;
-        any = true;
-    }
-    for (_, row) in book.categories.changes() {
-        let sql = "insert into categories (id, name, name_key, description) values ($1, $2, $3, $4)";
-        let query = sqlx::query(sql).bind(row.id.0).bind(row.name.clone()).bind(row.name.to_lowercase());
-        one(connection, query.bind(row.description.clone())).await?;
-        any = true;
-    }
-    for (before, row) in book.events.changes() {
-        match before {
-            None => new_event(connection, row).await?,
-            Some(before) => changed_event(connection, before, row).await?,
-        }
-        any = true;
-    }
-    for (before, row) in book.orders.changes() {
-        one(connection, order(before.is_none(), row)).await?;
-        if before.is_none() {
-            new_lines(connection, row).await?;
-        }
-        any = true;
-    }
-    for (before, row) in book.attempts.changes() {
-        one(connection, attempt(before.is_none(), row)).await?;
-        any = true;
-    }
-    for (before, row) in book.refunds.changes() {
-        one(connection, refund(before.is_none(), row)?).await?;
-        any = true;
-    }
-    for (before, row) in book.tickets.changes() {
-        one(connection, ticket(before.is_none(), row)).await?;
-        any = true;
-    }
-    for (_, row) in book.check_ins.changes() {
-        one(connection, check_in(row)).await?;
-        any = true;
-    }
-    for (before, row) in book.mails.changes() {
-        one(connection, mail(before.is_none(), row)).await?;
-        any = true;
-    }
-    for (before, row) in book.webhooks.changes() {
-        one(connection, webhook(before.is_none(), row)?).await?;
-        any = true;
-    }
-    for (before, row) in book.requests.changes() {
-        one(connection, request(before.is_none(), row)?).await?;
-        any = true;
-    }
-    for (_, row) in book.audit.changes() {
-        let sql = "insert into audit (id, at, order_id, actor, action, subject, before, after, reason) \
-            values ($1, $2, $3, $4, $5, $6, $7, $8, $9)";
+    let mut to = Writer { connection, any: false };
+    to.table("accounts", ACCOUNT, &book.accounts, |row| Ok(account(row))).await?;
+    to.table("categories", CATEGORY, &book.categories, |row| {
+        Ok(json!([row.id, row.name, row.name.to_lowercase(), row.description]))
+    })
+    .await?;
+    events(&mut to, book).await?;
+    orders(&mut to, book).await?;
+    to.table("attempts", ATTEMPT, &book.attempts, |row| Ok(attempt(row))).await?;
+    to.table("refunds", REFUND, &book.refunds, refund).await?;
+    to.table("tickets", TICKET, &book.tickets, |row| Ok(ticket(row))).await?;
+    to.table("check_ins", CHECK_IN, &book.check_ins, |row| {
+        let (account, external) = who(&row.by);
+        Ok(json!([row.ticket_id, row.event_id, row.nonce, row.gate, account, external, micros(row.at)]))
+    })
+    .await?;
+    to.table("mails", MAIL, &book.mails, |row| {
+        let (status, due_at) = (row.status.name(), micros(row.due_at));
+        let (created_at, updated_at) = (micros(row.created_at), micros(row.updated_at));
+        let (kind, to) = (mail_kind(row.kind), row.to.as_str());
+        Ok(json!([row.id, row.order_id, kind, to, status, row.tries, due_at, row.last_error, created_at, updated_at]))
+    })
+    .await?;
+    to.table("webhooks", WEBHOOK, &book.webhooks, webhook).await?;
+    to.table("requests", REQUEST, &book.requests, request).await?;
+    to.table("audit", AUDIT, &book.audit, |row| {
         let actor = serde_json::to_string(&row.actor).map_err(broken)?;
-        let query = sqlx::query(sql).bind(row.id.0).bind(micros(row.at)).bind(row.order_id.0).bind(actor);
-        let query = query.bind(row.action.clone()).bind(row.subject.clone()).bind(row.before.clone());
-        one(connection, query.bind(row.after.clone()).bind(row.reason.clone())).await?;
-        any = true;
+        let (id, at, order_id) = (row.id, micros(row.at), row.order_id);
+        Ok(json!([id, at, order_id, actor, row.action, row.subject, row.before, row.after, row.reason]))
+    })
+    .await?;
+    Ok(to.any)
+}
+
+struct Writer<'a> {
+    connection: &'a mut Connection,
+    any: bool,
+}
+
+impl Writer<'_> {
+    /// The new and the changed rows of a table. The first column is its key.
+    async fn table<K: Ord + Clone, V: Clone + PartialEq>(
+        &mut self,
+        table: &str,
+        columns: Columns,
+        rows: &Table<K, V>,
+        values: impl Fn(&V) -> Result<Value>,
+    ) -> Result<()> {
+        let (mut new, mut changed) = (Vec::new(), Vec::new());
+        for (before, row) in rows.changes() {
+            if before.is_none() { &mut new } else { &mut changed }.push(values(row)?);
+        }
+        self.insert(table, columns, new).await?;
+        self.update(table, columns, changed).await
     }
-    Ok(any)
-}
 
-/// Every statement here concerns exactly one row. One that does not find it would lose a change silently.
-async fn one(connection: &mut Connection, query: Query<'_>) -> Result<()> {
-    match query.execute(connection).await.map_err(trouble)?.rows_affected() {
-        1 => Ok(()),
-        rows => Err(broken(format!("{rows} rows were changed instead of one"))),
+    async fn insert(&mut self, table: &str, columns: Columns, rows: Vec<Value>) -> Result<()> {
+        let names = columns.iter().map(|(name, _)| *name).collect::<Vec<_>>().join(", ");
+        let values = (0..).zip(columns).map(|(index, (_, kind))| value(index, *kind)).collect::<Vec<_>>().join(", ");
+        // Sorted by key: whoever else inserts some of the same takes the same way.
+        let sql = format!("insert into {table} ({names}) select {values} from {} order by 1", each_row());
+        self.run(sql, rows).await
+    }
+
+    async fn update(&mut self, table: &str, columns: Columns, rows: Vec<Value>) -> Result<()> {
+        let (key, rest) = match columns {
+            [(key, _), rest @ ..] => (key, rest),
+            [] => return Ok(()),
+        };
+        let set = rest.iter().map(|(name, kind)| match kind {
+            Sum => format!("{name} = {table}.{name} + s.{name}"),
+            _ => format!("{name} = s.{name}"),
+        });
+        let set = set.collect::<Vec<_>>().join(", ");
+        let named = (0..).zip(columns).map(|(index, (name, kind))| format!("{} as {name}", value(index, *kind)));
+        let named = named.collect::<Vec<_>>().join(", ");
+        let sql = format!(
+            "update {table} set {set} from (select {named} from {}) s where {table}.{key} = s.{key}",
+            each_row()
+        );
+        self.run(sql, rows).await
+    }
+
+    /// Every row given concerns exactly one row of the table. One that does not find it would lose a change silently.
+    async fn run(&mut self, sql: String, rows: Vec<Value>) -> Result<()> {
+        if rows.is_empty() {
+            return Ok(());
+        }
+        self.any = true;
+        let wanted = rows.len() as u64;
+        let all = Value::Array(rows).to_string();
+        let done = sqlx::query(AssertSqlSafe(sql)).bind(all).execute(&mut *self.connection).await.map_err(trouble)?;
+        match done.rows_affected() {
+            rows if rows == wanted => Ok(()),
+            rows => Err(broken(format!("{rows} rows were written instead of {wanted}"))),
+        }
     }
 }
 
-fn account(is_new: bool, row: &Account) -> Query<'static> {
-    let sql = if is_new {
-        "insert into accounts (id, email, email_key, name, username, username_key, phone, password_hash, role, is_active, \
-            is_verified, created_at, updated_at) values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13)"
-    } else {
-        "update accounts set email = $2, email_key = $3, name = $4, username = $5, username_key = $6, phone = $7, \
-            password_hash = $8, role = $9, is_active = $10, is_verified = $11, created_at = $12, updated_at = $13 where id = $1"
-    };
-    sqlx::query(sql)
-        .bind(row.id.0)
-        .bind(row.email.as_str().to_owned())
-        .bind(row.email.key())
-        .bind(row.name.clone())
-        .bind(row.username.clone())
-        .bind(row.username.as_ref().map(|username| username.to_lowercase()))
-        .bind(row.phone.clone())
-        .bind(row.password_hash.clone())
-        .bind(row.role.name())
-        .bind(i64::from(row.is_active))
-        .bind(i64::from(row.is_verified))
-        .bind(micros(row.created_at))
-        .bind(micros(row.updated_at))
-}
-
-async fn new_event(connection: &mut Connection, row: &Event) -> Result<()> {
-    let sql = "insert into events (id, key, organizer_account, organizer_external, title, description, starts_at, ends_at, location, \
-        address, image_url, category_id, currency, capacity, held, sold, status, search_key, created_at, updated_at) \
-        values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20)";
-    let query = sqlx::query(sql)
-        .bind(row.id.0)
-        .bind(row.key.as_ref().map(ToString::to_string))
-        .bind(row.organizer.account().map(|id| id.0))
-        .bind(row.organizer.external().map(str::to_owned))
-        .bind(row.title.clone())
-        .bind(row.description.clone())
-        .bind(micros(row.starts_at))
-        .bind(row.ends_at.map(micros))
-        .bind(row.location.clone())
-        .bind(row.address.clone())
-        .bind(row.image_url.clone())
-        .bind(row.category.as_ref().map(|category| category.id.0))
-        .bind(row.currency.code())
-        .bind(row.stock.capacity)
-        .bind(row.stock.held)
-        .bind(row.stock.sold)
-        .bind(row.status.name())
-        .bind(search_key(row))
-        .bind(micros(row.created_at))
-        .bind(micros(row.updated_at));
-    one(connection, query).await?;
-    for (position, ticket_type) in (0_i64..).zip(&row.ticket_types) {
-        one(connection, new_ticket_type(position, ticket_type)).await?;
+/// The `index`-th value of a row that came as a JSON array.
+fn value(index: usize, kind: Kind) -> String {
+    match kind {
+        Int | Sum => format!("cast(r.value ->> {index} as bigint)"),
+        Text => format!("r.value ->> {index}"),
+        Bytes => bytes(&format!("r.value ->> {index}")),
     }
-    Ok(())
 }
 
-fn new_ticket_type(position: i64, row: &TicketType) -> Query<'static> {
-    let sql = "insert into ticket_types (id, event_id, position, name, price_minor, capacity, held, sold) \
-        values ($1, $2, $3, $4, $5, $6, $7, $8)";
-    sqlx::query(sql)
-        .bind(row.id.0)
-        .bind(row.event_id.0)
-        .bind(position)
-        .bind(row.name.clone())
-        .bind(row.price.minor())
-        .bind(row.stock.capacity)
-        .bind(row.stock.held)
-        .bind(row.stock.sold)
+fn who(principal: &Principal) -> (Option<i64>, Option<&str>) {
+    (principal.account().map(|id| id.0), principal.external())
 }
 
-/// In lower case, with line breaks between the fields so that no search matches across.
-fn search_key(event: &Event) -> String {
-    format!("{}\n{}\n{}", event.title, event.location, event.description.as_deref().unwrap_or_default()).to_lowercase()
+const ACCOUNT: Columns = &[
+    ("id", Int),
+    ("email", Text),
+    ("email_key", Text),
+    ("name", Text),
+    ("username", Text),
+    ("username_key", Text),
+    ("phone", Text),
+    ("password_hash", Text),
+    ("role", Text),
+    ("is_active", Int),
+    ("is_verified", Int),
+    ("created_at", Int),
+    ("updated_at", Int),
+];
+
+fn account(row: &Account) -> Value {
+    json!([
+        row.id,
+        row.email.as_str(),
+        row.email.key(),
+        row.name,
+        row.username,
+        row.username.as_ref().map(|username| username.to_lowercase()),
+        row.phone,
+        row.password_hash,
+        row.role.name(),
+        i64::from(row.is_active),
+        i64::from(row.is_verified),
+        micros(row.created_at),
+        micros(row.updated_at),
+    ])
 }
 
-/// Counters are changed by differences, under the table's checks: no place is ever sold twice, whatever the rules thought.
-async fn changed_event(connection: &mut Connection, before: &Event, row: &Event) -> Result<()> {
+const CATEGORY: Columns = &[("id", Int), ("name", Text), ("name_key", Text), ("description", Text)];
+
+const EVENT: Columns = &[
+    ("id", Int),
+    ("key", Text),
+    ("organizer_account", Int),
+    ("organizer_external", Text),
+    ("title", Text),
+    ("description", Text),
+    ("starts_at", Int),
+    ("ends_at", Int),
+    ("location", Text),
+    ("address", Text),
+    ("image_url", Text),
+    ("category_id", Int),
+    ("currency", Text),
+    ("capacity", Int),
+    ("held", Sum),
+    ("sold", Sum),
+    ("status", Text),
+    ("search_key", Text),
+    ("created_at", Int),
+    ("updated_at", Int),
+];
+const EVENT_STOCK: Columns = &[("id", Int), ("held", Sum), ("sold", Sum), ("status", Text), ("updated_at", Int)];
+const TICKET_TYPE: Columns = &[
+    ("id", Int),
+    ("event_id", Int),
+    ("position", Int),
+    ("name", Text),
+    ("price_minor", Int),
+    ("capacity", Int),
+    ("held", Sum),
+    ("sold", Sum),
+];
+const TICKET_TYPE_STOCK: Columns = &[("id", Int), ("held", Sum), ("sold", Sum)];
+
+/// Events with their ticket types. Of those that were there before, only what the rules change: places and status.
+async fn events(to: &mut Writer<'_>, book: &Book) -> Result<()> {
+    let (mut new, mut new_types, mut stocks, mut type_stocks) = (vec![], vec![], vec![], vec![]);
     let moved = |before: &Stock, after: &Stock| (after.held - before.held, after.sold - before.sold);
-    let (held, sold) = moved(&before.stock, &row.stock);
-    let sql = "update events set held = held + $2, sold = sold + $3, status = $4, updated_at = $5 where id = $1";
-    let query =
-        sqlx::query(sql).bind(row.id.0).bind(held).bind(sold).bind(row.status.name()).bind(micros(row.updated_at));
-    one(connection, query).await?;
-    for (before, after) in
-        before.ticket_types.iter().zip(&row.ticket_types).filter(|(before, after)| before.stock != after.stock)
-    {
-        let (held, sold) = moved(&before.stock, &after.stock);
-        let sql = "update ticket_types set held = held + $2, sold = sold + $3 where id = $1";
-        one(connection, sqlx::query(sql).bind(after.id.0).bind(held).bind(sold)).await?;
+    for (before, row) in book.events.changes() {
+        let Some(before) = before else {
+            new.push(event(row));
+            new_types.extend((0..).zip(&row.ticket_types).map(|(position, row)| ticket_type(position, row)));
+            continue;
+        };
+        let (held, sold) = moved(&before.stock, &row.stock);
+        stocks.push(json!([row.id, held, sold, row.status.name(), micros(row.updated_at)]));
+        for (before, after) in before.ticket_types.iter().zip(&row.ticket_types).filter(|(b, a)| b.stock != a.stock) {
+            let (held, sold) = moved(&before.stock, &after.stock);
+            type_stocks.push(json!([after.id, held, sold]));
+        }
     }
-    Ok(())
+    to.insert("events", EVENT, new).await?;
+    to.insert("ticket_types", TICKET_TYPE, new_types).await?;
+    to.update("events", EVENT_STOCK, stocks).await?;
+    to.update("ticket_types", TICKET_TYPE_STOCK, type_stocks).await
 }
 
-fn order(is_new: bool, row: &Order) -> Query<'static> {
+fn event(row: &Event) -> Value {
+    let (account, external) = who(&row.organizer);
+    // In lower case, with line breaks between the fields so that no search matches across.
+    let description = row.description.as_deref().unwrap_or_default();
+    let search_key = format!("{}\n{}\n{description}", row.title, row.location).to_lowercase();
+    json!([
+        row.id,
+        row.key,
+        account,
+        external,
+        row.title,
+        row.description,
+        micros(row.starts_at),
+        row.ends_at.map(micros),
+        row.location,
+        row.address,
+        row.image_url,
+        row.category.as_ref().map(|category| category.id),
+        row.currency,
+        row.stock.capacity,
+        row.stock.held,
+        row.stock.sold,
+        row.status.name(),
+        search_key,
+        micros(row.created_at),
+        micros(row.updated_at),
+    ])
+}
+
+fn ticket_type(position: i64, row: &TicketType) -> Value {
+    let stock = &row.stock;
+    json!([row.id, row.event_id, position, row.name, row.price.minor(), stock.capacity, stock.held, stock.sold])
+}
+
+const ORDER: Columns = &[
+    ("id", Int),
+    ("reference", Text),
+    ("event_id", Int),
+    ("buyer_account", Int),
+    ("buyer_external", Text),
+    ("email", Text),
+    ("total_minor", Int),
+    ("currency", Text),
+    ("status", Text),
+    ("hold_until", Int),
+    ("hold_extended", Int),
+    ("created_at", Int),
+    ("updated_at", Int),
+];
+const LINE: Columns =
+    &[("order_id", Int), ("line", Int), ("ticket_type_id", Int), ("quantity", Int), ("unit_minor", Int)];
+
+/// Orders with their lines, which never change.
+async fn orders(to: &mut Writer<'_>, book: &Book) -> Result<()> {
+    to.table("orders", ORDER, &book.orders, |row| Ok(order(row))).await?;
+    let mut lines = Vec::new();
+    for (_, row) in book.orders.changes().filter(|(before, _)| before.is_none()) {
+        let of_order = (0_i64..).zip(&row.lines);
+        lines.extend(of_order.map(|(number, line)| {
+            json!([row.id, number, line.ticket_type_id, line.quantity, line.unit_price.minor()])
+        }));
+    }
+    to.insert("order_lines", LINE, lines).await
+}
+
+fn order(row: &Order) -> Value {
+    let (account, external) = who(&row.buyer.who);
     let hold_until = match row.status {
         OrderStatus::Held { hold_until } => Some(micros(hold_until)),
         _ => None,
     };
-    if !is_new {
-        let sql = "update orders set status = $2, hold_until = $3, hold_extended = $4, updated_at = $5 where id = $1";
-        let query = sqlx::query(sql).bind(row.id.0).bind(row.status.name()).bind(hold_until);
-        return query.bind(i64::from(row.hold_extended)).bind(micros(row.updated_at));
-    }
-    let sql = "insert into orders (id, reference, event_id, buyer_account, buyer_external, email, total_minor, currency, status, \
-        hold_until, hold_extended, created_at, updated_at) values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13)";
-    sqlx::query(sql)
-        .bind(row.id.0)
-        .bind(row.reference.as_str().to_owned())
-        .bind(row.event_id.0)
-        .bind(row.buyer.who.account().map(|id| id.0))
-        .bind(row.buyer.who.external().map(str::to_owned))
-        .bind(row.buyer.email.as_str().to_owned())
-        .bind(row.total.minor())
-        .bind(row.total.currency().code())
-        .bind(row.status.name())
-        .bind(hold_until)
-        .bind(i64::from(row.hold_extended))
-        .bind(micros(row.created_at))
-        .bind(micros(row.updated_at))
+    json!([
+        row.id,
+        row.reference,
+        row.event_id,
+        account,
+        external,
+        row.buyer.email.as_str(),
+        row.total.minor(),
+        row.total.currency(),
+        row.status.name(),
+        hold_until,
+        i64::from(row.hold_extended),
+        micros(row.created_at),
+        micros(row.updated_at),
+    ])
 }
 
-async fn new_lines(connection: &mut Connection, row: &Order) -> Result<()> {
-    for (number, line) in (0_i64..).zip(&row.lines) {
-        let sql = "insert into order_lines (order_id, line, ticket_type_id, quantity, unit_minor) values ($1, $2, $3, $4, $5)";
-        let query = sqlx::query(sql).bind(row.id.0).bind(number).bind(line.ticket_type_id.0);
-        one(connection, query.bind(i64::from(line.quantity)).bind(line.unit_price.minor())).await?;
-    }
-    Ok(())
-}
+const ATTEMPT: Columns = &[
+    ("reference", Text),
+    ("order_id", Int),
+    ("gateway", Text),
+    ("amount_minor", Int),
+    ("currency", Text),
+    ("mode", Text),
+    ("status", Text),
+    ("checkout_url", Text),
+    ("access_code", Text),
+    ("last_seen", Text),
+    ("captured_minor", Int),
+    ("captured_currency", Text),
+    ("captured_mode", Text),
+    ("requested_minor", Int),
+    ("requested_currency", Text),
+    ("paid_at", Int),
+    ("gateway_id", Text),
+    ("poll_at", Int),
+    ("poll_count", Int),
+    ("created_at", Int),
+    ("updated_at", Int),
+];
 
-fn attempt(is_new: bool, row: &Attempt) -> Query<'static> {
-    let sql = if is_new {
-        "insert into attempts (reference, order_id, gateway, amount_minor, currency, mode, status, checkout_url, access_code, \
-            last_seen, captured_minor, captured_currency, captured_mode, requested_minor, requested_currency, paid_at, gateway_id, \
-            poll_at, poll_count, created_at, updated_at) \
-            values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21)"
-    } else {
-        "update attempts set order_id = $2, gateway = $3, amount_minor = $4, currency = $5, mode = $6, status = $7, \
-            checkout_url = $8, access_code = $9, last_seen = $10, captured_minor = $11, captured_currency = $12, \
-            captured_mode = $13, requested_minor = $14, requested_currency = $15, paid_at = $16, gateway_id = $17, poll_at = $18, \
-            poll_count = $19, created_at = $20, updated_at = $21 where reference = $1"
-    };
+fn attempt(row: &Attempt) -> Value {
     let captured = row.captured.as_ref();
     let requested = captured.and_then(|captured| captured.requested);
-    sqlx::query(sql)
-        .bind(row.reference.as_str().to_owned())
-        .bind(row.order_id.0)
-        .bind(row.gateway.clone())
-        .bind(row.amount.minor())
-        .bind(row.amount.currency().code())
-        .bind(row.mode.name())
-        .bind(row.status.name())
-        .bind(row.checkout.as_ref().map(|checkout| checkout.url.clone()))
-        .bind(row.checkout.as_ref().and_then(|checkout| checkout.access_code.clone()))
-        .bind(row.last_seen.clone())
-        .bind(captured.map(|captured| captured.amount.minor()))
-        .bind(captured.map(|captured| captured.amount.currency().code()))
-        .bind(captured.map(|captured| captured.mode.name()))
-        .bind(requested.map(|requested| requested.minor()))
-        .bind(requested.map(|requested| requested.currency().code()))
-        .bind(captured.and_then(|captured| captured.paid_at).map(micros))
-        .bind(captured.and_then(|captured| captured.gateway_id.clone()))
-        .bind(row.poll.map(|poll| micros(poll.at)))
-        .bind(row.poll.map_or(0, |poll| i64::from(poll.count)))
-        .bind(micros(row.created_at))
-        .bind(micros(row.updated_at))
+    json!([
+        row.reference,
+        row.order_id,
+        row.gateway,
+        row.amount.minor(),
+        row.amount.currency(),
+        row.mode.name(),
+        row.status.name(),
+        row.checkout.as_ref().map(|checkout| &checkout.url),
+        row.checkout.as_ref().and_then(|checkout| checkout.access_code.as_ref()),
+        row.last_seen,
+        captured.map(|captured| captured.amount.minor()),
+        captured.map(|captured| captured.amount.currency()),
+        captured.map(|captured| captured.mode.name()),
+        requested.map(|requested| requested.minor()),
+        requested.map(|requested| requested.currency()),
+        captured.and_then(|captured| captured.paid_at).map(micros),
+        captured.and_then(|captured| captured.gateway_id.as_ref()),
+        row.poll.map(|poll| micros(poll.at)),
+        row.poll.map_or(0, |poll| poll.count),
+        micros(row.created_at),
+        micros(row.updated_at),
+    ])
 }
 
-fn refund(is_new: bool, row: &Refund) -> Result<Query<'static>> {
-    if !is_new {
-        let sql = "update refunds set status = $2, gateway_id = $3, last_seen = $4, tries = $5, next_at = $6, updated_at = $7 \
-            where id = $1";
-        let query = sqlx::query(sql)
-            .bind(row.id.0)
-            .bind(row.status.name())
-            .bind(row.gateway_id.clone())
-            .bind(row.last_seen.clone());
-        return Ok(query.bind(i64::from(row.tries)).bind(row.next_at.map(micros)).bind(micros(row.updated_at)));
-    }
-    let sql = "insert into refunds (id, key, order_id, attempt, amount_minor, currency, reason, note, tickets, status, gateway_id, \
-        last_seen, tries, next_at, created_at, updated_at) \
-        values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16)";
-    Ok(sqlx::query(sql)
-        .bind(row.id.0)
-        .bind(row.key.as_str().to_owned())
-        .bind(row.order_id.0)
-        .bind(row.attempt.as_str().to_owned())
-        .bind(row.amount.minor())
-        .bind(row.amount.currency().code())
-        .bind(row.reason.name())
-        .bind(row.note.clone())
-        .bind(serde_json::to_string(&row.tickets).map_err(broken)?)
-        .bind(row.status.name())
-        .bind(row.gateway_id.clone())
-        .bind(row.last_seen.clone())
-        .bind(i64::from(row.tries))
-        .bind(row.next_at.map(micros))
-        .bind(micros(row.created_at))
-        .bind(micros(row.updated_at)))
+const REFUND: Columns = &[
+    ("id", Int),
+    ("key", Text),
+    ("order_id", Int),
+    ("attempt", Text),
+    ("amount_minor", Int),
+    ("currency", Text),
+    ("reason", Text),
+    ("note", Text),
+    ("tickets", Text),
+    ("status", Text),
+    ("gateway_id", Text),
+    ("last_seen", Text),
+    ("tries", Int),
+    ("next_at", Int),
+    ("created_at", Int),
+    ("updated_at", Int),
+];
+
+fn refund(row: &Refund) -> Result<Value> {
+    Ok(json!([
+        row.id,
+        row.key,
+        row.order_id,
+        row.attempt,
+        row.amount.minor(),
+        row.amount.currency(),
+        row.reason.name(),
+        row.note,
+        serde_json::to_string(&row.tickets).map_err(broken)?,
+        row.status.name(),
+        row.gateway_id,
+        row.last_seen,
+        row.tries,
+        row.next_at.map(micros),
+        micros(row.created_at),
+        micros(row.updated_at),
+    ]))
 }
 
-fn ticket(is_new: bool, row: &Ticket) -> Query<'static> {
-    if !is_new {
-        let sql = "update tickets set status = $2, updated_at = $3 where id = $1";
-        return sqlx::query(sql).bind(row.id.0).bind(row.status.name()).bind(micros(row.updated_at));
-    }
-    let sql = "insert into tickets (id, code, order_id, line, ordinal, event_id, ticket_type_id, holder_account, holder_external, \
-        price_minor, currency, status, issued_at, updated_at) \
-        values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14)";
-    sqlx::query(sql)
-        .bind(row.id.0)
-        .bind(row.code.as_str().to_owned())
-        .bind(row.order_id.0)
-        .bind(i64::from(row.line))
-        .bind(i64::from(row.ordinal))
-        .bind(row.event_id.0)
-        .bind(row.ticket_type_id.0)
-        .bind(row.holder.account().map(|id| id.0))
-        .bind(row.holder.external().map(str::to_owned))
-        .bind(row.price.minor())
-        .bind(row.price.currency().code())
-        .bind(row.status.name())
-        .bind(micros(row.issued_at))
-        .bind(micros(row.updated_at))
+const TICKET: Columns = &[
+    ("id", Int),
+    ("code", Text),
+    ("order_id", Int),
+    ("line", Int),
+    ("ordinal", Int),
+    ("event_id", Int),
+    ("ticket_type_id", Int),
+    ("holder_account", Int),
+    ("holder_external", Text),
+    ("price_minor", Int),
+    ("currency", Text),
+    ("status", Text),
+    ("issued_at", Int),
+    ("updated_at", Int),
+];
+
+fn ticket(row: &Ticket) -> Value {
+    let (account, external) = who(&row.holder);
+    json!([
+        row.id,
+        row.code.as_str(),
+        row.order_id,
+        row.line,
+        row.ordinal,
+        row.event_id,
+        row.ticket_type_id,
+        account,
+        external,
+        row.price.minor(),
+        row.price.currency(),
+        row.status.name(),
+        micros(row.issued_at),
+        micros(row.updated_at),
+    ])
 }
 
-fn check_in(row: &CheckIn) -> Query<'static> {
-    let sql = "insert into check_ins (ticket_id, event_id, nonce, gate, by_account, by_external, at) \
-        values ($1, $2, $3, $4, $5, $6, $7)";
-    sqlx::query(sql)
-        .bind(row.ticket_id.0)
-        .bind(row.event_id.0)
-        .bind(row.nonce.clone())
-        .bind(row.gate.clone())
-        .bind(row.by.account().map(|id| id.0))
-        .bind(row.by.external().map(str::to_owned))
-        .bind(micros(row.at))
+const CHECK_IN: Columns = &[
+    ("ticket_id", Int),
+    ("event_id", Int),
+    ("nonce", Text),
+    ("gate", Text),
+    ("by_account", Int),
+    ("by_external", Text),
+    ("at", Int),
+];
+
+const MAIL: Columns = &[
+    ("id", Int),
+    ("order_id", Int),
+    ("kind", Text),
+    ("recipient", Text),
+    ("status", Text),
+    ("tries", Int),
+    ("due_at", Int),
+    ("last_error", Text),
+    ("created_at", Int),
+    ("updated_at", Int),
+];
+
+const WEBHOOK: Columns = &[
+    ("id", Int),
+    ("gateway", Text),
+    ("dedupe_key", Text),
+    ("kind", Text),
+    ("action", Text),
+    ("reference", Text),
+    ("captured", Text),
+    ("body", Bytes),
+    ("status", Text),
+    ("tries", Int),
+    ("next_at", Int),
+    ("note", Text),
+    ("received_at", Int),
+    ("updated_at", Int),
+];
+
+fn webhook(row: &StoredWebhook) -> Result<Value> {
+    Ok(json!([
+        row.id,
+        row.event.gateway,
+        row.event.dedupe_key,
+        row.event.kind,
+        row.event.action.name(),
+        row.event.reference,
+        row.event.captured.as_ref().map(serde_json::to_string).transpose().map_err(broken)?,
+        hex(&row.event.body),
+        row.status.name(),
+        row.tries,
+        row.next_at.map(micros),
+        row.note,
+        micros(row.received_at),
+        micros(row.updated_at),
+    ]))
 }
 
-fn mail(is_new: bool, row: &OutboxMail) -> Query<'static> {
-    let sql = if is_new {
-        "insert into mails (id, order_id, kind, recipient, status, tries, due_at, last_error, created_at, updated_at) \
-            values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)"
-    } else {
-        "update mails set order_id = $2, kind = $3, recipient = $4, status = $5, tries = $6, due_at = $7, last_error = $8, \
-            created_at = $9, updated_at = $10 where id = $1"
-    };
-    sqlx::query(sql)
-        .bind(row.id.0)
-        .bind(row.order_id.0)
-        .bind(mail_kind(row.kind))
-        .bind(row.to.as_str().to_owned())
-        .bind(row.status.name())
-        .bind(i64::from(row.tries))
-        .bind(micros(row.due_at))
-        .bind(row.last_error.clone())
-        .bind(micros(row.created_at))
-        .bind(micros(row.updated_at))
+const REQUEST: Columns = &[
+    ("scope", Text),
+    ("content", Text),
+    ("status", Int),
+    ("headers", Text),
+    ("body", Bytes),
+    ("locked_until", Int),
+    ("created_at", Int),
+];
+
+fn request(row: &StoredRequest) -> Result<Value> {
+    let answer = row.answer.as_ref();
+    Ok(json!([
+        row.scope,
+        row.content,
+        answer.map(|answer| answer.status),
+        answer.map(|answer| serde_json::to_string(&answer.headers)).transpose().map_err(broken)?,
+        answer.map(|answer| hex(&answer.body)),
+        micros(row.locked_until),
+        micros(row.created_at),
+    ]))
 }
 
-fn webhook(is_new: bool, row: &StoredWebhook) -> Result<Query<'static>> {
-    if !is_new {
-        let sql = "update webhooks set status = $2, tries = $3, next_at = $4, note = $5, updated_at = $6 where id = $1";
-        let query = sqlx::query(sql).bind(row.id.0).bind(row.status.name()).bind(i64::from(row.tries));
-        return Ok(query.bind(row.next_at.map(micros)).bind(row.note.clone()).bind(micros(row.updated_at)));
-    }
-    let sql = "insert into webhooks (id, gateway, dedupe_key, kind, action, reference, captured, body, status, tries, next_at, note, \
-        received_at, updated_at) values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14)";
-    let captured = row.event.captured.as_ref().map(serde_json::to_string).transpose().map_err(broken)?;
-    Ok(sqlx::query(sql)
-        .bind(row.id.0)
-        .bind(row.event.gateway.clone())
-        .bind(row.event.dedupe_key.clone())
-        .bind(row.event.kind.clone())
-        .bind(row.event.action.name())
-        .bind(row.event.reference.as_ref().map(ToString::to_string))
-        .bind(captured)
-        .bind(row.event.body.clone())
-        .bind(row.status.name())
-        .bind(i64::from(row.tries))
-        .bind(row.next_at.map(micros))
-        .bind(row.note.clone())
-        .bind(micros(row.received_at))
-        .bind(micros(row.updated_at)))
-}
+const AUDIT: Columns = &[
+    ("id", Int),
+    ("at", Int),
+    ("order_id", Int),
+    ("actor", Text),
+    ("action", Text),
+    ("subject", Text),
+    ("before", Text),
+    ("after", Text),
+    ("reason", Text),
+];
 
-fn request(is_new: bool, row: &StoredRequest) -> Result<Query<'static>> {
-    let sql = if is_new {
-        "insert into requests (scope, content, status, headers, body, locked_until, created_at) values ($1, $2, $3, $4, $5, $6, $7)"
-    } else {
-        "update requests set content = $2, status = $3, headers = $4, body = $5, locked_until = $6, created_at = $7 where scope = $1"
-    };
-    let headers =
-        row.answer.as_ref().map(|answer| serde_json::to_string(&answer.headers)).transpose().map_err(broken)?;
-    Ok(sqlx::query(sql)
-        .bind(row.scope.clone())
-        .bind(row.content.clone())
-        .bind(row.answer.as_ref().map(|answer| i64::from(answer.status)))
-        .bind(headers)
-        .bind(row.answer.as_ref().map(|answer| answer.body.clone()))
-        .bind(micros(row.locked_until))
-        .bind(micros(row.created_at)))
+/// Bytes within JSON.
+fn hex(bytes: &[u8]) -> String {
+    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }

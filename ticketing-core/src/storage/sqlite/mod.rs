@@ -4,7 +4,6 @@
 //! power cut: write-ahead log with `synchronous = full`, asserted when the file is opened.
 
 mod open;
-mod storage;
 
 #[path = "../sql/check.rs"]
 mod check;
@@ -14,16 +13,19 @@ mod load;
 mod reads;
 #[path = "../sql/rows.rs"]
 mod rows;
+#[path = "../sql/storage.rs"]
+mod storage;
 #[path = "../sql/write.rs"]
 mod write;
 
 use super::StorageError;
 use super::sql::{Wanted, broken, trouble};
-use crate::domain::book::Book;
-use sqlx::Connection as _;
+use crate::domain::book::{Book, NextIds};
 use sqlx::sqlite::SqlitePool;
+use sqlx::{Connection as _, Row as _};
 
 // What the shared files speak of.
+type This = SqliteStorage;
 type Db = sqlx::Sqlite;
 type Row = sqlx::sqlite::SqliteRow;
 type Connection = sqlx::SqliteConnection;
@@ -48,6 +50,44 @@ fn one_of_texts(column: &str, index: u32, values: &[String]) -> (String, String)
     (format!("{column} in (select value from json_each(${index}))"), list)
 }
 
+/// There are no row locks: whoever writes has the whole file.
+fn lock(_of: &str) -> String {
+    String::new()
+}
+
+/// The next id of each kind: nobody else writes meanwhile.
+async fn next_ids(connection: &mut Connection) -> Result<NextIds, StorageError> {
+    let sql = "select (select max(id) from accounts) as account, (select max(id) from categories) as category, \
+        (select max(id) from events) as event, (select max(id) from ticket_types) as ticket_type, \
+        (select max(id) from orders) as \"order\", (select max(id) from tickets) as ticket, \
+        (select max(id) from refunds) as refund, (select max(id) from mails) as mail, \
+        (select max(id) from audit) as audit, (select max(id) from webhooks) as webhook";
+    let row = sqlx::query(sql).fetch_one(connection).await.map_err(trouble)?;
+    let next = |column: &str| row.try_get::<Option<i64>, _>(column).map(|last| last.unwrap_or(0) + 1).map_err(trouble);
+    Ok(NextIds {
+        account: next("account")?,
+        category: next("category")?,
+        event: next("event")?,
+        ticket_type: next("ticket_type")?,
+        order: next("order")?,
+        ticket: next("ticket")?,
+        refund: next("refund")?,
+        mail: next("mail")?,
+        audit: next("audit")?,
+        webhook: next("webhook")?,
+    })
+}
+
+/// Rows that come as one JSON array of arrays, as `r.value`.
+fn each_row() -> &'static str {
+    "json_each($1) as r"
+}
+
+/// Bytes from their hexadecimal digits.
+fn bytes(hexadecimal: &str) -> String {
+    format!("unhex({hexadecimal})")
+}
+
 /// The function that finds a text in another.
 fn contains() -> &'static str {
     "instr"
@@ -60,14 +100,15 @@ impl SqliteStorage {
     async fn write<T: Send + 'static>(
         &self,
         wanted: Wanted,
-        decide: impl FnOnce(&mut Book) -> T + Send + 'static,
+        decide: impl Fn(&mut Book) -> T + Send + Sync + 'static,
     ) -> Result<T, StorageError> {
         let writer = self.writer.clone();
         let work = tokio::spawn(async move {
             let mut connection = writer.acquire().await.map_err(trouble)?;
             // Immediate: a transaction that reads first and writes later would be refused if somebody wrote in between.
             let mut transaction = connection.begin_with("begin immediate").await.map_err(trouble)?;
-            let mut book = load::book(&mut transaction, &wanted).await?;
+            let next = next_ids(&mut transaction).await?;
+            let mut book = load::book(&mut transaction, &wanted, next).await?;
             let decided = decide(&mut book);
             if write::changes(&mut transaction, &book).await? {
                 transaction.commit().await.map_err(trouble)?;
@@ -81,6 +122,10 @@ impl SqliteStorage {
             true => StorageError::Unavailable(stopped.into()),
             false => broken(stopped),
         })?
+    }
+
+    async fn writer(&self) -> Result<sqlx::pool::PoolConnection<Db>, StorageError> {
+        self.writer.acquire().await.map_err(trouble)
     }
 
     async fn reader(&self) -> Result<sqlx::pool::PoolConnection<Db>, StorageError> {

@@ -1,6 +1,7 @@
-//! The storage's operations: which rows each names, and which rule decides.
+//! The operations: which rows each names, and which rule decides.
 
-use super::{SqliteStorage, check, reads};
+use super::load::Loader;
+use super::{This, check, reads, rows};
 use crate::domain::account::{Account, AccountChange, AccountKey, NewAccount};
 use crate::domain::audit::Actor;
 use crate::domain::check_in::{CheckIn, Scan};
@@ -29,7 +30,7 @@ fn texts<T>(items: &[T], text: impl Fn(&T) -> &Reference) -> Vec<String> {
 }
 
 #[async_trait]
-impl Storage for SqliteStorage {
+impl Storage for This {
     async fn register(&self, now: Timestamp, new: &[NewAccount]) -> Result<Vec<Outcome<Account>>> {
         let wanted = Wanted {
             emails: new.iter().map(|new| new.email.key()).collect(),
@@ -65,7 +66,7 @@ impl Storage for SqliteStorage {
         let categories = new.iter().filter_map(|new| new.category_id).map(|id| id.0).collect();
         let (new, organizer) = (new.to_vec(), organizer.clone());
         let event_keys = new.iter().filter_map(|new| new.key.as_ref()).map(ToString::to_string).collect();
-        let wanted = Wanted { categories, event_keys, ..Wanted::default() };
+        let wanted = Wanted { items: new.len(), categories, event_keys, ..Wanted::default() };
         self.write(wanted, move |book| new.iter().map(|new| rules::put_event(book, now, &organizer, new)).collect())
             .await
     }
@@ -208,7 +209,7 @@ impl Storage for SqliteStorage {
     async fn retry_refund(&self, now: Timestamp, id: RefundId, actor: &Principal) -> Result<Outcome<Refund>> {
         let actor = Actor::Person(actor.clone());
         let wanted = Wanted { refunds: vec![id.0], whole_orders: true, ..Wanted::default() };
-        self.write(wanted, move |book| rules::retry_refund(book, now, id, actor)).await
+        self.write(wanted, move |book| rules::retry_refund(book, now, id, actor.clone())).await
     }
 
     async fn undo_cancelled_events(&self, now: Timestamp, seeds: &[Seed]) -> Result<Vec<Order>> {
@@ -276,6 +277,14 @@ impl Storage for SqliteStorage {
         self.write(wanted, move |book| rules::resend_mail(book, now, id)).await
     }
 
+    async fn dead_mails(&self, organizer: Option<&Principal>, page: PageRequest) -> Result<Page<OutboxMail>> {
+        reads::dead_mails(&mut *self.snapshot().await?, organizer, page).await
+    }
+
+    async fn mail(&self, id: MailId) -> Result<Option<OutboxMail>> {
+        reads::mail(&mut *self.reader().await?, id).await
+    }
+
     async fn mails(&self, order: &OrderKey) -> Result<Vec<OutboxMail>> {
         reads::mails(&mut *self.snapshot().await?, order).await
     }
@@ -301,13 +310,12 @@ impl Storage for SqliteStorage {
 
     async fn report_webhooks(&self, now: Timestamp, reports: &[WebhookReport]) -> Result<Vec<Option<StoredWebhook>>> {
         let ids: Vec<i64> = reports.iter().map(|report| report.id.0).collect();
-        let references = sqlx::query_scalar(
-            "select reference from webhooks where reference is not null and id in (select value from json_each($1))",
-        )
-        .bind(super::one_of_ints("id", 1, &ids).1)
-        .fetch_all(&mut *self.reader().await?)
-        .await;
-        let attempts = references.map_err(trouble)?;
+        let mut reader = self.reader().await?;
+        let known = Loader::reading(&mut reader).by_ints(rows::WEBHOOK, "webhooks", "id", &ids).await?;
+        drop(reader);
+        let known = known.iter().map(rows::webhook).collect::<Result<Vec<_>>>()?;
+        let attempts =
+            known.iter().filter_map(|webhook| webhook.event.reference.as_ref()).map(ToString::to_string).collect();
         let wanted = Wanted { webhooks: ids, attempts, whole_orders: true, ..Wanted::default() };
         let reports = reports.to_vec();
         self.write(wanted, move |book| reports.iter().map(|report| rules::report_webhook(book, now, report)).collect())
@@ -336,7 +344,7 @@ impl Storage for SqliteStorage {
         let sql = "delete from requests where scope in \
             (select scope from requests where created_at <= $1 order by created_at limit $2)";
         let oldest = micros(now - KEEP_ANSWERS);
-        let mut writer = self.writer.acquire().await.map_err(trouble)?;
+        let mut writer = self.writer().await?;
         let forgotten =
             sqlx::query(sql).bind(oldest).bind(i64::from(limit)).execute(&mut *writer).await.map_err(trouble)?;
         Ok(u32::try_from(forgotten.rows_affected()).unwrap_or(limit))

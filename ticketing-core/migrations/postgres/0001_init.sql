@@ -1,0 +1,269 @@
+-- Times are microseconds since 1970 UTC: integers sort and compare exactly. Money is minor units.
+-- What the rules promise stands here again, so that a wrong rule fails loudly.
+
+create table accounts (
+    id bigint primary key,
+    email text not null,
+    email_key text not null unique,
+    name text not null,
+    username text,
+    username_key text unique,
+    phone text,
+    password_hash text not null,
+    role text not null check (role in ('member', 'admin')),
+    is_active bigint not null check (is_active in (0, 1)),
+    is_verified bigint not null check (is_verified in (0, 1)),
+    created_at bigint not null,
+    updated_at bigint not null,
+    check ((username is null) = (username_key is null))
+);
+
+create table categories (
+    id bigint primary key,
+    name text not null,
+    name_key text not null unique,
+    description text
+);
+
+create table events (
+    id bigint primary key,
+    -- made by whoever made the event, so that making it can be repeated
+    key text unique,
+    organizer_account bigint references accounts (id),
+    organizer_external text,
+    title text not null,
+    description text,
+    starts_at bigint not null,
+    ends_at bigint,
+    location text not null,
+    address text,
+    image_url text,
+    category_id bigint references categories (id),
+    currency text not null,
+    capacity bigint check (capacity > 0),
+    held bigint not null check (held >= 0),
+    sold bigint not null check (sold >= 0),
+    status text not null check (status in ('active', 'cancelled')),
+    -- title, location and description in lower case (Unicode's, whatever the database's locale)
+    search_key text not null,
+    created_at bigint not null,
+    updated_at bigint not null,
+    check ((organizer_account is null) <> (organizer_external is null)),
+    check (capacity is null or held + sold <= capacity)
+);
+-- Counters change with every sale: room for the next version of the row on the same page (HOT updates).
+alter table events set (fillfactor = 50);
+create index events_by_start on events (starts_at, id);
+create index events_by_category on events (category_id, id);
+
+create table ticket_types (
+    id bigint primary key,
+    event_id bigint not null references events (id),
+    position bigint not null,
+    name text not null,
+    price_minor bigint not null check (price_minor >= 0),
+    capacity bigint check (capacity > 0),
+    held bigint not null check (held >= 0),
+    sold bigint not null check (sold >= 0),
+    unique (event_id, position),
+    check (capacity is null or held + sold <= capacity)
+);
+
+alter table ticket_types set (fillfactor = 50);
+
+create table orders (
+    id bigint primary key,
+    reference text not null unique,
+    event_id bigint not null references events (id),
+    buyer_account bigint references accounts (id),
+    buyer_external text,
+    email text not null,
+    total_minor bigint not null check (total_minor >= 0),
+    currency text not null,
+    status text not null check (status in ('held', 'paid', 'expired', 'cancelled')),
+    hold_until bigint,
+    hold_extended bigint not null check (hold_extended in (0, 1)),
+    created_at bigint not null,
+    updated_at bigint not null,
+    check ((buyer_account is null) <> (buyer_external is null)),
+    check ((status = 'held') = (hold_until is not null))
+);
+create index orders_by_hold on orders (hold_until) where status = 'held';
+create index orders_by_event on orders (event_id, id);
+create index orders_by_account on orders (buyer_account, id) where buyer_account is not null;
+create index orders_by_external on orders (buyer_external, id) where buyer_external is not null;
+
+create table order_lines (
+    order_id bigint not null references orders (id),
+    line bigint not null,
+    ticket_type_id bigint not null references ticket_types (id),
+    quantity bigint not null check (quantity > 0),
+    unit_minor bigint not null check (unit_minor >= 0),
+    primary key (order_id, line),
+    unique (order_id, ticket_type_id)
+);
+
+create table attempts (
+    reference text primary key,
+    order_id bigint not null references orders (id),
+    gateway text not null,
+    amount_minor bigint not null check (amount_minor >= 0),
+    currency text not null,
+    mode text not null check (mode in ('test', 'live')),
+    status text not null check (status in (
+        'created', 'unknown', 'open', 'processing', 'failed', 'dropped', 'lapsed',
+        'fulfilled', 'refund_due', 'review', 'reversed', 'disputed')),
+    checkout_url text,
+    access_code text,
+    last_seen text,
+    captured_minor bigint check (captured_minor >= 0),
+    captured_currency text,
+    captured_mode text,
+    requested_minor bigint,
+    requested_currency text,
+    paid_at bigint,
+    gateway_id text,
+    poll_at bigint,
+    poll_count bigint not null,
+    created_at bigint not null,
+    updated_at bigint not null,
+    check (status not in ('fulfilled', 'refund_due', 'review') or captured_minor is not null)
+);
+create index attempts_by_order on attempts (order_id);
+-- An order's tickets are bought by one attempt.
+create unique index attempts_fulfilled on attempts (order_id) where status = 'fulfilled';
+create index attempts_by_poll on attempts (poll_at) where poll_at is not null;
+create index attempts_in_review on attempts (created_at) where status = 'review';
+
+create table refunds (
+    id bigint primary key,
+    key text not null unique,
+    order_id bigint not null references orders (id),
+    attempt text not null references attempts (reference),
+    amount_minor bigint not null check (amount_minor >= 0),
+    currency text not null,
+    reason text not null,
+    note text,
+    tickets text not null,
+    status text not null check (status in ('due', 'unknown', 'pending', 'processed', 'failed', 'needs_attention')),
+    gateway_id text,
+    last_seen text,
+    tries bigint not null,
+    next_at bigint,
+    created_at bigint not null,
+    updated_at bigint not null
+);
+create index refunds_by_order on refunds (order_id);
+create index refunds_by_next on refunds (next_at) where next_at is not null;
+
+create table tickets (
+    id bigint primary key,
+    code text not null unique,
+    order_id bigint not null references orders (id),
+    line bigint not null,
+    ordinal bigint not null,
+    event_id bigint not null references events (id),
+    ticket_type_id bigint not null references ticket_types (id),
+    holder_account bigint references accounts (id),
+    holder_external text,
+    price_minor bigint not null check (price_minor >= 0),
+    currency text not null,
+    status text not null check (status in ('active', 'used', 'refunded', 'cancelled', 'transferred')),
+    issued_at bigint not null,
+    updated_at bigint not null,
+    unique (order_id, line, ordinal),
+    check ((holder_account is null) <> (holder_external is null))
+);
+create index tickets_by_account on tickets (holder_account, id) where holder_account is not null;
+create index tickets_by_external on tickets (holder_external, id) where holder_external is not null;
+
+create table check_ins (
+    ticket_id bigint primary key references tickets (id),
+    event_id bigint not null references events (id),
+    nonce text not null unique,
+    gate text,
+    by_account bigint references accounts (id),
+    by_external text,
+    at bigint not null,
+    check ((by_account is null) <> (by_external is null))
+);
+
+create table mails (
+    id bigint primary key,
+    order_id bigint not null references orders (id),
+    kind text not null,
+    recipient text not null,
+    status text not null check (status in ('waiting', 'sent', 'dead')),
+    tries bigint not null,
+    due_at bigint not null,
+    last_error text,
+    created_at bigint not null,
+    updated_at bigint not null,
+    unique (order_id, kind)
+);
+create index mails_by_due on mails (due_at) where status = 'waiting';
+create index mails_dead on mails (id) where status = 'dead';
+
+create table webhooks (
+    id bigint primary key,
+    gateway text not null,
+    dedupe_key text not null,
+    kind text not null,
+    action text not null check (action in ('settle', 'refunds', 'dispute', 'none')),
+    reference text,
+    captured text,
+    body bytea not null,
+    status text not null check (status in ('waiting', 'unconfirmed', 'applied', 'quarantined', 'ignored', 'contradicted')),
+    tries bigint not null,
+    next_at bigint,
+    note text,
+    received_at bigint not null,
+    updated_at bigint not null,
+    unique (gateway, dedupe_key)
+);
+create index webhooks_by_next on webhooks (next_at) where next_at is not null;
+create index webhooks_by_reference on webhooks (reference) where reference is not null;
+
+create table requests (
+    scope text primary key,
+    content text not null,
+    status bigint,
+    headers text,
+    body bytea,
+    locked_until bigint not null,
+    created_at bigint not null,
+    check ((status is null) = (headers is null) and (status is null) = (body is null))
+);
+create index requests_by_age on requests (created_at);
+
+create table audit (
+    id bigint primary key,
+    at bigint not null,
+    order_id bigint not null references orders (id),
+    actor text not null,
+    action text not null,
+    subject text,
+    before text,
+    after text,
+    reason text not null
+);
+create index audit_by_order on audit (order_id, id);
+create function audit_is_only_added_to() returns trigger language plpgsql as $$
+begin
+    raise exception 'the audit log is only added to';
+end
+$$;
+create trigger audit_is_only_added_to before update or delete on audit
+    for each row execute function audit_is_only_added_to();
+
+-- A process takes ids in blocks: no two processes wait for each other.
+create sequence accounts_ids increment by 100000;
+create sequence categories_ids increment by 100000;
+create sequence events_ids increment by 100000;
+create sequence ticket_types_ids increment by 100000;
+create sequence orders_ids increment by 100000;
+create sequence tickets_ids increment by 100000;
+create sequence refunds_ids increment by 100000;
+create sequence mails_ids increment by 100000;
+create sequence audit_ids increment by 100000;
+create sequence webhooks_ids increment by 100000;

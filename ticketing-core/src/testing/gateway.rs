@@ -1,0 +1,273 @@
+use crate::domain::code::Reference;
+use crate::domain::money::Money;
+use crate::domain::payment::{Captured, Checkout, Mode, Observation};
+use crate::domain::refund::RefundStatus;
+use crate::gateway::{
+    Charge, Fetched, FetchedRefund, GatewayError, PaymentGateway, RefundCall, Webhook, WebhookError, WebhookEvent,
+    WebhookSubject,
+};
+use async_trait::async_trait;
+use std::collections::{BTreeMap, VecDeque};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+/// The header without which a webhook is not this gateway's, and its only good value.
+const SIGNATURE: (&str, &[u8]) = ("x-fake-signature", b"ok");
+
+/// A gateway in memory that does as it is told, and keeps the truth about the money. Clones share one till.
+///
+/// It holds what every gateway must: a reference is used once, an attempt brings money at most once, and no more goes back
+/// than came. A call that is told to fail did nothing; one whose answer is told to be lost did what was wanted.
+#[derive(Clone, Debug, Default)]
+pub struct FakeGateway {
+    till: Arc<Mutex<Till>>,
+}
+
+/// How often the gateway was asked.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Calls {
+    /// For a checkout.
+    pub open_checkout: usize,
+    /// What became of an attempt.
+    pub fetch: usize,
+    /// To send money back.
+    pub refund: usize,
+    /// For a refund that may have been asked for.
+    pub find_refund: usize,
+}
+
+#[derive(Debug, Default)]
+struct Till {
+    charges: BTreeMap<Reference, (Charge, Observation)>,
+    refunds: BTreeMap<Reference, (RefundCall, RefundStatus)>,
+    next_open: VecDeque<Fate>,
+    next_fetch: VecDeque<Fate>,
+    next_refund: VecDeque<Fate>,
+    refunds_take_time: bool,
+    calls: Calls,
+}
+
+/// What is to become of a call.
+#[derive(Clone, Debug)]
+enum Fate {
+    /// It does nothing.
+    Fails(GatewayError),
+    /// It works, and nobody hears of it.
+    AnswerLost,
+}
+
+impl FakeGateway {
+    /// A gateway that nobody has paid at.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// The buyer pays what was asked for.
+    pub fn pay(&self, reference: &Reference) {
+        let amount = self.charge(reference).map(|charge| charge.amount);
+        if let Some(amount) = amount {
+            self.pay_amount(reference, amount);
+        }
+    }
+
+    /// The buyer pays something else than what was asked for.
+    pub fn pay_amount(&self, reference: &Reference, amount: Money) {
+        let captured =
+            Captured { amount, requested: None, mode: Mode::Test, paid_at: None, gateway_id: Some("1".to_owned()) };
+        self.say(reference, Observation::Success(captured));
+    }
+
+    /// The bank says no.
+    pub fn decline(&self, reference: &Reference) {
+        self.say(reference, Observation::Failed);
+    }
+
+    /// The payment is in progress.
+    pub fn processing(&self, reference: &Reference) {
+        self.say(reference, Observation::Processing);
+    }
+
+    /// The money is taken back from the seller.
+    pub fn reverse(&self, reference: &Reference) {
+        self.say(reference, Observation::Reversed);
+    }
+
+    /// The next call for a checkout fails and opens none. Several are used up in order.
+    pub fn fail_next_open(&self, error: GatewayError) {
+        self.till().next_open.push_back(Fate::Fails(error));
+    }
+
+    /// The next call for a checkout opens one, and its answer is lost.
+    pub fn lose_next_open(&self) {
+        self.till().next_open.push_back(Fate::AnswerLost);
+    }
+
+    /// The next question what became of an attempt is not answered.
+    pub fn fail_next_fetch(&self, error: GatewayError) {
+        self.till().next_fetch.push_back(Fate::Fails(error));
+    }
+
+    /// The next call to send money back fails and sends none.
+    pub fn fail_next_refund(&self, error: GatewayError) {
+        self.till().next_refund.push_back(Fate::Fails(error));
+    }
+
+    /// The next call to send money back sends it, and its answer is lost.
+    pub fn lose_next_refund(&self) {
+        self.till().next_refund.push_back(Fate::AnswerLost);
+    }
+
+    /// From now on refunds are accepted first, and done once [`finish_refunds`](Self::finish_refunds) says so.
+    pub fn refunds_take_time(&self) {
+        self.till().refunds_take_time = true;
+    }
+
+    /// All accepted refunds are done.
+    pub fn finish_refunds(&self, status: RefundStatus) {
+        for (_, found) in self.till().refunds.values_mut() {
+            *found = status;
+        }
+    }
+
+    /// What was asked for under a reference, if a checkout was opened.
+    pub fn charge(&self, reference: &Reference) -> Option<Charge> {
+        self.till().charges.get(reference).map(|(charge, _)| charge.clone())
+    }
+
+    /// Every refund that was really made.
+    pub fn refunds(&self) -> Vec<RefundCall> {
+        self.till().refunds.values().map(|(call, _)| call.clone()).collect()
+    }
+
+    /// How often the gateway was asked.
+    pub fn calls(&self) -> Calls {
+        self.till().calls
+    }
+
+    /// The header that makes a webhook this gateway's.
+    pub fn signature() -> (&'static str, &'static [u8]) {
+        SIGNATURE
+    }
+
+    fn say(&self, reference: &Reference, observation: Observation) {
+        if let Some((_, said)) = self.till().charges.get_mut(reference) {
+            *said = observation;
+        }
+    }
+
+    fn till(&self) -> MutexGuard<'_, Till> {
+        self.till.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Till {
+    fn fetched(&self, reference: &Reference) -> Option<Fetched> {
+        let (_, observation) = self.charges.get(reference)?;
+        let raw_status = match observation {
+            Observation::Success(_) => "success",
+            Observation::Processing => "processing",
+            Observation::Failed => "failed",
+            Observation::Reversed => "reversed",
+            _ => "abandoned",
+        };
+        Some(Fetched { observation: observation.clone(), raw_status: raw_status.to_owned() })
+    }
+
+    fn send_back(&mut self, call: &RefundCall) -> Result<FetchedRefund, GatewayError> {
+        let paid = match self.charges.get(&call.attempt) {
+            Some((_, Observation::Success(captured))) => captured.amount.minor(),
+            _ => 0,
+        };
+        let of_attempt = self.refunds.values().filter(|(other, _)| other.attempt == call.attempt);
+        let gone: i64 = of_attempt.map(|(other, _)| other.amount.minor()).sum();
+        if gone + call.amount.minor() > paid {
+            return Err(GatewayError::Rejected { code: Some("more than was paid".to_owned()) });
+        }
+        let status = if self.refunds_take_time { RefundStatus::Pending } else { RefundStatus::Processed };
+        self.refunds.insert(call.key.clone(), (call.clone(), status));
+        Ok(answer(call, status))
+    }
+}
+
+fn answer(call: &RefundCall, status: RefundStatus) -> FetchedRefund {
+    FetchedRefund { gateway_id: Some(format!("refund-{}", call.key)), status, raw_status: status.name().to_owned() }
+}
+
+#[async_trait]
+impl PaymentGateway for FakeGateway {
+    fn name(&self) -> &'static str {
+        "fake"
+    }
+
+    fn mode(&self) -> Mode {
+        Mode::Test
+    }
+
+    async fn open_checkout(&self, charge: &Charge) -> Result<Checkout, GatewayError> {
+        // Every real gateway takes its time: others get their turn.
+        tokio::task::yield_now().await;
+        let mut till = self.till();
+        till.calls.open_checkout += 1;
+        let fate = till.next_open.pop_front();
+        if let Some(Fate::Fails(error)) = fate {
+            return Err(error);
+        }
+        if till.charges.contains_key(&charge.reference) {
+            return Err(GatewayError::DuplicateReference);
+        }
+        till.charges.insert(charge.reference.clone(), (charge.clone(), Observation::Open));
+        match fate {
+            Some(_) => Err(GatewayError::OutcomeUnknown),
+            None => Ok(Checkout {
+                url: format!("https://pay.example.com/{}", charge.reference),
+                access_code: Some(format!("access-{}", charge.reference)),
+            }),
+        }
+    }
+
+    async fn fetch(&self, reference: &Reference) -> Result<Option<Fetched>, GatewayError> {
+        tokio::task::yield_now().await;
+        let mut till = self.till();
+        till.calls.fetch += 1;
+        match till.next_fetch.pop_front() {
+            Some(Fate::Fails(error)) => Err(error),
+            Some(Fate::AnswerLost) => Err(GatewayError::OutcomeUnknown),
+            None => Ok(till.fetched(reference)),
+        }
+    }
+
+    async fn refund(&self, refund: &RefundCall) -> Result<FetchedRefund, GatewayError> {
+        tokio::task::yield_now().await;
+        let mut till = self.till();
+        till.calls.refund += 1;
+        match till.next_refund.pop_front() {
+            Some(Fate::Fails(error)) => Err(error),
+            Some(Fate::AnswerLost) => till.send_back(refund).and(Err(GatewayError::OutcomeUnknown)),
+            None => till.send_back(refund),
+        }
+    }
+
+    async fn find_refund(&self, refund: &RefundCall) -> Result<Option<FetchedRefund>, GatewayError> {
+        tokio::task::yield_now().await;
+        let mut till = self.till();
+        till.calls.find_refund += 1;
+        Ok(till.refunds.get(&refund.key).map(|(call, status)| answer(call, *status)))
+    }
+
+    /// The body is the reference that it is about, as bare text.
+    fn read_webhook(&self, webhook: &Webhook<'_>) -> Result<WebhookEvent, WebhookError> {
+        let mut signatures = webhook.headers.iter().filter(|(name, _)| name.eq_ignore_ascii_case(SIGNATURE.0));
+        match (signatures.next(), signatures.next()) {
+            (Some((_, value)), None) if *value == SIGNATURE.1 => {}
+            _ => return Err(WebhookError::BadSignature),
+        }
+        let text = std::str::from_utf8(webhook.body).map_err(|_| WebhookError::Unreadable)?;
+        let reference: Reference = text.parse().map_err(|_| WebhookError::Unreadable)?;
+        let about = self.till().fetched(&reference).map_or(WebhookSubject::Other, WebhookSubject::Charge);
+        Ok(WebhookEvent {
+            dedupe_key: reference.to_string(),
+            kind: "charge.success".to_owned(),
+            reference: Some(reference),
+            about,
+        })
+    }
+}

@@ -1,0 +1,33 @@
+//! Mails that did not arrive, and sending mails again.
+
+use super::Ticketing;
+use super::events::check_page;
+use crate::domain::id::MailId;
+use crate::domain::order::OrderKey;
+use crate::domain::outbox::OutboxMail;
+use crate::domain::page::{Page, PageRequest};
+use crate::domain::principal::Principal;
+use crate::error::{Error, Result};
+
+impl Ticketing {
+    /// Mails that were given up, of `actor`'s events, or of all for an administrator. The oldest first.
+    pub async fn dead_mails(&self, actor: &Principal, page: PageRequest) -> Result<Page<OutboxMail>> {
+        check_page(page)?;
+        let organizer = if self.is_admin(actor).await? { None } else { Some(actor) };
+        Ok(self.inner.storage.dead_mails(organizer, page).await?)
+    }
+
+    /// Sends a mail again, also one that arrived: the same mail, with the same Message-ID. One that is still waiting is left
+    /// alone. For the event's organiser, or an administrator.
+    pub async fn resend_mail(&self, actor: &Principal, id: MailId) -> Result<OutboxMail> {
+        let missing = || Error::NotFound("Mail");
+        let storage = &self.inner.storage;
+        let mail = storage.mail(id).await?.ok_or_else(missing)?;
+        let order = storage.order(&OrderKey::Id(mail.order_id)).await?.ok_or_else(missing)?;
+        let event = self.event(order.event_id).await?;
+        self.may_manage(actor, &event).await.map_err(|_| missing())?;
+        let mail = storage.resend_mail(self.now(), id).await?.ok_or_else(missing)?;
+        self.inner.bell.notify_one();
+        Ok(mail)
+    }
+}

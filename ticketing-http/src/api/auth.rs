@@ -1,0 +1,100 @@
+//! Registering, logging in, who am I: in the words of the first seed (`/auth`) and of the second (`/users`, `/token`).
+
+use super::Tag;
+use super::bearer::Session;
+use super::dto::account::{LoginBody, LoginView, RegisterBody, TokenForm, TokenView, UserBody, UserView, UsernameView};
+use super::dto::body::Body;
+use super::login::login;
+use super::problems::{BODY, KEYED, TOKEN, problems};
+use super::state::ApiState;
+use crate::problem::Problem;
+use poem::Request;
+use poem_openapi::payload::{Form, Json};
+use poem_openapi::{ApiResponse, OpenApi};
+
+problems! {
+    RegisterProblems: BODY, KEYED, &["email_taken", "username_taken"];
+    LoginProblems: BODY, TOKEN, &["too_many_logins"];
+    MeProblems: TOKEN;
+}
+
+#[derive(ApiResponse)]
+enum Registered {
+    /// The new account.
+    #[oai(status = 201)]
+    Created(Json<UserView>),
+}
+
+#[derive(ApiResponse)]
+enum UserCreated {
+    /// The new account.
+    #[oai(status = 201)]
+    Created(Json<UsernameView>),
+}
+
+#[derive(ApiResponse)]
+enum LoggedIn {
+    /// A token.
+    #[oai(status = 200)]
+    Done(Json<LoginView>, #[oai(header = "Cache-Control")] String),
+}
+
+#[derive(ApiResponse)]
+enum TokenIssued {
+    /// A token.
+    #[oai(status = 200)]
+    Done(Json<TokenView>, #[oai(header = "Cache-Control")] String),
+}
+
+pub(crate) struct Auth(pub(crate) ApiState);
+
+#[OpenApi(tag = "Tag::Accounts")]
+impl Auth {
+    /// Make an account
+    #[oai(path = "/auth/register", method = "post", operation_id = "register")]
+    async fn register(&self, body: Body<RegisterBody>) -> Result<Registered, RegisterProblems> {
+        let account = self.0.ticketing.register(body.0.into()).await?;
+        Ok(Registered::Created(Json((&account).into())))
+    }
+
+    /// Log in
+    ///
+    /// An unknown address and a wrong password get the same answer. After five failures from one place there is a wait.
+    #[oai(path = "/auth/login", method = "post", operation_id = "login")]
+    async fn login(&self, request: &Request, body: Body<LoginBody>) -> Result<LoggedIn, LoginProblems> {
+        let session = login(&self.0, request, &body.0.email.0, &body.0.password.0).await?;
+        Ok(LoggedIn::Done(Json(session.into()), "no-store".to_owned()))
+    }
+
+    /// Who am I
+    #[oai(path = "/auth/me", method = "get", operation_id = "me")]
+    async fn me(&self, session: Session) -> Result<Json<UserView>, MeProblems> {
+        Ok(Json((&session.0).into()))
+    }
+
+    /// Make an account with a user name
+    #[oai(path = "/users/", method = "post", operation_id = "createUser")]
+    async fn create_user(&self, body: Body<UserBody>) -> Result<UserCreated, RegisterProblems> {
+        let account = self.0.ticketing.register(body.0.into()).await?;
+        Ok(UserCreated::Created(Json((&account).into())))
+    }
+
+    /// Who am I, by user name
+    #[oai(path = "/users/me", method = "get", operation_id = "currentUser")]
+    async fn current_user(&self, session: Session) -> Result<Json<UsernameView>, MeProblems> {
+        Ok(Json((&session.0).into()))
+    }
+
+    /// Log in by the OAuth2 password flow
+    ///
+    /// This is what the Authorize button does. `username` may be an e-mail address.
+    #[oai(path = "/token", method = "post", operation_id = "token")]
+    async fn token(&self, request: &Request, form: Form<TokenForm>) -> Result<TokenIssued, LoginProblems> {
+        let TokenForm { grant_type, username, password } = form.0;
+        if grant_type.is_some_and(|grant| !grant.is_empty() && grant != "password") {
+            return Err(Problem::invalid_field("grant_type", "must be password").into());
+        }
+        let session = login(&self.0, request, &username, &password).await?;
+        Ok(TokenIssued::Done(Json(session.into()), "no-store".to_owned()))
+    }
+}

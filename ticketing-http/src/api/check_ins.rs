@@ -1,0 +1,31 @@
+//! The door.
+
+use super::Tag;
+use super::bearer::Session;
+use super::dto::body::Body;
+use super::dto::check_in::{CheckInBody, CheckInView};
+use super::problems::{BODY, KEYED, TOKEN, problems};
+use super::state::ApiState;
+use poem_openapi::OpenApi;
+use poem_openapi::payload::Json;
+
+problems! {
+    CheckInProblems: BODY, KEYED, TOKEN, &[
+        "not_found", "ticket_unknown", "ticket_foreign", "ticket_used", "ticket_refunded", "ticket_cancelled",
+        "ticket_transferred", "nonce_reused",
+    ];
+}
+
+pub(crate) struct CheckIns(pub(crate) ApiState);
+
+#[OpenApi(tag = "Tag::Door")]
+impl CheckIns {
+    /// Let the holder of a ticket in
+    ///
+    /// Once: the first scan wins, and every later one hears when and where that was. For whoever runs the event.
+    #[oai(path = "/check-ins", method = "post", operation_id = "checkIn")]
+    async fn check_in(&self, session: Session, body: Body<CheckInBody>) -> Result<Json<CheckInView>, CheckInProblems> {
+        let check_in = self.0.ticketing.check_in(body.0.into_scan(session.who())?).await?;
+        Ok(Json(check_in.into()))
+    }
+}

@@ -1,0 +1,167 @@
+use super::body::body;
+use super::text::Text;
+use super::time::Time;
+use poem_openapi::Object;
+use ticketing_core::domain::account::Account;
+use ticketing_core::ticketing::{Registration, Session};
+
+body! {
+    /// Somebody who wants an account.
+    struct RegisterBody {
+        /// An e-mail address, unique without regard to case.
+        email: Text<3, 254>,
+        /// How the person is called.
+        name: Text<2, 100>,
+        /// At least 8 characters, at most 1024 bytes.
+        password: Text<8, 1024>,
+        /// As people write it.
+        phone: Option<Text<0, 30>>,
+    }
+    example {"email": "ada@example.com", "name": "Ada Obi", "password": "correct horse battery", "phone": "+234 800 000 0000"}
+
+    /// Somebody who wants an account, as the second seed has it.
+    struct UserBody {
+        /// An e-mail address, unique without regard to case.
+        email: Text<3, 254>,
+        /// Letters, digits, `.`, `_` and `-`, unique without regard to case.
+        username: Text<2, 50>,
+        /// At least 8 characters, at most 1024 bytes.
+        password: Text<8, 1024>,
+    }
+    example {"email": "ada@example.com", "username": "ada", "password": "correct horse battery"}
+
+    /// Somebody who logs in.
+    struct LoginBody {
+        /// The account's e-mail address, or its user name.
+        email: Text<1, 254>,
+        /// Its password.
+        password: Text<1, 1024>,
+    }
+    example {"email": "ada@example.com", "password": "correct horse battery"}
+}
+
+impl From<RegisterBody> for Registration {
+    fn from(body: RegisterBody) -> Self {
+        Self {
+            email: body.email.0,
+            name: body.name.0,
+            username: None,
+            password: body.password.0,
+            phone: body.phone.map(|phone| phone.0).filter(|phone| !phone.trim().is_empty()),
+        }
+    }
+}
+
+impl From<UserBody> for Registration {
+    /// The second seed asks for no name, so people are called by their user name.
+    fn from(body: UserBody) -> Self {
+        Self {
+            email: body.email.0,
+            name: body.username.0.clone(),
+            username: Some(body.username.0),
+            password: body.password.0,
+            phone: None,
+        }
+    }
+}
+
+/// An account, to its owner.
+#[derive(Object)]
+pub(crate) struct UserView {
+    /// The account's id.
+    id: i64,
+    /// Where tickets are mailed to.
+    email: String,
+    /// How the person is called.
+    name: String,
+    /// Whether the account can be used.
+    is_active: bool,
+    /// Whether the address was proved to be theirs.
+    is_verified: bool,
+    /// When it was made.
+    created_at: Time,
+    /// When it last changed.
+    updated_at: Time,
+}
+
+impl From<&Account> for UserView {
+    fn from(account: &Account) -> Self {
+        Self {
+            id: account.id.0,
+            email: account.email.as_str().to_owned(),
+            name: account.name.clone(),
+            is_active: account.is_active,
+            is_verified: account.is_verified,
+            created_at: account.created_at.into(),
+            updated_at: account.updated_at.into(),
+        }
+    }
+}
+
+/// An account, to its owner, as the second seed has it.
+#[derive(Object)]
+pub(crate) struct UsernameView {
+    /// The account's id.
+    id: i64,
+    /// Where tickets are mailed to.
+    email: String,
+    /// What can be sent to `/token`: the user name, or the e-mail address of an account that has none.
+    username: String,
+}
+
+impl From<&Account> for UsernameView {
+    fn from(account: &Account) -> Self {
+        let email = account.email.as_str().to_owned();
+        Self { id: account.id.0, username: account.username.clone().unwrap_or_else(|| email.clone()), email }
+    }
+}
+
+/// Somebody who is logged in.
+#[derive(Object)]
+pub(crate) struct LoginView {
+    /// `Login successful`
+    message: String,
+    /// Send it as `Authorization: Bearer`.
+    access_token: String,
+    /// `bearer`
+    token_type: String,
+    /// Who that is.
+    user: UserView,
+}
+
+impl From<Session> for LoginView {
+    fn from(session: Session) -> Self {
+        Self {
+            message: "Login successful".to_owned(),
+            user: (&session.account).into(),
+            access_token: session.token,
+            token_type: "bearer".to_owned(),
+        }
+    }
+}
+
+/// A login by the OAuth2 password flow (RFC 6749, 4.3.2). Parameters that are not known are ignored, as 3.2 wants it.
+#[derive(Object, serde::Deserialize)]
+pub(crate) struct TokenForm {
+    /// `password`, where it is given.
+    pub(crate) grant_type: Option<String>,
+    /// A user name, or an e-mail address.
+    pub(crate) username: String,
+    /// The account's password.
+    pub(crate) password: String,
+}
+
+/// A token (RFC 6749, 5.1).
+#[derive(Object)]
+pub(crate) struct TokenView {
+    /// Send it as `Authorization: Bearer`.
+    access_token: String,
+    /// `bearer`
+    token_type: String,
+}
+
+impl From<Session> for TokenView {
+    fn from(session: Session) -> Self {
+        Self { access_token: session.token, token_type: "bearer".to_owned() }
+    }
+}

@@ -1,0 +1,43 @@
+//! What stands in a path. It can always be read: poem-openapi's own refusal would name it `param0`.
+
+use super::scalar::scalar;
+use crate::problem::Problem;
+use poem_openapi::registry::MetaSchema;
+use poem_openapi::types::{ParseFromParameter, ParseResult};
+
+/// A reference or a code. What cannot even be decoded is empty, which names nothing.
+pub(crate) struct Name(pub(crate) String);
+
+scalar!(Name, "string", MetaSchema::new("string"));
+
+impl ParseFromParameter for Name {
+    fn parse_from_parameter(text: &str) -> ParseResult<Self> {
+        Ok(Self(text.to_owned()))
+    }
+
+    fn parse_from_parameters<I: IntoIterator<Item = A>, A: AsRef<str>>(iter: I) -> ParseResult<Self> {
+        Ok(Self(iter.into_iter().next().map(|text| text.as_ref().to_owned()).unwrap_or_default()))
+    }
+}
+
+/// An id.
+pub(crate) struct Id(Option<i64>);
+
+scalar!(Id, "integer_int64", MetaSchema::new_with_format("integer", "int64"));
+
+impl ParseFromParameter for Id {
+    fn parse_from_parameter(text: &str) -> ParseResult<Self> {
+        Ok(Self(text.parse().ok()))
+    }
+
+    fn parse_from_parameters<I: IntoIterator<Item = A>, A: AsRef<str>>(iter: I) -> ParseResult<Self> {
+        Ok(Self(iter.into_iter().next().and_then(|text| text.as_ref().parse().ok())))
+    }
+}
+
+impl Id {
+    /// The id, or that `name` is none.
+    pub(crate) fn get(&self, name: &str) -> Result<i64, Problem> {
+        self.0.ok_or_else(|| Problem::invalid_field(name, "must be a whole number"))
+    }
+}

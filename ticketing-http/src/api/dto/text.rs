@@ -1,0 +1,24 @@
+use super::field::{Faults, ReadField, wrong};
+use super::json::Json;
+use super::scalar::scalar;
+use poem_openapi::registry::MetaSchema;
+
+/// A text of a body, of `MIN` to `MAX` characters. The limits stand in the document only: the engine checks them, and says
+/// all that is wrong at once.
+#[derive(Clone, PartialEq, Eq)]
+pub(crate) struct Text<const MIN: usize, const MAX: usize>(pub(crate) String);
+
+scalar!(
+    Text<MIN: usize, MAX: usize>,
+    "string",
+    MetaSchema { min_length: (MIN > 0).then_some(MIN), max_length: Some(MAX), ..MetaSchema::new("string") }
+);
+
+impl<const MIN: usize, const MAX: usize> ReadField for Text<MIN, MAX> {
+    fn read(json: Option<Json>, at: &str, faults: &mut Faults) -> Option<Self> {
+        match json {
+            Some(Json::Text(text)) => Some(Self(text)),
+            other => wrong(other, "a text", at, faults),
+        }
+    }
+}

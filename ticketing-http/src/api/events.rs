@@ -1,0 +1,194 @@
+//! What there is to go to.
+
+use super::bearer::{MaybeSession, Session};
+use super::dto::body::Body;
+use super::dto::event::{EventBody, EventView, WantedEvent};
+use super::dto::field::Faults;
+use super::dto::list::{List, page};
+use super::dto::path::Id;
+use super::dto::time::Time;
+use super::idempotency::reference;
+use super::problems::{BODY, KEYED, PARAMETERS, TOKEN, problems};
+use super::state::ApiState;
+use super::{Tag, etag};
+use crate::problem::Problem;
+use poem::Request;
+use poem::http::Uri;
+use poem_openapi::param::{Header, Path, Query};
+use poem_openapi::payload::Json;
+use poem_openapi::types::ToJSON;
+use poem_openapi::{ApiResponse, Enum, OpenApi};
+use ticketing_core::domain::event::{EventFilter, EventSort, NewEvent};
+use ticketing_core::domain::principal::Principal;
+
+problems! {
+    CreateProblems: BODY, KEYED, TOKEN, &["category_unknown"];
+    ListProblems: PARAMETERS;
+    FindProblems: PARAMETERS, &["not_found"];
+    CancelProblems: PARAMETERS, KEYED, TOKEN, &["forbidden", "not_found"];
+}
+
+/// Who runs events that were made without a token: nobody.
+const NOBODY: &str = "anonymous";
+
+/// In which order events are listed.
+#[derive(Clone, Copy, Enum)]
+enum Sort {
+    /// The first made first.
+    #[oai(rename = "id")]
+    Id,
+    /// The soonest first.
+    #[oai(rename = "date")]
+    Date,
+    /// The last to begin first.
+    #[oai(rename = "-date")]
+    DateDescending,
+    /// By title.
+    #[oai(rename = "title")]
+    Title,
+}
+
+impl From<Sort> for EventSort {
+    fn from(sort: Sort) -> Self {
+        match sort {
+            Sort::Id => Self::Id,
+            Sort::Date => Self::Date,
+            Sort::DateDescending => Self::DateDescending,
+            Sort::Title => Self::Title,
+        }
+    }
+}
+
+#[derive(ApiResponse)]
+enum Created {
+    /// The new event.
+    #[oai(status = 201)]
+    Created(Json<EventView>, #[oai(header = "Location")] String),
+}
+
+#[derive(ApiResponse)]
+enum Found {
+    /// The event.
+    #[oai(status = 200)]
+    Found(Json<Box<EventView>>, #[oai(header = "ETag")] String, #[oai(header = "Cache-Control")] String),
+    /// The client has it already.
+    #[oai(status = 304)]
+    NotModified(#[oai(header = "ETag")] String, #[oai(header = "Cache-Control")] String),
+}
+
+pub(crate) struct Events(pub(crate) ApiState);
+
+#[OpenApi(tag = "Tag::Events")]
+impl Events {
+    /// Make an event
+    ///
+    /// Whoever makes it runs it: only they let people in and see its payments.
+    #[oai(path = "/events/", method = "post", operation_id = "createEvent")]
+    async fn create(
+        &self,
+        http: &Request,
+        session: MaybeSession,
+        body: Body<EventBody>,
+    ) -> Result<Created, CreateProblems> {
+        let organizer = match session.0 {
+            None if self.0.settings.allow_anonymous_events => Principal::External(NOBODY.to_owned()),
+            session => MaybeSession(session).required()?.who(),
+        };
+        let WantedEvent { event, category } = body.0.into_event(self.0.settings.default_currency)?;
+        let event = NewEvent { key: reference(http, "event"), ..event };
+        let event = match category {
+            Some(category) => self.0.ticketing.create_event_in(&organizer, event, &category).await?,
+            None => self.0.ticketing.create_event(&organizer, event).await?,
+        };
+        Ok(Created::Created(Json((&event).into()), format!("/events/{}", event.id)))
+    }
+
+    /// List events
+    ///
+    /// Only those that are on.
+    #[oai(path = "/events/", method = "get", operation_id = "listEvents")]
+    #[expect(clippy::too_many_arguments, reason = "each is a parameter of the query")]
+    async fn list(
+        &self,
+        uri: &Uri,
+        /// How many to leave out at the start.
+        skip: Query<Option<u64>>,
+        /// How many are wanted: 1 to 1000, 100 if it is not said.
+        limit: Query<Option<u32>>,
+        /// Whether the number of all is wanted, in `X-Total-Count`.
+        count: Query<Option<bool>>,
+        /// Of the category with this name, in any case.
+        category: Query<Option<String>>,
+        /// With this text in the title, the location or the description, in any case.
+        q: Query<Option<String>>,
+        /// Beginning at or after this.
+        from: Query<Option<Time>>,
+        /// Beginning before this.
+        to: Query<Option<Time>>,
+        /// In which order.
+        sort: Query<Option<Sort>>,
+    ) -> Result<List<EventView>, ListProblems> {
+        let wanted = page(skip.0, limit.0, count.0);
+        let filter = EventFilter {
+            category: searchable("category", category.0)?,
+            text: searchable("q", q.0)?,
+            from: from.0.map(|time| time.0),
+            to: to.0.map(|time| time.0),
+            sort: sort.0.map(Into::into).unwrap_or_default(),
+            ..EventFilter::default()
+        };
+        let found = self.0.ticketing.events(&filter, wanted).await?;
+        Ok(List::new(found, wanted, uri, &self.0.settings, |event| (&event).into()))
+    }
+
+    /// An event
+    #[oai(path = "/events/:event_id", method = "get", operation_id = "getEvent")]
+    async fn find(
+        &self,
+        /// The event's id.
+        event_id: Path<Id>,
+        /// What the client has already.
+        #[oai(name = "If-None-Match")]
+        if_none_match: Header<Option<String>>,
+    ) -> Result<Found, FindProblems> {
+        let event = self.0.ticketing.event(event_id.0.get("event_id")?.into()).await?;
+        let view = EventView::from(&event);
+        // The number of places changes without the event: what tells versions apart is what is sent.
+        let tag = etag::of("event", view.to_json_string().as_bytes());
+        let cache = "no-cache".to_owned();
+        if etag::is_known(&tag, if_none_match.0.as_deref()) {
+            return Ok(Found::NotModified(tag, cache));
+        }
+        Ok(Found::Found(Json(Box::new(view)), tag, cache))
+    }
+
+    /// Call an event off
+    ///
+    /// For whoever runs it. At once nothing of it is sold and nobody gets in; everybody who paid gets the money back, and a mail.
+    /// On repeat, nothing more happens.
+    #[oai(path = "/events/:event_id/cancel", method = "post", operation_id = "cancelEvent")]
+    async fn cancel(
+        &self,
+        session: Session,
+        /// The event's id.
+        event_id: Path<Id>,
+    ) -> Result<Json<EventView>, CancelProblems> {
+        let event = self.0.ticketing.cancel_event(&session.who(), event_id.0.get("event_id")?.into()).await?;
+        Ok(Json((&event).into()))
+    }
+}
+
+/// A text to look for. A blank one is none; one that no event can have is not worth a question, and databases choke on some.
+fn searchable(field: &str, text: Option<String>) -> Result<Option<String>, Problem> {
+    let mut faults = Faults::default();
+    let text = text.filter(|text| !text.trim().is_empty());
+    if let Some(text) = &text {
+        if text.chars().count() > 200 {
+            faults.add(field, "must have at most 200 characters");
+        }
+        if text.chars().any(char::is_control) {
+            faults.add(field, "must have no control characters");
+        }
+    }
+    faults.or(Some(text))
+}

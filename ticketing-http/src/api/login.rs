@@ -1,0 +1,31 @@
+use super::state::ApiState;
+use crate::middleware::client_address::ClientAddress;
+use crate::problem::Problem;
+use poem::Request;
+use std::net::{IpAddr, Ipv6Addr};
+use ticketing_core::Error;
+use ticketing_core::ticketing::Session;
+
+/// Logs somebody in, by address or user name, unless they, or somebody on their behalf, have guessed too often.
+pub(crate) async fn login(state: &ApiState, request: &Request, name: &str, password: &str) -> Result<Session, Problem> {
+    // A control character is in nobody's name, and some databases choke on it.
+    if name.chars().any(char::is_control) || name.len() > 254 {
+        return Err(Error::Unauthenticated("Incorrect email or password").into());
+    }
+    let key = name.trim().to_lowercase();
+    // The frame tells who asks; without one, as in tests, it is this machine.
+    let client = request.data().copied().unwrap_or(ClientAddress(IpAddr::V6(Ipv6Addr::LOCALHOST)));
+    let throttle = &state.login_throttle;
+    if let Err(wait) = throttle.check(&key, client, state.clock.now()) {
+        return Err(
+            Problem::new("too_many_logins", "Too many attempts to log in. Please wait a while.").retry_after(wait)
+        );
+    }
+    let session = state.ticketing.login(name, password).await;
+    match &session {
+        Ok(_) => throttle.succeeded(&key, client, state.clock.now()),
+        Err(Error::Unauthenticated(_)) => throttle.failed(&key, client, state.clock.now()),
+        Err(_) => {}
+    }
+    Ok(session?)
+}

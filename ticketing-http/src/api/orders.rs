@@ -1,0 +1,122 @@
+//! Places, kept for a while.
+
+use super::Tag;
+use super::bearer::Session;
+use super::dto::body::Body;
+use super::dto::list::{List, page};
+use super::dto::order::{OrderBody, OrderView};
+use super::dto::path::Name;
+use super::dto::payment::{CheckoutView, PayOrderBody};
+use super::idempotency::reference;
+use super::problems::{BODY, GATEWAY, KEYED, PARAMETERS, PLACES, TOKEN, problems};
+use super::state::ApiState;
+use crate::problem::Problem;
+use poem::Request;
+use poem::http::Uri;
+use poem_openapi::param::{Path, Query};
+use poem_openapi::payload::Json;
+use poem_openapi::{ApiResponse, OpenApi};
+use ticketing_core::Error;
+use ticketing_core::domain::code::Reference;
+use ticketing_core::ticketing::{OrderRequest, PayOptions};
+
+problems! {
+    HoldProblems: BODY, KEYED, TOKEN, PLACES;
+    ListProblems: PARAMETERS, TOKEN;
+    FindProblems: TOKEN, &["not_found"];
+    PayProblems: BODY, KEYED, TOKEN, GATEWAY, &[
+        "not_found", "hold_expired", "order_paid", "order_cancelled", "event_cancelled", "event_over", "key_reused",
+    ];
+    CancelProblems: TOKEN, &["not_found", "order_paid", "hold_expired", "payment_in_progress"];
+}
+
+#[derive(ApiResponse)]
+enum Held {
+    /// The order, with its places kept.
+    #[oai(status = 201)]
+    Created(Json<OrderView>, #[oai(header = "Location")] String),
+}
+
+pub(crate) struct Orders(pub(crate) ApiState);
+
+#[OpenApi(tag = "Tag::Orders")]
+impl Orders {
+    /// Keep places
+    ///
+    /// All of them or none. They are kept until `expires_at`, to be paid for.
+    #[oai(path = "/orders", method = "post", operation_id = "createOrder")]
+    async fn hold(&self, http: &Request, session: Session, body: Body<OrderBody>) -> Result<Held, HoldProblems> {
+        let request = OrderRequest { reference: reference(http, "order"), ..body.0.into_request()? };
+        let order = self.0.ticketing.hold(&session.buyer(), request).await?;
+        Ok(Held::Created(Json((&order).into()), format!("/orders/{}", order.reference)))
+    }
+
+    /// List my orders
+    ///
+    /// The newest first.
+    #[oai(path = "/orders", method = "get", operation_id = "listOrders")]
+    async fn list(
+        &self,
+        session: Session,
+        uri: &Uri,
+        /// How many to leave out at the start.
+        skip: Query<Option<u64>>,
+        /// How many are wanted: 1 to 1000, 100 if it is not said.
+        limit: Query<Option<u32>>,
+        /// Whether the number of all is wanted, in `X-Total-Count`.
+        count: Query<Option<bool>>,
+    ) -> Result<List<OrderView>, ListProblems> {
+        let wanted = page(skip.0, limit.0, count.0);
+        let found = self.0.ticketing.orders(&session.who(), wanted).await?;
+        Ok(List::new(found, wanted, uri, &self.0.settings, |order| (&order).into()))
+    }
+
+    /// An order of mine
+    #[oai(path = "/orders/:reference", method = "get", operation_id = "getOrder")]
+    async fn find(
+        &self,
+        session: Session,
+        /// The order's reference.
+        reference: Path<Name>,
+    ) -> Result<Json<OrderView>, FindProblems> {
+        let order = self.0.ticketing.order(&session.who(), &known(&reference)?).await?;
+        Ok(Json((&order).into()))
+    }
+
+    /// Pay an order of mine
+    ///
+    /// May be called again, for another try. What is paid twice goes back by itself.
+    #[oai(path = "/orders/:reference/pay", method = "post", operation_id = "payOrder")]
+    async fn pay(
+        &self,
+        http: &Request,
+        session: Session,
+        /// The order's reference.
+        #[oai(name = "reference")]
+        order: Path<Name>,
+        body: Body<PayOrderBody>,
+    ) -> Result<Json<CheckoutView>, PayProblems> {
+        let options = PayOptions { reference: reference(http, "attempt"), ..body.0.into_options(&self.0.settings)? };
+        let started = self.0.ticketing.pay(&session.who(), &known(&order)?, options).await?;
+        Ok(Json(CheckoutView::new(started, &self.0.settings)))
+    }
+
+    /// Give up an order of mine
+    ///
+    /// Its places go back. On repeat, nothing more happens.
+    #[oai(path = "/orders/:reference", method = "delete", operation_id = "cancelOrder")]
+    async fn cancel(
+        &self,
+        session: Session,
+        /// The order's reference.
+        reference: Path<Name>,
+    ) -> Result<Json<OrderView>, CancelProblems> {
+        let order = self.0.ticketing.cancel_order(&session.who(), &known(&reference)?).await?;
+        Ok(Json((&order).into()))
+    }
+}
+
+/// What cannot be a reference is the reference of no order.
+fn known(reference: &Path<Name>) -> Result<Reference, Problem> {
+    reference.0.0.parse().map_err(|_| Error::NotFound("Order").into())
+}

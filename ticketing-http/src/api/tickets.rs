@@ -1,0 +1,183 @@
+//! Tickets and their QR codes.
+//!
+//! Who knows a code holds the ticket: what is found by code needs no token, and says nothing of the holder. An id is no
+//! secret: what is found by id is the holder's alone.
+
+use super::bearer::{MaybeSession, Session};
+use super::dto::list::{List, page};
+use super::dto::path::Name;
+use super::dto::ticket::{PublicTicketView, TicketView};
+use super::problems::{PARAMETERS, TOKEN, problems};
+use super::state::ApiState;
+use super::{Tag, etag};
+use crate::problem::Problem;
+use poem::http::Uri;
+use poem::web::Accept;
+use poem_openapi::param::{Header, Path, Query};
+use poem_openapi::payload::{Binary, Json};
+use poem_openapi::{ApiResponse, OpenApi, ResponseContent};
+use ticketing_core::domain::code::TicketCode;
+use ticketing_core::domain::id::TicketId;
+use ticketing_core::domain::ticket::Ticket;
+use ticketing_core::{Error, qr};
+
+problems! {
+    ListProblems: PARAMETERS, TOKEN;
+    FindProblems: TOKEN, &["not_found", "not_acceptable"];
+    QrProblems: &["not_found"];
+}
+
+/// An id has at most so many digits; a code has 26 symbols.
+const MAX_ID_DIGITS: usize = 16;
+/// The image of a code never changes, and is the holder's business: their browser may keep it, a cache between may not.
+const FOREVER: &str = "private, max-age=31536000, immutable";
+
+#[derive(ResponseContent)]
+enum Face {
+    Json(Json<PublicTicketView>),
+    #[oai(content_type = "image/png")]
+    Png(Binary<Vec<u8>>),
+}
+
+#[derive(ApiResponse)]
+enum Found {
+    /// The ticket, or its QR code.
+    #[oai(status = 200)]
+    Found(Face, #[oai(header = "Cache-Control")] String, #[oai(header = "Vary")] String),
+}
+
+#[derive(ApiResponse)]
+enum Png {
+    /// The image.
+    #[oai(status = 200, content_type = "image/png")]
+    Image(Binary<Vec<u8>>, #[oai(header = "ETag")] String, #[oai(header = "Cache-Control")] String),
+    /// The client has it already.
+    #[oai(status = 304)]
+    NotModified(#[oai(header = "ETag")] String, #[oai(header = "Cache-Control")] String),
+}
+
+#[derive(ApiResponse)]
+enum Svg {
+    /// The image.
+    #[oai(status = 200, content_type = "image/svg+xml")]
+    Image(Binary<Vec<u8>>, #[oai(header = "ETag")] String, #[oai(header = "Cache-Control")] String),
+    /// The client has it already.
+    #[oai(status = 304)]
+    NotModified(#[oai(header = "ETag")] String, #[oai(header = "Cache-Control")] String),
+}
+
+pub(crate) struct Tickets(pub(crate) ApiState);
+
+#[OpenApi(tag = "Tag::Tickets")]
+impl Tickets {
+    /// List my tickets
+    ///
+    /// The newest first.
+    #[oai(path = "/tickets/my-tickets", method = "get", operation_id = "listMyTickets")]
+    async fn list(
+        &self,
+        session: Session,
+        uri: &Uri,
+        /// How many to leave out at the start.
+        skip: Query<Option<u64>>,
+        /// How many are wanted: 1 to 1000, 100 if it is not said.
+        limit: Query<Option<u32>>,
+        /// Whether the number of all is wanted, in `X-Total-Count`.
+        count: Query<Option<bool>>,
+    ) -> Result<List<TicketView>, ListProblems> {
+        let wanted = page(skip.0, limit.0, count.0);
+        let found = self.0.ticketing.tickets(&session.who(), wanted).await?;
+        Ok(List::new(found, wanted, uri, &self.0.settings, |ticket| (&ticket).into()))
+    }
+
+    /// A ticket
+    ///
+    /// By its code: for anybody who knows it, without a token. By its id (digits only): the holder's QR code, as an image, or
+    /// as JSON where `Accept` prefers that.
+    #[oai(path = "/tickets/:ticket", method = "get", operation_id = "getTicket")]
+    async fn find(
+        &self,
+        session: MaybeSession,
+        accept: Accept,
+        /// The ticket's code, or its id.
+        ticket: Path<Name>,
+    ) -> Result<Found, FindProblems> {
+        let answer = |face| Found::Found(face, "private, no-store".to_owned(), "Accept, Authorization".to_owned());
+        let Some(id) = id_of(&ticket.0.0) else {
+            let ticket = self.0.ticketing.ticket_by_code(&code_of(&ticket.0.0)?).await?;
+            return Ok(answer(Face::Json(Json(PublicTicketView::new(&ticket, None)))));
+        };
+        let ticket = self.0.ticketing.ticket(&session.required()?.who(), id).await?;
+        let png = qr::png(&ticket.code);
+        match wants_json(&accept) {
+            Some(false) => Ok(answer(Face::Png(Binary(png)))),
+            Some(true) => Ok(answer(Face::Json(Json(PublicTicketView::new(&ticket, Some(png)))))),
+            None => Err(Problem::new("not_acceptable", "There are image/png and application/json.").into()),
+        }
+    }
+
+    /// A ticket's QR code as a PNG
+    #[oai(path = "/tickets/:ticket_code/qr.png", method = "get", operation_id = "getTicketPng")]
+    async fn png(
+        &self,
+        /// The ticket's code.
+        ticket_code: Path<Name>,
+        /// What the client has already.
+        #[oai(name = "If-None-Match")]
+        if_none_match: Header<Option<String>>,
+    ) -> Result<Png, QrProblems> {
+        let ticket = self.by_code(&ticket_code.0.0).await?;
+        let tag = etag::of("png", ticket.code.as_str().as_bytes());
+        if etag::is_known(&tag, if_none_match.0.as_deref()) {
+            return Ok(Png::NotModified(tag, FOREVER.to_owned()));
+        }
+        Ok(Png::Image(Binary(qr::png(&ticket.code)), tag, FOREVER.to_owned()))
+    }
+
+    /// A ticket's QR code as an SVG
+    #[oai(path = "/tickets/:ticket_code/qr.svg", method = "get", operation_id = "getTicketSvg")]
+    async fn svg(
+        &self,
+        /// The ticket's code.
+        ticket_code: Path<Name>,
+        /// What the client has already.
+        #[oai(name = "If-None-Match")]
+        if_none_match: Header<Option<String>>,
+    ) -> Result<Svg, QrProblems> {
+        let ticket = self.by_code(&ticket_code.0.0).await?;
+        let tag = etag::of("svg", ticket.code.as_str().as_bytes());
+        if etag::is_known(&tag, if_none_match.0.as_deref()) {
+            return Ok(Svg::NotModified(tag, FOREVER.to_owned()));
+        }
+        Ok(Svg::Image(Binary(qr::svg(&ticket.code).into_bytes()), tag, FOREVER.to_owned()))
+    }
+
+    async fn by_code(&self, text: &str) -> Result<Ticket, Problem> {
+        Ok(self.0.ticketing.ticket_by_code(&code_of(text)?).await?)
+    }
+}
+
+fn id_of(text: &str) -> Option<TicketId> {
+    let is_id = !text.is_empty() && text.len() <= MAX_ID_DIGITS && text.bytes().all(|byte| byte.is_ascii_digit());
+    if is_id { text.parse().ok().map(TicketId) } else { None }
+}
+
+/// What cannot be a code is the code of no ticket.
+fn code_of(text: &str) -> Result<TicketCode, Problem> {
+    text.parse().map_err(|_| Error::NotFound("Ticket").into())
+}
+
+/// Whether JSON is preferred to the image; nothing where neither is wanted. The seed's clients ask for anything, and get the
+/// image.
+fn wants_json(accept: &Accept) -> Option<bool> {
+    if accept.0.is_empty() {
+        return Some(false);
+    }
+    let is_wanted = |q: &str| !q.trim_end_matches(['0', '.']).is_empty();
+    let wanted = accept.0.iter().filter(|mime| mime.get_param("q").is_none_or(|q| is_wanted(q.as_str())));
+    wanted.into_iter().find_map(|mime| match mime.essence_str() {
+        "image/png" | "image/*" | "*/*" => Some(false),
+        "application/json" | "application/*" => Some(true),
+        _ => None,
+    })
+}

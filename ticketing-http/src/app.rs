@@ -1,0 +1,104 @@
+//! The whole server in one value: the API, its pages, the sandbox, and the frame around them.
+
+use crate::api::{self, ApiSettings, ApiState};
+use crate::config::Config;
+use crate::contract::Contract;
+use crate::docs::Docs;
+use crate::engine::SANDBOX_PATH;
+use crate::frame::{FrameConfig, Framed, frame};
+use crate::middleware::client_address::TrustedProxies;
+use crate::middleware::cors::Cors;
+use crate::sandbox::{self, Sandbox};
+use poem::endpoint::BoxEndpoint;
+use poem::{Endpoint, EndpointExt, Request, Response, Route};
+use std::sync::Arc;
+
+/// The version that `/`, `/openapi.json` and `--version` tell.
+pub const VERSION: &str = env!("CARGO_PKG_VERSION");
+
+/// The API, and what stands beside it. Not one `Route`, because what is nested at the root of one takes everything.
+pub struct Routes {
+    api: BoxEndpoint<'static, Response>,
+    beside: Route,
+    has_sandbox: bool,
+}
+
+impl std::fmt::Debug for Routes {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Routes").field("has_sandbox", &self.has_sandbox).finish_non_exhaustive()
+    }
+}
+
+impl Endpoint for Routes {
+    type Output = Response;
+
+    async fn call(&self, request: Request) -> poem::Result<Response> {
+        let path = request.uri().path();
+        let is_sandbox = self.has_sandbox && path.strip_prefix(SANDBOX_PATH).is_some_and(|rest| rest.starts_with('/'));
+        if is_sandbox || Docs::PATHS.contains(&path) {
+            return self.beside.call(request).await;
+        }
+        self.api.call(request).await
+    }
+}
+
+/// What the settings say of the API.
+pub fn settings(config: &Config) -> ApiSettings {
+    ApiSettings {
+        default_currency: config.default_currency,
+        allow_anonymous_events: config.allow_anonymous_events,
+        frontend_url: config.frontend_url.clone(),
+        public_url: Some(config.public_url.clone()),
+    }
+}
+
+/// Puts the engine's API behind its frame, with pages beside it, and the sandbox where there is one.
+pub fn app(state: ApiState, sandbox: Option<Arc<Sandbox>>, config: &Config) -> Framed<Routes> {
+    let clock = Arc::clone(&state.clock);
+    let service = api::service(&state);
+    let docs = Docs::of(&service, config.docs);
+    let contract = docs.describe(Contract::of_document(&service.spec()));
+    let has_sandbox = sandbox.is_some();
+    let beside = match sandbox {
+        Some(sandbox) => Route::new().nest(SANDBOX_PATH, sandbox::routes(sandbox)),
+        None => Route::new(),
+    };
+    let routes =
+        Routes { api: api::endpoint(state).map_to_response().boxed(), beside: docs.mount(beside), has_sandbox };
+    let config = FrameConfig {
+        contract,
+        trusted_proxies: TrustedProxies::new(config.trusted_proxies.clone()),
+        cors: Cors::new(&config.cors_origins),
+        quota: config.rate_limit,
+        request_timeout: config.request_timeout,
+        clock,
+        ..FrameConfig::default()
+    };
+    frame(routes, config)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::Source;
+    use poem::http::StatusCode;
+    use poem::test::TestClient;
+    use serde_json::json;
+    use ticketing_core::Ticketing;
+    use ticketing_core::storage::memory::MemoryStorage;
+
+    #[tokio::test]
+    async fn the_server_says_who_it_is_and_how_it_is() {
+        let config = Config::read(&Source::of([])).unwrap();
+        let ticketing = Ticketing::builder(MemoryStorage::new()).build().unwrap();
+        let client = TestClient::new(app(ApiState::new(ticketing, settings(&config)), None, &config));
+        let response = client.get("/").send().await;
+        response.assert_status_is_ok();
+        response.assert_json(json!({"message": "Welcome to Ticketing", "version": VERSION, "docs": "/docs"})).await;
+        let response = client.get("/health").send().await;
+        response.assert_json(json!({"status": "healthy"})).await;
+        client.get("/docs").send().await.assert_status_is_ok();
+        client.get("/nowhere").send().await.assert_status(StatusCode::NOT_FOUND);
+        client.get("/sandbox/paystack/checkout/x").send().await.assert_status(StatusCode::NOT_FOUND);
+    }
+}

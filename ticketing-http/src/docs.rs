@@ -1,0 +1,198 @@
+//! The pages that show the API: Swagger UI at `/docs`, ReDoc at `/redoc`, and the document itself at `/openapi.json`.
+//!
+//! Everything a page needs is in it: they work with no internet, and tell nobody that they were opened.
+
+use crate::contract::Contract;
+use base64::Engine;
+use base64::prelude::BASE64_STANDARD;
+use bytes::Bytes;
+use poem::endpoint::make_sync;
+use poem::http::{Method, StatusCode, header};
+use poem::{Request, Response, Route, get};
+use poem_openapi::{OpenApi, OpenApiService, Webhook};
+use sha2::{Digest, Sha256};
+
+/// The only thing that either page would load from elsewhere. It looks the same without.
+const REDOC_FONTS: &str = r#"<link href="https://fonts.googleapis.com/css?family=Montserrat:300,400,700|Roboto:300,400,700" rel="stylesheet">"#;
+
+/// The pages, made once at the start.
+#[derive(Clone, Debug)]
+pub struct Docs {
+    document: Page,
+    pages: Vec<(&'static str, Page)>,
+}
+
+#[derive(Clone, Debug)]
+struct Page {
+    body: Bytes,
+    media_type: &'static str,
+    etag: String,
+    /// `None`: the one that all answers have.
+    policy: Option<String>,
+}
+
+impl Docs {
+    /// Where the pages and the document are, if they are there.
+    pub const PATHS: [&str; 3] = ["/docs", "/redoc", "/openapi.json"];
+
+    /// Makes the document and, if `with_pages`, the pages of a service.
+    pub fn of<T: OpenApi, W: Webhook>(service: &OpenApiService<T, W>, with_pages: bool) -> Self {
+        let spec = service.spec();
+        let html = |html: String| {
+            // A description that names a tag must not end the script that it stands in.
+            let html = html.replace(&spec, &spec.replace("</", "<\\/"));
+            // Browsers hash scripts after they made every line end the same.
+            Page::html(html.replace("\r\n", "\n"))
+        };
+        let pages = match with_pages {
+            true => vec![
+                ("/docs", html(service.swagger_ui_html())),
+                ("/redoc", html(service.redoc_html().replace(REDOC_FONTS, ""))),
+            ],
+            false => Vec::new(),
+        };
+        Self { document: Page::new(spec.into(), "application/json", None), pages }
+    }
+
+    /// Adds the pages to a router.
+    pub fn mount(self, router: Route) -> Route {
+        let all = self.pages.into_iter().chain([("/openapi.json", self.document)]);
+        all.fold(router, |router, (path, page)| router.at(path, get(make_sync(move |request| page.answer(&request)))))
+    }
+
+    /// Adds the pages' addresses to a contract.
+    pub fn describe(&self, contract: Contract) -> Contract {
+        let paths = self.pages.iter().map(|(path, _)| *path).chain(["/openapi.json"]);
+        paths.fold(contract, |contract, path| contract.with_route(path, &[Method::GET]))
+    }
+}
+
+impl Page {
+    fn new(body: Bytes, media_type: &'static str, policy: Option<String>) -> Self {
+        let etag = format!("\"{}\"", BASE64_STANDARD.encode(&Sha256::digest(&body)[..12]));
+        Self { body, media_type, etag, policy }
+    }
+
+    fn html(html: String) -> Self {
+        let scripts: String = contents(&html, "script").map(|script| format!(" '{}'", hash(script))).collect();
+        // Both pages make style elements as they go, so styles cannot be listed; they can do little harm. Scripts are.
+        let policy = format!(
+            "default-src 'none'; script-src{scripts}; style-src 'unsafe-inline'; img-src 'self' data:; font-src data:; \
+             connect-src 'self'; worker-src blob:; frame-ancestors 'none'; base-uri 'none'; form-action 'none'"
+        );
+        Self::new(html.into(), "text/html; charset=utf-8", Some(policy))
+    }
+
+    fn answer(&self, request: &Request) -> Response {
+        let is_known = request.headers().get_all(header::IF_NONE_MATCH).iter().any(|known| {
+            let known = known.to_str().unwrap_or("");
+            known.split(',').any(|tag| [self.etag.as_str(), "*"].contains(&tag.trim().trim_start_matches("W/")))
+        });
+        // Kept, but asked for every time: a new version shows its own pages at once.
+        let mut response =
+            Response::builder().header(header::ETAG, &self.etag).header(header::CACHE_CONTROL, "no-cache");
+        if let Some(policy) = &self.policy {
+            response = response.header(header::CONTENT_SECURITY_POLICY, policy);
+        }
+        match is_known {
+            true => response.status(StatusCode::NOT_MODIFIED).finish(),
+            false => response.content_type(self.media_type).body(self.body.clone()),
+        }
+    }
+}
+
+/// What stands in each `<tag …>…</tag>`, as a browser sees it: up to the first end, whatever is in between.
+fn contents<'a>(html: &'a str, tag: &str) -> impl Iterator<Item = &'a str> {
+    let (start, end) = (format!("<{tag}"), format!("</{tag}"));
+    let mut rest = html;
+    std::iter::from_fn(move || {
+        let (_, after) = rest.split_once(&start)?;
+        let (_, after) = after.split_once('>')?;
+        let (content, after) = after.split_once(&end)?;
+        rest = after;
+        Some(content)
+    })
+}
+
+fn hash(script: &str) -> String {
+    format!("sha256-{}", BASE64_STANDARD.encode(Sha256::digest(script)))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::frame::{FrameConfig, frame};
+    use poem::test::TestClient;
+    use poem_openapi::payload::PlainText;
+
+    struct Api;
+
+    #[OpenApi]
+    impl Api {
+        /// A description with </script> in it
+        #[oai(path = "/thing", method = "get")]
+        async fn thing(&self) -> PlainText<&'static str> {
+            PlainText("thing")
+        }
+    }
+
+    fn client(with_pages: bool) -> TestClient<impl poem::Endpoint> {
+        let service = OpenApiService::new(Api, "test", "1");
+        let docs = Docs::of(&service, with_pages);
+        let contract = docs.describe(Contract::of_document(&service.spec()));
+        TestClient::new(frame(
+            docs.mount(Route::new().nest("/", service)),
+            FrameConfig { contract, ..FrameConfig::default() },
+        ))
+    }
+
+    #[tokio::test]
+    async fn pages_load_nothing_from_elsewhere() {
+        let client = client(true);
+        for path in ["/docs", "/redoc/"] {
+            let response = client.get(path).send().await;
+            response.assert_status_is_ok();
+            let policy = response.0.headers()["content-security-policy"].to_str().unwrap().to_owned();
+            assert!(
+                policy.starts_with("default-src 'none'; script-src 'sha256-") && !policy.contains("http"),
+                "{policy}"
+            );
+            assert!(!policy.contains("unsafe-eval") && policy.matches("sha256-").count() == 2, "{policy}");
+            let html = response.0.into_body().into_string().await.unwrap();
+            assert_eq!(html.matches("</script>").count(), 2);
+            for load in ["src=\"http", "src='http", "src=\"//", "<link", "@import", "url(http", "url(//"] {
+                let outside_of_scripts =
+                    contents(&html, "script").fold(html.clone(), |html, script| html.replace(script, ""));
+                assert!(!outside_of_scripts.contains(load), "{path} loads {load}");
+            }
+        }
+    }
+
+    #[tokio::test]
+    async fn pages_are_kept_by_browsers_until_they_change() {
+        let client = client(true);
+        for path in ["/docs", "/redoc", "/openapi.json"] {
+            let response = client.get(path).send().await;
+            response.assert_header("cache-control", "no-cache");
+            let etag = response.0.headers()["etag"].to_str().unwrap().to_owned();
+            let again = client.get(path).header("if-none-match", format!("\"old\", W/{etag}")).send().await;
+            again.assert_status(StatusCode::NOT_MODIFIED);
+            again.assert_header("etag", &etag);
+            assert_eq!(again.0.into_body().into_vec().await.unwrap(), b"");
+            client.get(path).header("if-none-match", "\"old\"").send().await.assert_status_is_ok();
+            client.post(path).send().await.assert_header("allow", "GET, HEAD, OPTIONS");
+        }
+    }
+
+    #[tokio::test]
+    async fn pages_can_be_turned_off_and_the_document_stays() {
+        let client = client(false);
+        client.get("/docs").send().await.assert_status(StatusCode::NOT_FOUND);
+        let response = client.get("/openapi.json").send().await;
+        response.assert_header("content-type", "application/json");
+        response.assert_header("content-security-policy", crate::middleware::security_headers::DATA_CSP);
+        let document: serde_json::Value =
+            serde_json::from_str(&response.0.into_body().into_string().await.unwrap()).unwrap();
+        assert!(document["paths"]["/thing"].is_object());
+    }
+}

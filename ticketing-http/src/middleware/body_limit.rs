@@ -1,0 +1,59 @@
+//! How large a body may be. It is read here, once and whole, before anything else looks at it.
+
+use crate::problem::Problem;
+use bytes::Bytes;
+use poem::error::ReadBodyError;
+use poem::http::header;
+use poem::{Body, Request};
+
+/// 64 KiB: a hundred times what a form of ours needs.
+pub const DEFAULT_LIMIT: usize = 64 * 1024;
+
+/// Reads the body and leaves a copy in the request. More than `limit` bytes are refused: at once where the client says
+/// so, else as soon as they have come.
+pub async fn read(request: &mut Request, limit: usize) -> Result<Bytes, Problem> {
+    let announced = request.headers().get(header::CONTENT_LENGTH).and_then(|length| length.to_str().ok()?.parse().ok());
+    if announced.is_some_and(|length: u64| length > limit as u64) {
+        return Err(too_large(limit));
+    }
+    // Boxed: it holds a buffer that most requests, which have no body, need not carry along.
+    let bytes = match Box::pin(request.take_body().into_bytes_limit(limit)).await {
+        Ok(bytes) => bytes,
+        Err(ReadBodyError::PayloadTooLarge) => return Err(too_large(limit)),
+        Err(_) => return Err(Problem::new("body_unreadable", "The body did not arrive whole.")),
+    };
+    request.set_body(Body::from_bytes(bytes.clone()));
+    Ok(bytes)
+}
+
+fn too_large(limit: usize) -> Problem {
+    Problem::new("body_too_large", format!("The body is too large: at most {limit} bytes are read."))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    async fn outcome(request: Request) -> Result<usize, String> {
+        let mut request = request;
+        let read = read(&mut request, 10).await.map_err(|problem| problem.code().to_owned())?;
+        let kept = request.into_body().into_bytes().await.unwrap();
+        assert_eq!(read, kept);
+        Ok(read.len())
+    }
+
+    fn unannounced(length: usize) -> Body {
+        Body::from_async_read(std::io::Cursor::new(vec![b'x'; length]))
+    }
+
+    #[tokio::test]
+    async fn the_limit_holds_whatever_is_announced() {
+        let too_large = Err("body_too_large".to_owned());
+        assert_eq!(outcome(Request::builder().body("0123456789")).await, Ok(10));
+        assert_eq!(outcome(Request::builder().body("0123456789a")).await, too_large);
+        assert_eq!(outcome(Request::builder().body(unannounced(10))).await, Ok(10));
+        assert_eq!(outcome(Request::builder().body(unannounced(1 << 20))).await, too_large);
+        assert_eq!(outcome(Request::builder().header("content-length", "11").body("")).await, too_large);
+        assert_eq!(outcome(Request::builder().finish()).await, Ok(0));
+    }
+}

@@ -1,0 +1,13 @@
+//! What happens around every request. Each file decides one thing and knows nothing of the others;
+//! [`frame`](crate::frame::frame) puts them in order.
+
+pub mod body_limit;
+mod bounded;
+pub mod client_address;
+pub mod cors;
+pub mod login_throttle;
+pub mod panics;
+pub mod rate_limit;
+pub mod request_log;
+pub mod security_headers;
+pub mod timeout;

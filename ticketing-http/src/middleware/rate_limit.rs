@@ -1,0 +1,173 @@
+//! How many requests one client may send: GCRA, in this process's memory.
+//!
+//! A full quota may be spent at once; then it refills evenly, so there is no window's edge to wait for. Several
+//! processes count each for itself.
+
+use super::bounded::Bounded;
+use super::client_address::ClientAddress;
+use crate::problem::Problem;
+use jiff::Timestamp;
+use poem::http::{HeaderMap, HeaderName, HeaderValue};
+use std::net::IpAddr;
+use std::sync::{Mutex, PoisonError};
+use std::time::Duration;
+
+/// How many clients are remembered at most: some 5 MB.
+const MOST_CLIENTS: usize = 100_000;
+
+/// So many requests in so much time.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Quota {
+    /// How many requests; never 0.
+    pub requests: u32,
+    /// In how much time; never nothing.
+    pub window: Duration,
+}
+
+/// Counts requests by client. Addresses of one IPv6 /64 are one client.
+#[derive(Debug)]
+pub struct RateLimit {
+    quota: Quota,
+    window_us: i64,
+    interval_us: i64,
+    /// When each client's quota is full again, in microseconds.
+    full_at: Mutex<Bounded<IpAddr, i64>>,
+}
+
+/// What is left for a client that was let in.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Standing {
+    quota: Quota,
+    remaining: u32,
+    reset: Duration,
+}
+
+impl RateLimit {
+    /// Limits every client to `quota`.
+    pub fn new(quota: Quota) -> Self {
+        let window_us = i64::try_from(quota.window.as_micros()).unwrap_or(i64::MAX / 4).clamp(1, i64::MAX / 4);
+        let interval_us = (window_us / i64::from(quota.requests.max(1))).max(1);
+        Self { quota, window_us, interval_us, full_at: Mutex::new(Bounded::new(MOST_CLIENTS)) }
+    }
+
+    /// Whether the client may send this request; if not, when the next.
+    pub fn check(&self, client: ClientAddress, now: Timestamp) -> Result<Standing, Standing> {
+        let now = now.as_microsecond();
+        let mut full_at = self.full_at.lock().unwrap_or_else(PoisonError::into_inner);
+        let row = full_at.entry(client.group(), |full_at| *full_at <= now);
+        // The upper bound heals a clock that was set back: nobody waits longer than a window.
+        let before = (*row).clamp(now, now + self.window_us);
+        let after = before + self.interval_us;
+        let allowed = after <= now + self.window_us;
+        *row = if allowed { after } else { before };
+        let left = u32::try_from((now + self.window_us - *row) / self.interval_us).unwrap_or(0);
+        let standing = |reset_us: i64| Standing {
+            quota: self.quota,
+            remaining: if allowed { left } else { 0 },
+            reset: Duration::from_micros(u64::try_from(reset_us).unwrap_or(0)),
+        };
+        if allowed { Ok(standing(*row - now)) } else { Err(standing(after - self.window_us - now)) }
+    }
+}
+
+impl Standing {
+    /// When the next request is welcome, or the quota full again.
+    pub fn reset(&self) -> Duration {
+        self.reset
+    }
+
+    /// The answer to a client that must wait.
+    pub fn problem(&self) -> Problem {
+        Problem::new("too_many_requests", "Too many requests. Please wait a moment.").retry_after(self.reset)
+    }
+
+    /// Tells the client how it stands (`RateLimit-*`).
+    pub fn tell(&self, headers: &mut HeaderMap) {
+        let seconds = |duration: Duration| duration.as_secs() + u64::from(duration.subsec_nanos() > 0);
+        let mut set = |name: &'static str, value: u64| {
+            headers.insert(HeaderName::from_static(name), HeaderValue::from(value));
+        };
+        set("ratelimit-limit", self.quota.requests.into());
+        set("ratelimit-remaining", self.remaining.into());
+        set("ratelimit-reset", seconds(self.reset));
+        let policy = format!("{};w={}", self.quota.requests, seconds(self.quota.window));
+        if let Ok(policy) = HeaderValue::from_str(&policy) {
+            headers.insert(HeaderName::from_static("ratelimit-policy"), policy);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    fn client(text: &str) -> ClientAddress {
+        ClientAddress(text.parse().unwrap())
+    }
+
+    fn at(ms: i64) -> Timestamp {
+        Timestamp::from_millisecond(ms).unwrap()
+    }
+
+    fn limit(requests: u32, seconds: u64) -> RateLimit {
+        RateLimit::new(Quota { requests, window: Duration::from_secs(seconds) })
+    }
+
+    #[test]
+    fn a_quota_may_be_spent_at_once_and_refills_evenly() {
+        let limit = limit(100, 60);
+        let a = client("192.0.2.1");
+        for left in (0..100).rev() {
+            assert_eq!(limit.check(a, at(0)).unwrap().remaining, left);
+        }
+        assert_eq!(limit.check(a, at(0)).unwrap_err().reset(), Duration::from_millis(600));
+        assert!(limit.check(a, at(599)).is_err());
+        assert!(limit.check(a, at(600)).is_ok());
+        assert!(limit.check(a, at(600)).is_err());
+        assert!(limit.check(client("192.0.2.2"), at(600)).is_ok());
+        assert_eq!(limit.check(a, at(120_000)).unwrap().remaining, 99);
+    }
+
+    #[test]
+    fn one_household_is_one_client() {
+        let limit = limit(1, 60);
+        assert!(limit.check(client("2001:db8::1"), at(0)).is_ok());
+        assert!(limit.check(client("2001:db8::2"), at(0)).is_err());
+        assert!(limit.check(client("2001:db8:0:1::1"), at(0)).is_ok());
+    }
+
+    #[test]
+    fn a_clock_that_is_set_back_locks_nobody_out() {
+        let limit = limit(10, 60);
+        let a = client("192.0.2.1");
+        assert!(limit.check(a, at(10_000_000)).is_ok());
+        assert!(limit.check(a, at(0)).unwrap_err().reset() <= Duration::from_secs(6));
+        assert!(limit.check(a, at(6_000)).is_ok());
+    }
+
+    #[test]
+    fn memory_is_bounded() {
+        let limit = limit(1, 60);
+        for number in 0..105_000_u32 {
+            let _ = limit.check(ClientAddress(IpAddr::from(number.to_be_bytes())), at(0));
+        }
+        assert!(limit.full_at.lock().unwrap().len() <= MOST_CLIENTS);
+    }
+
+    proptest! {
+        #[test]
+        fn no_window_ever_sees_more_than_two_quotas(gaps in prop::collection::vec(0i64..5_000, 1..200)) {
+            let limit = limit(5, 10);
+            let (mut now, mut admitted) = (0, Vec::new());
+            for gap in gaps {
+                now += gap;
+                if limit.check(client("192.0.2.1"), at(now)).is_ok() {
+                    admitted.push(now);
+                }
+                let recent = admitted.iter().filter(|&&then| then > now - 10_000).count();
+                prop_assert!(recent <= 10);
+            }
+        }
+    }
+}

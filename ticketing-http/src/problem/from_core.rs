@@ -1,0 +1,198 @@
+//! How the engine's errors become problems.
+
+use super::{FieldError, Problem};
+use ticketing_core::Error;
+use ticketing_core::domain::refusal::Refusal;
+use ticketing_core::gateway::WebhookError;
+
+impl From<Error> for Problem {
+    /// Logs what is our fault, since this is where it is handled, and says nothing of it to the caller.
+    fn from(error: Error) -> Self {
+        Self::of_core(&error)
+    }
+}
+
+impl From<Refusal> for Problem {
+    fn from(refusal: Refusal) -> Self {
+        Self::of_refusal(&refusal)
+    }
+}
+
+impl Problem {
+    pub(super) fn of_core(error: &Error) -> Self {
+        let code = error.code();
+        let problem = match error {
+            Error::Refused(refusal) => Self::of_refusal(refusal),
+            Error::Invalid(fields) => {
+                // `lines[0].quantity` inside the engine, `lines.0.quantity` to clients.
+                let name = |field: &str| field.replace('[', ".").replace(']', "");
+                Self::invalid(fields.iter().map(|field| FieldError::new(name(&field.field), &field.message)).collect())
+            }
+            Error::NotFound(what) => Self::new(code, format!("{} not found", capitalised(what))),
+            Error::Forbidden(why) | Error::Unauthenticated(why) => Self::new(code, *why),
+            Error::Busy { .. } => Self::new(code, "Too many people are here right now. Please try again in a moment."),
+            Error::Gateway(_) => Self::new(code, gateway_sentence(code)),
+            Error::Webhook(WebhookError::BadSignature) => Self::new(code, "The signature is missing or wrong."),
+            Error::Webhook(_) => Self::new(code, "The body is not what the gateway documents."),
+            _ if code == "storage_unavailable" => {
+                tracing::warn!(error = %causes(error), "the storage is not available");
+                Self::new(code, "We cannot reach our records right now. Please try again in a moment.")
+            }
+            _ => {
+                tracing::error!(error = %causes(error), "a request failed through our own fault");
+                Self::internal()
+            }
+        };
+        match error.retry_after() {
+            Some(after) => problem.retry_after(after),
+            None => problem,
+        }
+    }
+
+    fn of_refusal(refusal: &Refusal) -> Self {
+        let mut problem = Self::new(refusal.code(), refusal.to_string());
+        match refusal {
+            Refusal::EventUnknown { event_id } => problem.event_id = Some(event_id.0),
+            Refusal::EventOver { ended_at } => problem.ended_at = Some(ended_at.to_string()),
+            Refusal::TicketTypeUnknown { ticket_type_id } => problem.ticket_type_id = Some(ticket_type_id.0),
+            Refusal::SoldOut { ticket_type_id, available } => {
+                problem.ticket_type_id = Some(ticket_type_id.0);
+                problem.available = Some(*available);
+            }
+            Refusal::TicketUsed { used_at, gate } => {
+                problem.used_at = Some(used_at.to_string());
+                problem.gate.clone_from(gate);
+            }
+            Refusal::RefundExceedsPaid { refundable } => {
+                problem.refundable = Some(refundable.decimal());
+                problem.currency = Some(refundable.currency().code().to_owned());
+            }
+            // Both are fields of a body, so they are answered like any other field that is not what is wanted.
+            Refusal::CategoryUnknown => problem.errors = vec![FieldError::new("category_id", refusal.to_string())],
+            Refusal::TotalTooLarge => problem.errors = vec![FieldError::new("quantity", refusal.to_string())],
+            Refusal::EmailTaken
+            | Refusal::UsernameTaken
+            | Refusal::CategoryTaken
+            | Refusal::EventCancelled
+            | Refusal::KeyReused
+            | Refusal::OrderUnknown
+            | Refusal::HoldExpired
+            | Refusal::OrderCancelled
+            | Refusal::OrderPaid
+            | Refusal::PaymentInProgress
+            | Refusal::AttemptUnknown
+            | Refusal::NotInReview
+            | Refusal::TicketUnknown
+            | Refusal::TicketForeign
+            | Refusal::TicketRefunded
+            | Refusal::TicketCancelled
+            | Refusal::TicketTransferred
+            | Refusal::NonceReused
+            | Refusal::RefundUnknown
+            | Refusal::NothingToRefund => {}
+        }
+        problem
+    }
+}
+
+fn gateway_sentence(code: &str) -> &'static str {
+    match code {
+        "gateway_rejected" => "The payment service refused this payment. Nothing was charged by us; please contact us.",
+        "gateway_misconfigured" => "Payments are not available right now. We have been told.",
+        _ => "The payment service is not available right now. Please try again in a moment.",
+    }
+}
+
+fn capitalised(what: &str) -> String {
+    let mut letters = what.chars();
+    letters.next().map(|first| first.to_uppercase().chain(letters).collect()).unwrap_or_default()
+}
+
+/// The error and everything behind it, for the log.
+fn causes(error: &dyn std::error::Error) -> String {
+    let mut text = error.to_string();
+    let mut source = error.source();
+    while let Some(cause) = source {
+        text = format!("{text}: {cause}");
+        source = cause.source();
+    }
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::CODES;
+    use super::*;
+    use std::time::Duration;
+    use ticketing_core::domain::id::{EventId, TicketTypeId};
+    use ticketing_core::gateway::GatewayError;
+    use ticketing_core::storage::StorageError;
+
+    fn every_error() -> Vec<Error> {
+        let cause = || Box::<dyn std::error::Error + Send + Sync>::from("upstream: password=hunter2");
+        let gateway = [
+            GatewayError::NotSent,
+            GatewayError::CircuitOpen { retry_after: Duration::from_secs(30) },
+            GatewayError::OutcomeUnknown,
+            GatewayError::Unavailable,
+            GatewayError::Rejected { code: Some("upstream".to_owned()) },
+            GatewayError::DuplicateReference,
+            GatewayError::Auth,
+            GatewayError::RateLimited { retry_after: None },
+            GatewayError::Malformed,
+            GatewayError::Unsupported,
+        ];
+        let others = [
+            Error::invalid("email", "is not an address"),
+            Error::NotFound("event"),
+            Error::Forbidden("This is for organisers"),
+            Error::Unauthenticated("Incorrect email or password"),
+            Error::Busy { retry_after: Duration::from_millis(300) },
+            Error::Webhook(WebhookError::BadSignature),
+            Error::Webhook(WebhookError::Unreadable),
+            Error::Storage(StorageError::Unavailable(cause())),
+            Error::Storage(StorageError::Unusable("upstream".to_owned())),
+            Error::Storage(StorageError::Broken(cause())),
+            Error::Configuration("upstream".to_owned()),
+        ];
+        let refusals = Refusal::examples().into_iter().map(Error::Refused);
+        refusals.chain(gateway.into_iter().map(Error::Gateway)).chain(others).collect()
+    }
+
+    #[test]
+    fn every_error_is_in_the_table_and_says_nothing_of_what_is_upstream() {
+        for error in every_error() {
+            let (code, retry_after) = (error.code(), error.retry_after());
+            let problem = Problem::from(error);
+            assert!(CODES.contains(&(code, problem.status().as_u16())), "{code} is not in the table");
+            assert_eq!(problem.code(), code);
+            assert!(!problem.detail().is_empty());
+            assert_eq!(problem.retry_after.is_some(), retry_after.is_some(), "{code}");
+            let text = format!("{problem:?}");
+            assert!(!text.contains("upstream") && !text.contains("hunter2"), "{text}");
+            let server_error =
+                code.starts_with("gateway_") || ["busy", "internal", "storage_unavailable"].contains(&code);
+            assert_eq!(problem.status().is_server_error(), server_error, "{code}");
+        }
+    }
+
+    #[test]
+    fn the_seeds_read_their_own_sentences() {
+        let detail = |refusal: Refusal| Problem::from(refusal).detail().to_owned();
+        assert_eq!(detail(Refusal::EmailTaken), "Email already registered");
+        assert_eq!(detail(Refusal::EventUnknown { event_id: EventId(7) }), "Event not found");
+        assert_eq!(detail(Refusal::SoldOut { ticket_type_id: TicketTypeId(1), available: 0 }), "Event sold out");
+        assert_eq!(Problem::from(Error::NotFound("event")).detail(), "Event not found");
+    }
+
+    #[test]
+    fn facts_come_along() {
+        let problem = Problem::from(Refusal::SoldOut { ticket_type_id: TicketTypeId(4), available: 2 });
+        assert_eq!((problem.ticket_type_id, problem.available), (Some(4), Some(2)));
+        let at = jiff::Timestamp::UNIX_EPOCH;
+        let problem = Problem::from(Refusal::TicketUsed { used_at: at, gate: Some("north".to_owned()) });
+        assert_eq!(problem.used_at.as_deref(), Some("1970-01-01T00:00:00Z"));
+        assert_eq!(problem.gate.as_deref(), Some("north"));
+        assert_eq!(Problem::from(Refusal::CategoryUnknown).errors()[0].field, "category_id");
+    }
+}

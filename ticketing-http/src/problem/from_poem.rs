@@ -1,0 +1,237 @@
+//! How poem's own errors (unknown paths, bodies that cannot be parsed, missing tokens, …) become problems.
+
+use super::codes::code_of;
+use super::{FieldError, Problem};
+use poem::error::{
+    CorsError, MethodNotAllowedError, NotFoundError, ParseFormError, ParseJsonError, ParseQueryError, ReadBodyError,
+    SizedLimitError,
+};
+use poem::http::{StatusCode, header};
+use poem::{Error, Response};
+use poem_openapi::error::{
+    AuthorizationError, ContentTypeError, ParseParamError, ParsePathError, ParseRequestPayloadError,
+};
+
+/// The answer to an error that nobody caught: for the root's `catch_all_error`.
+///
+/// [`frame`](crate::frame::frame) does better, for it knows the request: `Allow` on a 405, and every wrong field of a body.
+pub async fn as_problem(error: Error) -> Response {
+    to_response(error, |problem| problem)
+}
+
+/// The answer to an error; `improve` may add what is known of the request. Answers that are problems already stay.
+pub(crate) fn to_response(error: Error, improve: impl FnOnce(Problem) -> Problem) -> Response {
+    if error.is_from_response() {
+        let response = error.into_response();
+        let is_problem = response.content_type() == Some(super::CONTENT_TYPE);
+        return match response.status() {
+            status if (status.is_client_error() || status.is_server_error()) && !is_problem => {
+                let mut problem = improve(of_status(status)).to_response();
+                // What a challenge says is ours to keep, for its scheme may be another one.
+                if let Some(challenge) = response.headers().get(header::WWW_AUTHENTICATE) {
+                    problem.headers_mut().insert(header::WWW_AUTHENTICATE, challenge.clone());
+                }
+                problem
+            }
+            _ => response,
+        };
+    }
+    let problem = Problem::from_poem(&error);
+    if problem.status().is_server_error() && error.downcast_ref::<Problem>().is_none() {
+        tracing::error!(%error, "a request failed through our own fault");
+    }
+    improve(problem).to_response()
+}
+
+impl Problem {
+    /// What poem's error is in our words.
+    pub(crate) fn from_poem(error: &Error) -> Self {
+        if let Some(problem) = error.downcast_ref::<Self>() {
+            return problem.clone();
+        }
+        if let Some(error) = error.downcast_ref::<ticketing_core::Error>() {
+            return Self::of_core(error);
+        }
+        if error.is::<NotFoundError>() {
+            return Self::new("path_unknown", "There is nothing at this address.");
+        }
+        if error.is::<MethodNotAllowedError>() {
+            return of_status(StatusCode::METHOD_NOT_ALLOWED);
+        }
+        if error.is::<AuthorizationError>() {
+            return of_status(StatusCode::UNAUTHORIZED);
+        }
+        if error.is::<ContentTypeError>() {
+            return of_status(StatusCode::UNSUPPORTED_MEDIA_TYPE);
+        }
+        if error.is::<CorsError>() {
+            return Self::new("origin_refused", "This page may not ask this server.");
+        }
+        if let Some(error) = error.downcast_ref::<ParseRequestPayloadError>() {
+            return of_payload(&error.reason);
+        }
+        if let Some(ParseParamError { name, reason }) = error.downcast_ref() {
+            return Self::invalid_field(*name, plain_reason(reason));
+        }
+        if let Some(ParsePathError { name, reason }) = error.downcast_ref() {
+            return Self::invalid_field(*name, plain_reason(reason));
+        }
+        if error.is::<ParseQueryError>() {
+            return Self::invalid_field("query", "cannot be read");
+        }
+        match error.downcast_ref::<ReadBodyError>() {
+            Some(ReadBodyError::BodyHasBeenTaken) => return Self::internal(),
+            Some(ReadBodyError::PayloadTooLarge) => return of_status(StatusCode::PAYLOAD_TOO_LARGE),
+            Some(_) => return unreadable("The body did not arrive whole."),
+            None => {}
+        }
+        match error.downcast_ref::<ParseJsonError>() {
+            Some(ParseJsonError::Parse(_)) => return unreadable("The body is not the JSON that is wanted."),
+            Some(_) => return of_status(StatusCode::UNSUPPORTED_MEDIA_TYPE),
+            None => {}
+        }
+        match error.downcast_ref::<ParseFormError>() {
+            Some(ParseFormError::UrlDecode(error)) => return of_payload(&error.to_string()),
+            Some(_) => return of_status(StatusCode::UNSUPPORTED_MEDIA_TYPE),
+            None => {}
+        }
+        if error.is::<SizedLimitError>() {
+            return of_status(StatusCode::PAYLOAD_TOO_LARGE);
+        }
+        of_status(error.status())
+    }
+}
+
+fn unreadable(detail: &str) -> Problem {
+    Problem::new("body_unreadable", detail)
+}
+
+/// A problem about which only the status is known: whatever text came with it may be anybody's.
+fn of_status(status: StatusCode) -> Problem {
+    let detail = match status.as_u16() {
+        401 => "Not authenticated",
+        403 => "This is not yours to do.",
+        404 => "There is no such thing.",
+        405 => "This address does not understand this method.",
+        406 => "There is nothing here in any of the media types that are accepted.",
+        408 => "The request took too long to arrive.",
+        413 => "The body is too large.",
+        415 => "The body is of a media type that is not understood here: send application/json.",
+        429 => "Too many requests. Please wait a moment.",
+        503 => "We are too busy right now. Please try again in a moment.",
+        400..=499 => "The request cannot be understood.",
+        _ => return Problem::internal(),
+    };
+    Problem::with_status(status, code_of(status), detail)
+}
+
+/// A body that could be read, or not, as told by the library's words.
+fn of_payload(reason: &str) -> Problem {
+    // serde_json ends its own complaints with where it stumbled: the body is no JSON at all.
+    if reason.contains(" at line ") && reason.contains(" column ") {
+        return unreadable("The body is not valid JSON.");
+    }
+    let field = named_field(reason).unwrap_or("body");
+    Problem::invalid(vec![FieldError::new(field, plain_reason(reason))])
+}
+
+/// The field that a complaint such as "unknown field `x`" names.
+fn named_field(reason: &str) -> Option<&str> {
+    let (_, after) = ["missing field `", "unknown field `", "duplicate field `", "field `", "properties `"]
+        .iter()
+        .find_map(|before| reason.split_once(before))?;
+    after.split_once('`').map(|(field, _)| field)
+}
+
+/// A library's complaint as a short sentence about the field. What was found is left out: it may be a password.
+fn plain_reason(reason: &str) -> String {
+    if reason.contains("expects an input value") || reason.contains("missing field") {
+        return "is required".to_owned();
+    }
+    if reason.contains("unknown field") {
+        return "is not known here".to_owned();
+    }
+    if reason.contains("is read only") {
+        return "cannot be set".to_owned();
+    }
+    if let Some((_, rule)) = reason.split_once("verification failed. ") {
+        let rule = rule.split(" (occurred while").next().unwrap_or(rule);
+        return format!("must keep to {rule}");
+    }
+    match wanted_type(reason) {
+        Some(wanted) => format!("must be {wanted}"),
+        None => "is not what is wanted".to_owned(),
+    }
+}
+
+/// `Expected input type "integer_int64", found …` and `failed to parse "integer_int64": …` name what is wanted.
+fn wanted_type(reason: &str) -> Option<&'static str> {
+    let (_, after) =
+        ["Expected input type \"", "failed to parse \""].iter().find_map(|before| reason.split_once(before))?;
+    let (name, _) = after.split_once('"')?;
+    let name = name.trim_start_matches("optional_");
+    Some(match name.split(['_', '(']).next()? {
+        "integer" => "a whole number",
+        "number" => "a number",
+        "boolean" | "bool" => "true or false",
+        "string" if name.contains("date-time") => "a date and time such as 2026-12-31T20:00:00Z",
+        "string" => "a text",
+        "list" | "set" => "a list",
+        _ => return None,
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn payload(reason: &str) -> Problem {
+        Problem::from_poem(&ParseRequestPayloadError { reason: reason.to_owned() }.into())
+    }
+
+    #[test]
+    fn poems_own_errors_have_stable_codes() {
+        let code = |error: Error| Problem::from_poem(&error).code().to_owned();
+        assert_eq!(code(NotFoundError.into()), "path_unknown");
+        assert_eq!(code(MethodNotAllowedError.into()), "method_not_allowed");
+        assert_eq!(code(AuthorizationError.into()), "unauthenticated");
+        assert_eq!(code(ContentTypeError::ExpectContentType.into()), "media_type_unsupported");
+        assert_eq!(code(ReadBodyError::PayloadTooLarge.into()), "body_too_large");
+        assert_eq!(code(Error::from_status(StatusCode::IM_A_TEAPOT)), "bad_request");
+        assert_eq!(code(Error::from_status(StatusCode::BAD_GATEWAY)), "internal");
+        assert_eq!(code(Problem::new("sold_out", "Event sold out").into()), "sold_out");
+    }
+
+    #[test]
+    fn malformed_json_is_400_and_a_wrong_field_is_422() {
+        let problem = payload("expected value at line 1 column 5");
+        assert_eq!((problem.status().as_u16(), problem.code()), (400, "body_unreadable"));
+        let problem = payload("failed to parse \"NewEvent\": unknown field `prise`.");
+        assert_eq!(problem.status(), 422);
+        assert_eq!(problem.errors(), [FieldError::new("prise", "is not known here")]);
+        let problem =
+            payload("failed to parse \"NewEvent\": field `price` verification failed. minimum(0, exclusive: false)");
+        assert_eq!(problem.errors(), [FieldError::new("price", "must keep to minimum(0, exclusive: false)")]);
+        let problem = payload("missing field `username`");
+        assert_eq!(problem.errors(), [FieldError::new("username", "is required")]);
+    }
+
+    #[test]
+    fn what_was_sent_is_not_sent_back() {
+        let problem =
+            payload("Expected input type \"integer_int64\", found \"hunter2\". (occurred while parsing \"X\")");
+        assert!(!format!("{problem:?}").contains("hunter2"));
+        assert_eq!(problem.errors(), [FieldError::new("body", "must be a whole number")]);
+        let error: Error = Error::from_string("hunter2", StatusCode::BAD_REQUEST);
+        assert!(!format!("{:?}", Problem::from_poem(&error)).contains("hunter2"));
+    }
+
+    #[tokio::test]
+    async fn an_answer_that_is_no_problem_becomes_one() {
+        let plain = Response::builder().status(StatusCode::FORBIDDEN).body("hunter2");
+        let response = as_problem(Error::from_response(plain)).await;
+        assert_eq!(response.content_type(), Some(super::super::CONTENT_TYPE));
+        let moved = Response::builder().status(StatusCode::FOUND).header("location", "/docs").finish();
+        assert_eq!(as_problem(Error::from_response(moved)).await.status(), StatusCode::FOUND);
+    }
+}

@@ -1,0 +1,274 @@
+//! The one shape in which every "no" leaves this server: `application/problem+json` (RFC 9457).
+//!
+//! - `detail` is a sentence for people, `code` is stable for programs; the status follows from the code, see [`codes`].
+//! - Facts that a program may want (`available`, `retry_after`, `used_at`, …) are members beside them.
+//! - No text of the database, of the gateway or of a library ever gets in: every sentence here is ours.
+
+mod codes;
+mod from_core;
+mod from_poem;
+
+pub use codes::{CODES, status_of};
+pub use from_poem::as_problem;
+pub(crate) use from_poem::to_response;
+
+use poem::http::{HeaderValue, Method, StatusCode, header};
+use poem::{IntoResponse, Response};
+use poem_openapi::Object;
+use poem_openapi::payload::{Json, Payload};
+use poem_openapi::registry::{MetaMediaType, MetaResponse, MetaResponses, Registry};
+use poem_openapi::types::ToJSON;
+use std::time::Duration;
+
+/// The media type of a problem.
+pub const CONTENT_TYPE: &str = "application/problem+json";
+
+/// Why a request did not do what was wanted.
+#[derive(Clone, Debug, PartialEq, Eq, Object)]
+#[oai(skip_serializing_if_is_none)]
+pub struct Problem {
+    /// Always `about:blank`: what matters is in `code`.
+    r#type: String,
+    /// The status in words.
+    title: String,
+    /// The status, once more.
+    status: u16,
+    /// What is wrong, for people.
+    detail: String,
+    /// What is wrong, for programs. Stable.
+    code: String,
+    /// The fields that are not what is wanted.
+    #[oai(skip_serializing_if_is_empty)]
+    errors: Vec<FieldError>,
+    /// When the same request may work, in seconds. Also in the header `Retry-After`.
+    retry_after: Option<u64>,
+    /// The event that the problem is about.
+    event_id: Option<i64>,
+    /// The ticket type that the problem is about.
+    ticket_type_id: Option<i64>,
+    /// How many places are left.
+    available: Option<i64>,
+    /// When the event ended.
+    ended_at: Option<String>,
+    /// When the ticket let somebody in.
+    used_at: Option<String>,
+    /// Where the ticket let somebody in.
+    gate: Option<String>,
+    /// How much may still be refunded, as an exact decimal.
+    refundable: Option<String>,
+    /// The currency of `refundable`.
+    currency: Option<String>,
+    /// What an address does understand, where it does not understand the method. Sent as `Allow` only.
+    #[oai(skip)]
+    allow: Vec<String>,
+}
+
+/// A field that is not what is wanted.
+#[derive(Clone, Debug, PartialEq, Eq, Object)]
+pub struct FieldError {
+    /// Which field, as the caller wrote it; `lines.0.quantity` inside of lists and objects.
+    pub field: String,
+    /// What is wanted.
+    pub message: String,
+}
+
+impl FieldError {
+    /// `field` is not what is wanted.
+    pub fn new(field: impl Into<String>, message: impl Into<String>) -> Self {
+        Self { field: field.into(), message: message.into() }
+    }
+}
+
+impl Problem {
+    /// A problem with one of the [`CODES`]; its status follows from the code.
+    pub fn new(code: &str, detail: impl Into<String>) -> Self {
+        Self::with_status(status_of(code), code, detail)
+    }
+
+    /// Fields that are not what is wanted: 422.
+    pub fn invalid(errors: Vec<FieldError>) -> Self {
+        let each: Vec<String> = errors.iter().map(|error| format!("{}: {}", error.field, error.message)).collect();
+        Self { errors, ..Self::new("invalid", each.join("; ")) }
+    }
+
+    /// One field that is not what is wanted: 422.
+    pub fn invalid_field(field: impl Into<String>, message: impl Into<String>) -> Self {
+        Self::invalid(vec![FieldError::new(field, message)])
+    }
+
+    /// Something that is our fault: 500. What it was belongs into the log, never into the answer.
+    pub fn internal() -> Self {
+        Self::new("internal", "Something went wrong on our side. The header X-Request-Id says where to look for it.")
+    }
+
+    pub(crate) fn with_status(status: StatusCode, code: &str, detail: impl Into<String>) -> Self {
+        Self {
+            r#type: "about:blank".to_owned(),
+            title: status.canonical_reason().unwrap_or("Error").to_owned(),
+            status: status.as_u16(),
+            detail: detail.into(),
+            code: code.to_owned(),
+            errors: Vec::new(),
+            retry_after: None,
+            event_id: None,
+            ticket_type_id: None,
+            available: None,
+            ended_at: None,
+            used_at: None,
+            gate: None,
+            refundable: None,
+            currency: None,
+            allow: Vec::new(),
+        }
+    }
+
+    /// Says when it is worth trying again. Rounded up: nobody is invited too early.
+    #[must_use]
+    pub fn retry_after(mut self, after: Duration) -> Self {
+        self.retry_after = Some(whole_seconds_up(after).max(1));
+        self
+    }
+
+    /// Says which methods the address understands.
+    #[must_use]
+    pub fn allow(mut self, methods: &[Method]) -> Self {
+        self.allow = methods.iter().map(|method| method.as_str().to_owned()).collect();
+        self
+    }
+
+    /// The HTTP status.
+    pub fn status(&self) -> StatusCode {
+        StatusCode::from_u16(self.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR)
+    }
+
+    /// What is wrong, for programs.
+    pub fn code(&self) -> &str {
+        &self.code
+    }
+
+    /// What is wrong, for people.
+    pub fn detail(&self) -> &str {
+        &self.detail
+    }
+
+    /// The fields that are not what is wanted.
+    pub fn errors(&self) -> &[FieldError] {
+        &self.errors
+    }
+
+    /// The answer, with the headers that its status demands.
+    pub fn to_response(&self) -> Response {
+        let mut response = Response::builder()
+            .status(self.status())
+            .content_type(CONTENT_TYPE)
+            .header(header::CACHE_CONTROL, "no-store")
+            .body(self.to_json_string());
+        let headers = response.headers_mut();
+        if self.status() == StatusCode::UNAUTHORIZED {
+            headers.insert(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
+        }
+        if let Some(seconds) = self.retry_after {
+            headers.insert(header::RETRY_AFTER, HeaderValue::from(seconds));
+        }
+        if self.status() == StatusCode::METHOD_NOT_ALLOWED
+            && let Ok(allow) = HeaderValue::from_str(&self.allow.join(", "))
+        {
+            headers.insert(header::ALLOW, allow);
+        }
+        response
+    }
+}
+
+fn whole_seconds_up(duration: Duration) -> u64 {
+    duration.as_secs() + u64::from(duration.subsec_nanos() > 0)
+}
+
+impl std::fmt::Display for Problem {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{}: {}", self.code, self.detail)
+    }
+}
+
+impl std::error::Error for Problem {}
+
+/// Lets a handler of poem or poem-openapi end with `?`.
+impl poem::error::ResponseError for Problem {
+    fn status(&self) -> StatusCode {
+        Self::status(self)
+    }
+
+    fn as_response(&self) -> Response {
+        self.to_response()
+    }
+}
+
+impl IntoResponse for Problem {
+    fn into_response(self) -> Response {
+        self.to_response()
+    }
+}
+
+/// In the document, a handler of type `Result<_, Problem>` has a `default` answer of this shape.
+impl poem_openapi::ApiResponse for Problem {
+    fn meta() -> MetaResponses {
+        MetaResponses {
+            responses: vec![MetaResponse {
+                description: "Anything else: what is wrong, for people in `detail` and for programs in `code`",
+                status: None,
+                status_range: None,
+                content: vec![MetaMediaType { content_type: CONTENT_TYPE, schema: Json::<Self>::schema_ref() }],
+                headers: vec![],
+            }],
+        }
+    }
+
+    fn register(registry: &mut Registry) {
+        <Json<Self> as Payload>::register(registry);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    async fn parts(response: Response) -> (StatusCode, poem::http::HeaderMap, serde_json::Value) {
+        let (parts, body) = response.into_parts();
+        let body = body.into_bytes().await.unwrap();
+        (parts.status, parts.headers, serde_json::from_slice(&body).unwrap())
+    }
+
+    #[tokio::test]
+    async fn a_problem_is_an_rfc_9457_document() {
+        let (status, headers, body) = parts(Problem::new("sold_out", "Event sold out").to_response()).await;
+        assert_eq!(status, 400);
+        assert_eq!(headers["content-type"], CONTENT_TYPE);
+        assert_eq!(
+            body,
+            serde_json::json!({
+                "type": "about:blank", "title": "Bad Request", "status": 400,
+                "detail": "Event sold out", "code": "sold_out",
+            })
+        );
+    }
+
+    #[tokio::test]
+    async fn statuses_bring_the_headers_they_demand() {
+        let (_, headers, _) = parts(Problem::new("unauthenticated", "Not authenticated").to_response()).await;
+        assert_eq!(headers["www-authenticate"], "Bearer");
+        let busy = Problem::new("busy", "Busy").retry_after(Duration::from_millis(1_200));
+        let (_, headers, body) = parts(busy.to_response()).await;
+        assert_eq!((headers["retry-after"].to_str().unwrap(), &body["retry_after"]), ("2", &serde_json::json!(2)));
+        let lost = Problem::new("method_not_allowed", "No").allow(&[Method::GET, Method::HEAD]);
+        let (_, headers, body) = parts(lost.to_response()).await;
+        assert_eq!(headers["allow"], "GET, HEAD");
+        assert!(body.get("allow").is_none());
+    }
+
+    #[tokio::test]
+    async fn invalid_fields_are_listed() {
+        let (status, _, body) = parts(Problem::invalid_field("price", "must not be negative").to_response()).await;
+        assert_eq!(status, 422);
+        assert_eq!(body["errors"], serde_json::json!([{"field": "price", "message": "must not be negative"}]));
+        assert_eq!(body["detail"], "price: must not be negative");
+    }
+}

@@ -1,0 +1,107 @@
+//! The OpenAPI document.
+
+use crate::shop::state;
+use serde_json::Value;
+use std::path::Path;
+use ticketing_core::Ticketing;
+use ticketing_core::storage::memory::MemoryStorage;
+use ticketing_core::testing::ManualClock;
+use ticketing_http::api::{self, ApiSettings};
+
+/// The document as the server writes it.
+pub(crate) fn document() -> Value {
+    let ticketing = Ticketing::builder(MemoryStorage::new()).build().unwrap();
+    let state = state(ticketing, ManualClock::default(), ApiSettings::default());
+    serde_json::from_str(&api::service(&state).spec()).unwrap()
+}
+
+/// An operation of the document.
+pub(crate) struct Operation {
+    pub(crate) method: String,
+    pub(crate) path: String,
+    pub(crate) value: Value,
+}
+
+impl Operation {
+    /// `get /events/{event_id}`
+    pub(crate) fn name(&self) -> String {
+        format!("{} {}", self.method, self.path)
+    }
+
+    /// The media type of its body.
+    pub(crate) fn body_type(&self) -> Option<String> {
+        self.value["requestBody"]["content"].as_object()?.keys().next().cloned()
+    }
+
+    /// Whether it lists the problem.
+    pub(crate) fn lists(&self, status: u16, code: &str) -> bool {
+        let description = self.value["responses"][status.to_string()]["description"].as_str();
+        description.is_some_and(|codes| codes.contains(&format!("`{code}`")))
+    }
+}
+
+pub(crate) fn operations() -> Vec<Operation> {
+    let document = document();
+    let mut all = Vec::new();
+    for (path, methods) in document["paths"].as_object().unwrap() {
+        for (method, value) in methods.as_object().unwrap() {
+            all.push(Operation { method: method.clone(), path: path.clone(), value: value.clone() });
+        }
+    }
+    all
+}
+
+#[test]
+fn the_document_is_the_one_that_was_reviewed() {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("openapi.json");
+    let written = format!("{}\n", serde_json::to_string_pretty(&document()).unwrap());
+    if std::env::var_os("UPDATE_SNAPSHOTS").is_some() {
+        std::fs::write(&path, &written).unwrap();
+    }
+    let reviewed = std::fs::read_to_string(&path).unwrap_or_default();
+    assert!(
+        written == reviewed,
+        "the API changed: review it with UPDATE_SNAPSHOTS=1 cargo test -p ticketing-http --test api"
+    );
+}
+
+#[test]
+fn every_operation_is_described() {
+    let mut names = Vec::new();
+    for operation in operations() {
+        let (name, value) = (operation.name(), &operation.value);
+        assert!(value["summary"].as_str().is_some_and(|text| !text.is_empty()), "{name} has no summary");
+        assert_eq!(value["tags"].as_array().map(Vec::len), Some(1), "{name}");
+        names.push(value["operationId"].as_str().unwrap_or_else(|| panic!("{name} has no operationId")).to_owned());
+        for parameter in value["parameters"].as_array().into_iter().flatten() {
+            assert!(parameter["description"].is_string(), "{name}: {}", parameter["name"]);
+        }
+        if operation.body_type().is_some_and(|body_type| body_type == "application/json") {
+            let schema = value["requestBody"]["content"]["application/json"]["schema"]["$ref"].as_str().unwrap();
+            let schema = &document()["components"]["schemas"][schema.rsplit('/').next().unwrap()];
+            assert!(schema["example"].is_object(), "{name}: the body has no example");
+        }
+    }
+    let count = names.len();
+    names.sort_unstable();
+    names.dedup();
+    assert_eq!(names.len(), count, "every operationId is used once");
+}
+
+#[test]
+fn no_amount_is_a_binary_fraction() {
+    let text = document().to_string();
+    assert!(!text.contains("\"double\"") && !text.contains("\"float\""));
+}
+
+#[test]
+fn every_path_parameter_is_named_in_its_path() {
+    for operation in operations() {
+        for parameter in operation.value["parameters"].as_array().into_iter().flatten() {
+            let name = parameter["name"].as_str().unwrap();
+            if parameter["in"] == "path" {
+                assert!(operation.path.contains(&format!("{{{name}}}")), "{}: {name}", operation.name());
+            }
+        }
+    }
+}

@@ -1,0 +1,14 @@
+//! The API over its whole height: frame, operations, engine, and a storage and a gateway in memory.
+
+#![allow(clippy::unwrap_used, reason = "a test that panics has failed, which is what is meant")]
+
+mod bad_input;
+mod beyond;
+mod document;
+mod foreign;
+mod races;
+mod repeats;
+mod seed_a;
+mod seed_b;
+mod shop;
+mod told;

@@ -1,5 +1,7 @@
 //! Each operation, right or wrong.
 
+#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
+
 use super::{Bug, Planted, a_moment};
 use async_trait::async_trait;
 use jiff::{SignedDuration, Timestamp};
@@ -440,6 +442,14 @@ impl Storage for Planted {
 
     async fn mails(&self, order: &OrderKey) -> Result<Vec<OutboxMail>> {
         self.inner.mails(order).await
+    }
+
+    async fn dead_mails(&self, organizer: Option<&Principal>, page: PageRequest) -> Result<Page<OutboxMail>> {
+        self.inner.dead_mails(organizer, page).await
+    }
+
+    async fn mail(&self, id: MailId) -> Result<Option<OutboxMail>> {
+        self.inner.mail(id).await
     }
 
     async fn receive_webhooks(&self, now: Timestamp, new: &[NewWebhook]) -> Result<Vec<(StoredWebhook, bool)>> {

@@ -444,14 +444,6 @@ impl Storage for Planted {
         self.inner.mails(order).await
     }
 
-    async fn dead_mails(&self, organizer: Option<&Principal>, page: PageRequest) -> Result<Page<OutboxMail>> {
-        self.inner.dead_mails(organizer, page).await
-    }
-
-    async fn mail(&self, id: MailId) -> Result<Option<OutboxMail>> {
-        self.inner.mail(id).await
-    }
-
     async fn receive_webhooks(&self, now: Timestamp, new: &[NewWebhook]) -> Result<Vec<(StoredWebhook, bool)>> {
         let mut new = new.to_vec();
         if self.has(Bug::WebhooksAreNotDeduplicated) {

@@ -146,7 +146,8 @@ pub trait Storage: std::fmt::Debug + Send + Sync + 'static {
     /// The whole story of an order's money, found by the order's reference or by one of its attempts'.
     async fn payment(&self, reference: &Reference) -> Result<Option<Payment>, StorageError>;
 
-    /// Attempts in review of this organiser's events, or of all, the oldest first.
+    /// What people should look at, of this organiser's events or of all, the oldest first: attempts in review or disputed,
+    /// whose money goes back by itself, or with a refund that the gateway gave up or wants something for.
     async fn reviews(&self, organizer: Option<&Principal>, page: PageRequest) -> Result<Page<Attempt>, StorageError>;
 
     /// Applies people's decisions on attempts in review.

@@ -429,6 +429,14 @@ impl Storage for Planted {
         self.inner.resend_mail(now, id).await
     }
 
+    async fn dead_mails(&self, organizer: Option<&Principal>, page: PageRequest) -> Result<Page<OutboxMail>> {
+        self.inner.dead_mails(organizer, page).await
+    }
+
+    async fn mail(&self, id: MailId) -> Result<Option<OutboxMail>> {
+        self.inner.mail(id).await
+    }
+
     async fn mails(&self, order: &OrderKey) -> Result<Vec<OutboxMail>> {
         self.inner.mails(order).await
     }

@@ -84,10 +84,17 @@ impl Cluster {
     /// Starts it, also after a kill, and says how long it took.
     pub fn up(&self) -> Duration {
         let started = Instant::now();
-        // Written by a postmaster that is dead: nobody else uses this folder.
-        let _ = std::fs::remove_file(self.folder.join("data/postmaster.pid"));
-        let log = self.folder.join("log").display().to_string();
-        self.tool("pg_ctl", &["-D", &self.data(), "-l", &log, "-w", "-t", "60", "start"]);
+        let (data, log) = (self.data(), self.folder.join("log").display().to_string());
+        loop {
+            // Written by a postmaster that is dead: nobody else uses this folder.
+            let _ = std::fs::remove_file(self.folder.join("data/postmaster.pid"));
+            if self.try_tool("pg_ctl", &["-D", &data, "-l", &log, "-w", "-t", "60", "start"]) {
+                break;
+            }
+            // As long as a process of the dead one lives, it does not start.
+            assert!(started.elapsed() < Duration::from_secs(30), "PostgreSQL does not start:\n{}", self.log());
+            std::thread::sleep(Duration::from_millis(50));
+        }
         started.elapsed()
     }
 
@@ -207,6 +214,12 @@ fn runs(pid: &str) -> bool {
 }
 
 fn children_of(pid: &str) -> Vec<String> {
-    let path = Path::new("/proc").join(pid).join("task").join(pid).join("children");
-    std::fs::read_to_string(path).unwrap_or_default().split_whitespace().map(str::to_owned).collect()
+    let pids =
+        std::fs::read_dir("/proc").unwrap().flatten().map(|entry| entry.file_name().to_string_lossy().into_owned());
+    // 4242 (postgres) S 4241 …: what stands in brackets may hold spaces.
+    let is_child = |child: &String| {
+        let stat = std::fs::read_to_string(Path::new("/proc").join(child).join("stat")).unwrap_or_default();
+        stat.rsplit(')').next().unwrap_or_default().split_whitespace().nth(1) == Some(pid)
+    };
+    pids.filter(|name| name.bytes().all(|byte| byte.is_ascii_digit())).filter(is_child).collect()
 }

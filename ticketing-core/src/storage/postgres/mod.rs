@@ -143,7 +143,7 @@ impl PostgresStorage {
         wanted: &(impl Fn(&[K]) -> Wanted + Send + Sync),
         decide: &(impl Fn(&mut Book, &[K]) -> T + Send + Sync),
     ) -> Result<Result<T, StorageError>, Undone> {
-        let mut transaction = self.pool.begin().await?;
+        let mut transaction = self.begin().await?;
         let keys = match due {
             Some(due) => lock_due(&mut transaction, due).await?,
             None => vec![],
@@ -165,11 +165,17 @@ impl PostgresStorage {
         Ok(Ok(decided))
     }
 
+    /// Behind PgBouncer, the connection is another one for every transaction, and may know statements that somebody else
+    /// prepared under the names that we are going to use.
+    async fn begin(&self) -> Result<sqlx::Transaction<'static, Db>, sqlx::Error> {
+        self.pool.begin_with(if self.behind_pgbouncer { "begin; deallocate all" } else { "begin" }).await
+    }
+
     /// For a few statements that need no snapshot. End it with [`done`](Self::done).
     async fn writer(&self) -> Result<Lease, StorageError> {
         Ok(match self.behind_pgbouncer {
             false => Lease::Connection(self.pool.acquire().await.map_err(trouble)?),
-            true => Lease::Transaction(self.pool.begin().await.map_err(trouble)?),
+            true => Lease::Transaction(self.begin().await.map_err(trouble)?),
         })
     }
 
@@ -187,7 +193,11 @@ impl PostgresStorage {
     /// To read with several statements as of one moment: without it, each statement would see what was committed since the one
     /// before it, and an order could be paid and have no tickets.
     async fn snapshot(&self) -> Result<sqlx::Transaction<'static, Db>, StorageError> {
-        self.pool.begin_with("begin isolation level repeatable read read only").await.map_err(trouble)
+        let begin = match self.behind_pgbouncer {
+            false => "begin isolation level repeatable read read only",
+            true => "begin isolation level repeatable read read only; deallocate all",
+        };
+        self.pool.begin_with(begin).await.map_err(trouble)
     }
 }
 

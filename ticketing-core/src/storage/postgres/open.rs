@@ -65,7 +65,7 @@ impl PostgresStorage {
     /// In one transaction, under a lock that ends with it: a lock of the session's would stay with whatever connection PgBouncer
     /// chose.
     async fn migrate(&self) -> Result<(), StorageError> {
-        let mut transaction = self.pool.begin().await.map_err(trouble)?;
+        let mut transaction = self.begin().await.map_err(trouble)?;
         let lock = sqlx::query("select pg_advisory_xact_lock($1)").bind(MIGRATING);
         lock.execute(&mut *transaction).await.map_err(trouble)?;
         let mut migrations = migrations();

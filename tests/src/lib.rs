@@ -9,6 +9,7 @@
 //! | [`books`] | whether what a dead server left behind adds up |
 //! | [`chance`] | random choices |
 //! | [`promises`] | what a `box_office` said is done, and whether a file keeps it |
+//! | [`proxy`] | a bad line between two programs |
 //! | [`strace`] | running a program under strace, and what it did to its files |
 //! | [`disk`] | what a power cut would leave of files |
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
@@ -20,6 +21,7 @@ pub mod disk;
 pub mod payment_company;
 pub mod people;
 pub mod promises;
+pub mod proxy;
 pub mod server;
 pub mod strace;
 

@@ -16,7 +16,7 @@ use ticketing_tests::client::{Answer, Client};
 use ticketing_tests::number;
 use ticketing_tests::payment_company::{PaymentCompany, SECRET_KEY, play};
 use ticketing_tests::people::{Person, codes_of, reference_of};
-use ticketing_tests::proxy::{Line, Proxy};
+use ticketing_tests::bad_line::{BadLine, Line};
 use ticketing_tests::server::Server;
 use tokio::sync::watch;
 
@@ -41,7 +41,7 @@ async fn bad_lines_delay_a_sale_and_do_no_harm() {
     let seconds = Duration::from_millis(1000 * number("NETWORK_SECONDS", 1) as u64);
     let (scheme, rest) = database.url.split_once('@').unwrap();
     let (real, name) = rest.split_once('/').unwrap();
-    let to_database = Proxy::before(real.parse().unwrap()).await;
+    let to_database = BadLine::before(real.parse().unwrap()).await;
     let mut server = Server::prepare(&[
         ("PAYSTACK_SECRET_KEY", SECRET_KEY),
         ("REQUEST_TIMEOUT_SECONDS", PATIENCE_SECONDS),
@@ -49,7 +49,7 @@ async fn bad_lines_delay_a_sale_and_do_no_harm() {
     ]);
     server.set("DATABASE_URL", format!("{scheme}@{}/{name}", to_database.address));
     let company = PaymentCompany::open(server.address).await;
-    let to_company = Proxy::before(company.address).await;
+    let to_company = BadLine::before(company.address).await;
     server.set("PAYSTACK_BASE_URL", format!("http://{}", to_company.address));
     server.restart().await;
 

@@ -82,7 +82,22 @@ impl Client {
         token: Option<&str>,
         body: Option<(&str, Bytes)>,
     ) -> Result<Answer, Lost> {
+        self.send_with(method, path, token, body, &[]).await
+    }
+
+    /// The same with headers of the caller's.
+    pub async fn send_with(
+        &mut self,
+        method: Method,
+        path: &str,
+        token: Option<&str>,
+        body: Option<(&str, Bytes)>,
+        headers: &[(&str, &str)],
+    ) -> Result<Answer, Lost> {
         let mut request = Request::builder().method(method).uri(path).header(HOST, self.address.to_string());
+        for (name, value) in headers {
+            request = request.header(*name, *value);
+        }
         if let Some(token) = token {
             request = request.header(AUTHORIZATION, format!("Bearer {token}"));
         }

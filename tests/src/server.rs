@@ -45,10 +45,13 @@ impl Server {
 
     /// Starts it, and says how long it took until it answered.
     pub async fn restart(&mut self) -> Duration {
-        // Building it, where that is needed, is not its own time.
-        binary();
-        let started = Instant::now();
         self.spawn();
+        self.wait().await
+    }
+
+    /// Waits until it answers.
+    pub async fn wait(&mut self) -> Duration {
+        let started = Instant::now();
         let mut client = Client::new(self.address);
         loop {
             let is_up = client.get("/health", None).await.is_ok_and(|answer| answer.status == 200);
@@ -57,7 +60,9 @@ impl Server {
             }
             let ended = self.child.as_mut().and_then(|child| child.try_wait().ok().flatten());
             assert!(ended.is_none(), "the server ended with {ended:?}:\n{}", self.log());
-            assert!(started.elapsed() < Duration::from_secs(60), "the server does not answer:\n{}", self.log());
+            if started.elapsed() > Duration::from_secs(60) {
+                panic!("the server does not answer:\n{}\n{}", self.log(), self.threads());
+            }
             tokio::time::sleep(Duration::from_millis(2)).await;
         }
     }
@@ -104,6 +109,15 @@ impl Server {
     /// What it said so far.
     pub fn log(&self) -> String {
         std::fs::read_to_string(self.folder.join("server.log")).unwrap_or_default()
+    }
+
+    /// What each of its threads waits for, where the system tells (Linux).
+    fn threads(&self) -> String {
+        let Some(child) = &self.child else { return String::new() };
+        let read = |path: PathBuf| std::fs::read_to_string(path).unwrap_or_default();
+        let tasks = std::fs::read_dir(format!("/proc/{}/task", child.id())).into_iter().flatten().flatten();
+        let line = |task: PathBuf| format!("{} waits in {}", read(task.join("comm")).trim(), read(task.join("wchan")));
+        tasks.map(|task| line(task.path())).collect::<Vec<_>>().join("\n")
     }
 
     /// A copy of its database to look into, in a folder of its own beside it. The server must not run.

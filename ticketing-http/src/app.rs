@@ -55,6 +55,7 @@ pub fn settings(config: &Config) -> ApiSettings {
 /// Puts the engine's API behind its frame, with pages beside it, and the sandbox where there is one.
 pub fn app(state: ApiState, sandbox: Option<Arc<Sandbox>>, config: &Config) -> Framed<Routes> {
     let clock = Arc::clone(&state.clock);
+    let shared_limits = state.has_shared_limits.then(|| state.ticketing.clone());
     let service = api::service(&state);
     let docs = Docs::of(&service, config.docs);
     let contract = docs.describe(Contract::of_document(&service.spec()));
@@ -70,6 +71,7 @@ pub fn app(state: ApiState, sandbox: Option<Arc<Sandbox>>, config: &Config) -> F
         trusted_proxies: TrustedProxies::new(config.trusted_proxies.clone()),
         cors: Cors::new(&config.cors_origins),
         quota: config.rate_limit,
+        shared_limits,
         request_timeout: config.request_timeout,
         clock,
         ..FrameConfig::default()

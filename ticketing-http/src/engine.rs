@@ -56,6 +56,16 @@ enum Kept {
     Postgres(ticketing_core::storage::postgres::PostgresStorage),
 }
 
+impl Kept {
+    fn is_shared(&self) -> bool {
+        match self {
+            Self::Memory | Self::File(_) => false,
+            #[cfg(feature = "postgres")]
+            Self::Postgres(_) => true,
+        }
+    }
+}
+
 impl Engine {
     /// Opens the database, connects gateway and mailer, and starts upkeep. `address` is where this server listens.
     pub async fn start(config: &Config, address: SocketAddr) -> Result<Self, Failure> {
@@ -96,6 +106,8 @@ impl Engine {
         ApiState::new(self.ticketing.clone(), settings)
             .with_key_secret(secret.into())
             .with_breaker(Arc::clone(&self.breaker))
+            // One process has a file to itself: what it counts in memory is all there is to count.
+            .with_shared_limits(self.database.is_shared())
     }
 
     /// Lets upkeep finish what it is at, and closes the database. Call it after the last request was answered.

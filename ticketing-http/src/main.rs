@@ -7,7 +7,7 @@ use ticketing_http::config::{Command, Config, Gateway, Invocation, LogFormat, Ma
 use ticketing_http::engine::{Engine, Failure};
 use ticketing_http::frame::{FrameConfig, frame};
 use ticketing_http::sandbox::{self, Sandbox, SandboxConfig};
-use ticketing_http::{server, telemetry};
+use ticketing_http::{operate, server, telemetry};
 use tokio::net::TcpListener;
 
 fn main() -> ExitCode {
@@ -16,7 +16,7 @@ fn main() -> ExitCode {
         // Help and version come this way too.
         Err(error) => error.exit(),
     };
-    let command = invocation.command;
+    let command = invocation.command.clone();
     let config = Source::gather(invocation, |name| std::env::var_os(name), Path::new(".env"))
         .and_then(|source| Config::read(&source));
     match &config {
@@ -28,6 +28,8 @@ fn main() -> ExitCode {
         match command {
             Command::Serve => runtime.block_on(serve(config)),
             Command::Sandbox => runtime.block_on(play_gateway(config)),
+            Command::Check => runtime.block_on(operate::check(&config.database)),
+            Command::BackUp(file) => runtime.block_on(operate::back_up(&config.database, &file)),
         }
     });
     match outcome {

@@ -9,6 +9,7 @@ use crate::domain::check_in::{CheckIn, Scan};
 use crate::domain::code::{Reference, Seed};
 use crate::domain::event::{Category, Event, EventFilter, NewCategory, NewEvent};
 use crate::domain::id::{AccountId, EventId, MailId, RefundId, TicketId};
+use crate::domain::limit::{Take, Taken};
 use crate::domain::order::{Hold, Order, OrderFilter, OrderKey, Release};
 use crate::domain::outbox::{MailReport, OutboxMail};
 use crate::domain::page::{Page, PageRequest};
@@ -37,8 +38,8 @@ pub mod sqlite;
 /// What an operation on one item came to: done, or refused by the rules.
 pub type Outcome<T> = Result<T, Refusal>;
 
-/// Keeps everything, by few atomic operations of the domain. In memory and SQLite come with the crate; PostgreSQL is one to
-/// come; write your own by implementing this and passing the conformance kit.
+/// Keeps everything, by few atomic operations of the domain. In memory, SQLite and PostgreSQL come with the
+/// crate; write your own by implementing this and passing the conformance kit.
 ///
 /// # Contract
 /// - **Atomicity**: a call commits whole or not at all, whatever crashes. `Ok` means that it is on stable storage.
@@ -146,7 +147,8 @@ pub trait Storage: std::fmt::Debug + Send + Sync + 'static {
     /// The whole story of an order's money, found by the order's reference or by one of its attempts'.
     async fn payment(&self, reference: &Reference) -> Result<Option<Payment>, StorageError>;
 
-    /// Attempts in review of this organiser's events, or of all, the oldest first.
+    /// What people should look at, of this organiser's events or of all, the oldest first: attempts in review or disputed,
+    /// whose money goes back by itself, or with a refund that the gateway gave up or wants something for.
     async fn reviews(&self, organizer: Option<&Principal>, page: PageRequest) -> Result<Page<Attempt>, StorageError>;
 
     /// Applies people's decisions on attempts in review.
@@ -272,6 +274,14 @@ pub trait Storage: std::fmt::Debug + Send + Sync + 'static {
 
     /// Forgets at most `limit` requests that are older than answers are kept, and says how many.
     async fn forget_requests(&self, now: Timestamp, limit: u32) -> Result<u32, StorageError>;
+
+    // Limits.
+
+    /// Takes tokens from quotas: all that are asked for, or none. A key is named once at most. What is counted may be forgotten by a crash.
+    async fn take_tokens(&self, now: Timestamp, wishes: &[Take]) -> Result<Taken, StorageError>;
+
+    /// Forgets at most `limit` quotas that are full, and says how many.
+    async fn forget_tokens(&self, now: Timestamp, limit: u32) -> Result<u32, StorageError>;
 
     // Looking after it.
 

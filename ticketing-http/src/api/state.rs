@@ -20,6 +20,8 @@ pub struct ApiState {
     pub clock: Arc<dyn Clock>,
     /// Watches over the payment gateway, if anybody does: shown by `/health?detail=true`.
     pub breaker: Option<Arc<CircuitBreaker>>,
+    /// Whether limits are counted in the storage too, for all processes on it together.
+    pub has_shared_limits: bool,
     /// What references are derived from, with the key that a request names. The same in every process, for ever.
     key_secret: KeySecret,
 }
@@ -76,6 +78,7 @@ impl ApiState {
         SystemRandom.fill(&mut secret);
         Self {
             breaker: None,
+            has_shared_limits: false,
             key_secret: KeySecret::new(secret),
             ticketing,
             settings: Arc::new(settings),
@@ -88,6 +91,13 @@ impl ApiState {
     #[must_use]
     pub fn with_key_secret(mut self, secret: [u8; 32]) -> Self {
         self.key_secret = KeySecret::new(secret);
+        self
+    }
+
+    /// Counts requests and failed log-ins in the storage too, so that limits hold for all processes on it together.
+    #[must_use]
+    pub fn with_shared_limits(mut self, shared: bool) -> Self {
+        self.has_shared_limits = shared;
         self
     }
 

@@ -78,3 +78,25 @@ pub async fn a_password_changes_only_where_nobody_else_changed_it(storage: Arc<d
     assert_eq!(change(&made.password_hash, "third").await, "second", "made from a hash that is no more");
     assert_eq!(change("second", "third").await, "third");
 }
+
+pub async fn sessions_are_ended_by_a_new_password_and_on_request(storage: Arc<dyn Storage>) {
+    let shop = Shop::open(storage);
+    let made = shop.register("ada@example.com").await;
+    assert_eq!(made.sessions_ended, 0);
+    let change = async |change: AccountChange| {
+        let changed = shop.storage.change_account(shop.now(), made.id, &change).await;
+        changed.unwrap().unwrap().sessions_ended
+    };
+    let (seen, hash) = (made.password_hash.clone(), "second".to_owned());
+    assert_eq!(change(AccountChange::PasswordHash { seen: seen.clone(), hash: hash.clone() }).await, 0);
+    assert_eq!(
+        change(AccountChange::NewPassword { seen, hash: "late".to_owned() }).await,
+        0,
+        "of a hash that is no more"
+    );
+    assert_eq!(change(AccountChange::NewPassword { seen: hash, hash: "third".to_owned() }).await, 1);
+    assert_eq!(change(AccountChange::EndSessions).await, 2);
+    assert_eq!(change(AccountChange::EndSessions).await, 3);
+    let kept = shop.storage.account(&AccountKey::Id(made.id)).await.unwrap().unwrap();
+    assert_eq!((kept.sessions_ended, kept.password_hash.as_str()), (3, "third"));
+}

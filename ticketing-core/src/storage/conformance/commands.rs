@@ -252,6 +252,7 @@ impl Command {
             75..77 => Self::ClaimRefunds(by.duration(), by.below(4)),
             77..79 => Self::ReportRefunds(by.batch(|by| RefundReport {
                 id: RefundId(by.id(8)),
+                tries: by.below(3),
                 status: by.of_these(RefundStatus::ALL),
                 gateway_id: by.of_these(&[None, Some("trx".to_owned())]),
                 raw_status: "seen".to_owned(),
@@ -291,9 +292,10 @@ fn account(by: &mut Chance) -> NewAccount {
 }
 
 fn account_change(by: &mut Chance) -> AccountChange {
-    match by.below(3) {
+    match by.below(4) {
         0 => AccountChange::Active(by.one_in(2)),
         1 => AccountChange::Role(by.of_these(Role::ALL)),
+        2 => AccountChange::EndSessions,
         _ => {
             let hashes = ["$argon2id$first", "second", "third"];
             AccountChange::PasswordHash { seen: by.of_these(&hashes).to_owned(), hash: by.of_these(&hashes).to_owned() }

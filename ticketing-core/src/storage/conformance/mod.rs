@@ -24,6 +24,7 @@ pub mod cancellations;
 mod commands;
 pub mod events;
 pub mod filters;
+pub mod limits;
 pub mod model;
 pub mod orders;
 pub mod outbox;
@@ -60,6 +61,7 @@ macro_rules! storage_conformance {
                 a_taken_address_or_user_name_is_refused_in_any_case
                 an_account_is_switched_off_and_given_a_role
                 a_password_changes_only_where_nobody_else_changed_it
+                sessions_are_ended_by_a_new_password_and_on_request
             }
             events {
                 an_event_reads_back_as_it_was_made
@@ -169,6 +171,12 @@ macro_rules! storage_conformance {
                 a_request_gets_its_first_answer_again
                 a_request_whose_worker_is_gone_is_done_by_the_next
                 answers_are_kept_for_a_day_and_then_forgotten
+            }
+            limits {
+                a_quota_is_spent_at_once_and_comes_back_evenly
+                several_quotas_give_all_or_nothing
+                tokens_are_given_back_and_full_quotas_forgotten
+                a_hundred_at_once_get_what_there_is
             }
             filters {
                 events_are_found_by_text_in_any_case_and_any_script

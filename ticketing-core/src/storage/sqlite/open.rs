@@ -53,6 +53,38 @@ impl SqliteStorage {
         Ok(Self { writer, readers })
     }
 
+    /// Opens a file that is there, to look at it: nothing is changed, whoever else uses it.
+    pub async fn open_as_is(path: impl AsRef<Path>) -> Result<Self, StorageError> {
+        let path = path.as_ref();
+        if !path.is_file() {
+            return Err(StorageError::Unusable(format!("there is no file {}", path.display())));
+        }
+        let options = SqliteConnectOptions::new().filename(path).read_only(true).busy_timeout(PATIENCE);
+        let readers = pool(READERS, options).await.map_err(|error| unusable(path, &error))?;
+        Ok(Self { writer: readers.clone(), readers })
+    }
+
+    /// Copies everything, as of one moment, to a new file, which is on stable storage when this returns. Sales go on meanwhile.
+    pub async fn back_up(&self, to: impl AsRef<Path>) -> Result<(), StorageError> {
+        let to = to.as_ref();
+        let wrong = |error: std::io::Error| StorageError::Unusable(format!("{}: {error}", to.display()));
+        // Made by us alone: a file that is there stays as it is, and nobody else may read the new one.
+        let mut options = std::fs::OpenOptions::new();
+        options.write(true).create_new(true);
+        #[cfg(unix)]
+        std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+        let file = options.open(to).map_err(wrong)?;
+        let name = to.to_str().ok_or_else(|| StorageError::Unusable("the file's name is not UTF-8".to_owned()))?;
+        let mut reader = self.readers.acquire().await.map_err(trouble)?;
+        sqlx::query("vacuum into $1").bind(name).execute(&mut *reader).await.map_err(trouble)?;
+        // SQLite does not flush what it writes there.
+        file.sync_all().map_err(wrong)?;
+        match to.parent().filter(|folder| !folder.as_os_str().is_empty()) {
+            Some(folder) => std::fs::File::open(folder).and_then(|folder| folder.sync_all()).map_err(wrong),
+            None => Ok(()),
+        }
+    }
+
     /// A silent change of any of these would break a promise.
     async fn assert_durable(&self) -> Result<(), StorageError> {
         let mut writer = self.writer.acquire().await.map_err(trouble)?;
@@ -171,6 +203,26 @@ async fn pool(connections: u32, options: SqliteConnectOptions) -> Result<SqliteP
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[tokio::test]
+    async fn a_back_up_is_whole_and_never_overwrites() {
+        use crate::storage::Storage;
+        let folder = std::env::temp_dir().join(format!("ticketing-backup-{}", std::process::id()));
+        std::fs::create_dir_all(&folder).unwrap();
+        let (file, copy) = (folder.join("tickets.db"), folder.join("copy.db"));
+        assert!(SqliteStorage::open_as_is(&file).await.is_err(), "there is nothing to look at");
+        assert!(!file.exists());
+        let storage = SqliteStorage::open(&file).await.unwrap();
+        let category = crate::domain::event::NewCategory { name: "Music".to_owned(), description: None };
+        storage.put_categories(&[category]).await.unwrap();
+        SqliteStorage::open_as_is(&file).await.unwrap().back_up(&copy).await.unwrap();
+        assert!(storage.back_up(&copy).await.is_err(), "the first one stays");
+        let copied = SqliteStorage::open_as_is(&copy).await.unwrap();
+        assert_eq!(copied.categories().await.unwrap(), storage.categories().await.unwrap());
+        assert_eq!(copied.check().await.unwrap(), Vec::<String>::new());
+        assert!(copied.put_categories(&[]).await.is_ok(), "and is only looked at");
+        std::fs::remove_dir_all(folder).unwrap();
+    }
 
     #[tokio::test]
     async fn a_file_that_is_not_ours_is_refused_and_left_alone() {

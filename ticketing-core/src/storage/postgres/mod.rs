@@ -49,6 +49,13 @@ const TRIES: u32 = 5;
 /// How long to wait before trying again after a connection was lost, times the number of tries: two seconds in all.
 const PAUSE: std::time::Duration = std::time::Duration::from_millis(200);
 
+/// How long one try may take. A connection that a firewall forgot never answers: without an end to the wait it would be waited
+/// for until TCP gives up, which takes from a quarter of an hour to for ever.
+const PATIENCE: std::time::Duration = std::time::Duration::from_secs(10);
+
+/// The database gives up sooner than PATIENCE on us: what a lost connection has locked would be locked for everybody.
+const BEGIN: &str = "begin; set local idle_in_transaction_session_timeout = '8s'";
+
 /// `column in (…)` for the `index`-th parameter, and what to bind to it.
 fn one_of_ints(column: &str, index: u32, values: &[i64]) -> (String, String) {
     let list = values.iter().map(ToString::to_string).collect::<Vec<_>>().join(",");
@@ -120,9 +127,11 @@ impl PostgresStorage {
             let mut tries = 0;
             loop {
                 tries += 1;
-                let error = match storage.try_run(due, &wanted, &decide).await {
-                    Ok(decided) => return decided,
-                    Err(error) => error,
+                let error = match tokio::time::timeout(PATIENCE, storage.try_run(due, &wanted, &decide)).await {
+                    Ok(Ok(decided)) => return decided,
+                    Ok(Err(error)) => error,
+                    // It may be done or not, like where the connection was lost at the commit.
+                    Err(_) => return Err(StorageError::Unavailable("the database did not answer in time".into())),
                 };
                 if tries == TRIES || !error.is_worth_another_try() {
                     return Err(trouble(error.cause));
@@ -143,7 +152,7 @@ impl PostgresStorage {
         wanted: &(impl Fn(&[K]) -> Wanted + Send + Sync),
         decide: &(impl Fn(&mut Book, &[K]) -> T + Send + Sync),
     ) -> Result<Result<T, StorageError>, Undone> {
-        let mut transaction = self.pool.begin().await?;
+        let mut transaction = self.pool.begin_with(BEGIN).await?;
         let keys = match due {
             Some(due) => lock_due(&mut transaction, due).await?,
             None => vec![],

@@ -359,8 +359,10 @@ impl BuggyStorage {
         };
         let outcomes = match self.world.bug {
             Some(Bug::ScanWithoutCompareAndSet) => {
+                let is_repeat =
+                    memory.look(|book| scans.iter().any(|scan| book.check_in_by_nonce(&scan.nonce).is_some()));
                 let seen = check_in(&mut memory.snapshot());
-                if seen.iter().any(std::result::Result::is_err) {
+                if is_repeat || seen.iter().any(std::result::Result::is_err) {
                     return Ok(seen);
                 }
                 self.between_steps().await;

@@ -17,7 +17,6 @@ pub(crate) struct Mailroom {
 pub(crate) struct Taken {
     pub(crate) message_id: String,
     pub(crate) to: String,
-    pub(crate) subject: String,
 }
 
 #[derive(Debug)]
@@ -45,8 +44,8 @@ impl Mailer for SimulatedMailer {
             Some(Bug::NewMessageIdPerTry) => format!("{:x}@example.com", world.draw()),
             _ => mail.message_id.clone(),
         };
-        let (to, subject) = (mail.to.to_string(), mail.subject.clone());
-        lock(&world.mailroom).taken.push(Taken { message_id, to, subject });
+        let to = mail.to.to_string();
+        lock(&world.mailroom).taken.push(Taken { message_id, to });
         if fails {
             world.saw("mail", "taken, answer lost");
             return self.later("the answer was lost");

@@ -150,11 +150,15 @@ impl Report {
         let mut text = format!("{} histories, {} steps\n", self.histories, self.steps);
         for (faults, calls) in [(STORAGE_FAULTS, CALLS), (GATEWAY_FAULTS, GATEWAY_CALLS)] {
             let _ = write!(text, "\n{:<24}", "");
-            faults.iter().for_each(|fault| drop(write!(text, "{fault:>22}")));
+            for fault in faults {
+                let _ = write!(text, "{fault:>22}");
+            }
             text.push('\n');
             for call in calls {
                 let _ = write!(text, "{call:<24}");
-                faults.iter().for_each(|fault| drop(write!(text, "{:>22}", self.count(fault, call))));
+                for fault in faults {
+                    let _ = write!(text, "{:>22}", self.count(fault, call));
+                }
                 text.push('\n');
             }
         }

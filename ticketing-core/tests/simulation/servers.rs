@@ -65,7 +65,7 @@ pub(crate) fn replace_all(world: &Arc<World>) {
     for process in 1..=world.options.processes {
         world.set_server(process, None);
         world.executor.kill(process);
-        boot(world, process, 2 * MINUTE);
+        boot(world, process, 5 * MINUTE);
     }
 }
 

@@ -56,14 +56,11 @@ impl PostgresStorage {
                     standby.map_or(Ok(()), |_| Err(refused()))
                 })
             })
-            // sqlx asks every connection that comes back whether it is alive, and waits for the answer for as long as it takes. Of
-            // a line that is dead without a word that is for ever, and the pool would have a place less each time.
-            .after_release(|connection, _| {
-                Box::pin(async move {
-                    let asked = tokio::time::timeout(Duration::from_secs(2), connection.ping());
-                    asked.await.map_err(|_| sqlx::Error::PoolTimedOut)?.map(|()| true)
-                })
-            })
+            // sqlx itself asks connections whether they are alive, and waits for the answer for as long as it takes. Of a line that
+            // is dead without a word that is for ever, and the pool would have a place less each time.
+            .test_before_acquire(false)
+            .before_acquire(|connection, _| Box::pin(is_alive(connection)))
+            .after_release(|connection, _| Box::pin(is_alive(connection)))
             .connect_with(options.application_name("ticketing"))
             .await
             .map_err(trouble)?;
@@ -103,6 +100,12 @@ impl PostgresStorage {
     pub async fn close(&self) {
         self.pool.close().await;
     }
+}
+
+/// A connection that does not answer at once is given up.
+async fn is_alive(connection: &mut sqlx::PgConnection) -> Result<bool, sqlx::Error> {
+    let asked = tokio::time::timeout(Duration::from_secs(1), connection.ping()).await;
+    asked.map_err(|_| sqlx::Error::PoolTimedOut)?.map(|()| true)
 }
 
 /// The address without our own parameter, and whether it was there.

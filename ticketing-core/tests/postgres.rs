@@ -1,5 +1,6 @@
 //! What only PostgreSQL can get wrong.
 #![cfg(feature = "postgres")]
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
 #[path = "support/postgres.rs"]
 mod postgres;

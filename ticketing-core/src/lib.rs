@@ -1,4 +1,5 @@
 #![doc = include_str!("../README.md")]
+#![allow(clippy::duplicate_mod, reason = "what SQL storages share is compiled once for each database")]
 
 pub mod clock;
 pub mod domain;

@@ -33,8 +33,8 @@ fn event() -> Event {
         stock: Stock::of_capacity(None),
     };
     Event {
-        key: None,
         id,
+        key: None,
         organizer: Principal::External("box".to_owned()),
         title: "Jazz at Freedom Park & Friends".to_owned(),
         description: None,

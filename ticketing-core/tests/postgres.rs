@@ -1,21 +1,59 @@
 //! What only PostgreSQL can get wrong.
-#![cfg(feature = "postgres")]
-#![allow(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
+#![cfg(all(feature = "postgres", feature = "testing"))]
+#![allow(
+    clippy::unwrap_used,
+    clippy::print_stderr,
+    reason = "a test that cannot go on fails, and one that is skipped says so"
+)]
 
 #[path = "support/postgres.rs"]
 mod postgres;
 
 use jiff::Timestamp;
+use sqlx::Connection as _;
+use std::sync::Arc;
 use ticketing_core::domain::code::{Reference, Seed};
 use ticketing_core::domain::event::NewEvent;
 use ticketing_core::domain::money::{Currency, Money};
 use ticketing_core::domain::order::{Hold, HoldLine};
 use ticketing_core::domain::principal::{Buyer, Principal};
 use ticketing_core::storage::Storage;
+use ticketing_core::storage::conformance::shop::Shop;
 use ticketing_core::storage::postgres::PostgresStorage;
 
 fn now() -> Timestamp {
     Timestamp::from_second(1_800_000_000).unwrap()
+}
+
+/// What one process is at work on does not stop another: it takes what comes next.
+#[tokio::test(flavor = "multi_thread")]
+async fn who_claims_passes_over_what_others_have_locked() {
+    let Some(database) = postgres::database().await else { return };
+    let storage = PostgresStorage::connect(&database.url).await.unwrap();
+    let shop = Shop::open(Arc::new(storage.clone()));
+    let event = shop.event().create().await;
+    for _ in 0..4 {
+        shop.buy(&event, 1).await;
+        shop.hold(&event, 1).await;
+    }
+    shop.wait(jiff::SignedDuration::from_mins(60));
+    let mut other = sqlx::PgConnection::connect(&database.url).await.unwrap();
+    let mut working = other.begin().await.unwrap();
+    for sql in [
+        "select id from mails order by due_at, id limit 3 for update",
+        "select id from orders where status = 'held' order by id limit 3 for update",
+    ] {
+        sqlx::query(sql).fetch_all(&mut *working).await.unwrap();
+    }
+    let in_time = std::time::Duration::from_secs(5);
+    let mails = tokio::time::timeout(in_time, shop.claim_mails(2)).await.expect("it waits for the other");
+    assert_eq!(mails.len(), 1);
+    let expired = tokio::time::timeout(in_time, storage.expire_holds(shop.now(), 2)).await.expect("it waits");
+    assert_eq!(expired.unwrap().len(), 1);
+    working.rollback().await.unwrap();
+    assert_eq!(shop.claim_mails(10).await.len(), 3);
+    assert_eq!(storage.expire_holds(shop.now(), 10).await.unwrap().len(), 3);
+    storage.close().await;
 }
 
 #[tokio::test(flavor = "multi_thread")]

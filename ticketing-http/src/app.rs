@@ -12,8 +12,6 @@ use crate::sandbox::{self, Sandbox};
 use poem::endpoint::BoxEndpoint;
 use poem::{Endpoint, EndpointExt, Request, Response, Route};
 use std::sync::Arc;
-use ticketing_core::Ticketing;
-use ticketing_core::clock::Clock;
 
 /// The version that `/`, `/openapi.json` and `--version` tell.
 pub const VERSION: &str = env!("CARGO_PKG_VERSION");
@@ -55,13 +53,9 @@ pub fn settings(config: &Config) -> ApiSettings {
 }
 
 /// Puts the engine's API behind its frame, with pages beside it, and the sandbox where there is one.
-pub fn app(
-    ticketing: Ticketing,
-    sandbox: Option<Arc<Sandbox>>,
-    config: &Config,
-    clock: Arc<dyn Clock>,
-) -> Framed<Routes> {
-    let state = ApiState::new(ticketing, settings(config));
+pub fn app(state: ApiState, sandbox: Option<Arc<Sandbox>>, config: &Config) -> Framed<Routes> {
+    let clock = Arc::clone(&state.clock);
+    let shared_limits = state.has_shared_limits.then(|| state.ticketing.clone());
     let service = api::service(&state);
     let docs = Docs::of(&service, config.docs);
     let contract = docs.describe(Contract::of_document(&service.spec()));
@@ -77,6 +71,7 @@ pub fn app(
         trusted_proxies: TrustedProxies::new(config.trusted_proxies.clone()),
         cors: Cors::new(&config.cors_origins),
         quota: config.rate_limit,
+        shared_limits,
         request_timeout: config.request_timeout,
         clock,
         ..FrameConfig::default()
@@ -91,14 +86,14 @@ mod tests {
     use poem::http::StatusCode;
     use poem::test::TestClient;
     use serde_json::json;
-    use ticketing_core::clock::SystemClock;
+    use ticketing_core::Ticketing;
     use ticketing_core::storage::memory::MemoryStorage;
 
     #[tokio::test]
     async fn the_server_says_who_it_is_and_how_it_is() {
         let config = Config::read(&Source::of([])).unwrap();
         let ticketing = Ticketing::builder(MemoryStorage::new()).build().unwrap();
-        let client = TestClient::new(app(ticketing, None, &config, Arc::new(SystemClock)));
+        let client = TestClient::new(app(ApiState::new(ticketing, settings(&config)), None, &config));
         let response = client.get("/").send().await;
         response.assert_status_is_ok();
         response.assert_json(json!({"message": "Welcome to Ticketing", "version": VERSION, "docs": "/docs"})).await;

@@ -1,8 +1,10 @@
 //! The engine as the settings want it: storage, gateway, mailer, and upkeep that runs in the background.
 
+use crate::api::{ApiSettings, ApiState};
 use crate::config::{Config, Database, Gateway, Mail, Secret, SmtpSecurity as Security, secret_beside};
 use crate::sandbox::{Sandbox, SandboxConfig};
 use jiff::SignedDuration;
+use sha2::{Digest, Sha256};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::sync::Arc;
 use std::time::Duration;
@@ -41,6 +43,8 @@ pub struct Engine {
     pub sandbox: Option<Arc<Sandbox>>,
     upkeep: UpkeepHandle,
     database: Kept,
+    /// What keys of requests are told apart by.
+    key_secret: Secret,
 }
 
 /// What must be closed at the end.
@@ -50,6 +54,16 @@ enum Kept {
     File(SqliteStorage),
     #[cfg(feature = "postgres")]
     Postgres(ticketing_core::storage::postgres::PostgresStorage),
+}
+
+impl Kept {
+    fn is_shared(&self) -> bool {
+        match self {
+            Self::Memory | Self::File(_) => false,
+            #[cfg(feature = "postgres")]
+            Self::Postgres(_) => true,
+        }
+    }
 }
 
 impl Engine {
@@ -82,7 +96,18 @@ impl Engine {
         }
         .build()?;
         let upkeep = ticketing.spawn_upkeep(UPKEEP_EVERY, Upkeep::default());
-        Ok(Self { ticketing, breaker, sandbox, upkeep, database })
+        Ok(Self { ticketing, breaker, sandbox, upkeep, database, key_secret: secret })
+    }
+
+    /// The engine behind an API.
+    pub fn api(&self, settings: ApiSettings) -> ApiState {
+        // Of the same secret as sessions, but for another purpose: neither tells anything of the other.
+        let secret = Sha256::new().chain_update("keys of requests").chain_update(self.key_secret.expose()).finalize();
+        ApiState::new(self.ticketing.clone(), settings)
+            .with_key_secret(secret.into())
+            .with_breaker(Arc::clone(&self.breaker))
+            // One process has a file to itself: what it counts in memory is all there is to count.
+            .with_shared_limits(self.database.is_shared())
     }
 
     /// Lets upkeep finish what it is at, and closes the database. Call it after the last request was answered.

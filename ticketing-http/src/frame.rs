@@ -14,6 +14,7 @@ use poem::http::{Method, StatusCode, Uri, header};
 use poem::{Endpoint, IntoEndpoint, IntoResponse, PathPattern, Request, Response};
 use std::sync::Arc;
 use std::time::Duration;
+use ticketing_core::Ticketing;
 use ticketing_core::clock::{Clock, Random, SystemClock, SystemRandom};
 
 /// How the frame behaves.
@@ -27,6 +28,8 @@ pub struct FrameConfig {
     pub cors: Cors,
     /// How much one client may ask; `None`: as much as it likes.
     pub quota: Option<Quota>,
+    /// Counts requests of all processes together, where there are several.
+    pub shared_limits: Option<Ticketing>,
     /// How large a body may be.
     pub body_limit: usize,
     /// How long a request may take, its body included.
@@ -44,6 +47,7 @@ impl Default for FrameConfig {
             trusted_proxies: TrustedProxies::default(),
             cors: Cors::default(),
             quota: None,
+            shared_limits: None,
             body_limit: body_limit::DEFAULT_LIMIT,
             request_timeout: Duration::from_secs(30),
             clock: Arc::new(SystemClock),
@@ -105,10 +109,12 @@ impl<E: Endpoint> Framed<E> {
     async fn admit(&self, request: Request) -> Response {
         let client = request.data().copied();
         let limit = self.rate_limit.as_ref().filter(|_| !is_exempt(request.uri().path()));
-        let standing = match (limit, client) {
-            (Some(limit), Some(client)) => limit.check(client, self.config.clock.now()),
-            _ => return self.guard(request).await,
-        };
+        let (Some(limit), Some(client)) = (limit, client) else { return self.guard(request).await };
+        let now = self.config.clock.now();
+        let mut standing = limit.check(client, now);
+        if let (Ok(_), Some(ticketing)) = (&standing, &self.config.shared_limits) {
+            standing = limit.check_together(client, ticketing, now).await.unwrap_or(standing);
+        }
         let (standing, mut response) = match standing {
             Ok(standing) => (standing, self.guard(request).await),
             Err(standing) => (standing, standing.problem().to_response()),

@@ -8,6 +8,7 @@
 //! | [`config`] | what can be set, and what is wrong with what was set |
 //! | [`frame`](mod@frame) | what happens around every request, in order |
 //! | [`middleware`] | each of these steps |
+//! | [`operate`] | checking and copying what is stored |
 //! | [`problem`] | how every error looks |
 //! | [`contract`] | what the OpenAPI document says about an address |
 //! | [`docs`] | the pages that show the API |
@@ -23,6 +24,7 @@ pub mod docs;
 pub mod engine;
 pub mod frame;
 pub mod middleware;
+pub mod operate;
 pub mod problem;
 pub mod sandbox;
 pub mod server;

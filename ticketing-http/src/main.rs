@@ -2,14 +2,12 @@
 
 use std::path::Path;
 use std::process::ExitCode;
-use std::sync::Arc;
-use ticketing_core::clock::SystemClock;
-use ticketing_http::app::{VERSION, app};
+use ticketing_http::app::{VERSION, app, settings};
 use ticketing_http::config::{Command, Config, Gateway, Invocation, LogFormat, Mail, Secret, Source};
 use ticketing_http::engine::{Engine, Failure};
 use ticketing_http::frame::{FrameConfig, frame};
 use ticketing_http::sandbox::{self, Sandbox, SandboxConfig};
-use ticketing_http::{server, telemetry};
+use ticketing_http::{operate, server, telemetry};
 use tokio::net::TcpListener;
 
 fn main() -> ExitCode {
@@ -18,7 +16,7 @@ fn main() -> ExitCode {
         // Help and version come this way too.
         Err(error) => error.exit(),
     };
-    let command = invocation.command;
+    let command = invocation.command.clone();
     let config = Source::gather(invocation, |name| std::env::var_os(name), Path::new(".env"))
         .and_then(|source| Config::read(&source));
     match &config {
@@ -30,6 +28,8 @@ fn main() -> ExitCode {
         match command {
             Command::Serve => runtime.block_on(serve(config)),
             Command::Sandbox => runtime.block_on(play_gateway(config)),
+            Command::Check => runtime.block_on(operate::check(&config.database)),
+            Command::BackUp(file) => runtime.block_on(operate::back_up(&config.database, &file)),
         }
     });
     match outcome {
@@ -44,7 +44,7 @@ fn main() -> ExitCode {
 async fn serve(mut config: Config) -> Result<(), Failure> {
     let listener = listen(&mut config).await?;
     let engine = Engine::start(&config, listener.local_addr()?).await?;
-    let app = app(engine.ticketing.clone(), engine.sandbox.clone(), &config, Arc::new(SystemClock));
+    let app = app(engine.api(settings(&config)), engine.sandbox.clone(), &config);
     announce(&config, listener.local_addr()?);
     server::serve(listener, app, limits(&config), server::stop_signal()).await;
     engine.stop().await;

@@ -13,6 +13,8 @@ create table accounts (
     role text not null check (role in ('member', 'admin')),
     is_active bigint not null check (is_active in (0, 1)),
     is_verified bigint not null check (is_verified in (0, 1)),
+    -- how often all sessions of the account were ended
+    sessions_ended bigint not null,
     created_at bigint not null,
     updated_at bigint not null,
     check ((username is null) = (username_key is null))
@@ -133,7 +135,7 @@ create index attempts_by_order on attempts (order_id);
 -- An order's tickets are bought by one attempt.
 create unique index attempts_fulfilled on attempts (order_id) where status = 'fulfilled';
 create index attempts_by_poll on attempts (poll_at) where poll_at is not null;
-create index attempts_in_review on attempts (created_at) where status = 'review';
+create index attempts_in_review on attempts (created_at) where status in ('review', 'refund_due', 'disputed');
 
 create table refunds (
     id bigint primary key,
@@ -154,6 +156,7 @@ create table refunds (
     updated_at bigint not null
 );
 create index refunds_by_order on refunds (order_id);
+create index refunds_stuck on refunds (attempt) where status in ('failed', 'needs_attention');
 create index refunds_by_next on refunds (next_at) where next_at is not null;
 
 create table tickets (
@@ -235,6 +238,14 @@ create table requests (
     check ((status is null) = (headers is null) and (status is null) = (body is null))
 );
 create index requests_by_age on requests (created_at);
+
+-- Counts of the last minutes, written by every request: not worth the log, and gone after a crash. Rows are rewritten all the
+-- time: room for the next version on the same page.
+create unlogged table limits (
+    key text primary key,
+    full_at bigint not null
+) with (fillfactor = 70);
+create index limits_by_time on limits (full_at);
 
 create table audit (
     id bigint primary key,

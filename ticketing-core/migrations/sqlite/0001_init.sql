@@ -13,6 +13,8 @@ create table accounts (
     role text not null check (role in ('member', 'admin')),
     is_active integer not null check (is_active in (0, 1)),
     is_verified integer not null check (is_verified in (0, 1)),
+    -- how often all sessions of the account were ended
+    sessions_ended integer not null,
     created_at integer not null,
     updated_at integer not null,
     check ((username is null) = (username_key is null))
@@ -129,7 +131,7 @@ create index attempts_by_order on attempts (order_id);
 -- An order's tickets are bought by one attempt.
 create unique index attempts_fulfilled on attempts (order_id) where status = 'fulfilled';
 create index attempts_by_poll on attempts (poll_at) where poll_at is not null;
-create index attempts_in_review on attempts (created_at) where status = 'review';
+create index attempts_in_review on attempts (created_at) where status in ('review', 'refund_due', 'disputed');
 
 create table refunds (
     id integer primary key,
@@ -150,6 +152,7 @@ create table refunds (
     updated_at integer not null
 ) strict;
 create index refunds_by_order on refunds (order_id);
+create index refunds_stuck on refunds (attempt) where status in ('failed', 'needs_attention');
 create index refunds_by_next on refunds (next_at) where next_at is not null;
 
 create table tickets (
@@ -231,6 +234,12 @@ create table requests (
     check ((status is null) = (headers is null) and (status is null) = (body is null))
 ) strict, without rowid;
 create index requests_by_age on requests (created_at);
+
+create table limits (
+    key text primary key,
+    full_at integer not null
+) strict;
+create index limits_by_time on limits (full_at);
 
 create table audit (
     id integer primary key,

@@ -26,6 +26,8 @@ pub struct Account {
     pub is_active: bool,
     /// Whether the address was proved to be theirs.
     pub is_verified: bool,
+    /// How often all their sessions were ended: a token is good while this is what it was when the token was made.
+    pub sessions_ended: i64,
     /// When it was made.
     pub created_at: Timestamp,
     /// When it last changed.
@@ -85,13 +87,22 @@ impl std::fmt::Debug for NewAccount {
 #[derive(Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum AccountChange {
-    /// The same password under stronger parameters, or a new password. Applied only where the hash is still `seen`.
+    /// The same password under stronger parameters. Applied only where the hash is still `seen`.
     PasswordHash {
         /// The hash that the change was made from.
         seen: String,
         /// The hash from now on.
         hash: String,
     },
+    /// A new password: whoever is logged in has to log in again. Applied only where the hash is still `seen`.
+    NewPassword {
+        /// The hash that the change was made from.
+        seen: String,
+        /// The hash from now on.
+        hash: String,
+    },
+    /// Whoever is logged in has to log in again.
+    EndSessions,
     /// Switch the account on or off.
     Active(bool),
     /// What it may do from now on.
@@ -102,6 +113,8 @@ impl std::fmt::Debug for AccountChange {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match self {
             Self::PasswordHash { .. } => f.write_str("PasswordHash(..)"),
+            Self::NewPassword { .. } => f.write_str("NewPassword(..)"),
+            Self::EndSessions => f.write_str("EndSessions"),
             Self::Active(active) => write!(f, "Active({active})"),
             Self::Role(role) => write!(f, "Role({role:?})"),
         }

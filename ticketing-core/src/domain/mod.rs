@@ -7,6 +7,7 @@ pub mod check_in;
 pub mod code;
 pub mod event;
 pub mod id;
+pub mod limit;
 pub mod money;
 pub mod order;
 pub mod outbox;

@@ -53,7 +53,11 @@ pub struct BeginRequest {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Begun {
     /// Do it: it was never done, or whoever began it is gone. What it does must be safe to repeat.
-    Work,
+    Work {
+        /// When the request came first. With the scope it names the request for ever, also where the key is used again once
+        /// the answer is forgotten.
+        since: Timestamp,
+    },
     /// Give this answer again.
     Repeat(Answer),
     /// Somebody is at work on it.

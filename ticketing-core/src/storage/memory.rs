@@ -8,24 +8,28 @@ use crate::domain::check_in::{CheckIn, Scan};
 use crate::domain::code::{Reference, Seed};
 use crate::domain::event::{Category, Event, EventFilter, EventSort, EventStatus, NewCategory, NewEvent};
 use crate::domain::id::{AccountId, EventId, MailId, OrderId, RefundId, TicketId, WebhookId};
+use crate::domain::limit::{Take, Taken};
 use crate::domain::order::{Hold, Order, OrderFilter, OrderKey, OrderStatus, Release};
 use crate::domain::outbox::{MailReport, MailStatus, OutboxMail};
 use crate::domain::page::{Page, PageRequest};
 use crate::domain::payment::{Attempt, AttemptStatus, CheckoutReport, OpenAttempt, Payment, Settle, Settlement};
 use crate::domain::principal::Principal;
-use crate::domain::refund::{Refund, RefundReport, RefundRequest};
+use crate::domain::refund::{Refund, RefundReport, RefundRequest, RefundStatus};
 use crate::domain::request::{Answer, BeginRequest, Begun, KEEP_ANSWERS};
 use crate::domain::rules::{self, Resolve};
 use crate::domain::ticket::{Ticket, TicketFilter, TicketKey};
 use crate::domain::webhook::{NewWebhook, StoredWebhook, WebhookReport};
 use async_trait::async_trait;
 use jiff::{SignedDuration, Timestamp};
+use std::collections::BTreeMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 /// Everything in memory. All calls take turns.
 #[derive(Debug, Default)]
 pub struct MemoryStorage {
     book: Mutex<Book>,
+    /// When each quota is full again, in microseconds.
+    limits: Mutex<BTreeMap<String, i64>>,
 }
 
 impl MemoryStorage {
@@ -40,9 +44,22 @@ impl MemoryStorage {
         self.book().clone()
     }
 
+    /// Changes rows behind the rules' back, all at once: for tests that plant bugs, or repair what a test needs otherwise.
+    #[cfg(feature = "testing")]
+    pub fn tamper<T>(&self, change: impl FnOnce(&mut Book) -> T) -> T {
+        let mut book = self.book();
+        let came = change(&mut book);
+        book.written();
+        came
+    }
+
     fn book(&self) -> MutexGuard<'_, Book> {
         // A rule that panicked has written nothing: the book is whole.
         self.book.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn limits(&self) -> MutexGuard<'_, BTreeMap<String, i64>> {
+        self.limits.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Applies a rule to every item.
@@ -68,6 +85,10 @@ impl MemoryStorage {
         book.written();
         Ok(taken)
     }
+}
+
+fn time(microseconds: i64) -> Result<Timestamp, StorageError> {
+    Timestamp::from_microsecond(microseconds).map_err(|error| StorageError::Broken(error.into()))
 }
 
 fn order_of(book: &Book, key: &OrderKey) -> Option<Order> {
@@ -258,7 +279,13 @@ impl Storage for MemoryStorage {
             let event = book.orders.get(&attempt.order_id).and_then(|order| book.events.get(&order.event_id));
             organizer.is_none_or(|organizer| event.is_some_and(|event| event.organizer == *organizer))
         };
-        let in_review = |attempt: &&Attempt| attempt.status == AttemptStatus::Review;
+        let is_stuck = |status| matches!(status, RefundStatus::Failed | RefundStatus::NeedsAttention);
+        let in_review = |attempt: &&Attempt| {
+            matches!(attempt.status, AttemptStatus::Review | AttemptStatus::RefundDue | AttemptStatus::Disputed)
+                || book
+                    .refunds_of(attempt.order_id)
+                    .any(|refund| refund.attempt == attempt.reference && is_stuck(refund.status))
+        };
         let mut all: Vec<&Attempt> =
             book.attempts.iter().map(|(_, attempt)| attempt).filter(in_review).filter(theirs).collect();
         all.sort_by(|a, b| (a.created_at, &a.reference).cmp(&(b.created_at, &b.reference)));
@@ -472,6 +499,28 @@ impl Storage for MemoryStorage {
         let mut left = limit;
         self.book().requests.retain(|request| {
             let keep = left == 0 || now.duration_since(request.created_at) < KEEP_ANSWERS;
+            left -= u32::from(!keep);
+            keep
+        });
+        Ok(limit - left)
+    }
+
+    async fn take_tokens(&self, now: Timestamp, wishes: &[Take]) -> Result<Taken, StorageError> {
+        let now = now.as_microsecond();
+        let mut limits = self.limits();
+        let each: Vec<_> = wishes.iter().map(|wish| wish.apply(now, limits.get(&wish.key).copied())).collect();
+        if let Some(again_at) = each.iter().filter_map(|after| after.err()).max() {
+            return Ok(Taken::None { again_at: time(again_at)? });
+        }
+        let after: Vec<i64> = each.into_iter().flatten().collect();
+        limits.extend(wishes.iter().map(|wish| wish.key.clone()).zip(after.iter().copied()));
+        Ok(Taken::All { full_at: after.into_iter().map(time).collect::<Result<_, _>>()? })
+    }
+
+    async fn forget_tokens(&self, now: Timestamp, limit: u32) -> Result<u32, StorageError> {
+        let mut left = limit;
+        self.limits().retain(|_, full_at| {
+            let keep = left == 0 || *full_at > now.as_microsecond();
             left -= u32::from(!keep);
             keep
         });

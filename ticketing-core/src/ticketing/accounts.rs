@@ -86,14 +86,7 @@ impl Ticketing {
                 "only letters, digits, `.`, `_` and `-` are wanted".to_owned()
             });
         }
-        let found = registration.password.chars().count();
-        checks.require("password", found >= MIN_PASSWORD, || {
-            format!("at least {MIN_PASSWORD} characters are wanted, found {found}")
-        });
-        let bytes = registration.password.len();
-        checks.require("password", bytes <= MAX_PASSWORD, || {
-            format!("at most {MAX_PASSWORD} bytes are wanted, found {bytes}")
-        });
+        check_password(&mut checks, &registration.password);
         checks.done()?;
         let Some(email) = email else { return Err(Error::invalid("email", "an e-mail address is wanted")) };
 
@@ -128,7 +121,8 @@ impl Ticketing {
         let fits = self.accounts()?.passwords.verify(password, hash).await?;
         let account = account.filter(|account| fits && account.is_active).ok_or_else(refused)?;
         self.renew_weak_hash(&account, password).await?;
-        let (token, ends_at) = self.accounts()?.tokens.issue(account.id, self.now(), &*self.inner.random)?;
+        let (token, ends_at) =
+            self.accounts()?.tokens.issue(account.id, account.sessions_ended, self.now(), &*self.inner.random)?;
         Ok(Session { account, token, ends_at })
     }
 
@@ -144,18 +138,54 @@ impl Ticketing {
 
     /// Whose session token this is. Refuses tokens that are not ours, have ended, or are of a switched-off account.
     pub async fn authenticate(&self, token: &str) -> Result<Account> {
-        let id = self.accounts()?.tokens.check(token, self.now())?;
+        let (id, ended) = self.accounts()?.tokens.check(token, self.now())?;
         let account = self.inner.storage.account(&AccountKey::Id(id)).await?;
-        account.filter(|account| account.is_active).ok_or(Error::Unauthenticated("Could not validate credentials"))
+        let is_good = |account: &Account| account.is_active && account.sessions_ended == ended;
+        account.filter(is_good).ok_or(Error::Unauthenticated("Could not validate credentials"))
+    }
+
+    /// Ends all sessions of an account: every token made so far is refused from the next request on, by every process.
+    pub async fn end_sessions(&self, id: AccountId) -> Result<Account> {
+        self.change_account(id, &AccountChange::EndSessions).await
+    }
+
+    /// Switches an account on or off. Whoever is logged in is not any more from the next request on, on every process.
+    pub async fn set_active(&self, id: AccountId, active: bool) -> Result<Account> {
+        self.change_account(id, &AccountChange::Active(active)).await
+    }
+
+    /// Gives an account a new password, and ends all its sessions. Ask for the old one first, by [`login`](Self::login).
+    pub async fn set_password(&self, id: AccountId, password: &str) -> Result<Account> {
+        let mut checks = Checks::default();
+        check_password(&mut checks, password);
+        checks.done()?;
+        let hash = self.accounts()?.passwords.hash(password).await?;
+        let account = self.inner.storage.account(&AccountKey::Id(id)).await?.ok_or(Error::NotFound("Account"))?;
+        self.change_account(id, &AccountChange::NewPassword { seen: account.password_hash, hash }).await
     }
 
     /// Makes somebody an administrator, or an ordinary member again. Meant for the operator's own tools.
     pub async fn set_role(&self, id: AccountId, role: Role) -> Result<Account> {
-        let account = self.inner.storage.change_account(self.now(), id, &AccountChange::Role(role)).await?;
+        self.change_account(id, &AccountChange::Role(role)).await
+    }
+
+    async fn change_account(&self, id: AccountId, change: &AccountChange) -> Result<Account> {
+        let account = self.inner.storage.change_account(self.now(), id, change).await?;
         account.ok_or(Error::NotFound("Account"))
     }
 
     fn accounts(&self) -> Result<&Accounts> {
         self.inner.accounts.as_ref().ok_or_else(|| Error::Configuration("accounts need a token key".to_owned()))
     }
+}
+
+fn check_password(checks: &mut Checks, password: &str) {
+    let found = password.chars().count();
+    checks.require("password", found >= MIN_PASSWORD, || {
+        format!("at least {MIN_PASSWORD} characters are wanted, found {found}")
+    });
+    let bytes = password.len();
+    checks.require("password", bytes <= MAX_PASSWORD, || {
+        format!("at most {MAX_PASSWORD} bytes are wanted, found {bytes}")
+    });
 }

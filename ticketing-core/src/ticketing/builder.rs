@@ -9,6 +9,7 @@ use crate::storage::Storage;
 use crate::token::TokenKey;
 use jiff::SignedDuration;
 use std::sync::Arc;
+use std::sync::atomic::AtomicI64;
 
 /// Puts an engine together. Only [`build`](Self::build) can fail.
 #[derive(Debug)]
@@ -149,6 +150,7 @@ impl TicketingBuilder {
             hold_for: self.hold_for,
             renderer: Renderer::new(&self.mail_domain)?,
             public_url: self.public_url,
+            polls_from: AtomicI64::new(i64::MIN),
             bell: tokio::sync::Notify::new(),
             #[cfg(feature = "accounts")]
             accounts,

@@ -36,6 +36,7 @@ impl Checks {
     }
 
     /// The value of a field that may not parse.
+    #[cfg(feature = "accounts")]
     pub(super) fn parsed<T, E: std::fmt::Display>(&mut self, field: &str, value: Result<T, E>) -> Option<T> {
         value.map_err(|error| self.wrong.push(Invalid::new(field, error.to_string()))).ok()
     }

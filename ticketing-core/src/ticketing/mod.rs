@@ -6,6 +6,7 @@ mod builder;
 mod check_ins;
 mod checks;
 mod events;
+mod limits;
 mod mails;
 mod orders;
 mod payments;
@@ -30,6 +31,7 @@ use crate::mailer::Mailer;
 use crate::storage::Storage;
 use jiff::{SignedDuration, Timestamp};
 use std::sync::Arc;
+use std::sync::atomic::AtomicI64;
 
 /// Sells tickets and lets people in. Cheap to clone; all clones share one state.
 ///
@@ -52,6 +54,8 @@ struct Inner {
     hold_for: SignedDuration,
     renderer: crate::mailer::render::Renderer,
     public_url: Option<String>,
+    /// Before then, in microseconds since 1970, no open attempt is asked about: gateways limit how often they may be asked.
+    polls_from: AtomicI64,
     /// Rung when there is something for upkeep to do at once.
     bell: tokio::sync::Notify,
     #[cfg(feature = "accounts")]

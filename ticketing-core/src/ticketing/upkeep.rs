@@ -4,12 +4,13 @@ use super::{Ticketing, only};
 use crate::domain::order::OrderKey;
 use crate::domain::outbox::{MailKind, MailReport, MailResult, OutboxMail};
 use crate::domain::refund::{REFUND_LEASE, Refund, RefundReport, RefundStatus};
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::gateway::{GatewayError, RefundCall};
 use crate::mailer::render::{EventCancelledMail, RefundMail, TicketsMail};
 use crate::mailer::{Mail, MailError, Mailer};
-use jiff::SignedDuration;
+use jiff::{SignedDuration, Timestamp};
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 use tokio::sync::watch;
 use tokio::task::JoinSet;
@@ -60,6 +61,11 @@ impl UpkeepReport {
 /// Long enough for the slowest call to a gateway or mailer, with some to spare.
 pub(super) const LEASE: SignedDuration = REFUND_LEASE;
 
+/// At most a pass in so long: with the usual limit of 100, that is within the 3,000 questions a minute that Paystack allows.
+const POLL_EVERY: SignedDuration = SignedDuration::from_secs(2);
+/// How long nothing is asked once the gateway wants fewer questions, where it does not say itself.
+const POLL_PAUSE: SignedDuration = SignedDuration::from_secs(60);
+
 impl Ticketing {
     /// One bounded pass, for an embedder's own scheduler. May run anywhere, at once with itself: nothing is done twice.
     /// One kind of work that fails does not stop the others; only a storage in trouble is an error.
@@ -70,6 +76,8 @@ impl Ticketing {
             ..UpkeepReport::default()
         };
         self.inner.storage.forget_requests(self.now(), upkeep.limit).await?;
+        // Many and small: whoever floods us makes one for each address.
+        self.inner.storage.forget_tokens(self.now(), upkeep.limit.saturating_mul(100)).await?;
         if self.inner.gateway.is_some() {
             self.apply_webhooks(upkeep, &mut report).await?;
             self.poll_attempts(upkeep, &mut report).await?;
@@ -99,6 +107,11 @@ impl Ticketing {
     }
 
     async fn poll_attempts(&self, upkeep: Upkeep, report: &mut UpkeepReport) -> Result<()> {
+        let now = self.now();
+        if now.as_microsecond() < self.inner.polls_from.load(Ordering::Relaxed) {
+            return Ok(());
+        }
+        self.poll_from(now + POLL_EVERY);
         let claimed = self.inner.storage.claim_polls(self.now(), upkeep.limit).await?;
         report.polled = claimed.len();
         let engine = self.clone();
@@ -106,6 +119,11 @@ impl Ticketing {
             let engine = engine.clone();
             async move {
                 let settled = engine.ask_and_settle(&attempt).await;
+                if let Err(Error::Gateway(GatewayError::RateLimited { retry_after })) = &settled {
+                    let pause =
+                        retry_after.and_then(|pause| SignedDuration::try_from(pause).ok()).unwrap_or(POLL_PAUSE);
+                    engine.poll_from(engine.now() + pause.min(POLL_PAUSE * 5));
+                }
                 if let Err(error) = &settled {
                     tracing::warn!(attempt.reference = %attempt.reference, %error, "an open payment could not be asked about");
                 }
@@ -114,6 +132,10 @@ impl Ticketing {
         });
         report.failed += failed.await;
         Ok(())
+    }
+
+    fn poll_from(&self, at: Timestamp) {
+        self.inner.polls_from.fetch_max(at.as_microsecond(), Ordering::Relaxed);
     }
 
     async fn send_refunds(&self, upkeep: Upkeep, report: &mut UpkeepReport) -> Result<()> {

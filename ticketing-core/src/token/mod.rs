@@ -53,6 +53,9 @@ struct Claims {
     iat: i64,
     nbf: i64,
     exp: i64,
+    /// How often the account's sessions had been ended when this one began.
+    #[serde(default)]
+    ended: i64,
 }
 
 /// Makes and checks session tokens.
@@ -77,7 +80,13 @@ impl Tokens {
     }
 
     /// A token for an account, and when it ends.
-    pub(crate) fn issue(&self, account: AccountId, now: Timestamp, random: &dyn Random) -> Result<(String, Timestamp)> {
+    pub(crate) fn issue(
+        &self,
+        account: AccountId,
+        sessions_ended: i64,
+        now: Timestamp,
+        random: &dyn Random,
+    ) -> Result<(String, Timestamp)> {
         let ends = now + self.lifetime;
         let mut unique = [0; 16];
         random.fill(&mut unique);
@@ -90,13 +99,15 @@ impl Tokens {
             iat: now.as_second(),
             nbf: now.as_second(),
             exp: ends.as_second(),
+            ended: sessions_ended,
         };
         let token = jsonwebtoken::encode(&Header::new(Algorithm::HS256), &claims, &self.key.encoding);
         Ok((token.map_err(|error| Error::Configuration(format!("no token could be made: {error}")))?, ends))
     }
 
-    /// Whose token this is. One answer for every fault, so that nobody learns which check failed.
-    pub(crate) fn check(&self, token: &str, now: Timestamp) -> Result<AccountId> {
+    /// Whose token this is, and how often their sessions had been ended when it was made. One answer for every fault, so that
+    /// nobody learns which check failed.
+    pub(crate) fn check(&self, token: &str, now: Timestamp) -> Result<(AccountId, i64)> {
         let refused = || Error::Unauthenticated("Could not validate credentials");
         let claims =
             jsonwebtoken::decode::<Claims>(token, &self.key.decoding, &self.validation).map_err(|_| refused())?.claims;
@@ -104,7 +115,7 @@ impl Tokens {
         if claims.typ != TYPE || !in_time {
             return Err(refused());
         }
-        claims.sub.parse().map(AccountId).map_err(|_| refused())
+        Ok((AccountId(claims.sub.parse().map_err(|_| refused())?), claims.ended))
     }
 }
 
@@ -135,8 +146,8 @@ mod tests {
     #[test]
     fn an_issued_token_is_its_accounts_until_it_ends() {
         let tokens = tokens();
-        let (token, ends) = tokens.issue(AccountId(42), now(), &SystemRandom).unwrap();
-        assert_eq!(tokens.check(&token, now()).unwrap(), AccountId(42));
+        let (token, ends) = tokens.issue(AccountId(42), 3, now(), &SystemRandom).unwrap();
+        assert_eq!(tokens.check(&token, now()).unwrap(), (AccountId(42), 3));
         assert_eq!(ends, now() + SignedDuration::from_hours(1));
         assert!(tokens.check(&token, ends + SignedDuration::from_secs(LEEWAY - 1)).is_ok());
         assert!(tokens.check(&token, ends + SignedDuration::from_secs(LEEWAY)).is_err());
@@ -162,7 +173,7 @@ mod tests {
     #[test]
     fn tricks_with_the_header_or_the_signature_fail() {
         let tokens = tokens();
-        let (token, _) = tokens.issue(AccountId(42), now(), &SystemRandom).unwrap();
+        let (token, _) = tokens.issue(AccountId(42), 3, now(), &SystemRandom).unwrap();
         let parts: Vec<&str> = token.split('.').collect();
         // {"alg":"none","typ":"JWT"} and {"alg":"HS512","typ":"JWT"}, with and without the right signature.
         for header in ["eyJhbGciOiJub25lIiwidHlwIjoiSldUIn0", "eyJhbGciOiJIUzUxMiIsInR5cCI6IkpXVCJ9"] {

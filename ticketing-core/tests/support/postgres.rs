@@ -1,5 +1,7 @@
 //! A PostgreSQL cluster of our own, on a free port of this machine, gone at the end.
 
+#![allow(clippy::unwrap_used, clippy::print_stderr, reason = "a test that panics has failed, and says why")]
+
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
 use std::sync::atomic::{AtomicU32, Ordering};

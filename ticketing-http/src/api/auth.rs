@@ -5,7 +5,7 @@ use super::bearer::Session;
 use super::dto::account::{LoginBody, LoginView, RegisterBody, TokenForm, TokenView, UserBody, UserView, UsernameView};
 use super::dto::body::Body;
 use super::login::login;
-use super::problems::{BODY, TOKEN, problems};
+use super::problems::{BODY, KEYED, TOKEN, problems};
 use super::state::ApiState;
 use crate::problem::Problem;
 use poem::Request;
@@ -13,9 +13,10 @@ use poem_openapi::payload::{Form, Json};
 use poem_openapi::{ApiResponse, OpenApi};
 
 problems! {
-    RegisterProblems: BODY, &["email_taken", "username_taken"];
+    RegisterProblems: BODY, KEYED, &["email_taken", "username_taken"];
     LoginProblems: BODY, TOKEN, &["too_many_logins"];
     MeProblems: TOKEN;
+    LogoutProblems: KEYED, TOKEN;
 }
 
 #[derive(ApiResponse)]
@@ -37,6 +38,13 @@ enum LoggedIn {
     /// A token.
     #[oai(status = 200)]
     Done(Json<LoginView>, #[oai(header = "Cache-Control")] String),
+}
+
+#[derive(ApiResponse)]
+enum LoggedOut {
+    /// Every token of the account is refused from now on.
+    #[oai(status = 204)]
+    Done,
 }
 
 #[derive(ApiResponse)]
@@ -64,6 +72,15 @@ impl Auth {
     async fn login(&self, request: &Request, body: Body<LoginBody>) -> Result<LoggedIn, LoginProblems> {
         let session = login(&self.0, request, &body.0.email.0, &body.0.password.0).await?;
         Ok(LoggedIn::Done(Json(session.into()), "no-store".to_owned()))
+    }
+
+    /// Log out everywhere
+    ///
+    /// Every token of this account made so far is refused from the next request on, the one sent here too.
+    #[oai(path = "/auth/logout", method = "post", operation_id = "logout")]
+    async fn logout(&self, session: Session) -> Result<LoggedOut, LogoutProblems> {
+        self.0.ticketing.end_sessions(session.0.id).await?;
+        Ok(LoggedOut::Done)
     }
 
     /// Who am I

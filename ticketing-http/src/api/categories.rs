@@ -4,14 +4,14 @@ use super::Tag;
 use super::bearer::Session;
 use super::dto::body::Body;
 use super::dto::category::{CategoryBody, CategoryView};
-use super::problems::{BODY, TOKEN, problems};
+use super::problems::{BODY, KEYED, TOKEN, problems};
 use super::state::ApiState;
 use poem_openapi::payload::Json;
 use poem_openapi::{ApiResponse, OpenApi};
 
 problems! {
     ListProblems: &[];
-    CreateProblems: BODY, TOKEN, &["category_taken"];
+    CreateProblems: BODY, KEYED, TOKEN, &["category_taken"];
 }
 
 #[derive(ApiResponse)]

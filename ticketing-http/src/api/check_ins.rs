@@ -4,13 +4,13 @@ use super::Tag;
 use super::bearer::Session;
 use super::dto::body::Body;
 use super::dto::check_in::{CheckInBody, CheckInView};
-use super::problems::{BODY, TOKEN, problems};
+use super::problems::{BODY, KEYED, TOKEN, problems};
 use super::state::ApiState;
 use poem_openapi::OpenApi;
 use poem_openapi::payload::Json;
 
 problems! {
-    CheckInProblems: BODY, TOKEN, &[
+    CheckInProblems: BODY, KEYED, TOKEN, &[
         "not_found", "ticket_unknown", "ticket_foreign", "ticket_used", "ticket_refunded", "ticket_cancelled",
         "ticket_transferred", "nonce_reused",
     ];

@@ -1,27 +1,31 @@
 //! What there is to go to.
 
-use super::bearer::MaybeSession;
-use super::dto::body::{Body, Faults};
+use super::bearer::{MaybeSession, Session};
+use super::dto::body::Body;
 use super::dto::event::{EventBody, EventView, WantedEvent};
+use super::dto::field::Faults;
 use super::dto::list::{List, page};
 use super::dto::path::Id;
 use super::dto::time::Time;
-use super::problems::{BODY, PARAMETERS, TOKEN, problems};
+use super::idempotency::reference;
+use super::problems::{BODY, KEYED, PARAMETERS, TOKEN, problems};
 use super::state::ApiState;
 use super::{Tag, etag};
 use crate::problem::Problem;
+use poem::Request;
 use poem::http::Uri;
 use poem_openapi::param::{Header, Path, Query};
 use poem_openapi::payload::Json;
 use poem_openapi::types::ToJSON;
 use poem_openapi::{ApiResponse, Enum, OpenApi};
-use ticketing_core::domain::event::{EventFilter, EventSort};
+use ticketing_core::domain::event::{EventFilter, EventSort, NewEvent};
 use ticketing_core::domain::principal::Principal;
 
 problems! {
-    CreateProblems: BODY, TOKEN, &["category_unknown"];
+    CreateProblems: BODY, KEYED, TOKEN, &["category_unknown"];
     ListProblems: PARAMETERS;
     FindProblems: PARAMETERS, &["not_found"];
+    CancelProblems: PARAMETERS, KEYED, TOKEN, &["forbidden", "not_found"];
 }
 
 /// Who runs events that were made without a token: nobody.
@@ -80,12 +84,18 @@ impl Events {
     ///
     /// Whoever makes it runs it: only they let people in and see its payments.
     #[oai(path = "/events/", method = "post", operation_id = "createEvent")]
-    async fn create(&self, session: MaybeSession, body: Body<EventBody>) -> Result<Created, CreateProblems> {
+    async fn create(
+        &self,
+        http: &Request,
+        session: MaybeSession,
+        body: Body<EventBody>,
+    ) -> Result<Created, CreateProblems> {
         let organizer = match session.0 {
             None if self.0.settings.allow_anonymous_events => Principal::External(NOBODY.to_owned()),
             session => MaybeSession(session).required()?.who(),
         };
         let WantedEvent { event, category } = body.0.into_event(self.0.settings.default_currency)?;
+        let event = NewEvent { key: reference(http, "event"), ..event };
         let event = match category {
             Some(category) => self.0.ticketing.create_event_in(&organizer, event, &category).await?,
             None => self.0.ticketing.create_event(&organizer, event).await?,
@@ -150,6 +160,21 @@ impl Events {
             return Ok(Found::NotModified(tag, cache));
         }
         Ok(Found::Found(Json(Box::new(view)), tag, cache))
+    }
+
+    /// Call an event off
+    ///
+    /// For whoever runs it. At once nothing of it is sold and nobody gets in; everybody who paid gets the money back, and a mail.
+    /// On repeat, nothing more happens.
+    #[oai(path = "/events/:event_id/cancel", method = "post", operation_id = "cancelEvent")]
+    async fn cancel(
+        &self,
+        session: Session,
+        /// The event's id.
+        event_id: Path<Id>,
+    ) -> Result<Json<EventView>, CancelProblems> {
+        let event = self.0.ticketing.cancel_event(&session.who(), event_id.0.get("event_id")?.into()).await?;
+        Ok(Json((&event).into()))
     }
 }
 

@@ -1,21 +1,60 @@
 //! Whether we are here.
 
 use super::Tag;
+use super::dto::time::Time;
 use super::problems::problems;
+use super::state::ApiState;
+use poem_openapi::param::Query;
 use poem_openapi::payload::Json;
 use poem_openapi::{Object, OpenApi};
+use ticketing_core::gateway::circuit_breaker::ClassState;
 
 problems! {
     IndexProblems: &[];
+    HealthProblems: &[];
 }
 
-pub(crate) struct Health;
+pub(crate) struct Health(pub(crate) ApiState);
 
 /// That the server is up.
 #[derive(Object)]
+#[oai(skip_serializing_if_is_none)]
 pub(crate) struct HealthView {
     /// `healthy`
     status: String,
+    /// If asked for: how the payment gateway stands, by kind of call.
+    payment_gateway: Option<Vec<BreakerView>>,
+}
+
+/// How one kind of calls to the payment gateway stands.
+#[derive(Object)]
+#[oai(rename = "CircuitBreaker", skip_serializing_if_is_none)]
+pub(crate) struct BreakerView {
+    /// `checkout`, `read` or `refund`
+    calls: String,
+    /// `closed`: calls pass. `open`: none does. `half_open`: one at a time does, to see.
+    state: String,
+    /// Since when.
+    since: Time,
+    /// In how many milliseconds a call may pass again, where none passes now.
+    retry_after_ms: Option<u64>,
+    /// Failures since the last success.
+    failures_in_a_row: u32,
+    /// Calls refused since the server was started.
+    refused: u64,
+}
+
+impl From<ClassState> for BreakerView {
+    fn from(state: ClassState) -> Self {
+        Self {
+            calls: state.class.name().to_owned(),
+            state: state.state.name().to_owned(),
+            since: Time(state.since),
+            retry_after_ms: state.retry_after_ms,
+            failures_in_a_row: state.failures_in_a_row,
+            refused: state.refused,
+        }
+    }
 }
 
 /// What this is.
@@ -45,7 +84,16 @@ impl Health {
     ///
     /// Asks nothing else, so that a slow database does not look like a dead server. `/ready` asks more.
     #[oai(path = "/health", method = "get", operation_id = "health")]
-    async fn health(&self) -> Json<HealthView> {
-        Json(HealthView { status: "healthy".to_owned() })
+    async fn health(
+        &self,
+        /// Whether the state of the payment gateway's circuit breakers is wanted too: `?detail` or `?detail=true`.
+        detail: Query<Option<String>>,
+    ) -> Result<Json<HealthView>, HealthProblems> {
+        let wanted = detail.0.is_some_and(|detail| detail != "false");
+        let breaker = self.0.breaker.as_ref().filter(|_| wanted);
+        Ok(Json(HealthView {
+            status: "healthy".to_owned(),
+            payment_gateway: breaker.map(|breaker| breaker.state().into_iter().map(Into::into).collect()),
+        }))
     }
 }

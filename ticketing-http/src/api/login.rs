@@ -1,5 +1,6 @@
 use super::state::ApiState;
 use crate::middleware::client_address::ClientAddress;
+use crate::middleware::shared_throttle::SharedThrottle;
 use crate::problem::Problem;
 use poem::Request;
 use std::net::{IpAddr, Ipv6Addr};
@@ -16,14 +17,21 @@ pub(crate) async fn login(state: &ApiState, request: &Request, name: &str, passw
     // The frame tells who asks; without one, as in tests, it is this machine.
     let client = request.data().copied().unwrap_or(ClientAddress(IpAddr::V6(Ipv6Addr::LOCALHOST)));
     let throttle = &state.login_throttle;
-    if let Err(wait) = throttle.check(&key, client, state.clock.now()) {
-        return Err(
-            Problem::new("too_many_logins", "Too many attempts to log in. Please wait a while.").retry_after(wait)
-        );
+    let too_many =
+        |wait| Problem::new("too_many_logins", "Too many attempts to log in. Please wait a while.").retry_after(wait);
+    throttle.check(&key, client, state.clock.now()).map_err(too_many)?;
+    let together = state.has_shared_limits.then(|| SharedThrottle::new(state.key_mac(), &key, client));
+    if let Some(together) = &together {
+        together.check(&state.ticketing, state.clock.now()).await.map_err(too_many)?;
     }
     let session = state.ticketing.login(name, password).await;
     match &session {
-        Ok(_) => throttle.succeeded(&key, client, state.clock.now()),
+        Ok(_) => {
+            throttle.succeeded(&key, client, state.clock.now());
+            if let Some(together) = &together {
+                together.succeeded(&state.ticketing).await;
+            }
+        }
         Err(Error::Unauthenticated(_)) => throttle.failed(&key, client, state.clock.now()),
         Err(_) => {}
     }

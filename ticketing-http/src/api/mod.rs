@@ -9,6 +9,9 @@
 //! | [`payments`] | from places to tickets, and back |
 //! | [`tickets`] | tickets and their QR codes |
 //! | [`check_ins`] | the door |
+//! | [`mails`] | mails that did not arrive |
+//! | [`webhooks`] | what payment gateways tell by themselves |
+//! | [`idempotency`] | requests that are safe to repeat |
 //! | [`health`] | whether we are here |
 //!
 //! [`bearer`] says who asks, [`problems`] what can go wrong where, [`dto`] what is on the wire.
@@ -21,12 +24,15 @@ mod dto;
 mod etag;
 mod events;
 mod health;
+mod idempotency;
 mod login;
+mod mails;
 mod orders;
 mod payments;
 mod problems;
 mod state;
 mod tickets;
+mod webhooks;
 
 pub use state::{ApiSettings, ApiState};
 
@@ -62,12 +68,17 @@ pub fn service(state: &ApiState) -> OpenApiService<impl OpenApi + use<>, ()> {
         payments::Payments(state.clone()),
         tickets::Tickets(state.clone()),
         check_ins::CheckIns(state.clone()),
-        health::Health,
+        mails::Mails(state.clone()),
+        webhooks::Webhooks(state.clone()),
+        health::Health(state.clone()),
     );
     let service = OpenApiService::new(operations, "Ticketing", env!("CARGO_PKG_VERSION")).description(
         "Sells tickets: nobody gets a place twice, and no payment is lost.\n\n\
          Amounts are exact decimals in texts, times are RFC 3339 in UTC. Every error is `application/problem+json`: \
-         `detail` is for people, `code` for programs.",
+         `detail` is for people, `code` for programs.\n\n\
+         Every POST may carry an `Idempotency-Key` (1 to 255 visible characters, fresh for every new wish): a repeat with the same \
+         key and body within 24 hours gets the first answer again, marked `Idempotency-Replayed: true`, and nothing happens \
+         twice.",
     );
     match &state.settings.public_url {
         Some(url) => service.server(url.trim_end_matches('/')),
@@ -79,5 +90,6 @@ pub fn service(state: &ApiState) -> OpenApiService<impl OpenApi + use<>, ()> {
 ///
 /// poem-openapi drops the slash that some paths of the seeds end with; the frame drops it from requests.
 pub fn endpoint(state: ApiState) -> impl Endpoint {
-    service(&state).into_endpoint().data(state)
+    let api = service(&state).into_endpoint().data(state.clone()).map_to_response();
+    idempotency::Idempotent { api, state }
 }

@@ -7,21 +7,24 @@ use super::dto::list::{List, page};
 use super::dto::order::{OrderBody, OrderView};
 use super::dto::path::Name;
 use super::dto::payment::{CheckoutView, PayOrderBody};
-use super::problems::{BODY, GATEWAY, PARAMETERS, PLACES, TOKEN, problems};
+use super::idempotency::reference;
+use super::problems::{BODY, GATEWAY, KEYED, PARAMETERS, PLACES, TOKEN, problems};
 use super::state::ApiState;
 use crate::problem::Problem;
+use poem::Request;
 use poem::http::Uri;
 use poem_openapi::param::{Path, Query};
 use poem_openapi::payload::Json;
 use poem_openapi::{ApiResponse, OpenApi};
 use ticketing_core::Error;
 use ticketing_core::domain::code::Reference;
+use ticketing_core::ticketing::{OrderRequest, PayOptions};
 
 problems! {
-    HoldProblems: BODY, TOKEN, PLACES;
+    HoldProblems: BODY, KEYED, TOKEN, PLACES;
     ListProblems: PARAMETERS, TOKEN;
     FindProblems: TOKEN, &["not_found"];
-    PayProblems: BODY, TOKEN, GATEWAY, &[
+    PayProblems: BODY, KEYED, TOKEN, GATEWAY, &[
         "not_found", "hold_expired", "order_paid", "order_cancelled", "event_cancelled", "event_over", "key_reused",
     ];
     CancelProblems: TOKEN, &["not_found", "order_paid", "hold_expired", "payment_in_progress"];
@@ -42,8 +45,9 @@ impl Orders {
     ///
     /// All of them or none. They are kept until `expires_at`, to be paid for.
     #[oai(path = "/orders", method = "post", operation_id = "createOrder")]
-    async fn hold(&self, session: Session, body: Body<OrderBody>) -> Result<Held, HoldProblems> {
-        let order = self.0.ticketing.hold(&session.buyer(), body.0.into_request()?).await?;
+    async fn hold(&self, http: &Request, session: Session, body: Body<OrderBody>) -> Result<Held, HoldProblems> {
+        let request = OrderRequest { reference: reference(http, "order"), ..body.0.into_request()? };
+        let order = self.0.ticketing.hold(&session.buyer(), request).await?;
         Ok(Held::Created(Json((&order).into()), format!("/orders/{}", order.reference)))
     }
 
@@ -85,13 +89,15 @@ impl Orders {
     #[oai(path = "/orders/:reference/pay", method = "post", operation_id = "payOrder")]
     async fn pay(
         &self,
+        http: &Request,
         session: Session,
         /// The order's reference.
-        reference: Path<Name>,
+        #[oai(name = "reference")]
+        order: Path<Name>,
         body: Body<PayOrderBody>,
     ) -> Result<Json<CheckoutView>, PayProblems> {
-        let options = body.0.into_options(&self.0.settings)?;
-        let started = self.0.ticketing.pay(&session.who(), &known(&reference)?, options).await?;
+        let options = PayOptions { reference: reference(http, "attempt"), ..body.0.into_options(&self.0.settings)? };
+        let started = self.0.ticketing.pay(&session.who(), &known(&order)?, options).await?;
         Ok(Json(CheckoutView::new(started, &self.0.settings)))
     }
 

@@ -4,35 +4,39 @@ use super::Tag;
 use super::bearer::Session;
 use super::dto::body::Body;
 use super::dto::list::{List, page};
-use super::dto::path::Name;
+use super::dto::path::{Id, Name};
 use super::dto::payment::{
     AttemptView, CheckoutView, InitializeBody, PayBody, PaymentView, RefundBody, RefundView, ReviewBody, StillOpenView,
     VerifiedView,
 };
-use super::problems::{BODY, GATEWAY, PARAMETERS, PLACES, TOKEN, problems};
+use super::idempotency::reference;
+use super::problems::{BODY, GATEWAY, KEYED, PARAMETERS, PLACES, TOKEN, problems};
 use super::state::ApiState;
 use crate::problem::Problem;
+use poem::Request;
 use poem::http::Uri;
 use poem_openapi::param::{Path, Query};
 use poem_openapi::payload::Json;
 use poem_openapi::{ApiResponse, OpenApi};
 use ticketing_core::Error;
 use ticketing_core::domain::code::Reference;
-use ticketing_core::domain::id::TicketId;
+use ticketing_core::domain::id::{RefundId, TicketId};
 use ticketing_core::domain::order::Order;
-use ticketing_core::domain::payment::Settlement;
+use ticketing_core::domain::payment::{AttemptStatus, Settlement};
+use ticketing_core::ticketing::{OrderRequest, PayOptions};
 
 problems! {
-    BuyProblems: BODY, TOKEN, PLACES, GATEWAY, &["hold_expired"];
-    VerifyProblems: TOKEN, GATEWAY, &[
+    BuyProblems: BODY, KEYED, TOKEN, PLACES, GATEWAY, &["hold_expired"];
+    VerifyProblems: KEYED, TOKEN, GATEWAY, &[
         "not_found", "payment_failed", "payment_in_review", "payment_refund_due", "payment_reversed",
     ];
     FindProblems: TOKEN, &["not_found"];
-    RefundProblems: BODY, TOKEN, &[
+    RefundProblems: BODY, KEYED, TOKEN, &[
         "forbidden", "not_found", "ticket_unknown", "nothing_to_refund", "refund_exceeds_paid", "key_reused",
     ];
+    RetryProblems: PARAMETERS, KEYED, TOKEN, &["not_found", "refund_unknown"];
     ListProblems: PARAMETERS, TOKEN;
-    ReviewProblems: BODY, TOKEN, &["not_found", "attempt_unknown", "not_in_review", "sold_out"];
+    ReviewProblems: BODY, KEYED, TOKEN, &["not_found", "attempt_unknown", "not_in_review", "sold_out"];
 }
 
 /// When to ask again about a payment that is still open, in seconds: people take that long to pay.
@@ -63,20 +67,24 @@ impl Payments {
     #[oai(path = "/payments/initialize", method = "post", operation_id = "initializePayment")]
     async fn initialize(
         &self,
+        http: &Request,
         session: Session,
         body: Body<InitializeBody>,
     ) -> Result<Json<CheckoutView>, BuyProblems> {
         let (request, options) = body.0.into_request(&self.0.settings)?;
-        let started = self.0.ticketing.buy(&session.buyer(), request, options).await?;
-        Ok(Json(CheckoutView::new(started, &self.0.settings)))
+        self.buy(http, &session, request, options).await
     }
 
     /// Take one place and begin to pay for it
     #[oai(path = "/payments/pay", method = "post", operation_id = "pay")]
-    async fn pay(&self, session: Session, body: Body<PayBody>) -> Result<Json<CheckoutView>, BuyProblems> {
+    async fn pay(
+        &self,
+        http: &Request,
+        session: Session,
+        body: Body<PayBody>,
+    ) -> Result<Json<CheckoutView>, BuyProblems> {
         let (request, options) = body.0.into_request(&self.0.settings)?;
-        let started = self.0.ticketing.buy(&session.buyer(), request, options).await?;
-        Ok(Json(CheckoutView::new(started, &self.0.settings)))
+        self.buy(http, &session, request, options).await
     }
 
     /// See whether a payment of mine has come, and get its tickets
@@ -103,9 +111,10 @@ impl Payments {
         self.settle(&session, &reference, "Payment verified and ticket generated successfully!").await
     }
 
-    /// Payments of my events that wait for a decision
+    /// Payments of my events that a person should look at
     ///
-    /// Something came, but not what was asked for. The oldest first.
+    /// In review (something came, but not what was asked for: decide), disputed, come too late and on their way back, or with a
+    /// refund that the payment service gave up. The oldest first.
     #[oai(path = "/payments/reviews", method = "get", operation_id = "listReviews")]
     async fn reviews(
         &self,
@@ -143,15 +152,39 @@ impl Payments {
     #[oai(path = "/payments/:reference/refunds", method = "post", operation_id = "refundPayment")]
     async fn refund(
         &self,
+        http: &Request,
         session: Session,
         /// The payment's reference, or its order's.
-        reference: Path<Name>,
+        #[oai(name = "reference")]
+        payment: Path<Name>,
         body: Body<RefundBody>,
     ) -> Result<Refunded, RefundProblems> {
         let tickets = body.0.tickets.unwrap_or_default().into_iter().map(TicketId).collect();
         let note = body.0.note.map(|note| note.0);
-        let refund = self.0.ticketing.refund(&session.who(), &known(&reference)?, tickets, note, None).await?;
+        let refund = self
+            .0
+            .ticketing
+            .refund(&session.who(), &known(&payment)?, tickets, note, reference(http, "refund"))
+            .await?;
         Ok(Refunded::Created(Json((&refund).into())))
+    }
+
+    /// Try a refund again
+    ///
+    /// For whoever runs the event, where the payment service gave it up or wanted something. One that is under way or done is
+    /// left alone.
+    #[oai(path = "/payments/:reference/refunds/:refund_id/retry", method = "post", operation_id = "retryRefund")]
+    async fn retry_refund(
+        &self,
+        session: Session,
+        /// The payment's reference, or its order's.
+        reference: Path<Name>,
+        /// The refund's id.
+        refund_id: Path<Id>,
+    ) -> Result<Json<RefundView>, RetryProblems> {
+        let id = RefundId(refund_id.0.get("refund_id")?);
+        let refund = self.0.ticketing.retry_refund(&session.who(), &known(&reference)?, id).await?;
+        Ok(Json((&refund).into()))
     }
 
     /// Decide about a payment
@@ -171,6 +204,19 @@ impl Payments {
         Ok(Json(AttemptView::from(&attempt).without_checkout()))
     }
 
+    async fn buy(
+        &self,
+        http: &Request,
+        session: &Session,
+        request: OrderRequest,
+        options: PayOptions,
+    ) -> Result<Json<CheckoutView>, BuyProblems> {
+        let request = OrderRequest { reference: reference(http, "order"), ..request };
+        let options = PayOptions { reference: reference(http, "attempt"), ..options };
+        let started = self.0.ticketing.buy(&session.buyer(), request, options).await?;
+        Ok(Json(CheckoutView::new(started, &self.0.settings)))
+    }
+
     async fn settle(&self, session: &Session, reference: &Path<Name>, news: &str) -> Result<Verified, VerifyProblems> {
         match self.0.ticketing.verify(&session.who(), &known(reference)?).await? {
             Settlement::Fulfilled { order, tickets, first } => {
@@ -178,6 +224,8 @@ impl Payments {
                 let email_sent = self.is_mailed(&order).await;
                 Ok(Verified::Done(Json(VerifiedView::new(message, &tickets, email_sent))))
             }
+            // It could still come, but nobody should wait for it.
+            Settlement::Open { attempt, .. } if attempt.status == AttemptStatus::Lapsed => Err(failed().into()),
             Settlement::Open { order, attempt } => {
                 Ok(Verified::Open(Json(StillOpenView::new(&order, &attempt)), ASK_AGAIN))
             }
@@ -194,9 +242,13 @@ impl Payments {
     }
 }
 
+fn failed() -> Problem {
+    Problem::new("payment_failed", "Payment verification failed")
+}
+
 fn why_no_tickets(settlement: &Settlement) -> Problem {
     match settlement {
-        Settlement::Failed { .. } => Problem::new("payment_failed", "Payment verification failed"),
+        Settlement::Failed { .. } => failed(),
         Settlement::RefundDue { .. } => Problem::new(
             "payment_refund_due",
             "The payment came, but it buys no tickets: the places were gone, or the order was paid already. The money \

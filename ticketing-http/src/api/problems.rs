@@ -15,6 +15,8 @@ pub(crate) const PARAMETERS: &[&str] = &["invalid"];
 /// Where a body is read.
 pub(crate) const BODY: &[&str] =
     &["bad_request", "body_unreadable", "body_too_large", "media_type_unsupported", "invalid"];
+/// Where a request may name a key to be safe to repeat.
+pub(crate) const KEYED: &[&str] = &["invalid", "idempotency_key_reused", "request_in_progress"];
 /// Where a token is wanted.
 pub(crate) const TOKEN: &[&str] = &["unauthenticated"];
 /// Where the payment gateway is asked.

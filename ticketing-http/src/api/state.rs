@@ -1,8 +1,11 @@
 use crate::middleware::login_throttle::LoginThrottle;
+use hmac::{Hmac, KeyInit};
+use sha2::Sha256;
 use std::sync::Arc;
 use ticketing_core::Ticketing;
-use ticketing_core::clock::{Clock, SystemClock};
+use ticketing_core::clock::{Clock, Random, SystemClock, SystemRandom};
 use ticketing_core::domain::money::Currency;
+use ticketing_core::gateway::circuit_breaker::CircuitBreaker;
 
 /// What every operation has at hand. Cheap to clone.
 #[derive(Clone, Debug)]
@@ -15,6 +18,31 @@ pub struct ApiState {
     pub login_throttle: Arc<LoginThrottle>,
     /// What time it is, for the throttle.
     pub clock: Arc<dyn Clock>,
+    /// Watches over the payment gateway, if anybody does: shown by `/health?detail=true`.
+    pub breaker: Option<Arc<CircuitBreaker>>,
+    /// Whether limits are counted in the storage too, for all processes on it together.
+    pub has_shared_limits: bool,
+    /// What references are derived from, with the key that a request names. The same in every process, for ever.
+    key_secret: KeySecret,
+}
+
+/// A MAC that has read the secret already.
+#[derive(Clone)]
+struct KeySecret(Hmac<Sha256>);
+
+impl KeySecret {
+    fn new(secret: [u8; 32]) -> Self {
+        // HMAC's block is 64 bytes: a shorter key is filled up with zeros (RFC 2104, 2).
+        let mut block = [0; 64];
+        block[..32].copy_from_slice(&secret);
+        Self(Hmac::new(&block.into()))
+    }
+}
+
+impl std::fmt::Debug for KeySecret {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("KeySecret(..)")
+    }
 }
 
 /// What can be set of the API.
@@ -43,13 +71,52 @@ impl Default for ApiSettings {
 }
 
 impl ApiState {
-    /// The engine behind an API, by the machine's clock and a fresh throttle.
+    /// The engine behind an API, by the machine's clock and a fresh throttle, without a breaker. Keys of requests are good for
+    /// this process only, unless [`with_key_secret`](Self::with_key_secret) is used.
     pub fn new(ticketing: Ticketing, settings: ApiSettings) -> Self {
+        let mut secret = [0; 32];
+        SystemRandom.fill(&mut secret);
         Self {
+            breaker: None,
+            has_shared_limits: false,
+            key_secret: KeySecret::new(secret),
             ticketing,
             settings: Arc::new(settings),
             login_throttle: Arc::new(LoginThrottle::new()),
             clock: Arc::new(SystemClock),
         }
+    }
+
+    /// Keys of requests are good for every process with the same secret, also after a restart.
+    #[must_use]
+    pub fn with_key_secret(mut self, secret: [u8; 32]) -> Self {
+        self.key_secret = KeySecret::new(secret);
+        self
+    }
+
+    /// Counts requests and failed log-ins in the storage too, so that limits hold for all processes on it together.
+    #[must_use]
+    pub fn with_shared_limits(mut self, shared: bool) -> Self {
+        self.has_shared_limits = shared;
+        self
+    }
+
+    /// Reads this clock.
+    #[must_use]
+    pub fn with_clock(mut self, clock: Arc<dyn Clock>) -> Self {
+        self.clock = clock;
+        self
+    }
+
+    /// Shows this breaker in `/health?detail=true`.
+    #[must_use]
+    pub fn with_breaker(mut self, breaker: Arc<CircuitBreaker>) -> Self {
+        self.breaker = Some(breaker);
+        self
+    }
+
+    /// What keys of requests are hashed with.
+    pub(super) fn key_mac(&self) -> Hmac<Sha256> {
+        self.key_secret.0.clone()
     }
 }

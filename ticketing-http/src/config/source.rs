@@ -6,7 +6,7 @@ use clap::builder::NonEmptyStringValueParser;
 use clap::{Arg, ArgMatches};
 use std::collections::HashMap;
 use std::ffi::OsString;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 /// What was asked for on the command line.
 #[derive(Debug)]
@@ -17,12 +17,16 @@ pub struct Invocation {
 }
 
 /// What the program can do.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Command {
     /// Sells tickets.
     Serve,
     /// Plays the payment gateway, for developers.
     Sandbox,
+    /// Looks whether what is stored adds up.
+    Check,
+    /// Copies the database.
+    BackUp(PathBuf),
 }
 
 impl Invocation {
@@ -35,6 +39,10 @@ impl Invocation {
         let matches = command_line().try_get_matches_from(arguments)?;
         let (command, inner) = match matches.subcommand() {
             Some(("sandbox", inner)) => (Command::Sandbox, inner),
+            Some(("check", inner)) => (Command::Check, inner),
+            Some(("backup", inner)) => {
+                (Command::BackUp(inner.get_one::<PathBuf>("FILE").cloned().unwrap_or_default()), inner)
+            }
             Some((_, inner)) => (Command::Serve, inner),
             None => (Command::Serve, &matches),
         };
@@ -63,6 +71,15 @@ fn command_line() -> clap::Command {
         .after_help("Secrets (DATABASE_URL, JWT_SECRET_KEY, PAYSTACK_SECRET_KEY, SMTP_PASSWORD) are read from the environment or .env only. See .env.example.")
         .args(flags)
         .subcommand(clap::Command::new("serve").about("Sells tickets; the same as no command"))
+        .subcommand(
+            clap::Command::new("check")
+                .about("Looks whether everything stored adds up, and says what does not (exit code 1); sales may go on"),
+        )
+        .subcommand(
+            clap::Command::new("backup")
+                .about("Copies the database to a new file and checks the copy (SQLite); sales may go on")
+                .arg(Arg::new("FILE").required(true).value_parser(clap::value_parser!(PathBuf)).help("The new file")),
+        )
         .subcommand(clap::Command::new("sandbox").about("Plays the payment gateway, for developers: no money moves"))
 }
 

@@ -10,4 +10,5 @@ pub mod panics;
 pub mod rate_limit;
 pub mod request_log;
 pub mod security_headers;
+pub mod shared_throttle;
 pub mod timeout;

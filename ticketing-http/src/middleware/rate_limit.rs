@@ -1,16 +1,18 @@
 //! How many requests one client may send: GCRA, in this process's memory.
 //!
-//! A full quota may be spent at once; then it refills evenly, so there is no window's edge to wait for. Several
-//! processes count each for itself.
+//! A full quota may be spent at once; then it refills evenly, so there is no window's edge to wait for. Several processes
+//! on one database count each for itself first, which costs nothing, and then all together there.
 
 use super::bounded::Bounded;
 use super::client_address::ClientAddress;
 use crate::problem::Problem;
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use poem::http::{HeaderMap, HeaderName, HeaderValue};
 use std::net::IpAddr;
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
+use ticketing_core::Ticketing;
+use ticketing_core::domain::limit::{self, Take, Taken};
 
 /// How many clients are remembered at most: some 5 MB.
 const MOST_CLIENTS: usize = 100_000;
@@ -33,6 +35,45 @@ pub struct RateLimit {
     /// When each client's quota is full again, in microseconds.
     full_at: Mutex<Bounded<IpAddr, i64>>,
 }
+
+impl RateLimit {
+    /// The same, counted by all processes on one database together. Nothing where the database cannot be asked: what this
+    /// process counts must do then, for a limit that fails must not take the server down with it.
+    pub async fn check_together(
+        &self,
+        client: ClientAddress,
+        ticketing: &Ticketing,
+        now: Timestamp,
+    ) -> Option<Result<Standing, Standing>> {
+        let every = SignedDuration::from_micros(self.interval_us);
+        let quota = limit::Quota { burst: self.quota.requests, every };
+        let take = Take { key: format!("requests {}", client.group()), count: 1, quota };
+        let taken = match tokio::time::timeout(PATIENCE, ticketing.take_tokens(&[take])).await {
+            Ok(Ok(taken)) => taken,
+            Ok(Err(error)) => {
+                tracing::debug!(%error, "requests could not be counted together");
+                return None;
+            }
+            Err(_) => return None,
+        };
+        let standing = |until: Timestamp, remaining| Standing {
+            quota: self.quota,
+            remaining,
+            reset: Duration::try_from(until.duration_since(now)).unwrap_or_default(),
+        };
+        Some(match taken {
+            Taken::None { again_at } => Err(standing(again_at, 0)),
+            Taken::All { full_at } => {
+                let full_at = full_at.first().copied().unwrap_or(now);
+                let left = (now.as_microsecond() + self.window_us - full_at.as_microsecond()) / self.interval_us;
+                Ok(standing(full_at, u32::try_from(left).unwrap_or(0)))
+            }
+        })
+    }
+}
+
+/// How long a request waits to be counted.
+const PATIENCE: Duration = Duration::from_secs(1);
 
 /// What is left for a client that was let in.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

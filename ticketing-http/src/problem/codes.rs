@@ -18,6 +18,7 @@ pub const CODES: &[(&str, u16)] = &[
     ("unreadable_webhook", 400),
     ("invalid", 422),
     ("category_unknown", 422),
+    ("idempotency_key_reused", 422),
     ("total_too_large", 422),
     ("body_too_large", 413),
     ("uri_too_long", 414),
@@ -44,6 +45,7 @@ pub const CODES: &[(&str, u16)] = &[
     ("version_stale", 412),
     // How things stand.
     ("conflict", 409),
+    ("request_in_progress", 409),
     ("event_cancelled", 409),
     ("event_over", 409),
     ("payment_in_review", 409),

@@ -65,11 +65,21 @@ fn details(metadata: &Value) -> String {
     });
     let own = metadata.as_object().into_iter().flatten();
     let own = own.filter_map(|(name, value)| Some((name.replace('_', " "), plain(value)?)));
-    let rows = custom.chain(own).take(8);
-    rows.map(|(name, value)| {
-        fill("<div><dt>{{name}}</dt><dd>{{value}}</dd></div>", &[("name", &short(&name)), ("value", &short(&value))])
-    })
-    .collect()
+    let mut rows: Vec<(String, String)> = Vec::new();
+    for (name, value) in custom.chain(own) {
+        // Many merchants say the same in both ways.
+        if rows.len() < 8 && !rows.iter().any(|(other, same)| other.eq_ignore_ascii_case(&name) && *same == value) {
+            rows.push((name, value));
+        }
+    }
+    rows.into_iter()
+        .map(|(name, value)| {
+            fill(
+                "<div><dt>{{name}}</dt><dd>{{value}}</dd></div>",
+                &[("name", &short(&name)), ("value", &short(&value))],
+            )
+        })
+        .collect()
 }
 
 fn plain(value: &Value) -> Option<String> {

@@ -3,6 +3,8 @@
 use crate::document::operations;
 use crate::shop::{Call, Shop, reference_of};
 use serde_json::{Value, json};
+use ticketing_core::domain::order::OrderKey;
+use ticketing_core::domain::ticket::TicketKey;
 
 /// Things of several people, by the names that paths have for them.
 struct World {
@@ -56,6 +58,17 @@ async fn row(world: &World, operation: &str) -> Option<Row> {
     let none = Value::Null;
     match operation {
         "get /events/{event_id}" => row(format!("/events/{}", world.event().await), none, [200, 200, 200, 200]),
+        "post /events/{event_id}/cancel" => {
+            row(format!("/events/{}/cancel", world.event().await), none, [200, 403, 403, 401])
+        }
+        "post /mails/{mail_id}/resend" => {
+            let order = world.paid().await.1["id"].as_i64()?.into();
+            let ticket = world.shop.ticketing.storage().ticket(&TicketKey::Id(order)).await.unwrap()?;
+            let mails = world.shop.ticketing.storage().mails(&OrderKey::Id(ticket.order_id)).await.unwrap();
+            row(format!("/mails/{}/resend", mails[0].id), none, [200, 404, 404, 401])
+        }
+        // Who may is decided by a signature, not by a token.
+        "post /payments/webhooks/{gateway}" => row("/payments/webhooks/fake".to_owned(), none, [401, 401, 401, 401]),
         "get /orders/{reference}" => row(format!("/orders/{}", world.held_order().await), none, [404, 200, 404, 401]),
         "post /orders/{reference}/pay" => {
             row(format!("/orders/{}/pay", world.held_order().await), json!({}), [404, 200, 404, 401])
@@ -69,6 +82,12 @@ async fn row(world: &World, operation: &str) -> Option<Row> {
         "get /payments/{reference}" => row(format!("/payments/{}", world.paid().await.0), none, [200, 200, 404, 401]),
         "post /payments/{reference}/refunds" => {
             row(format!("/payments/{}/refunds", world.paid().await.0), json!({}), [201, 403, 404, 401])
+        }
+        "post /payments/{reference}/refunds/{refund_id}/retry" => {
+            let reference = world.paid().await.0;
+            let path = format!("/payments/{reference}/refunds");
+            let refund = world.shop.post(&path, &world.organizer, json!({})).await.json()["id"].clone();
+            row(format!("{path}/{refund}/retry"), none, [200, 404, 404, 401])
         }
         "post /payments/{reference}/review" => {
             let body = json!({"verdict": "refund", "note": "Not what was asked for"});

@@ -7,6 +7,8 @@ mod beyond;
 mod document;
 mod foreign;
 mod races;
+mod repeats;
 mod seed_a;
 mod seed_b;
 mod shop;
+mod told;

@@ -175,6 +175,12 @@ async fn what_verify_says_of_every_end() {
     assert_eq!(verify(&short).await.problem(), (409, "payment_in_review".to_owned()));
 
     assert_eq!(verify(&paid).await.status, 200);
+    let forgotten = shop.initialize(&ada, other, 1).await;
+    shop.minutes_pass(97 * 60);
+    shop.ticketing.run_upkeep(Default::default()).await.unwrap();
+    let ada = shop.login("ada").await;
+    let answer = shop.get(&format!("/payments/verify/{forgotten}"), &ada).await;
+    assert_eq!(answer.problem(), (400, "payment_failed".to_owned()), "nobody should wait for it any more");
     shop.is_sound().await;
 }
 

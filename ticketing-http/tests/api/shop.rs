@@ -43,7 +43,7 @@ pub(crate) struct Call {
 }
 
 pub(crate) fn state(ticketing: Ticketing, clock: ManualClock, settings: ApiSettings) -> ApiState {
-    ApiState { clock: Arc::new(clock), ..ApiState::new(ticketing, settings) }
+    ApiState::new(ticketing, settings).with_clock(Arc::new(clock))
 }
 
 impl Shop {
@@ -98,7 +98,13 @@ impl Shop {
         let email = format!("{name}@example.com");
         let body = json!({"email": email, "name": format!("{name} of Lagos"), "password": PASSWORD});
         assert_eq!(self.post("/auth/register", "", body).await.status, 201);
-        let answer = self.post("/auth/login", "", json!({"email": email, "password": PASSWORD})).await;
+        self.login(name).await
+    }
+
+    /// Logs somebody in and gives their token.
+    pub(crate) async fn login(&self, name: &str) -> String {
+        let body = json!({"email": format!("{name}@example.com"), "password": PASSWORD});
+        let answer = self.post("/auth/login", "", body).await;
         answer.json()["access_token"].as_str().unwrap().to_owned()
     }
 

@@ -22,6 +22,7 @@ pub fn register(book: &mut Book, now: Timestamp, new: &NewAccount) -> Result<Acc
         role: new.role,
         is_active: true,
         is_verified: false,
+        sessions_ended: 0,
         created_at: now,
         updated_at: now,
     };
@@ -34,8 +35,17 @@ pub fn change_account(book: &mut Book, now: Timestamp, id: AccountId, change: &A
     book.accounts.update(&id, |account| {
         match change {
             // Somebody else changed the password meanwhile: theirs is the newer one.
-            AccountChange::PasswordHash { seen, .. } if *seen != account.password_hash => return,
+            AccountChange::PasswordHash { seen, .. } | AccountChange::NewPassword { seen, .. }
+                if *seen != account.password_hash =>
+            {
+                return;
+            }
             AccountChange::PasswordHash { hash, .. } => account.password_hash.clone_from(hash),
+            AccountChange::NewPassword { hash, .. } => {
+                account.password_hash.clone_from(hash);
+                account.sessions_ended += 1;
+            }
+            AccountChange::EndSessions => account.sessions_ended += 1,
             AccountChange::Active(active) => account.is_active = *active,
             AccountChange::Role(role) => account.role = *role,
         }

@@ -15,6 +15,7 @@ use crate::domain::refund::{Refund, RefundReason, RefundReport, RefundRequest, R
 use crate::domain::refusal::Refusal;
 use crate::domain::ticket::{Ticket, TicketStatus};
 use jiff::{SignedDuration, Timestamp};
+use std::collections::BTreeSet;
 
 /// All of an attempt's money goes back, because it buys nothing.
 pub(super) fn owe_refund(
@@ -73,15 +74,18 @@ fn add_refund(book: &mut Book, now: Timestamp, owed: Owed<'_>) -> Refund {
 }
 
 /// Decides that tickets of a paid order go back: they are void at once, their places are free, the money follows.
-/// A repeat with the same key finds the same refund.
+/// A repeat with the same key finds the same refund. Never more goes back than came: who wants all tickets refunded for which less
+/// was accepted gets that.
 pub fn request_refund(book: &mut Book, now: Timestamp, wish: &RefundRequest) -> Result<Refund, Refusal> {
     let order = book.order_by_reference(&wish.order).cloned().ok_or(Refusal::OrderUnknown)?;
+    // A set: a ticket that is named twice must not be paid back twice, nor free two places.
+    let wanted: BTreeSet<TicketId> = wish.tickets.iter().copied().collect();
     if let Some(refund) = book.refund_by_key(&wish.key) {
-        let same = refund.order_id == order.id && (wish.tickets.is_empty() || refund.tickets == wish.tickets);
+        let same = refund.order_id == order.id && (wanted.is_empty() || refund.tickets.iter().eq(&wanted));
         return if same { Ok(refund.clone()) } else { Err(Refusal::KeyReused) };
     }
     let actor = Actor::Person(wish.actor.clone());
-    refund_tickets(book, now, &order, &wish.tickets, &wish.key, wish.reason, wish.note.clone(), actor)
+    refund_tickets(book, now, &order, &wanted, &wish.key, wish.reason, wish.note.clone(), actor)
 }
 
 #[expect(clippy::too_many_arguments, reason = "the two callers have nothing in common but these")]
@@ -89,7 +93,7 @@ fn refund_tickets(
     book: &mut Book,
     now: Timestamp,
     order: &Order,
-    wanted: &[TicketId],
+    wanted: &BTreeSet<TicketId>,
     key: &Reference,
     reason: RefundReason,
     note: Option<String>,
@@ -174,7 +178,7 @@ pub fn undo_order_of_cancelled_event(book: &mut Book, now: Timestamp, id: OrderI
         OrderStatus::Paid => {
             let key = Reference::of_attempt(seed);
             let why = RefundReason::EventCancelled;
-            refund_tickets(book, now, &order, &[], &key, why, None, Actor::System).ok()?;
+            refund_tickets(book, now, &order, &BTreeSet::new(), &key, why, None, Actor::System).ok()?;
         }
         OrderStatus::Expired | OrderStatus::Cancelled => return None,
     }

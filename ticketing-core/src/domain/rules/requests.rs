@@ -14,19 +14,20 @@ pub fn begin_request(book: &mut Book, now: Timestamp, begin: &BeginRequest) -> B
     match book.requests.get(&begin.scope) {
         None => {
             book.add_request(fresh);
-            Begun::Work
+            Begun::Work { since: now }
         }
         // Too old to be kept: as if it had never been.
         Some(known) if now.duration_since(known.created_at) >= KEEP_ANSWERS => {
             book.requests.update(&begin.scope, |row| *row = fresh);
-            Begun::Work
+            Begun::Work { since: now }
         }
         Some(known) if known.content != begin.content => Begun::OtherContent,
         Some(StoredRequest { answer: Some(answer), .. }) => Begun::Repeat(answer.clone()),
         Some(known) if known.locked_until > now => Begun::InProgress { until: known.locked_until },
-        Some(_) => {
+        Some(known) => {
+            let since = known.created_at;
             book.requests.update(&begin.scope, |row| row.locked_until = now + begin.lease);
-            Begun::Work
+            Begun::Work { since }
         }
     }
 }

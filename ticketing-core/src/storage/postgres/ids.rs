@@ -31,9 +31,9 @@ const KINDS: &[(&str, Field)] = &[
 ];
 
 impl Ids {
-    /// Ids for a batch of so many items, which nobody else gets. Those it does not need are lost, which does no harm.
+    /// Ids for a batch of so many items, which nobody else gets.
     pub(super) async fn take(&self, connection: &mut Connection, items: usize) -> Result<NextIds, sqlx::Error> {
-        let wanted = PER_ITEM.saturating_mul(i64::try_from(items.max(1)).unwrap_or(i64::MAX)).min(BLOCK);
+        let wanted = wanted(items);
         let mut blocks = self.blocks.lock().await;
         let (mut next, mut ends) = blocks.unwrap_or((zero(), zero()));
         for (sql, field) in KINDS {
@@ -50,6 +50,23 @@ impl Ids {
         *blocks = Some((next, ends));
         Ok(taken)
     }
+
+    /// Gives back what a batch did not need, unless somebody has taken more since. So a lone process has ids without gaps, and a
+    /// busy one does not use up whole blocks for nothing.
+    pub(super) async fn give_back(&self, mut taken: NextIds, items: usize, mut used: NextIds) {
+        let wanted = wanted(items);
+        if let Some((next, _)) = &mut *self.blocks.lock().await {
+            for (_, field) in KINDS {
+                if *field(next) == *field(&mut taken) + wanted {
+                    *field(next) = *field(&mut used);
+                }
+            }
+        }
+    }
+}
+
+fn wanted(items: usize) -> i64 {
+    PER_ITEM.saturating_mul(i64::try_from(items.max(1)).unwrap_or(i64::MAX)).min(BLOCK)
 }
 
 fn zero() -> NextIds {

@@ -8,6 +8,8 @@ mod open;
 
 #[path = "../sql/check.rs"]
 mod check;
+#[path = "../sql/limits.rs"]
+mod limits;
 #[path = "../sql/load.rs"]
 mod load;
 #[path = "../sql/reads.rs"]
@@ -20,9 +22,9 @@ mod storage;
 mod write;
 
 use super::StorageError;
-use super::sql::{Wanted, broken, trouble};
+use super::sql::{Due, Wanted, broken, trouble};
 use crate::domain::book::Book;
-use sqlx::Connection as _;
+use sqlx::AssertSqlSafe;
 use sqlx::postgres::PgPool;
 use std::sync::Arc;
 
@@ -37,10 +39,15 @@ type Connection = sqlx::PgConnection;
 pub struct PostgresStorage {
     pool: PgPool,
     ids: Arc<ids::Ids>,
+    behind_pgbouncer: bool,
 }
 
-/// How often a transaction is tried again that met another one: after a deadlock, or where both inserted the same key.
+/// How often a transaction is tried that met another one (a deadlock, or both inserted the same key) or lost its connection
+/// before it was committed.
 const TRIES: u32 = 5;
+
+/// How long to wait before trying again after a connection was lost, times the number of tries: two seconds in all.
+const PAUSE: std::time::Duration = std::time::Duration::from_millis(200);
 
 /// `column in (…)` for the `index`-th parameter, and what to bind to it.
 fn one_of_ints(column: &str, index: u32, values: &[i64]) -> (String, String) {
@@ -69,6 +76,11 @@ fn bytes(hexadecimal: &str) -> String {
     format!("decode({hexadecimal}, 'hex')")
 }
 
+/// The functions that give the greatest and the least of several numbers.
+fn greatest_and_least() -> (&'static str, &'static str) {
+    ("greatest", "least")
+}
+
 /// The function that finds a text in another.
 fn contains() -> &'static str {
     "strpos"
@@ -83,17 +95,41 @@ impl PostgresStorage {
         wanted: Wanted,
         decide: impl Fn(&mut Book) -> T + Send + Sync + 'static,
     ) -> Result<T, StorageError> {
+        self.run(None, move |_: &[i64]| wanted.clone(), move |book, _| decide(book)).await
+    }
+
+    /// Finds and locks what is due, and writes what the rule makes of it. What another process has locked is passed over: it
+    /// is at work on it, and this one takes what comes next instead of waiting.
+    async fn claim<K: Key, T: Send + 'static>(
+        &self,
+        due: Due,
+        wanted: impl Fn(&[K]) -> Wanted + Send + Sync + 'static,
+        decide: impl Fn(&mut Book, &[K]) -> Vec<T> + Send + Sync + 'static,
+    ) -> Result<Vec<T>, StorageError> {
+        self.run(Some(due), wanted, decide).await
+    }
+
+    async fn run<K: Key, T: Send + 'static>(
+        &self,
+        due: Option<Due>,
+        wanted: impl Fn(&[K]) -> Wanted + Send + Sync + 'static,
+        decide: impl Fn(&mut Book, &[K]) -> T + Send + Sync + 'static,
+    ) -> Result<T, StorageError> {
         let storage = self.clone();
         let work = tokio::spawn(async move {
             let mut tries = 0;
             loop {
                 tries += 1;
-                match storage.try_write(&wanted, &decide).await {
-                    Err(error) if tries < TRIES && met_another(&error) => {
-                        tracing::debug!(%error, tries, "a transaction met another and is tried again");
-                    }
-                    Err(error) => return Err(trouble(error)),
+                let error = match storage.try_run(due, &wanted, &decide).await {
                     Ok(decided) => return decided,
+                    Err(error) => error,
+                };
+                if tries == TRIES || !error.is_worth_another_try() {
+                    return Err(trouble(error.cause));
+                }
+                tracing::debug!(error = %error.cause, tries, "a transaction was undone and is tried again");
+                if !met_another(&error.cause) {
+                    tokio::time::sleep(PAUSE * tries).await;
                 }
             }
         });
@@ -101,50 +137,129 @@ impl PostgresStorage {
     }
 
     /// One try. The outer error is the database's, for the caller to see whether it is worth another try.
-    async fn try_write<T>(
+    async fn try_run<K: Key, T>(
         &self,
-        wanted: &Wanted,
-        decide: &(impl Fn(&mut Book) -> T + Send + Sync),
-    ) -> Result<Result<T, StorageError>, sqlx::Error> {
-        let mut connection = self.pool.acquire().await?;
-        let next = self.ids.take(&mut connection, wanted.size()).await?;
-        let mut transaction = connection.begin().await?;
-        let mut book = match load::book(&mut transaction, wanted, next).await {
+        due: Option<Due>,
+        wanted: &(impl Fn(&[K]) -> Wanted + Send + Sync),
+        decide: &(impl Fn(&mut Book, &[K]) -> T + Send + Sync),
+    ) -> Result<Result<T, StorageError>, Undone> {
+        let mut transaction = self.pool.begin().await?;
+        let keys = match due {
+            Some(due) => lock_due(&mut transaction, due).await?,
+            None => vec![],
+        };
+        let wanted = wanted(&keys);
+        let next = self.ids.take(&mut transaction, wanted.size()).await?;
+        let mut book = match load::book(&mut transaction, &wanted, next).await {
             Ok(book) => book,
             Err(error) => return inner(error),
         };
-        let decided = decide(&mut book);
+        let decided = decide(&mut book, &keys);
         match write::changes(&mut transaction, &book).await {
-            Ok(true) => transaction.commit().await?,
-            Ok(false) => transaction.rollback().await?,
+            Ok(true) => transaction.commit().await.map_err(|cause| Undone { cause, may_be_done: true })?,
+            // Nothing to lose: that it may fail does not matter.
+            Ok(false) => drop(transaction),
             Err(error) => return inner(error),
         }
+        self.ids.give_back(next, wanted.size(), book.next).await;
         Ok(Ok(decided))
     }
 
-    async fn writer(&self) -> Result<sqlx::pool::PoolConnection<Db>, StorageError> {
-        self.pool.acquire().await.map_err(trouble)
+    /// For a few statements that need no snapshot. End it with [`done`](Self::done).
+    async fn writer(&self) -> Result<Lease, StorageError> {
+        Ok(match self.behind_pgbouncer {
+            false => Lease::Connection(self.pool.acquire().await.map_err(trouble)?),
+            true => Lease::Transaction(self.pool.begin().await.map_err(trouble)?),
+        })
     }
 
-    async fn reader(&self) -> Result<sqlx::pool::PoolConnection<Db>, StorageError> {
+    async fn done(&self, lease: Lease) -> Result<(), StorageError> {
+        match lease {
+            Lease::Connection(_) => Ok(()),
+            Lease::Transaction(transaction) => transaction.commit().await.map_err(trouble),
+        }
+    }
+
+    async fn reader(&self) -> Result<Lease, StorageError> {
         self.writer().await
     }
 
-    /// The ids of the rows that are due, the longest overdue first. A hint only: whoever takes them looks again.
-    async fn due<T>(&self, sql: &'static str, now: i64, limit: u32) -> Result<Vec<T>, StorageError>
-    where
-        T: for<'r> sqlx::Decode<'r, Db> + sqlx::Type<Db> + Send + Unpin,
-    {
-        let mut reader = self.reader().await?;
-        sqlx::query_scalar(sql).bind(now).bind(i64::from(limit)).fetch_all(&mut *reader).await.map_err(trouble)
+    /// To read with several statements as of one moment: without it, each statement would see what was committed since the one
+    /// before it, and an order could be paid and have no tickets.
+    async fn snapshot(&self) -> Result<sqlx::Transaction<'static, Db>, StorageError> {
+        self.pool.begin_with("begin isolation level repeatable read read only").await.map_err(trouble)
     }
 }
 
+/// A connection for a few statements. Behind PgBouncer in transaction mode, a statement that is prepared outside a transaction
+/// may be executed on another connection, which does not know it.
+enum Lease {
+    Connection(sqlx::pool::PoolConnection<Db>),
+    Transaction(sqlx::Transaction<'static, Db>),
+}
+
+impl std::ops::Deref for Lease {
+    type Target = Connection;
+
+    fn deref(&self) -> &Connection {
+        match self {
+            Self::Connection(connection) => connection,
+            Self::Transaction(transaction) => transaction,
+        }
+    }
+}
+
+impl std::ops::DerefMut for Lease {
+    fn deref_mut(&mut self) -> &mut Connection {
+        match self {
+            Self::Connection(connection) => connection,
+            Self::Transaction(transaction) => transaction,
+        }
+    }
+}
+
+/// A transaction that came to nothing, as far as is known.
+struct Undone {
+    cause: sqlx::Error,
+    /// It was lost while it was committed: it may have come to something.
+    may_be_done: bool,
+}
+
+impl From<sqlx::Error> for Undone {
+    fn from(cause: sqlx::Error) -> Self {
+        Self { cause, may_be_done: false }
+    }
+}
+
+impl Undone {
+    /// Where it may be done, only the caller knows whether repeating it is right: an account that was made would be refused the
+    /// second time.
+    fn is_worth_another_try(&self) -> bool {
+        met_another(&self.cause) || (!self.may_be_done && was_cut_off(&self.cause))
+    }
+}
+
+/// What the keys of due rows are.
+trait Key: for<'r> sqlx::Decode<'r, Db> + sqlx::Type<Db> + Send + Sync + Unpin + 'static {}
+
+impl Key for i64 {}
+impl Key for String {}
+
+/// Locks what is due and nobody else has locked.
+async fn lock_due<K: Key>(connection: &mut Connection, due: Due) -> Result<Vec<K>, sqlx::Error> {
+    let sql = format!("{} for update of {} skip locked", due.sql, due.of);
+    let mut query = sqlx::query_scalar(AssertSqlSafe(sql)).bind(i64::from(due.limit));
+    if let Some(now) = due.now {
+        query = query.bind(now);
+    }
+    query.fetch_all(connection).await
+}
+
 /// The database's error out of ours, where there is one.
-fn inner<T>(error: StorageError) -> Result<Result<T, StorageError>, sqlx::Error> {
+fn inner<T>(error: StorageError) -> Result<Result<T, StorageError>, Undone> {
     match error {
         StorageError::Broken(cause) | StorageError::Unavailable(cause) if cause.is::<sqlx::Error>() => {
-            Err(*cause.downcast::<sqlx::Error>().map_err(sqlx::Error::Configuration)?)
+            Err((*cause.downcast::<sqlx::Error>().map_err(sqlx::Error::Configuration)?).into())
         }
         error => Ok(Err(error)),
     }
@@ -153,6 +268,19 @@ fn inner<T>(error: StorageError) -> Result<Result<T, StorageError>, sqlx::Error>
 /// Whether the database undid a transaction only because of another one: a serialization failure, a deadlock, or both made a
 /// row of the same key. The next try sees what the other did.
 fn met_another(error: &sqlx::Error) -> bool {
-    let code = error.as_database_error().and_then(|error| error.code());
-    matches!(code.as_deref(), Some("40001" | "40P01" | "23505"))
+    matches!(code(error).as_deref(), Some("40001" | "40P01" | "23505"))
+}
+
+/// Whether the connection ended, because the database stopped, crashed, was cut off, or is a standby now. The next try takes
+/// another connection.
+fn was_cut_off(error: &sqlx::Error) -> bool {
+    let code = code(error);
+    let code = code.as_deref().unwrap_or_default();
+    matches!(error, sqlx::Error::Io(_) | sqlx::Error::Protocol(_) | sqlx::Error::WorkerCrashed)
+        || code.starts_with("08")
+        || matches!(code, "57P01" | "57P02" | "57P03" | "25006")
+}
+
+fn code(error: &sqlx::Error) -> Option<std::borrow::Cow<'_, str>> {
+    error.as_database_error()?.code()
 }

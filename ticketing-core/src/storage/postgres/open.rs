@@ -15,35 +15,73 @@ fn migrations() -> Migrator {
     Migrator::with_migrations(vec![Migration::new(1, "init".into(), MigrationType::Simple, init.into_sql_str(), false)])
 }
 
+/// Any number that nobody else takes: the name of the lock under which one process migrates.
+const MIGRATING: i64 = 0x7469_636b_6574_696e;
+
 impl PostgresStorage {
     /// Connects to `postgres://user:password@host:port/database`, and brings the database up to date. Any number of processes
     /// may do so at once, also on an empty database: one migrates, the others wait for it.
     ///
+    /// Through PgBouncer in transaction mode, add `pgbouncer=true` to the address (`…/database?pgbouncer=true`): nothing then
+    /// outlives a transaction. PgBouncer itself needs `ignore_startup_parameters = extra_float_digits`.
+    ///
     /// Fails where the database is of a newer version, or does not flush what it acknowledges.
     pub async fn connect(url: &str) -> Result<Self, StorageError> {
-        let options = PgConnectOptions::from_str(url).map_err(|_| {
+        let storage = Self::connect_as_is(url).await?;
+        storage.migrate().await?;
+        storage.assert_durable().await?;
+        Ok(storage)
+    }
+
+    /// The same without changing anything: for looking at a database that other processes use.
+    pub async fn connect_as_is(url: &str) -> Result<Self, StorageError> {
+        let (url, behind_pgbouncer) = without_pgbouncer(url);
+        let mut options = PgConnectOptions::from_str(&url).map_err(|_| {
             // The cause may repeat the password.
             StorageError::Unusable(
                 "a database address such as postgres://user:password@host/database is wanted".to_owned(),
             )
         })?;
+        if behind_pgbouncer {
+            options = options.statement_cache_capacity(0);
+        }
         let pool = PgPoolOptions::new()
             .max_connections(10)
             .acquire_timeout(Duration::from_secs(5))
+            // A standby takes no writes: after a fail-over, wait for the one that does.
+            .after_connect(|connection, _| {
+                Box::pin(async move {
+                    let standby = sqlx::raw_sql("select where pg_is_in_recovery()").fetch_optional(connection).await?;
+                    let refused = || sqlx::Error::Configuration("the database is a standby".into());
+                    standby.map_or(Ok(()), |_| Err(refused()))
+                })
+            })
             .connect_with(options.application_name("ticketing"))
             .await
             .map_err(trouble)?;
-        migrations().run(&pool).await.map_err(|error| StorageError::Unusable(error.to_string()))?;
-        let storage = Self { pool, ids: std::sync::Arc::default() };
-        storage.assert_durable().await?;
-        Ok(storage)
+        Ok(Self { pool, ids: std::sync::Arc::default(), behind_pgbouncer })
+    }
+
+    /// In one transaction, under a lock that ends with it: a lock of the session's would stay with whatever connection PgBouncer
+    /// chose.
+    async fn migrate(&self) -> Result<(), StorageError> {
+        let mut transaction = self.pool.begin().await.map_err(trouble)?;
+        let lock = sqlx::query("select pg_advisory_xact_lock($1)").bind(MIGRATING);
+        lock.execute(&mut *transaction).await.map_err(trouble)?;
+        let mut migrations = migrations();
+        migrations.set_locking(false);
+        migrations
+            .run_direct(None, &mut *transaction, false)
+            .await
+            .map_err(|error| StorageError::Unusable(error.to_string()))?;
+        transaction.commit().await.map_err(trouble)
     }
 
     /// With either off, a crash of the machine loses sales that were acknowledged.
     async fn assert_durable(&self) -> Result<(), StorageError> {
-        let fsync: String = sqlx::query_scalar("show fsync").fetch_one(&self.pool).await.map_err(trouble)?;
-        let commit: String =
-            sqlx::query_scalar("show synchronous_commit").fetch_one(&self.pool).await.map_err(trouble)?;
+        let mut reader = self.reader().await?;
+        let sql = "select current_setting('fsync'), current_setting('synchronous_commit')";
+        let (fsync, commit): (String, String) = sqlx::query_as(sql).fetch_one(&mut *reader).await.map_err(trouble)?;
         if fsync != "on" || commit == "off" {
             let found = format!("fsync={fsync}, synchronous_commit={commit}");
             return Err(StorageError::Unusable(format!(
@@ -56,5 +94,28 @@ impl PostgresStorage {
     /// Finishes what is under way and closes all connections.
     pub async fn close(&self) {
         self.pool.close().await;
+    }
+}
+
+/// The address without our own parameter, and whether it was there.
+fn without_pgbouncer(url: &str) -> (String, bool) {
+    let Some((address, parameters)) = url.split_once('?') else { return (url.to_owned(), false) };
+    let (ours, theirs): (Vec<&str>, Vec<&str>) =
+        parameters.split('&').partition(|parameter| parameter.starts_with("pgbouncer="));
+    (format!("{address}?{}", theirs.join("&")), ours.contains(&"pgbouncer=true"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn our_parameter_is_not_the_databases() {
+        let without = |url| without_pgbouncer(url);
+        assert_eq!(without("postgres://h/d"), ("postgres://h/d".to_owned(), false));
+        assert_eq!(without("postgres://h/d?pgbouncer=true"), ("postgres://h/d?".to_owned(), true));
+        let both = "postgres://h/d?sslmode=require&pgbouncer=true&a=b";
+        assert_eq!(without(both), ("postgres://h/d?sslmode=require&a=b".to_owned(), true));
+        assert_eq!(without("postgres://h/d?pgbouncer=false"), ("postgres://h/d?".to_owned(), false));
     }
 }

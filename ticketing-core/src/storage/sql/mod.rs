@@ -2,7 +2,6 @@
 //! its like: they speak of `super::Db` and `super::Row`, and use only SQL that all of them understand.
 
 use super::StorageError;
-use crate::domain::id::OrderId;
 use crate::domain::outbox::MailKind;
 use crate::domain::principal::Principal;
 use jiff::Timestamp;
@@ -59,10 +58,24 @@ pub(super) fn trouble(error: sqlx::Error) -> StorageError {
     }
 }
 
+/// Rows that are due, to be claimed.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Due {
+    /// Finds their keys, the longest overdue first: at most `$1` that are due at `$2`.
+    pub(super) sql: &'static str,
+    /// The table that is locked for it: what comes first in the order in which every transaction locks.
+    #[cfg_attr(not(feature = "postgres"), allow(dead_code, reason = "SQLite has no row locks"))]
+    pub(super) of: &'static str,
+    /// Now, where `$2` is in it.
+    pub(super) now: Option<i64>,
+    pub(super) limit: u32,
+}
+
 /// What a batch names, to be loaded with all that its rules look at.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Wanted {
     /// How many items the batch has, where they name no rows.
+    #[cfg_attr(not(feature = "postgres"), expect(dead_code, reason = "SQLite gives ids as it goes"))]
     pub(super) items: usize,
     pub(super) accounts: Vec<i64>,
     pub(super) emails: Vec<String>,
@@ -108,10 +121,5 @@ impl Wanted {
         self.items
             + ids.iter().map(|ids| ids.len()).sum::<usize>()
             + texts.iter().map(|texts| texts.len()).sum::<usize>()
-    }
-
-    /// These orders with everything that belongs to them.
-    pub(super) fn whole_orders(ids: &[OrderId]) -> Self {
-        Self { orders: ids.iter().map(|id| id.0).collect(), whole_orders: true, ..Self::default() }
     }
 }

@@ -22,8 +22,7 @@ use sqlx::Row as _;
 
 type Result<T> = std::result::Result<T, StorageError>;
 
-pub(super) const ACCOUNT: &str =
-    "id, email, name, username, phone, password_hash, role, is_active, is_verified, created_at, updated_at";
+pub(super) const ACCOUNT: &str = "id, email, name, username, phone, password_hash, role, is_active, is_verified, sessions_ended, created_at, updated_at";
 pub(super) const CATEGORY: &str = "id, name, description";
 /// An event, with its category joined as `c`.
 pub(super) const EVENT: &str = "e.id, e.key, e.organizer_account, e.organizer_external, e.title, e.description, e.starts_at, e.ends_at, \
@@ -117,6 +116,7 @@ pub(super) fn account(row: &Row) -> Result<Account> {
         role: one_of(row, "role", Role::from_name)?,
         is_active: int(row, "is_active")? != 0,
         is_verified: int(row, "is_verified")? != 0,
+        sessions_ended: int(row, "sessions_ended")?,
         created_at: at(row, "created_at")?,
         updated_at: at(row, "updated_at")?,
     })

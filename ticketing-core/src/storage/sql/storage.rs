@@ -1,13 +1,14 @@
 //! The operations: which rows each names, and which rule decides.
 
 use super::load::Loader;
-use super::{This, check, reads, rows};
+use super::{This, check, limits, reads, rows};
 use crate::domain::account::{Account, AccountChange, AccountKey, NewAccount};
 use crate::domain::audit::Actor;
 use crate::domain::check_in::{CheckIn, Scan};
 use crate::domain::code::{Reference, Seed};
 use crate::domain::event::{Category, Event, EventFilter, NewCategory, NewEvent};
 use crate::domain::id::{AccountId, EventId, MailId, OrderId, RefundId, TicketId, WebhookId};
+use crate::domain::limit::{Take, Taken};
 use crate::domain::order::{Hold, Order, OrderFilter, OrderKey, Release};
 use crate::domain::outbox::{MailReport, OutboxMail};
 use crate::domain::page::{Page, PageRequest};
@@ -18,7 +19,7 @@ use crate::domain::request::{Answer, BeginRequest, Begun, KEEP_ANSWERS};
 use crate::domain::rules::{self, Resolve};
 use crate::domain::ticket::{Ticket, TicketFilter, TicketKey};
 use crate::domain::webhook::{NewWebhook, StoredWebhook, WebhookReport};
-use crate::storage::sql::{Wanted, micros, trouble};
+use crate::storage::sql::{Due, Wanted, micros, trouble};
 use crate::storage::{Outcome, Storage, StorageError};
 use async_trait::async_trait;
 use jiff::{SignedDuration, Timestamp};
@@ -77,11 +78,11 @@ impl Storage for This {
     }
 
     async fn event(&self, id: EventId) -> Result<Option<Event>> {
-        reads::event(&mut *self.reader().await?, id).await
+        reads::event(&mut *self.snapshot().await?, id).await
     }
 
     async fn events(&self, filter: &EventFilter, page: PageRequest) -> Result<Page<Event>> {
-        reads::events(&mut *self.reader().await?, filter, page).await
+        reads::events(&mut *self.snapshot().await?, filter, page).await
     }
 
     async fn hold(&self, now: Timestamp, wishes: &[Hold]) -> Result<Vec<Outcome<Order>>> {
@@ -102,22 +103,20 @@ impl Storage for This {
     }
 
     async fn expire_holds(&self, now: Timestamp, limit: u32) -> Result<Vec<Order>> {
-        let sql = "select id from orders where status = 'held' and hold_until <= $1 order by hold_until, id limit $2";
-        let due: Vec<i64> = self.due(sql, micros(now), limit).await?;
-        if due.is_empty() {
-            return Ok(vec![]);
-        }
-        let wanted = Wanted { orders: due.clone(), ..Wanted::default() };
-        self.write(wanted, move |book| due.iter().filter_map(|id| rules::expire(book, now, OrderId(*id))).collect())
-            .await
+        let sql = "select id from orders where status = 'held' and hold_until <= $2 order by hold_until, id limit $1";
+        let wanted = |due: &[i64]| Wanted { orders: due.to_vec(), ..Wanted::default() };
+        self.claim(Due { sql, of: "orders", now: Some(micros(now)), limit }, wanted, move |book, due| {
+            due.iter().filter_map(|id| rules::expire(book, now, OrderId(*id))).collect()
+        })
+        .await
     }
 
     async fn order(&self, key: &OrderKey) -> Result<Option<Order>> {
-        reads::order(&mut *self.reader().await?, key).await
+        reads::order(&mut *self.snapshot().await?, key).await
     }
 
     async fn orders(&self, filter: &OrderFilter, page: PageRequest) -> Result<Page<Order>> {
-        reads::orders(&mut *self.reader().await?, filter, page).await
+        reads::orders(&mut *self.snapshot().await?, filter, page).await
     }
 
     async fn open_attempts(&self, now: Timestamp, wishes: &[OpenAttempt]) -> Result<Vec<Outcome<(Order, Attempt)>>> {
@@ -146,14 +145,14 @@ impl Storage for This {
     }
 
     async fn claim_polls(&self, now: Timestamp, limit: u32) -> Result<Vec<Attempt>> {
-        let sql = "select reference from attempts where poll_at <= $1 order by poll_at, reference limit $2";
-        let due: Vec<String> = self.due(sql, micros(now), limit).await?;
-        if due.is_empty() {
-            return Ok(vec![]);
-        }
-        let wanted = Wanted { attempts: due.clone(), whole_orders: true, ..Wanted::default() };
-        let due: Vec<Reference> = due.iter().filter_map(|reference| reference.parse().ok()).collect();
-        self.write(wanted, move |book| due.iter().filter_map(|due| rules::claim_poll(book, now, due)).collect()).await
+        let sql = "select a.reference from attempts a join orders o on o.id = a.order_id where a.poll_at <= $2 \
+            order by a.poll_at, a.reference limit $1";
+        let wanted = |due: &[String]| Wanted { attempts: due.to_vec(), whole_orders: true, ..Wanted::default() };
+        self.claim(Due { sql, of: "o", now: Some(micros(now)), limit }, wanted, move |book, due| {
+            let due = due.iter().filter_map(|reference| reference.parse().ok());
+            due.filter_map(|due: Reference| rules::claim_poll(book, now, &due)).collect()
+        })
+        .await
     }
 
     async fn attempt(&self, reference: &Reference) -> Result<Option<Attempt>> {
@@ -161,11 +160,11 @@ impl Storage for This {
     }
 
     async fn payment(&self, reference: &Reference) -> Result<Option<Payment>> {
-        reads::payment(&mut *self.reader().await?, reference).await
+        reads::payment(&mut *self.snapshot().await?, reference).await
     }
 
     async fn reviews(&self, organizer: Option<&Principal>, page: PageRequest) -> Result<Page<Attempt>> {
-        reads::reviews(&mut *self.reader().await?, organizer, page).await
+        reads::reviews(&mut *self.snapshot().await?, organizer, page).await
     }
 
     async fn resolve_reviews(&self, now: Timestamp, wishes: &[Resolve]) -> Result<Vec<Outcome<Attempt>>> {
@@ -187,15 +186,13 @@ impl Storage for This {
     }
 
     async fn claim_refunds(&self, now: Timestamp, lease: SignedDuration, limit: u32) -> Result<Vec<Refund>> {
-        let due: Vec<i64> = self
-            .due("select id from refunds where next_at <= $1 order by next_at, id limit $2", micros(now), limit)
-            .await?;
-        if due.is_empty() {
-            return Ok(vec![]);
-        }
-        let wanted = Wanted { refunds: due.clone(), whole_orders: true, ..Wanted::default() };
-        let claim = move |id: &i64, book: &mut _| rules::claim_refund(book, now, RefundId(*id), lease);
-        self.write(wanted, move |book| due.iter().filter_map(|id| claim(id, book)).collect()).await
+        let sql = "select r.id from refunds r join orders o on o.id = r.order_id where r.next_at <= $2 \
+            order by r.next_at, r.id limit $1";
+        let wanted = |due: &[i64]| Wanted { refunds: due.to_vec(), whole_orders: true, ..Wanted::default() };
+        self.claim(Due { sql, of: "o", now: Some(micros(now)), limit }, wanted, move |book, due| {
+            due.iter().filter_map(|id| rules::claim_refund(book, now, RefundId(*id), lease)).collect()
+        })
+        .await
     }
 
     async fn report_refunds(&self, now: Timestamp, reports: &[RefundReport]) -> Result<Vec<Outcome<Refund>>> {
@@ -213,21 +210,15 @@ impl Storage for This {
     }
 
     async fn undo_cancelled_events(&self, now: Timestamp, seeds: &[Seed]) -> Result<Vec<Order>> {
-        let sql = "select o.id from orders o join events e on e.id = o.event_id where e.status = $1 and (o.status = 'held' \
+        let sql = "select o.id from orders o join events e on e.id = o.event_id where e.status = 'cancelled' and (o.status = 'held' \
             or (o.status = 'paid' and exists (select 1 from tickets k where k.order_id = o.id and k.status in ('active', 'used')))) \
-            order by o.id limit $2";
-        let limit = i64::try_from(seeds.len()).unwrap_or(i64::MAX);
-        let mut reader = self.reader().await?;
-        let due = sqlx::query_scalar(sql).bind("cancelled").bind(limit).fetch_all(&mut *reader).await;
-        drop(reader);
-        let due: Vec<OrderId> = due.map_err(trouble)?.into_iter().map(OrderId).collect();
-        if due.is_empty() {
-            return Ok(vec![]);
-        }
+            order by o.id limit $1";
+        let limit = u32::try_from(seeds.len()).unwrap_or(u32::MAX);
+        let wanted = |due: &[i64]| Wanted { orders: due.to_vec(), whole_orders: true, ..Wanted::default() };
         let seeds = seeds.to_vec();
-        self.write(Wanted::whole_orders(&due), move |book| {
+        self.claim(Due { sql, of: "o", now: None, limit }, wanted, move |book, due| {
             let each = due.iter().zip(&seeds);
-            each.filter_map(|(id, seed)| rules::undo_order_of_cancelled_event(book, now, *id, seed)).collect()
+            each.filter_map(|(id, seed)| rules::undo_order_of_cancelled_event(book, now, OrderId(*id), seed)).collect()
         })
         .await
     }
@@ -237,7 +228,7 @@ impl Storage for This {
     }
 
     async fn tickets(&self, filter: &TicketFilter, page: PageRequest) -> Result<Page<Ticket>> {
-        reads::tickets(&mut *self.reader().await?, filter, page).await
+        reads::tickets(&mut *self.snapshot().await?, filter, page).await
     }
 
     async fn check_in(&self, now: Timestamp, scans: &[Scan]) -> Result<Vec<Outcome<CheckIn>>> {
@@ -255,14 +246,12 @@ impl Storage for This {
     }
 
     async fn claim_mails(&self, now: Timestamp, lease: SignedDuration, limit: u32) -> Result<Vec<OutboxMail>> {
-        let sql = "select id from mails where status = 'waiting' and due_at <= $1 order by due_at, id limit $2";
-        let due: Vec<i64> = self.due(sql, micros(now), limit).await?;
-        if due.is_empty() {
-            return Ok(vec![]);
-        }
-        let wanted = Wanted { mails: due.clone(), ..Wanted::default() };
-        let claim = move |id: &i64, book: &mut _| rules::claim_mail(book, now, MailId(*id), lease);
-        self.write(wanted, move |book| due.iter().filter_map(|id| claim(id, book)).collect()).await
+        let sql = "select id from mails where status = 'waiting' and due_at <= $2 order by due_at, id limit $1";
+        let wanted = |due: &[i64]| Wanted { mails: due.to_vec(), ..Wanted::default() };
+        self.claim(Due { sql, of: "mails", now: Some(micros(now)), limit }, wanted, move |book, due| {
+            due.iter().filter_map(|id| rules::claim_mail(book, now, MailId(*id), lease)).collect()
+        })
+        .await
     }
 
     async fn report_mails(&self, now: Timestamp, reports: &[MailReport]) -> Result<Vec<Option<OutboxMail>>> {
@@ -278,7 +267,7 @@ impl Storage for This {
     }
 
     async fn dead_mails(&self, organizer: Option<&Principal>, page: PageRequest) -> Result<Page<OutboxMail>> {
-        reads::dead_mails(&mut *self.reader().await?, organizer, page).await
+        reads::dead_mails(&mut *self.snapshot().await?, organizer, page).await
     }
 
     async fn mail(&self, id: MailId) -> Result<Option<OutboxMail>> {
@@ -286,7 +275,7 @@ impl Storage for This {
     }
 
     async fn mails(&self, order: &OrderKey) -> Result<Vec<OutboxMail>> {
-        reads::mails(&mut *self.reader().await?, order).await
+        reads::mails(&mut *self.snapshot().await?, order).await
     }
 
     async fn receive_webhooks(&self, now: Timestamp, new: &[NewWebhook]) -> Result<Vec<(StoredWebhook, bool)>> {
@@ -297,15 +286,12 @@ impl Storage for This {
     }
 
     async fn claim_webhooks(&self, now: Timestamp, lease: SignedDuration, limit: u32) -> Result<Vec<StoredWebhook>> {
-        let due: Vec<i64> = self
-            .due("select id from webhooks where next_at <= $1 order by next_at, id limit $2", micros(now), limit)
-            .await?;
-        if due.is_empty() {
-            return Ok(vec![]);
-        }
-        let wanted = Wanted { webhooks: due.clone(), ..Wanted::default() };
-        let claim = move |id: &i64, book: &mut _| rules::claim_webhook(book, now, WebhookId(*id), lease);
-        self.write(wanted, move |book| due.iter().filter_map(|id| claim(id, book)).collect()).await
+        let sql = "select id from webhooks where next_at <= $2 order by next_at, id limit $1";
+        let wanted = |due: &[i64]| Wanted { webhooks: due.to_vec(), ..Wanted::default() };
+        self.claim(Due { sql, of: "webhooks", now: Some(micros(now)), limit }, wanted, move |book, due| {
+            due.iter().filter_map(|id| rules::claim_webhook(book, now, WebhookId(*id), lease)).collect()
+        })
+        .await
     }
 
     async fn report_webhooks(&self, now: Timestamp, reports: &[WebhookReport]) -> Result<Vec<Option<StoredWebhook>>> {
@@ -347,10 +333,25 @@ impl Storage for This {
         let mut writer = self.writer().await?;
         let forgotten =
             sqlx::query(sql).bind(oldest).bind(i64::from(limit)).execute(&mut *writer).await.map_err(trouble)?;
+        self.done(writer).await?;
         Ok(u32::try_from(forgotten.rows_affected()).unwrap_or(limit))
     }
 
+    async fn take_tokens(&self, now: Timestamp, wishes: &[Take]) -> Result<Taken> {
+        let mut writer = self.writer().await?;
+        let taken = limits::take(&mut writer, now, wishes).await?;
+        self.done(writer).await?;
+        Ok(taken)
+    }
+
+    async fn forget_tokens(&self, now: Timestamp, limit: u32) -> Result<u32> {
+        let mut writer = self.writer().await?;
+        let forgotten = limits::forget(&mut writer, now, limit).await?;
+        self.done(writer).await?;
+        Ok(forgotten)
+    }
+
     async fn check(&self) -> Result<Vec<String>> {
-        check::all(&mut *self.reader().await?).await
+        check::all(&mut *self.snapshot().await?).await
     }
 }

@@ -158,6 +158,7 @@ const ACCOUNT: Columns = &[
     ("role", Text),
     ("is_active", Int),
     ("is_verified", Int),
+    ("sessions_ended", Int),
     ("created_at", Int),
     ("updated_at", Int),
 ];
@@ -175,6 +176,7 @@ fn account(row: &Account) -> Value {
         row.role.name(),
         i64::from(row.is_active),
         i64::from(row.is_verified),
+        row.sessions_ended,
         micros(row.created_at),
         micros(row.updated_at),
     ])

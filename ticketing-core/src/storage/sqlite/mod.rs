@@ -7,6 +7,8 @@ mod open;
 
 #[path = "../sql/check.rs"]
 mod check;
+#[path = "../sql/limits.rs"]
+mod limits;
 #[path = "../sql/load.rs"]
 mod load;
 #[path = "../sql/reads.rs"]
@@ -19,7 +21,7 @@ mod storage;
 mod write;
 
 use super::StorageError;
-use super::sql::{Wanted, broken, trouble};
+use super::sql::{Due, Wanted, broken, trouble};
 use crate::domain::book::{Book, NextIds};
 use sqlx::sqlite::SqlitePool;
 use sqlx::{Connection as _, Row as _};
@@ -88,6 +90,11 @@ fn bytes(hexadecimal: &str) -> String {
     format!("unhex({hexadecimal})")
 }
 
+/// The functions that give the greatest and the least of several numbers.
+fn greatest_and_least() -> (&'static str, &'static str) {
+    ("max", "min")
+}
+
 /// The function that finds a text in another.
 fn contains() -> &'static str {
     "instr"
@@ -117,23 +124,53 @@ impl SqliteStorage {
             }
             Ok(decided)
         });
-        work.await.map_err(broken)?
+        work.await.map_err(|stopped| match stopped.is_cancelled() {
+            // The runtime is shutting down.
+            true => StorageError::Unavailable(stopped.into()),
+            false => broken(stopped),
+        })?
     }
 
     async fn writer(&self) -> Result<sqlx::pool::PoolConnection<Db>, StorageError> {
         self.writer.acquire().await.map_err(trouble)
     }
 
+    async fn done(&self, _writer: sqlx::pool::PoolConnection<Db>) -> Result<(), StorageError> {
+        Ok(())
+    }
+
     async fn reader(&self) -> Result<sqlx::pool::PoolConnection<Db>, StorageError> {
         self.readers.acquire().await.map_err(trouble)
     }
 
-    /// The ids of the rows that are due, the longest overdue first. A hint only: whoever takes them looks again.
-    async fn due<T>(&self, sql: &'static str, now: i64, limit: u32) -> Result<Vec<T>, StorageError>
+    /// To read with several statements as of one moment: without a transaction, each statement would see what was committed
+    /// since the one before it, and an order could be paid and have no tickets.
+    async fn snapshot(&self) -> Result<sqlx::Transaction<'static, Db>, StorageError> {
+        self.readers.begin().await.map_err(trouble)
+    }
+
+    /// Finds what is due, and writes what the rule makes of it. Nobody else writes to the file in between but a process that
+    /// shares it, and the rule looks again.
+    async fn claim<K, T>(
+        &self,
+        due: Due,
+        wanted: impl Fn(&[K]) -> Wanted + Send,
+        decide: impl Fn(&mut Book, &[K]) -> Vec<T> + Send + Sync + 'static,
+    ) -> Result<Vec<T>, StorageError>
     where
-        T: for<'r> sqlx::Decode<'r, Db> + sqlx::Type<Db> + Send + Unpin,
+        K: for<'r> sqlx::Decode<'r, Db> + sqlx::Type<Db> + Send + Sync + Unpin + 'static,
+        T: Send + 'static,
     {
         let mut reader = self.reader().await?;
-        sqlx::query_scalar(sql).bind(now).bind(i64::from(limit)).fetch_all(&mut *reader).await.map_err(trouble)
+        let mut query = sqlx::query_scalar(due.sql).bind(i64::from(due.limit));
+        if let Some(now) = due.now {
+            query = query.bind(now);
+        }
+        let keys: Vec<K> = query.fetch_all(&mut *reader).await.map_err(trouble)?;
+        drop(reader);
+        if keys.is_empty() {
+            return Ok(vec![]);
+        }
+        self.write(wanted(&keys), move |book| decide(book, &keys)).await
     }
 }

@@ -3,10 +3,11 @@
 use super::{Db, SqliteStorage};
 use crate::storage::StorageError;
 use crate::storage::sql::trouble;
+use sqlx::error::DatabaseError;
 use sqlx::migrate::{Migration, MigrationType, Migrator};
 use sqlx::pool::PoolOptions;
-use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePool, SqliteSynchronous};
-use sqlx::{Connection as _, Pool, SqlSafeStr};
+use sqlx::sqlite::{SqliteConnectOptions, SqliteConnection, SqliteJournalMode, SqlitePool, SqliteSynchronous};
+use sqlx::{ConnectOptions as _, Connection as _, SqlSafeStr};
 use std::path::Path;
 use std::time::Duration;
 
@@ -18,26 +19,70 @@ fn migrations() -> Migrator {
 
 /// How many may read at once. Reading never waits for writing.
 const READERS: u32 = 4;
+/// How long to wait while another process writes: a back-up, an operator's own tool, or one that is opening the file too.
+const PATIENCE: Duration = Duration::from_secs(5);
 
 impl SqliteStorage {
-    /// Opens the file, makes it where there is none, and brings it up to date.
+    /// Opens the file, makes it where there is none, and brings it up to date. Any number of processes may do so at once.
     ///
     /// Fails where the file is not ours, is of a newer version, or cannot be made to keep what it is given.
     pub async fn open(path: impl AsRef<Path>) -> Result<Self, StorageError> {
+        let storage = Self::open_flushing(path.as_ref(), SqliteSynchronous::Full).await?;
+        storage.assert_durable().await?;
+        Ok(storage)
+    }
+
+    /// Opens the file so that a power cut loses what was acknowledged: what the power-cut test must find.
+    #[cfg(feature = "testing")]
+    #[doc(hidden)]
+    pub async fn open_careless(path: impl AsRef<Path>) -> Result<Self, StorageError> {
+        Self::open_flushing(path.as_ref(), SqliteSynchronous::Normal).await
+    }
+
+    async fn open_flushing(path: &Path, synchronous: SqliteSynchronous) -> Result<Self, StorageError> {
         let options = SqliteConnectOptions::new()
             .filename(path)
             .create_if_missing(true)
             .foreign_keys(true)
-            .journal_mode(SqliteJournalMode::Wal)
-            .synchronous(SqliteSynchronous::Full)
-            // Another process may be writing: a back-up, or an operator's own tool.
-            .busy_timeout(Duration::from_secs(5));
-        let writer = pool(1, options.clone()).await?;
-        migrate(&writer).await?;
-        let readers = pool(READERS, options.read_only(true)).await?;
-        let storage = Self { writer, readers };
-        storage.assert_durable().await?;
-        Ok(storage)
+            .busy_timeout(PATIENCE);
+        look_first(path, &options).await?;
+        let durable = options.journal_mode(SqliteJournalMode::Wal).synchronous(synchronous);
+        let writer = patiently(|| pool(1, durable.clone())).await.map_err(|error| unusable(path, &error))?;
+        migrate(&writer, path).await?;
+        let readers = pool(READERS, durable.read_only(true)).await.map_err(|error| unusable(path, &error))?;
+        Ok(Self { writer, readers })
+    }
+
+    /// Opens a file that is there, to look at it: nothing is changed, whoever else uses it.
+    pub async fn open_as_is(path: impl AsRef<Path>) -> Result<Self, StorageError> {
+        let path = path.as_ref();
+        if !path.is_file() {
+            return Err(StorageError::Unusable(format!("there is no file {}", path.display())));
+        }
+        let options = SqliteConnectOptions::new().filename(path).read_only(true).busy_timeout(PATIENCE);
+        let readers = pool(READERS, options).await.map_err(|error| unusable(path, &error))?;
+        Ok(Self { writer: readers.clone(), readers })
+    }
+
+    /// Copies everything, as of one moment, to a new file, which is on stable storage when this returns. Sales go on meanwhile.
+    pub async fn back_up(&self, to: impl AsRef<Path>) -> Result<(), StorageError> {
+        let to = to.as_ref();
+        let wrong = |error: std::io::Error| StorageError::Unusable(format!("{}: {error}", to.display()));
+        // Made by us alone: a file that is there stays as it is, and nobody else may read the new one.
+        let mut options = std::fs::OpenOptions::new();
+        options.write(true).create_new(true);
+        #[cfg(unix)]
+        std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+        let file = options.open(to).map_err(wrong)?;
+        let name = to.to_str().ok_or_else(|| StorageError::Unusable("the file's name is not UTF-8".to_owned()))?;
+        let mut reader = self.readers.acquire().await.map_err(trouble)?;
+        sqlx::query("vacuum into $1").bind(name).execute(&mut *reader).await.map_err(trouble)?;
+        // SQLite does not flush what it writes there.
+        file.sync_all().map_err(wrong)?;
+        match to.parent().filter(|folder| !folder.as_os_str().is_empty()) {
+            Some(folder) => std::fs::File::open(folder).and_then(|folder| folder.sync_all()).map_err(wrong),
+            None => Ok(()),
+        }
     }
 
     /// A silent change of any of these would break a promise.
@@ -64,30 +109,120 @@ impl SqliteStorage {
     }
 }
 
-/// Of several processes that start at once on an empty file one makes the tables, and the others find them made.
-async fn migrate(writer: &SqlitePool) -> Result<(), StorageError> {
+/// Looks at the file before anything is changed in it: what is somebody else's is left as it is.
+async fn look_first(path: &Path, options: &SqliteConnectOptions) -> Result<(), StorageError> {
+    let (foreign, newest) = patiently(|| look(options.clone())).await.map_err(|error| unusable(path, &error))?;
+    let path = path.display();
+    if foreign {
+        return Err(StorageError::Unusable(format!("{path} is a database of something else; name another file")));
+    }
+    let known = migrations().iter().map(|migration| migration.version).max();
+    match (newest, known) {
+        (Some(newest), Some(known)) if newest > known => Err(StorageError::Unusable(format!(
+            "{path} is of version {newest}, and this program knows files up to version {known}; use a newer program"
+        ))),
+        _ => Ok(()),
+    }
+}
+
+/// Whether there are tables, and none is ours; and the file's version.
+async fn look(options: SqliteConnectOptions) -> Result<(bool, Option<i64>), sqlx::Error> {
+    let mut connection = options.connect().await?;
+    // In one statement: somebody may just be making them.
+    let tables = "select count(*) > 0, count(*) filter (where name = '_sqlx_migrations') > 0 from sqlite_schema";
+    let (any, ours): (bool, bool) = sqlx::query_as(tables).fetch_one(&mut connection).await?;
+    let newest = match ours {
+        true => sqlx::query_scalar("select max(version) from _sqlx_migrations").fetch_one(&mut connection).await?,
+        false => None,
+    };
+    connection.close().await?;
+    Ok((any && !ours, newest))
+}
+
+/// All versions in one transaction that nobody else can be in: whoever comes second finds the work done.
+async fn migrate(writer: &SqlitePool, path: &Path) -> Result<(), StorageError> {
+    let failed = |why: String| StorageError::Unusable(format!("{}: {why}", path.display()));
     let mut connection = writer.acquire().await.map_err(trouble)?;
-    // The migrator looks first and writes afterwards, and SQLite has no locks for it to take meanwhile but this one.
     let mut transaction = connection.begin_with("begin immediate").await.map_err(trouble)?;
-    let done = migrations().run_direct(None, &mut *transaction, false).await;
-    done.map_err(|error| StorageError::Unusable(error.to_string()))?;
+    migrations().run_direct(None, &mut *transaction, false).await.map_err(|error| failed(error.to_string()))?;
     transaction.commit().await.map_err(trouble)
 }
 
-async fn pool(connections: u32, options: SqliteConnectOptions) -> Result<SqlitePool, StorageError> {
+/// Tries again while the file is locked. SQLite itself does not wait for a process that is just switching the file to its
+/// write-ahead log.
+async fn patiently<T, F>(mut attempt: impl FnMut() -> F) -> Result<T, sqlx::Error>
+where
+    F: Future<Output = Result<T, sqlx::Error>>,
+{
+    let pause = Duration::from_millis(10);
+    let mut waited = Duration::ZERO;
+    loop {
+        match attempt().await {
+            Err(sqlx::Error::Database(error)) if is_busy(&*error) && waited < PATIENCE => {
+                tokio::time::sleep(pause).await;
+                waited += pause;
+            }
+            done => return done,
+        }
+    }
+}
+
+/// Result codes 5 and 6: `SQLITE_BUSY` and `SQLITE_LOCKED`, with whatever detail in the higher bits.
+fn is_busy(error: &dyn DatabaseError) -> bool {
+    error.code().and_then(|code| code.parse::<u32>().ok()).is_some_and(|code| matches!(code & 0xff, 5 | 6))
+}
+
+fn unusable(path: &Path, error: &sqlx::Error) -> StorageError {
+    StorageError::Unusable(format!("{}: {error}", path.display()))
+}
+
+/// Whether a connection may be used again. Where the disk fails or is full, SQLite ends the transaction by itself; sqlx does not
+/// notice, takes the connection for one within a transaction, and begins none on it any more. Nothing would be sold until
+/// somebody started the server anew. A fresh connection sees what the file holds, and that is all that was acknowledged.
+async fn is_usable(connection: &mut SqliteConnection) -> Result<bool, sqlx::Error> {
+    // Lets a rollback that was only asked for be done.
+    connection.ping().await?;
+    let is_left_over = connection.is_in_transaction();
+    if is_left_over {
+        tracing::warn!("a transaction was ended by SQLite itself: its connection is given up");
+    }
+    Ok(!is_left_over)
+}
+
+async fn pool(connections: u32, options: SqliteConnectOptions) -> Result<SqlitePool, sqlx::Error> {
     let pool: PoolOptions<Db> = PoolOptions::new()
         .max_connections(connections)
         .acquire_timeout(Duration::from_secs(10))
         .idle_timeout(None)
         .max_lifetime(None)
-        .test_before_acquire(false);
-    let pool: Pool<Db> = pool.connect_with(options).await.map_err(trouble)?;
-    Ok(pool)
+        .test_before_acquire(false)
+        .after_release(|connection, _| Box::pin(is_usable(connection)));
+    pool.connect_with(options).await
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[tokio::test]
+    async fn a_back_up_is_whole_and_never_overwrites() {
+        use crate::storage::Storage;
+        let folder = std::env::temp_dir().join(format!("ticketing-backup-{}", std::process::id()));
+        std::fs::create_dir_all(&folder).unwrap();
+        let (file, copy) = (folder.join("tickets.db"), folder.join("copy.db"));
+        assert!(SqliteStorage::open_as_is(&file).await.is_err(), "there is nothing to look at");
+        assert!(!file.exists());
+        let storage = SqliteStorage::open(&file).await.unwrap();
+        let category = crate::domain::event::NewCategory { name: "Music".to_owned(), description: None };
+        storage.put_categories(&[category]).await.unwrap();
+        SqliteStorage::open_as_is(&file).await.unwrap().back_up(&copy).await.unwrap();
+        assert!(storage.back_up(&copy).await.is_err(), "the first one stays");
+        let copied = SqliteStorage::open_as_is(&copy).await.unwrap();
+        assert_eq!(copied.categories().await.unwrap(), storage.categories().await.unwrap());
+        assert_eq!(copied.check().await.unwrap(), Vec::<String>::new());
+        assert!(copied.put_categories(&[]).await.is_ok(), "and is only looked at");
+        std::fs::remove_dir_all(folder).unwrap();
+    }
 
     #[tokio::test]
     async fn a_file_that_is_not_ours_is_refused_and_left_alone() {

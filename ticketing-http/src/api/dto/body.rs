@@ -1,10 +1,11 @@
-//! The body of a request: read strictly, with every fault named.
+//! The body of a request.
 //!
 //! poem-openapi's own reading stops at the first fault, does not say which field it was, takes a number for a text, and
 //! reads prices as binary fractions. So bodies are declared with [`body!`], which makes both the reading and the schema.
 
+use super::field::{Faults, ReadField};
 use super::json::{Json, JsonError};
-use crate::problem::{FieldError, Problem};
+use crate::problem::Problem;
 use poem::{Request, RequestBody};
 use poem_openapi::payload::{ParsePayload, Payload};
 use poem_openapi::registry::{MetaMediaType, MetaRequest, MetaSchemaRef, Registry};
@@ -18,44 +19,6 @@ pub(crate) struct Body<T>(pub(crate) T);
 pub(crate) trait BodyType: Type + ReadField {
     /// Whether a field must be there.
     const HAS_REQUIRED_FIELDS: bool;
-}
-
-/// A field of a body.
-pub(crate) trait ReadField: Sized {
-    /// The value, or what is wrong with it. `json` is absent where the field is.
-    fn read(json: Option<Json>, at: &str, faults: &mut Faults) -> Option<Self>;
-}
-
-/// What is wrong with a body.
-#[derive(Debug, Default)]
-pub(crate) struct Faults(Vec<FieldError>);
-
-impl Faults {
-    /// `field` is not what is wanted.
-    pub(crate) fn add(&mut self, field: impl Into<String>, message: impl Into<String>) {
-        self.0.push(FieldError::new(field, message));
-    }
-
-    /// The value of a field that may not parse.
-    pub(crate) fn parsed<T, E: std::fmt::Display>(&mut self, field: &str, value: Result<T, E>) -> Option<T> {
-        value.map_err(|error| self.add(field, error.to_string())).ok()
-    }
-
-    /// What is wanted where it is not there.
-    pub(crate) fn required<T>(&mut self, field: &str, value: Option<T>) -> Option<T> {
-        if value.is_none() {
-            self.add(field, "is required");
-        }
-        value
-    }
-
-    /// What was read, where nothing is wrong.
-    pub(crate) fn or<T>(self, value: Option<T>) -> Result<T, Problem> {
-        match value {
-            Some(value) if self.0.is_empty() => Ok(value),
-            _ => Err(Problem::invalid(self.0)),
-        }
-    }
 }
 
 impl<T: BodyType> Body<T> {
@@ -86,92 +49,6 @@ impl<T: BodyType> Body<T> {
         let value = T::read(Some(json), "", &mut faults);
         faults.or(value).map(Self)
     }
-}
-
-/// The fields of an object.
-pub(crate) struct Fields<'a> {
-    members: Vec<(String, Json)>,
-    at: &'a str,
-}
-
-impl<'a> Fields<'a> {
-    pub(crate) fn of(json: Option<Json>, at: &'a str, faults: &mut Faults) -> Option<Self> {
-        match json {
-            Some(Json::Object(members)) => Some(Self { members, at }),
-            _ => {
-                faults.add(if at.is_empty() { "body" } else { at }, "must be an object");
-                None
-            }
-        }
-    }
-
-    pub(crate) fn take<T: ReadField>(&mut self, name: &str, faults: &mut Faults) -> Option<T> {
-        let position = self.members.iter().position(|(member, _)| member == name);
-        let json = position.map(|position| self.members.swap_remove(position).1);
-        T::read(json, &below(self.at, name), faults)
-    }
-
-    pub(crate) fn refuse_others(self, faults: &mut Faults) {
-        for (name, _) in self.members {
-            // Names come from outside: a long one is not worth repeating.
-            let name: String = name.chars().take(100).collect();
-            faults.add(below(self.at, &name), "is not known here");
-        }
-    }
-}
-
-fn below(at: &str, name: &str) -> String {
-    if at.is_empty() { name.to_owned() } else { format!("{at}.{name}") }
-}
-
-impl<T: ReadField> ReadField for Option<T> {
-    fn read(json: Option<Json>, at: &str, faults: &mut Faults) -> Option<Self> {
-        match json {
-            None | Some(Json::Null) => Some(None),
-            given => T::read(given, at, faults).map(Some),
-        }
-    }
-}
-
-impl<T: ReadField> ReadField for Vec<T> {
-    fn read(json: Option<Json>, at: &str, faults: &mut Faults) -> Option<Self> {
-        match json {
-            Some(Json::List(items)) => {
-                let read = |(index, item): (usize, Json)| T::read(Some(item), &below(at, &index.to_string()), faults);
-                // All of them are read, so that every fault is told.
-                items.into_iter().enumerate().map(read).collect::<Vec<_>>().into_iter().collect()
-            }
-            other => wrong(other, "a list", at, faults),
-        }
-    }
-}
-
-/// Whole numbers, by their digits: neither 1.0 nor 1e3 is one.
-macro_rules! whole_numbers {
-    ($($type:ty),*) => {$(
-        impl ReadField for $type {
-            fn read(json: Option<Json>, at: &str, faults: &mut Faults) -> Option<Self> {
-                match json {
-                    Some(Json::Number(digits)) => match digits.parse() {
-                        Ok(number) => Some(number),
-                        Err(_) => wrong(Some(Json::Null), "a whole number that is not too large", at, faults),
-                    },
-                    other => wrong(other, "a whole number", at, faults),
-                }
-            }
-        }
-    )*};
-}
-
-whole_numbers!(i64, u32);
-
-/// Says that something else is wanted. What was found is not repeated: it may be a password.
-pub(crate) fn wrong<T>(found: Option<Json>, wanted: &str, at: &str, faults: &mut Faults) -> Option<T> {
-    match found {
-        None => faults.add(at, "is required"),
-        Some(_) => faults.add(at, format!("must be {wanted}")),
-    }
-    None
 }
 
 impl<T: BodyType> Payload for Body<T> {
@@ -249,13 +126,13 @@ macro_rules! body {
             const HAS_REQUIRED_FIELDS: bool = $( <$type as poem_openapi::types::Type>::IS_REQUIRED || )* false;
         }
 
-        impl crate::api::dto::body::ReadField for $name {
+        impl crate::api::dto::field::ReadField for $name {
             fn read(
                 json: Option<crate::api::dto::json::Json>,
                 at: &str,
-                faults: &mut crate::api::dto::body::Faults,
+                faults: &mut crate::api::dto::field::Faults,
             ) -> Option<Self> {
-                let mut fields = crate::api::dto::body::Fields::of(json, at, faults)?;
+                let mut fields = crate::api::dto::field::Fields::of(json, at, faults)?;
                 $( let $field = fields.take::<$type>(stringify!($field), faults); )*
                 fields.refuse_others(faults);
                 Some(Self { $( $field: $field?, )* })
@@ -316,6 +193,7 @@ pub(crate) use body;
 mod tests {
     use super::super::text::Text;
     use super::*;
+    use crate::problem::FieldError;
 
     body! {
         /// A line.

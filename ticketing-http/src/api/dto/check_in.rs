@@ -1,4 +1,5 @@
-use super::body::{Faults, ReadField, body, wrong};
+use super::body::body;
+use super::field::{Faults, ReadField, wrong};
 use super::json::Json;
 use super::text::Text;
 use super::time::Time;

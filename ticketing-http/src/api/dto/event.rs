@@ -1,6 +1,7 @@
 //! Events, in the words of both seeds: `event_date` or `date`, `price` or `ticket_price`, `category_id` or `category`.
 
-use super::body::{Faults, body};
+use super::body::body;
+use super::field::Faults;
 use super::price::{GivenPrice, Price};
 use super::text::Text;
 use super::time::Time;

@@ -1,4 +1,5 @@
-use super::body::{Faults, body};
+use super::body::body;
+use super::field::Faults;
 use super::price::Price;
 use super::text::Text;
 use super::time::Time;

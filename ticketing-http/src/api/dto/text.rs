@@ -1,4 +1,4 @@
-use super::body::{Faults, ReadField, wrong};
+use super::field::{Faults, ReadField, wrong};
 use super::json::Json;
 use super::scalar::scalar;
 use poem_openapi::registry::MetaSchema;

@@ -1,4 +1,5 @@
-use crate::api::dto::body::{Faults, body};
+use crate::api::dto::body::body;
+use crate::api::dto::field::Faults;
 use crate::api::dto::order::{expires_at, no_promotions};
 use crate::api::dto::price::Price;
 use crate::api::dto::text::Text;

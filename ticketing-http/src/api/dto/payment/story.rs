@@ -1,4 +1,5 @@
-use crate::api::dto::body::{Faults, ReadField, body, wrong};
+use crate::api::dto::body::body;
+use crate::api::dto::field::{Faults, ReadField, wrong};
 use crate::api::dto::json::Json;
 use crate::api::dto::order::OrderView;
 use crate::api::dto::price::Price;
@@ -11,6 +12,7 @@ use ticketing_core::domain::principal::Principal;
 use ticketing_core::domain::refund::Refund;
 use ticketing_core::domain::rules::Verdict;
 use ticketing_core::domain::ticket::Ticket;
+use ticketing_core::domain::webhook::StoredWebhook;
 
 body! {
     /// Money to be sent back.
@@ -72,8 +74,38 @@ pub(crate) struct PaymentView {
     refunds: Vec<RefundView>,
     /// Its tickets.
     tickets: Vec<SoldTicketView>,
+    /// What the payment service told by webhook, oldest first.
+    events: Vec<ToldView>,
     /// What was decided, when, by whom and why, oldest first.
     history: Vec<HistoryView>,
+}
+
+/// Something that the payment service told by webhook.
+#[derive(Object)]
+pub(crate) struct ToldView {
+    /// What it told, in its own word: `charge.success`.
+    event: String,
+    /// `waiting` or `unconfirmed` (still to be asked about), `applied`, `ignored`, `quarantined` or `contradicted`
+    status: String,
+    /// What was found out about it.
+    #[oai(nullable)]
+    note: Option<String>,
+    /// When it came first.
+    received_at: Time,
+    /// When it last changed.
+    updated_at: Time,
+}
+
+impl From<&StoredWebhook> for ToldView {
+    fn from(webhook: &StoredWebhook) -> Self {
+        Self {
+            event: webhook.event.kind.clone(),
+            status: webhook.status.name().to_owned(),
+            note: webhook.note.clone(),
+            received_at: Time(webhook.received_at),
+            updated_at: Time(webhook.updated_at),
+        }
+    }
 }
 
 impl PaymentView {
@@ -95,6 +127,7 @@ impl PaymentView {
             attempts: payment.attempts.iter().map(attempt).collect(),
             refunds: payment.refunds.iter().map(Into::into).collect(),
             tickets: payment.tickets.iter().map(ticket).collect(),
+            events: payment.webhooks.iter().map(Into::into).collect(),
             history: payment.audit.iter().map(Into::into).collect(),
         }
     }
@@ -107,8 +140,8 @@ pub(crate) struct AttemptView {
     reference: String,
     /// Which payment service.
     gateway: String,
-    /// `created`, `unknown`, `open`, `processing`, `failed`, `dropped`, `lapsed`, `fulfilled`, `refund_due`, `review` or
-    /// `reversed`
+    /// `created`, `unknown`, `open`, `processing`, `failed`, `dropped`, `lapsed`, `fulfilled`, `refund_due`, `review`,
+    /// `reversed` or `disputed`
     status: String,
     /// What was asked for.
     amount: Price,

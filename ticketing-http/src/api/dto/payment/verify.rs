@@ -47,7 +47,7 @@ pub(crate) struct StillOpenView {
     message: String,
     /// Which payment.
     reference: String,
-    /// `created`, `unknown`, `open`, `processing`, `dropped` or `lapsed`
+    /// `created`, `unknown`, `open` or `processing`
     status: String,
     /// Where the buyer can still pay.
     #[oai(nullable)]

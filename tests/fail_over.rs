@@ -1,0 +1,49 @@
+//! The database dies in the middle of a sale and its standby takes over: nothing that was answered is lost, and sales go on by
+//! themselves.
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
+#![allow(clippy::print_stdout, reason = "says what happened: how much was tested is part of the result")]
+
+use std::time::{Duration, Instant};
+use ticketing_tests::cluster::Cluster;
+use ticketing_tests::fleet::Fleet;
+use ticketing_tests::proxy::Proxy;
+use ticketing_tests::sale::Sale;
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_standby_takes_over_with_everything_that_was_answered() {
+    let Some(primary) = Cluster::start() else { return };
+    primary.create("shop");
+    let standby = primary.with_standby();
+    let proxy = Proxy::to(primary.port).await;
+    let url = format!("postgres://postgres@{}/shop", proxy.address);
+    let mut fleet = Fleet::prepare(&url, 2, &[("REQUEST_TIMEOUT_SECONDS", "20")]).await;
+    fleet.start().await;
+    let pool = primary.open("shop").await;
+    let state: String =
+        sqlx::query_scalar("select sync_state from pg_stat_replication").fetch_one(&pool).await.unwrap();
+    assert_eq!(state, "sync", "commits wait for the standby");
+    pool.close().await;
+
+    let mut sale = Sale::begin(&fleet, 6).await;
+    while sale.sold() < 30 {
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    }
+    let died = Instant::now();
+    primary.kill_postmaster();
+    let before = sale.sold();
+    standby.promote();
+    proxy.switch(standby.port);
+    let promoted = died.elapsed();
+    sale.recovery().await;
+    let resumed = died.elapsed();
+    while sale.sold() < before + 30 {
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    }
+    sale.end().await;
+    let pool = standby.open("shop").await;
+    sale.assert_kept(&pool).await;
+    pool.close().await;
+    assert_eq!(fleet.check(), Ok(()));
+    fleet.assert_calm();
+    println!("fail_over: promoted after {promoted:?}, selling again after {resumed:?}; {}", sale.in_words());
+}

@@ -1,0 +1,113 @@
+#!/usr/bin/env bash
+# Runs every test there is. From a fresh clone, as root or not: tests/run.sh
+#
+# Where something is missing it is installed, if this is root on a machine with apt-get; else it is skipped and said so. With
+# CI=true nothing is skipped: what is missing is a failure.
+set -euo pipefail
+cd "$(dirname "${BASH_SOURCE[0]}")/.."
+
+newman_version=6.2.2
+log=target/run.log
+scratch=
+server=
+skipped=()
+began=$SECONDS
+
+die() {
+    echo "FAILED: $*" >&2
+    exit 1
+}
+
+clean_up() {
+    if [[ -n $server ]]; then kill "$server" 2>/dev/null || true; fi
+    if [[ -n $scratch ]]; then rm -rf "$scratch"; fi
+}
+trap clean_up EXIT
+
+# A heading, and how long what came before it took.
+step_began=
+heading() {
+    if [[ -n $step_began ]]; then echo "   ($((SECONDS - step_began)) s)"; fi
+    step_began=$SECONDS
+    printf '\n== %s\n' "$*"
+}
+
+# Whether a program is there, after trying to install the packages named.
+have() {
+    local program=$1
+    shift
+    if command -v "$program" >/dev/null; then return 0; fi
+    if [[ $(id -u) = 0 ]] && command -v apt-get >/dev/null; then
+        echo "   installing $*"
+        { apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq "$@"; } </dev/null >>"$log" 2>&1 || true
+    fi
+    command -v "$program" >/dev/null
+}
+
+missing() {
+    if [[ ${CI:-} = true ]]; then die "$1"; fi
+    echo "   skipped: $1"
+    skipped+=("$2")
+}
+
+mkdir -p target
+: >"$log"
+command -v cargo >/dev/null || die "Rust is wanted: https://rustup.rs installs it."
+
+heading "what is needed besides Rust"
+have curl curl || die "curl is wanted to try the README's commands: install curl."
+have pg_ctlcluster postgresql || missing "PostgreSQL is wanted to test that storage: install postgresql." "PostgreSQL storage"
+with_node=yes
+if ! have node nodejs || ! have npm npm; then
+    with_node=no
+    missing "Node.js is wanted to run the Postman collection: install nodejs and npm." "Postman collection"
+fi
+
+heading "features of ticketing-core"
+tests/features.sh
+
+heading "building all tests"
+# The server is built along with them, and the tests of the whole take this one.
+cargo test --quiet --locked --workspace --all-features --no-run || die "the tests do not compile"
+export TICKETING_SERVER=$PWD/target/debug/ticketing-http
+
+heading "all Rust tests: units, the API, storages, examples, documentation, races, kill -9, bad input"
+cargo test --locked --workspace --all-features 2>&1 | tee "$log" | grep -E '^(test result|     Running|   Doc-tests|failures:|    [a-z_:]+$|sale_race|kill_nine|skipped|error)' ||
+    { tail -n 200 "$log"; die "cargo test --workspace --all-features; the whole log is in $log"; }
+passed=$(awk '/^test result: ok/ {sum += $4} END {print sum + 0}' "$log")
+[[ $passed -gt 0 ]] || die "no test was run"
+
+assertions=0
+if [[ $with_node = yes ]]; then
+    heading "Postman collection against a live server"
+    newman=target/newman-$newman_version/node_modules/.bin/newman
+    if [[ ! -x $newman ]]; then
+        npm install --silent --no-audit --no-fund --ignore-scripts --prefix "target/newman-$newman_version" "newman@$newman_version" </dev/null ||
+            die "newman $newman_version could not be installed by npm"
+    fi
+    scratch=$(mktemp -d)
+    (cd "$scratch" && exec env PORT=0 RATE_LIMIT_REQUESTS=1000 "$TICKETING_SERVER") >"$scratch/server.log" 2>&1 </dev/null &
+    server=$!
+    url=
+    for _ in $(seq 200); do
+        url=$(sed -n 's#.*listens on \(http://[0-9.:]*\).*#\1#p' "$scratch/server.log" | head -n 1)
+        if [[ -n $url ]] && curl -fs "$url/health" >/dev/null; then break; fi
+        kill -0 "$server" 2>/dev/null || { cat "$scratch/server.log"; die "the server did not start"; }
+        sleep 0.1
+    done
+    "$newman" run examples/postman/Event_Ticketing_System_API.postman_collection.json \
+        --environment examples/postman/Ticketing_local.postman_environment.json \
+        --env-var "base_url=$url" --env-var "sandbox_url=$url/sandbox/paystack" \
+        --reporters cli,json --reporter-json-export "$scratch/newman.json" --reporter-cli-no-success-assertions \
+        --color off </dev/null || { tail -n 40 "$scratch/server.log"; die "the Postman collection"; }
+    assertions=$(node -p 'JSON.parse(require("fs").readFileSync(process.argv[1])).run.stats.assertions.total' "$scratch/newman.json")
+    [[ $assertions -gt 0 ]] || die "newman asserted nothing"
+    kill "$server"
+    wait "$server" || die "the server did not end well when it was asked to"
+    server=
+fi
+
+heading "all of it"
+for what in "${skipped[@]}"; do echo "   NOT tested here: $what"; done
+echo "   Rust tests: $passed, assertions of the Postman collection: $assertions, in $((SECONDS - began)) s"
+echo "$((passed + assertions)) passed, 0 failed"

@@ -1,0 +1,102 @@
+use super::shop::{Shop, newcomer, only};
+use crate::domain::account::{AccountChange, AccountKey, Role};
+use crate::domain::id::AccountId;
+use crate::domain::refusal::Refusal;
+use crate::storage::Storage;
+use jiff::SignedDuration;
+use std::sync::Arc;
+
+pub async fn an_account_is_found_by_id_address_and_user_name(storage: Arc<dyn Storage>) {
+    let shop = Shop::open(storage);
+    let new = newcomer("Ada@Example.com", Some("Ádá"));
+    let made = only(shop.storage.register(shop.now(), std::slice::from_ref(&new)).await).unwrap();
+    assert_eq!((made.created_at, made.updated_at), (shop.now(), shop.now()));
+    assert_eq!((&made.email, &made.name, &made.username), (&new.email, &new.name, &new.username));
+    assert_eq!((&made.phone, &made.password_hash, made.role), (&new.phone, &new.password_hash, Role::Member));
+    assert!(made.is_active && !made.is_verified);
+    for key in [
+        AccountKey::Id(made.id),
+        AccountKey::Email("Ada@Example.com".parse().unwrap()),
+        AccountKey::Email("aDA@example.COM".parse().unwrap()),
+        AccountKey::Username("Ádá".to_owned()),
+        AccountKey::Username("áDÁ".to_owned()),
+    ] {
+        assert!(shop.storage.account(&key).await.unwrap() == Some(made.clone()), "{key:?}");
+    }
+    for key in [
+        AccountKey::Id(AccountId(made.id.0 + 1)),
+        AccountKey::Email("bob@example.com".parse().unwrap()),
+        AccountKey::Username("ada".to_owned()),
+        AccountKey::Username("%".to_owned()),
+    ] {
+        assert!(shop.storage.account(&key).await.unwrap().is_none(), "{key:?}");
+    }
+}
+
+pub async fn a_taken_address_or_user_name_is_refused_in_any_case(storage: Arc<dyn Storage>) {
+    let shop = Shop::open(storage);
+    let first = [newcomer("ada@example.com", Some("Ada")), newcomer("bob@example.com", None)];
+    assert!(shop.storage.register(shop.now(), &first).await.unwrap().iter().all(Result::is_ok));
+    let second = [
+        newcomer("ADA@example.com", Some("other")),
+        newcomer("cy@example.com", Some("aDA")),
+        // Whoever has no user name collides with nobody.
+        newcomer("dee@example.com", None),
+    ];
+    let outcomes = shop.storage.register(shop.now(), &second).await.unwrap();
+    assert!(outcomes[0] == Err(Refusal::EmailTaken));
+    assert!(outcomes[1] == Err(Refusal::UsernameTaken));
+    assert!(outcomes[2].is_ok());
+    // What was refused has taken neither the address nor the user name.
+    let third = [newcomer("cy@example.com", Some("other"))];
+    assert!(only(shop.storage.register(shop.now(), &third).await).is_ok());
+}
+
+pub async fn an_account_is_switched_off_and_given_a_role(storage: Arc<dyn Storage>) {
+    let shop = Shop::open(storage);
+    let made = shop.register("ada@example.com").await;
+    shop.wait(SignedDuration::from_micros(1));
+    let off = shop.storage.change_account(shop.now(), made.id, &AccountChange::Active(false)).await.unwrap().unwrap();
+    assert!(!off.is_active && off.updated_at == shop.now() && off.created_at == made.created_at);
+    let admin = AccountChange::Role(Role::Admin);
+    let admin = shop.storage.change_account(shop.now(), made.id, &admin).await.unwrap().unwrap();
+    assert!(admin.role == Role::Admin && !admin.is_active);
+    assert!(shop.storage.account(&AccountKey::Id(made.id)).await.unwrap() == Some(admin));
+    let nobody = AccountId(made.id.0 + 1);
+    assert!(shop.storage.change_account(shop.now(), nobody, &AccountChange::Active(false)).await.unwrap().is_none());
+}
+
+pub async fn a_password_changes_only_where_nobody_else_changed_it(storage: Arc<dyn Storage>) {
+    let shop = Shop::open(storage);
+    let made = shop.register("ada@example.com").await;
+    let change = |seen: &str, hash: &str| AccountChange::PasswordHash { seen: seen.to_owned(), hash: hash.to_owned() };
+    let change = async |seen: &str, hash: &str| {
+        let changed = shop.storage.change_account(shop.now(), made.id, &change(seen, hash)).await;
+        changed.unwrap().unwrap().password_hash
+    };
+    assert_eq!(change(&made.password_hash, "second").await, "second");
+    assert_eq!(change(&made.password_hash, "third").await, "second", "made from a hash that is no more");
+    assert_eq!(change("second", "third").await, "third");
+}
+
+pub async fn sessions_are_ended_by_a_new_password_and_on_request(storage: Arc<dyn Storage>) {
+    let shop = Shop::open(storage);
+    let made = shop.register("ada@example.com").await;
+    assert_eq!(made.sessions_ended, 0);
+    let change = async |change: AccountChange| {
+        let changed = shop.storage.change_account(shop.now(), made.id, &change).await;
+        changed.unwrap().unwrap().sessions_ended
+    };
+    let (seen, hash) = (made.password_hash.clone(), "second".to_owned());
+    assert_eq!(change(AccountChange::PasswordHash { seen: seen.clone(), hash: hash.clone() }).await, 0);
+    assert_eq!(
+        change(AccountChange::NewPassword { seen, hash: "late".to_owned() }).await,
+        0,
+        "of a hash that is no more"
+    );
+    assert_eq!(change(AccountChange::NewPassword { seen: hash, hash: "third".to_owned() }).await, 1);
+    assert_eq!(change(AccountChange::EndSessions).await, 2);
+    assert_eq!(change(AccountChange::EndSessions).await, 3);
+    let kept = shop.storage.account(&AccountKey::Id(made.id)).await.unwrap().unwrap();
+    assert_eq!((kept.sessions_ended, kept.password_hash.as_str()), (3, "third"));
+}

@@ -1,0 +1,297 @@
+//! Random commands, applied to the storage under test and to [`MemoryStorage`], which is the rules and nothing else: every answer
+//! and every read must be equal, to the last id and microsecond. Where they are not, the shortest list of commands that
+//! shows it is printed.
+
+use super::Made;
+use super::commands::{self, Chance, Command, Said};
+use super::shop::{self, START, newcomer, ngn};
+use crate::domain::account::AccountKey;
+use crate::domain::code::{Reference, TicketCode};
+use crate::domain::event::NewCategory;
+use crate::domain::id::{MailId, TicketId};
+use crate::domain::money::{Currency, Money};
+use crate::domain::order::{Hold, OrderFilter, OrderKey};
+use crate::domain::page::PageRequest;
+use crate::domain::payment::{Captured, Observation, Settle};
+use crate::domain::ticket::{TicketFilter, TicketKey};
+use crate::storage::memory::MemoryStorage;
+use crate::storage::{Storage, StorageError};
+use jiff::Timestamp;
+use std::fmt::Debug;
+use std::ops::Range;
+use std::sync::Arc;
+
+/// Plays `length` commands for each of these seeds.
+///
+/// # Panics
+/// Where the storage differs from the one in memory.
+pub async fn act_as_in_memory<M: Made>(maker: impl AsyncFn() -> M, seeds: Range<u64>, length: usize) {
+    for seed in seeds {
+        let mut chance = Chance::of(seed);
+        let commands: Vec<Command> = (0..length).map(|_| Command::any(&mut chance)).collect();
+        if let Some((at, difference)) = play(&maker, &commands).await {
+            let (commands, difference) = shorten(&maker, commands[..=at].to_vec(), difference).await;
+            let list: Vec<String> = commands.iter().map(|command| format!("  {command:?}")).collect();
+            panic!("seed {seed}: after\n{}\n{difference}", list.join("\n"));
+        }
+    }
+}
+
+/// Drops whatever commands the difference does not need, in smaller and smaller portions.
+async fn shorten<M: Made>(
+    maker: &impl AsyncFn() -> M,
+    mut commands: Vec<Command>,
+    mut difference: String,
+) -> (Vec<Command>, String) {
+    let mut portion = commands.len() / 2;
+    while portion > 0 {
+        let mut start = 0;
+        while start < commands.len() {
+            let end = (start + portion).min(commands.len());
+            let fewer = [&commands[..start], &commands[end..]].concat();
+            match play(maker, &fewer).await {
+                Some((at, found)) => {
+                    commands = fewer[..=at.min(fewer.len().saturating_sub(1))].to_vec();
+                    difference = found;
+                }
+                None => start = end,
+            }
+        }
+        portion /= 2;
+    }
+    (commands, difference)
+}
+
+/// Plays the commands on fresh storages. Says after which they differ, and how.
+async fn play<M: Made>(maker: &impl AsyncFn() -> M, commands: &[Command]) -> Option<(usize, String)> {
+    let (storage, _guard) = maker().await.made();
+    let mut pair = Pair { storage, model: MemoryStorage::new(), now: Timestamp::from_microsecond(START).unwrap() };
+    pair.furnish().await.unwrap();
+    for (at, command) in commands.iter().enumerate() {
+        let mut came = pair.apply(command).await;
+        if came.is_ok() && (at % 10 == 9 || at + 1 == commands.len()) {
+            came = pair.reads().await;
+        }
+        if let Err(difference) = came {
+            return Some((at, difference));
+        }
+    }
+    None
+}
+
+/// Says where two long answers part, and then gives both whole.
+fn told_apart(what: &str, found: &str, wanted: &str) -> String {
+    let same = found.chars().zip(wanted.chars()).take_while(|(found, wanted)| found == wanted).count();
+    let part = |text: &str| text.chars().skip(same.saturating_sub(40)).take(120).collect::<String>();
+    let (found_part, wanted_part) = (part(found), part(wanted));
+    format!("{what}:\n  found  …{found_part}…\n  wanted …{wanted_part}…\nwhole:\n  found  {found}\n  wanted {wanted}")
+}
+
+struct Pair {
+    storage: Arc<dyn Storage>,
+    model: MemoryStorage,
+    now: Timestamp,
+}
+
+impl Pair {
+    /// Asks both the same, and compares.
+    async fn both<T: PartialEq + Debug>(
+        &self,
+        what: &str,
+        ask: impl AsyncFn(&dyn Storage) -> Result<T, StorageError>,
+    ) -> Result<(), String> {
+        let found = ask(&*self.storage).await.map_err(|error| format!("{what}: {error:?}"))?;
+        let wanted = ask(&self.model).await.map_err(|error| format!("{what}: {error:?}"))?;
+        if found == wanted { Ok(()) } else { Err(told_apart(what, &format!("{found:?}"), &format!("{wanted:?}"))) }
+    }
+
+    /// Accounts, a category and events that commands may rely on.
+    async fn furnish(&self) -> Result<(), String> {
+        let people = [newcomer("first@example.com", Some("first")), newcomer("second@example.com", None)];
+        let category = [NewCategory { name: "Music".to_owned(), description: None }];
+        self.both("register", async |of| of.register(self.now, &people).await).await?;
+        self.both("put_categories", async |of| of.put_categories(&category).await).await?;
+        let (organizer, events) = (commands::who(0), commands::furniture());
+        self.both("put_events", async |of| of.put_events(self.now, &organizer, &events).await).await
+    }
+
+    async fn apply(&mut self, command: &Command) -> Result<(), String> {
+        let now = self.now;
+        match command {
+            Command::Wait(duration) => {
+                self.now += *duration;
+                Ok(())
+            }
+            Command::Register(new) => self.both("register", async |of| of.register(now, new).await).await,
+            Command::ChangeAccount(id, change) => {
+                self.both("change_account", async |of| of.change_account(now, *id, change).await).await
+            }
+            Command::PutCategories(new) => self.both("put_categories", async |of| of.put_categories(new).await).await,
+            Command::PutEvents(who, new) => {
+                self.both("put_events", async |of| of.put_events(now, who, new).await).await
+            }
+            Command::CancelEvent(id) => self.both("cancel_event", async |of| of.cancel_event(now, *id).await).await,
+            Command::Hold(wishes, hold_for) => {
+                let until = |wish: &Hold| Hold { hold_until: now + *hold_for, ..wish.clone() };
+                let wishes: Vec<Hold> = wishes.iter().map(until).collect();
+                self.both("hold", async |of| of.hold(now, &wishes).await).await
+            }
+            Command::Release(wishes) => self.both("release", async |of| of.release(now, wishes).await).await,
+            Command::ExpireHolds(limit) => {
+                self.both("expire_holds", async |of| of.expire_holds(now, *limit).await).await
+            }
+            Command::OpenAttempts(wishes) => {
+                self.both("open_attempts", async |of| of.open_attempts(now, wishes).await).await
+            }
+            Command::ReportCheckouts(reports) => {
+                self.both("report_checkouts", async |of| of.report_checkouts(now, reports).await).await
+            }
+            Command::Settle(said) => {
+                let mut observed = Vec::new();
+                for (reference, said, seed) in said {
+                    observed.push(self.observed(reference, *said, *seed).await);
+                }
+                self.both("settle", async |of| of.settle(now, &observed).await).await
+            }
+            Command::ClaimPolls(limit) => self.both("claim_polls", async |of| of.claim_polls(now, *limit).await).await,
+            Command::ResolveReviews(wishes) => {
+                self.both("resolve_reviews", async |of| of.resolve_reviews(now, wishes).await).await
+            }
+            Command::RequestRefunds(wishes) => {
+                self.both("request_refunds", async |of| of.request_refunds(now, wishes).await).await
+            }
+            Command::ClaimRefunds(lease, limit) => {
+                self.both("claim_refunds", async |of| of.claim_refunds(now, *lease, *limit).await).await
+            }
+            Command::ReportRefunds(reports) => {
+                self.both("report_refunds", async |of| of.report_refunds(now, reports).await).await
+            }
+            Command::RetryRefund(id, who) => {
+                self.both("retry_refund", async |of| of.retry_refund(now, *id, who).await).await
+            }
+            Command::WakeRefunds(attempt) => {
+                self.both("wake_refunds", async |of| of.wake_refunds(now, attempt).await).await
+            }
+            Command::Undo(seeds) => {
+                self.both("undo_cancelled_events", async |of| of.undo_cancelled_events(now, seeds).await).await
+            }
+            Command::CheckIn(scans) => {
+                let codes = self.codes().await;
+                let mut scans = scans.clone();
+                for (index, scan) in &mut scans {
+                    // One in some is nobody's.
+                    if let Some(code) = codes.get(*index % (codes.len() + 1)) {
+                        scan.code = code.clone();
+                    }
+                }
+                let scans: Vec<_> = scans.into_iter().map(|(_, scan)| scan).collect();
+                self.both("check_in", async |of| of.check_in(now, &scans).await).await
+            }
+            Command::ClaimMails(lease, limit) => {
+                self.both("claim_mails", async |of| of.claim_mails(now, *lease, *limit).await).await
+            }
+            Command::ReportMails(reports) => {
+                self.both("report_mails", async |of| of.report_mails(now, reports).await).await
+            }
+            Command::ResendMail(id) => self.both("resend_mail", async |of| of.resend_mail(now, *id).await).await,
+            Command::ReceiveWebhooks(new) => {
+                self.both("receive_webhooks", async |of| of.receive_webhooks(now, new).await).await
+            }
+            Command::ClaimWebhooks(lease, limit) => {
+                self.both("claim_webhooks", async |of| of.claim_webhooks(now, *lease, *limit).await).await
+            }
+            Command::ReportWebhooks(reports) => {
+                self.both("report_webhooks", async |of| of.report_webhooks(now, reports).await).await
+            }
+            Command::BeginRequest(begin) => {
+                self.both("begin_request", async |of| of.begin_request(now, begin).await).await
+            }
+            Command::FinishRequest(scope, answer) => {
+                self.both("finish_request", async |of| of.finish_request(now, scope, answer.as_ref()).await).await
+            }
+            Command::ForgetRequests => {
+                self.both("forget_requests", async |of| of.forget_requests(now, 1000).await).await
+            }
+        }
+    }
+
+    /// What a gateway says of an attempt: amounts are told from what is asked for.
+    async fn observed(&self, reference: &Reference, said: Said, number: u64) -> Settle {
+        let attempt = self.model.attempt(reference).await.unwrap();
+        let asked = attempt.map_or(ngn(1), |attempt| attempt.amount);
+        let captured = |amount, requested| {
+            let gateway_id = Some(format!("g{number}"));
+            let paid_at = Some(self.now);
+            Observation::Success(Captured { amount, requested, mode: commands::MODE, paid_at, gateway_id })
+        };
+        let more = Money::new(asked.minor() + 1, asked.currency()).unwrap();
+        let observation = match said {
+            Said::Exact => captured(asked, None),
+            Said::More => captured(more, None),
+            Said::WithFees => captured(more, Some(asked)),
+            Said::Dollars => captured(Money::new(asked.minor(), Currency::USD).unwrap(), None),
+            Said::Another => match captured(asked, None) {
+                Observation::Success(captured) => Observation::Mismatched(captured),
+                other => other,
+            },
+            Said::Open => Observation::Open,
+            Said::Processing => Observation::Processing,
+            Said::Failed => Observation::Failed,
+            Said::Reversed => Observation::Reversed,
+            Said::Disputed => Observation::Disputed,
+            Said::NotFound => Observation::NotFound,
+            Said::Unrecognised => Observation::Unrecognised,
+        };
+        let raw_status = super::till::raw(&observation).to_owned();
+        Settle { reference: reference.clone(), observation, raw_status, seed: shop::seed(number) }
+    }
+
+    async fn codes(&self) -> Vec<TicketCode> {
+        let all = PageRequest { limit: 1000, ..PageRequest::default() };
+        let tickets = self.model.tickets(&TicketFilter::default(), all).await.unwrap();
+        tickets.items.into_iter().map(|ticket| ticket.code).collect()
+    }
+
+    /// Compares everything that can be read, and asks both whether they are sound.
+    async fn reads(&self) -> Result<(), String> {
+        let pages =
+            [PageRequest { skip: 0, limit: 1000, count: true }, PageRequest { skip: 2, limit: 3, count: false }];
+        for id in 1..=6 {
+            let id = AccountKey::Id(id.into());
+            self.both("account", async |of| of.account(&id).await).await?;
+        }
+        self.both("categories", async |of| of.categories().await).await?;
+        for page in pages {
+            for filter in commands::event_filters() {
+                self.both("events", async |of| of.events(&filter, page).await).await?;
+            }
+            for buyer in [None, Some(commands::who(0)), Some(commands::who(2))] {
+                let filter = OrderFilter { buyer: buyer.clone(), event_id: None };
+                self.both("orders", async |of| of.orders(&filter, page).await).await?;
+                let filter = TicketFilter { holder: buyer.clone(), order: None };
+                self.both("tickets", async |of| of.tickets(&filter, page).await).await?;
+                self.both("reviews", async |of| of.reviews(buyer.as_ref(), page).await).await?;
+                self.both("dead_mails", async |of| of.dead_mails(buyer.as_ref(), page).await).await?;
+            }
+        }
+        for reference in commands::references() {
+            self.both("payment", async |of| of.payment(&reference).await).await?;
+            let key = OrderKey::Reference(reference.clone());
+            self.both("mails", async |of| of.mails(&key).await).await?;
+            let filter = TicketFilter { holder: None, order: Some(reference.clone()) };
+            self.both("tickets", async |of| of.tickets(&filter, pages[1]).await).await?;
+        }
+        for code in self.codes().await {
+            let key = TicketKey::Code(code);
+            self.both("ticket", async |of| of.ticket(&key).await).await?;
+        }
+        for id in 1..=30 {
+            self.both("check_in_of", async |of| of.check_in_of(TicketId(id)).await).await?;
+            self.both("mail", async |of| of.mail(MailId(id)).await).await?;
+        }
+        match [self.storage.check().await, self.model.check().await] {
+            [Ok(found), Ok(wanted)] if found.is_empty() && wanted.is_empty() => Ok(()),
+            wrong => Err(format!("the storage and the model find wrong: {wrong:?}")),
+        }
+    }
+}

@@ -1,0 +1,253 @@
+use super::shop::{HOLD_FOR, PRICE, Shop, granted, ngn, only};
+use super::till::{LEASE, paid};
+use crate::domain::id::{RefundId, TicketId};
+use crate::domain::money::{Currency, Money};
+use crate::domain::outbox::MailKind;
+use crate::domain::payment::{AttemptStatus, Mode, Observation};
+use crate::domain::refund::{Refund, RefundReport, RefundStatus};
+use crate::domain::refusal::Refusal;
+use crate::domain::rules::{Resolve, Verdict};
+use crate::domain::ticket::TicketStatus;
+use crate::storage::{Outcome, Storage};
+use jiff::SignedDuration;
+use std::sync::Arc;
+
+async fn claim(shop: &Shop, limit: u32) -> Vec<Refund> {
+    shop.storage.claim_refunds(shop.now(), LEASE, limit).await.unwrap()
+}
+
+async fn report(shop: &Shop, id: RefundId, status: RefundStatus) -> Outcome<Refund> {
+    let report =
+        RefundReport { id, tries: 1, status, gateway_id: Some("trx".to_owned()), raw_status: status.name().to_owned() };
+    only(shop.storage.report_refunds(shop.now(), &[report]).await)
+}
+
+pub async fn refunded_tickets_are_void_and_their_places_free(storage: Arc<dyn Storage>) {
+    let shop = Shop::open(storage);
+    let event = shop.event().capacity(3).types(&[("A", 100, Some(2)), ("B", 250, None)]).create().await;
+    let order = granted(shop.try_hold(&shop.wish_of(&event, &[(0, 2), (1, 1)])).await);
+    let bought = shop.settle_order(&order).await;
+    granted(shop.scan(&shop.scan_of(&bought.tickets[0], "used before")).await);
+
+    let wish = shop.refund_of(&order, &[&bought.tickets[0], &bought.tickets[2]]);
+    let refund = granted(shop.refund(&wish).await);
+    assert_eq!((&refund.key, refund.order_id, refund.amount), (&wish.key, order.id, ngn(350)));
+    assert_eq!((refund.status, refund.reason, &refund.note), (RefundStatus::Due, wish.reason, &wish.note));
+    assert_eq!((&refund.attempt, &refund.tickets), (&bought.attempt.reference, &wish.tickets));
+    assert_eq!(shop.refund_now(&order, &wish.key).await, refund);
+    let statuses = async || {
+        let tickets = shop.payment(&order).await.tickets;
+        tickets.iter().map(|ticket| ticket.status).collect::<Vec<_>>()
+    };
+    assert_eq!(statuses().await, [TicketStatus::Refunded, TicketStatus::Active, TicketStatus::Refunded]);
+    assert_eq!(shop.stock(&event).await, (0, 1));
+    assert_eq!(shop.mail_kinds(&order).await, [MailKind::Tickets, MailKind::Refund(refund.id)]);
+
+    // Without a list, all that are still valid.
+    let rest = granted(shop.refund(&shop.refund_of(&order, &[])).await);
+    assert_eq!((rest.amount, &rest.tickets), (ngn(100), &vec![bought.tickets[1].id]));
+    assert_eq!(statuses().await, [TicketStatus::Refunded; 3]);
+    let types: Vec<i64> = shop.event_now(&event).await.ticket_types.iter().map(|of| of.stock.sold).collect();
+    assert_eq!(types, [0, 0]);
+    assert_eq!(shop.refund(&shop.refund_of(&order, &[])).await, Err(Refusal::NothingToRefund));
+    assert_eq!(shop.attempt_now(&bought.attempt).await.status, AttemptStatus::Fulfilled);
+    granted(shop.try_hold(&shop.wish_of(&event, &[(0, 2), (1, 1)])).await);
+}
+
+pub async fn a_repeated_refund_is_the_same_refund(storage: Arc<dyn Storage>) {
+    let shop = Shop::open(storage);
+    let event = shop.event().create().await;
+    let (bought, other) = (shop.buy(&event, 3).await, shop.buy(&event, 1).await);
+    let wish = shop.refund_of(&bought.order, &[&bought.tickets[1], &bought.tickets[0]]);
+    let refund = granted(shop.refund(&wish).await);
+    shop.wait(SignedDuration::from_secs(1));
+    assert_eq!(shop.refund(&wish).await, Ok(refund.clone()));
+    let mut elsewise = wish.clone();
+    elsewise.tickets.reverse();
+    assert_eq!(shop.refund(&elsewise).await, Ok(refund.clone()), "the same tickets in another order are the same");
+    elsewise.tickets = vec![bought.tickets[2].id];
+    assert_eq!(shop.refund(&elsewise).await, Err(Refusal::KeyReused));
+    elsewise.tickets = wish.tickets.clone();
+    elsewise.order = other.order.reference.clone();
+    assert_eq!(shop.refund(&elsewise).await, Err(Refusal::KeyReused));
+    assert_eq!(shop.payment(&bought.order).await.refunds, [refund]);
+    assert_eq!(shop.stock(&event).await, (0, 2), "places went back once");
+
+    let whole = shop.refund_of(&other.order, &[]);
+    let refund = granted(shop.refund(&whole).await);
+    assert_eq!(shop.refund(&whole).await, Ok(refund), "although nothing is valid any more");
+}
+
+pub async fn a_ticket_named_twice_is_refunded_once(storage: Arc<dyn Storage>) {
+    let shop = Shop::open(storage);
+    let event = shop.event().create().await;
+    let bought = shop.buy(&event, 2).await;
+    let ticket = &bought.tickets[0];
+    let refund = granted(shop.refund(&shop.refund_of(&bought.order, &[ticket, ticket])).await);
+    assert_eq!((refund.amount, refund.tickets), (ngn(PRICE), vec![ticket.id]));
+    assert_eq!(shop.stock(&event).await, (0, 1));
+}
+
+pub async fn what_was_not_bought_is_not_refunded(storage: Arc<dyn Storage>) {
+    let shop = Shop::open(storage);
+    let event = shop.event().create().await;
+    let (bought, other) = (shop.buy(&event, 2).await, shop.buy(&event, 1).await);
+    let mut unknown = shop.refund_of(&bought.order, &[]);
+    unknown.order = shop.reference();
+    assert_eq!(shop.refund(&unknown).await, Err(Refusal::OrderUnknown));
+    for tickets in [vec![&other.tickets[0]], vec![&bought.tickets[0], &other.tickets[0]]] {
+        let wish = shop.refund_of(&bought.order, &tickets);
+        assert_eq!(shop.refund(&wish).await, Err(Refusal::NothingToRefund), "a ticket of another order");
+    }
+    let mut wish = shop.refund_of(&bought.order, &[]);
+    wish.tickets = vec![TicketId(1_000_000)];
+    assert_eq!(shop.refund(&wish).await, Err(Refusal::NothingToRefund));
+    granted(shop.refund(&shop.refund_of(&bought.order, &[&bought.tickets[0]])).await);
+    let again = shop.refund_of(&bought.order, &[&bought.tickets[0]]);
+    assert_eq!(shop.refund(&again).await, Err(Refusal::NothingToRefund), "a ticket that went back before");
+    let held = shop.hold(&event, 1).await;
+    assert_eq!(shop.refund(&shop.refund_of(&held, &[])).await, Err(Refusal::NothingToRefund));
+    let expired = shop.let_expire(&held).await;
+    assert_eq!(shop.refund(&shop.refund_of(&expired, &[])).await, Err(Refusal::NothingToRefund));
+    assert_eq!(shop.stock(&event).await, (0, 2));
+}
+
+pub async fn never_more_goes_back_than_came(storage: Arc<dyn Storage>) {
+    let shop = Shop::open(storage);
+    let event = shop.event().create().await;
+    let usd = Money::new(700, Currency::USD).unwrap();
+    for (captured, back) in [(ngn(PRICE + 1), ngn(1)), (ngn(2 * PRICE + 5), ngn(PRICE)), (usd, usd)] {
+        let order = shop.hold(&event, 2).await;
+        let attempt = shop.attempt(&order).await;
+        shop.observe(&attempt, Observation::Success(paid(captured, Mode::Test))).await;
+        let accept = Resolve {
+            reference: attempt.reference.clone(),
+            verdict: Verdict::Accept,
+            note: "let them in".to_owned(),
+            actor: shop.organizer.clone(),
+            seed: shop.seed(),
+        };
+        granted(only(shop.storage.resolve_reviews(shop.now(), &[accept]).await));
+        let tickets = shop.payment(&order).await.tickets;
+        if captured.currency() == Currency::NGN {
+            granted(shop.refund(&shop.refund_of(&order, &[&tickets[0]])).await);
+            let second = shop.refund(&shop.refund_of(&order, &[&tickets[1]])).await;
+            if back.minor() < PRICE {
+                assert_eq!(second, Err(Refusal::RefundExceedsPaid { refundable: back }));
+                assert_eq!(shop.ticket_now(&tickets[1]).await.status, TicketStatus::Active, "nothing was changed");
+            } else {
+                assert_eq!(granted(second).amount, back);
+                continue;
+            }
+        }
+        if captured.currency() != Currency::NGN {
+            let part = shop.refund(&shop.refund_of(&order, &[&tickets[0]])).await;
+            assert_eq!(part, Err(Refusal::RefundExceedsPaid { refundable: back }), "nobody knows what a part is worth");
+        }
+        // Who wants everything back gets what is left of what came.
+        let rest = granted(shop.refund(&shop.refund_of(&order, &[])).await);
+        assert_eq!(rest.amount, back);
+        assert_eq!(shop.refund(&shop.refund_of(&order, &[])).await, Err(Refusal::NothingToRefund));
+    }
+    assert_eq!(shop.stock(&event).await, (0, 0));
+}
+
+pub async fn a_claimed_refund_is_marked_unknown_and_is_one_workers_only(storage: Arc<dyn Storage>) {
+    let shop = Shop::open(storage);
+    let event = shop.event().create().await;
+    let mut due = Vec::new();
+    for _ in 0..3 {
+        let bought = shop.buy(&event, 1).await;
+        let wish = shop.refund_of(&bought.order, &[]);
+        due.push((bought.order, granted(shop.refund(&wish).await)));
+        shop.wait(SignedDuration::from_micros(1));
+    }
+    let claimed = claim(&shop, 2).await;
+    assert_eq!(claimed.iter().map(|refund| refund.id).collect::<Vec<_>>(), [due[0].1.id, due[1].1.id]);
+    assert!(claimed.iter().all(|refund| refund.status == RefundStatus::Due && refund.tries == 1));
+    let stored = shop.refund_now(&due[0].0, &due[0].1.key).await;
+    assert_eq!((stored.status, stored.tries), (RefundStatus::Unknown, 1), "before anything is sent");
+    assert_eq!(claim(&shop, 10).await.len(), 1, "the others are taken");
+    assert_eq!(claim(&shop, 10).await, []);
+    shop.wait(LEASE - SignedDuration::from_micros(1));
+    assert_eq!(claim(&shop, 10).await, [], "until the lease ends");
+    shop.wait(SignedDuration::from_micros(1));
+    let again = claim(&shop, 10).await;
+    assert!(again.iter().all(|refund| refund.status == RefundStatus::Unknown && refund.tries == 2));
+    assert_eq!(again.len(), 3, "whoever died with them has not taken them along");
+}
+
+pub async fn a_processed_refund_stays_processed(storage: Arc<dyn Storage>) {
+    let shop = Shop::open(storage);
+    let event = shop.event().create().await;
+    let bought = shop.buy(&event, 1).await;
+    let wish = shop.refund_of(&bought.order, &[]);
+    let refund = granted(shop.refund(&wish).await);
+    claim(&shop, 1).await;
+    let pending = granted(report(&shop, refund.id, RefundStatus::Pending).await);
+    assert_eq!((pending.status, pending.gateway_id.as_deref()), (RefundStatus::Pending, Some("trx")));
+    assert!(pending.next_at.is_some_and(|at| at > shop.now()), "it is looked up later");
+    let processed = granted(report(&shop, refund.id, RefundStatus::Processed).await);
+    assert_eq!((processed.status, processed.next_at), (RefundStatus::Processed, None));
+    shop.wait(SignedDuration::from_secs(1));
+    for status in RefundStatus::ALL {
+        assert_eq!(report(&shop, refund.id, *status).await, Ok(processed.clone()), "whatever is said later");
+    }
+    assert_eq!(shop.storage.retry_refund(shop.now(), refund.id, &shop.organizer).await.unwrap(), Ok(processed.clone()));
+    assert_eq!(shop.refund_now(&bought.order, &wish.key).await, processed);
+    let unknown = RefundId(refund.id.0 + 1);
+    assert_eq!(report(&shop, unknown, RefundStatus::Pending).await, Err(Refusal::RefundUnknown));
+    let retried = shop.storage.retry_refund(shop.now(), unknown, &shop.organizer).await.unwrap();
+    assert_eq!(retried, Err(Refusal::RefundUnknown));
+}
+
+pub async fn a_refund_that_failed_is_tried_again_by_hand(storage: Arc<dyn Storage>) {
+    let shop = Shop::open(storage);
+    let event = shop.event().create().await;
+    for (given_up, again) in
+        [(RefundStatus::Failed, RefundStatus::Due), (RefundStatus::NeedsAttention, RefundStatus::Unknown)]
+    {
+        let bought = shop.buy(&event, 1).await;
+        let refund = granted(shop.refund(&shop.refund_of(&bought.order, &[])).await);
+        claim(&shop, 1).await;
+        assert_eq!(granted(report(&shop, refund.id, given_up).await).next_at, None, "a person must act");
+        shop.wait(SignedDuration::from_hours(24));
+        assert_eq!(claim(&shop, 10).await, []);
+        assert_eq!(shop.refund(&shop.refund_of(&bought.order, &[])).await, Err(Refusal::NothingToRefund));
+        assert_eq!(shop.ticket_now(&bought.tickets[0]).await.status, TicketStatus::Refunded, "the tickets stay void");
+        let retried = shop.storage.retry_refund(shop.now(), refund.id, &shop.organizer).await.unwrap();
+        assert_eq!(granted(retried).status, again);
+        assert_eq!(claim(&shop, 10).await.len(), 1);
+        granted(report(&shop, refund.id, RefundStatus::Processed).await);
+    }
+}
+
+pub async fn refunds_that_something_is_said_of_are_looked_up_at_once(storage: Arc<dyn Storage>) {
+    let shop = Shop::open(storage);
+    let event = shop.event().create().await;
+    let bought = shop.buy(&event, 2).await;
+    let due = granted(shop.refund(&shop.refund_of(&bought.order, &[&bought.tickets[0]])).await);
+    let wake = async || shop.storage.wake_refunds(shop.now(), &bought.attempt.reference).await.unwrap();
+    assert_eq!(wake().await, [], "what was never sent has nothing to be looked up");
+    claim(&shop, 1).await;
+    granted(report(&shop, due.id, RefundStatus::Pending).await);
+    assert_eq!(claim(&shop, 10).await, []);
+    assert_eq!(wake().await, [due.id]);
+    assert_eq!(claim(&shop, 10).await.iter().map(|refund| refund.id).collect::<Vec<_>>(), [due.id]);
+    assert_eq!(shop.storage.wake_refunds(shop.now(), &shop.reference()).await.unwrap(), []);
+}
+
+/// Also a refund that the rules decided.
+pub async fn every_refund_is_sent(storage: Arc<dyn Storage>) {
+    let shop = Shop::open(storage);
+    let event = shop.event().capacity(1).create().await;
+    let late = shop.hold(&event, 1).await;
+    let attempt = shop.attempt(&late).await;
+    shop.wait(HOLD_FOR);
+    shop.expire().await;
+    shop.hold(&event, 1).await;
+    shop.pay(&attempt).await;
+    let claimed = claim(&shop, 10).await;
+    assert_eq!(claimed.len(), 1);
+    assert_eq!((&claimed[0].attempt, claimed[0].amount), (&attempt.reference, attempt.amount));
+}

@@ -1,0 +1,69 @@
+use super::shop::Shop;
+use super::till::LEASE;
+use crate::domain::request::{Answer, BeginRequest, Begun, KEEP_ANSWERS};
+use crate::storage::Storage;
+use jiff::SignedDuration;
+use std::sync::Arc;
+
+fn request(scope: &str, content: &str) -> BeginRequest {
+    BeginRequest { scope: scope.to_owned(), content: content.to_owned(), lease: LEASE }
+}
+
+fn answer(body: &[u8]) -> Answer {
+    let headers = vec![("b".to_owned(), "é'".to_owned()), ("a".to_owned(), "1".to_owned())];
+    Answer { status: 201, headers, body: body.to_vec() }
+}
+
+async fn begin(shop: &Shop, scope: &str, content: &str) -> Begun {
+    shop.storage.begin_request(shop.now(), &request(scope, content)).await.unwrap()
+}
+
+pub async fn a_request_gets_its_first_answer_again(storage: Arc<dyn Storage>) {
+    let shop = Shop::open(storage);
+    let until = shop.now() + LEASE;
+    assert_eq!(begin(&shop, "a", "x").await, Begun::Work { since: shop.now() });
+    shop.wait(SignedDuration::from_micros(1));
+    assert_eq!(begin(&shop, "a", "x").await, Begun::InProgress { until });
+    assert_eq!(begin(&shop, "a", "y").await, Begun::OtherContent);
+    assert!(matches!(begin(&shop, "b", "y").await, Begun::Work { .. }), "another key is another request");
+    for body in [&b"\x00first\xff"[..], b"second"] {
+        shop.storage.finish_request(shop.now(), "a", Some(&answer(body))).await.unwrap();
+        assert_eq!(begin(&shop, "a", "x").await, Begun::Repeat(answer(b"\x00first\xff")));
+    }
+    assert_eq!(begin(&shop, "a", "y").await, Begun::OtherContent);
+    shop.storage.finish_request(shop.now(), "a", None).await.unwrap();
+    assert_eq!(begin(&shop, "a", "x").await, Begun::Repeat(answer(b"\x00first\xff")), "an answer stays");
+    shop.storage.finish_request(shop.now(), "never begun", Some(&answer(b""))).await.unwrap();
+    assert!(matches!(begin(&shop, "never begun", "x").await, Begun::Work { .. }));
+}
+
+pub async fn a_request_whose_worker_is_gone_is_done_by_the_next(storage: Arc<dyn Storage>) {
+    let shop = Shop::open(storage);
+    let since = shop.now();
+    assert_eq!(begin(&shop, "a", "x").await, Begun::Work { since });
+    shop.wait(LEASE);
+    assert_eq!(begin(&shop, "a", "x").await, Begun::Work { since }, "the lease has ended; it is the same request");
+    assert!(matches!(begin(&shop, "a", "x").await, Begun::InProgress { .. }));
+    shop.storage.finish_request(shop.now(), "a", None).await.unwrap();
+    assert_eq!(begin(&shop, "a", "x").await, Begun::Work { since }, "it gave up");
+}
+
+pub async fn answers_are_kept_for_a_day_and_then_forgotten(storage: Arc<dyn Storage>) {
+    let shop = Shop::open(storage);
+    for scope in ["a", "b"] {
+        assert!(matches!(begin(&shop, scope, "x").await, Begun::Work { .. }));
+        shop.storage.finish_request(shop.now(), scope, Some(&answer(b"old"))).await.unwrap();
+    }
+    shop.wait(KEEP_ANSWERS - SignedDuration::from_micros(1));
+    assert!(matches!(begin(&shop, "young", "x").await, Begun::Work { .. }));
+    assert_eq!(shop.storage.forget_requests(shop.now(), 10).await.unwrap(), 0);
+    assert_eq!(begin(&shop, "a", "x").await, Begun::Repeat(answer(b"old")));
+    shop.wait(SignedDuration::from_micros(1));
+    let anew = Begun::Work { since: shop.now() };
+    assert_eq!(begin(&shop, "a", "y").await, anew, "too old to count, even before it is forgotten");
+    assert!(matches!(begin(&shop, "a", "y").await, Begun::InProgress { .. }));
+    assert_eq!(shop.storage.forget_requests(shop.now(), 0).await.unwrap(), 0);
+    assert_eq!(shop.storage.forget_requests(shop.now(), 10).await.unwrap(), 1);
+    assert!(matches!(begin(&shop, "b", "x").await, Begun::Work { .. }));
+    assert!(matches!(begin(&shop, "young", "x").await, Begun::InProgress { .. }));
+}

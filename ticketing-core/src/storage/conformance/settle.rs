@@ -1,0 +1,358 @@
+//! The rows of the table of payments, one case each.
+
+use super::shop::{HOLD_FOR, Shop, granted, ngn, only};
+use super::till::{exactly, paid};
+use crate::domain::money::{Currency, Money};
+use crate::domain::order::OrderStatus;
+use crate::domain::outbox::MailKind;
+use crate::domain::payment::{Attempt, AttemptStatus, Captured, Mode, Observation, Settle, Settlement};
+use crate::domain::refund::{RefundReason, RefundStatus};
+use crate::domain::refusal::Refusal;
+use crate::domain::ticket::TicketStatus;
+use crate::storage::Storage;
+use jiff::SignedDuration;
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
+/// What is still to come in whatever order must not take back what has come.
+const LATER: [Observation; 5] =
+    [Observation::Open, Observation::Processing, Observation::Failed, Observation::NotFound, Observation::Unrecognised];
+
+pub async fn an_exact_payment_buys_exactly_the_tickets_of_the_order(storage: Arc<dyn Storage>) {
+    let shop = Shop::open(storage);
+    let event = shop.event().types(&[("A", 100, None), ("B", 250, None)]).create().await;
+    let order = granted(shop.try_hold(&shop.wish_of(&event, &[(0, 2), (1, 1)])).await);
+    let attempt = shop.attempt(&order).await;
+    shop.wait(SignedDuration::from_micros(1));
+    let captured = Captured { paid_at: Some(shop.now()), ..exactly(&attempt) };
+    let Settlement::Fulfilled { order, tickets, first: true } =
+        shop.observe(&attempt, Observation::Success(captured.clone())).await
+    else {
+        panic!("an exact payment in time buys the tickets")
+    };
+    assert_eq!((order.status, order.updated_at), (OrderStatus::Paid, shop.now()));
+    assert_eq!(shop.order_now(&order).await, order);
+    let places: Vec<_> = tickets.iter().map(|ticket| (ticket.line, ticket.ordinal, ticket.price.minor())).collect();
+    assert_eq!(places, [(0, 0, 100), (0, 1, 100), (1, 0, 250)]);
+    assert_eq!(tickets.iter().map(|ticket| ticket.code.clone()).collect::<BTreeSet<_>>().len(), 3);
+    for ticket in &tickets {
+        assert_eq!((ticket.order_id, ticket.event_id, &ticket.holder), (order.id, event.id, &order.buyer.who));
+        assert_eq!((ticket.status, ticket.issued_at), (TicketStatus::Active, shop.now()));
+        assert_eq!(shop.ticket_now(ticket).await, *ticket);
+    }
+    let attempt = shop.attempt_now(&attempt).await;
+    assert_eq!((attempt.status, attempt.poll), (AttemptStatus::Fulfilled, None));
+    assert_eq!((attempt.captured, attempt.last_seen.as_deref()), (Some(captured), Some("success")));
+    assert_eq!(shop.mail_kinds(&order).await, [MailKind::Tickets], "owed from the same moment on");
+    assert_eq!(shop.stock(&event).await, (0, 3));
+}
+
+pub async fn the_same_success_again_changes_nothing(storage: Arc<dyn Storage>) {
+    let shop = Shop::open(storage);
+    let event = shop.event().create().await;
+    let bought = shop.buy(&event, 2).await;
+    let before = shop.payment(&bought.order).await;
+    shop.wait(SignedDuration::from_secs(1));
+    for _ in 0..3 {
+        let again = shop.pay(&bought.attempt).await;
+        let same = Settlement::Fulfilled { order: bought.order.clone(), tickets: bought.tickets.clone(), first: false };
+        assert_eq!(again, same);
+    }
+    assert_eq!(shop.payment(&bought.order).await, before);
+    assert_eq!(shop.stock(&event).await, (0, 2));
+    assert_eq!(shop.mails(&bought.order).await.len(), 1);
+}
+
+pub async fn what_comes_after_success_is_ignored(storage: Arc<dyn Storage>) {
+    let shop = Shop::open(storage);
+    let event = shop.event().create().await;
+    let bought = shop.buy(&event, 1).await;
+    let before = shop.payment(&bought.order).await;
+    for later in LATER {
+        assert!(matches!(shop.observe(&bought.attempt, later).await, Settlement::Fulfilled { first: false, .. }));
+    }
+    // Nor does another amount, once the first has bought the tickets.
+    let other = Observation::Success(paid(ngn(1), Mode::Live));
+    assert!(matches!(shop.observe(&bought.attempt, other).await, Settlement::Fulfilled { first: false, .. }));
+    assert_eq!(shop.payment(&bought.order).await, before);
+}
+
+pub async fn more_than_was_asked_for_is_enough_where_the_gateway_says_what_was_asked(storage: Arc<dyn Storage>) {
+    let shop = Shop::open(storage);
+    let event = shop.event().price(30_050).create().await;
+    let attempt = shop.attempt(&shop.hold(&event, 1).await).await;
+    let with_fees = Captured { requested: Some(ngn(30_050)), ..paid(ngn(40_333), Mode::Test) };
+    let settled = shop.observe(&attempt, Observation::Success(with_fees.clone())).await;
+    assert!(matches!(settled, Settlement::Fulfilled { first: true, .. }));
+    assert_eq!(shop.attempt_now(&attempt).await.captured, Some(with_fees));
+}
+
+pub async fn money_that_is_not_what_was_asked_for_goes_to_review(storage: Arc<dyn Storage>) {
+    let shop = Shop::open(storage);
+    let event = shop.event().create().await;
+    let wrong: [fn(&Attempt) -> Captured; 8] = [
+        |attempt| paid(ngn(attempt.amount.minor() - 1), attempt.mode),
+        |attempt| paid(ngn(attempt.amount.minor() + 1), attempt.mode),
+        |attempt| paid(ngn(0), attempt.mode),
+        |attempt| paid(Money::new(attempt.amount.minor(), Currency::USD).unwrap(), attempt.mode),
+        |attempt| paid(attempt.amount, Mode::Live),
+        |attempt| Captured { requested: Some(ngn(attempt.amount.minor() - 1)), ..exactly(attempt) },
+        |attempt| Captured { requested: Some(attempt.amount), ..paid(ngn(attempt.amount.minor() - 1), attempt.mode) },
+        |attempt| {
+            let usd = |minor| Money::new(minor, Currency::USD).unwrap();
+            Captured { requested: Some(attempt.amount), ..paid(usd(attempt.amount.minor()), attempt.mode) }
+        },
+    ];
+    for wrong in wrong {
+        let order = shop.hold(&event, 1).await;
+        let attempt = shop.attempt(&order).await;
+        let captured = wrong(&attempt);
+        let settled = shop.observe(&attempt, Observation::Success(captured.clone())).await;
+        assert!(matches!(settled, Settlement::Review { .. }), "{captured:?}: {settled:?}");
+        let payment = shop.payment(&order).await;
+        assert_eq!((payment.tickets.len(), payment.order.status.name()), (0, "held"), "{captured:?}");
+        assert_eq!(payment.attempts[0].captured.as_ref(), Some(&captured), "what was seen is kept");
+        // Nothing that comes later makes it more than that.
+        for later in LATER.into_iter().chain([Observation::Success(exactly(&attempt))]) {
+            assert!(matches!(shop.observe(&attempt, later).await, Settlement::Review { .. }));
+        }
+        assert_eq!(shop.payment(&order).await.tickets, []);
+    }
+    assert_eq!(shop.stock(&event).await.1, 0);
+}
+
+pub async fn money_of_another_payment_goes_to_review(storage: Arc<dyn Storage>) {
+    let shop = Shop::open(storage);
+    let event = shop.event().create().await;
+    let order = shop.hold(&event, 1).await;
+    let attempt = shop.attempt(&order).await;
+    let settled = shop.observe(&attempt, Observation::Mismatched(exactly(&attempt))).await;
+    assert!(matches!(settled, Settlement::Review { .. }), "although the amount is right: {settled:?}");
+    let payment = shop.payment(&order).await;
+    assert_eq!((payment.tickets.len(), payment.attempts[0].captured.as_ref()), (0, Some(&exactly(&attempt))));
+    // Once the tickets are bought, such an answer changes nothing.
+    let bought = shop.buy(&event, 1).await;
+    let settled = shop.observe(&bought.attempt, Observation::Mismatched(exactly(&bought.attempt))).await;
+    assert!(matches!(settled, Settlement::Fulfilled { first: false, .. }));
+}
+
+pub async fn what_is_undecided_leaves_the_payment_open(storage: Arc<dyn Storage>) {
+    let shop = Shop::open(storage);
+    let event = shop.event().create().await;
+    let order = shop.hold(&event, 1).await;
+    let attempt = shop.attempt(&order).await;
+    for (seen, status, raw) in [
+        (Observation::Open, AttemptStatus::Open, "abandoned"),
+        (Observation::NotFound, AttemptStatus::Open, "not found"),
+        (Observation::Unrecognised, AttemptStatus::Open, "on the moon"),
+        (Observation::Disputed, AttemptStatus::Open, "disputed"),
+        (Observation::Processing, AttemptStatus::Processing, "ongoing"),
+        (Observation::Unrecognised, AttemptStatus::Processing, "on the moon"),
+        (Observation::Open, AttemptStatus::Open, "abandoned"),
+    ] {
+        assert!(matches!(shop.observe(&attempt, seen).await, Settlement::Open { .. }));
+        let now = shop.attempt_now(&attempt).await;
+        assert_eq!((now.status, now.last_seen.as_deref()), (status, Some(raw)), "the gateway's own word is kept");
+        assert!(now.poll.is_some(), "and it is asked again");
+    }
+    assert!(matches!(shop.pay(&attempt).await, Settlement::Fulfilled { first: true, .. }));
+}
+
+pub async fn a_success_after_a_failure_buys_the_tickets(storage: Arc<dyn Storage>) {
+    let shop = Shop::open(storage);
+    let event = shop.event().create().await;
+    let order = shop.hold(&event, 1).await;
+    let attempt = shop.attempt(&order).await;
+    assert!(matches!(shop.observe(&attempt, Observation::Failed).await, Settlement::Failed { .. }));
+    let failed = shop.attempt_now(&attempt).await;
+    assert_eq!(failed.status, AttemptStatus::Failed);
+    assert!(failed.poll.is_some(), "it may still flip");
+    assert_eq!(shop.stock(&event).await, (1, 0), "another try is possible while the hold lives");
+    assert!(matches!(shop.pay(&attempt).await, Settlement::Fulfilled { first: true, .. }));
+}
+
+pub async fn a_payment_in_progress_extends_the_hold_once(storage: Arc<dyn Storage>) {
+    let shop = Shop::open(storage);
+    let event = shop.event().create().await;
+    let order = shop.hold(&event, 1).await;
+    let attempt = shop.attempt(&order).await;
+    shop.wait(HOLD_FOR - SignedDuration::from_secs(1));
+    shop.observe(&attempt, Observation::Processing).await;
+    let extended = shop.order_now(&order).await;
+    let OrderStatus::Held { hold_until } = extended.status else { panic!("still held") };
+    assert!(extended.hold_extended && hold_until > shop.now() + SignedDuration::from_mins(10));
+    shop.wait(SignedDuration::from_secs(60));
+    assert_eq!(shop.expire().await, []);
+    // Flapping between the words of the gateway does not hold the places for ever.
+    for seen in [Observation::Open, Observation::Processing, Observation::Failed, Observation::Processing] {
+        shop.observe(&attempt, seen).await;
+        assert_eq!(shop.order_now(&order).await, extended);
+    }
+    shop.wait(hold_until.duration_since(shop.now()));
+    assert_eq!(shop.expire().await.len(), 1);
+}
+
+pub async fn a_late_payment_takes_places_again(storage: Arc<dyn Storage>) {
+    let shop = Shop::open(storage);
+    let event = shop.event().capacity(1).create().await;
+    let expired = shop.hold(&event, 1).await;
+    let attempt = shop.attempt(&expired).await;
+    shop.let_expire(&expired).await;
+    assert!(matches!(shop.pay(&attempt).await, Settlement::Fulfilled { first: true, .. }));
+    assert_eq!(shop.order_now(&expired).await.status, OrderStatus::Paid);
+    assert_eq!(shop.stock(&event).await, (0, 1));
+
+    let event = shop.event().capacity(1).create().await;
+    let given_up = shop.hold(&event, 1).await;
+    let attempt = shop.attempt(&given_up).await;
+    granted(shop.release(&given_up).await);
+    assert!(matches!(shop.pay(&attempt).await, Settlement::Fulfilled { first: true, .. }));
+    assert_eq!(shop.stock(&event).await, (0, 1));
+}
+
+pub async fn a_late_payment_for_a_sold_out_event_is_refunded(storage: Arc<dyn Storage>) {
+    let shop = Shop::open(storage);
+    let event = shop.event().capacity(1).create().await;
+    let late = shop.hold(&event, 1).await;
+    let attempt = shop.attempt(&late).await;
+    shop.let_expire(&late).await;
+    shop.buy(&event, 1).await;
+    let Settlement::RefundDue { order, refund } = shop.pay(&attempt).await else { panic!("the place is gone") };
+    assert_eq!(
+        (order.status, refund.reason, refund.amount),
+        (OrderStatus::Expired, RefundReason::Late, attempt.amount)
+    );
+    assert_eq!((refund.status, refund.next_at), (RefundStatus::Due, Some(shop.now())));
+    assert_eq!((&refund.attempt, refund.order_id, refund.tickets.len()), (&attempt.reference, late.id, 0));
+    assert_eq!(shop.mail_kinds(&late).await, [MailKind::Refund(refund.id)]);
+    assert_eq!(shop.stock(&event).await, (0, 1));
+    // However often it is said: one refund.
+    let again = shop.pay(&attempt).await;
+    assert_eq!(again, Settlement::RefundDue { order, refund: refund.clone() });
+    assert_eq!(shop.payment(&late).await.refunds, [refund]);
+}
+
+pub async fn a_late_payment_for_an_event_that_is_over_is_refunded(storage: Arc<dyn Storage>) {
+    let shop = Shop::open(storage);
+    let event = shop.event().ending_in(HOLD_FOR).create().await;
+    let order = shop.hold(&event, 1).await;
+    let attempt = shop.attempt(&order).await;
+    shop.let_expire(&order).await;
+    assert!(
+        matches!(shop.pay(&attempt).await, Settlement::RefundDue { refund, .. } if refund.reason == RefundReason::Late)
+    );
+}
+
+pub async fn an_overdue_hold_that_nobody_has_ended_still_gets_its_tickets(storage: Arc<dyn Storage>) {
+    let shop = Shop::open(storage);
+    let event = shop.event().capacity(1).create().await;
+    let order = shop.hold(&event, 1).await;
+    let attempt = shop.attempt(&order).await;
+    shop.wait(HOLD_FOR);
+    assert!(matches!(shop.pay(&attempt).await, Settlement::Fulfilled { first: true, .. }));
+    assert_eq!(shop.expire().await, []);
+    assert_eq!(shop.stock(&event).await, (0, 1));
+}
+
+pub async fn a_second_attempt_that_succeeds_is_refunded(storage: Arc<dyn Storage>) {
+    let shop = Shop::open(storage);
+    let event = shop.event().create().await;
+    let order = shop.hold(&event, 1).await;
+    let (first, second) = (shop.attempt(&order).await, shop.attempt(&order).await);
+    shop.pay(&first).await;
+    let Settlement::RefundDue { order, refund } = shop.pay(&second).await else { panic!("paid twice") };
+    assert_eq!((refund.reason, refund.amount), (RefundReason::Duplicate, second.amount));
+    assert_eq!(refund.attempt, second.reference);
+    assert_eq!((order.status, shop.payment(&order).await.tickets.len()), (OrderStatus::Paid, 1));
+    assert!(matches!(shop.pay(&first).await, Settlement::Fulfilled { first: false, .. }));
+    assert_eq!(shop.attempt_now(&second).await.status, AttemptStatus::RefundDue);
+}
+
+pub async fn a_payment_for_an_event_called_off_meanwhile_is_refunded(storage: Arc<dyn Storage>) {
+    let shop = Shop::open(storage);
+    let event = shop.event().create().await;
+    let (held, expired) = (shop.hold(&event, 1).await, shop.hold(&event, 1).await);
+    let attempts = [shop.attempt(&held).await, shop.attempt(&expired).await];
+    granted(shop.release(&expired).await);
+    shop.cancel_event(&event).await;
+    for attempt in &attempts {
+        let Settlement::RefundDue { order, refund } = shop.pay(attempt).await else { panic!("it was called off") };
+        assert_eq!((order.status, refund.reason), (OrderStatus::Cancelled, RefundReason::EventCancelled));
+    }
+    assert_eq!(shop.stock(&event).await, (0, 0));
+    assert_eq!(shop.undo(10).await, [], "nothing is left to be undone");
+}
+
+pub async fn a_reversed_payment_voids_the_tickets(storage: Arc<dyn Storage>) {
+    let shop = Shop::open(storage);
+    for (seen, status) in
+        [(Observation::Reversed, AttemptStatus::Reversed), (Observation::Disputed, AttemptStatus::Disputed)]
+    {
+        let event = shop.event().capacity(2).create().await;
+        let bought = shop.buy(&event, 2).await;
+        granted(shop.scan(&shop.scan_of(&bought.tickets[0], &format!("{status:?}"))).await);
+        for _ in 0..2 {
+            let settled = shop.observe(&bought.attempt, seen.clone()).await;
+            assert!(matches!(settled, Settlement::Reversed { .. }));
+            assert_eq!(shop.stock(&event).await, (0, 0), "the places are free, once");
+        }
+        assert_eq!(shop.attempt_now(&bought.attempt).await.status, status);
+        for ticket in &bought.tickets {
+            assert_eq!(shop.ticket_now(ticket).await.status, TicketStatus::Cancelled);
+        }
+        let refused = shop.scan(&shop.scan_of(&bought.tickets[1], &format!("{status:?} again"))).await;
+        assert_eq!(refused, Err(Refusal::TicketCancelled));
+        assert_eq!(shop.refund(&shop.refund_of(&bought.order, &[])).await, Err(Refusal::NothingToRefund));
+        assert!(matches!(shop.pay(&bought.attempt).await, Settlement::Reversed { .. }), "and stay void");
+        shop.buy(&event, 2).await;
+    }
+}
+
+pub async fn our_own_refund_is_not_mistaken_for_a_reversal(storage: Arc<dyn Storage>) {
+    let shop = Shop::open(storage);
+    let event = shop.event().create().await;
+    let bought = shop.buy(&event, 1).await;
+    granted(shop.refund(&shop.refund_of(&bought.order, &[])).await);
+    shop.observe(&bought.attempt, Observation::Reversed).await;
+    assert_eq!(shop.attempt_now(&bought.attempt).await.status, AttemptStatus::Fulfilled);
+    assert_eq!(shop.ticket_now(&bought.tickets[0]).await.status, TicketStatus::Refunded);
+}
+
+pub async fn a_payment_reversed_before_it_was_seen_buys_nothing(storage: Arc<dyn Storage>) {
+    let shop = Shop::open(storage);
+    let event = shop.event().create().await;
+    let order = shop.hold(&event, 1).await;
+    let attempt = shop.attempt(&order).await;
+    assert!(matches!(shop.observe(&attempt, Observation::Reversed).await, Settlement::Reversed { .. }));
+    assert!(matches!(shop.pay(&attempt).await, Settlement::Reversed { .. }), "a success that is told late");
+    let payment = shop.payment(&order).await;
+    assert_eq!((payment.tickets.len(), payment.refunds.len(), payment.attempts[0].poll), (0, 0, None));
+    // The buyer may pay in another way.
+    let second = shop.attempt(&order).await;
+    assert!(matches!(shop.pay(&second).await, Settlement::Fulfilled { first: true, .. }));
+}
+
+pub async fn money_for_a_dropped_attempt_is_not_lost(storage: Arc<dyn Storage>) {
+    let shop = Shop::open(storage);
+    let event = shop.event().create().await;
+    let order = shop.hold(&event, 1).await;
+    let attempt = shop.created(&order).await;
+    let not_opened = crate::domain::payment::CheckoutResult::NotOpened { reason: "refused".to_owned(), release: true };
+    granted(shop.report_checkout(&attempt, not_opened).await);
+    for seen in LATER {
+        shop.observe(&attempt, seen).await;
+        assert_eq!(shop.attempt_now(&attempt).await.status, AttemptStatus::Dropped, "only money revives it");
+    }
+    assert!(matches!(shop.pay(&attempt).await, Settlement::Fulfilled { first: true, .. }));
+}
+
+pub async fn money_of_an_unknown_reference_is_refused(storage: Arc<dyn Storage>) {
+    let shop = Shop::open(storage);
+    let said = Settle {
+        reference: shop.reference(),
+        observation: Observation::Open,
+        raw_status: "open".to_owned(),
+        seed: shop.seed(),
+    };
+    assert_eq!(only(shop.storage.settle(shop.now(), &[said]).await), Err(Refusal::AttemptUnknown));
+}

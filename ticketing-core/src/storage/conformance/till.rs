@@ -1,0 +1,200 @@
+//! The shop's dealings with money, tickets and the gate.
+
+use super::shop::{Shop, granted, only};
+use crate::domain::check_in::{CheckIn, Scan};
+use crate::domain::code::Reference;
+use crate::domain::event::Event;
+use crate::domain::money::Money;
+use crate::domain::order::{Order, OrderKey};
+use crate::domain::outbox::{MailKind, OutboxMail};
+use crate::domain::payment::{
+    Attempt, Captured, Checkout, CheckoutReport, CheckoutResult, Mode, Observation, OpenAttempt, Payment, Settle,
+    Settlement,
+};
+use crate::domain::refund::{Refund, RefundReason, RefundRequest};
+use crate::domain::ticket::{Ticket, TicketKey};
+use crate::storage::Outcome;
+use jiff::SignedDuration;
+
+/// How long a worker keeps what it claims.
+pub const LEASE: SignedDuration = SignedDuration::from_mins(2);
+
+/// An order that was paid, and what came of it.
+#[derive(Clone, Debug)]
+pub struct Bought {
+    /// The order.
+    pub order: Order,
+    /// The attempt that paid it.
+    pub attempt: Attempt,
+    /// Its tickets.
+    pub tickets: Vec<Ticket>,
+}
+
+/// Exactly what the attempt asks for.
+pub fn exactly(attempt: &Attempt) -> Captured {
+    paid(attempt.amount, attempt.mode)
+}
+
+/// So much money.
+pub fn paid(amount: Money, mode: Mode) -> Captured {
+    Captured { amount, requested: None, mode, paid_at: None, gateway_id: Some("4099260516".to_owned()) }
+}
+
+/// What the gateway says of an attempt, in a word of its own.
+pub fn raw(observation: &Observation) -> &'static str {
+    match observation {
+        Observation::Success(_) | Observation::Mismatched(_) => "success",
+        Observation::Open => "abandoned",
+        Observation::Processing => "ongoing",
+        Observation::Failed => "failed",
+        Observation::Reversed => "reversed",
+        Observation::Disputed => "disputed",
+        Observation::NotFound => "not found",
+        Observation::Unrecognised => "on the moon",
+    }
+}
+
+impl Shop {
+    /// A wish for an attempt at the gateway.
+    pub fn attempt_of(&self, order: &Order) -> OpenAttempt {
+        OpenAttempt {
+            reference: self.reference(),
+            order: order.reference.clone(),
+            gateway: "paystack".to_owned(),
+            mode: Mode::Test,
+        }
+    }
+
+    /// Asks for an attempt to be written.
+    pub async fn try_attempt(&self, wish: &OpenAttempt) -> Outcome<(Order, Attempt)> {
+        only(self.storage.open_attempts(self.now(), std::slice::from_ref(wish)).await)
+    }
+
+    /// Writes an attempt, as it is before the gateway has answered.
+    pub async fn created(&self, order: &Order) -> Attempt {
+        granted(self.try_attempt(&self.attempt_of(order)).await).1
+    }
+
+    /// Opens a checkout for the order.
+    pub async fn attempt(&self, order: &Order) -> Attempt {
+        let attempt = self.created(order).await;
+        let checkout = Checkout { url: format!("https://pay.example/{}", attempt.reference), access_code: None };
+        granted(self.report_checkout(&attempt, CheckoutResult::Opened(checkout)).await)
+    }
+
+    /// Writes down what came of asking for a checkout.
+    pub async fn report_checkout(&self, attempt: &Attempt, result: CheckoutResult) -> Outcome<Attempt> {
+        let report = CheckoutReport { reference: attempt.reference.clone(), result };
+        only(self.storage.report_checkouts(self.now(), &[report]).await)
+    }
+
+    /// What the gateway says, ready to be applied.
+    pub fn said(&self, attempt: &Attempt, observation: Observation) -> Settle {
+        let raw_status = raw(&observation).to_owned();
+        Settle { reference: attempt.reference.clone(), observation, raw_status, seed: self.seed() }
+    }
+
+    /// Applies what the gateway says.
+    pub async fn observe(&self, attempt: &Attempt, observation: Observation) -> Settlement {
+        granted(only(self.storage.settle(self.now(), &[self.said(attempt, observation)]).await))
+    }
+
+    /// The buyer pays exactly what is asked for.
+    pub async fn pay(&self, attempt: &Attempt) -> Settlement {
+        self.observe(attempt, Observation::Success(exactly(attempt))).await
+    }
+
+    /// The buyer pays, in time.
+    pub async fn settle_order(&self, order: &Order) -> Bought {
+        let attempt = self.attempt(order).await;
+        match self.pay(&attempt).await {
+            Settlement::Fulfilled { order, tickets, first: true } => {
+                Bought { order, attempt: self.attempt_now(&attempt).await, tickets }
+            }
+            other => panic!("a payment in time buys the tickets: {other:?}"),
+        }
+    }
+
+    /// Takes places and pays for them.
+    pub async fn buy(&self, event: &Event, quantity: u32) -> Bought {
+        self.settle_order(&self.hold(event, quantity).await).await
+    }
+
+    /// The attempt as it is stored.
+    pub async fn attempt_now(&self, attempt: &Attempt) -> Attempt {
+        self.storage.attempt(&attempt.reference).await.unwrap().unwrap()
+    }
+
+    /// The order's money, whole.
+    pub async fn payment(&self, order: &Order) -> Payment {
+        self.storage.payment(&order.reference).await.unwrap().unwrap()
+    }
+
+    /// The ticket as it is stored.
+    pub async fn ticket_now(&self, ticket: &Ticket) -> Ticket {
+        self.storage.ticket(&TicketKey::Id(ticket.id)).await.unwrap().unwrap()
+    }
+
+    /// A wish to give money back: for these tickets, or for all.
+    pub fn refund_of(&self, order: &Order, tickets: &[&Ticket]) -> RefundRequest {
+        RefundRequest {
+            key: self.reference(),
+            order: order.reference.clone(),
+            tickets: tickets.iter().map(|ticket| ticket.id).collect(),
+            reason: RefundReason::Requested,
+            note: Some("moved house".to_owned()),
+            actor: self.organizer.clone(),
+        }
+    }
+
+    /// Asks for money back.
+    pub async fn refund(&self, wish: &RefundRequest) -> Outcome<Refund> {
+        only(self.storage.request_refunds(self.now(), std::slice::from_ref(wish)).await)
+    }
+
+    /// The refund as it is stored.
+    pub async fn refund_now(&self, order: &Order, key: &Reference) -> Refund {
+        self.payment(order).await.refunds.into_iter().find(|refund| refund.key == *key).unwrap()
+    }
+
+    /// A scan by the organiser.
+    pub fn scan_of(&self, ticket: &Ticket, nonce: &str) -> Scan {
+        Scan {
+            code: ticket.code.clone(),
+            nonce: nonce.to_owned(),
+            gate: Some("north".to_owned()),
+            by: self.organizer.clone(),
+        }
+    }
+
+    /// Scans a ticket at the gate.
+    pub async fn scan(&self, scan: &Scan) -> Outcome<CheckIn> {
+        only(self.storage.check_in(self.now(), std::slice::from_ref(scan)).await)
+    }
+
+    /// Takes mails to be sent.
+    pub async fn claim_mails(&self, limit: u32) -> Vec<OutboxMail> {
+        self.storage.claim_mails(self.now(), LEASE, limit).await.unwrap()
+    }
+
+    /// The mails of the order.
+    pub async fn mails(&self, order: &Order) -> Vec<OutboxMail> {
+        self.storage.mails(&OrderKey::Id(order.id)).await.unwrap()
+    }
+
+    /// What the mails of the order tell.
+    pub async fn mail_kinds(&self, order: &Order) -> Vec<MailKind> {
+        self.mails(order).await.iter().map(|mail| mail.kind).collect()
+    }
+
+    /// Calls an event off.
+    pub async fn cancel_event(&self, event: &Event) -> Event {
+        granted(self.storage.cancel_event(self.now(), event.id).await.unwrap())
+    }
+
+    /// Undoes at most `limit` orders of events that were called off.
+    pub async fn undo(&self, limit: usize) -> Vec<Order> {
+        let seeds: Vec<_> = (0..limit).map(|_| self.seed()).collect();
+        self.storage.undo_cancelled_events(self.now(), &seeds).await.unwrap()
+    }
+}

@@ -1,0 +1,106 @@
+use super::shop::{Shop, ngn};
+use super::till::{LEASE, paid};
+use crate::domain::id::WebhookId;
+use crate::domain::payment::{Captured, Mode, POLL_FOR};
+use crate::domain::webhook::{NewWebhook, StoredWebhook, WebhookAction, WebhookReport, WebhookStatus};
+use crate::storage::Storage;
+use jiff::SignedDuration;
+use std::sync::Arc;
+
+fn webhook(key: &str, action: WebhookAction) -> NewWebhook {
+    NewWebhook {
+        gateway: "paystack".to_owned(),
+        dedupe_key: key.to_owned(),
+        kind: "charge.success".to_owned(),
+        action,
+        reference: None,
+        captured: None,
+        body: b"{\"a\": \"\x00\xff'\"}".to_vec(),
+    }
+}
+
+async fn receive(shop: &Shop, new: &NewWebhook) -> (StoredWebhook, bool) {
+    shop.storage.receive_webhooks(shop.now(), std::slice::from_ref(new)).await.unwrap().remove(0)
+}
+
+async fn claim(shop: &Shop) -> Vec<StoredWebhook> {
+    shop.storage.claim_webhooks(shop.now(), LEASE, 100).await.unwrap()
+}
+
+async fn report(shop: &Shop, id: WebhookId, status: WebhookStatus) -> Option<StoredWebhook> {
+    let report = WebhookReport { id, status, note: Some("seen".to_owned()) };
+    shop.storage.report_webhooks(shop.now(), &[report]).await.unwrap().remove(0)
+}
+
+pub async fn a_webhook_is_kept_byte_for_byte_once(storage: Arc<dyn Storage>) {
+    let shop = Shop::open(storage);
+    let event = shop.event().create().await;
+    let order = shop.hold(&event, 1).await;
+    let attempt = shop.attempt(&order).await;
+    let captured = Captured { paid_at: Some(shop.now()), requested: Some(ngn(7)), ..paid(ngn(9), Mode::Live) };
+    let new = NewWebhook {
+        reference: Some(attempt.reference.clone()),
+        captured: Some(captured),
+        ..webhook("event-1", WebhookAction::Settle)
+    };
+    let (stored, first) = receive(&shop, &new).await;
+    assert!(first && stored.event == new);
+    assert_eq!((stored.status, stored.tries, stored.received_at), (WebhookStatus::Waiting, 0, shop.now()));
+    shop.wait(SignedDuration::from_secs(1));
+    assert!(receive(&shop, &new).await == (stored.clone(), false), "a second delivery finds the first");
+    let elsewhere = NewWebhook { gateway: "stripe".to_owned(), ..new.clone() };
+    assert!(receive(&shop, &elsewhere).await.1, "each gateway has keys of its own");
+    let told = shop.payment(&order).await.webhooks;
+    assert!(told.len() == 2 && told[0] == stored, "it is part of the payment's story");
+    assert!(claim(&shop).await.iter().all(|webhook| webhook.event.body == new.body));
+}
+
+pub async fn a_claimed_webhook_is_one_workers_only_until_the_lease_ends(storage: Arc<dyn Storage>) {
+    let shop = Shop::open(storage);
+    let (kept, _) = receive(&shop, &webhook("kept", WebhookAction::None)).await;
+    assert_eq!((kept.status, kept.next_at), (WebhookStatus::Ignored, None));
+    let (first, _) = receive(&shop, &webhook("first", WebhookAction::Settle)).await;
+    shop.wait(SignedDuration::from_micros(1));
+    let (second, _) = receive(&shop, &webhook("second", WebhookAction::Refunds)).await;
+    let ids = |webhooks: Vec<StoredWebhook>| webhooks.iter().map(|webhook| webhook.id).collect::<Vec<_>>();
+    assert_eq!(ids(shop.storage.claim_webhooks(shop.now(), LEASE, 1).await.unwrap()), [first.id]);
+    assert_eq!(ids(claim(&shop).await), [second.id]);
+    shop.wait(LEASE - SignedDuration::from_micros(1));
+    assert_eq!(ids(claim(&shop).await), []);
+    shop.wait(SignedDuration::from_micros(1));
+    assert_eq!(ids(claim(&shop).await), [first.id, second.id]);
+}
+
+pub async fn a_webhook_is_tried_until_it_is_applied_or_given_to_a_person(storage: Arc<dyn Storage>) {
+    let shop = Shop::open(storage);
+    let (applied, _) = receive(&shop, &webhook("applied", WebhookAction::Settle)).await;
+    let waiting = report(&shop, applied.id, WebhookStatus::Waiting).await.unwrap();
+    assert!(waiting.next_at.is_some_and(|at| at > shop.now()));
+    let unconfirmed = report(&shop, applied.id, WebhookStatus::Unconfirmed).await.unwrap();
+    assert_eq!(report(&shop, applied.id, WebhookStatus::Waiting).await.unwrap(), unconfirmed, "never backwards");
+    let done = report(&shop, applied.id, WebhookStatus::Applied).await.unwrap();
+    assert_eq!((done.status, done.next_at, done.note.as_deref()), (WebhookStatus::Applied, None, Some("seen")));
+    for status in WebhookStatus::ALL {
+        assert_eq!(report(&shop, applied.id, *status).await.as_ref(), Some(&done));
+    }
+
+    let (hopeless, _) = receive(&shop, &webhook("hopeless", WebhookAction::Settle)).await;
+    shop.wait(POLL_FOR);
+    let given_up = report(&shop, hopeless.id, WebhookStatus::Waiting).await.unwrap();
+    assert_eq!((given_up.status, given_up.next_at), (WebhookStatus::Quarantined, None));
+    assert_eq!(claim(&shop).await, []);
+    assert_eq!(report(&shop, WebhookId(1_000_000), WebhookStatus::Applied).await, None);
+}
+
+pub async fn a_webhook_that_the_gateway_denies_is_in_the_audit_log(storage: Arc<dyn Storage>) {
+    let shop = Shop::open(storage);
+    let event = shop.event().create().await;
+    let bought = shop.buy(&event, 1).await;
+    let reference = Some(bought.attempt.reference.clone());
+    let (stored, _) = receive(&shop, &NewWebhook { reference, ..webhook("e", WebhookAction::Settle) }).await;
+    report(&shop, stored.id, WebhookStatus::Unconfirmed).await;
+    report(&shop, stored.id, WebhookStatus::Contradicted).await;
+    let payment = shop.payment(&bought.order).await;
+    assert_eq!(payment.audit.last().unwrap().action, "webhook.contradicted");
+    assert_eq!(payment.webhooks[0].status, WebhookStatus::Contradicted);
+}

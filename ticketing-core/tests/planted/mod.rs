@@ -1,0 +1,111 @@
+//! A storage with one bug of one's choice.
+
+mod storage;
+
+use std::sync::Arc;
+use std::time::Duration;
+use ticketing_core::domain::book::Book;
+use ticketing_core::storage::memory::MemoryStorage;
+
+/// Bugs that storages have had, here or elsewhere.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Bug {
+    /// The storage as it should be.
+    None,
+    /// Looks whether there are places, and takes them later.
+    HoldLooksThenTakes,
+    /// A hold that is asked for again is another order.
+    HoldForgetsItsKey,
+    /// A hold under a known reference finds that order, whatever was wanted.
+    HoldBelievesAnyContent,
+    /// What follows a refused item is refused too.
+    BatchStopsAtTheFirstNo,
+    /// Every item is decided as if it were the first.
+    BatchItemsAreBlind,
+    /// Every item is committed on its own.
+    BatchInPieces,
+    /// Takes what has run out, and ends it later.
+    ExpireInTwoSteps,
+    /// A success that is told again issues tickets again.
+    SettleIssuesAgain,
+    /// Whatever came is enough.
+    SettleTakesAnyAmount,
+    /// A late payment gets tickets without a look at what is left.
+    LateMoneyTakesPlacesUnasked,
+    /// A second attempt that succeeds is forgotten.
+    SecondSuccessIsForgotten,
+    /// A success after a failure is not believed.
+    FailedIsFinal,
+    /// Every "in progress" extends the hold.
+    HoldIsExtendedForEver,
+    /// Money that is taken back changes nothing.
+    ReversalsAreIgnored,
+    /// Looks at the ticket, and lets in later.
+    ScanLooksThenLetsIn,
+    /// A scan that is told again is another scan.
+    ScanForgetsItsNonce,
+    /// A refund that is asked for again is another refund.
+    RefundForgetsItsKey,
+    /// Adds nothing up.
+    RefundsBeyondWhatCame,
+    /// What is about to be sent is not marked.
+    ClaimedRefundsStayDue,
+    /// The last report counts.
+    ProcessedRefundsFail,
+    /// Orders that nobody paid are left as they are.
+    UndoForgetsUnpaidOrders,
+    /// What is claimed may be claimed again at once.
+    MailsWithoutLease,
+    /// Marked as sent before it is.
+    MailsAreSentBeforeTheyAre,
+    /// The report of whoever comes back from the dead counts.
+    StaleReportsCount,
+    /// An attempt is asked about all the time.
+    PollsAreNotPostponed,
+    /// A webhook is stored as often as it comes.
+    WebhooksAreNotDeduplicated,
+    /// Two spellings of one address are two accounts.
+    AddressesHaveCase,
+    /// `%` and `_` find anything.
+    SearchHasWildcards,
+    /// Only ASCII has upper and lower case.
+    SearchKnowsAsciiOnly,
+    /// There is never more.
+    PagesAreTheLast,
+    /// Times lose what is below a millisecond.
+    TimesInMilliseconds,
+    /// The parts of a payment are read one after the other.
+    ReadsInPieces,
+}
+
+/// The rules in memory, with a bug.
+#[derive(Clone, Debug)]
+pub(crate) struct Planted {
+    inner: Arc<MemoryStorage>,
+    bug: Bug,
+}
+
+impl Planted {
+    pub(crate) fn with(bug: Bug) -> Self {
+        Self { inner: Arc::new(MemoryStorage::new()), bug }
+    }
+
+    fn has(&self, bug: Bug) -> bool {
+        self.bug == bug
+    }
+
+    /// Changes every row of a kind that is so.
+    fn change<T: Clone>(&self, rows: impl Fn(&Book) -> Vec<T>, change: impl Fn(&mut T), load: impl Fn(&mut Book, T)) {
+        self.inner.tamper(|book| {
+            for mut row in rows(book) {
+                change(&mut row);
+                load(book, row);
+            }
+        });
+    }
+}
+
+/// What lies between two steps that should be one.
+async fn a_moment() {
+    tokio::time::sleep(Duration::from_millis(1)).await;
+}

@@ -1,0 +1,121 @@
+//! Requests that are repeated with an `Idempotency-Key`: one effect, one answer.
+
+use crate::shop::{Answer, Call, Shop, reference_of};
+use serde_json::{Value, json};
+use ticketing_core::gateway::GatewayError;
+
+async fn post(shop: &Shop, path: &str, token: &str, key: &str, body: &Value) -> Answer {
+    shop.send(Call::new("post", path).token(token).header("Idempotency-Key", key).json(body)).await
+}
+
+#[tokio::test]
+async fn a_repeat_gets_the_first_answer_and_has_no_second_effect() {
+    let shop = Shop::new();
+    let ada = shop.somebody("ada").await;
+    let event = json!({"title": "Lagos Jazz Night", "event_date": "2026-12-31T20:00:00", "location": "Lagos", "price": "5000",
+        "capacity": 10});
+    let first = post(&shop, "/events/", &ada, "e", &event).await;
+    let second = post(&shop, "/events/", &ada, "e", &event).await;
+    assert_eq!((first.status, second.status), (201, 201));
+    assert_eq!(first.bytes, second.bytes);
+    assert_eq!(first.header("location"), second.header("location"));
+    assert_eq!((first.header("idempotency-replayed"), second.header("idempotency-replayed")), ("", "true"));
+    assert_eq!(shop.get("/events/", "").await.json().as_array().unwrap().len(), 1);
+
+    let wish = json!({"event_id": first.json()["id"], "quantity": 2});
+    let first = post(&shop, "/payments/initialize", &ada, "k", &wish).await;
+    let second = post(&shop, "/payments/initialize", &ada, "k", &wish).await;
+    assert_eq!((first.status, &first.bytes), (200, &second.bytes));
+    assert_eq!(shop.get("/orders", &ada).await.json().as_array().unwrap().len(), 1);
+
+    shop.gateway.pay(&reference_of(&first.text("reference")));
+    let verified = shop.get(&format!("/payments/verify/{}", first.text("reference")), &ada).await;
+    assert_eq!(verified.status, 200);
+    let path = format!("/payments/{}/refunds", first.text("reference"));
+    let first = post(&shop, &path, &ada, "r", &json!({})).await;
+    let second = post(&shop, &path, &ada, "r", &json!({})).await;
+    assert_eq!((first.status, &first.bytes), (201, &second.bytes), "{first:?}");
+    shop.is_sound().await;
+}
+
+#[tokio::test]
+async fn a_refusal_is_an_answer_too_but_trouble_is_not() {
+    let shop = Shop::new();
+    let ada = shop.somebody("ada").await;
+    let event = shop.event(&ada, "5000", Some(1)).await;
+    let two = json!({"event_id": event, "quantity": 2});
+    assert_eq!(post(&shop, "/payments/initialize", &ada, "two", &two).await.problem(), (400, "sold_out".to_owned()));
+    let again = post(&shop, "/payments/initialize", &ada, "two", &two).await;
+    assert_eq!((again.problem(), again.header("idempotency-replayed")), ((400, "sold_out".to_owned()), "true"));
+
+    let one = json!({"event_id": event});
+    shop.gateway.fail_next_open(GatewayError::NotSent);
+    assert_eq!(post(&shop, "/payments/initialize", &ada, "one", &one).await.status, 503);
+    let again = post(&shop, "/payments/initialize", &ada, "one", &one).await;
+    assert_eq!(again.status, 200, "the place went back, and the same key begins anew: {again:?}");
+
+    // The answer of the gateway is lost: the order is found again, and gets another attempt.
+    let shop = Shop::new();
+    let ada = shop.somebody("ada").await;
+    let one = json!({"event_id": shop.event(&ada, "5000", Some(1)).await});
+    shop.gateway.lose_next_open();
+    assert_eq!(post(&shop, "/payments/initialize", &ada, "one", &one).await.status, 503);
+    assert_eq!(post(&shop, "/payments/initialize", &ada, "one", &one).await.status, 200);
+    assert_eq!(shop.get("/orders", &ada).await.json().as_array().unwrap().len(), 1);
+    shop.is_sound().await;
+}
+
+#[tokio::test]
+async fn a_key_belongs_to_one_account_one_address_and_one_body() {
+    let shop = Shop::new();
+    let (ada, ben) = (shop.somebody("ada").await, shop.somebody("ben").await);
+    let event = shop.event(&ada, "0", None).await;
+    let order = json!({"event_id": event, "lines": [{"quantity": 1}]});
+    let adas = post(&shop, "/orders", &ada, "same", &order).await;
+    let bens = post(&shop, "/orders", &ben, "same", &order).await;
+    assert_eq!((adas.status, bens.status), (201, 201));
+    assert_ne!(adas.text("reference"), bens.text("reference"));
+    let other = json!({"event_id": event, "lines": [{"quantity": 2}]});
+    assert_eq!(
+        post(&shop, "/orders", &ada, "same", &other).await.problem(),
+        (422, "idempotency_key_reused".to_owned())
+    );
+    assert_eq!(post(&shop, "/payments/pay", &ada, "same", &json!({"event_id": event})).await.status, 200);
+    for key in ["", &"x".repeat(256), "ä"] {
+        assert_eq!(post(&shop, "/orders", &ada, key, &order).await.problem().0, 422, "{key}");
+    }
+    // A day later it is forgotten.
+    shop.minutes_pass(24 * 60);
+    let (ada, order) = (shop.login("ada").await, json!({"event_id": event, "lines": [{"quantity": 3}]}));
+    assert_eq!(post(&shop, "/orders", &ada, "same", &order).await.status, 201);
+}
+
+#[tokio::test]
+async fn of_many_at_once_one_works_and_the_others_hear_so() {
+    let shop = std::sync::Arc::new(Shop::new());
+    let ada = shop.somebody("ada").await;
+    let event = shop.event(&ada, "5000", Some(10)).await;
+    let many: Vec<_> = (0..16)
+        .map(|_| {
+            let (shop, ada) = (std::sync::Arc::clone(&shop), ada.clone());
+            tokio::spawn(
+                async move { post(&shop, "/payments/initialize", &ada, "k", &json!({"event_id": event})).await },
+            )
+        })
+        .collect();
+    for one in many {
+        let answer = one.await.unwrap();
+        assert!(answer.status == 200 || answer.problem() == (409, "request_in_progress".to_owned()), "{answer:?}");
+    }
+    assert_eq!(shop.get("/orders", &ada).await.json().as_array().unwrap().len(), 1);
+}
+
+#[tokio::test]
+async fn logging_in_keeps_no_answer() {
+    let shop = Shop::new();
+    shop.somebody("ada").await;
+    let body = json!({"email": "ada@example.com", "password": crate::shop::PASSWORD});
+    let first = post(&shop, "/auth/login", "", "k", &body).await;
+    let second = post(&shop, "/auth/login", "", "k", &body).await;
+    assert_ne!(first.text("access_token"), second.text("access_token"));
+}

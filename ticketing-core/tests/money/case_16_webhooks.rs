@@ -29,6 +29,8 @@ async fn with_headers(shop: &Shop, body: &str, headers: &[(&str, &[u8])]) -> Res
     shop.engine.receive_webhook("paystack", &webhook).await
 }
 
+type Headers<'a> = Vec<(&'a str, &'a [u8])>;
+
 fn only_news(bank: &Bank) -> News {
     let news = bank.take_news();
     assert_eq!(news.len(), 1, "{news:?}");
@@ -86,7 +88,7 @@ async fn case_16_forged_unsigned_and_rewritten_webhooks_are_refused_unread(shop:
     let name = "x-paystack-signature";
     let signature = (name, good.as_bytes());
     let short = &good.as_bytes()[..64];
-    let bad: [(&str, Vec<(&str, &[u8])>); 6] = [
+    let bad: [(&str, Headers<'_>); 6] = [
         (&body, vec![]),
         (&body, vec![signature, signature]),
         (&body, vec![(name, short)]),

@@ -9,7 +9,7 @@ use ticketing_core::Error;
 use ticketing_core::domain::payment::{AttemptStatus, Settlement};
 use ticketing_core::domain::webhook::WebhookStatus;
 use ticketing_core::gateway::GatewayError;
-use ticketing_core::gateway::circuit_breaker::{Class, StateName};
+use ticketing_core::gateway::circuit_breaker::{CircuitBreaker, Class, StateName};
 
 on_every_storage!(
     case_17_five_404s_do_not_open_the_breaker,
@@ -22,7 +22,7 @@ on_every_storage!(
 async fn case_17_five_404s_do_not_open_the_breaker(shop: &mut Shop) {
     let bank = crate::bank::Bank::start().await;
     let breaker = breaker(Arc::new(paystack(&bank)), &shop.clock);
-    shop.use_gateway(breaker.clone());
+    shop.use_gateway(Arc::<CircuitBreaker>::clone(&breaker));
     let event = shop.event(5000, 100).await;
     // Checkouts that never came about: asked about, the gateway knows nothing of them.
     bank.set_mood(|call, _, _| if call == Call::Initialize { Fault::TooMany } else { Fault::None });
@@ -66,7 +66,7 @@ async fn case_17_half_open_admits_one_probe_of_twenty(shop: &mut Shop) {
     let breaker = breaker(Arc::new(stuck.clone()), &shop.clock);
     let event = shop.event(5000, 100).await;
     let started = shop.buy(&event, "ada").await;
-    shop.use_gateway(breaker.clone());
+    shop.use_gateway(Arc::<CircuitBreaker>::clone(&breaker));
     stuck.let_go();
     for _ in 0..5 {
         shop.gateway.fail_next_fetch(GatewayError::Unavailable);

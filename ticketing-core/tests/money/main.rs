@@ -29,7 +29,7 @@ macro_rules! on_every_storage {
     )*};
 }
 
-#[path = "../support/bank.rs"]
+#[path = "../support/bank/mod.rs"]
 mod bank;
 mod cancelled_events;
 mod case_01_to_04_what_is_charged;

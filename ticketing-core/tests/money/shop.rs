@@ -110,7 +110,7 @@ impl Shop {
     /// From now on with a breaker round the gateway.
     pub(crate) fn use_breaker(&mut self) -> Arc<CircuitBreaker> {
         let breaker = breaker(Arc::new(self.gateway.clone()), &self.clock);
-        self.use_gateway(breaker.clone());
+        self.use_gateway(Arc::<CircuitBreaker>::clone(&breaker));
         breaker
     }
 

@@ -33,7 +33,7 @@ pub(crate) async fn database() -> Option<Database> {
         None => {
             let Some(bin) = bin() else {
                 assert!(std::env::var_os("CI").is_none(), "PostgreSQL is not installed: apt-get install postgresql");
-                eprintln!("skipped: PostgreSQL is not installed");
+                skipped();
                 return None;
             };
             let cluster = Arc::new(Cluster::start(&bin));
@@ -47,6 +47,11 @@ pub(crate) async fn database() -> Option<Database> {
         .run(&cluster.tool("createdb"), &["-h", "127.0.0.1", "-p", &cluster.port.to_string(), "-U", "postgres", &name]);
     assert!(made.status.success(), "createdb: {}", String::from_utf8_lossy(&made.stderr));
     Some(Database { url: format!("postgres://postgres@127.0.0.1:{}/{name}", cluster.port), _cluster: cluster })
+}
+
+#[allow(clippy::print_stderr, reason = "the only sign that a test was skipped")]
+fn skipped() {
+    eprintln!("skipped: PostgreSQL is not installed");
 }
 
 /// Where the newest PostgreSQL's programs are: Debian keeps them off the path.

@@ -10,7 +10,7 @@ use crate::domain::event::EventStatus;
 use crate::domain::order::{Order, OrderStatus};
 use crate::domain::outbox::MailKind;
 use crate::domain::payment::{Attempt, AttemptStatus, Captured, FREE_GATEWAY, Observation, Settle, Settlement};
-use crate::domain::refund::{Refund, RefundReason};
+use crate::domain::refund::{Refund, RefundReason, RefundStatus};
 use crate::domain::refusal::Refusal;
 use crate::domain::ticket::{Ticket, TicketStatus};
 use jiff::{SignedDuration, Timestamp};
@@ -179,6 +179,8 @@ fn take_back(book: &mut Book, now: Timestamp, attempt: &Attempt, order: &Order, 
     let ours: i64 = book
         .refunds_of(order.id)
         .filter(|refund| refund.attempt == attempt.reference)
+        // What never left cannot be what is seen there.
+        .filter(|refund| !matches!(refund.status, RefundStatus::Due | RefundStatus::Failed))
         .map(|refund| refund.amount.minor())
         .sum();
     // What a payer added for the gateway's fees is not ours to send back.

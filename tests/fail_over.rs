@@ -42,8 +42,12 @@ async fn a_standby_takes_over_with_everything_that_was_answered() {
     sale.end().await;
     let pool = standby.open("shop").await;
     sale.assert_kept(&pool).await;
-    pool.close().await;
     assert_eq!(fleet.check(), Ok(()));
+    // A check that is always content would say nothing.
+    sqlx::query("update events set sold = sold + 1").execute(&pool).await.unwrap();
+    let said = fleet.check().unwrap_err();
+    assert!(said.contains("event ") && said.contains("sold, but its types count"), "{said}");
+    pool.close().await;
     fleet.assert_calm();
     println!("fail_over: promoted after {promoted:?}, selling again after {resumed:?}; {}", sale.in_words());
 }

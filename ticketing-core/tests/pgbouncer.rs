@@ -74,10 +74,11 @@ async fn the_kit_passes_through_pgbouncer_in_transaction_mode() {
     let Some(first) = postgres::database().await else { return };
     let port = first.url.rsplit_once(':').unwrap().1.split('/').next().unwrap().to_owned();
     let Some(bouncer) = PgBouncer::start(&port) else { return };
-    let nouns = ["accounts", "events", "limits", "orders", "outbox", "paging", "races", "requests", "settle"];
+    // What uses each kind of statement, and what is most likely to mix connections up. `PGBOUNCER_ALL` plays all.
+    let some = ["limits", "outbox", "paging", "requests", "tickets", "races::eight", "races::sixty", "races::who"];
     let all = std::env::var_os("PGBOUNCER_ALL").is_some();
     let mut played = 0;
-    for case in cases().into_iter().filter(|case| all || nouns.iter().any(|noun| case.name.starts_with(noun))) {
+    for case in cases().into_iter().filter(|case| all || some.iter().any(|some| case.name.starts_with(some))) {
         let database = postgres::database().await.unwrap();
         let url = database.url.replace(&format!(":{port}/"), &format!(":{}/", bouncer.port)) + "?pgbouncer=true";
         // Two processes at once on an empty database, as ever.
@@ -88,5 +89,5 @@ async fn the_kit_passes_through_pgbouncer_in_transaction_mode() {
         storage.close().await;
         played += 1;
     }
-    assert!(played > 40, "only {played} cases were played");
+    assert!(played > 20, "only {played} cases were played");
 }

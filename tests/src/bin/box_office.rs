@@ -88,7 +88,7 @@ async fn sell(shop: &Shop, number: u64) {
     let Some(Settlement::Fulfilled { tickets, .. }) = settled else { return };
     let codes: Vec<&str> = tickets.iter().map(|ticket| ticket.code.as_str()).collect();
     println!("bought {attempt} {}", codes.join(" "));
-    if number % 2 == 0 {
+    if number.is_multiple_of(2) {
         let scan = Scan {
             code: tickets[0].code.clone(),
             nonce: attempt.to_string(),

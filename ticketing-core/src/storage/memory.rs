@@ -53,6 +53,12 @@ impl MemoryStorage {
         came
     }
 
+    /// Looks at everything without copying it, for tests.
+    #[cfg(feature = "testing")]
+    pub fn look<T>(&self, at: impl FnOnce(&Book) -> T) -> T {
+        at(&self.book())
+    }
+
     fn book(&self) -> MutexGuard<'_, Book> {
         // A rule that panicked has written nothing: the book is whole.
         self.book.lock().unwrap_or_else(PoisonError::into_inner)

@@ -28,6 +28,7 @@ use crate::domain::principal::Principal;
 use crate::error::Result;
 use crate::gateway::PaymentGateway;
 use crate::mailer::Mailer;
+use crate::runtime::Runtime;
 use crate::storage::Storage;
 use jiff::{SignedDuration, Timestamp};
 use std::sync::Arc;
@@ -51,6 +52,7 @@ struct Inner {
     mailer: Option<Arc<dyn Mailer>>,
     clock: Arc<dyn Clock>,
     random: Arc<dyn Random>,
+    runtime: Arc<dyn Runtime>,
     hold_for: SignedDuration,
     renderer: crate::mailer::render::Renderer,
     public_url: Option<String>,

@@ -10,6 +10,7 @@ use crate::domain::payment::{
 use crate::domain::principal::{Buyer, EmailAddress, Principal};
 use crate::error::{Error, Result};
 use crate::gateway::{Charge, Fetched, GatewayError, PaymentGateway};
+use crate::runtime;
 use crate::ticketing::OrderRequest;
 use std::sync::Arc;
 
@@ -96,7 +97,11 @@ impl Ticketing {
         };
         // Once the gateway is asked, the answer must be written down even if our caller leaves: so this runs on by itself.
         let (engine, gateway) = (self.clone(), Arc::clone(gateway));
-        let opened = tokio::spawn(async move { engine.ask_for_checkout(&*gateway, &charge, release).await });
+        let opened =
+            runtime::run(
+                &*self.inner.runtime,
+                async move { engine.ask_for_checkout(&*gateway, &charge, release).await },
+            );
         let (attempt, checkout) = opened.await.map_err(|_| GatewayError::OutcomeUnknown)??;
         Ok(Started { order, attempt, checkout: Some(checkout) })
     }

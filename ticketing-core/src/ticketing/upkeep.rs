@@ -8,12 +8,12 @@ use crate::error::{Error, Result};
 use crate::gateway::{GatewayError, RefundCall};
 use crate::mailer::render::{EventCancelledMail, RefundMail, TicketsMail};
 use crate::mailer::{Mail, MailError, Mailer};
+use crate::runtime::{self, Runtime};
 use jiff::{SignedDuration, Timestamp};
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
-use tokio::sync::watch;
-use tokio::task::JoinSet;
+use tokio::sync::{Semaphore, oneshot, watch};
 
 /// How much one pass does at most, and how much of it at once.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -93,7 +93,7 @@ impl Ticketing {
         let claimed = self.claim_webhooks(upkeep.limit).await?;
         report.webhooks = claimed.len();
         let engine = self.clone();
-        let failed = at_once(upkeep.at_once, claimed, move |webhook| {
+        let failed = at_once(&*self.inner.runtime, upkeep.at_once, claimed, move |webhook| {
             let engine = engine.clone();
             async move { matches!(engine.apply_webhook(&webhook).await, Ok(true)) }
         });
@@ -115,7 +115,7 @@ impl Ticketing {
         let claimed = self.inner.storage.claim_polls(self.now(), upkeep.limit).await?;
         report.polled = claimed.len();
         let engine = self.clone();
-        let failed = at_once(upkeep.at_once, claimed, move |attempt| {
+        let failed = at_once(&*self.inner.runtime, upkeep.at_once, claimed, move |attempt| {
             let engine = engine.clone();
             async move {
                 let settled = engine.ask_and_settle(&attempt).await;
@@ -151,7 +151,7 @@ impl Ticketing {
             left = left.saturating_sub(some);
             report.refunds += claimed.len();
             let engine = self.clone();
-            let failed = at_once(upkeep.at_once, claimed, move |refund| {
+            let failed = at_once(&*self.inner.runtime, upkeep.at_once, claimed, move |refund| {
                 let engine = engine.clone();
                 async move {
                     let sent = engine.send_refund(&refund).await;
@@ -204,7 +204,7 @@ impl Ticketing {
         let claimed = self.inner.storage.claim_mails(self.now(), LEASE, upkeep.limit).await?;
         report.mails = claimed.len();
         let (engine, mailer) = (self.clone(), Arc::clone(mailer));
-        let failed = at_once(upkeep.at_once, claimed, move |owed| {
+        let failed = at_once(&*self.inner.runtime, upkeep.at_once, claimed, move |owed| {
             let (engine, mailer) = (engine.clone(), Arc::clone(&mailer));
             async move {
                 let delivered = engine.deliver_mail(&*mailer, &owed).await;
@@ -269,7 +269,7 @@ impl Ticketing {
     pub fn spawn_upkeep(&self, every: Duration, upkeep: Upkeep) -> UpkeepHandle {
         let (stop, mut stopped) = watch::channel(false);
         let engine = self.clone();
-        let task = tokio::spawn(async move {
+        let stopped_for_good = runtime::run(&*self.inner.runtime, async move {
             loop {
                 let pause = match engine.run_upkeep(upkeep).await {
                     Ok(report) if report.is_idle() || report.failed > 0 => every,
@@ -280,13 +280,14 @@ impl Ticketing {
                     }
                 };
                 tokio::select! {
+                    biased;
                     _ = stopped.changed() => return,
-                    () = tokio::time::sleep(pause) => {}
                     () = engine.inner.bell.notified() => {}
+                    () = engine.inner.runtime.sleep(pause) => {}
                 }
             }
         });
-        UpkeepHandle { stop, task }
+        UpkeepHandle { stop, stopped: stopped_for_good }
     }
 }
 
@@ -294,33 +295,36 @@ impl Ticketing {
 #[derive(Debug)]
 pub struct UpkeepHandle {
     stop: watch::Sender<bool>,
-    task: tokio::task::JoinHandle<()>,
+    stopped: oneshot::Receiver<()>,
 }
 
 impl UpkeepHandle {
     /// Lets the pass under way finish, then stops.
     pub async fn stop(self) {
         let _ = self.stop.send(true);
-        let _ = self.task.await;
+        let _ = self.stopped.await;
     }
 }
 
-/// Does work on all items, so many at once. Gives how many came to nothing.
-async fn at_once<T, F>(limit: usize, items: Vec<T>, work: impl Fn(T) -> F) -> usize
+/// Does work on all items, so many at once, begun in their order. Gives how many came to nothing.
+async fn at_once<T, F>(runtime: &dyn Runtime, limit: usize, items: Vec<T>, work: impl Fn(T) -> F) -> usize
 where
-    T: Send + 'static,
     F: Future<Output = bool> + Send + 'static,
 {
-    let mut failed = 0;
-    let mut running = JoinSet::new();
+    let places = Arc::new(Semaphore::new(limit.max(1)));
+    let mut running = Vec::with_capacity(items.len());
     for item in items {
-        if running.len() >= limit.max(1) {
-            failed += usize::from(!matches!(running.join_next().await, Some(Ok(true))));
-        }
-        running.spawn(work(item));
+        let place = Arc::clone(&places).acquire_owned().await;
+        let work = work(item);
+        running.push(runtime::run_while_wanted(runtime, async move {
+            let done = work.await;
+            drop(place);
+            done
+        }));
     }
-    while let Some(done) = running.join_next().await {
-        failed += usize::from(!matches!(done, Ok(true)));
+    let mut failed = 0;
+    for done in running {
+        failed += usize::from(!matches!(done.await, Ok(true)));
     }
     failed
 }

@@ -209,7 +209,9 @@ pub fn claim_refund(book: &mut Book, now: Timestamp, id: RefundId, lease: Signed
 pub fn report_refund(book: &mut Book, now: Timestamp, report: &RefundReport) -> Result<Refund, Refusal> {
     let refund = book.refunds.get(&report.id).cloned().ok_or(Refusal::RefundUnknown)?;
     if refund.status == RefundStatus::Processed {
-        return Ok(refund);
+        // Woken by a webhook that came late: looked up now, and not again and again.
+        book.refunds.update(&report.id, |row| row.next_at = None);
+        return book.refunds.get(&report.id).cloned().ok_or(Refusal::RefundUnknown);
     }
     if report.tries != refund.tries {
         let is_news = report.gateway_id.is_some()

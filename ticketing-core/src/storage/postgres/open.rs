@@ -3,9 +3,9 @@
 use super::PostgresStorage;
 use crate::storage::StorageError;
 use crate::storage::sql::trouble;
-use sqlx::SqlSafeStr;
 use sqlx::migrate::{Migration, MigrationType, Migrator};
 use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
+use sqlx::{Connection as _, SqlSafeStr};
 use std::str::FromStr;
 use std::time::Duration;
 
@@ -56,6 +56,14 @@ impl PostgresStorage {
                     standby.map_or(Ok(()), |_| Err(refused()))
                 })
             })
+            // sqlx asks every connection that comes back whether it is alive, and waits for the answer for as long as it takes. Of
+            // a line that is dead without a word that is for ever, and the pool would have a place less each time.
+            .after_release(|connection, _| {
+                Box::pin(async move {
+                    let asked = tokio::time::timeout(Duration::from_secs(2), connection.ping());
+                    asked.await.map_err(|_| sqlx::Error::PoolTimedOut)?.map(|()| true)
+                })
+            })
             .connect_with(options.application_name("ticketing"))
             .await
             .map_err(trouble)?;
@@ -65,7 +73,7 @@ impl PostgresStorage {
     /// In one transaction, under a lock that ends with it: a lock of the session's would stay with whatever connection PgBouncer
     /// chose.
     async fn migrate(&self) -> Result<(), StorageError> {
-        let mut transaction = self.pool.begin().await.map_err(trouble)?;
+        let mut transaction = self.begin().await.map_err(trouble)?;
         let lock = sqlx::query("select pg_advisory_xact_lock($1)").bind(MIGRATING);
         lock.execute(&mut *transaction).await.map_err(trouble)?;
         let mut migrations = migrations();

@@ -209,6 +209,8 @@ impl Pair {
             Command::FinishRequest(scope, answer) => {
                 self.both("finish_request", async |of| of.finish_request(now, scope, answer.as_ref()).await).await
             }
+            Command::TakeTokens(wishes) => self.both("take_tokens", async |of| of.take_tokens(now, wishes).await).await,
+            Command::ForgetTokens => self.both("forget_tokens", async |of| of.forget_tokens(now, 1000).await).await,
             Command::ForgetRequests => {
                 self.both("forget_requests", async |of| of.forget_requests(now, 1000).await).await
             }

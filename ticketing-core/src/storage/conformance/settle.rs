@@ -112,13 +112,16 @@ pub async fn money_that_is_not_what_was_asked_for_goes_to_review(storage: Arc<dy
         let payment = shop.payment(&order).await;
         assert_eq!((payment.tickets.len(), payment.order.status.name()), (0, "held"), "{captured:?}");
         assert_eq!(payment.attempts[0].captured.as_ref(), Some(&captured), "what was seen is kept");
-        // Nothing that comes later makes it more than that.
-        for later in LATER.into_iter().chain([Observation::Success(exactly(&attempt))]) {
+        // Nothing that comes later makes it more than that,
+        for later in LATER.into_iter().chain([Observation::Success(captured)]) {
             assert!(matches!(shop.observe(&attempt, later).await, Settlement::Review { .. }));
         }
         assert_eq!(shop.payment(&order).await.tickets, []);
+        // but that all is as it should be.
+        assert!(matches!(shop.pay(&attempt).await, Settlement::Fulfilled { first: true, .. }));
+        assert_eq!(shop.attempt_now(&attempt).await.captured, Some(exactly(&attempt)));
     }
-    assert_eq!(shop.stock(&event).await.1, 0);
+    assert_eq!(shop.stock(&event).await, (0, 8));
 }
 
 pub async fn money_of_another_payment_goes_to_review(storage: Arc<dyn Storage>) {

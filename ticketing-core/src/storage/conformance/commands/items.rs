@@ -9,6 +9,7 @@ use crate::domain::check_in::Scan;
 use crate::domain::code::{Reference, TicketCode};
 use crate::domain::event::{NewEvent, NewTicketType};
 use crate::domain::id::{EventId, TicketId, TicketTypeId};
+use crate::domain::limit::{Quota, Take};
 use crate::domain::order::{Hold, HoldLine};
 use crate::domain::outbox::MailResult;
 use crate::domain::payment::{Checkout, CheckoutReport, CheckoutResult, OpenAttempt};
@@ -25,9 +26,10 @@ pub(super) fn account(by: &mut Chance) -> NewAccount {
 }
 
 pub(super) fn account_change(by: &mut Chance) -> AccountChange {
-    match by.below(3) {
+    match by.below(4) {
         0 => AccountChange::Active(by.one_in(2)),
         1 => AccountChange::Role(by.of_these(Role::ALL)),
+        2 => AccountChange::EndSessions,
         _ => {
             let hashes = ["$argon2id$first", "second", "third"];
             AccountChange::PasswordHash { seen: by.of_these(&hashes).to_owned(), hash: by.of_these(&hashes).to_owned() }
@@ -187,4 +189,13 @@ pub(super) fn webhook(by: &mut Chance) -> NewWebhook {
 pub(super) fn answer(by: &mut Chance) -> Option<Answer> {
     let body = by.of_these(&[vec![], vec![0, 255, 7]]);
     by.of_these(&[None, Some(Answer { status: 201, headers: vec![("a".to_owned(), "b".to_owned())], body })])
+}
+
+pub(super) fn tokens(by: &mut Chance) -> Vec<Take> {
+    let quota = Quota { burst: 3, every: SignedDuration::from_secs(10) };
+    let mut keys = vec!["t1", "t0"];
+    if by.one_in(2) {
+        keys.remove(0);
+    }
+    keys.into_iter().map(|key| Take { key: key.to_owned(), count: by.of_these(&[-1, 1, 1, 2, 4]), quota }).collect()
 }

@@ -13,6 +13,7 @@ use crate::domain::check_in::Scan;
 use crate::domain::code::{Reference, Seed};
 use crate::domain::event::{NewCategory, NewEvent};
 use crate::domain::id::{AccountId, EventId, MailId, RefundId, WebhookId};
+use crate::domain::limit::Take;
 use crate::domain::order::{Hold, Release};
 use crate::domain::outbox::MailReport;
 use crate::domain::payment::{CheckoutReport, Mode, OpenAttempt};
@@ -22,7 +23,8 @@ use crate::domain::request::{Answer, BeginRequest};
 use crate::domain::rules::Resolve;
 use crate::domain::webhook::{NewWebhook, WebhookReport, WebhookStatus};
 use items::{
-    account, account_change, answer, attempt, checkout, event, hold, mail_result, refund, resolve, said, scan, webhook,
+    account, account_change, answer, attempt, checkout, event, hold, mail_result, refund, resolve, said, scan, tokens,
+    webhook,
 };
 use jiff::SignedDuration;
 
@@ -63,6 +65,9 @@ pub(super) enum Command {
     BeginRequest(BeginRequest),
     FinishRequest(String, Option<Answer>),
     ForgetRequests,
+    /// Of different keys.
+    TakeTokens(Vec<Take>),
+    ForgetTokens,
 }
 
 /// What a gateway says of an attempt.
@@ -134,7 +139,9 @@ impl Command {
                 content: by.named("c", 2).to_string(),
                 lease: by.duration(),
             }),
+            98..99 if by.one_in(2) => Self::TakeTokens(tokens(by)),
             98..99 => Self::FinishRequest(by.named("s", 3).to_string(), answer(by)),
+            _ if by.one_in(2) => Self::ForgetTokens,
             _ => Self::ForgetRequests,
         }
     }

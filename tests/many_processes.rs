@@ -91,7 +91,7 @@ async fn as_many_tickets_are_sold_as_there_are_places_and_each_mail_goes_out_onc
                 let (headers, body) = ([("x-paystack-signature", signature.as_str())], body.clone().into());
                 let path = "/payments/webhooks/paystack";
                 let sent =
-                    anywhere.next().send_with(Method::POST, path, None, Some(("application/json", body)), &headers);
+                    anywhere.turn().send_with(Method::POST, path, None, Some(("application/json", body)), &headers);
                 sent.await.unwrap().status
             });
         }
@@ -154,7 +154,7 @@ async fn what_one_server_is_told_holds_at_all_of_them() {
     let mut references = BTreeSet::new();
     for repeat in 0..6 {
         let (key, sent) = ([("idempotency-key", "one wish")], ("application/json", body.clone().into()));
-        let client = anywhere.next();
+        let client = anywhere.turn();
         let answer = client.send_with(Method::POST, "/payments/initialize", Some(&buyer.token), Some(sent), &key).await;
         let answer = answer.unwrap();
         assert_eq!(answer.status, 200, "{}", answer.in_words());

@@ -21,7 +21,7 @@ use tokio::sync::watch;
 const BUYERS: usize = 8;
 
 /// What the server has answered: from then on it is a promise.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 struct Promises {
     /// Payments that were begun.
     begun: BTreeSet<String>,
@@ -138,7 +138,7 @@ async fn look_into(server: &Server, promises: &Mutex<Promises>) -> Books {
         let (reference, code) = line.split_once(' ').unwrap();
         in_books.entry(reference.to_owned()).or_default().insert(code.to_owned());
     }
-    let promises = promises.lock().unwrap();
+    let promises = promises.lock().unwrap().clone();
     assert_eq!(promises.absurd, Vec::<String>::new());
     for reference in &promises.begun {
         assert!(attempts.contains_key(reference), "payment {reference} was answered, and is gone");

@@ -90,8 +90,13 @@ async fn as_many_tickets_are_sold_as_there_are_places_and_each_mail_goes_out_onc
                 let signature = signature(&body);
                 let (headers, body) = ([("x-paystack-signature", signature.as_str())], body.clone().into());
                 let path = "/payments/webhooks/paystack";
-                let sent =
-                    anywhere.turn().send_with(Method::POST, path, None, Some(("application/json", body)), &headers);
+                let sent = anywhere.next_client().send_with(
+                    Method::POST,
+                    path,
+                    None,
+                    Some(("application/json", body)),
+                    &headers,
+                );
                 sent.await.unwrap().status
             });
         }
@@ -154,7 +159,7 @@ async fn what_one_server_is_told_holds_at_all_of_them() {
     let mut references = BTreeSet::new();
     for repeat in 0..6 {
         let (key, sent) = ([("idempotency-key", "one wish")], ("application/json", body.clone().into()));
-        let client = anywhere.turn();
+        let client = anywhere.next_client();
         let answer = client.send_with(Method::POST, "/payments/initialize", Some(&buyer.token), Some(sent), &key).await;
         let answer = answer.unwrap();
         assert_eq!(answer.status, 200, "{}", answer.in_words());

@@ -1,4 +1,4 @@
-//! Random choices: fast, good enough, and without a seed of their own to forget.
+//! Random choices: fast, and good enough.
 
 use std::hash::{BuildHasher, RandomState};
 
@@ -14,6 +14,11 @@ impl Default for Chance {
 }
 
 impl Chance {
+    /// The same one for the same seed, every time.
+    pub fn seeded(seed: u64) -> Self {
+        Self(seed)
+    }
+
     /// A number from 0 to below `end`.
     pub fn below(&mut self, end: u64) -> u64 {
         self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);

@@ -96,7 +96,7 @@ impl RoundRobin {
     }
 
     /// The connection to the next server.
-    pub fn turn(&mut self) -> &mut Client {
+    pub fn next_client(&mut self) -> &mut Client {
         self.next += 1;
         let count = self.clients.len();
         &mut self.clients[self.next % count]
@@ -104,11 +104,11 @@ impl RoundRobin {
 
     /// Sends JSON to the next server.
     pub async fn post(&mut self, path: &str, token: Option<&str>, body: &serde_json::Value) -> Result<Answer, Lost> {
-        self.turn().post(path, token, body).await
+        self.next_client().post(path, token, body).await
     }
 
     /// Asks the next server.
     pub async fn get(&mut self, path: &str, token: Option<&str>) -> Result<Answer, Lost> {
-        self.turn().get(path, token).await
+        self.next_client().get(path, token).await
     }
 }

@@ -12,18 +12,26 @@
 //! | [`sale`] | a sale that goes on while things break |
 //! | [`proxy`] | what stands before a database that fails over |
 //! | [`chance`] | random choices |
+//! | [`promises`] | what a `box_office` said is done, and whether a file keeps it |
+//! | [`bad_line`] | a line between two programs that goes bad and heals |
+//! | [`strace`] | running a program under strace, and what it did to its files |
+//! | [`disk`] | what a power cut would leave of files |
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
+pub mod bad_line;
 pub mod books;
 pub mod chance;
 pub mod client;
 pub mod cluster;
+pub mod disk;
 pub mod fleet;
 pub mod payment_company;
 pub mod people;
+pub mod promises;
 pub mod proxy;
 pub mod sale;
 pub mod server;
+pub mod strace;
 
 /// A number that may be set in the environment, to test more than by default.
 pub fn number(name: &str, default: usize) -> usize {

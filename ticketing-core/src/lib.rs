@@ -10,6 +10,7 @@ pub mod mailer;
 mod password;
 #[cfg(feature = "qr")]
 pub mod qr;
+pub mod runtime;
 pub mod storage;
 #[cfg(feature = "testing")]
 pub mod testing;

@@ -41,3 +41,18 @@ mod server {
 
     ticketing_core::storage_conformance!(postgres, postgres);
 }
+
+/// The contract of `Storage` names the cases that prove it. A case that was renamed must be renamed there.
+#[test]
+fn the_contract_names_cases_that_there_are() {
+    let contract =
+        include_str!("../src/storage/mod.rs").lines().filter(|line| line.starts_with("///")).collect::<String>();
+    let named = |text: &&str| text.contains("::") && text.chars().all(|c| c.is_ascii_lowercase() || "_:".contains(c));
+    let named: Vec<&str> = contract.split('`').filter(named).collect();
+    assert!(named.len() > 30, "{named:?}");
+    let cases = ticketing_core::storage::conformance::cases();
+    for name in named {
+        let there_is = name == "model::random_commands_act_as_in_memory" || cases.iter().any(|case| case.name == name);
+        assert!(there_is, "{name}");
+    }
+}

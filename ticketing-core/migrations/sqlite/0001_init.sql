@@ -131,7 +131,7 @@ create index attempts_by_order on attempts (order_id);
 -- An order's tickets are bought by one attempt.
 create unique index attempts_fulfilled on attempts (order_id) where status = 'fulfilled';
 create index attempts_by_poll on attempts (poll_at) where poll_at is not null;
-create index attempts_in_review on attempts (created_at) where status = 'review';
+create index attempts_in_review on attempts (created_at) where status in ('review', 'refund_due', 'disputed');
 
 create table refunds (
     id integer primary key,
@@ -152,6 +152,7 @@ create table refunds (
     updated_at integer not null
 ) strict;
 create index refunds_by_order on refunds (order_id);
+create index refunds_stuck on refunds (attempt) where status in ('failed', 'needs_attention');
 create index refunds_by_next on refunds (next_at) where next_at is not null;
 
 create table tickets (

@@ -356,6 +356,11 @@ impl Book {
         self.tickets_by_order.get(&order).into_iter().flatten().filter_map(|id| self.tickets.get(id))
     }
 
+    /// The order's mails, by kind.
+    pub fn mails_of(&self, order: OrderId) -> impl Iterator<Item = &OutboxMail> {
+        self.mails_by_order.get(&order).into_iter().flatten().filter_map(|(_, id)| self.mails.get(id))
+    }
+
     /// The ticket with this code.
     pub fn ticket_by_code(&self, code: &TicketCode) -> Option<&Ticket> {
         self.tickets.get(self.tickets_by_code.get(code)?)

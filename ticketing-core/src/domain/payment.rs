@@ -44,6 +44,27 @@ pub struct Attempt {
     pub updated_at: Timestamp,
 }
 
+impl Attempt {
+    /// Why this money must not become tickets, if it must not: the attempt wanted another amount, currency or mode.
+    pub fn mismatch(&self, captured: &Captured) -> Option<String> {
+        if captured.mode != self.mode {
+            return Some(format!("{:?} money was wanted, {:?} money came", self.mode, captured.mode));
+        }
+        // Where the payer bears the gateway's fees, more is paid than was asked for; `requested` is then what was asked for.
+        let wanted = self.amount;
+        let fits = match captured.requested {
+            Some(requested) => {
+                requested == wanted
+                    && captured.amount.currency() == wanted.currency()
+                    && captured.amount.minor() >= wanted.minor()
+            }
+            None => captured.amount == wanted,
+        };
+        let of = captured.requested.map(|requested| format!(" for a request of {requested}")).unwrap_or_default();
+        (!fits).then(|| format!("{wanted} was wanted, {}{of} came", captured.amount))
+    }
+}
+
 /// Whether real money moves.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 #[serde(rename_all = "snake_case")]

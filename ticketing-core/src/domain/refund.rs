@@ -5,7 +5,7 @@ use super::id::{OrderId, RefundId, TicketId};
 use super::money::Money;
 use super::principal::Principal;
 use super::words::words;
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 
 /// Money on its way back. Never more in all than the attempt brought.
 #[derive(Clone, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
@@ -67,6 +67,9 @@ words!(RefundReason {
     Review => "review",
 });
 
+/// For how long a refund that was claimed is left to whoever claimed it: longer than the slowest call to a gateway.
+pub const REFUND_LEASE: SignedDuration = SignedDuration::from_secs(120);
+
 /// How a refund stands.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -117,6 +120,8 @@ pub struct RefundRequest {
 pub struct RefundReport {
     /// Which refund.
     pub id: RefundId,
+    /// Which try, as claimed. What an older try did not find is no news.
+    pub tries: u32,
     /// How it stands there.
     pub status: RefundStatus,
     /// The gateway's own id, if it told.

@@ -4,7 +4,9 @@ use crate::domain::book::Book;
 use crate::domain::event::{Event, Stock};
 use crate::domain::id::TicketTypeId;
 use crate::domain::order::{Order, OrderStatus};
+use crate::domain::outbox::MailKind;
 use crate::domain::payment::AttemptStatus;
+use crate::domain::ticket::TicketStatus;
 use std::collections::BTreeMap;
 
 /// What is wrong with a whole book; nothing where all is well.
@@ -62,6 +64,13 @@ fn of_order(book: &Book, order: &Order, wrong: &mut Vec<String>) {
     let wanted = if is_paid { order.quantity() as usize } else { 0 };
     if tickets != wanted {
         wrong.push(format!("order {id} is {} and has {tickets} tickets, not {wanted}", order.status.name()));
+    }
+    if is_paid && !book.mails_of(id).any(|mail| mail.kind == MailKind::Tickets) {
+        wrong.push(format!("order {id} is paid and no mail with its tickets is owed or sent"));
+    }
+    let used = book.tickets_of(id).filter(|ticket| ticket.status == TicketStatus::Used);
+    for ticket in used.filter(|ticket| book.check_ins.get(&ticket.id).is_none()) {
+        wrong.push(format!("ticket {} is used and nobody was let in", ticket.id));
     }
     let bought = |status: AttemptStatus| {
         matches!(status, AttemptStatus::Fulfilled | AttemptStatus::Reversed | AttemptStatus::Disputed)

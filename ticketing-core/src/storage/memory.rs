@@ -14,7 +14,7 @@ use crate::domain::outbox::{MailReport, MailStatus, OutboxMail};
 use crate::domain::page::{Page, PageRequest};
 use crate::domain::payment::{Attempt, AttemptStatus, CheckoutReport, OpenAttempt, Payment, Settle, Settlement};
 use crate::domain::principal::Principal;
-use crate::domain::refund::{Refund, RefundReport, RefundRequest};
+use crate::domain::refund::{Refund, RefundReport, RefundRequest, RefundStatus};
 use crate::domain::request::{Answer, BeginRequest, Begun, KEEP_ANSWERS};
 use crate::domain::rules::{self, Resolve};
 use crate::domain::ticket::{Ticket, TicketFilter, TicketKey};
@@ -51,6 +51,12 @@ impl MemoryStorage {
         let came = change(&mut book);
         book.written();
         came
+    }
+
+    /// Looks at everything without copying it, for tests.
+    #[cfg(feature = "testing")]
+    pub fn look<T>(&self, at: impl FnOnce(&Book) -> T) -> T {
+        at(&self.book())
     }
 
     fn book(&self) -> MutexGuard<'_, Book> {
@@ -279,7 +285,13 @@ impl Storage for MemoryStorage {
             let event = book.orders.get(&attempt.order_id).and_then(|order| book.events.get(&order.event_id));
             organizer.is_none_or(|organizer| event.is_some_and(|event| event.organizer == *organizer))
         };
-        let in_review = |attempt: &&Attempt| attempt.status == AttemptStatus::Review;
+        let is_stuck = |status| matches!(status, RefundStatus::Failed | RefundStatus::NeedsAttention);
+        let in_review = |attempt: &&Attempt| {
+            matches!(attempt.status, AttemptStatus::Review | AttemptStatus::RefundDue | AttemptStatus::Disputed)
+                || book
+                    .refunds_of(attempt.order_id)
+                    .any(|refund| refund.attempt == attempt.reference && is_stuck(refund.status))
+        };
         let mut all: Vec<&Attempt> =
             book.attempts.iter().map(|(_, attempt)| attempt).filter(in_review).filter(theirs).collect();
         all.sort_by(|a, b| (a.created_at, &a.reference).cmp(&(b.created_at, &b.reference)));

@@ -148,7 +148,8 @@ impl FakeGateway {
         SIGNATURE
     }
 
-    fn say(&self, reference: &Reference, observation: Observation) {
+    /// What is said of an attempt from now on, for what has no verb of its own here.
+    pub fn say(&self, reference: &Reference, observation: Observation) {
         if let Some((_, said)) = self.till().charges.get_mut(reference) {
             *said = observation;
         }
@@ -178,6 +179,8 @@ impl Till {
             _ => 0,
         };
         let of_attempt = self.refunds.values().filter(|(other, _)| other.attempt == call.attempt);
+        // What failed has moved nothing.
+        let of_attempt = of_attempt.filter(|(_, status)| *status != RefundStatus::Failed);
         let gone: i64 = of_attempt.map(|(other, _)| other.amount.minor()).sum();
         if gone + call.amount.minor() > paid {
             return Err(GatewayError::Rejected { code: Some("more than was paid".to_owned()) });
@@ -253,7 +256,8 @@ impl PaymentGateway for FakeGateway {
         Ok(till.refunds.get(&refund.key).map(|(call, status)| answer(call, *status)))
     }
 
-    /// The body is the reference that it is about, as bare text.
+    /// The body is the reference that it is about, as bare text; for other events than `charge.success` their name and a blank
+    /// stand before it.
     fn read_webhook(&self, webhook: &Webhook<'_>) -> Result<WebhookEvent, WebhookError> {
         let mut signatures = webhook.headers.iter().filter(|(name, _)| name.eq_ignore_ascii_case(SIGNATURE.0));
         match (signatures.next(), signatures.next()) {
@@ -261,13 +265,14 @@ impl PaymentGateway for FakeGateway {
             _ => return Err(WebhookError::BadSignature),
         }
         let text = std::str::from_utf8(webhook.body).map_err(|_| WebhookError::Unreadable)?;
-        let reference: Reference = text.parse().map_err(|_| WebhookError::Unreadable)?;
-        let about = self.till().fetched(&reference).map_or(WebhookSubject::Other, WebhookSubject::Charge);
-        Ok(WebhookEvent {
-            dedupe_key: reference.to_string(),
-            kind: "charge.success".to_owned(),
-            reference: Some(reference),
-            about,
-        })
+        let (kind, reference) = text.split_once(' ').unwrap_or(("charge.success", text));
+        let reference: Reference = reference.parse().map_err(|_| WebhookError::Unreadable)?;
+        let about = match kind {
+            "charge.success" => self.till().fetched(&reference).map_or(WebhookSubject::Other, WebhookSubject::Charge),
+            _ if kind.starts_with("refund.") => WebhookSubject::Refund,
+            _ if kind.starts_with("charge.dispute.") => WebhookSubject::Dispute,
+            _ => WebhookSubject::Other,
+        };
+        Ok(WebhookEvent { dedupe_key: text.to_owned(), kind: kind.to_owned(), reference: Some(reference), about })
     }
 }

@@ -4,11 +4,13 @@ use crate::error::{Error, Result};
 use crate::gateway::PaymentGateway;
 use crate::mailer::Mailer;
 use crate::mailer::render::Renderer;
+use crate::runtime::{Runtime, TokioRuntime};
 use crate::storage::Storage;
 #[cfg(feature = "accounts")]
 use crate::token::TokenKey;
 use jiff::SignedDuration;
 use std::sync::Arc;
+use std::sync::atomic::AtomicI64;
 
 /// Puts an engine together. Only [`build`](Self::build) can fail.
 #[derive(Debug)]
@@ -19,6 +21,7 @@ pub struct TicketingBuilder {
     mailer: Option<Arc<dyn Mailer>>,
     clock: Arc<dyn Clock>,
     random: Arc<dyn Random>,
+    runtime: Arc<dyn Runtime>,
     hold_for: SignedDuration,
     mail_domain: String,
     public_url: Option<String>,
@@ -38,6 +41,7 @@ impl TicketingBuilder {
             mailer: None,
             clock: Arc::new(SystemClock),
             random: Arc::new(SystemRandom),
+            runtime: Arc::new(TokioRuntime),
             hold_for: SignedDuration::from_mins(15),
             mail_domain: "localhost.localdomain".to_owned(),
             public_url: None,
@@ -98,6 +102,12 @@ impl TicketingBuilder {
         self
     }
 
+    /// Where the engine's own tasks run and how it waits. Defaults to Tokio.
+    pub fn runtime(mut self, runtime: Arc<dyn Runtime>) -> Self {
+        self.runtime = runtime;
+        self
+    }
+
     /// What session tokens are signed with. Without it there are no accounts.
     #[cfg(feature = "accounts")]
     pub fn token_key(mut self, key: TokenKey) -> Self {
@@ -146,9 +156,11 @@ impl TicketingBuilder {
             mailer: self.mailer,
             clock: self.clock,
             random: self.random,
+            runtime: self.runtime,
             hold_for: self.hold_for,
             renderer: Renderer::new(&self.mail_domain)?,
             public_url: self.public_url,
+            polls_from: AtomicI64::new(i64::MIN),
             bell: tokio::sync::Notify::new(),
             #[cfg(feature = "accounts")]
             accounts,

@@ -28,9 +28,11 @@ use crate::domain::principal::Principal;
 use crate::error::Result;
 use crate::gateway::PaymentGateway;
 use crate::mailer::Mailer;
+use crate::runtime::Runtime;
 use crate::storage::Storage;
 use jiff::{SignedDuration, Timestamp};
 use std::sync::Arc;
+use std::sync::atomic::AtomicI64;
 
 /// Sells tickets and lets people in. Cheap to clone; all clones share one state.
 ///
@@ -50,9 +52,12 @@ struct Inner {
     mailer: Option<Arc<dyn Mailer>>,
     clock: Arc<dyn Clock>,
     random: Arc<dyn Random>,
+    runtime: Arc<dyn Runtime>,
     hold_for: SignedDuration,
     renderer: crate::mailer::render::Renderer,
     public_url: Option<String>,
+    /// Before then, in microseconds since 1970, no open attempt is asked about: gateways limit how often they may be asked.
+    polls_from: AtomicI64,
     /// Rung when there is something for upkeep to do at once.
     bell: tokio::sync::Notify,
     #[cfg(feature = "accounts")]

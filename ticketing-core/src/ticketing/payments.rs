@@ -4,12 +4,13 @@ use super::{Ticketing, only};
 use crate::domain::code::Reference;
 use crate::domain::order::{Order, OrderKey, OrderStatus};
 use crate::domain::payment::{
-    Attempt, Captured, Checkout, CheckoutReport, CheckoutResult, FREE_GATEWAY, Mode, Observation, OpenAttempt, Payment,
-    Settle, Settlement,
+    Attempt, AttemptStatus, Captured, Checkout, CheckoutReport, CheckoutResult, FREE_GATEWAY, Mode, Observation,
+    OpenAttempt, Payment, Settle, Settlement,
 };
 use crate::domain::principal::{Buyer, EmailAddress, Principal};
 use crate::error::{Error, Result};
 use crate::gateway::{Charge, Fetched, GatewayError, PaymentGateway};
+use crate::runtime;
 use crate::ticketing::OrderRequest;
 use std::sync::Arc;
 
@@ -43,10 +44,12 @@ impl Ticketing {
     ///
     /// A repeat with the same references finds the same order and checkout. Where the first call came to nothing, it begins anew
     /// under fresh references.
-    pub async fn buy(&self, buyer: &Buyer, request: OrderRequest, options: PayOptions) -> Result<Started> {
+    pub async fn buy(&self, buyer: &Buyer, request: OrderRequest, mut options: PayOptions) -> Result<Started> {
         let mut order = self.hold(buyer, request.clone()).await?;
         if matches!(order.status, OrderStatus::Cancelled | OrderStatus::Expired) {
             order = self.hold(buyer, OrderRequest { reference: None, ..request }).await?;
+            // The attempt's name belongs to the former order.
+            options.reference = None;
         }
         self.open(order, options, true).await
     }
@@ -63,7 +66,16 @@ impl Ticketing {
     /// Attempt first, gateway second: whatever happens to the call, the money will find its order.
     async fn open(&self, order: Order, options: PayOptions, release: bool) -> Result<Started> {
         let options = self.usable(options).await?;
-        let gateway = if order.total.is_zero() { None } else { Some(self.gateway()?) };
+        let gateway = match self.gateway() {
+            _ if order.total.is_zero() => None,
+            Ok(gateway) => Some(gateway),
+            Err(error) => {
+                if release {
+                    self.cancel_order(&order.buyer.who, &order.reference).await?;
+                }
+                return Err(error);
+            }
+        };
         let wish = OpenAttempt {
             reference: options.reference.clone().unwrap_or_else(|| Reference::of_attempt(&self.inner.random.seed())),
             order: order.reference.clone(),
@@ -85,7 +97,11 @@ impl Ticketing {
         };
         // Once the gateway is asked, the answer must be written down even if our caller leaves: so this runs on by itself.
         let (engine, gateway) = (self.clone(), Arc::clone(gateway));
-        let opened = tokio::spawn(async move { engine.ask_for_checkout(&*gateway, &charge, release).await });
+        let opened =
+            runtime::run(
+                &*self.inner.runtime,
+                async move { engine.ask_for_checkout(&*gateway, &charge, release).await },
+            );
         let (attempt, checkout) = opened.await.map_err(|_| GatewayError::OutcomeUnknown)??;
         Ok(Started { order, attempt, checkout: Some(checkout) })
     }
@@ -107,7 +123,11 @@ impl Ticketing {
         charge: &Charge,
         release: bool,
     ) -> Result<(Attempt, Checkout)> {
-        let answer = gateway.open_checkout(charge).await;
+        let answer = match gateway.open_checkout(charge).await {
+            // Another call of ours used the reference: its checkout is open, and money may come of it.
+            Err(GatewayError::DuplicateReference) => Err(GatewayError::OutcomeUnknown),
+            answer => answer,
+        };
         let result = match &answer {
             Ok(checkout) => CheckoutResult::Opened(checkout.clone()),
             Err(error) if error.was_not_sent() => CheckoutResult::NotOpened { reason: error.to_string(), release },
@@ -115,7 +135,12 @@ impl Ticketing {
         };
         let report = CheckoutReport { reference: charge.reference.clone(), result };
         let attempt = only(self.inner.storage.report_checkouts(self.now(), &[report]).await?)??;
-        Ok((attempt, answer?))
+        let checkout = match (answer, &attempt.checkout) {
+            (Ok(checkout), _) => checkout,
+            (Err(GatewayError::OutcomeUnknown), Some(of_another_call)) => of_another_call.clone(),
+            (Err(error), _) => return Err(error.into()),
+        };
+        Ok((attempt, checkout))
     }
 
     /// A free order takes the same road, without a gateway.
@@ -156,7 +181,9 @@ impl Ticketing {
     }
 
     pub(super) async fn ask_and_settle(&self, attempt: &Attempt) -> Result<Settlement> {
-        let said = if attempt.status.has_captured() || attempt.gateway == FREE_GATEWAY {
+        // Money in review may turn out to be right after all, so it is asked about again.
+        let settled = attempt.status.has_captured() && attempt.status != AttemptStatus::Review;
+        let said = if settled || attempt.gateway == FREE_GATEWAY {
             // Settled: this observation has no effect, and the answer is what became of it.
             Fetched { observation: Observation::Open, raw_status: String::new() }
         } else {

@@ -3,7 +3,7 @@
 use super::checks::Checks;
 use super::{Ticketing, only};
 use crate::domain::code::Reference;
-use crate::domain::id::TicketId;
+use crate::domain::id::{RefundId, TicketId};
 use crate::domain::page::{Page, PageRequest};
 use crate::domain::payment::Attempt;
 use crate::domain::principal::Principal;
@@ -50,7 +50,24 @@ impl Ticketing {
         Ok(refund)
     }
 
-    /// Payments that brought something else than was asked for, of `actor`'s events, or of all for an administrator.
+    /// Sends a refund again that the gateway gave up; one that wants attention is looked up again. One that is under way or done is
+    /// left alone. For the event's organiser, or an administrator.
+    pub async fn retry_refund(&self, actor: &Principal, payment: &Reference, id: RefundId) -> Result<Refund> {
+        let missing = || Error::NotFound("Refund");
+        let payment = self.inner.storage.payment(payment).await?.ok_or_else(missing)?;
+        let event = self.event(payment.order.event_id).await?;
+        self.may_manage(actor, &event).await.map_err(|_| missing())?;
+        if !payment.refunds.iter().any(|refund| refund.id == id) {
+            return Err(missing());
+        }
+        let refund = self.inner.storage.retry_refund(self.now(), id, actor).await??;
+        self.inner.bell.notify_one();
+        Ok(refund)
+    }
+
+    /// What a person should look at, of `actor`'s events, or of all for an administrator, the oldest first: payments in review
+    /// (to be [decided](Self::resolve_review)) or disputed, money that came too late and goes back by itself, and refunds that the
+    /// gateway gave up (to be [tried again](Self::retry_refund)).
     pub async fn reviews(&self, actor: &Principal, page: PageRequest) -> Result<Page<Attempt>> {
         super::events::check_page(page)?;
         let organizer = if self.is_admin(actor).await? { None } else { Some(actor) };

@@ -3,16 +3,17 @@
 use super::{Ticketing, only};
 use crate::domain::order::OrderKey;
 use crate::domain::outbox::{MailKind, MailReport, MailResult, OutboxMail};
-use crate::domain::refund::{Refund, RefundReport, RefundStatus};
-use crate::error::Result;
+use crate::domain::refund::{REFUND_LEASE, Refund, RefundReport, RefundStatus};
+use crate::error::{Error, Result};
 use crate::gateway::{GatewayError, RefundCall};
 use crate::mailer::render::{EventCancelledMail, RefundMail, TicketsMail};
 use crate::mailer::{Mail, MailError, Mailer};
-use jiff::SignedDuration;
+use crate::runtime::{self, Runtime};
+use jiff::{SignedDuration, Timestamp};
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use std::time::Duration;
-use tokio::sync::watch;
-use tokio::task::JoinSet;
+use tokio::sync::{Semaphore, oneshot, watch};
 
 /// How much one pass does at most, and how much of it at once.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -58,7 +59,12 @@ impl UpkeepReport {
 }
 
 /// Long enough for the slowest call to a gateway or mailer, with some to spare.
-pub(super) const LEASE: SignedDuration = SignedDuration::from_secs(120);
+pub(super) const LEASE: SignedDuration = REFUND_LEASE;
+
+/// At most a pass in so long: with the usual limit of 100, that is within the 3,000 questions a minute that Paystack allows.
+const POLL_EVERY: SignedDuration = SignedDuration::from_secs(2);
+/// How long nothing is asked once the gateway wants fewer questions, where it does not say itself.
+const POLL_PAUSE: SignedDuration = SignedDuration::from_secs(60);
 
 impl Ticketing {
     /// One bounded pass, for an embedder's own scheduler. May run anywhere, at once with itself: nothing is done twice.
@@ -87,7 +93,7 @@ impl Ticketing {
         let claimed = self.claim_webhooks(upkeep.limit).await?;
         report.webhooks = claimed.len();
         let engine = self.clone();
-        let failed = at_once(upkeep.at_once, claimed, move |webhook| {
+        let failed = at_once(&*self.inner.runtime, upkeep.at_once, claimed, move |webhook| {
             let engine = engine.clone();
             async move { matches!(engine.apply_webhook(&webhook).await, Ok(true)) }
         });
@@ -101,13 +107,23 @@ impl Ticketing {
     }
 
     async fn poll_attempts(&self, upkeep: Upkeep, report: &mut UpkeepReport) -> Result<()> {
+        let now = self.now();
+        if now.as_microsecond() < self.inner.polls_from.load(Ordering::Relaxed) {
+            return Ok(());
+        }
+        self.poll_from(now + POLL_EVERY);
         let claimed = self.inner.storage.claim_polls(self.now(), upkeep.limit).await?;
         report.polled = claimed.len();
         let engine = self.clone();
-        let failed = at_once(upkeep.at_once, claimed, move |attempt| {
+        let failed = at_once(&*self.inner.runtime, upkeep.at_once, claimed, move |attempt| {
             let engine = engine.clone();
             async move {
                 let settled = engine.ask_and_settle(&attempt).await;
+                if let Err(Error::Gateway(GatewayError::RateLimited { retry_after })) = &settled {
+                    let pause =
+                        retry_after.and_then(|pause| SignedDuration::try_from(pause).ok()).unwrap_or(POLL_PAUSE);
+                    engine.poll_from(engine.now() + pause.min(POLL_PAUSE * 5));
+                }
                 if let Err(error) = &settled {
                     tracing::warn!(attempt.reference = %attempt.reference, %error, "an open payment could not be asked about");
                 }
@@ -118,21 +134,35 @@ impl Ticketing {
         Ok(())
     }
 
+    fn poll_from(&self, at: Timestamp) {
+        self.inner.polls_from.fetch_max(at.as_microsecond(), Ordering::Relaxed);
+    }
+
     async fn send_refunds(&self, upkeep: Upkeep, report: &mut UpkeepReport) -> Result<()> {
-        let claimed = self.inner.storage.claim_refunds(self.now(), LEASE, upkeep.limit).await?;
-        report.refunds = claimed.len();
-        let engine = self.clone();
-        let failed = at_once(upkeep.at_once, claimed, move |refund| {
-            let engine = engine.clone();
-            async move {
-                let sent = engine.send_refund(&refund).await;
-                if let Err(error) = &sent {
-                    tracing::warn!(refund.id = %refund.id, %error, "a refund could not be sent or looked up");
-                }
-                sent.is_ok()
+        let mut left = upkeep.limit;
+        // No more are taken than are called about at once. One that waited for its turn could outlast its lease, be taken by
+        // another process, looked for, not found and sent; and then be sent from here too.
+        while left > 0 {
+            let some = left.min(u32::try_from(upkeep.at_once.max(1)).unwrap_or(left));
+            let claimed = self.inner.storage.claim_refunds(self.now(), LEASE, some).await?;
+            if claimed.is_empty() {
+                break;
             }
-        });
-        report.failed += failed.await;
+            left = left.saturating_sub(some);
+            report.refunds += claimed.len();
+            let engine = self.clone();
+            let failed = at_once(&*self.inner.runtime, upkeep.at_once, claimed, move |refund| {
+                let engine = engine.clone();
+                async move {
+                    let sent = engine.send_refund(&refund).await;
+                    if let Err(error) = &sent {
+                        tracing::warn!(refund.id = %refund.id, %error, "a refund could not be sent or looked up");
+                    }
+                    sent.is_ok()
+                }
+            });
+            report.failed += failed.await;
+        }
         Ok(())
     }
 
@@ -165,7 +195,7 @@ impl Ticketing {
             Err(error) if refund.status == RefundStatus::Due => (RefundStatus::Unknown, None, error.to_string()),
             Err(error) => (refund.status, None, error.to_string()),
         };
-        let report = RefundReport { id: refund.id, status, gateway_id, raw_status };
+        let report = RefundReport { id: refund.id, tries: refund.tries, status, gateway_id, raw_status };
         only(self.inner.storage.report_refunds(self.now(), &[report]).await?)??;
         answer.map(drop).map_err(Into::into)
     }
@@ -174,7 +204,7 @@ impl Ticketing {
         let claimed = self.inner.storage.claim_mails(self.now(), LEASE, upkeep.limit).await?;
         report.mails = claimed.len();
         let (engine, mailer) = (self.clone(), Arc::clone(mailer));
-        let failed = at_once(upkeep.at_once, claimed, move |owed| {
+        let failed = at_once(&*self.inner.runtime, upkeep.at_once, claimed, move |owed| {
             let (engine, mailer) = (engine.clone(), Arc::clone(&mailer));
             async move {
                 let delivered = engine.deliver_mail(&*mailer, &owed).await;
@@ -239,7 +269,7 @@ impl Ticketing {
     pub fn spawn_upkeep(&self, every: Duration, upkeep: Upkeep) -> UpkeepHandle {
         let (stop, mut stopped) = watch::channel(false);
         let engine = self.clone();
-        let task = tokio::spawn(async move {
+        let stopped_for_good = runtime::run(&*self.inner.runtime, async move {
             loop {
                 let pause = match engine.run_upkeep(upkeep).await {
                     Ok(report) if report.is_idle() || report.failed > 0 => every,
@@ -250,13 +280,14 @@ impl Ticketing {
                     }
                 };
                 tokio::select! {
+                    biased;
                     _ = stopped.changed() => return,
-                    () = tokio::time::sleep(pause) => {}
                     () = engine.inner.bell.notified() => {}
+                    () = engine.inner.runtime.sleep(pause) => {}
                 }
             }
         });
-        UpkeepHandle { stop, task }
+        UpkeepHandle { stop, stopped: stopped_for_good }
     }
 }
 
@@ -264,33 +295,36 @@ impl Ticketing {
 #[derive(Debug)]
 pub struct UpkeepHandle {
     stop: watch::Sender<bool>,
-    task: tokio::task::JoinHandle<()>,
+    stopped: oneshot::Receiver<()>,
 }
 
 impl UpkeepHandle {
     /// Lets the pass under way finish, then stops.
     pub async fn stop(self) {
         let _ = self.stop.send(true);
-        let _ = self.task.await;
+        let _ = self.stopped.await;
     }
 }
 
-/// Does work on all items, so many at once. Gives how many came to nothing.
-async fn at_once<T, F>(limit: usize, items: Vec<T>, work: impl Fn(T) -> F) -> usize
+/// Does work on all items, so many at once, begun in their order. Gives how many came to nothing.
+async fn at_once<T, F>(runtime: &dyn Runtime, limit: usize, items: Vec<T>, work: impl Fn(T) -> F) -> usize
 where
-    T: Send + 'static,
     F: Future<Output = bool> + Send + 'static,
 {
-    let mut failed = 0;
-    let mut running = JoinSet::new();
+    let places = Arc::new(Semaphore::new(limit.max(1)));
+    let mut running = Vec::with_capacity(items.len());
     for item in items {
-        if running.len() >= limit.max(1) {
-            failed += usize::from(!matches!(running.join_next().await, Some(Ok(true))));
-        }
-        running.spawn(work(item));
+        let place = Arc::clone(&places).acquire_owned().await;
+        let work = work(item);
+        running.push(runtime::run_while_wanted(runtime, async move {
+            let done = work.await;
+            drop(place);
+            done
+        }));
     }
-    while let Some(done) = running.join_next().await {
-        failed += usize::from(!matches!(done, Ok(true)));
+    let mut failed = 0;
+    for done in running {
+        failed += usize::from(!matches!(done.await, Ok(true)));
     }
     failed
 }

@@ -74,11 +74,13 @@ impl Ticketing {
             }
             WebhookAction::Refunds => {
                 self.look_up_refunds(&attempt.reference).await?;
+                self.notice_reversal(&attempt).await?;
                 Ok((WebhookStatus::Applied, None))
             }
             WebhookAction::Dispute => {
                 let said = Fetched { observation: Observation::Disputed, raw_status: webhook.event.kind.clone() };
                 self.settle(&attempt.reference, said).await?;
+                self.notice_reversal(&attempt).await?;
                 Ok((WebhookStatus::Applied, None))
             }
             WebhookAction::None => Ok((WebhookStatus::Ignored, None)),
@@ -109,15 +111,30 @@ impl Ticketing {
     async fn confirm(&self, attempt: &Attempt) -> Result<(WebhookStatus, Option<&'static str>)> {
         let fetched = self.gateway_of(attempt)?.fetch(&attempt.reference).await?;
         Ok(match fetched.map(|fetched| fetched.observation) {
-            Some(Observation::Success(captured)) if captured.amount.minor() >= attempt.amount.minor() => {
+            Some(Observation::Success(captured)) if attempt.mismatch(&captured).is_none() => {
                 (WebhookStatus::Applied, Some("confirmed by the gateway"))
             }
             // Paid, and taken back since: told by the events that follow.
             Some(Observation::Reversed) => {
                 (WebhookStatus::Applied, Some("confirmed by the gateway, and reversed since"))
             }
+            // Says nothing of this payment.
+            Some(Observation::Unrecognised | Observation::Mismatched(_)) => {
+                (WebhookStatus::Unconfirmed, Some("the gateway's answer says neither yes nor no"))
+            }
             _ => (WebhookStatus::Contradicted, Some("applied on its own word; the gateway says otherwise")),
         })
+    }
+
+    /// Money that has come is not asked about any more, so this is where we learn that it went back without us: refunded in the
+    /// gateway's own dashboard, or lost in a dispute.
+    async fn notice_reversal(&self, attempt: &Attempt) -> Result<()> {
+        if let Some(said) = self.gateway_of(attempt)?.fetch(&attempt.reference).await?
+            && said.observation == Observation::Reversed
+        {
+            self.settle(&attempt.reference, said).await?;
+        }
+        Ok(())
     }
 
     async fn look_up_refunds(&self, attempt: &Reference) -> Result<()> {

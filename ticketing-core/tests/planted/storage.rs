@@ -1,5 +1,7 @@
 //! Each operation, right or wrong.
 
+#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
+
 use super::{Bug, Planted, a_moment};
 use async_trait::async_trait;
 use jiff::{SignedDuration, Timestamp};
@@ -9,6 +11,7 @@ use ticketing_core::domain::check_in::{CheckIn, Scan};
 use ticketing_core::domain::code::{Reference, Seed};
 use ticketing_core::domain::event::*;
 use ticketing_core::domain::id::*;
+use ticketing_core::domain::limit::{Take, Taken};
 use ticketing_core::domain::order::*;
 use ticketing_core::domain::outbox::*;
 use ticketing_core::domain::page::{Page, PageRequest};
@@ -429,6 +432,14 @@ impl Storage for Planted {
         self.inner.resend_mail(now, id).await
     }
 
+    async fn dead_mails(&self, organizer: Option<&Principal>, page: PageRequest) -> Result<Page<OutboxMail>> {
+        self.inner.dead_mails(organizer, page).await
+    }
+
+    async fn mail(&self, id: MailId) -> Result<Option<OutboxMail>> {
+        self.inner.mail(id).await
+    }
+
     async fn mails(&self, order: &OrderKey) -> Result<Vec<OutboxMail>> {
         self.inner.mails(order).await
     }
@@ -464,6 +475,14 @@ impl Storage for Planted {
 
     async fn forget_requests(&self, now: Timestamp, limit: u32) -> Result<u32> {
         self.inner.forget_requests(now, limit).await
+    }
+
+    async fn take_tokens(&self, now: Timestamp, wishes: &[Take]) -> Result<Taken> {
+        self.inner.take_tokens(now, wishes).await
+    }
+
+    async fn forget_tokens(&self, now: Timestamp, limit: u32) -> Result<u32> {
+        self.inner.forget_tokens(now, limit).await
     }
 
     async fn check(&self) -> Result<Vec<String>> {

@@ -4,7 +4,7 @@ use super::Tag;
 use super::bearer::Session;
 use super::dto::body::Body;
 use super::dto::list::{List, page};
-use super::dto::path::Name;
+use super::dto::path::{Id, Name};
 use super::dto::payment::{
     AttemptView, CheckoutView, InitializeBody, PayBody, PaymentView, RefundBody, RefundView, ReviewBody, StillOpenView,
     VerifiedView,
@@ -20,7 +20,7 @@ use poem_openapi::payload::Json;
 use poem_openapi::{ApiResponse, OpenApi};
 use ticketing_core::Error;
 use ticketing_core::domain::code::Reference;
-use ticketing_core::domain::id::TicketId;
+use ticketing_core::domain::id::{RefundId, TicketId};
 use ticketing_core::domain::order::Order;
 use ticketing_core::domain::payment::{AttemptStatus, Settlement};
 use ticketing_core::ticketing::{OrderRequest, PayOptions};
@@ -34,6 +34,7 @@ problems! {
     RefundProblems: BODY, KEYED, TOKEN, &[
         "forbidden", "not_found", "ticket_unknown", "nothing_to_refund", "refund_exceeds_paid", "key_reused",
     ];
+    RetryProblems: PARAMETERS, KEYED, TOKEN, &["not_found", "refund_unknown"];
     ListProblems: PARAMETERS, TOKEN;
     ReviewProblems: BODY, KEYED, TOKEN, &["not_found", "attempt_unknown", "not_in_review", "sold_out"];
 }
@@ -110,9 +111,10 @@ impl Payments {
         self.settle(&session, &reference, "Payment verified and ticket generated successfully!").await
     }
 
-    /// Payments of my events that wait for a decision
+    /// Payments of my events that a person should look at
     ///
-    /// Something came, but not what was asked for. The oldest first.
+    /// In review (something came, but not what was asked for: decide), disputed, come too late and on their way back, or with a
+    /// refund that the payment service gave up. The oldest first.
     #[oai(path = "/payments/reviews", method = "get", operation_id = "listReviews")]
     async fn reviews(
         &self,
@@ -165,6 +167,24 @@ impl Payments {
             .refund(&session.who(), &known(&payment)?, tickets, note, reference(http, "refund"))
             .await?;
         Ok(Refunded::Created(Json((&refund).into())))
+    }
+
+    /// Try a refund again
+    ///
+    /// For whoever runs the event, where the payment service gave it up or wanted something. One that is under way or done is
+    /// left alone.
+    #[oai(path = "/payments/:reference/refunds/:refund_id/retry", method = "post", operation_id = "retryRefund")]
+    async fn retry_refund(
+        &self,
+        session: Session,
+        /// The payment's reference, or its order's.
+        reference: Path<Name>,
+        /// The refund's id.
+        refund_id: Path<Id>,
+    ) -> Result<Json<RefundView>, RetryProblems> {
+        let id = RefundId(refund_id.0.get("refund_id")?);
+        let refund = self.0.ticketing.retry_refund(&session.who(), &known(&reference)?, id).await?;
+        Ok(Json((&refund).into()))
     }
 
     /// Decide about a payment

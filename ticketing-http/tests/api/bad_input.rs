@@ -14,6 +14,7 @@ fn path_of(operation: &Operation) -> String {
         .replace("{event_id}", "1")
         .replace("{reference}", "abc")
         .replace("{gateway}", "fake")
+        .replace("{refund_id}", "1")
         .replace("{mail_id}", "1")
         .replace("{ticket}", "1")
         .replace("{ticket_code}", "abc")

@@ -83,6 +83,12 @@ async fn row(world: &World, operation: &str) -> Option<Row> {
         "post /payments/{reference}/refunds" => {
             row(format!("/payments/{}/refunds", world.paid().await.0), json!({}), [201, 403, 404, 401])
         }
+        "post /payments/{reference}/refunds/{refund_id}/retry" => {
+            let reference = world.paid().await.0;
+            let path = format!("/payments/{reference}/refunds");
+            let refund = world.shop.post(&path, &world.organizer, json!({})).await.json()["id"].clone();
+            row(format!("{path}/{refund}/retry"), none, [200, 404, 404, 401])
+        }
         "post /payments/{reference}/review" => {
             let body = json!({"verdict": "refund", "note": "Not what was asked for"});
             row(format!("/payments/{}/review", world.in_review().await), body, [200, 404, 404, 401])

@@ -47,8 +47,10 @@ pub fn report_checkout(book: &mut Book, now: Timestamp, report: &CheckoutReport)
     let is_new = matches!(attempt.status, AttemptStatus::Created | AttemptStatus::Unknown);
     match &report.result {
         CheckoutResult::Opened(checkout) => book.attempts.update(&attempt.reference, |row| {
-            if is_new {
+            // Dropped: of two calls at once with one reference the other one came to nothing. Money may come all the same.
+            if is_new || row.status == AttemptStatus::Dropped {
                 row.status = AttemptStatus::Open;
+                row.poll.get_or_insert(Poll { at: now + interval(0), count: 0 });
             }
             row.checkout.get_or_insert_with(|| checkout.clone());
             row.updated_at = now;
@@ -88,6 +90,10 @@ fn release_if_hopeless(book: &mut Book, now: Timestamp, dropped: &Attempt) {
 pub fn claim_poll(book: &mut Book, now: Timestamp, reference: &Reference) -> Option<Attempt> {
     let attempt = book.attempts.get(reference)?.clone();
     let poll = attempt.poll.filter(|poll| poll.at <= now)?;
+    if now.duration_since(attempt.created_at) >= POLL_FOR && attempt.status.has_captured() {
+        book.attempts.update(reference, |row| row.poll = None);
+        return None;
+    }
     if now.duration_since(attempt.created_at) >= POLL_FOR {
         book.attempts.update(reference, |row| {
             row.status = AttemptStatus::Lapsed;

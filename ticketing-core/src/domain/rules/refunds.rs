@@ -104,7 +104,7 @@ fn refund_tickets(
     let valid: Vec<Ticket> =
         book.tickets_of(order.id).filter(|ticket| ticket.status.takes_a_place()).cloned().collect();
     let chosen: Vec<Ticket> = if wanted.is_empty() {
-        valid
+        valid.clone()
     } else {
         let chosen = wanted.iter().map(|id| valid.iter().find(|ticket| ticket.id == *id).cloned());
         chosen.collect::<Option<_>>().ok_or(Refusal::NothingToRefund)?
@@ -112,17 +112,19 @@ fn refund_tickets(
     if chosen.is_empty() {
         return Err(Refusal::NothingToRefund);
     }
-    let price: i64 = chosen.iter().map(|ticket| ticket.price.minor()).sum();
-    let price = Money::new(price, order.total.currency()).map_err(|_| Refusal::TotalTooLarge)?;
     let refundable = refundable(book, order.id, &attempt);
-    // Less than the price came, or another currency, and a person accepted it in a review.
-    let covered = price.currency() == refundable.currency() && price.minor() <= refundable.minor();
-    let amount = match covered {
-        true => price,
-        // All that is left of it is right for all that is left of the tickets; what a part of them is worth, nobody knows.
-        false if wanted.is_empty() => refundable,
-        false => return Err(Refusal::RefundExceedsPaid { refundable }),
+    let sum = |tickets: &[Ticket]| tickets.iter().map(|ticket| ticket.price.minor()).sum::<i64>();
+    let amount = if paid_in_full(order, &attempt) {
+        sum(&chosen)
+    } else {
+        // A person took less, or another currency, for enough: the tickets' prices say nothing of what came. Each ticket
+        // takes its share of what is left of it along, and the last one the rest.
+        share(refundable.minor(), sum(&chosen), sum(&valid))
     };
+    let amount = Money::new(amount, refundable.currency()).map_err(|_| Refusal::TotalTooLarge)?;
+    if amount.minor() > refundable.minor() {
+        return Err(Refusal::RefundExceedsPaid { refundable });
+    }
 
     for ticket in &chosen {
         book.tickets.update(&ticket.id, |row| {
@@ -134,6 +136,19 @@ fn refund_tickets(
     move_places(book, order.event_id, &places, Move::Return);
     let tickets = chosen.iter().map(|ticket| ticket.id).collect();
     Ok(add_refund(book, now, Owed { key: key.clone(), order, attempt: &attempt, amount, reason, note, tickets, actor }))
+}
+
+/// Whether what came covers the order's total, in its currency.
+fn paid_in_full(order: &Order, attempt: &Attempt) -> bool {
+    attempt.captured.as_ref().is_none_or(|captured| {
+        captured.amount.currency() == order.total.currency() && captured.amount.minor() >= order.total.minor()
+    })
+}
+
+/// `part` of `whole` parts of `amount`, rounded down.
+fn share(amount: i64, part: i64, whole: i64) -> i64 {
+    let share = i128::from(amount) * i128::from(part) / i128::from(whole.max(1));
+    i64::try_from(share).unwrap_or(amount)
 }
 
 /// What of an attempt's money is not on its way back yet. Refunds count from their decision on, whatever became of them:
@@ -189,11 +204,22 @@ pub fn claim_refund(book: &mut Book, now: Timestamp, id: RefundId, lease: Signed
     Some(Refund { tries: refund.tries + 1, ..refund })
 }
 
-/// Writes down what the gateway says of a refund. A processed refund stays processed, whatever is said later.
+/// Writes down what the gateway says of a refund. A processed refund stays processed, whatever is said later, and who was held
+/// up for longer than their lease cannot make a refund due again that somebody else has sent meanwhile.
 pub fn report_refund(book: &mut Book, now: Timestamp, report: &RefundReport) -> Result<Refund, Refusal> {
     let refund = book.refunds.get(&report.id).cloned().ok_or(Refusal::RefundUnknown)?;
     if refund.status == RefundStatus::Processed {
-        return Ok(refund);
+        // Woken by a webhook that came late: looked up now, and not again and again.
+        book.refunds.update(&report.id, |row| row.next_at = None);
+        return book.refunds.get(&report.id).cloned().ok_or(Refusal::RefundUnknown);
+    }
+    if report.tries != refund.tries {
+        let is_news = report.gateway_id.is_some()
+            // The older call may have arrived after all: so it is looked up once more before anything is sent.
+            || (report.status == RefundStatus::Unknown && refund.status == RefundStatus::Due);
+        if !is_news {
+            return Ok(refund);
+        }
     }
     book.refunds.update(&report.id, |row| {
         row.status = report.status;
@@ -217,13 +243,16 @@ pub fn retry_refund(book: &mut Book, now: Timestamp, id: RefundId, actor: Actor)
     let refund = book.refunds.get(&id).cloned().ok_or(Refusal::RefundUnknown)?;
     if matches!(refund.status, RefundStatus::Failed | RefundStatus::NeedsAttention) {
         book.refunds.update(&id, |row| {
-            // What failed there has moved no money; what wants attention may have, so it is looked up first.
-            row.status = if row.status == RefundStatus::Failed { RefundStatus::Due } else { RefundStatus::Unknown };
+            // What failed there has moved no money. What wants attention may have; and what was refused may have been so because
+            // an earlier try had arrived after all. Both are looked up first.
+            let failed_there = row.status == RefundStatus::Failed && row.gateway_id.is_some();
+            row.status = if failed_there { RefundStatus::Due } else { RefundStatus::Unknown };
             row.tries = 0;
             row.next_at = Some(now);
             row.updated_at = now;
         });
-        let change = Change::of(refund.key.as_str(), refund.status.name(), RefundStatus::Due.name());
+        let after = book.refunds.get(&id).map_or(refund.status, |refund| refund.status);
+        let change = Change::of(refund.key.as_str(), refund.status.name(), after.name());
         book.note(now, refund.order_id, actor, "refund.retried", "tried again by hand", change);
     }
     book.refunds.get(&id).cloned().ok_or(Refusal::RefundUnknown)

@@ -23,7 +23,10 @@ const PROCESSING_EXTENSION: SignedDuration = SignedDuration::from_mins(15);
 pub fn settle(book: &mut Book, now: Timestamp, said: &Settle) -> Result<Settlement, Refusal> {
     let attempt = book.attempts.get(&said.reference).cloned().ok_or(Refusal::AttemptUnknown)?;
     let order = book.orders.get(&attempt.order_id).cloned().ok_or(Refusal::OrderUnknown)?;
-    if attempt.status.has_captured() {
+    // What a person is to decide about is not the end: where the gateway says by now that all is as it should be, it is.
+    let cleared = attempt.status == AttemptStatus::Review
+        && matches!(&said.observation, Observation::Success(captured) if attempt.mismatch(captured).is_none());
+    if attempt.status.has_captured() && !cleared {
         match said.observation {
             Observation::Reversed => take_back(book, now, &attempt, &order, AttemptStatus::Reversed),
             Observation::Disputed => take_back(book, now, &attempt, &order, AttemptStatus::Disputed),
@@ -41,8 +44,14 @@ pub fn settle(book: &mut Book, now: Timestamp, said: &Settle) -> Result<Settleme
             });
             let about_another = matches!(said.observation, Observation::Mismatched(_));
             let another = about_another.then(|| "the gateway answered about another payment".to_owned());
-            match another.or_else(|| mismatch(&attempt, captured)) {
-                Some(reason) => turn(book, now, &attempt, AttemptStatus::Review, &reason),
+            match another.or_else(|| attempt.mismatch(captured)) {
+                Some(reason) => {
+                    turn(book, now, &attempt, AttemptStatus::Review, &reason);
+                    if about_another {
+                        // Of this very attempt nothing is known yet, so it is asked about on.
+                        book.attempts.update(&attempt.reference, |row| row.poll = attempt.poll);
+                    }
+                }
                 None => capture(book, now, &attempt, &order, captured, &said.seed),
             }
         }
@@ -132,25 +141,6 @@ fn fulfil(book: &mut Book, now: Timestamp, attempt: &Attempt, order: &Order, fro
     turn(book, now, attempt, AttemptStatus::Fulfilled, reason);
 }
 
-/// Why a captured amount must not become tickets, if it must not.
-fn mismatch(attempt: &Attempt, captured: &Captured) -> Option<String> {
-    if captured.mode != attempt.mode {
-        return Some(format!("{:?} money was wanted, {:?} money came", attempt.mode, captured.mode));
-    }
-    // Where the payer bears the gateway's fees, more is paid than was asked for; `requested` is then what was asked for.
-    let wanted = attempt.amount;
-    let fits = match captured.requested {
-        Some(requested) => {
-            requested == wanted
-                && captured.amount.currency() == wanted.currency()
-                && captured.amount.minor() >= wanted.minor()
-        }
-        None => captured.amount == wanted,
-    };
-    let of = captured.requested.map(|requested| format!(" for a request of {requested}")).unwrap_or_default();
-    (!fits).then(|| format!("{wanted} was wanted, {}{of} came", captured.amount))
-}
-
 /// Notes what was seen of an attempt that has brought no money.
 fn see(book: &mut Book, now: Timestamp, attempt: &Attempt, said: &Settle, status: AttemptStatus) {
     // A dropped or lapsed attempt is revived by money only.
@@ -191,7 +181,8 @@ fn take_back(book: &mut Book, now: Timestamp, attempt: &Attempt, order: &Order, 
         .filter(|refund| refund.attempt == attempt.reference)
         .map(|refund| refund.amount.minor())
         .sum();
-    let captured = attempt.captured.as_ref().map_or(0, |captured| captured.amount.minor());
+    // What a payer added for the gateway's fees is not ours to send back.
+    let captured = attempt.captured.as_ref().map_or(0, |captured| captured.amount.minor().min(attempt.amount.minor()));
     let known = attempt.status == status || attempt.status == AttemptStatus::Reversed;
     if known || ours >= captured {
         return;

@@ -2,7 +2,7 @@ use crate::domain::audit::Actor;
 use crate::domain::book::{Book, Change};
 use crate::domain::code::Reference;
 use crate::domain::id::{RefundId, WebhookId};
-use crate::domain::refund::RefundStatus;
+use crate::domain::refund::{REFUND_LEASE, RefundStatus};
 use crate::domain::webhook::{NewWebhook, StoredWebhook, WebhookAction, WebhookReport, WebhookStatus};
 use jiff::{SignedDuration, Timestamp};
 
@@ -51,7 +51,12 @@ pub fn report_webhook(book: &mut Book, now: Timestamp, report: &WebhookReport) -
     book.webhooks.update(&report.id, |webhook| {
         let again = matches!(report.status, WebhookStatus::Waiting | WebhookStatus::Unconfirmed);
         let in_time = now.duration_since(webhook.received_at) < TRY_FOR;
-        webhook.status = if again && !in_time { WebhookStatus::Quarantined } else { report.status };
+        webhook.status = match report.status {
+            WebhookStatus::Waiting if !in_time => WebhookStatus::Quarantined,
+            // Believed, and never confirmed: there are tickets for it.
+            WebhookStatus::Unconfirmed if !in_time => WebhookStatus::Contradicted,
+            status => status,
+        };
         webhook.next_at = (again && in_time).then(|| now + interval(webhook.tries));
         webhook.note.clone_from(&report.note);
         webhook.updated_at = now;
@@ -78,24 +83,22 @@ pub fn report_webhook(book: &mut Book, now: Timestamp, report: &WebhookReport) -
 /// Lets upkeep look up the open refunds of an attempt at once: something is said to have happened to them.
 pub fn wake_refunds(book: &mut Book, now: Timestamp, reference: &Reference) -> Vec<RefundId> {
     let Some(attempt) = book.attempts.get(reference) else { return vec![] };
-    let open: Vec<RefundId> = book
-        .refunds_of(attempt.order_id)
-        .filter(|refund| refund.attempt == *reference)
-        .filter(|refund| {
-            let ended =
-                matches!(refund.status, RefundStatus::Failed | RefundStatus::NeedsAttention | RefundStatus::Processed);
-            let looked_after = matches!(refund.status, RefundStatus::Unknown | RefundStatus::Pending);
-            looked_after || (ended && refund.gateway_id.is_some())
+    let of_attempt = book.refunds_of(attempt.order_id).filter(|refund| refund.attempt == *reference);
+    let open: Vec<(RefundId, Timestamp)> = of_attempt
+        .filter_map(|refund| match refund.status {
+            // Perhaps it is being sent at this very moment. Looked for before it has arrived, it would not be found, and sent
+            // a second time.
+            RefundStatus::Unknown => Some((refund.id, now.max(refund.updated_at + REFUND_LEASE))),
+            RefundStatus::Pending | RefundStatus::Failed | RefundStatus::NeedsAttention => Some((refund.id, now)),
+            RefundStatus::Due | RefundStatus::Processed => None,
         })
-        .map(|refund| refund.id)
         .collect();
-    for id in &open {
+    for (id, soonest) in &open {
         book.refunds.update(id, |refund| {
-            refund.next_at = Some(refund.next_at.map_or(now, |next_at| next_at.min(now)));
-            refund.updated_at = now;
+            refund.next_at = Some(refund.next_at.map_or(*soonest, |next_at| next_at.min(*soonest)));
         });
     }
-    open
+    open.into_iter().map(|(id, _)| id).collect()
 }
 
 /// 15 s, doubling, at most an hour.

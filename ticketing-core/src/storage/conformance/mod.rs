@@ -100,6 +100,7 @@ macro_rules! storage_conformance {
                 what_comes_after_success_is_ignored
                 more_than_was_asked_for_is_enough_where_the_gateway_says_what_was_asked
                 money_that_is_not_what_was_asked_for_goes_to_review
+                money_of_another_payment_goes_to_review
                 what_is_undecided_leaves_the_payment_open
                 a_success_after_a_failure_buys_the_tickets
                 a_payment_in_progress_extends_the_hold_once
@@ -153,6 +154,7 @@ macro_rules! storage_conformance {
                 a_stale_report_changes_nothing_unless_the_mail_was_sent_by_it
                 a_mail_is_tried_less_and_less_often_and_given_up_in_the_end
                 a_mail_that_is_refused_for_good_is_not_tried_again
+                mails_that_were_given_up_are_listed_by_organiser_the_oldest_first
                 a_mail_is_sent_again_on_request
             }
             polls {

@@ -8,7 +8,7 @@ use super::shop::{self, START, newcomer, ngn};
 use crate::domain::account::AccountKey;
 use crate::domain::code::{Reference, TicketCode};
 use crate::domain::event::NewCategory;
-use crate::domain::id::TicketId;
+use crate::domain::id::{MailId, TicketId};
 use crate::domain::money::{Currency, Money};
 use crate::domain::order::{Hold, OrderFilter, OrderKey};
 use crate::domain::page::PageRequest;
@@ -230,6 +230,10 @@ impl Pair {
             Said::More => captured(more, None),
             Said::WithFees => captured(more, Some(asked)),
             Said::Dollars => captured(Money::new(asked.minor(), Currency::USD).unwrap(), None),
+            Said::Another => match captured(asked, None) {
+                Observation::Success(captured) => Observation::Mismatched(captured),
+                other => other,
+            },
             Said::Open => Observation::Open,
             Said::Processing => Observation::Processing,
             Said::Failed => Observation::Failed,
@@ -267,6 +271,7 @@ impl Pair {
                 let filter = TicketFilter { holder: buyer.clone(), order: None };
                 self.both("tickets", async |of| of.tickets(&filter, page).await).await?;
                 self.both("reviews", async |of| of.reviews(buyer.as_ref(), page).await).await?;
+                self.both("dead_mails", async |of| of.dead_mails(buyer.as_ref(), page).await).await?;
             }
         }
         for reference in commands::references() {
@@ -282,6 +287,7 @@ impl Pair {
         }
         for id in 1..=30 {
             self.both("check_in_of", async |of| of.check_in_of(TicketId(id)).await).await?;
+            self.both("mail", async |of| of.mail(MailId(id)).await).await?;
         }
         match [self.storage.check().await, self.model.check().await] {
             [Ok(found), Ok(wanted)] if found.is_empty() && wanted.is_empty() => Ok(()),

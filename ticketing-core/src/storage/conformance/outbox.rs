@@ -1,8 +1,9 @@
-use super::shop::Shop;
+use super::shop::{Shop, external};
 use super::till::LEASE;
 use crate::domain::id::MailId;
 use crate::domain::order::OrderKey;
 use crate::domain::outbox::{MAX_TRIES, MailReport, MailResult, MailStatus, OutboxMail, backoff};
+use crate::domain::page::{Page, PageRequest};
 use crate::storage::Storage;
 use jiff::SignedDuration;
 use std::sync::Arc;
@@ -119,6 +120,34 @@ pub async fn a_mail_that_is_refused_for_good_is_not_tried_again(storage: Arc<dyn
     assert_eq!((dead.status, dead.last_error.as_deref()), (MailStatus::Dead, Some("550")));
     shop.wait(SignedDuration::from_hours(24 * 365));
     assert_eq!(shop.claim_mails(10).await, []);
+}
+
+pub async fn mails_that_were_given_up_are_listed_by_organiser_the_oldest_first(storage: Arc<dyn Storage>) {
+    let shop = Shop::open(storage);
+    let (ours, theirs) = (external("ours"), external("theirs"));
+    let mut dead = Vec::new();
+    for organizer in [&ours, &theirs, &ours, &ours] {
+        let event = shop.event().organizer(organizer).create().await;
+        shop.buy(&event, 1).await;
+        let mail = shop.claim_mails(1).await.remove(0);
+        dead.push(report(&shop, &mail, MailResult::Refused("550".to_owned())).await);
+        assert_eq!(shop.storage.mail(mail.id).await.unwrap().as_ref(), dead.last());
+    }
+    let event = shop.event().organizer(&ours).create().await;
+    shop.buy(&event, 1).await;
+    let list = async |organizer, skip, limit| {
+        let page = PageRequest { skip, limit, count: true };
+        shop.storage.dead_mails(organizer, page).await.unwrap()
+    };
+    let page = |of: &[usize], more, total| {
+        let items = of.iter().map(|index| dead[*index].clone()).collect();
+        Page { items, more, total: Some(total) }
+    };
+    assert_eq!(list(None, 0, 10).await, page(&[0, 1, 2, 3], false, 4));
+    assert_eq!(list(Some(&ours), 0, 10).await, page(&[0, 2, 3], false, 3));
+    assert_eq!(list(Some(&ours), 1, 1).await, page(&[2], true, 3));
+    assert_eq!(list(Some(&external("nobody")), 0, 10).await, page(&[], false, 0));
+    assert_eq!(shop.storage.mail(MailId(1_000_000)).await.unwrap(), None);
 }
 
 pub async fn a_mail_is_sent_again_on_request(storage: Arc<dyn Storage>) {

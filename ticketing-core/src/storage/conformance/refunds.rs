@@ -17,7 +17,8 @@ async fn claim(shop: &Shop, limit: u32) -> Vec<Refund> {
 }
 
 async fn report(shop: &Shop, id: RefundId, status: RefundStatus) -> Outcome<Refund> {
-    let report = RefundReport { id, status, gateway_id: Some("trx".to_owned()), raw_status: status.name().to_owned() };
+    let report =
+        RefundReport { id, tries: 1, status, gateway_id: Some("trx".to_owned()), raw_status: status.name().to_owned() };
     only(shop.storage.report_refunds(shop.now(), &[report]).await)
 }
 

@@ -121,6 +121,21 @@ pub async fn money_that_is_not_what_was_asked_for_goes_to_review(storage: Arc<dy
     assert_eq!(shop.stock(&event).await.1, 0);
 }
 
+pub async fn money_of_another_payment_goes_to_review(storage: Arc<dyn Storage>) {
+    let shop = Shop::open(storage);
+    let event = shop.event().create().await;
+    let order = shop.hold(&event, 1).await;
+    let attempt = shop.attempt(&order).await;
+    let settled = shop.observe(&attempt, Observation::Mismatched(exactly(&attempt))).await;
+    assert!(matches!(settled, Settlement::Review { .. }), "although the amount is right: {settled:?}");
+    let payment = shop.payment(&order).await;
+    assert_eq!((payment.tickets.len(), payment.attempts[0].captured.as_ref()), (0, Some(&exactly(&attempt))));
+    // Once the tickets are bought, such an answer changes nothing.
+    let bought = shop.buy(&event, 1).await;
+    let settled = shop.observe(&bought.attempt, Observation::Mismatched(exactly(&bought.attempt))).await;
+    assert!(matches!(settled, Settlement::Fulfilled { first: false, .. }));
+}
+
 pub async fn what_is_undecided_leaves_the_payment_open(storage: Arc<dyn Storage>) {
     let shop = Shop::open(storage);
     let event = shop.event().create().await;

@@ -49,6 +49,14 @@ const TRIES: u32 = 5;
 /// How long to wait before trying again after a connection was lost, times the number of tries: two seconds in all.
 const PAUSE: std::time::Duration = std::time::Duration::from_millis(200);
 
+/// How long one try may take. A connection that a firewall forgot never answers: without an end to the wait it would be waited
+/// for until TCP gives up, which takes from a quarter of an hour to for ever.
+const PATIENCE: std::time::Duration = std::time::Duration::from_secs(10);
+
+/// The database gives up sooner than PATIENCE on us: what a lost connection has locked would be locked for everybody.
+const BEGIN: &str = "begin; set local idle_in_transaction_session_timeout = '8s'";
+const BEGIN_BEHIND_PGBOUNCER: &str = "begin; set local idle_in_transaction_session_timeout = '8s'; deallocate all";
+
 /// `column in (…)` for the `index`-th parameter, and what to bind to it.
 fn one_of_ints(column: &str, index: u32, values: &[i64]) -> (String, String) {
     let list = values.iter().map(ToString::to_string).collect::<Vec<_>>().join(",");
@@ -120,9 +128,11 @@ impl PostgresStorage {
             let mut tries = 0;
             loop {
                 tries += 1;
-                let error = match storage.try_run(due, &wanted, &decide).await {
-                    Ok(decided) => return decided,
-                    Err(error) => error,
+                let error = match tokio::time::timeout(PATIENCE, storage.try_run(due, &wanted, &decide)).await {
+                    Ok(Ok(decided)) => return decided,
+                    Ok(Err(error)) => error,
+                    // It may be done or not, like where the connection was lost at the commit.
+                    Err(_) => return Err(StorageError::Unavailable("the database did not answer in time".into())),
                 };
                 if tries == TRIES || !error.is_worth_another_try() {
                     return Err(trouble(error.cause));
@@ -168,7 +178,7 @@ impl PostgresStorage {
     /// Behind PgBouncer, the connection is another one for every transaction, and may know statements that somebody else
     /// prepared under the names that we are going to use.
     async fn begin(&self) -> Result<sqlx::Transaction<'static, Db>, sqlx::Error> {
-        self.pool.begin_with(if self.behind_pgbouncer { "begin; deallocate all" } else { "begin" }).await
+        self.pool.begin_with(if self.behind_pgbouncer { BEGIN_BEHIND_PGBOUNCER } else { BEGIN }).await
     }
 
     /// For a few statements that need no snapshot. End it with [`done`](Self::done).

@@ -3,9 +3,9 @@
 use super::PostgresStorage;
 use crate::storage::StorageError;
 use crate::storage::sql::trouble;
-use sqlx::SqlSafeStr;
 use sqlx::migrate::{Migration, MigrationType, Migrator};
 use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
+use sqlx::{Connection as _, SqlSafeStr};
 use std::str::FromStr;
 use std::time::Duration;
 
@@ -54,6 +54,14 @@ impl PostgresStorage {
                     let standby = sqlx::raw_sql("select where pg_is_in_recovery()").fetch_optional(connection).await?;
                     let refused = || sqlx::Error::Configuration("the database is a standby".into());
                     standby.map_or(Ok(()), |_| Err(refused()))
+                })
+            })
+            // sqlx asks every connection that comes back whether it is alive, and waits for the answer for as long as it takes. Of
+            // a line that is dead without a word that is for ever, and the pool would have a place less each time.
+            .after_release(|connection, _| {
+                Box::pin(async move {
+                    let asked = tokio::time::timeout(Duration::from_secs(2), connection.ping());
+                    asked.await.map_err(|_| sqlx::Error::PoolTimedOut)?.map(|()| true)
                 })
             })
             .connect_with(options.application_name("ticketing"))

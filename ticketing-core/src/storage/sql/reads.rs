@@ -161,7 +161,8 @@ pub(super) async fn reviews(
 ) -> Result<Page<Attempt>> {
     let from = |query: &mut QueryBuilder<Db>| {
         query.push("from attempts a join orders o on o.id = a.order_id join events e on e.id = o.event_id");
-        query.push(" where a.status = 'review'");
+        query.push(" where (a.status in ('review', 'refund_due', 'disputed') or a.reference in");
+        query.push(" (select r.attempt from refunds r where r.status in ('failed', 'needs_attention')))");
         if let Some(organizer) = organizer {
             whose(query, "e.organizer", organizer);
         }

@@ -267,7 +267,7 @@ impl Storage for This {
     }
 
     async fn dead_mails(&self, organizer: Option<&Principal>, page: PageRequest) -> Result<Page<OutboxMail>> {
-        reads::dead_mails(&mut *self.reader().await?, organizer, page).await
+        reads::dead_mails(&mut *self.snapshot().await?, organizer, page).await
     }
 
     async fn mail(&self, id: MailId) -> Result<Option<OutboxMail>> {

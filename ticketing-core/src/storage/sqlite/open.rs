@@ -6,7 +6,7 @@ use crate::storage::sql::trouble;
 use sqlx::error::DatabaseError;
 use sqlx::migrate::{Migration, MigrationType, Migrator};
 use sqlx::pool::PoolOptions;
-use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePool, SqliteSynchronous};
+use sqlx::sqlite::{SqliteConnectOptions, SqliteConnection, SqliteJournalMode, SqlitePool, SqliteSynchronous};
 use sqlx::{ConnectOptions as _, Connection as _, SqlSafeStr};
 use std::path::Path;
 use std::time::Duration;
@@ -27,20 +27,30 @@ impl SqliteStorage {
     ///
     /// Fails where the file is not ours, is of a newer version, or cannot be made to keep what it is given.
     pub async fn open(path: impl AsRef<Path>) -> Result<Self, StorageError> {
-        let path = path.as_ref();
+        let storage = Self::open_flushing(path.as_ref(), SqliteSynchronous::Full).await?;
+        storage.assert_durable().await?;
+        Ok(storage)
+    }
+
+    /// Opens the file so that a power cut loses what was acknowledged: what the power-cut test must find.
+    #[cfg(feature = "testing")]
+    #[doc(hidden)]
+    pub async fn open_careless(path: impl AsRef<Path>) -> Result<Self, StorageError> {
+        Self::open_flushing(path.as_ref(), SqliteSynchronous::Normal).await
+    }
+
+    async fn open_flushing(path: &Path, synchronous: SqliteSynchronous) -> Result<Self, StorageError> {
         let options = SqliteConnectOptions::new()
             .filename(path)
             .create_if_missing(true)
             .foreign_keys(true)
             .busy_timeout(PATIENCE);
         look_first(path, &options).await?;
-        let durable = options.journal_mode(SqliteJournalMode::Wal).synchronous(SqliteSynchronous::Full);
+        let durable = options.journal_mode(SqliteJournalMode::Wal).synchronous(synchronous);
         let writer = patiently(|| pool(1, durable.clone())).await.map_err(|error| unusable(path, &error))?;
         migrate(&writer, path).await?;
         let readers = pool(READERS, durable.read_only(true)).await.map_err(|error| unusable(path, &error))?;
-        let storage = Self { writer, readers };
-        storage.assert_durable().await?;
-        Ok(storage)
+        Ok(Self { writer, readers })
     }
 
     /// Opens a file that is there, to look at it: nothing is changed, whoever else uses it.
@@ -166,13 +176,27 @@ fn unusable(path: &Path, error: &sqlx::Error) -> StorageError {
     StorageError::Unusable(format!("{}: {error}", path.display()))
 }
 
+/// Whether a connection may be used again. Where the disk fails or is full, SQLite ends the transaction by itself; sqlx does not
+/// notice, takes the connection for one within a transaction, and begins none on it any more. Nothing would be sold until
+/// somebody started the server anew. A fresh connection sees what the file holds, and that is all that was acknowledged.
+async fn is_usable(connection: &mut SqliteConnection) -> Result<bool, sqlx::Error> {
+    // Lets a rollback that was only asked for be done.
+    connection.ping().await?;
+    let is_left_over = connection.is_in_transaction();
+    if is_left_over {
+        tracing::warn!("a transaction was ended by SQLite itself: its connection is given up");
+    }
+    Ok(!is_left_over)
+}
+
 async fn pool(connections: u32, options: SqliteConnectOptions) -> Result<SqlitePool, sqlx::Error> {
     let pool: PoolOptions<Db> = PoolOptions::new()
         .max_connections(connections)
         .acquire_timeout(Duration::from_secs(10))
         .idle_timeout(None)
         .max_lifetime(None)
-        .test_before_acquire(false);
+        .test_before_acquire(false)
+        .after_release(|connection, _| Box::pin(is_usable(connection)));
     pool.connect_with(options).await
 }
 

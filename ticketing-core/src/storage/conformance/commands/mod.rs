@@ -1,0 +1,141 @@
+//! The random commands of the model test: over so few names that they collide, and find what earlier ones made.
+
+mod chance;
+mod items;
+mod world;
+
+pub(super) use chance::Chance;
+pub(super) use world::{event_filters, furniture, references, who};
+
+use super::shop::seed;
+use crate::domain::account::{AccountChange, NewAccount};
+use crate::domain::check_in::Scan;
+use crate::domain::code::{Reference, Seed};
+use crate::domain::event::{NewCategory, NewEvent};
+use crate::domain::id::{AccountId, EventId, MailId, RefundId, WebhookId};
+use crate::domain::order::{Hold, Release};
+use crate::domain::outbox::MailReport;
+use crate::domain::payment::{CheckoutReport, Mode, OpenAttempt};
+use crate::domain::principal::Principal;
+use crate::domain::refund::{RefundReport, RefundRequest, RefundStatus};
+use crate::domain::request::{Answer, BeginRequest};
+use crate::domain::rules::Resolve;
+use crate::domain::webhook::{NewWebhook, WebhookReport, WebhookStatus};
+use items::{
+    account, account_change, answer, attempt, checkout, event, hold, mail_result, refund, resolve, said, scan, webhook,
+};
+use jiff::SignedDuration;
+
+/// Of all attempts and all money.
+pub(super) const MODE: Mode = Mode::Test;
+
+#[derive(Clone, Debug)]
+pub(super) enum Command {
+    Wait(SignedDuration),
+    Register(Vec<NewAccount>),
+    ChangeAccount(AccountId, AccountChange),
+    PutCategories(Vec<NewCategory>),
+    PutEvents(Principal, Vec<NewEvent>),
+    CancelEvent(EventId),
+    /// Held for so long from when it is played.
+    Hold(Vec<Hold>, SignedDuration),
+    Release(Vec<Release>),
+    ExpireHolds(u32),
+    OpenAttempts(Vec<OpenAttempt>),
+    ReportCheckouts(Vec<CheckoutReport>),
+    Settle(Vec<(Reference, Said, u64)>),
+    ClaimPolls(u32),
+    ResolveReviews(Vec<Resolve>),
+    RequestRefunds(Vec<RefundRequest>),
+    ClaimRefunds(SignedDuration, u32),
+    ReportRefunds(Vec<RefundReport>),
+    RetryRefund(RefundId, Principal),
+    WakeRefunds(Reference),
+    Undo(Vec<Seed>),
+    /// Of the so-manieth ticket that there is when it is played.
+    CheckIn(Vec<(usize, Scan)>),
+    ClaimMails(SignedDuration, u32),
+    ReportMails(Vec<MailReport>),
+    ResendMail(MailId),
+    ReceiveWebhooks(Vec<NewWebhook>),
+    ClaimWebhooks(SignedDuration, u32),
+    ReportWebhooks(Vec<WebhookReport>),
+    BeginRequest(BeginRequest),
+    FinishRequest(String, Option<Answer>),
+    ForgetRequests,
+}
+
+/// What a gateway says of an attempt.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Said {
+    Exact,
+    More,
+    WithFees,
+    Dollars,
+    Another,
+    Open,
+    Processing,
+    Failed,
+    Reversed,
+    Disputed,
+    NotFound,
+    Unrecognised,
+}
+
+impl Command {
+    pub(super) fn any(by: &mut Chance) -> Self {
+        match by.below(100) {
+            0..10 => Self::Wait(by.duration()),
+            10..12 => Self::Register(by.batch(account)),
+            12..13 => Self::ChangeAccount(AccountId(by.id(5)), account_change(by)),
+            13..14 => Self::PutCategories(by.batch(|by| NewCategory {
+                name: by.of_these(&["Music", "MUSIC", "Élan", "élan", "x"]).to_owned(),
+                description: None,
+            })),
+            14..17 => Self::PutEvents(by.who(), by.batch(event)),
+            17..18 => Self::CancelEvent(EventId(by.id(24))),
+            18..34 => Self::Hold(by.batch(hold), by.duration() + SignedDuration::from_mins(10)),
+            34..36 => Self::Release(by.batch(|by| Release { reference: by.order(), actor: by.who() })),
+            36..38 => Self::ExpireHolds(by.below(4)),
+            38..48 => Self::OpenAttempts(by.batch(attempt)),
+            48..51 => Self::ReportCheckouts(by.batch(checkout)),
+            51..65 => Self::Settle(by.batch(|by| (by.attempt(), said(by), by.number()))),
+            65..67 => Self::ClaimPolls(by.below(4)),
+            67..69 => Self::ResolveReviews(by.batch(resolve)),
+            69..75 => Self::RequestRefunds(by.batch(refund)),
+            75..77 => Self::ClaimRefunds(by.duration(), by.below(4)),
+            77..79 => Self::ReportRefunds(by.batch(|by| RefundReport {
+                id: RefundId(by.id(8)),
+                tries: by.below(3),
+                status: by.of_these(RefundStatus::ALL),
+                gateway_id: by.of_these(&[None, Some("trx".to_owned())]),
+                raw_status: "seen".to_owned(),
+            })),
+            79..80 => Self::RetryRefund(RefundId(by.id(8)), by.who()),
+            80..81 => Self::WakeRefunds(by.attempt()),
+            81..83 => Self::Undo((0..by.below(3)).map(|_| seed(by.number())).collect()),
+            83..89 => Self::CheckIn(by.batch(|by| (by.below(64) as usize, scan(by)))),
+            89..91 => Self::ClaimMails(by.duration(), by.below(4)),
+            91..93 => Self::ReportMails(by.batch(|by| MailReport {
+                id: MailId(by.id(8)),
+                tries: by.below(3),
+                result: mail_result(by),
+            })),
+            93..94 => Self::ResendMail(MailId(by.id(8))),
+            94..95 => Self::ReceiveWebhooks(by.batch(webhook)),
+            95..96 => Self::ClaimWebhooks(by.duration(), by.below(4)),
+            96..97 => Self::ReportWebhooks(by.batch(|by| WebhookReport {
+                id: WebhookId(by.id(4)),
+                status: by.of_these(WebhookStatus::ALL),
+                note: by.of_these(&[None, Some("a note".to_owned())]),
+            })),
+            97..98 => Self::BeginRequest(BeginRequest {
+                scope: by.named("s", 3).to_string(),
+                content: by.named("c", 2).to_string(),
+                lease: by.duration(),
+            }),
+            98..99 => Self::FinishRequest(by.named("s", 3).to_string(), answer(by)),
+            _ => Self::ForgetRequests,
+        }
+    }
+}

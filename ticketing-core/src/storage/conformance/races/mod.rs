@@ -1,0 +1,34 @@
+//! Many at once, on threads of their own. Each race is run several times, since the first to start often wins.
+
+mod money;
+mod places;
+mod workers;
+
+pub use money::*;
+pub use places::*;
+pub use workers::*;
+
+use std::sync::Arc;
+use tokio::sync::Barrier;
+
+/// Starts `calls` calls together and gives what each came to.
+async fn at_once<T, F>(calls: usize, call: impl Fn(usize) -> F) -> Vec<T>
+where
+    T: Send + 'static,
+    F: Future<Output = T> + Send + 'static,
+{
+    let start = Arc::new(Barrier::new(calls));
+    let spawn = |index| {
+        let (start, call) = (Arc::clone(&start), call(index));
+        tokio::spawn(async move {
+            start.wait().await;
+            call.await
+        })
+    };
+    let tasks: Vec<_> = (0..calls).map(spawn).collect();
+    let mut came = Vec::with_capacity(calls);
+    for task in tasks {
+        came.push(task.await.unwrap());
+    }
+    came
+}

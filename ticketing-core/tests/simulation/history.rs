@@ -1,0 +1,111 @@
+//! A whole history: a sale with faults, then time without faults in which all must come right.
+
+use crate::bugs::Bug;
+use crate::world::{MINUTE, Outcome, World};
+use crate::{buyers, gates, invariants, organizer, servers};
+use std::sync::Arc;
+use ticketing_core::domain::event::{Event, NewEvent, NewTicketType};
+use ticketing_core::domain::money::{Currency, Money};
+use ticketing_core::domain::principal::Principal;
+use ticketing_core::storage::Storage;
+
+/// When the faults end.
+const FAULTS_END: u64 = 50 * MINUTE;
+/// By when all must be well again: a mail or refund that failed often is tried again after 6 hours only.
+const PATIENCE: u64 = FAULTS_END + 30 * 60 * MINUTE;
+
+/// Runs the history that follows from the seed.
+pub(crate) fn run(seed: u64, bug: Option<Bug>, trace: bool) -> Outcome {
+    let world = World::new(seed, bug, trace);
+    world.note(|| format!("{:#?}", world.options));
+    let organizer = Principal::External("organiser".to_owned());
+    let Some(event) = put_event(&world, &organizer) else { panic!("no event in the storage in memory") };
+    for process in 1..=world.options.processes {
+        servers::boot(&world, process, world.options.upkeep_every);
+    }
+    for number in 0..world.options.buyers {
+        world.go(buyers::visit(Arc::clone(&world), event.clone(), number));
+    }
+    world.go(gates::open(Arc::clone(&world), organizer.clone()));
+    world.go(organizer::look_after(Arc::clone(&world), organizer, event.id));
+    world.run(FAULTS_END);
+
+    servers::replace_all(&world);
+    let mut end = FAULTS_END + 20 * MINUTE;
+    loop {
+        world.run(end);
+        let open = invariants::end(&world);
+        end += 10 * MINUTE;
+        match open {
+            Ok(()) => break,
+            Err(open) if end > PATIENCE => world.fail(open),
+            Err(_) => {}
+        }
+        if world.has_failed() {
+            break;
+        }
+    }
+    states(&world);
+    let outcome = world.outcome();
+    // Tasks know the world, which knows them: taken apart here, or they would stay for ever.
+    for process in 0..=world.options.processes {
+        if process > 0 {
+            world.set_server(process, None);
+        }
+        world.executor.kill(process);
+    }
+    outcome
+}
+
+fn put_event(world: &Arc<World>, organizer: &Principal) -> Option<Event> {
+    let price = |minor| Money::new(minor, Currency::NGN).unwrap_or(Money::zero(Currency::NGN));
+    let ticket_type =
+        |name: &str, minor, capacity| NewTicketType { name: name.to_owned(), price: price(minor), capacity };
+    let capacity = world.options.capacity;
+    let mut event = NewEvent::general_admission("Simulated", world.time(), "Lagos", price(5000), Some(capacity));
+    event.ticket_types.push(ticket_type("Early", 2500, Some(capacity / 2 + 1)));
+    if world.below(4) == 0 {
+        event.ticket_types.push(ticket_type("Guest", 0, Some(2)));
+    }
+    let put = invariants::at_once(world.memory.put_events(world.time(), organizer, &[event]))?;
+    put.ok()?.pop()?.ok()
+}
+
+/// Counts the states that histories came through, by what the audit log and the rows say.
+fn states(world: &World) {
+    world.memory.look(|book| {
+        for (_, line) in book.audit.iter() {
+            for (action, reason) in AUDITED {
+                if line.action == *action && line.reason == *reason {
+                    world.saw(action, reason);
+                }
+            }
+        }
+        for (_, refund) in book.refunds.iter() {
+            world.saw("refund because", refund.reason.name());
+        }
+        for (_, attempt) in book.attempts.iter() {
+            world.saw("attempt", attempt.status.name());
+        }
+        for (_, ticket) in book.tickets.iter() {
+            world.saw("ticket", ticket.status.name());
+        }
+        for (_, webhook) in book.webhooks.iter() {
+            world.saw("webhook kept", webhook.status.name());
+        }
+    });
+}
+
+/// What the audit log must say somewhere, in all histories together.
+pub(crate) const AUDITED: &[(&str, &str)] = &[
+    ("order.paid", "paid in time"),
+    ("order.paid", "paid after the hold had ended; the places were still free"),
+    ("attempt.refund_due", "paid after the hold had ended, and the places are gone"),
+    ("attempt.refund_due", "the order was already paid by another attempt"),
+    ("attempt.refund_due", "the event was called off"),
+    ("order.hold_ended", "not paid in time"),
+    ("order.hold_ended", "given up by the buyer"),
+    ("order.hold_ended", "no checkout could be opened"),
+    ("order.hold_ended", "the event was called off"),
+    ("order.hold_extended", "a payment is in progress"),
+];

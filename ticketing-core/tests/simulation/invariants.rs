@@ -1,0 +1,304 @@
+//! What must hold after every commit (S1 to S10), and once all faults have ended (E1 to E4).
+
+use crate::executor::lock;
+use crate::gateway::Till;
+use crate::world::World;
+use jiff::{SignedDuration, Timestamp};
+use std::collections::{BTreeMap, BTreeSet};
+use std::task::{Context, Poll, Waker};
+use ticketing_core::domain::audit::AuditLine;
+use ticketing_core::domain::book::Book;
+use ticketing_core::domain::check_in::CheckIn;
+use ticketing_core::domain::code::Reference;
+use ticketing_core::domain::event::EventStatus;
+use ticketing_core::domain::id::{MailId, OrderId, TicketId};
+use ticketing_core::domain::order::{Order, OrderStatus};
+use ticketing_core::domain::outbox::{MailKind, MailReport, MailStatus, OutboxMail};
+use ticketing_core::domain::payment::{Attempt, AttemptStatus, FREE_GATEWAY};
+use ticketing_core::domain::refund::RefundStatus;
+use ticketing_core::domain::ticket::TicketStatus;
+use ticketing_core::storage::{Outcome, Storage};
+
+/// What was true before: against this, nothing may move backwards.
+#[derive(Debug, Default)]
+pub(crate) struct Judge {
+    orders: BTreeMap<OrderId, OrderStatus>,
+    attempts: BTreeMap<Reference, AttemptStatus>,
+    tickets: BTreeMap<TicketId, TicketStatus>,
+    audit: usize,
+    admitted: BTreeMap<TicketId, String>,
+    leased: BTreeMap<MailId, Timestamp>,
+}
+
+/// The result of a call to the storage in memory, which never waits.
+pub(crate) fn at_once<T>(call: impl Future<Output = T>) -> Option<T> {
+    match std::pin::pin!(call).poll(&mut Context::from_waker(Waker::noop())) {
+        Poll::Ready(result) => Some(result),
+        Poll::Pending => None,
+    }
+}
+
+/// Looks at everything; ends the history where a promise is broken.
+pub(crate) fn after_commit(world: &World) {
+    // S1 to S3 and S5: what operators can have checked as well.
+    let found = at_once(world.memory.check()).and_then(Result::ok).unwrap_or_default();
+    let broken = found.into_iter().next().map_or_else(
+        || {
+            let till = lock(&world.till);
+            let mut judge = lock(&world.judge);
+            world.memory.look(|book| safety(world, book, &till, &mut judge))
+        },
+        |wrong| Err(format!("S1-S5 {wrong}")),
+    );
+    if let Err(broken) = broken {
+        world.fail(broken);
+    }
+}
+
+/// Looks at the money that went back.
+pub(crate) fn money(world: &World) {
+    let till = lock(&world.till);
+    if let Err(broken) = world.memory.look(|book| sent_back(book, &till)) {
+        world.fail(broken);
+    }
+}
+
+fn check(holds: bool, broken: impl FnOnce() -> String) -> Result<(), String> {
+    if holds { Ok(()) } else { Err(broken()) }
+}
+
+fn safety(world: &World, book: &Book, till: &Till, judge: &mut Judge) -> Result<(), String> {
+    let audit: BTreeSet<(OrderId, &str, Option<&str>)> =
+        book.audit.iter().map(|(_, line)| (line.order_id, line.action.as_str(), line.subject.as_deref())).collect();
+    for (_, order) in book.orders.iter() {
+        of_order(world, book, till, order, &audit)?;
+        let before = judge.orders.insert(order.id, order.status);
+        let is_back = match (before, order.status) {
+            (Some(OrderStatus::Paid), after) => after != OrderStatus::Paid,
+            (Some(OrderStatus::Held { .. }) | None, _) => false,
+            (Some(before), after) => before != after && after != OrderStatus::Paid,
+        };
+        check(!is_back, || format!("S10 order {} went from {before:?} to {:?}", order.id, order.status))?;
+    }
+    for (_, attempt) in book.attempts.iter() {
+        let before = judge.attempts.insert(attempt.reference.clone(), attempt.status).unwrap_or(AttemptStatus::Created);
+        let after = attempt.status;
+        let is_fine = match before {
+            AttemptStatus::Fulfilled | AttemptStatus::RefundDue => before == after,
+            before => !before.has_captured() || after.has_captured(),
+        };
+        check(is_fine, || format!("S10 attempt {} went from {before:?} to {after:?}", attempt.reference))?;
+        let action = format!("attempt.{}", after.name());
+        let is_told =
+            !after.has_captured() || audit.contains(&(attempt.order_id, &action, Some(attempt.reference.as_str())));
+        check(is_told, || {
+            format!("S9 attempt {} is {after:?}, and the audit log says nothing of it", attempt.reference)
+        })?;
+    }
+    for (_, ticket) in book.tickets.iter() {
+        let before = judge.tickets.insert(ticket.id, ticket.status);
+        let is_fine = before.is_none_or(|before| {
+            before == ticket.status
+                || before == TicketStatus::Active
+                || (before == TicketStatus::Used && ticket.status == TicketStatus::Refunded)
+        });
+        check(is_fine, || format!("S10 ticket {} went from {before:?} to {:?}", ticket.id, ticket.status))?;
+    }
+    for (_, refund) in book.refunds.iter() {
+        let line = (refund.order_id, "refund.decided", Some(refund.key.as_str()));
+        check(audit.contains(&line), || format!("S9 refund {} is not in the audit log", refund.id))?;
+    }
+    let lines = book.audit.iter().count();
+    check(lines >= judge.audit, || "S9 a line of the audit log is gone".to_owned())?;
+    judge.audit = lines;
+    of_webhooks(book, till)?;
+    sent_back(book, till)
+}
+
+fn of_order(
+    world: &World,
+    book: &Book,
+    till: &Till,
+    order: &Order,
+    audit: &BTreeSet<(OrderId, &str, Option<&str>)>,
+) -> Result<(), String> {
+    let id = order.id;
+    let in_audit = |action| audit.iter().any(|(order, said, _)| *order == id && *said == action);
+    match order.status {
+        OrderStatus::Held { hold_until } => {
+            // Extended once, by 15 minutes from whenever that was; which is late while servers stand still.
+            let most = SignedDuration::from_millis(world.options.hold as i64) + SignedDuration::from_mins(25);
+            check(hold_until <= order.created_at + most, || {
+                format!("S1 order {id} is held for longer than ever allowed")
+            })?;
+        }
+        OrderStatus::Paid => {
+            let owed = book.mails.iter().any(|(_, mail)| mail.order_id == id && mail.kind == MailKind::Tickets);
+            check(owed, || format!("E3 order {id} is paid and no mail is owed"))?;
+            check(in_audit("order.paid"), || format!("S9 order {id} is paid, and the audit log says nothing of it"))?;
+        }
+        _ => {
+            check(in_audit("order.hold_ended"), || format!("S9 order {id} was let go, and the audit log says nothing"))?
+        }
+    }
+    let by_engine = |line: &AuditLine| line.order_id == id && line.reason == "no checkout could be opened";
+    let is_dropped = order.status == OrderStatus::Cancelled && book.audit.iter().any(|(_, line)| by_engine(line));
+    let may_pay = is_dropped && book.attempts_of(id).any(|attempt| till.charges.contains_key(&attempt.reference));
+    check(!may_pay, || format!("S3 the places of order {id} were let go while a checkout was open"))?;
+    if let Some(event) = book.events.get(&order.event_id) {
+        let too_late = event.status == EventStatus::Cancelled && order.created_at > event.updated_at;
+        check(!too_late, || format!("S3 order {id} was taken after the event was called off"))?;
+    }
+    for attempt in book.attempts_of(id).filter(|attempt| attempt.status == AttemptStatus::Fulfilled) {
+        of_fulfilled(till, attempt, in_audit("review.resolved"))?;
+    }
+    Ok(())
+}
+
+/// S4: tickets only for the money that was asked for, as the gateway itself has it.
+fn of_fulfilled(till: &Till, attempt: &Attempt, was_reviewed: bool) -> Result<(), String> {
+    if attempt.gateway == FREE_GATEWAY {
+        return Ok(());
+    }
+    let reference = &attempt.reference;
+    let Some(captured) = till.captured(reference) else {
+        return Err(format!("S4 attempt {reference} bought tickets, and nobody paid"));
+    };
+    let fits = captured.mode == attempt.mode
+        && captured.amount.currency() == attempt.amount.currency()
+        && captured.requested.map_or(captured.amount == attempt.amount, |requested| requested == attempt.amount);
+    check(fits || was_reviewed, || {
+        format!("S4 attempt {reference} bought tickets for {} and was paid {captured:?}", attempt.amount)
+    })
+}
+
+fn of_webhooks(book: &Book, till: &Till) -> Result<(), String> {
+    let mut seen = BTreeSet::new();
+    for (id, webhook) in book.webhooks.iter() {
+        let body = &webhook.event.body;
+        check(till.told.contains(body), || format!("S8 webhook {id} was kept, and the gateway never sent it"))?;
+        check(seen.insert(body), || format!("S8 webhook {id} was kept twice"))?;
+    }
+    Ok(())
+}
+
+/// S5 and S6: never more goes back than came, than was decided, or twice.
+fn sent_back(book: &Book, till: &Till) -> Result<(), String> {
+    let mut keys = BTreeSet::new();
+    for sent in till.refunds.iter().filter(|sent| sent.status != RefundStatus::Failed) {
+        check(keys.insert(&sent.key), || format!("S5 refund {} was sent twice", sent.key))?;
+        let attempt = &sent.attempt;
+        let back = till.sent_back(attempt);
+        let captured = till.captured(attempt).map_or(0, |captured| captured.amount.minor());
+        check(back <= captured, || format!("S5 attempt {attempt} brought {captured}, and {back} went back"))?;
+        let decided: i64 = book
+            .refunds
+            .iter()
+            .map(|(_, refund)| refund)
+            .filter(|refund| refund.attempt == *attempt)
+            .map(|refund| refund.amount.minor())
+            .sum();
+        check(back <= decided, || format!("S6 of attempt {attempt} {decided} were to go back, and {back} did"))?;
+    }
+    Ok(())
+}
+
+/// S7: one admission per ticket.
+pub(crate) fn admitted(world: &World, outcomes: &[Outcome<CheckIn>]) {
+    let mut judge = lock(&world.judge);
+    for check_in in outcomes.iter().flatten() {
+        let first = judge.admitted.entry(check_in.ticket_id).or_insert_with(|| check_in.nonce.clone());
+        if *first != check_in.nonce {
+            world.fail(format!("S7 ticket {} let two people in", check_in.ticket_id));
+        }
+    }
+}
+
+/// Claims: a mail is handed out once, until its lease ends or it is reported on.
+pub(crate) fn mails_claimed(world: &World, claimed: &[OutboxMail], now: Timestamp, lease: SignedDuration) {
+    let mut judge = lock(&world.judge);
+    for mail in claimed {
+        if judge.leased.insert(mail.id, now + lease).is_some_and(|until| until > now) {
+            world.fail(format!("E4 mail {} was handed out twice at once", mail.id));
+        }
+    }
+}
+
+pub(crate) fn mails_reported(world: &World, reports: &[MailReport]) {
+    let mut judge = lock(&world.judge);
+    for report in reports {
+        judge.leased.remove(&report.id);
+    }
+}
+
+/// What must have come true once all works again. Says what has not.
+pub(crate) fn end(world: &World) -> Result<(), String> {
+    let till = lock(&world.till);
+    let mailroom = lock(&world.mailroom);
+    world.memory.look(|book| {
+        for reference in till.charges.keys() {
+            if let Some(captured) = till.captured(reference) {
+                of_captured(book, &till, reference, captured.amount.minor())?;
+            }
+        }
+        for (_, order) in book.orders.iter() {
+            check(!matches!(order.status, OrderStatus::Held { .. }), || {
+                format!("E2 order {} is held for ever", order.id)
+            })?;
+            let is_off = book.events.get(&order.event_id).is_some_and(|event| event.status == EventStatus::Cancelled);
+            let is_bought = book.attempts_of(order.id).any(|attempt| attempt.status == AttemptStatus::Fulfilled);
+            let has_places = book.tickets_of(order.id).any(|ticket| ticket.status.takes_a_place());
+            let undone = !(is_off && is_bought && has_places);
+            check(undone, || format!("E1 the event was called off, and order {} is not refunded", order.id))?;
+        }
+        for (id, refund) in book.refunds.iter() {
+            check(refund.next_at.is_none(), || format!("E4 refund {id} is {:?} for ever", refund.status))?;
+            let went = till.refunds.iter().any(|sent| sent.key == refund.key && sent.status == RefundStatus::Processed);
+            let is_true = refund.status != RefundStatus::Processed
+                || refund.amount.is_zero()
+                || went
+                || book.attempts.get(&refund.attempt).is_some_and(|attempt| attempt.gateway == FREE_GATEWAY);
+            check(is_true, || format!("E1 refund {id} is processed, says the book; the gateway knows nothing of it"))?;
+        }
+        for (id, webhook) in book.webhooks.iter() {
+            check(webhook.next_at.is_none(), || format!("E4 webhook {id} is {:?} for ever", webhook.status))?;
+        }
+        let mut owed: BTreeMap<&str, (usize, usize)> = BTreeMap::new();
+        for (id, mail) in book.mails.iter() {
+            check(mail.status != MailStatus::Waiting, || format!("E4 mail {id} waits for ever"))?;
+            let (all, sent) = owed.entry(mail.to.as_str()).or_default();
+            *all += 1;
+            *sent += usize::from(mail.status == MailStatus::Sent);
+        }
+        for (to, (all, sent)) in owed {
+            let ids: BTreeSet<&str> =
+                mailroom.taken.iter().filter(|mail| mail.to == to).map(|mail| mail.message_id.as_str()).collect();
+            check(ids.len() >= sent, || format!("E3 {sent} mails were sent to {to}, and {} arrived", ids.len()))?;
+            check(ids.len() <= all, || {
+                format!("E3 {all} mails are owed to {to}, and {} different ones arrived", ids.len())
+            })?;
+        }
+        Ok(())
+    })
+}
+
+/// E1: all money that came bought tickets, went back whole, or waits for a person.
+fn of_captured(book: &Book, till: &Till, reference: &Reference, captured: i64) -> Result<(), String> {
+    let Some(attempt) = book.attempts.get(reference) else {
+        return Err(format!("E1 {reference} was paid and is unknown"));
+    };
+    match attempt.status {
+        AttemptStatus::Fulfilled | AttemptStatus::Review => Ok(()),
+        AttemptStatus::RefundDue => {
+            let by_hand = book
+                .refunds_of(attempt.order_id)
+                .filter(|refund| refund.attempt == *reference)
+                .any(|refund| matches!(refund.status, RefundStatus::Failed | RefundStatus::NeedsAttention));
+            let back = till.sent_back(reference);
+            check(back == captured || by_hand, || {
+                format!("E1 of {reference} {captured} are to go back, and {back} did")
+            })
+        }
+        other => Err(format!("E1 {reference} was paid and is {}: neither tickets nor refund", other.name())),
+    }
+}

@@ -1,0 +1,107 @@
+//! Many histories of a sale, each decided by its seed alone: several servers on one storage, with crashes, stalls, lost
+//! answers, a gateway and a mail server that fail, and buyers who pay late, twice or wrong. After every commit, and at the
+//! end of all faults, the promises are checked. Planted bugs show that the checks would find what they are there for.
+//!
+//! ```text
+//! cargo test -p ticketing-core --profile simulation --no-default-features --features testing --test simulation -- --nocapture
+//! ```
+//!
+//! `SIM_HISTORIES=20000` runs so many, `SIM_FIRST=…` from another seed on, `SIM_SEED=… SIM_TRACE=1` only one, in words;
+//! `SIM_BUG=…` plants a bug in it.
+#![cfg(feature = "testing")]
+#![allow(
+    clippy::unwrap_used,
+    clippy::print_stdout,
+    reason = "a test that panics has failed; the tables are for people"
+)]
+#![allow(clippy::cast_possible_truncation, clippy::cast_possible_wrap, reason = "simulated numbers are small")]
+#![allow(clippy::float_arithmetic, reason = "for people to read")]
+
+mod bugs;
+mod buyers;
+mod executor;
+mod gates;
+mod gateway;
+mod history;
+mod invariants;
+mod mailer;
+mod organizer;
+mod report;
+mod servers;
+mod storage;
+mod webhooks;
+mod world;
+
+use bugs::{BUGS, Bug};
+use report::Report;
+use std::time::Instant;
+
+fn setting(name: &str) -> Option<u64> {
+    std::env::var(name).ok().map(|text| text.parse().unwrap())
+}
+
+/// How many histories: few by default, for these run in debug builds too.
+fn histories() -> u64 {
+    setting("SIM_HISTORIES").unwrap_or(300)
+}
+
+fn replay(seed: u64, bug: Option<Bug>) -> String {
+    let bug = bug.map(|bug| format!("SIM_BUG={bug:?} ")).unwrap_or_default();
+    format!("replay: SIM_SEED={seed} {bug}SIM_TRACE=1 cargo test … --test simulation no_history -- --nocapture")
+}
+
+/// First, for without this nothing else means anything.
+#[test]
+fn a_seed_gives_the_same_history_every_time() {
+    for seed in 1..=histories().min(200) {
+        let (first, again) = (history::run(seed, None, false), history::run(seed, None, false));
+        assert_eq!(first, again, "seed {seed}");
+    }
+}
+
+#[test]
+fn no_history_breaks_a_promise() {
+    let trace = std::env::var_os("SIM_TRACE").is_some();
+    let bug =
+        std::env::var("SIM_BUG").ok().map(|name| BUGS.iter().find(|(bug, _)| format!("{bug:?}") == name).unwrap().0);
+    if let Some(seed) = setting("SIM_SEED") {
+        let outcome = history::run(seed, bug, trace);
+        println!("seed {seed}: {} steps, hash {:016x}", outcome.steps, outcome.hash);
+        assert_eq!(outcome.failure, None, "seed {seed}");
+        return;
+    }
+    let (first, count) = (setting("SIM_FIRST").unwrap_or(1), histories());
+    let mut report = Report::default();
+    let began = Instant::now();
+    for seed in first..first + count {
+        let outcome = history::run(seed, bug, false);
+        assert_eq!(outcome.failure, None, "seed {seed}; {}", replay(seed, bug));
+        report.add(&outcome);
+    }
+    let seconds = began.elapsed().as_secs_f64();
+    println!("{}\n{:.1} s, {:.0} histories per second", report.tables(), seconds, count as f64 / seconds);
+    // What happens in one of a hundred histories need not in a few.
+    if count >= 500 {
+        assert_eq!(report.missing(), Vec::<String>::new(), "never happened, so never proved");
+    }
+}
+
+#[test]
+fn every_planted_bug_is_found_within_its_budget() {
+    let mut missed = vec![];
+    let began = Instant::now();
+    for (bug, budget) in BUGS {
+        let found = (1..=*budget).find_map(|seed| Some((seed, history::run(seed, Some(*bug), false).failure?)));
+        match found {
+            Some((seed, what)) => {
+                println!("{:<30} found by history {seed:>5} of {budget:>5}: {what}", format!("{bug:?}"))
+            }
+            None => {
+                println!("{:<30} NOT FOUND in {budget} histories", format!("{bug:?}"));
+                missed.push(*bug);
+            }
+        }
+    }
+    println!("{} bugs in {:.1} s", BUGS.len(), began.elapsed().as_secs_f64());
+    assert_eq!(missed, [], "planted, and not found");
+}

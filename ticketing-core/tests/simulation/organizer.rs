@@ -1,0 +1,101 @@
+//! The organiser: refunds, decides about odd payments, and sometimes calls the whole event off.
+
+use crate::servers::ask;
+use crate::world::{MINUTE, SECOND, World};
+use std::sync::Arc;
+use ticketing_core::domain::code::Reference;
+use ticketing_core::domain::id::{EventId, TicketId};
+use ticketing_core::domain::order::OrderStatus;
+use ticketing_core::domain::payment::AttemptStatus;
+use ticketing_core::domain::principal::Principal;
+use ticketing_core::domain::refund::RefundStatus;
+use ticketing_core::domain::rules::Verdict;
+
+/// Looks after the sale now and then, until the faults end.
+pub(crate) async fn look_after(world: Arc<World>, organizer: Principal, event: EventId) {
+    if world.options.event_called_off {
+        let at = world.between(5 * MINUTE, 30 * MINUTE);
+        let (world, organizer) = (Arc::clone(&world), organizer.clone());
+        Arc::clone(&world).go(async move {
+            world.sleep(at).await;
+            for _ in 0..3 {
+                let who = organizer.clone();
+                if let Some(Ok(_)) = ask(&world, |server| async move { server.cancel_event(&who, event).await }).await {
+                    world.saw("organiser", "calls the event off");
+                }
+                world.sleep(5 * SECOND).await;
+            }
+        });
+    }
+    loop {
+        world.sleep(world.between(MINUTE, 4 * MINUTE)).await;
+        refund(&world, &organizer).await;
+        resolve(&world, &organizer).await;
+        retry(&world, &organizer).await;
+    }
+}
+
+async fn refund(world: &Arc<World>, organizer: &Principal) {
+    if !world.chance(world.options.refund_requested) {
+        return;
+    }
+    let paid: Vec<(Reference, Vec<TicketId>)> = world.memory.look(|book| {
+        let paid = book.orders.iter().map(|(_, order)| order).filter(|order| order.status == OrderStatus::Paid);
+        paid.map(|order| (order.reference.clone(), book.tickets_of(order.id).map(|ticket| ticket.id).collect()))
+            .collect()
+    });
+    if paid.is_empty() {
+        return;
+    }
+    let (order, tickets) = paid[world.below(paid.len() as u64) as usize].clone();
+    let tickets = match world.below(2) {
+        0 => vec![],
+        _ => tickets.into_iter().take(1).collect(),
+    };
+    // In one window the button is pressed again with the same key; in another with another.
+    let windows = world.between(1, 2);
+    for window in 0..windows {
+        let key: Option<Reference> = format!("r-{:x}-{window}", world.draw()).parse().ok();
+        let presses = world.between(1, 3);
+        let (world, who, order, tickets) = (Arc::clone(world), organizer.clone(), order.clone(), tickets.clone());
+        Arc::clone(&world).go(async move {
+            for _ in 0..presses {
+                let (who, order, tickets, key) = (who.clone(), order.clone(), tickets.clone(), key.clone());
+                let answer = ask(&world, |server| async move { server.refund(&who, &order, tickets, None, key).await });
+                if let Some(Ok(_)) = answer.await {
+                    world.saw("organiser", "refunds");
+                }
+                world.sleep(world.below(5 * SECOND)).await;
+            }
+        });
+    }
+}
+
+async fn resolve(world: &Arc<World>, organizer: &Principal) {
+    let in_review: Option<Reference> = world.memory.look(|book| {
+        let found = book.attempts.iter().find(|(_, attempt)| attempt.status == AttemptStatus::Review);
+        found.map(|(reference, _)| reference.clone())
+    });
+    let Some(attempt) = in_review.filter(|_| world.below(3) == 0) else { return };
+    let verdict = if world.below(2) == 0 { Verdict::Accept } else { Verdict::Refund };
+    let who = organizer.clone();
+    let note = "looked at".to_owned();
+    let answer = ask(world, |server| async move { server.resolve_review(&who, &attempt, verdict, note).await }).await;
+    if let Some(Ok(_)) = answer {
+        world.saw("organiser", if verdict == Verdict::Accept { "accepts a review" } else { "refunds a review" });
+    }
+}
+
+async fn retry(world: &Arc<World>, organizer: &Principal) {
+    let failed = world.memory.look(|book| {
+        let given_up = |status| matches!(status, RefundStatus::Failed | RefundStatus::NeedsAttention);
+        let found = book.refunds.iter().find(|(_, refund)| given_up(refund.status));
+        found.map(|(id, _)| *id)
+    });
+    let Some(id) = failed.filter(|_| world.below(2) == 0) else { return };
+    let (who, now) = (organizer.clone(), world.time());
+    let answer = ask(world, |server| async move { Ok(server.storage().retry_refund(now, id, &who).await??) }).await;
+    if let Some(Ok(_)) = answer {
+        world.saw("organiser", "retries a refund");
+    }
+}

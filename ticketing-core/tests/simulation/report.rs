@@ -1,0 +1,171 @@
+//! What was injected and what was reached, summed up over many histories.
+
+use crate::history::AUDITED;
+use crate::world::Outcome;
+use std::collections::BTreeMap;
+use std::fmt::Write;
+
+/// The calls that every fault must have hit.
+const CALLS: &[&str] = &[
+    "hold",
+    "release",
+    "expire_holds",
+    "open_attempts",
+    "report_checkouts",
+    "settle",
+    "claim_polls",
+    "resolve_reviews",
+    "request_refunds",
+    "claim_refunds",
+    "report_refunds",
+    "retry_refund",
+    "undo_cancelled_events",
+    "check_in",
+    "claim_mails",
+    "report_mails",
+    "receive_webhooks",
+    "claim_webhooks",
+    "report_webhooks",
+    "wake_refunds",
+    "cancel_event",
+];
+
+const STORAGE_FAULTS: &[&str] = &["crash before", "crash after", "not applied", "commit unknown"];
+
+const GATEWAY_CALLS: &[&str] = &["open_checkout", "fetch", "refund", "find_refund"];
+
+const GATEWAY_FAULTS: &[&str] =
+    &["crash before", "crash after", "timeout, applied", "timeout, not applied", "not sent", "breaker open"];
+
+/// What else must have happened.
+const SOMETIMES: &[(&str, &str)] = &[
+    ("stall", "5 to 60 s"),
+    ("crash before", "mail"),
+    ("crash after", "mail"),
+    ("mail", "taken"),
+    ("mail", "not taken"),
+    ("mail", "taken, answer lost"),
+    ("mail", "refused"),
+    ("webhook", "dropped"),
+    ("webhook", "repeated"),
+    ("webhook", "forged, refused"),
+    ("webhook", "sent again"),
+    ("webhook", "taken"),
+    ("webhook kept", "applied"),
+    ("webhook kept", "quarantined"),
+    ("gateway", "duplicate reference"),
+    ("refund", "pending"),
+    ("refund", "processed"),
+    ("refund", "failed"),
+    ("refund", "needs_attention"),
+    ("refund looked up", "found"),
+    ("refund looked up", "not found"),
+    ("refund because", "late"),
+    ("refund because", "duplicate"),
+    ("refund because", "event_cancelled"),
+    ("refund because", "requested"),
+    ("refund because", "review"),
+    ("payer", "never acts"),
+    ("payer", "processing"),
+    ("payer", "fails first"),
+    ("payer", "pays"),
+    ("payer", "pays late"),
+    ("payer", "pays too little"),
+    ("payer", "pays too much"),
+    ("payer", "pays another currency"),
+    ("payer", "pays test money"),
+    ("buyer", "pays again"),
+    ("buyer", "gives up"),
+    ("client", "server down"),
+    ("client", "no answer"),
+    ("client", "left, call dropped"),
+    ("client", "left, call runs on"),
+    ("client", "storage error"),
+    ("client", "gateway error"),
+    ("verify", "fulfilled"),
+    ("verify", "refund due"),
+    ("verify", "review"),
+    ("verify", "open"),
+    ("verify", "failed"),
+    ("gate", "admitted"),
+    ("gate", "one ticket at two gates"),
+    ("gate", "scan repeated after its answer"),
+    ("refused", "sold_out"),
+    ("refused", "ticket_used"),
+    ("refused", "ticket_refunded"),
+    ("refused", "hold_expired"),
+    ("refused", "event_cancelled"),
+    ("refused", "order_paid"),
+    ("refused", "order_cancelled"),
+    ("organiser", "calls the event off"),
+    ("organiser", "refunds"),
+    ("organiser", "accepts a review"),
+    ("organiser", "refunds a review"),
+    ("organiser", "retries a refund"),
+    ("attempt", "dropped"),
+    ("attempt", "fulfilled"),
+    ("attempt", "review"),
+    ("attempt", "unknown"),
+    ("ticket", "used"),
+    ("ticket", "refunded"),
+    ("ticket", "active"),
+];
+
+/// What happened in many histories together.
+#[derive(Debug, Default)]
+pub(crate) struct Report {
+    pub(crate) histories: u64,
+    pub(crate) steps: u64,
+    seen: BTreeMap<(&'static str, &'static str), u64>,
+}
+
+impl Report {
+    pub(crate) fn add(&mut self, outcome: &Outcome) {
+        self.histories += 1;
+        self.steps += outcome.steps;
+        for (what, count) in &outcome.seen {
+            *self.seen.entry(*what).or_default() += count;
+        }
+    }
+
+    fn count(&self, what: &'static str, place: &'static str) -> u64 {
+        self.seen.get(&(what, place)).copied().unwrap_or(0)
+    }
+
+    /// What never happened, though it must.
+    pub(crate) fn missing(&self) -> Vec<String> {
+        let pairs = |faults: &'static [&'static str], calls: &'static [&'static str]| {
+            faults.iter().flat_map(move |fault| calls.iter().map(move |call| (*fault, *call)))
+        };
+        let wanted = pairs(STORAGE_FAULTS, CALLS).chain(pairs(GATEWAY_FAULTS, GATEWAY_CALLS));
+        let wanted = wanted.chain(SOMETIMES.iter().copied()).chain(AUDITED.iter().copied());
+        wanted
+            .filter(|(what, place)| self.count(what, place) == 0)
+            .map(|(what, place)| format!("{what}: {place}"))
+            .collect()
+    }
+
+    /// All of it, in tables.
+    pub(crate) fn tables(&self) -> String {
+        let mut text = format!("{} histories, {} steps\n", self.histories, self.steps);
+        for (faults, calls) in [(STORAGE_FAULTS, CALLS), (GATEWAY_FAULTS, GATEWAY_CALLS)] {
+            let _ = write!(text, "\n{:<24}", "");
+            for fault in faults {
+                let _ = write!(text, "{fault:>22}");
+            }
+            text.push('\n');
+            for call in calls {
+                let _ = write!(text, "{call:<24}");
+                for fault in faults {
+                    let _ = write!(text, "{:>22}", self.count(fault, call));
+                }
+                text.push('\n');
+            }
+        }
+        text.push('\n');
+        for (what, place) in SOMETIMES.iter().chain(AUDITED) {
+            let _ = writeln!(text, "{:>10}  {what}: {place}", self.count(what, place));
+        }
+        text
+    }
+}

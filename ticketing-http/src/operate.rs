@@ -67,6 +67,7 @@ fn report(wrong: &[String], what: &str) -> Result<(), Failure> {
     }
     match wrong.len() {
         0 => Ok(writeln!(out, "All adds up in {what}.")?),
+        1 => Err(format!("One thing does not add up in {what}.").into()),
         count => Err(format!("{count} things do not add up in {what}.").into()),
     }
 }
@@ -74,4 +75,37 @@ fn report(wrong: &[String], what: &str) -> Result<(), Failure> {
 fn in_words(error: StorageError) -> Failure {
     let cause = std::error::Error::source(&error).map(|cause| format!(" ({cause})")).unwrap_or_default();
     format!("DATABASE_URL: {error}{cause}.").into()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::Secret;
+
+    #[tokio::test]
+    async fn a_file_is_checked_and_copied_and_all_else_answered_in_words() {
+        let folder = std::env::temp_dir().join(format!("ticketing-operate-{}", std::process::id()));
+        std::fs::create_dir_all(&folder).unwrap();
+        let (file, copy) = (Database::File(folder.join("a.db")), folder.join("copy.db"));
+        let nothing = check(&file).await.unwrap_err().to_string();
+        assert!(nothing.contains("there is no file"), "{nothing}");
+        let Database::File(path) = &file else { unreachable!() };
+        let server = SqliteStorage::open(path).await.unwrap();
+        check(&file).await.unwrap();
+        back_up(&file, &copy).await.unwrap();
+        check(&Database::File(copy.clone())).await.unwrap();
+        assert!(back_up(&file, &copy).await.is_err(), "a copy that is there stays");
+        server.close().await;
+        assert!(check(&Database::Memory).await.is_err() && back_up(&Database::Memory, &copy).await.is_err());
+        let postgres = Database::Postgres(Secret::new("postgres://u:secret@h/d"));
+        let words = back_up(&postgres, Path::new("x.dump")).await.unwrap_err().to_string();
+        assert!(words.contains("pg_dump --format=custom --file=x.dump") && !words.contains("secret"), "{words}");
+        std::fs::remove_dir_all(folder).unwrap();
+    }
+
+    #[test]
+    fn what_does_not_add_up_is_counted() {
+        assert!(report(&[], "it").is_ok());
+        assert_eq!(report(&["x".to_owned()], "it").unwrap_err().to_string(), "One thing does not add up in it.");
+    }
 }

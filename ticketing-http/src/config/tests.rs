@@ -221,3 +221,12 @@ fn an_env_file_that_cannot_be_read_is_said_without_showing_it() {
     assert_eq!((config.listen.port(), config.unknown), (8100, vec!["ACCESS_TOKEN_EXPIRE_MINUTES".to_owned()]));
     std::fs::remove_file(&path).unwrap();
 }
+
+#[test]
+fn an_operators_commands_are_understood() {
+    let command = |arguments: &[&str]| Invocation::parse([&["ticketing-http"], arguments].concat()).unwrap().command;
+    assert_eq!(command(&["check"]), Command::Check);
+    assert_eq!(command(&["backup", "a/b.db"]), Command::BackUp("a/b.db".into()));
+    assert_eq!(command(&[]), Command::Serve);
+    assert!(Invocation::parse(["ticketing-http", "backup"]).is_err());
+}

@@ -11,6 +11,7 @@ use ticketing_core::domain::check_in::{CheckIn, Scan};
 use ticketing_core::domain::code::{Reference, Seed};
 use ticketing_core::domain::event::{Category, Event, EventFilter, NewCategory, NewEvent};
 use ticketing_core::domain::id::{AccountId, EventId, MailId, RefundId, TicketId};
+use ticketing_core::domain::limit::{Take, Taken};
 use ticketing_core::domain::order::{Hold, Order, OrderFilter, OrderKey, Release};
 use ticketing_core::domain::outbox::{MailReport, OutboxMail};
 use ticketing_core::domain::page::{Page, PageRequest};
@@ -151,5 +152,7 @@ calls! {
     write memory begin_request(now: Timestamp, begin: &BeginRequest) -> Begun;
     write memory finish_request(now: Timestamp, scope: &str, answer: Option<&Answer>) -> ();
     write memory forget_requests(now: Timestamp, limit: u32) -> u32;
+    write memory take_tokens(now: Timestamp, wishes: &[Take]) -> Taken;
+    write memory forget_tokens(now: Timestamp, limit: u32) -> u32;
     read memory check() -> Vec<String>;
 }

@@ -82,7 +82,8 @@ impl Ticketing {
             gateway: gateway.map_or(FREE_GATEWAY, |gateway| gateway.name()).to_owned(),
             mode: gateway.map_or(Mode::Live, |gateway| gateway.mode()),
         };
-        let (order, attempt) = only(self.inner.storage.open_attempts(self.now(), &[wish]).await?)??;
+        let now = self.now();
+        let (order, attempt) = only(self.inner.storage.open_attempts(now, &[wish]).await?)??;
         let Some(gateway) = gateway else { return self.settle_free(order, attempt).await };
         if let Some(checkout) = attempt.checkout.clone() {
             return Ok(Started { order, attempt, checkout: Some(checkout) });
@@ -97,11 +98,10 @@ impl Ticketing {
         };
         // Once the gateway is asked, the answer must be written down even if our caller leaves: so this runs on by itself.
         let (engine, gateway) = (self.clone(), Arc::clone(gateway));
-        let opened =
-            runtime::run(
-                &*self.inner.runtime,
-                async move { engine.ask_for_checkout(&*gateway, &charge, release).await },
-            );
+        let is_first = attempt.created_at == now;
+        let opened = runtime::run(&*self.inner.runtime, async move {
+            engine.ask_for_checkout(&*gateway, &charge, release, is_first).await
+        });
         let (attempt, checkout) = opened.await.map_err(|_| GatewayError::OutcomeUnknown)??;
         Ok(Started { order, attempt, checkout: Some(checkout) })
     }
@@ -122,6 +122,7 @@ impl Ticketing {
         gateway: &dyn PaymentGateway,
         charge: &Charge,
         release: bool,
+        is_first: bool,
     ) -> Result<(Attempt, Checkout)> {
         let answer = match gateway.open_checkout(charge).await {
             // Another call of ours used the reference: its checkout is open, and money may come of it.
@@ -130,7 +131,11 @@ impl Ticketing {
         };
         let result = match &answer {
             Ok(checkout) => CheckoutResult::Opened(checkout.clone()),
-            Err(error) if error.was_not_sent() => CheckoutResult::NotOpened { reason: error.to_string(), release },
+            // Another call has opened it, or may have: somebody may pay there.
+            Err(GatewayError::DuplicateReference) => CheckoutResult::Unknown,
+            Err(error) if error.was_not_sent() && is_first => {
+                CheckoutResult::NotOpened { reason: error.to_string(), release }
+            }
             Err(_) => CheckoutResult::Unknown,
         };
         let report = CheckoutReport { reference: charge.reference.clone(), result };

@@ -132,8 +132,8 @@ calls! {
     write memory resolve_reviews(now: Timestamp, wishes: &[Resolve]) -> Vec<Outcome<Attempt>>;
     write inner request_refunds(now: Timestamp, wishes: &[RefundRequest]) -> Vec<Outcome<Refund>>;
     write inner claim_refunds(now: Timestamp, lease: SignedDuration, limit: u32) -> Vec<Refund>;
-    write memory report_refunds(now: Timestamp, reports: &[RefundReport]) -> Vec<Outcome<Refund>>;
-    write memory retry_refund(now: Timestamp, id: RefundId, actor: &Principal) -> Outcome<Refund>;
+    write inner report_refunds(now: Timestamp, reports: &[RefundReport]) -> Vec<Outcome<Refund>>;
+    write inner retry_refund(now: Timestamp, id: RefundId, actor: &Principal) -> Outcome<Refund>;
     write inner undo_cancelled_events(now: Timestamp, seeds: &[Seed]) -> Vec<Order>;
     read memory ticket(key: &TicketKey) -> Option<Ticket>;
     read memory tickets(filter: &TicketFilter, page: PageRequest) -> Page<Ticket>;
@@ -148,7 +148,7 @@ calls! {
     write inner receive_webhooks(now: Timestamp, new: &[NewWebhook]) -> Vec<(StoredWebhook, bool)>;
     write memory claim_webhooks(now: Timestamp, lease: SignedDuration, limit: u32) -> Vec<StoredWebhook>;
     write memory report_webhooks(now: Timestamp, reports: &[WebhookReport]) -> Vec<Option<StoredWebhook>>;
-    write memory wake_refunds(now: Timestamp, attempt: &Reference) -> Vec<RefundId>;
+    write inner wake_refunds(now: Timestamp, attempt: &Reference) -> Vec<RefundId>;
     write memory begin_request(now: Timestamp, begin: &BeginRequest) -> Begun;
     write memory finish_request(now: Timestamp, scope: &str, answer: Option<&Answer>) -> ();
     write memory forget_requests(now: Timestamp, limit: u32) -> u32;

@@ -6,8 +6,10 @@ use crate::domain::id::{EventId, TicketTypeId};
 use crate::domain::order::{Hold, HoldLine, MAX_TICKETS_PER_ORDER, Order, OrderFilter, OrderKey, Release};
 use crate::domain::page::{Page, PageRequest};
 use crate::domain::principal::{Buyer, Principal};
+use crate::domain::refusal::Refusal;
 use crate::error::{Error, Result};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
+use std::sync::{PoisonError, RwLock};
 
 /// What somebody wants to buy.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -56,21 +58,13 @@ impl Ticketing {
             lines,
             hold_until: now + self.inner.hold_for,
         };
-        Ok(only(self.inner.storage.hold(now, &[wish]).await?)??)
+        self.inner.lanes.hold(wish).await
     }
 
     /// Each ticket type once, in the order of their ids, with a type for the lines that name none.
     async fn hold_lines(&self, request: &OrderRequest) -> Result<Vec<HoldLine>> {
         let only_type = if request.lines.iter().any(|line| line.ticket_type_id.is_none()) {
-            let unknown = crate::domain::refusal::Refusal::EventUnknown { event_id: request.event_id };
-            let event = self.inner.storage.event(request.event_id).await?.ok_or(unknown)?;
-            match event.ticket_types.as_slice() {
-                [only] => Some(only.id),
-                several => {
-                    let message = format!("the event has {} ticket types: one of them is wanted", several.len());
-                    return Err(Error::invalid("ticket_type_id", message));
-                }
-            }
+            Some(self.only_type(request.event_id).await?)
         } else {
             None
         };
@@ -90,6 +84,24 @@ impl Ticketing {
         checks.require("quantity", (1..=MAX_TICKETS_PER_ORDER).contains(&in_all), message);
         checks.done()?;
         Ok(wanted.into_iter().map(|(ticket_type_id, quantity)| HoldLine { ticket_type_id, quantity }).collect())
+    }
+
+    /// The one ticket type of an event. The storage is asked once: a flash sale would ask it for every ticket.
+    async fn only_type(&self, event_id: EventId) -> Result<TicketTypeId> {
+        if let Some(known) = self.inner.only_types.get(event_id) {
+            return Ok(known);
+        }
+        let event = self.inner.storage.event(event_id).await?.ok_or(Refusal::EventUnknown { event_id })?;
+        match event.ticket_types.as_slice() {
+            [only] => {
+                self.inner.only_types.keep(event_id, only.id);
+                Ok(only.id)
+            }
+            several => {
+                let message = format!("the event has {} ticket types: one of them is wanted", several.len());
+                Err(Error::invalid("ticket_type_id", message))
+            }
+        }
     }
 
     /// An order of `actor`'s.
@@ -113,5 +125,28 @@ impl Ticketing {
         self.order(actor, reference).await?;
         let wish = Release { reference: reference.clone(), actor: actor.clone() };
         Ok(only(self.inner.storage.release(self.now(), &[wish]).await?)??)
+    }
+}
+
+/// The ticket type of events that have only one.
+#[derive(Debug, Default)]
+pub(super) struct OnlyTypes {
+    known: RwLock<HashMap<EventId, TicketTypeId>>,
+}
+
+impl OnlyTypes {
+    /// So many are remembered: who sells more events at once asks the storage now and then.
+    const MOST: usize = 10_000;
+
+    fn get(&self, event_id: EventId) -> Option<TicketTypeId> {
+        self.known.read().unwrap_or_else(PoisonError::into_inner).get(&event_id).copied()
+    }
+
+    fn keep(&self, event_id: EventId, only: TicketTypeId) {
+        let mut known = self.known.write().unwrap_or_else(PoisonError::into_inner);
+        if known.len() >= Self::MOST {
+            known.clear();
+        }
+        known.insert(event_id, only);
     }
 }

@@ -1,11 +1,11 @@
 //! From an order to its tickets, by way of a payment gateway.
 
-use super::{Ticketing, only};
+use super::Ticketing;
 use crate::domain::code::Reference;
 use crate::domain::order::{Order, OrderKey, OrderStatus};
 use crate::domain::payment::{
     Attempt, AttemptStatus, Captured, Checkout, CheckoutReport, CheckoutResult, FREE_GATEWAY, Mode, Observation,
-    OpenAttempt, Payment, Settle, Settlement,
+    OpenAttempt, OpenedAttempt, Payment, Settle, Settlement,
 };
 use crate::domain::principal::{Buyer, EmailAddress, Principal};
 use crate::error::{Error, Result};
@@ -82,8 +82,7 @@ impl Ticketing {
             gateway: gateway.map_or(FREE_GATEWAY, |gateway| gateway.name()).to_owned(),
             mode: gateway.map_or(Mode::Live, |gateway| gateway.mode()),
         };
-        let now = self.now();
-        let (order, attempt) = only(self.inner.storage.open_attempts(now, &[wish]).await?)??;
+        let OpenedAttempt { order, attempt, first: is_first } = self.inner.lanes.open_attempt(wish).await?;
         let Some(gateway) = gateway else { return self.settle_free(order, attempt).await };
         if let Some(checkout) = attempt.checkout.clone() {
             return Ok(Started { order, attempt, checkout: Some(checkout) });
@@ -98,7 +97,6 @@ impl Ticketing {
         };
         // Once the gateway is asked, the answer must be written down even if our caller leaves: so this runs on by itself.
         let (engine, gateway) = (self.clone(), Arc::clone(gateway));
-        let is_first = attempt.created_at == now;
         let opened = runtime::run(&*self.inner.runtime, async move {
             engine.ask_for_checkout(&*gateway, &charge, release, is_first).await
         });
@@ -139,7 +137,7 @@ impl Ticketing {
             Err(_) => CheckoutResult::Unknown,
         };
         let report = CheckoutReport { reference: charge.reference.clone(), result };
-        let attempt = only(self.inner.storage.report_checkouts(self.now(), &[report]).await?)??;
+        let attempt = self.inner.lanes.report_checkout(report).await?;
         let checkout = match (answer, &attempt.checkout) {
             (Ok(checkout), _) => checkout,
             (Err(GatewayError::OutcomeUnknown), Some(of_another_call)) => of_another_call.clone(),
@@ -206,7 +204,7 @@ impl Ticketing {
             raw_status: said.raw_status,
             seed: self.inner.random.seed(),
         };
-        let settlement = only(self.inner.storage.settle(self.now(), &[said]).await?)??;
+        let settlement = self.inner.lanes.settle(said).await?;
         if let Settlement::Fulfilled { first: true, .. } | Settlement::RefundDue { .. } = settlement {
             self.inner.bell.notify_one();
         }

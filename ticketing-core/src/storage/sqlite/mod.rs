@@ -32,6 +32,9 @@ type Db = sqlx::Sqlite;
 type Row = sqlx::sqlite::SqliteRow;
 type Connection = sqlx::SqliteConnection;
 
+/// There is one writer.
+const BATCHES_AT_ONCE: usize = 1;
+
 /// Everything in one SQLite file. Cheap to clone; all clones share the file.
 #[derive(Clone, Debug)]
 pub struct SqliteStorage {

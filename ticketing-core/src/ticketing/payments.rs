@@ -82,10 +82,15 @@ impl Ticketing {
             gateway: gateway.map_or(FREE_GATEWAY, |gateway| gateway.name()).to_owned(),
             mode: gateway.map_or(Mode::Live, |gateway| gateway.mode()),
         };
-        let OpenedAttempt { order, attempt, first: is_first } = self.inner.lanes.open_attempt(wish).await?;
+        let OpenedAttempt { order, attempt, first } = self.inner.lanes.open_attempt(wish).await?;
         let Some(gateway) = gateway else { return self.settle_free(order, attempt).await };
         if let Some(checkout) = attempt.checkout.clone() {
             return Ok(Started { order, attempt, checkout: Some(checkout) });
+        }
+        // Another call wrote it down, and asks for its checkout. Asked for by two, one could be refused and let the places go
+        // while the other sends its buyer to pay.
+        if !first {
+            return Err(GatewayError::OutcomeUnknown.into());
         }
 
         let charge = Charge {
@@ -97,9 +102,11 @@ impl Ticketing {
         };
         // Once the gateway is asked, the answer must be written down even if our caller leaves: so this runs on by itself.
         let (engine, gateway) = (self.clone(), Arc::clone(gateway));
-        let opened = runtime::run(&*self.inner.runtime, async move {
-            engine.ask_for_checkout(&*gateway, &charge, release, is_first).await
-        });
+        let opened =
+            runtime::run(
+                &*self.inner.runtime,
+                async move { engine.ask_for_checkout(&*gateway, &charge, release).await },
+            );
         let (attempt, checkout) = opened.await.map_err(|_| GatewayError::OutcomeUnknown)??;
         Ok(Started { order, attempt, checkout: Some(checkout) })
     }
@@ -120,7 +127,6 @@ impl Ticketing {
         gateway: &dyn PaymentGateway,
         charge: &Charge,
         release: bool,
-        is_first: bool,
     ) -> Result<(Attempt, Checkout)> {
         let answer = match gateway.open_checkout(charge).await {
             // Another call of ours used the reference: its checkout is open, and money may come of it.
@@ -131,9 +137,7 @@ impl Ticketing {
             Ok(checkout) => CheckoutResult::Opened(checkout.clone()),
             // Another call has opened it, or may have: somebody may pay there.
             Err(GatewayError::DuplicateReference) => CheckoutResult::Unknown,
-            Err(error) if error.was_not_sent() && is_first => {
-                CheckoutResult::NotOpened { reason: error.to_string(), release }
-            }
+            Err(error) if error.was_not_sent() => CheckoutResult::NotOpened { reason: error.to_string(), release },
             Err(_) => CheckoutResult::Unknown,
         };
         let report = CheckoutReport { reference: charge.reference.clone(), result };

@@ -10,8 +10,8 @@ use ticketing_core::clock::{Random, SystemRandom};
 use ticketing_core::domain::code::{Reference, TicketCode};
 use ticketing_core::domain::event::Event;
 
-/// Ids far away from those that the engine gives.
-static NEXT: AtomicI64 = AtomicI64::new(1_000_000_000_000);
+/// Ids far below those that the engine gives: it goes on after the highest.
+static NEXT: AtomicI64 = AtomicI64::new(-1_000_000_000_000);
 
 fn fresh() -> i64 {
     NEXT.fetch_add(1, Ordering::Relaxed)

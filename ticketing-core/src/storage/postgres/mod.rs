@@ -21,9 +21,11 @@ mod storage;
 #[path = "../sql/write.rs"]
 mod write;
 
+use self::write::Kind;
 use super::StorageError;
 use super::sql::{Due, Wanted, broken, trouble};
 use crate::domain::book::Book;
+use serde_json::Value;
 use sqlx::AssertSqlSafe;
 use sqlx::postgres::PgPool;
 use std::sync::Arc;
@@ -77,14 +79,63 @@ fn lock(of: &str) -> String {
     format!(" for update{of}")
 }
 
-/// Rows that come as one JSON array of arrays, as `r.value`.
-fn each_row() -> &'static str {
-    "json_array_elements($1::json) as r (value)"
+type Query<'q> = sqlx::query::Query<'q, Db, <Db as sqlx::Database>::Arguments>;
+
+/// Where rows of such columns come from, and each of their values: an array for each column. Against one JSON text for all,
+/// which the database would read again for every value, that takes a fraction of its time.
+fn source(kinds: &[Kind]) -> (String, Vec<String>) {
+    let array = |(index, kind): (usize, &Kind)| match kind {
+        Kind::Int | Kind::Sum => format!("${}::bigint[]", index + 1),
+        Kind::Text => format!("${}::text[]", index + 1),
+        Kind::Bytes => format!("${}::bytea[]", index + 1),
+    };
+    let arrays: Vec<String> = kinds.iter().enumerate().map(array).collect();
+    let names: Vec<String> = (0..kinds.len()).map(|index| format!("c{index}")).collect();
+    let source = format!("unnest({}) as r ({})", arrays.join(", "), names.join(", "));
+    (source, names.into_iter().map(|name| format!("r.{name}")).collect())
+}
+
+/// The rows, for a statement that has such a source.
+fn given<'q>(mut query: Query<'q>, kinds: &[Kind], rows: Vec<Value>) -> Result<Query<'q>, StorageError> {
+    let mut rows: Vec<std::vec::IntoIter<Value>> = rows
+        .into_iter()
+        .map(|row| match row {
+            Value::Array(values) if values.len() == kinds.len() => Ok(values.into_iter()),
+            other => Err(broken(format!("a row of {} values is wanted, found {other}", kinds.len()))),
+        })
+        .collect::<Result<_, _>>()?;
+    for kind in kinds {
+        let column = rows.iter_mut().filter_map(Iterator::next);
+        query = match kind {
+            Kind::Int | Kind::Sum => query.bind(column.map(int).collect::<Result<Vec<_>, _>>()?),
+            Kind::Text => query.bind(column.map(text).collect::<Vec<_>>()),
+            Kind::Bytes => query.bind(column.map(bytes).collect::<Result<Vec<_>, _>>()?),
+        };
+    }
+    Ok(query)
+}
+
+fn int(value: Value) -> Result<Option<i64>, StorageError> {
+    match value {
+        Value::Null => Ok(None),
+        value => value.as_i64().map(Some).ok_or_else(|| broken(format!("a whole number is wanted, found {value}"))),
+    }
+}
+
+fn text(value: Value) -> Option<String> {
+    match value {
+        Value::Null => None,
+        Value::String(text) => Some(text),
+        value => Some(value.to_string()),
+    }
 }
 
 /// Bytes from their hexadecimal digits.
-fn bytes(hexadecimal: &str) -> String {
-    format!("decode({hexadecimal}, 'hex')")
+fn bytes(value: Value) -> Result<Option<Vec<u8>>, StorageError> {
+    let Some(digits) = text(value) else { return Ok(None) };
+    let byte = |at| digits.get(at..at + 2).and_then(|digits| u8::from_str_radix(digits, 16).ok());
+    let bytes = (0..digits.len()).step_by(2).map(byte).collect::<Option<Vec<u8>>>();
+    bytes.map(Some).ok_or_else(|| broken(format!("hexadecimal digits are wanted, found {digits}")))
 }
 
 /// The functions that give the greatest and the least of several numbers.

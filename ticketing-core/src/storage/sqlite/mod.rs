@@ -20,9 +20,11 @@ mod storage;
 #[path = "../sql/write.rs"]
 mod write;
 
+use self::write::Kind;
 use super::StorageError;
 use super::sql::{Due, Wanted, broken, trouble};
 use crate::domain::book::{Book, NextIds};
+use serde_json::Value;
 use sqlx::sqlite::SqlitePool;
 use sqlx::{Connection as _, Row as _};
 
@@ -83,14 +85,21 @@ async fn next_ids(connection: &mut Connection) -> Result<NextIds, StorageError> 
     })
 }
 
-/// Rows that come as one JSON array of arrays, as `r.value`.
-fn each_row() -> &'static str {
-    "json_each($1) as r"
+type Query<'q> = sqlx::query::Query<'q, Db, <Db as sqlx::Database>::Arguments>;
+
+/// Where rows of such columns come from, and each of their values: one JSON array of arrays.
+fn source(kinds: &[Kind]) -> (String, Vec<String>) {
+    let value = |(index, kind): (usize, &Kind)| match kind {
+        Kind::Int | Kind::Sum => format!("cast(r.value ->> {index} as bigint)"),
+        Kind::Text => format!("r.value ->> {index}"),
+        Kind::Bytes => format!("unhex(r.value ->> {index})"),
+    };
+    ("json_each($1) as r".to_owned(), kinds.iter().enumerate().map(value).collect())
 }
 
-/// Bytes from their hexadecimal digits.
-fn bytes(hexadecimal: &str) -> String {
-    format!("unhex({hexadecimal})")
+/// The rows, for a statement that has such a source.
+fn given<'q>(query: Query<'q>, _kinds: &[Kind], rows: Vec<Value>) -> Result<Query<'q>, StorageError> {
+    Ok(query.bind(Value::Array(rows).to_string()))
 }
 
 /// The functions that give the greatest and the least of several numbers.

@@ -14,6 +14,7 @@ pub fn install(format: LogFormat, filter: &str) {
         LogFormat::Json => log.json().flatten_event(true).try_init(),
     };
     std::panic::set_hook(Box::new(|panic| {
+        crate::metrics::panicked();
         // Not the panic's text: it may hold what somebody sent.
         let place = panic.location().map(ToString::to_string).unwrap_or_default();
         tracing::error!(place, thread = std::thread::current().name(), "panic: this is a bug");

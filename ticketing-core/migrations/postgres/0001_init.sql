@@ -158,6 +158,7 @@ create table refunds (
 create index refunds_by_order on refunds (order_id);
 create index refunds_stuck on refunds (attempt) where status in ('failed', 'needs_attention');
 create index refunds_by_next on refunds (next_at) where next_at is not null;
+create index refunds_stuck on refunds (id) where status in ('failed', 'needs_attention');
 
 create table tickets (
     id bigint primary key,
@@ -226,6 +227,7 @@ create table webhooks (
 );
 create index webhooks_by_next on webhooks (next_at) where next_at is not null;
 create index webhooks_by_reference on webhooks (reference) where reference is not null;
+create index webhooks_for_people on webhooks (id) where status in ('quarantined', 'contradicted');
 
 create table requests (
     scope text primary key,

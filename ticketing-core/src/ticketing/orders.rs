@@ -1,13 +1,16 @@
 use super::checks::Checks;
 use super::events::check_page;
-use super::{Ticketing, only};
+use super::{Ticketing, granted, refused};
 use crate::domain::code::Reference;
 use crate::domain::id::{EventId, TicketTypeId};
 use crate::domain::order::{Hold, HoldLine, MAX_TICKETS_PER_ORDER, Order, OrderFilter, OrderKey, Release};
 use crate::domain::page::{Page, PageRequest};
 use crate::domain::principal::{Buyer, Principal};
 use crate::error::{Error, Result};
+use crate::metrics::{self, Stage};
 use std::collections::BTreeMap;
+use tracing::Instrument as _;
+use tracing::field::Empty;
 
 /// What somebody wants to buy.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -44,6 +47,11 @@ impl Ticketing {
     /// Refusals: `event_unknown`, `event_cancelled`, `event_over`, `ticket_type_unknown`, `sold_out` (with how many are
     /// left), `total_too_large`, `key_reused`.
     pub async fn hold(&self, buyer: &Buyer, request: OrderRequest) -> Result<Order> {
+        let span = tracing::info_span!("hold", event.id = request.event_id.0, order.id = Empty);
+        self.take_places(buyer, request).instrument(span).await
+    }
+
+    async fn take_places(&self, buyer: &Buyer, request: OrderRequest) -> Result<Order> {
         let mut checks = Checks::default();
         checks.principal("buyer", &buyer.who);
         checks.done()?;
@@ -56,14 +64,20 @@ impl Ticketing {
             lines,
             hold_until: now + self.inner.hold_for,
         };
-        Ok(only(self.inner.storage.hold(now, &[wish]).await?)??)
+        let order = granted(self.inner.storage.hold(now, &[wish]).await?)?;
+        tracing::Span::current().record("order.id", order.id.0);
+        // A repeat finds the order of the first call.
+        if order.created_at == now {
+            metrics::reached(Stage::Held, 1);
+        }
+        Ok(order)
     }
 
     /// Each ticket type once, in the order of their ids, with a type for the lines that name none.
     async fn hold_lines(&self, request: &OrderRequest) -> Result<Vec<HoldLine>> {
         let only_type = if request.lines.iter().any(|line| line.ticket_type_id.is_none()) {
             let unknown = crate::domain::refusal::Refusal::EventUnknown { event_id: request.event_id };
-            let event = self.inner.storage.event(request.event_id).await?.ok_or(unknown)?;
+            let event = self.inner.storage.event(request.event_id).await?.ok_or_else(|| refused(unknown))?;
             match event.ticket_types.as_slice() {
                 [only] => Some(only.id),
                 several => {
@@ -112,6 +126,11 @@ impl Ticketing {
     pub async fn cancel_order(&self, actor: &Principal, reference: &Reference) -> Result<Order> {
         self.order(actor, reference).await?;
         let wish = Release { reference: reference.clone(), actor: actor.clone() };
-        Ok(only(self.inner.storage.release(self.now(), &[wish]).await?)??)
+        let now = self.now();
+        let order = granted(self.inner.storage.release(now, &[wish]).await?)?;
+        if order.updated_at == now {
+            metrics::reached(Stage::Cancelled, 1);
+        }
+        Ok(order)
     }
 }

@@ -12,6 +12,7 @@ pub use secret_file::secret_beside;
 pub use source::{Command, Invocation, Source};
 pub use variables::{VARIABLES, Variable};
 
+use crate::metrics::Access;
 use crate::middleware::rate_limit::Quota;
 use ipnet::IpNet;
 use std::net::{IpAddr, SocketAddr};
@@ -40,6 +41,10 @@ pub struct Config {
     pub request_timeout: Duration,
     /// How many connections there may be at once.
     pub max_connections: usize,
+    /// How long to serve on after being told to stop.
+    pub drain: Duration,
+    /// Who may read `/metrics`.
+    pub metrics: Access,
     /// Where everything is stored.
     pub database: Database,
     /// Signs sessions. Absent: it is kept beside the database, see [`secret_beside`].
@@ -235,6 +240,8 @@ impl Config {
                 .map(|requests| Quota { requests, window: Duration::from_secs(window) }),
             request_timeout: source.read("REQUEST_TIMEOUT_SECONDS", parse::seconds(1..=300))?,
             max_connections: usize::try_from(source.read("MAX_CONNECTIONS", parse::number(1..=100_000))?).unwrap_or(1),
+            drain: source.read("DRAIN_SECONDS", parse::seconds(0..=300))?,
+            metrics: source.read("METRICS", parse::access)?,
             database,
             jwt_secret,
             token_ttl: source.read("TOKEN_TTL_SECONDS", parse::seconds(60..=2_592_000))?,

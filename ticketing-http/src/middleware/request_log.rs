@@ -51,7 +51,9 @@ impl Entry {
         // The pattern that the router matched, never the path itself: paths hold ticket codes and references.
         let path = response.data::<PathPattern>().map_or("(none)", |pattern| &pattern.0);
         let status = response.status().as_u16();
-        let duration_ms = in_ms(self.began.elapsed());
+        let took = self.began.elapsed();
+        crate::metrics::answered(&self.method, path, response.status(), took);
+        let duration_ms = in_ms(took);
         let client = self.client.masked();
         let (id, method) = (self.id.as_str(), self.method.as_str());
         if response.status().is_server_error() {

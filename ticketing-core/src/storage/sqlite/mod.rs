@@ -17,11 +17,13 @@ mod reads;
 mod rows;
 #[path = "../sql/storage.rs"]
 mod storage;
+#[path = "../sql/watch.rs"]
+mod watch;
 #[path = "../sql/write.rs"]
 mod write;
 
-use super::StorageError;
 use super::sql::{Due, Wanted, broken, trouble};
+use super::{Connections, StorageError};
 use crate::domain::book::{Book, NextIds};
 use sqlx::sqlite::SqlitePool;
 use sqlx::{Connection as _, Row as _};
@@ -31,6 +33,9 @@ type This = SqliteStorage;
 type Db = sqlx::Sqlite;
 type Row = sqlx::sqlite::SqliteRow;
 type Connection = sqlx::SqliteConnection;
+
+/// The newest version of the tables: how many migrations there are.
+const MIGRATIONS: i64 = 1;
 
 /// Everything in one SQLite file. Cheap to clone; all clones share the file.
 #[derive(Clone, Debug)]
@@ -141,6 +146,21 @@ impl SqliteStorage {
 
     async fn reader(&self) -> Result<sqlx::pool::PoolConnection<Db>, StorageError> {
         self.readers.acquire().await.map_err(trouble)
+    }
+
+    /// One connection more than those that read: the one that writes.
+    fn connections(&self) -> Connections {
+        let of = |pool: &SqlitePool| {
+            let open = pool.size();
+            let idle = u32::try_from(pool.num_idle()).unwrap_or(u32::MAX);
+            Connections { open, busy: open.saturating_sub(idle), limit: pool.options().get_max_connections() }
+        };
+        let (writer, readers) = (of(&self.writer), of(&self.readers));
+        Connections {
+            open: writer.open + readers.open,
+            busy: writer.busy + readers.busy,
+            limit: writer.limit + readers.limit,
+        }
     }
 
     /// To read with several statements as of one moment: without a transaction, each statement would see what was committed

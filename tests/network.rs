@@ -95,12 +95,13 @@ async fn bad_lines_delay_a_sale_and_do_no_harm() {
 
     let storage = PostgresStorage::connect(&database.url).await.unwrap();
     assert_eq!(storage.check().await.unwrap(), Vec::<String>::new());
-    let told = told.lock().unwrap();
-    for code in told.tickets.values().flatten() {
+    let codes: Vec<String> = told.lock().unwrap().tickets.values().flatten().cloned().collect();
+    for code in &codes {
         let key = TicketKey::Code(code.parse().unwrap());
         assert!(storage.ticket(&key).await.unwrap().is_some(), "ticket {code} was answered, and is gone");
     }
     storage.close().await;
+    let told = told.lock().unwrap();
     println!(
         "network: {} payments answered with tickets, other answers {:?}, {} lost",
         told.tickets.len(),

@@ -77,6 +77,10 @@ cargo test --locked --workspace --all-features 2>&1 | tee "$log" | grep -E '^(te
 passed=$(awk '/^test result: ok/ {sum += $4} END {print sum + 0}' "$log")
 [[ $passed -gt 0 ]] || die "no test was run"
 
+heading "simulation: histories decided by their seeds, and planted bugs that it must find"
+SIM_HISTORIES=${SIM_HISTORIES:-1000} cargo test --quiet --locked -p ticketing-core --profile simulation --no-default-features \
+    --features testing --test simulation -- --nocapture || die "the simulation; what it says last tells how to replay it"
+
 assertions=0
 if [[ $with_node = yes ]]; then
     heading "Postman collection against a live server"

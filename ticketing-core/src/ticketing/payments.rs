@@ -111,10 +111,9 @@ impl Ticketing {
         };
         // Once the gateway is asked, the answer must be written down even if our caller leaves: so this runs on by itself.
         let (engine, gateway) = (self.clone(), Arc::clone(gateway));
-        let opened = runtime::run(
-            &*self.inner.runtime,
-            async move { engine.ask_for_checkout(&*gateway, &charge, release).await }.in_current_span(),
-        );
+        let is_first = attempt.created_at == now;
+        let work = async move { engine.ask_for_checkout(&*gateway, &charge, release, is_first).await };
+        let opened = runtime::run(&*self.inner.runtime, work.in_current_span());
         let (attempt, checkout) = opened.await.map_err(|_| GatewayError::OutcomeUnknown)??;
         Ok(Started { order, attempt, checkout: Some(checkout) })
     }
@@ -135,6 +134,7 @@ impl Ticketing {
         gateway: &dyn PaymentGateway,
         charge: &Charge,
         release: bool,
+        is_first: bool,
     ) -> Result<(Attempt, Checkout)> {
         let answer = match gateway.open_checkout(charge).await {
             // Another call of ours used the reference: its checkout is open, and money may come of it.
@@ -143,7 +143,11 @@ impl Ticketing {
         };
         let result = match &answer {
             Ok(checkout) => CheckoutResult::Opened(checkout.clone()),
-            Err(error) if error.was_not_sent() => CheckoutResult::NotOpened { reason: error.to_string(), release },
+            // Another call has opened it, or may have: somebody may pay there.
+            Err(GatewayError::DuplicateReference) => CheckoutResult::Unknown,
+            Err(error) if error.was_not_sent() && is_first => {
+                CheckoutResult::NotOpened { reason: error.to_string(), release }
+            }
             Err(_) => CheckoutResult::Unknown,
         };
         let report = CheckoutReport { reference: charge.reference.clone(), result };

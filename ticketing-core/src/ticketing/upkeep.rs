@@ -157,7 +157,8 @@ impl Ticketing {
         // another process, looked for, not found and sent; and then be sent from here too.
         while left > 0 {
             let some = left.min(u32::try_from(upkeep.at_once.max(1)).unwrap_or(left));
-            let claimed = self.inner.storage.claim_refunds(self.now(), LEASE, some).await?;
+            let claimed_at = self.now();
+            let claimed = self.inner.storage.claim_refunds(claimed_at, LEASE, some).await?;
             if claimed.is_empty() {
                 break;
             }
@@ -167,7 +168,7 @@ impl Ticketing {
             let failed = at_once(&*self.inner.runtime, upkeep.at_once, claimed, move |refund| {
                 let engine = engine.clone();
                 async move {
-                    let sent = engine.send_refund(&refund).await;
+                    let sent = engine.send_refund(&refund, claimed_at).await;
                     if let Err(error) = &sent {
                         tracing::warn!(refund.id = %refund.id, %error, "a refund could not be sent or looked up");
                     }
@@ -181,8 +182,14 @@ impl Ticketing {
 
     /// Sends a refund that was never sent; looks up one that may have been. The claim has marked it unknown already, so a
     /// crash at any point below leads to a look-up, never to a second refund.
-    async fn send_refund(&self, refund: &Refund) -> Result<()> {
+    ///
+    /// Many refunds wait for few places, and a process may stand still: where so much of the lease is gone that the call might
+    /// outlive it, the refund is left to the next claim. Else that one could look for it, not find it, and send it too.
+    async fn send_refund(&self, refund: &Refund, claimed_at: Timestamp) -> Result<()> {
         let Some(attempt) = self.inner.storage.attempt(&refund.attempt).await? else { return Ok(()) };
+        if self.now().duration_since(claimed_at) > LEASE / 2 {
+            return Ok(());
+        }
         let gateway = self.gateway_of(&attempt)?;
         let call = RefundCall {
             key: refund.key.clone(),

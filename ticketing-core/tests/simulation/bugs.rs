@@ -10,14 +10,15 @@ use ticketing_core::domain::book::Book;
 use ticketing_core::domain::check_in::{CheckIn, Scan};
 use ticketing_core::domain::code::{Reference, Seed};
 use ticketing_core::domain::event::{Event, EventStatus, Stock};
-use ticketing_core::domain::id::EventId;
+use ticketing_core::domain::id::{EventId, RefundId};
 use ticketing_core::domain::money::Money;
 use ticketing_core::domain::order::{Hold, Order, OrderStatus, Release};
 use ticketing_core::domain::outbox::{MailReport, MailStatus, OutboxMail};
 use ticketing_core::domain::payment::{
     Attempt, AttemptStatus, Captured, CheckoutReport, CheckoutResult, Observation, Settle, Settlement,
 };
-use ticketing_core::domain::refund::{Refund, RefundRequest, RefundStatus};
+use ticketing_core::domain::principal::Principal;
+use ticketing_core::domain::refund::{Refund, RefundReport, RefundRequest, RefundStatus};
 use ticketing_core::domain::rules;
 use ticketing_core::domain::ticket::TicketStatus;
 use ticketing_core::domain::webhook::{NewWebhook, StoredWebhook};
@@ -334,7 +335,33 @@ impl BuggyStorage {
             }
             _ => {}
         }
+        crate::invariants::refunds_claimed(&self.world, &claimed, now, lease);
         Ok(claimed)
+    }
+
+    pub(crate) async fn report_refunds(
+        &self,
+        now: Timestamp,
+        reports: &[RefundReport],
+    ) -> Result<Vec<Outcome<Refund>>> {
+        crate::invariants::refunds_released(&self.world, reports.iter().map(|report| report.id));
+        self.world.memory.report_refunds(now, reports).await
+    }
+
+    pub(crate) async fn retry_refund(
+        &self,
+        now: Timestamp,
+        id: RefundId,
+        actor: &Principal,
+    ) -> Result<Outcome<Refund>> {
+        crate::invariants::refunds_released(&self.world, [id]);
+        self.world.memory.retry_refund(now, id, actor).await
+    }
+
+    pub(crate) async fn wake_refunds(&self, now: Timestamp, attempt: &Reference) -> Result<Vec<RefundId>> {
+        let woken = self.world.memory.wake_refunds(now, attempt).await?;
+        crate::invariants::refunds_released(&self.world, woken.iter().copied());
+        Ok(woken)
     }
 
     pub(crate) async fn undo_cancelled_events(&self, now: Timestamp, seeds: &[Seed]) -> Result<Vec<Order>> {

@@ -11,11 +11,11 @@ use ticketing_core::domain::book::Book;
 use ticketing_core::domain::check_in::CheckIn;
 use ticketing_core::domain::code::Reference;
 use ticketing_core::domain::event::EventStatus;
-use ticketing_core::domain::id::{MailId, OrderId, TicketId};
+use ticketing_core::domain::id::{MailId, OrderId, RefundId, TicketId};
 use ticketing_core::domain::order::{Order, OrderStatus};
 use ticketing_core::domain::outbox::{MailKind, MailReport, MailStatus, OutboxMail};
 use ticketing_core::domain::payment::{Attempt, AttemptStatus, FREE_GATEWAY};
-use ticketing_core::domain::refund::RefundStatus;
+use ticketing_core::domain::refund::{Refund, RefundStatus};
 use ticketing_core::domain::ticket::TicketStatus;
 use ticketing_core::storage::{Outcome, Storage};
 
@@ -28,6 +28,7 @@ pub(crate) struct Judge {
     audit: usize,
     admitted: BTreeMap<TicketId, String>,
     leased: BTreeMap<MailId, Timestamp>,
+    leased_refunds: BTreeMap<RefundId, Timestamp>,
 }
 
 /// The result of a call to the storage in memory, which never waits.
@@ -221,6 +222,23 @@ pub(crate) fn mails_claimed(world: &World, claimed: &[OutboxMail], now: Timestam
         if judge.leased.insert(mail.id, now + lease).is_some_and(|until| until > now) {
             world.fail(format!("E4 mail {} was handed out twice at once", mail.id));
         }
+    }
+}
+
+/// The same of refunds, which are also handed out where a person or a webhook asks for it.
+pub(crate) fn refunds_claimed(world: &World, claimed: &[Refund], now: Timestamp, lease: SignedDuration) {
+    let mut judge = lock(&world.judge);
+    for refund in claimed {
+        if judge.leased_refunds.insert(refund.id, now + lease).is_some_and(|until| until > now) {
+            world.fail(format!("E4 refund {} was handed out twice at once", refund.id));
+        }
+    }
+}
+
+pub(crate) fn refunds_released(world: &World, ids: impl IntoIterator<Item = RefundId>) {
+    let mut judge = lock(&world.judge);
+    for id in ids {
+        judge.leased_refunds.remove(&id);
     }
 }
 

@@ -3,10 +3,10 @@
 //! end of all faults, the promises are checked. Planted bugs show that the checks would find what they are there for.
 //!
 //! ```text
-//! cargo test -p ticketing-core --profile simulation --no-default-features --features testing --test simulation -- --nocapture
+//! SIM_HISTORIES=1000 cargo test -p ticketing-core --profile simulation --no-default-features --features testing --test simulation -- --nocapture
 //! ```
 //!
-//! `SIM_HISTORIES=20000` runs so many, `SIM_FIRST=…` from another seed on, `SIM_SEED=… SIM_TRACE=1` only one, in words;
+//! Without `SIM_HISTORIES` only a few histories and bugs are run, `SIM_HISTORIES=20000` runs so many, `SIM_FIRST=…` from another seed on, `SIM_SEED=… SIM_TRACE=1` only one, in words;
 //! `SIM_BUG=…` plants a bug in it.
 #![cfg(feature = "testing")]
 #![allow(
@@ -42,7 +42,7 @@ fn setting(name: &str) -> Option<u64> {
 
 /// How many histories: few by default, for these run in debug builds too.
 fn histories() -> u64 {
-    setting("SIM_HISTORIES").unwrap_or(300)
+    setting("SIM_HISTORIES").unwrap_or(20)
 }
 
 fn replay(seed: u64, bug: Option<Bug>) -> String {
@@ -86,11 +86,23 @@ fn no_history_breaks_a_promise() {
     }
 }
 
+/// Seeds that once broke a promise: a processed refund looked up for ever; a payment lost between two calls for one checkout.
+const REGRESSIONS: &[u64] = &[8, 680];
+
+#[test]
+fn what_was_broken_once_stays_whole() {
+    for seed in REGRESSIONS {
+        assert_eq!(history::run(*seed, None, false).failure, None, "seed {seed}; {}", replay(*seed, None));
+    }
+}
+
 #[test]
 fn every_planted_bug_is_found_within_its_budget() {
     let mut missed = vec![];
     let began = Instant::now();
-    for (bug, budget) in BUGS {
+    // In a debug build only those that show at once.
+    let is_short = setting("SIM_HISTORIES").is_none();
+    for (bug, budget) in BUGS.iter().filter(|(_, budget)| !is_short || *budget <= 20) {
         let found = (1..=*budget).find_map(|seed| Some((seed, history::run(seed, Some(*bug), false).failure?)));
         match found {
             Some((seed, what)) => {

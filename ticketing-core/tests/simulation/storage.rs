@@ -11,6 +11,7 @@ use ticketing_core::domain::check_in::{CheckIn, Scan};
 use ticketing_core::domain::code::{Reference, Seed};
 use ticketing_core::domain::event::{Category, Event, EventFilter, NewCategory, NewEvent};
 use ticketing_core::domain::id::{AccountId, EventId, MailId, RefundId, TicketId};
+use ticketing_core::domain::limit::{Take, Taken};
 use ticketing_core::domain::order::{Hold, Order, OrderFilter, OrderKey, Release};
 use ticketing_core::domain::outbox::{MailReport, OutboxMail};
 use ticketing_core::domain::page::{Page, PageRequest};
@@ -131,8 +132,8 @@ calls! {
     write memory resolve_reviews(now: Timestamp, wishes: &[Resolve]) -> Vec<Outcome<Attempt>>;
     write inner request_refunds(now: Timestamp, wishes: &[RefundRequest]) -> Vec<Outcome<Refund>>;
     write inner claim_refunds(now: Timestamp, lease: SignedDuration, limit: u32) -> Vec<Refund>;
-    write memory report_refunds(now: Timestamp, reports: &[RefundReport]) -> Vec<Outcome<Refund>>;
-    write memory retry_refund(now: Timestamp, id: RefundId, actor: &Principal) -> Outcome<Refund>;
+    write inner report_refunds(now: Timestamp, reports: &[RefundReport]) -> Vec<Outcome<Refund>>;
+    write inner retry_refund(now: Timestamp, id: RefundId, actor: &Principal) -> Outcome<Refund>;
     write inner undo_cancelled_events(now: Timestamp, seeds: &[Seed]) -> Vec<Order>;
     read memory ticket(key: &TicketKey) -> Option<Ticket>;
     read memory tickets(filter: &TicketFilter, page: PageRequest) -> Page<Ticket>;
@@ -147,11 +148,13 @@ calls! {
     write inner receive_webhooks(now: Timestamp, new: &[NewWebhook]) -> Vec<(StoredWebhook, bool)>;
     write memory claim_webhooks(now: Timestamp, lease: SignedDuration, limit: u32) -> Vec<StoredWebhook>;
     write memory report_webhooks(now: Timestamp, reports: &[WebhookReport]) -> Vec<Option<StoredWebhook>>;
-    write memory wake_refunds(now: Timestamp, attempt: &Reference) -> Vec<RefundId>;
+    write inner wake_refunds(now: Timestamp, attempt: &Reference) -> Vec<RefundId>;
     write memory begin_request(now: Timestamp, begin: &BeginRequest) -> Begun;
     write memory finish_request(now: Timestamp, scope: &str, answer: Option<&Answer>) -> ();
     write memory forget_requests(now: Timestamp, limit: u32) -> u32;
     read memory ready() -> ();
     read memory gauges() -> Gauges;
+    write memory take_tokens(now: Timestamp, wishes: &[Take]) -> Taken;
+    write memory forget_tokens(now: Timestamp, limit: u32) -> u32;
     read memory check() -> Vec<String>;
 }

@@ -44,22 +44,25 @@ pub fn open_attempt(book: &mut Book, now: Timestamp, wish: &OpenAttempt) -> Resu
 /// Writes down what came of asking the gateway for a checkout. A webhook may have been faster: then only the checkout is kept.
 pub fn report_checkout(book: &mut Book, now: Timestamp, report: &CheckoutReport) -> Result<Attempt, Refusal> {
     let attempt = book.attempts.get(&report.reference).cloned().ok_or(Refusal::AttemptUnknown)?;
-    let is_new = matches!(attempt.status, AttemptStatus::Created | AttemptStatus::Unknown);
+    // Two calls may ask for the same checkout at once. Whoever opened it, or does not know, is right against who could not: money
+    // may come.
+    let is_new = matches!(attempt.status, AttemptStatus::Created | AttemptStatus::Unknown | AttemptStatus::Dropped);
+    let poll = attempt.poll.or(Some(Poll { at: now + interval(0), count: 0 }));
     match &report.result {
         CheckoutResult::Opened(checkout) => book.attempts.update(&attempt.reference, |row| {
-            // Dropped: of two calls at once with one reference the other one came to nothing. Money may come all the same.
-            if is_new || row.status == AttemptStatus::Dropped {
+            if is_new {
                 row.status = AttemptStatus::Open;
-                row.poll.get_or_insert(Poll { at: now + interval(0), count: 0 });
+                row.poll = poll;
             }
             row.checkout.get_or_insert_with(|| checkout.clone());
             row.updated_at = now;
         }),
         CheckoutResult::Unknown if is_new => book.attempts.update(&attempt.reference, |row| {
             row.status = AttemptStatus::Unknown;
+            row.poll = poll;
             row.updated_at = now;
         }),
-        CheckoutResult::NotOpened { reason, release } if is_new => {
+        CheckoutResult::NotOpened { reason, release } if attempt.status == AttemptStatus::Created => {
             book.attempts.update(&attempt.reference, |row| {
                 row.status = AttemptStatus::Dropped;
                 row.poll = None;

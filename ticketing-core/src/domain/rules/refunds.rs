@@ -221,6 +221,11 @@ pub fn report_refund(book: &mut Book, now: Timestamp, report: &RefundReport) -> 
             return Ok(refund);
         }
     }
+    // Who looked and did not find it must not undo what another has heard of the gateway meanwhile: it would be sent again.
+    let is_known = matches!(refund.status, RefundStatus::Pending | RefundStatus::Failed | RefundStatus::NeedsAttention);
+    if report.status == RefundStatus::Due && is_known {
+        return Ok(refund);
+    }
     book.refunds.update(&report.id, |row| {
         row.status = report.status;
         row.gateway_id = report.gateway_id.clone().or(row.gateway_id.take());

@@ -46,7 +46,7 @@ pub async fn back_up(database: &Database, to: &Path) -> Result<(), Failure> {
             return Err(format!(
                 "PostgreSQL brings its own tools, which also work during sales. One file: \
                 pg_dump --format=custom --file={file} \"$DATABASE_URL\". For restoring to any moment: pg_basebackup and \
-                continuous archiving, see docs/operations.md."
+                continuous archiving, see ticketing-http/docs/operations.md."
             )
             .into());
         }

@@ -95,11 +95,13 @@ async fn case_17_half_open_admits_one_probe_of_twenty(shop: &mut Shop) {
         }
         tokio::task::yield_now().await;
     }
-    assert_eq!((waiting.len(), shop.gateway.calls().fetch - before), (1, 1));
+    assert_eq!(waiting.len(), 1);
     stuck.let_go();
     for task in waiting {
         assert!(task.await.unwrap().is_ok());
     }
+    // Counted at the end: the one that passed may not have arrived yet while the others are turned away.
+    assert_eq!(shop.gateway.calls().fetch - before, 1);
 }
 
 async fn case_17_an_open_breaker_takes_no_places_and_loses_no_payment(shop: &mut Shop) {

@@ -5,7 +5,7 @@ use crate::shop::{Shop, buyer, organizer, reference};
 use ticketing_core::domain::code::Reference;
 use ticketing_core::domain::order::{OrderFilter, OrderStatus};
 use ticketing_core::domain::page::PageRequest;
-use ticketing_core::domain::payment::{AttemptStatus, Settlement};
+use ticketing_core::domain::payment::{Attempt, AttemptStatus, Settlement};
 use ticketing_core::domain::refund::RefundStatus;
 use ticketing_core::gateway::GatewayError;
 use ticketing_core::ticketing::{OrderRequest, PayOptions};
@@ -31,10 +31,15 @@ fn attempt(reference: &Reference) -> PayOptions {
     PayOptions { reference: Some(reference.clone()), ..PayOptions::default() }
 }
 
-/// Waits until what runs on after its caller has left has come to its end: an attempt is never left as just created.
+/// Waits until what runs on after its caller has left has come to its end. Not for ever: who leaves after the attempt was
+/// written and before the gateway was asked leaves it as it is, and the repeat takes another one.
 async fn until_written(shop: &Shop, reference: &Reference) {
-    while shop.storage.attempt(reference).await.unwrap().is_some_and(|it| it.status == AttemptStatus::Created) {
-        tokio::task::yield_now().await;
+    for _ in 0..20 {
+        let is_new = |it: Attempt| it.status == AttemptStatus::Created;
+        if !shop.storage.attempt(reference).await.unwrap().is_some_and(is_new) {
+            return;
+        }
+        tokio::time::sleep(std::time::Duration::from_millis(5)).await;
     }
 }
 

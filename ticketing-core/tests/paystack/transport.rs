@@ -135,9 +135,7 @@ async fn an_unreadable_answer_to_a_read_is_malformed_and_not_repeated() {
         Step::answer(200, r#"{"status":false,"message":"upstream words"}"#),
         Step::answer(404, "<html>nginx</html>"),
         Step::data("{}"),
-        Step::data(
-            r#"{"reference":"somebody-elses","status":"success","amount":100,"currency":"NGN","domain":"test"}"#,
-        ),
+        Step::data(r#"{"reference":"somebody-elses","status":"failed"}"#),
         Step::data(r#"{"reference":"attempt-1","status":"success","currency":"NGN","domain":"test"}"#),
         Step::Endless,
     ] {

@@ -48,6 +48,14 @@ async fn another_amount_or_mode_is_handed_on_for_the_rules_to_judge() {
 }
 
 #[tokio::test]
+async fn money_of_another_payment_is_told_apart_from_ours() {
+    let data =
+        json!({"domain": "test", "status": "success", "reference": "somebody-elses", "amount": 100, "currency": "NGN"});
+    let Ok(Some(Fetched { observation, .. })) = fetched(data).await else { panic!() };
+    assert!(matches!(observation, Observation::Mismatched(captured) if captured.amount == ngn(100)));
+}
+
+#[tokio::test]
 async fn an_unknown_reference_is_not_an_error_and_not_a_failure() {
     for status in [400, 404] {
         let (gateway, server) = against([Step::no(status, "transaction_not_found")]).await;

@@ -3,18 +3,18 @@
 //!
 //! | file | operations |
 //! |---|---|
-//! | [`auth`] | registering, logging in, who am I |
-//! | [`events`], [`categories`] | what there is to go to |
-//! | [`orders`] | places, kept for a while |
-//! | [`payments`] | from places to tickets, and back |
-//! | [`tickets`] | tickets and their QR codes |
-//! | [`check_ins`] | the door |
-//! | [`mails`] | mails that did not arrive |
-//! | [`webhooks`] | what payment gateways tell by themselves |
-//! | [`idempotency`] | requests that are safe to repeat |
-//! | [`health`] | whether we are here |
+//! | `auth` | registering, logging in, who am I |
+//! | `events`, `categories` | what there is to go to |
+//! | `orders` | places, kept for a while |
+//! | `payments` | from places to tickets, and back |
+//! | `tickets` | tickets and their QR codes |
+//! | `check_ins` | the door |
+//! | `mails` | mails that did not arrive |
+//! | `webhooks` | what payment gateways tell by themselves |
+//! | `idempotency` | requests that are safe to repeat |
+//! | `health` | whether we are here |
 //!
-//! [`bearer`] says who asks, [`problems`] what can go wrong where, [`dto`] what is on the wire.
+//! `bearer` says who asks, `problems` what can go wrong where, `dto` what is on the wire.
 
 mod auth;
 mod bearer;

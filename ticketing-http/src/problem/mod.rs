@@ -1,6 +1,6 @@
 //! The one shape in which every "no" leaves this server: `application/problem+json` (RFC 9457).
 //!
-//! - `detail` is a sentence for people, `code` is stable for programs; the status follows from the code, see [`codes`].
+//! - `detail` is a sentence for people, `code` is stable for programs; the status follows from the code, see `codes`.
 //! - Facts that a program may want (`available`, `retry_after`, `used_at`, …) are members beside them.
 //! - No text of the database, of the gateway or of a library ever gets in: every sentence here is ours.
 

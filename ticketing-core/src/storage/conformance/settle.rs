@@ -316,6 +316,9 @@ pub async fn our_own_refund_is_not_mistaken_for_a_reversal(storage: Arc<dyn Stor
     let event = shop.event().create().await;
     let bought = shop.buy(&event, 1).await;
     granted(shop.refund(&shop.refund_of(&bought.order, &[])).await);
+    // It is on its way: one that never left could not be what is seen there.
+    let sent = shop.storage.claim_refunds(shop.now(), SignedDuration::from_secs(60), 10).await.unwrap();
+    assert_eq!(sent.len(), 1);
     shop.observe(&bought.attempt, Observation::Reversed).await;
     assert_eq!(shop.attempt_now(&bought.attempt).await.status, AttemptStatus::Fulfilled);
     assert_eq!(shop.ticket_now(&bought.tickets[0]).await.status, TicketStatus::Refunded);

@@ -61,7 +61,8 @@ pub fn app(state: ApiState, sandbox: Option<Arc<Sandbox>>, config: &Config) -> F
     let service = api::service(&state);
     let docs = Docs::of(&service, config.docs);
     let contract = docs.describe(Contract::of_document(&service.spec())).with_route(metrics::PATH, &[Method::GET]);
-    let numbers = Numbers::new(state.ticketing.clone(), state.breaker.clone(), Arc::clone(&clock), config.metrics);
+    let numbers = Numbers::new(state.ticketing.clone(), state.breaker.clone(), Arc::clone(&clock), config.metrics)
+        .with_token(config.metrics_token.clone());
     let has_sandbox = sandbox.is_some();
     let beside = match sandbox {
         Some(sandbox) => Route::new().nest(SANDBOX_PATH, sandbox::routes(sandbox)),
@@ -95,6 +96,8 @@ mod tests {
     use ticketing_core::Ticketing;
     use ticketing_core::storage::memory::MemoryStorage;
 
+    const TOKEN: &str = "a-token-for-prometheus";
+
     #[tokio::test]
     async fn the_server_says_who_it_is_and_how_it_is() {
         let config = Config::read(&Source::of([])).unwrap();
@@ -113,6 +116,14 @@ mod tests {
         client.get("/metrics").send().await.assert_status_is_ok();
         let from_elsewhere = client.get("/metrics").header("x-forwarded-for", "192.0.2.1").send().await;
         from_elsewhere.assert_status(StatusCode::NOT_FOUND);
+        let with_token = Config::read(&Source::of([("METRICS_TOKEN", TOKEN)])).unwrap();
+        let with_token = TestClient::new(app(state.clone(), None, &with_token));
+        let show = |token: &str| {
+            let request = with_token.get("/metrics").header("x-forwarded-for", "192.0.2.1");
+            request.header("authorization", format!("Bearer {token}")).send()
+        };
+        show(TOKEN).await.assert_status_is_ok();
+        show("another-token-of-somebody").await.assert_status(StatusCode::NOT_FOUND);
         client.post("/metrics").send().await.assert_status(StatusCode::METHOD_NOT_ALLOWED);
         state.stop_soon();
         client.get("/ready").send().await.assert_status(StatusCode::SERVICE_UNAVAILABLE);

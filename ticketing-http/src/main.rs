@@ -29,6 +29,7 @@ fn main() -> ExitCode {
             Command::Serve => runtime.block_on(serve(config)),
             Command::Sandbox => runtime.block_on(play_gateway(config)),
             Command::Check => runtime.block_on(operate::check(&config.database)),
+            Command::HealthCheck => runtime.block_on(operate::health_check(config.listen)),
             Command::BackUp(file) => runtime.block_on(operate::back_up(&config.database, &file)),
         }
     });

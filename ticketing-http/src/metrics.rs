@@ -5,6 +5,9 @@ use jiff::Timestamp;
 use metrics_exporter_prometheus::{PrometheusBuilder, PrometheusHandle};
 use poem::http::{Method, StatusCode, header};
 use poem::{Endpoint, Request, Response};
+use sha2::{Digest as _, Sha256};
+use std::cell::RefCell;
+use std::collections::HashMap;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
@@ -14,6 +17,7 @@ use ticketing_core::gateway::circuit_breaker::{CircuitBreaker, StateName};
 use ticketing_core::metrics::{Kind, METRICS as OF_THE_ENGINE, Metric};
 use tokio::sync::Mutex;
 
+use crate::config::Secret;
 use crate::middleware::client_address::ClientAddress;
 use crate::problem::Problem;
 
@@ -71,9 +75,10 @@ pub fn panicked() {
     PANICKED.fetch_add(1, Ordering::Relaxed);
 }
 
+static RECORDER: OnceLock<PrometheusHandle> = OnceLock::new();
+
 /// The recorder of this process, installed when it is first asked for: the facade knows one per process.
 fn recorder() -> &'static PrometheusHandle {
-    static RECORDER: OnceLock<PrometheusHandle> = OnceLock::new();
     RECORDER.get_or_init(|| {
         let builder = PrometheusBuilder::new();
         let builder = builder.set_buckets(BUCKETS).unwrap_or_else(|_| PrometheusBuilder::new());
@@ -117,17 +122,55 @@ impl Drop for Recording {
     }
 }
 
+/// Where requests of one route that ended in one way are counted.
+struct Series {
+    method: &'static str,
+    status: u16,
+    count: metrics::Counter,
+    seconds: metrics::Histogram,
+}
+
+thread_local! {
+    /// The series that this thread has met, by route. To find one takes no lock and makes nothing; to count in it is atomic.
+    static MET: RefCell<HashMap<Box<str>, Vec<Series>>> = RefCell::default();
+}
+
 /// A request was answered. `route` is the pattern that matched, never a path.
 pub(crate) fn answered(method: &Method, route: &str, status: StatusCode, took: Duration) {
-    // Anybody may make up a method, and with it a time series.
-    let method = match method.as_str() {
-        known @ ("GET" | "HEAD" | "POST" | "PUT" | "PATCH" | "DELETE" | "OPTIONS") => known.to_owned(),
-        _ => "other".to_owned(),
+    // A handle from before the recorder would count for nobody, for ever.
+    if RECORDER.get().is_none() {
+        return;
+    }
+    let (method, status, seconds) = (name_of(method), status.as_u16(), took.as_secs_f64());
+    let count = |series: &Series| {
+        series.count.increment(1);
+        series.seconds.record(seconds);
     };
-    let route = route.to_owned();
-    let status = status.as_u16().to_string();
-    metrics::counter!(REQUESTS, "method" => method.clone(), "route" => route.clone(), "status" => status).increment(1);
-    metrics::histogram!(REQUEST_SECONDS, "method" => method, "route" => route).record(took.as_secs_f64());
+    MET.with_borrow_mut(|met| {
+        let of_route =
+            met.get(route).and_then(|all| all.iter().find(|one| (one.method, one.status) == (method, status)));
+        match of_route {
+            Some(series) => count(series),
+            None => {
+                let series = Series {
+                    method,
+                    status,
+                    count: metrics::counter!(
+                        REQUESTS, "method" => method, "route" => route.to_owned(), "status" => status.to_string()
+                    ),
+                    seconds: metrics::histogram!(REQUEST_SECONDS, "method" => method, "route" => route.to_owned()),
+                };
+                count(&series);
+                met.entry(route.into()).or_default().push(series);
+            }
+        }
+    });
+}
+
+/// Anybody may make up a method, and with it a time series.
+fn name_of(method: &Method) -> &'static str {
+    const KNOWN: [&str; 7] = ["GET", "POST", "PUT", "PATCH", "DELETE", "HEAD", "OPTIONS"];
+    KNOWN.into_iter().find(|known| *known == method.as_str()).unwrap_or("other")
 }
 
 /// Who may read the numbers.
@@ -163,6 +206,7 @@ pub struct Numbers {
     breaker: Option<Arc<CircuitBreaker>>,
     clock: Arc<dyn Clock>,
     access: Access,
+    token: Option<Secret>,
     sampled_at: Arc<Mutex<Option<tokio::time::Instant>>>,
 }
 
@@ -175,7 +219,25 @@ impl Numbers {
         access: Access,
     ) -> Self {
         recorder();
-        Self { ticketing, breaker, clock, access, sampled_at: Arc::default() }
+        Self { ticketing, breaker, clock, access, token: None, sampled_at: Arc::default() }
+    }
+
+    /// The same numbers, also for whoever shows this bearer token, from anywhere; unless they are for nobody.
+    #[must_use]
+    pub fn with_token(self, token: Option<Secret>) -> Self {
+        Self { token, ..self }
+    }
+
+    fn admits(&self, request: &Request) -> bool {
+        self.access.admits(request) || (self.access != Access::Nobody && self.is_shown_the_token(request))
+    }
+
+    fn is_shown_the_token(&self, request: &Request) -> bool {
+        let shown = request.header(header::AUTHORIZATION).and_then(|value| value.split_once(' '));
+        let shown = shown.filter(|(scheme, _)| scheme.eq_ignore_ascii_case("bearer")).map(|(_, token)| token.trim());
+        // Digests, so that the time it takes tells nothing of the token.
+        let digest = |text: &str| Sha256::digest(text.as_bytes());
+        self.token.as_ref().zip(shown).is_some_and(|(token, shown)| digest(token.expose()) == digest(shown))
     }
 
     /// All numbers as text.
@@ -229,7 +291,7 @@ impl Endpoint for Numbers {
     type Output = Response;
 
     async fn call(&self, request: Request) -> poem::Result<Response> {
-        if !self.access.admits(&request) {
+        if !self.admits(&request) {
             // As if there was nothing: who may not know the numbers need not know where they are.
             return Err(Problem::new("path_unknown", "There is nothing at this address.").into());
         }

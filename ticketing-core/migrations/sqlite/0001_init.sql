@@ -132,6 +132,7 @@ create index attempts_by_order on attempts (order_id);
 create unique index attempts_fulfilled on attempts (order_id) where status = 'fulfilled';
 create index attempts_by_poll on attempts (poll_at) where poll_at is not null;
 create index attempts_in_review on attempts (created_at) where status in ('review', 'refund_due', 'disputed');
+create index attempts_to_decide on attempts (created_at) where status = 'review';
 
 create table refunds (
     id integer primary key,
@@ -154,7 +155,6 @@ create table refunds (
 create index refunds_by_order on refunds (order_id);
 create index refunds_stuck on refunds (attempt) where status in ('failed', 'needs_attention');
 create index refunds_by_next on refunds (next_at) where next_at is not null;
-create index refunds_stuck on refunds (id) where status in ('failed', 'needs_attention');
 
 create table tickets (
     id integer primary key,

@@ -45,6 +45,8 @@ pub struct Config {
     pub drain: Duration,
     /// Who may read `/metrics`.
     pub metrics: Access,
+    /// Who shows it may read `/metrics` too, from anywhere.
+    pub metrics_token: Option<Secret>,
     /// Where everything is stored.
     pub database: Database,
     /// Signs sessions. Absent: it is kept beside the database, see [`secret_beside`].
@@ -242,6 +244,7 @@ impl Config {
             max_connections: usize::try_from(source.read("MAX_CONNECTIONS", parse::number(1..=100_000))?).unwrap_or(1),
             drain: source.read("DRAIN_SECONDS", parse::seconds(0..=300))?,
             metrics: source.read("METRICS", parse::access)?,
+            metrics_token: source.read_if_set("METRICS_TOKEN", parse::metrics_token)?,
             database,
             jwt_secret,
             token_ttl: source.read("TOKEN_TTL_SECONDS", parse::seconds(60..=2_592_000))?,
@@ -259,8 +262,8 @@ impl Config {
     }
 }
 
-/// The address that a browser on this machine can open.
-fn reachable(listen: SocketAddr) -> SocketAddr {
+/// The address at which a server that listens there can be reached from this machine.
+pub(crate) fn reachable(listen: SocketAddr) -> SocketAddr {
     let ip = match listen.ip() {
         IpAddr::V4(ip) if ip.is_unspecified() => IpAddr::from([127, 0, 0, 1]),
         IpAddr::V6(ip) if ip.is_unspecified() => IpAddr::from(std::net::Ipv6Addr::LOCALHOST),

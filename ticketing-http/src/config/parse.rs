@@ -57,6 +57,13 @@ pub(super) fn access(text: &str) -> Parsed<Access> {
     }
 }
 
+pub(super) fn metrics_token(text: &str) -> Parsed<Secret> {
+    match text.len() >= 16 && text.bytes().all(|byte| byte.is_ascii_graphic()) {
+        true => Ok(Secret::new(text)),
+        false => wanted("16 or more letters, digits and signs (such as from `openssl rand -hex 32`)"),
+    }
+}
+
 pub(super) fn log_format(text: &str) -> Parsed<LogFormat> {
     match text {
         "text" => Ok(LogFormat::Text),

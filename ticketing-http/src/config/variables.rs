@@ -64,6 +64,10 @@ pub const VARIABLES: &[Variable] = &[
         "local",
         "Who may read /metrics: local for this machine through no proxy, on for everybody, or off",
     ),
+    secret(
+        "METRICS_TOKEN",
+        "Whoever shows it as a bearer token may read /metrics too, from anywhere; 16 bytes or more",
+    ),
     open("LOG_FORMAT", "text", "text for people, json for machines"),
     open("RUST_LOG", "info", "What the log says: error, warn, info, debug, or by module"),
 ];

@@ -6,7 +6,7 @@ use crate::storage::{Gauges, StorageError};
 use sqlx::Row as _;
 
 /// One statement. Every part reads a partial index that holds only what is under way.
-const GAUGES: &str = "select \
+pub(super) const GAUGES: &str = "select \
     (select count(*) from orders where status = 'held') as holds_open, \
     (select count(*) from mails where status = 'waiting') as mails_waiting, \
     (select min(created_at) from mails where status = 'waiting') as oldest_mail, \

@@ -194,3 +194,26 @@ impl SqliteStorage {
         self.write(wanted(&keys), move |book| decide(book, &keys)).await
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::watch::GAUGES;
+    use sqlx::{AssertSqlSafe, Connection as _, Row as _, SqliteConnection};
+
+    #[tokio::test]
+    async fn the_gauges_are_read_from_small_indexes_however_much_was_sold() {
+        let mut connection = SqliteConnection::connect("sqlite::memory:").await.unwrap();
+        let tables = include_str!("../../../migrations/sqlite/0001_init.sql");
+        sqlx::raw_sql(tables).execute(&mut connection).await.unwrap();
+        let explain = AssertSqlSafe(format!("explain query plan {GAUGES}"));
+        let plan = sqlx::query(explain).fetch_all(&mut connection).await.unwrap();
+        let steps = plan.iter().map(|step| step.get::<String, _>("detail"));
+        let reads: Vec<_> = steps.filter(|step| step.starts_with("SCAN ") || step.starts_with("SEARCH ")).collect();
+        assert!(reads.len() > 10, "{reads:?}");
+        for read in
+            reads.iter().filter(|read| !["SCAN CONSTANT ROW", "SEARCH work", "SCAN work"].contains(&read.as_str()))
+        {
+            assert!(read.contains(" INDEX "), "{read} reads a whole table");
+        }
+    }
+}

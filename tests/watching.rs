@@ -10,7 +10,7 @@ use ticketing_tests::payment_company::{PaymentCompany, SECRET_KEY};
 use ticketing_tests::people::{Person, codes_of, reference_of};
 use ticketing_tests::server::Server;
 
-const SECRET: &str = "a-secret-that-signs-sessions-and-is-long-enough";
+const SECRET: &str = "b7c1f0e2a95d4c68813f7e6a2d904b5c1e8f3a7d";
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_whole_sale_in_the_most_talkative_log_gives_nobody_away() {
@@ -77,6 +77,11 @@ async fn a_whole_sale_in_the_most_talkative_log_gives_nobody_away() {
         gives_away_nothing(&log, code);
     }
     // It is about the sale all the same.
+    let paid = log.lines().find(|line| line.contains("sale stage=\"paid\"")).unwrap();
+    assert!(paid.contains("order.id=") && paid.contains(&format!("attempt.reference={reference}")), "{paid}");
+    let held = log.lines().find(|line| line.contains("sale stage=\"held\"")).unwrap();
+    assert!(held.contains("request.id=") && held.contains("order.id="), "{held}");
+    assert!(!log.contains('\u{1b}'), "colours are for terminals");
     assert!(log.contains("request.id=") && log.contains("order.id=") && log.contains(&reference), "{log}");
     println!("watching: {} lines of log, {} codes, nothing given away", log.lines().count(), codes.len());
 

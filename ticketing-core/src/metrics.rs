@@ -1,5 +1,5 @@
 //! What the engine tells in numbers, through the facade `metrics`: to whatever recorder the program has installed, or to nobody.
-//! Without the feature `metrics` this is all empty.
+//! Without the feature `metrics` this is all empty, but for the lines of a sale in the log.
 //!
 //! A label never holds what a client can choose, nor anything of a person: its values are words of ours.
 
@@ -93,7 +93,11 @@ pub(crate) fn reached(stage: Stage, orders: usize) {
         Stage::Expired => "expired",
         Stage::Cancelled => "cancelled",
     };
-    add(STAGES, &[("stage", word)], orders);
+    if orders > 0 {
+        // Which order it is, the span around us says, and which request.
+        tracing::info!(stage = word, orders, "sale");
+        add(STAGES, &[("stage", word)], orders);
+    }
 }
 
 /// What the call that was made at `now` came to. What an earlier call came to, and is only told again, is not counted.

@@ -97,7 +97,7 @@ impl<E: Endpoint> Endpoint for Framed<E> {
         };
 
         self.mark(&mut response, &verdict);
-        entry.finish(&mut response);
+        entry.finish(&mut response, &self.config.contract);
         Ok(response)
     }
 }

@@ -73,6 +73,7 @@ async fn after_a_sale_the_numbers_are_right() {
         ("ticketing_panics_total", 0.0),
         ("ticketing_http_requests_total{method=\"POST\",route=\"/payments/initialize\",status=\"400\"}", 1.0),
         ("ticketing_http_requests_total{method=\"POST\",route=\"/payments/initialize\",status=\"200\"}", 2.0),
+        ("ticketing_http_requests_total{method=\"GET\",route=\"/payments/verify/:reference\",status=\"200\"}", 2.0),
     ] {
         assert_eq!(value(&text, series), Some(wanted), "{series} in\n{text}");
     }
@@ -108,7 +109,7 @@ fn every_series_is_described_and_bounded(text: &str) {
         assert!(help.contains(family) && kinds.contains(family), "{family} has no HELP or TYPE");
         assert!(names().contains(family), "{family} is not in a list");
     }
-    for secret in ["@", "frob", "FROB", "/no/such/place", "Lagos", "TK-", shop::PASSWORD] {
+    for secret in ["@", "frob", "FROB", ":param", "/no/such/place", "Lagos", "TK-", shop::PASSWORD] {
         assert!(!text.contains(secret), "{secret} in\n{text}");
     }
     assert!(text.contains("method=\"other\"") && text.contains("route=\"(none)\""), "{text}");

@@ -124,7 +124,12 @@ impl Ticketing {
     /// Refusals: `order_paid`, `hold_expired`, `payment_in_progress`. Money that still comes gets the tickets, if there are
     /// any left, or goes back.
     pub async fn cancel_order(&self, actor: &Principal, reference: &Reference) -> Result<Order> {
-        self.order(actor, reference).await?;
+        let found = self.order(actor, reference).await?;
+        let span = tracing::info_span!("cancel", order.id = found.id.0);
+        self.give_back(actor, reference).instrument(span).await
+    }
+
+    async fn give_back(&self, actor: &Principal, reference: &Reference) -> Result<Order> {
         let wish = Release { reference: reference.clone(), actor: actor.clone() };
         let now = self.now();
         let order = granted(self.inner.storage.release(now, &[wish]).await?)?;

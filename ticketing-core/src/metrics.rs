@@ -100,15 +100,15 @@ pub(crate) fn reached(stage: Stage, orders: usize) {
     }
 }
 
-/// What the call that was made at `now` came to. What an earlier call came to, and is only told again, is not counted.
-pub(crate) fn settled(settlement: &Settlement, now: Timestamp) {
+/// What a call came to that began at `asked`. What an earlier call came to, and is only told again, is not counted.
+pub(crate) fn settled(settlement: &Settlement, asked: Timestamp) {
     match settlement {
         Settlement::Fulfilled { first: true, tickets, .. } => {
             reached(Stage::Paid, 1);
             add(TICKETS, &[], tickets.len());
         }
-        Settlement::RefundDue { refund, .. } if refund.created_at == now => reached(Stage::RefundDue, 1),
-        Settlement::Review { attempt, .. } if attempt.updated_at == now => reached(Stage::Review, 1),
+        Settlement::RefundDue { refund, .. } if refund.created_at >= asked => reached(Stage::RefundDue, 1),
+        Settlement::Review { attempt, .. } if attempt.updated_at >= asked => reached(Stage::Review, 1),
         _ => {}
     }
 }

@@ -179,6 +179,17 @@ pub struct OpenAttempt {
     pub mode: Mode,
 }
 
+/// A try that is written down.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct OpenedAttempt {
+    /// Its order.
+    pub order: Order,
+    /// The attempt.
+    pub attempt: Attempt,
+    /// Whether it was written down now: else a former call has, and may have called the gateway.
+    pub first: bool,
+}
+
 /// What came of asking the gateway for a checkout.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct CheckoutReport {

@@ -12,7 +12,9 @@ use crate::domain::limit::{Take, Taken};
 use crate::domain::order::{Hold, Order, OrderFilter, OrderKey, OrderStatus, Release};
 use crate::domain::outbox::{MailReport, MailStatus, OutboxMail};
 use crate::domain::page::{Page, PageRequest};
-use crate::domain::payment::{Attempt, AttemptStatus, CheckoutReport, OpenAttempt, Payment, Settle, Settlement};
+use crate::domain::payment::{
+    Attempt, AttemptStatus, CheckoutReport, OpenAttempt, OpenedAttempt, Payment, Settle, Settlement,
+};
 use crate::domain::principal::Principal;
 use crate::domain::refund::{Refund, RefundReport, RefundRequest, RefundStatus};
 use crate::domain::request::{Answer, BeginRequest, Begun, KEEP_ANSWERS};
@@ -229,7 +231,7 @@ impl Storage for MemoryStorage {
         &self,
         now: Timestamp,
         wishes: &[OpenAttempt],
-    ) -> Result<Vec<Outcome<(Order, Attempt)>>, StorageError> {
+    ) -> Result<Vec<Outcome<OpenedAttempt>>, StorageError> {
         self.each(wishes, |book, wish| rules::open_attempt(book, now, wish))
     }
 

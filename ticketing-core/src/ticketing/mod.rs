@@ -5,7 +5,9 @@ mod accounts;
 mod builder;
 mod check_ins;
 mod checks;
+mod coalescer;
 mod events;
+mod lanes;
 mod limits;
 mod mails;
 mod orders;
@@ -53,6 +55,10 @@ struct Inner {
     clock: Arc<dyn Clock>,
     random: Arc<dyn Random>,
     runtime: Arc<dyn Runtime>,
+    /// Every write of a sale goes through here, to share its commit with others.
+    lanes: lanes::Lanes,
+    /// The ticket type of events that have only one: it never changes.
+    only_types: orders::OnlyTypes,
     hold_for: SignedDuration,
     renderer: crate::mailer::render::Renderer,
     public_url: Option<String>,

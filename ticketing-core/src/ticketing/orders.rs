@@ -6,9 +6,11 @@ use crate::domain::id::{EventId, TicketTypeId};
 use crate::domain::order::{Hold, HoldLine, MAX_TICKETS_PER_ORDER, Order, OrderFilter, OrderKey, Release};
 use crate::domain::page::{Page, PageRequest};
 use crate::domain::principal::{Buyer, Principal};
+use crate::domain::refusal::Refusal;
 use crate::error::{Error, Result};
 use crate::metrics::{self, Stage};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
+use std::sync::{PoisonError, RwLock};
 use tracing::Instrument as _;
 use tracing::field::Empty;
 
@@ -64,10 +66,10 @@ impl Ticketing {
             lines,
             hold_until: now + self.inner.hold_for,
         };
-        let order = granted(self.inner.storage.hold(now, &[wish]).await?)?;
+        let order = self.inner.lanes.hold(wish).await?;
         tracing::Span::current().record("order.id", order.id.0);
         // A repeat finds the order of the first call.
-        if order.created_at == now {
+        if order.created_at >= now {
             metrics::reached(Stage::Held, 1);
         }
         Ok(order)
@@ -76,15 +78,7 @@ impl Ticketing {
     /// Each ticket type once, in the order of their ids, with a type for the lines that name none.
     async fn hold_lines(&self, request: &OrderRequest) -> Result<Vec<HoldLine>> {
         let only_type = if request.lines.iter().any(|line| line.ticket_type_id.is_none()) {
-            let unknown = crate::domain::refusal::Refusal::EventUnknown { event_id: request.event_id };
-            let event = self.inner.storage.event(request.event_id).await?.ok_or_else(|| refused(unknown))?;
-            match event.ticket_types.as_slice() {
-                [only] => Some(only.id),
-                several => {
-                    let message = format!("the event has {} ticket types: one of them is wanted", several.len());
-                    return Err(Error::invalid("ticket_type_id", message));
-                }
-            }
+            Some(self.only_type(request.event_id).await?)
         } else {
             None
         };
@@ -104,6 +98,25 @@ impl Ticketing {
         checks.require("quantity", (1..=MAX_TICKETS_PER_ORDER).contains(&in_all), message);
         checks.done()?;
         Ok(wanted.into_iter().map(|(ticket_type_id, quantity)| HoldLine { ticket_type_id, quantity }).collect())
+    }
+
+    /// The one ticket type of an event. The storage is asked once: a flash sale would ask it for every ticket.
+    async fn only_type(&self, event_id: EventId) -> Result<TicketTypeId> {
+        if let Some(known) = self.inner.only_types.get(event_id) {
+            return Ok(known);
+        }
+        let event =
+            self.inner.storage.event(event_id).await?.ok_or_else(|| refused(Refusal::EventUnknown { event_id }))?;
+        match event.ticket_types.as_slice() {
+            [only] => {
+                self.inner.only_types.keep(event_id, only.id);
+                Ok(only.id)
+            }
+            several => {
+                let message = format!("the event has {} ticket types: one of them is wanted", several.len());
+                Err(Error::invalid("ticket_type_id", message))
+            }
+        }
     }
 
     /// An order of `actor`'s.
@@ -137,5 +150,28 @@ impl Ticketing {
             metrics::reached(Stage::Cancelled, 1);
         }
         Ok(order)
+    }
+}
+
+/// The ticket type of events that have only one.
+#[derive(Debug, Default)]
+pub(super) struct OnlyTypes {
+    known: RwLock<HashMap<EventId, TicketTypeId>>,
+}
+
+impl OnlyTypes {
+    /// So many are remembered: who sells more events at once asks the storage now and then.
+    const MOST: usize = 10_000;
+
+    fn get(&self, event_id: EventId) -> Option<TicketTypeId> {
+        self.known.read().unwrap_or_else(PoisonError::into_inner).get(&event_id).copied()
+    }
+
+    fn keep(&self, event_id: EventId, only: TicketTypeId) {
+        let mut known = self.known.write().unwrap_or_else(PoisonError::into_inner);
+        if known.len() >= Self::MOST {
+            known.clear();
+        }
+        known.insert(event_id, only);
     }
 }

@@ -1,11 +1,11 @@
 //! From an order to its tickets, by way of a payment gateway.
 
-use super::{Ticketing, granted};
+use super::Ticketing;
 use crate::domain::code::Reference;
 use crate::domain::order::{Order, OrderKey, OrderStatus};
 use crate::domain::payment::{
     Attempt, AttemptStatus, Captured, Checkout, CheckoutReport, CheckoutResult, FREE_GATEWAY, Mode, Observation,
-    OpenAttempt, Payment, Settle, Settlement,
+    OpenAttempt, OpenedAttempt, Payment, Settle, Settlement,
 };
 use crate::domain::principal::{Buyer, EmailAddress, Principal};
 use crate::error::{Error, Result};
@@ -90,16 +90,19 @@ impl Ticketing {
             gateway: gateway.map_or(FREE_GATEWAY, |gateway| gateway.name()).to_owned(),
             mode: gateway.map_or(Mode::Live, |gateway| gateway.mode()),
         };
-        let now = self.now();
-        let (order, attempt) = granted(self.inner.storage.open_attempts(now, &[wish]).await?)?;
+        let OpenedAttempt { order, attempt, first } = self.inner.lanes.open_attempt(wish).await?;
         tracing::Span::current().record("attempt.reference", attempt.reference.as_str());
-        // A repeat finds the attempt of the first call.
-        if attempt.created_at == now {
+        if first {
             metrics::reached(Stage::AttemptOpened, 1);
         }
         let Some(gateway) = gateway else { return self.settle_free(order, attempt).await };
         if let Some(checkout) = attempt.checkout.clone() {
             return Ok(Started { order, attempt, checkout: Some(checkout) });
+        }
+        // Another call wrote it down, and asks for its checkout. Asked for by two, one could be refused and let the places go
+        // while the other sends its buyer to pay.
+        if !first {
+            return Err(GatewayError::OutcomeUnknown.into());
         }
 
         let charge = Charge {
@@ -111,8 +114,7 @@ impl Ticketing {
         };
         // Once the gateway is asked, the answer must be written down even if our caller leaves: so this runs on by itself.
         let (engine, gateway) = (self.clone(), Arc::clone(gateway));
-        let is_first = attempt.created_at == now;
-        let work = async move { engine.ask_for_checkout(&*gateway, &charge, release, is_first).await };
+        let work = async move { engine.ask_for_checkout(&*gateway, &charge, release).await };
         let opened = runtime::run(&*self.inner.runtime, work.in_current_span());
         let (attempt, checkout) = opened.await.map_err(|_| GatewayError::OutcomeUnknown)??;
         Ok(Started { order, attempt, checkout: Some(checkout) })
@@ -134,7 +136,6 @@ impl Ticketing {
         gateway: &dyn PaymentGateway,
         charge: &Charge,
         release: bool,
-        is_first: bool,
     ) -> Result<(Attempt, Checkout)> {
         let answer = match gateway.open_checkout(charge).await {
             // Another call of ours used the reference: its checkout is open, and money may come of it.
@@ -145,14 +146,12 @@ impl Ticketing {
             Ok(checkout) => CheckoutResult::Opened(checkout.clone()),
             // Another call has opened it, or may have: somebody may pay there.
             Err(GatewayError::DuplicateReference) => CheckoutResult::Unknown,
-            Err(error) if error.was_not_sent() && is_first => {
-                CheckoutResult::NotOpened { reason: error.to_string(), release }
-            }
+            Err(error) if error.was_not_sent() => CheckoutResult::NotOpened { reason: error.to_string(), release },
             Err(_) => CheckoutResult::Unknown,
         };
         let report = CheckoutReport { reference: charge.reference.clone(), result };
         let gives_back = matches!(report.result, CheckoutResult::NotOpened { release: true, .. });
-        let attempt = granted(self.inner.storage.report_checkouts(self.now(), &[report]).await?)?;
+        let attempt = self.inner.lanes.report_checkout(report).await?;
         if gives_back {
             metrics::reached(Stage::Cancelled, 1);
         }
@@ -227,9 +226,9 @@ impl Ticketing {
             raw_status: said.raw_status,
             seed: self.inner.random.seed(),
         };
-        let now = self.now();
-        let settlement = granted(self.inner.storage.settle(now, &[said]).await?)?;
-        metrics::settled(&settlement, now);
+        let asked = self.now();
+        let settlement = self.inner.lanes.settle(said).await?;
+        metrics::settled(&settlement, asked);
         if let Settlement::Fulfilled { first: true, .. } | Settlement::RefundDue { .. } = settlement {
             self.inner.bell.notify_one();
         }

@@ -258,7 +258,7 @@ impl Ticketing {
             tracing::warn!(mail.id = %owed.id, order.id = %owed.order_id, tries = owed.tries, ?result, "a mail was not delivered");
         }
         let report = MailReport { id: owed.id, tries: owed.tries, result };
-        self.inner.storage.report_mails(self.now(), &[report]).await?;
+        self.inner.lanes.report_mail(report).await?;
         Ok(is_sent)
     }
 

@@ -264,7 +264,7 @@ impl Storage for Planted {
         self.inner.orders(filter, page).await
     }
 
-    async fn open_attempts(&self, now: Timestamp, wishes: &[OpenAttempt]) -> Result<Vec<Outcome<(Order, Attempt)>>> {
+    async fn open_attempts(&self, now: Timestamp, wishes: &[OpenAttempt]) -> Result<Vec<Outcome<OpenedAttempt>>> {
         self.inner.open_attempts(now, wishes).await
     }
 

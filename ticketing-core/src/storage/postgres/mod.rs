@@ -47,6 +47,9 @@ pub struct PostgresStorage {
     behind_pgbouncer: bool,
 }
 
+/// Batches of holds of different events: while one waits for the disk, another is worked out.
+const BATCHES_AT_ONCE: usize = 4;
+
 /// How often a transaction is tried that met another one (a deadlock, or both inserted the same key) or lost its connection
 /// before it was committed.
 const TRIES: u32 = 5;

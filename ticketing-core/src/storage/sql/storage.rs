@@ -12,7 +12,7 @@ use crate::domain::limit::{Take, Taken};
 use crate::domain::order::{Hold, Order, OrderFilter, OrderKey, Release};
 use crate::domain::outbox::{MailReport, OutboxMail};
 use crate::domain::page::{Page, PageRequest};
-use crate::domain::payment::{Attempt, CheckoutReport, OpenAttempt, Payment, Settle, Settlement};
+use crate::domain::payment::{Attempt, CheckoutReport, OpenAttempt, OpenedAttempt, Payment, Settle, Settlement};
 use crate::domain::principal::Principal;
 use crate::domain::refund::{Refund, RefundReport, RefundRequest};
 use crate::domain::request::{Answer, BeginRequest, Begun, KEEP_ANSWERS};
@@ -32,6 +32,10 @@ fn texts<T>(items: &[T], text: impl Fn(&T) -> &Reference) -> Vec<String> {
 
 #[async_trait]
 impl Storage for This {
+    fn batches_at_once(&self) -> usize {
+        super::BATCHES_AT_ONCE
+    }
+
     async fn register(&self, now: Timestamp, new: &[NewAccount]) -> Result<Vec<Outcome<Account>>> {
         let wanted = Wanted {
             emails: new.iter().map(|new| new.email.key()).collect(),
@@ -119,11 +123,12 @@ impl Storage for This {
         reads::orders(&mut *self.snapshot().await?, filter, page).await
     }
 
-    async fn open_attempts(&self, now: Timestamp, wishes: &[OpenAttempt]) -> Result<Vec<Outcome<(Order, Attempt)>>> {
+    async fn open_attempts(&self, now: Timestamp, wishes: &[OpenAttempt]) -> Result<Vec<Outcome<OpenedAttempt>>> {
         let wanted = Wanted {
             order_references: texts(wishes, |wish| &wish.order),
             attempts: texts(wishes, |wish| &wish.reference),
             whole_orders: true,
+            events_as_they_are: true,
             ..Wanted::default()
         };
         let wishes = wishes.to_vec();
@@ -235,6 +240,7 @@ impl Storage for This {
         let wanted = Wanted {
             codes: scans.iter().map(|scan| scan.code.as_str().to_owned()).collect(),
             nonces: scans.iter().map(|scan| scan.nonce.clone()).collect(),
+            events_as_they_are: true,
             ..Wanted::default()
         };
         let scans = scans.to_vec();

@@ -37,6 +37,9 @@ type Connection = sqlx::SqliteConnection;
 /// The newest version of the tables: how many migrations there are.
 const MIGRATIONS: i64 = 1;
 
+/// There is one writer.
+const BATCHES_AT_ONCE: usize = 1;
+
 /// Everything in one SQLite file. Cheap to clone; all clones share the file.
 #[derive(Clone, Debug)]
 pub struct SqliteStorage {

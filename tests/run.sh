@@ -10,13 +10,10 @@ newman_version=6.2.2
 log=target/run.log
 scratch=
 server=
-skipped=()
 began=$SECONDS
 
-die() {
-    echo "FAILED: $*" >&2
-    exit 1
-}
+# shellcheck source=tests/tools.sh
+source tests/tools.sh
 
 clean_up() {
     if [[ -n $server ]]; then kill "$server" 2>/dev/null || true; fi
@@ -30,24 +27,6 @@ heading() {
     if [[ -n $step_began ]]; then echo "   ($((SECONDS - step_began)) s)"; fi
     step_began=$SECONDS
     printf '\n== %s\n' "$*"
-}
-
-# Whether a program is there, after trying to install the packages named.
-have() {
-    local program=$1
-    shift
-    if command -v "$program" >/dev/null; then return 0; fi
-    if [[ $(id -u) = 0 ]] && command -v apt-get >/dev/null; then
-        echo "   installing $*"
-        { apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq "$@"; } </dev/null >>"$log" 2>&1 || true
-    fi
-    command -v "$program" >/dev/null
-}
-
-missing() {
-    if [[ ${CI:-} = true ]]; then die "$1"; fi
-    echo "   skipped: $1"
-    skipped+=("$2")
 }
 
 mkdir -p target
@@ -110,6 +89,9 @@ if [[ $with_node = yes ]]; then
     wait "$server" || die "the server did not end well when it was asked to"
     server=
 fi
+
+heading "files to deploy with, each read by the program that it is for"
+tests/deploy.sh || die "tests/deploy.sh"
 
 heading "all of it"
 for what in "${skipped[@]}"; do echo "   NOT tested here: $what"; done

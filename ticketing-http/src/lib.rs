@@ -9,6 +9,7 @@
 //! | [`frame`](mod@frame) | what happens around every request, in order |
 //! | [`middleware`] | each of these steps |
 //! | [`operate`] | checking and copying what is stored |
+//! | [`metrics`] | what Prometheus reads |
 //! | [`problem`] | how every error looks |
 //! | [`contract`] | what the OpenAPI document says about an address |
 //! | [`docs`] | the pages that show the API |
@@ -23,6 +24,7 @@ pub mod contract;
 pub mod docs;
 pub mod engine;
 pub mod frame;
+pub mod metrics;
 pub mod middleware;
 pub mod operate;
 pub mod problem;

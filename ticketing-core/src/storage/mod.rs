@@ -34,6 +34,9 @@ pub mod postgres;
 mod sql;
 #[cfg(feature = "sqlite")]
 pub mod sqlite;
+mod watch;
+
+pub use watch::{Connections, Gauges};
 
 /// What an operation on one item came to: done, or refused by the rules.
 pub type Outcome<T> = Result<T, Refusal>;
@@ -332,6 +335,13 @@ pub trait Storage: std::fmt::Debug + Send + Sync + 'static {
     async fn forget_tokens(&self, now: Timestamp, limit: u32) -> Result<u32, StorageError>;
 
     // Looking after it.
+
+    /// Whether the storage can be asked, and is in the shape that this version wants. A storage that comes back later is ready
+    /// again.
+    async fn ready(&self) -> Result<(), StorageError>;
+
+    /// How much is under way, as of one moment.
+    async fn gauges(&self) -> Result<Gauges, StorageError>;
 
     /// Compares the counters with the rows that they count, and every other invariant; says in words what is wrong.
     /// Empty on a sound storage.

@@ -1,6 +1,7 @@
 //! What is committed in batches: every write of a sale, and of the gate.
 
 use super::coalescer::{Answer, Coalescer, Commit, Item};
+use super::refused;
 use crate::clock::Clock;
 use crate::domain::check_in::{CheckIn, Scan};
 use crate::domain::order::{Hold, Order};
@@ -79,23 +80,23 @@ impl Lanes {
 
     /// Events take turns, and each has one batch under way: its counters are one row.
     pub(super) async fn hold(&self, wish: Hold) -> Result<Order> {
-        Ok(self.holds.submit(wish.event_id.0, wish).await??)
+        self.holds.submit(wish.event_id.0, wish).await?.map_err(refused)
     }
 
     pub(super) async fn open_attempt(&self, wish: OpenAttempt) -> Result<OpenedAttempt> {
-        Ok(self.attempts.submit(ONE_GROUP, wish).await??)
+        self.attempts.submit(ONE_GROUP, wish).await?.map_err(refused)
     }
 
     pub(super) async fn report_checkout(&self, report: CheckoutReport) -> Result<Attempt> {
-        Ok(self.checkouts.submit(ONE_GROUP, report).await??)
+        self.checkouts.submit(ONE_GROUP, report).await?.map_err(refused)
     }
 
     pub(super) async fn settle(&self, said: Settle) -> Result<Settlement> {
-        Ok(self.settlements.submit(ONE_GROUP, said).await??)
+        self.settlements.submit(ONE_GROUP, said).await?.map_err(refused)
     }
 
     pub(super) async fn check_in(&self, scan: Scan) -> Result<CheckIn> {
-        Ok(self.scans.submit(ONE_GROUP, scan).await??)
+        self.scans.submit(ONE_GROUP, scan).await?.map_err(refused)
     }
 
     pub(super) async fn report_mail(&self, report: MailReport) -> Result<Option<OutboxMail>> {

@@ -99,6 +99,17 @@ impl Ticketing {
     }
 }
 
+/// What a batch of one came to. Where the rules refuse, that is counted.
+fn granted<T>(outcomes: Vec<crate::storage::Outcome<T>>) -> Result<T> {
+    only(outcomes)?.map_err(refused)
+}
+
+/// The refusal as an error, counted.
+fn refused(refusal: crate::domain::refusal::Refusal) -> crate::error::Error {
+    crate::metrics::refused(&refusal);
+    refusal.into()
+}
+
 /// The one outcome of a batch of one.
 fn only<T>(outcomes: Vec<T>) -> Result<T> {
     let missing = || crate::storage::StorageError::Unusable("the storage gave no outcome for an item".to_owned());

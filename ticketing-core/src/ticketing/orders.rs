@@ -1,6 +1,6 @@
 use super::checks::Checks;
 use super::events::check_page;
-use super::{Ticketing, only};
+use super::{Ticketing, granted, refused};
 use crate::domain::code::Reference;
 use crate::domain::id::{EventId, TicketTypeId};
 use crate::domain::order::{Hold, HoldLine, MAX_TICKETS_PER_ORDER, Order, OrderFilter, OrderKey, Release};
@@ -8,8 +8,11 @@ use crate::domain::page::{Page, PageRequest};
 use crate::domain::principal::{Buyer, Principal};
 use crate::domain::refusal::Refusal;
 use crate::error::{Error, Result};
+use crate::metrics::{self, Stage};
 use std::collections::{BTreeMap, HashMap};
 use std::sync::{PoisonError, RwLock};
+use tracing::Instrument as _;
+use tracing::field::Empty;
 
 /// What somebody wants to buy.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -46,6 +49,11 @@ impl Ticketing {
     /// Refusals: `event_unknown`, `event_cancelled`, `event_over`, `ticket_type_unknown`, `sold_out` (with how many are
     /// left), `total_too_large`, `key_reused`.
     pub async fn hold(&self, buyer: &Buyer, request: OrderRequest) -> Result<Order> {
+        let span = tracing::info_span!("hold", event.id = request.event_id.0, order.id = Empty);
+        self.take_places(buyer, request).instrument(span).await
+    }
+
+    async fn take_places(&self, buyer: &Buyer, request: OrderRequest) -> Result<Order> {
         let mut checks = Checks::default();
         checks.principal("buyer", &buyer.who);
         checks.done()?;
@@ -58,7 +66,13 @@ impl Ticketing {
             lines,
             hold_until: now + self.inner.hold_for,
         };
-        self.inner.lanes.hold(wish).await
+        let order = self.inner.lanes.hold(wish).await?;
+        tracing::Span::current().record("order.id", order.id.0);
+        // A repeat finds the order of the first call.
+        if order.created_at >= now {
+            metrics::reached(Stage::Held, 1);
+        }
+        Ok(order)
     }
 
     /// Each ticket type once, in the order of their ids, with a type for the lines that name none.
@@ -91,7 +105,8 @@ impl Ticketing {
         if let Some(known) = self.inner.only_types.get(event_id) {
             return Ok(known);
         }
-        let event = self.inner.storage.event(event_id).await?.ok_or(Refusal::EventUnknown { event_id })?;
+        let event =
+            self.inner.storage.event(event_id).await?.ok_or_else(|| refused(Refusal::EventUnknown { event_id }))?;
         match event.ticket_types.as_slice() {
             [only] => {
                 self.inner.only_types.keep(event_id, only.id);
@@ -122,9 +137,19 @@ impl Ticketing {
     /// Refusals: `order_paid`, `hold_expired`, `payment_in_progress`. Money that still comes gets the tickets, if there are
     /// any left, or goes back.
     pub async fn cancel_order(&self, actor: &Principal, reference: &Reference) -> Result<Order> {
-        self.order(actor, reference).await?;
+        let found = self.order(actor, reference).await?;
+        let span = tracing::info_span!("cancel", order.id = found.id.0);
+        self.give_back(actor, reference).instrument(span).await
+    }
+
+    async fn give_back(&self, actor: &Principal, reference: &Reference) -> Result<Order> {
         let wish = Release { reference: reference.clone(), actor: actor.clone() };
-        Ok(only(self.inner.storage.release(self.now(), &[wish]).await?)??)
+        let now = self.now();
+        let order = granted(self.inner.storage.release(now, &[wish]).await?)?;
+        if order.updated_at == now {
+            metrics::reached(Stage::Cancelled, 1);
+        }
+        Ok(order)
     }
 }
 

@@ -10,9 +10,12 @@ use crate::domain::payment::{
 use crate::domain::principal::{Buyer, EmailAddress, Principal};
 use crate::error::{Error, Result};
 use crate::gateway::{Charge, Fetched, GatewayError, PaymentGateway};
+use crate::metrics::{self, Stage};
 use crate::runtime;
 use crate::ticketing::OrderRequest;
 use std::sync::Arc;
+use tracing::Instrument as _;
+use tracing::field::Empty;
 
 /// How a buyer pays.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -65,6 +68,11 @@ impl Ticketing {
 
     /// Attempt first, gateway second: whatever happens to the call, the money will find its order.
     async fn open(&self, order: Order, options: PayOptions, release: bool) -> Result<Started> {
+        let span = tracing::info_span!("open", order.id = order.id.0, attempt.reference = Empty);
+        self.open_attempt(order, options, release).instrument(span).await
+    }
+
+    async fn open_attempt(&self, order: Order, options: PayOptions, release: bool) -> Result<Started> {
         let options = self.usable(options).await?;
         let gateway = match self.gateway() {
             _ if order.total.is_zero() => None,
@@ -83,6 +91,10 @@ impl Ticketing {
             mode: gateway.map_or(Mode::Live, |gateway| gateway.mode()),
         };
         let OpenedAttempt { order, attempt, first } = self.inner.lanes.open_attempt(wish).await?;
+        tracing::Span::current().record("attempt.reference", attempt.reference.as_str());
+        if first {
+            metrics::reached(Stage::AttemptOpened, 1);
+        }
         let Some(gateway) = gateway else { return self.settle_free(order, attempt).await };
         if let Some(checkout) = attempt.checkout.clone() {
             return Ok(Started { order, attempt, checkout: Some(checkout) });
@@ -102,11 +114,8 @@ impl Ticketing {
         };
         // Once the gateway is asked, the answer must be written down even if our caller leaves: so this runs on by itself.
         let (engine, gateway) = (self.clone(), Arc::clone(gateway));
-        let opened =
-            runtime::run(
-                &*self.inner.runtime,
-                async move { engine.ask_for_checkout(&*gateway, &charge, release).await },
-            );
+        let work = async move { engine.ask_for_checkout(&*gateway, &charge, release).await };
+        let opened = runtime::run(&*self.inner.runtime, work.in_current_span());
         let (attempt, checkout) = opened.await.map_err(|_| GatewayError::OutcomeUnknown)??;
         Ok(Started { order, attempt, checkout: Some(checkout) })
     }
@@ -141,7 +150,11 @@ impl Ticketing {
             Err(_) => CheckoutResult::Unknown,
         };
         let report = CheckoutReport { reference: charge.reference.clone(), result };
+        let gives_back = matches!(report.result, CheckoutResult::NotOpened { release: true, .. });
         let attempt = self.inner.lanes.report_checkout(report).await?;
+        if gives_back {
+            metrics::reached(Stage::Cancelled, 1);
+        }
         let checkout = match (answer, &attempt.checkout) {
             (Ok(checkout), _) => checkout,
             (Err(GatewayError::OutcomeUnknown), Some(of_another_call)) => of_another_call.clone(),
@@ -188,6 +201,11 @@ impl Ticketing {
     }
 
     pub(super) async fn ask_and_settle(&self, attempt: &Attempt) -> Result<Settlement> {
+        let span = tracing::info_span!("settle", order.id = attempt.order_id.0, attempt.reference = %attempt.reference);
+        self.ask(attempt).instrument(span).await
+    }
+
+    async fn ask(&self, attempt: &Attempt) -> Result<Settlement> {
         // Money in review may turn out to be right after all, so it is asked about again.
         let settled = attempt.status.has_captured() && attempt.status != AttemptStatus::Review;
         let said = if settled || attempt.gateway == FREE_GATEWAY {
@@ -208,7 +226,9 @@ impl Ticketing {
             raw_status: said.raw_status,
             seed: self.inner.random.seed(),
         };
+        let asked = self.now();
         let settlement = self.inner.lanes.settle(said).await?;
+        metrics::settled(&settlement, asked);
         if let Settlement::Fulfilled { first: true, .. } | Settlement::RefundDue { .. } = settlement {
             self.inner.bell.notify_one();
         }

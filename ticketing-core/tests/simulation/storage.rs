@@ -24,7 +24,7 @@ use ticketing_core::domain::request::{Answer, BeginRequest, Begun};
 use ticketing_core::domain::rules::Resolve;
 use ticketing_core::domain::ticket::{Ticket, TicketFilter, TicketKey};
 use ticketing_core::domain::webhook::{NewWebhook, StoredWebhook, WebhookReport};
-use ticketing_core::storage::{Outcome, Storage, StorageError};
+use ticketing_core::storage::{Gauges, Outcome, Storage, StorageError};
 
 type Result<T> = std::result::Result<T, StorageError>;
 
@@ -158,6 +158,8 @@ calls! {
     write memory begin_request(now: Timestamp, begin: &BeginRequest) -> Begun;
     write memory finish_request(now: Timestamp, scope: &str, answer: Option<&Answer>) -> ();
     write memory forget_requests(now: Timestamp, limit: u32) -> u32;
+    read memory ready() -> ();
+    read memory gauges() -> Gauges;
     write memory take_tokens(now: Timestamp, wishes: &[Take]) -> Taken;
     write memory forget_tokens(now: Timestamp, limit: u32) -> u32;
     read memory check() -> Vec<String>;

@@ -18,12 +18,14 @@ mod reads;
 mod rows;
 #[path = "../sql/storage.rs"]
 mod storage;
+#[path = "../sql/watch.rs"]
+mod watch;
 #[path = "../sql/write.rs"]
 mod write;
 
 use self::write::Kind;
-use super::StorageError;
 use super::sql::{Due, Wanted, broken, trouble};
+use super::{Connections, StorageError};
 use crate::domain::book::Book;
 use serde_json::Value;
 use sqlx::AssertSqlSafe;
@@ -35,6 +37,9 @@ type This = PostgresStorage;
 type Db = sqlx::Postgres;
 type Row = sqlx::postgres::PgRow;
 type Connection = sqlx::PgConnection;
+
+/// The newest version of the tables: how many migrations there are.
+const MIGRATIONS: i64 = 1;
 
 /// Everything in one PostgreSQL database. Cheap to clone; all clones share one pool of connections.
 #[derive(Clone, Debug)]
@@ -253,6 +258,12 @@ impl PostgresStorage {
 
     async fn reader(&self) -> Result<Lease, StorageError> {
         self.writer().await
+    }
+
+    fn connections(&self) -> Connections {
+        let open = self.pool.size();
+        let idle = u32::try_from(self.pool.num_idle()).unwrap_or(u32::MAX);
+        Connections { open, busy: open.saturating_sub(idle), limit: self.pool.options().get_max_connections() }
     }
 
     /// To read with several statements as of one moment: without it, each statement would see what was committed since the one

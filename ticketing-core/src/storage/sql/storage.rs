@@ -1,7 +1,7 @@
 //! The operations: which rows each names, and which rule decides.
 
 use super::load::Loader;
-use super::{This, check, limits, reads, rows};
+use super::{This, check, limits, reads, rows, watch};
 use crate::domain::account::{Account, AccountChange, AccountKey, NewAccount};
 use crate::domain::audit::Actor;
 use crate::domain::check_in::{CheckIn, Scan};
@@ -20,7 +20,7 @@ use crate::domain::rules::{self, Resolve};
 use crate::domain::ticket::{Ticket, TicketFilter, TicketKey};
 use crate::domain::webhook::{NewWebhook, StoredWebhook, WebhookReport};
 use crate::storage::sql::{Due, Wanted, micros, trouble};
-use crate::storage::{Outcome, Storage, StorageError};
+use crate::storage::{Gauges, Outcome, Storage, StorageError};
 use async_trait::async_trait;
 use jiff::{SignedDuration, Timestamp};
 
@@ -355,6 +355,19 @@ impl Storage for This {
         let forgotten = limits::forget(&mut writer, now, limit).await?;
         self.done(writer).await?;
         Ok(forgotten)
+    }
+
+    async fn ready(&self) -> Result<()> {
+        let mut reader = self.reader().await?;
+        watch::ready(&mut reader).await?;
+        self.done(reader).await
+    }
+
+    async fn gauges(&self) -> Result<Gauges> {
+        let mut reader = self.reader().await?;
+        let gauges = watch::gauges(&mut reader).await?;
+        self.done(reader).await?;
+        Ok(Gauges { connections: self.connections(), ..gauges })
     }
 
     async fn check(&self) -> Result<Vec<String>> {

@@ -88,6 +88,11 @@ impl Ticketing {
         if let Some(checkout) = attempt.checkout.clone() {
             return Ok(Started { order, attempt, checkout: Some(checkout) });
         }
+        // Another call wrote it down, and asks for its checkout. Asked for by two, one could be refused and let the places go
+        // while the other sends its buyer to pay.
+        if attempt.created_at != now {
+            return Err(GatewayError::OutcomeUnknown.into());
+        }
 
         let charge = Charge {
             reference: attempt.reference.clone(),
@@ -98,10 +103,11 @@ impl Ticketing {
         };
         // Once the gateway is asked, the answer must be written down even if our caller leaves: so this runs on by itself.
         let (engine, gateway) = (self.clone(), Arc::clone(gateway));
-        let is_first = attempt.created_at == now;
-        let opened = runtime::run(&*self.inner.runtime, async move {
-            engine.ask_for_checkout(&*gateway, &charge, release, is_first).await
-        });
+        let opened =
+            runtime::run(
+                &*self.inner.runtime,
+                async move { engine.ask_for_checkout(&*gateway, &charge, release).await },
+            );
         let (attempt, checkout) = opened.await.map_err(|_| GatewayError::OutcomeUnknown)??;
         Ok(Started { order, attempt, checkout: Some(checkout) })
     }
@@ -122,7 +128,6 @@ impl Ticketing {
         gateway: &dyn PaymentGateway,
         charge: &Charge,
         release: bool,
-        is_first: bool,
     ) -> Result<(Attempt, Checkout)> {
         let answer = match gateway.open_checkout(charge).await {
             // Another call of ours used the reference: its checkout is open, and money may come of it.
@@ -133,9 +138,7 @@ impl Ticketing {
             Ok(checkout) => CheckoutResult::Opened(checkout.clone()),
             // Another call has opened it, or may have: somebody may pay there.
             Err(GatewayError::DuplicateReference) => CheckoutResult::Unknown,
-            Err(error) if error.was_not_sent() && is_first => {
-                CheckoutResult::NotOpened { reason: error.to_string(), release }
-            }
+            Err(error) if error.was_not_sent() => CheckoutResult::NotOpened { reason: error.to_string(), release },
             Err(_) => CheckoutResult::Unknown,
         };
         let report = CheckoutReport { reference: charge.reference.clone(), result };

@@ -55,7 +55,7 @@ const SOMETIMES: &[(&str, &str)] = &[
     ("webhook", "sent again"),
     ("webhook", "taken"),
     ("webhook kept", "applied"),
-    ("gateway", "duplicate reference"),
+    ("gateway", "says not found of an open checkout"),
     ("refund", "pending"),
     ("refund", "processed"),
     ("refund", "failed"),

@@ -39,6 +39,8 @@ pub(crate) struct Options {
     pub(crate) gateway_timeout: Ppm,
     pub(crate) gateway_refuses: Ppm,
     pub(crate) circuit_open: Ppm,
+    /// The gateway answers questions from a copy that is behind.
+    pub(crate) gateway_lags: Ppm,
     pub(crate) refund_fails: Ppm,
     pub(crate) gateway_caps_refunds: bool,
     pub(crate) webhook_dropped: Ppm,
@@ -299,6 +301,7 @@ impl Options {
             gateway_timeout: upto(&mut below, 300_000),
             gateway_refuses: upto(&mut below, 200_000),
             circuit_open: upto(&mut below, 200_000),
+            gateway_lags: upto(&mut below, 400_000),
             refund_fails: upto(&mut below, 300_000),
             gateway_caps_refunds: below(2) == 0,
             webhook_dropped: upto(&mut below, 800_000),

@@ -26,6 +26,8 @@ mod history;
 mod invariants;
 mod mailer;
 mod organizer;
+#[path = "../support/proof.rs"]
+mod proof;
 mod report;
 mod servers;
 mod storage;
@@ -104,6 +106,13 @@ fn no_history_breaks_a_promise() {
     let report = all_of(first..first + count, bug);
     let seconds = began.elapsed().as_secs_f64();
     println!("{}\n{:.1} s, {:.0} histories per second", report.tables(), seconds, count as f64 / seconds);
+    let faults: u64 = report.faults();
+    proof::told(
+        "simulation",
+        "faults in seeded histories",
+        usize::try_from(faults).unwrap(),
+        &format!("0 broken promises in {count} histories"),
+    );
     // What happens in one of a hundred histories need not in a few.
     if count >= 500 {
         assert_eq!(report.missing(), Vec::<String>::new(), "never happened, so never proved");
@@ -141,5 +150,7 @@ fn every_planted_bug_is_found_within_its_budget() {
         }
     }
     println!("{} bugs in {:.1} s", BUGS.len(), began.elapsed().as_secs_f64());
+    let tried = BUGS.iter().filter(|(_, budget)| !is_short || *budget <= 20).count();
+    proof::told("simulation: control", "planted bugs", tried, &format!("{} found", tried - missed.len()));
     assert_eq!(missed, [], "planted, and not found");
 }

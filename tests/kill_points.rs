@@ -249,8 +249,8 @@ impl PostOffice {
     async fn open() -> Self {
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await.unwrap();
         let address = listener.local_addr().unwrap();
-        let (taken, kill): (Arc<Mutex<Vec<String>>>, Arc<Mutex<Option<Kill>>>) = Default::default();
-        let office = Self { address, taken: Arc::clone(&taken), kill: Arc::clone(&kill) };
+        let office = Self { address, taken: Arc::default(), kill: Arc::default() };
+        let (taken, kill) = (Arc::clone(&office.taken), Arc::clone(&office.kill));
         tokio::spawn(async move {
             loop {
                 let Ok((client, _)) = listener.accept().await else { continue };

@@ -31,6 +31,9 @@ heading() {
 
 mkdir -p target
 : >"$log"
+# Every proof adds a line: what was injected, how often, what was found.
+export PROOF_TABLE=$PWD/target/proofs.tsv
+: >"$PROOF_TABLE"
 command -v cargo >/dev/null || die "Rust is wanted: https://rustup.rs installs it."
 
 heading "what is needed besides Rust"
@@ -57,7 +60,7 @@ passed=$(awk '/^test result: ok/ {sum += $4} END {print sum + 0}' "$log")
 [[ $passed -gt 0 ]] || die "no test was run"
 
 heading "simulation: histories decided by their seeds, and planted bugs that it must find"
-SIM_HISTORIES=${SIM_HISTORIES:-1000} cargo test --quiet --locked -p ticketing-core --profile simulation --no-default-features \
+SIM_HISTORIES=${SIM_HISTORIES:-20000} cargo test --quiet --locked -p ticketing-core --profile simulation --no-default-features \
     --features testing --test simulation -- --nocapture || die "the simulation; what it says last tells how to replay it"
 
 assertions=0
@@ -92,6 +95,11 @@ fi
 
 heading "files to deploy with, each read by the program that it is for"
 tests/deploy.sh || die "tests/deploy.sh"
+
+heading "what was injected, how often, and what was found"
+sort "$PROOF_TABLE" | awk -F '\t' '
+    BEGIN { printf "   %-26s  %-66s  %9s  %s\n", "PROOF", "INJECTED", "TIMES", "FOUND" }
+    { printf "   %-26s  %-66s  %9d  %s\n", $1, $2, $3, $4 }'
 
 heading "all of it"
 for what in "${skipped[@]}"; do echo "   NOT tested here: $what"; done

@@ -31,3 +31,11 @@ pub mod problem;
 pub mod sandbox;
 pub mod server;
 pub mod telemetry;
+
+#[cfg(test)]
+#[path = "../../ticketing-core/tests/fuzz/harness.rs"]
+#[allow(clippy::print_stdout, reason = "says how much was tried")]
+mod fuzzing;
+#[cfg(test)]
+#[path = "../../ticketing-core/tests/support/proof.rs"]
+mod proof;

@@ -12,7 +12,7 @@ use jiff::{SignedDuration, Timestamp};
 /// The gateway name of attempts that need no gateway, because nothing is to be paid.
 pub const FREE_GATEWAY: &str = "free";
 
-/// An open attempt is asked about for this long: longer than the 72 hours for which Paystack repeats its webhooks.
+/// An open attempt is asked about for this long, and until there is an answer: longer than the 72 hours for which Paystack repeats its webhooks.
 pub const POLL_FOR: SignedDuration = SignedDuration::from_hours(96);
 
 /// One try to pay an order: one reference at one gateway. Written before the gateway is called, kept for ever.

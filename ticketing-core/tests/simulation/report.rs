@@ -134,6 +134,12 @@ impl Report {
         self.seen.get(&(what, place)).copied().unwrap_or(0)
     }
 
+    /// How many crashes, lost answers and other faults there were.
+    pub(crate) fn faults(&self) -> u64 {
+        let is_fault = |what: &str| STORAGE_FAULTS.contains(&what) || GATEWAY_FAULTS.contains(&what) || what == "stall";
+        self.seen.iter().filter(|((what, _), _)| is_fault(what)).map(|(_, count)| count).sum()
+    }
+
     /// What never happened, though it must.
     pub(crate) fn missing(&self) -> Vec<String> {
         let pairs = |faults: &'static [&'static str], calls: &'static [&'static str]| {

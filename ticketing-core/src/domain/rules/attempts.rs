@@ -95,22 +95,12 @@ fn release_if_hopeless(book: &mut Book, now: Timestamp, dropped: &Attempt) {
 }
 
 /// Takes an attempt to ask the gateway about, and plans the next time: nobody else takes it until then.
-/// An attempt that has been open for [`POLL_FOR`] lapses instead.
+/// One that has been open for [`POLL_FOR`] lapses only when this question is answered, see [`settle`](super::settle).
 pub fn claim_poll(book: &mut Book, now: Timestamp, reference: &Reference) -> Option<Attempt> {
     let attempt = book.attempts.get(reference)?.clone();
     let poll = attempt.poll.filter(|poll| poll.at <= now)?;
     if now.duration_since(attempt.created_at) >= POLL_FOR && attempt.status.has_captured() {
         book.attempts.update(reference, |row| row.poll = None);
-        return None;
-    }
-    if now.duration_since(attempt.created_at) >= POLL_FOR {
-        book.attempts.update(reference, |row| {
-            row.status = AttemptStatus::Lapsed;
-            row.poll = None;
-            row.updated_at = now;
-        });
-        let change = Change::of(reference.as_str(), attempt.status.name(), AttemptStatus::Lapsed.name());
-        book.note(now, attempt.order_id, Actor::System, "attempt.lapsed", "no money came", change);
         return None;
     }
     book.attempts

@@ -8,7 +8,7 @@
 //! | [`measure`] | how many calls a second, and how long each takes, with so many callers |
 //! | [`shop`] | an engine on a storage, with events to sell |
 //! | [`naive`] | the same by one transaction each: what everybody else does |
-//! | [`instant`] | a payment company that answers at once |
+//! | [`instant`], [`company`] | a payment company that answers at once, in our process and over HTTP |
 //! | [`table`] | a table for people, JSON for programs, and a plot |
 //! | [`load`] | buyers over HTTP |
 
@@ -16,6 +16,7 @@
 #![allow(clippy::float_arithmetic, reason = "figures are for people to look at")]
 #![allow(clippy::disallowed_methods, reason = "a benchmark reads the clock")]
 
+pub mod company;
 pub mod instant;
 pub mod load;
 pub mod measure;

@@ -1,1 +1,210 @@
-//! Buyers over HTTP.
+//! Buyers over HTTP, each with a connection of their own: the load generator, for us and for operators.
+
+use crate::Failure;
+use crate::measure::{Came, Measured, histogram};
+use serde_json::json;
+use std::collections::HashSet;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::{Duration, Instant};
+use ticketing_tests::client::{Answer, Client};
+use tokio::task::JoinSet;
+
+/// What the load does.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
+pub enum Kind {
+    /// Looks at one event.
+    Reads,
+    /// Takes a place, pays, and asks for the ticket.
+    Purchases,
+}
+
+/// A load.
+#[derive(Clone, Debug)]
+pub struct Load {
+    /// Where the server is.
+    pub server: SocketAddr,
+    /// What is done.
+    pub kind: Kind,
+    /// How many people, each with a connection.
+    pub people: usize,
+    /// For how long.
+    pub lasting: Duration,
+    /// Where people pay (`/sandbox/paystack`), where the payment service does not take the money by itself.
+    pub pay_at: Option<String>,
+    /// Whether to tell how it goes every second.
+    pub progress: bool,
+}
+
+/// What came of it.
+#[derive(Debug)]
+pub struct Loaded {
+    /// How many, and how long each took.
+    pub measured: Measured,
+    /// What does not add up afterwards.
+    pub wrong: Vec<String>,
+}
+
+fn wanted(answer: &Answer, status: u16) -> Result<(), Failure> {
+    if answer.status == status {
+        Ok(())
+    } else {
+        Err(format!("{status} is wanted, found {}", answer.in_words()).into())
+    }
+}
+
+async fn ask(
+    client: &mut Client,
+    path: &str,
+    token: Option<&str>,
+    body: Option<&serde_json::Value>,
+) -> Result<Answer, Failure> {
+    let answer = match body {
+        Some(body) => client.post(path, token, body).await,
+        None => client.get(path, token).await,
+    };
+    answer.map_err(|lost| format!("no answer: {}", lost.0).into())
+}
+
+/// Somebody with an account.
+struct Person {
+    client: Client,
+    token: String,
+}
+
+async fn join(server: SocketAddr, name: &str) -> Result<Person, Failure> {
+    let mut client = Client::new(server);
+    let email = format!("{name}@example.com");
+    let who = json!({"email": email, "name": name, "password": "correct horse battery"});
+    wanted(&ask(&mut client, "/auth/register", None, Some(&who)).await?, 201)?;
+    let who = json!({"email": email, "password": "correct horse battery"});
+    let answer = ask(&mut client, "/auth/login", None, Some(&who)).await?;
+    wanted(&answer, 200)?;
+    let token = answer.json()["access_token"].as_str().ok_or("no token")?.to_owned();
+    Ok(Person { client, token })
+}
+
+impl Load {
+    /// Prepares people and an event, runs the load, and looks whether it adds up.
+    pub async fn run(&self) -> Result<Loaded, Failure> {
+        let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH)?.as_millis();
+        let mut organizer = join(self.server, &format!("organiser-{now}")).await?;
+        let event = json!({
+            "title": "Load", "event_date": "2099-12-31T20:00:00Z", "location": "Lagos", "price": "5000.00",
+            "capacity": 1_000_000_000,
+        });
+        let token = organizer.token.clone();
+        let made = ask(&mut organizer.client, "/events/", Some(&token), Some(&event)).await?;
+        wanted(&made, 201)?;
+        let event = made.json()["id"].as_i64().ok_or("no event")?;
+        let mut people = vec![];
+        for number in 0..self.people {
+            people.push(join(self.server, &format!("buyer-{now}-{number}")).await?);
+        }
+
+        let (began, done) = (Instant::now(), Arc::new(AtomicU64::new(0)));
+        let mut running = JoinSet::new();
+        for mut person in people {
+            let (load, done) = (self.clone(), Arc::clone(&done));
+            running.spawn(async move {
+                let (mut times, mut refused, mut codes) = (histogram()?, 0, vec![]);
+                while began.elapsed() < load.lasting {
+                    let asked = Instant::now();
+                    match load.once(&mut person, event, &mut codes).await? {
+                        Came::Done => {
+                            done.fetch_add(1, Ordering::Relaxed);
+                            times.record(u64::try_from(asked.elapsed().as_nanos())?)?;
+                        }
+                        Came::Refused => {
+                            refused += 1;
+                            tokio::time::sleep(Duration::from_millis(20)).await;
+                        }
+                    }
+                }
+                Ok::<_, Failure>((times, refused, codes))
+            });
+        }
+        let watched = self.progress.then(|| tokio::spawn(tell(began, Arc::clone(&done))));
+        let (mut times, mut refused, mut codes) = (histogram()?, 0, vec![]);
+        while let Some(one) = running.join_next().await {
+            let one = one??;
+            times.add(one.0)?;
+            refused += one.1;
+            codes.extend(one.2);
+        }
+        let took = began.elapsed();
+        if let Some(watched) = watched {
+            watched.abort();
+        }
+        let measured = Measured::new(done.load(Ordering::Relaxed), refused, took, times);
+        let wrong = self.look(&mut organizer.client, event, &codes).await?;
+        Ok(Loaded { measured, wrong })
+    }
+
+    async fn once(&self, person: &mut Person, event: i64, codes: &mut Vec<String>) -> Result<Came, Failure> {
+        if self.kind == Kind::Reads {
+            let answer = ask(&mut person.client, &format!("/events/{event}"), None, None).await?;
+            return came(&answer, 200);
+        }
+        let token = Some(person.token.as_str());
+        let wish = json!({"event_id": event, "quantity": 1});
+        let answer = ask(&mut person.client, "/payments/initialize", token, Some(&wish)).await?;
+        if came(&answer, 200)? == Came::Refused {
+            return Ok(Came::Refused);
+        }
+        let reference = answer.json()["reference"].as_str().ok_or("no reference")?.to_owned();
+        if let Some(pay_at) = &self.pay_at {
+            let path = format!("{pay_at}/simulate/{reference}");
+            wanted(&ask(&mut person.client, &path, None, Some(&json!({"action": "pay"}))).await?, 200)?;
+        }
+        loop {
+            let answer = ask(&mut person.client, &format!("/payments/verify/{reference}"), token, None).await?;
+            match came(&answer, 200)? {
+                Came::Done => {
+                    let body = answer.json();
+                    let tickets = body["tickets"].as_array().ok_or("no tickets")?;
+                    codes.extend(tickets.iter().filter_map(|ticket| Some(ticket["ticket_code"].as_str()?.to_owned())));
+                    return Ok(Came::Done);
+                }
+                Came::Refused => tokio::time::sleep(Duration::from_millis(20)).await,
+            }
+        }
+    }
+
+    /// Every ticket that was given out is another one, and counted as sold.
+    async fn look(&self, client: &mut Client, event: i64, codes: &[String]) -> Result<Vec<String>, Failure> {
+        let mut wrong = vec![];
+        if self.kind == Kind::Reads {
+            return Ok(wrong);
+        }
+        let different = codes.iter().collect::<HashSet<_>>().len();
+        if different != codes.len() {
+            wrong.push(format!("{} tickets were given out, and only {different} are different", codes.len()));
+        }
+        let body = ask(client, &format!("/events/{event}"), None, None).await?.json();
+        let sold = body["tickets_sold"].as_u64().ok_or("the event does not say how many are sold")?;
+        if usize::try_from(sold)? != codes.len() {
+            wrong.push(format!("{} tickets were given out, and {sold} are counted as sold", codes.len()));
+        }
+        Ok(wrong)
+    }
+}
+
+/// Sent away is no failure of the load; anything else but what is wanted is.
+fn came(answer: &Answer, status: u16) -> Result<Came, Failure> {
+    match answer.status {
+        503 | 429 => Ok(Came::Refused),
+        _ => wanted(answer, status).map(|()| Came::Done),
+    }
+}
+
+async fn tell(began: Instant, done: Arc<AtomicU64>) {
+    let mut before = 0;
+    loop {
+        tokio::time::sleep(Duration::from_secs(1)).await;
+        let now = done.load(Ordering::Relaxed);
+        println!("{:>4} s: {:>7} done, {:>6} in the last second", began.elapsed().as_secs(), now, now - before);
+        before = now;
+    }
+}

@@ -19,6 +19,11 @@ pub struct Measured {
 }
 
 impl Measured {
+    /// What somebody else has counted.
+    pub fn new(done: u64, refused: u64, took: Duration, times: Histogram<u64>) -> Self {
+        Self { done, refused, took, times }
+    }
+
     /// Calls a second.
     pub fn rate(&self) -> f64 {
         self.done as f64 / self.took.as_secs_f64()

@@ -106,6 +106,14 @@ impl Server {
         format!("http://{}", self.address)
     }
 
+    /// How much memory it has in use, in megabytes, where the system tells (Linux).
+    #[allow(clippy::float_arithmetic, reason = "for people to look at")]
+    pub fn resident_mb(&self) -> Option<f64> {
+        let status = std::fs::read_to_string(format!("/proc/{}/status", self.child.as_ref()?.id())).ok()?;
+        let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"))?;
+        Some(line.trim().trim_end_matches(" kB").parse::<f64>().ok()? / 1024.0)
+    }
+
     /// What it said so far.
     pub fn log(&self) -> String {
         std::fs::read_to_string(self.folder.join("server.log")).unwrap_or_default()

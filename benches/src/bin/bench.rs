@@ -4,10 +4,13 @@
 #![allow(clippy::print_stderr, reason = "says what is skipped")]
 
 use benches::Failure;
+use benches::company;
+use benches::load::{self, Load};
 use benches::measure::{Came, Measured, callers};
 use benches::shop::{Kind, Shop, buyer, one_of, organizer};
-use benches::table::Table;
+use benches::table::{Line, Table};
 use clap::{Parser, Subcommand};
+use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
@@ -17,6 +20,9 @@ use ticketing_core::domain::code::TicketCode;
 use ticketing_core::domain::event::Event;
 use ticketing_core::domain::payment::Settlement;
 use ticketing_core::ticketing::PayOptions;
+use ticketing_tests::client::Client;
+use ticketing_tests::cluster::Cluster;
+use ticketing_tests::server::Server;
 
 #[derive(Parser)]
 #[command(about, version)]
@@ -45,6 +51,8 @@ enum What {
     Sales,
     /// Tickets scanned a second.
     CheckIns,
+    /// Purchases and reads a second over HTTP, with memory and start-up time; 64 connections.
+    Http,
 }
 
 #[tokio::main]
@@ -61,6 +69,7 @@ async fn main() -> Result<(), Failure> {
             What::Holds => ("holds", holds(kind, &shop, arguments.callers, lasting).await?),
             What::Sales => ("sales", sales(kind, &shop, arguments.callers, lasting).await?),
             What::CheckIns => ("check-ins", check_ins(kind, &shop, arguments.callers, lasting).await?),
+            What::Http => ("http", http(kind, lasting).await?),
         };
         shop.check().await?;
         if let Some(folder) = &arguments.save {
@@ -191,4 +200,72 @@ async fn check_ins(kind: Kind, shop: &Shop, count: usize, lasting: Duration) -> 
     let ours = callers(count, lasting / 2, call).await?;
     table.rate("Ticketing", &ours, Some(naive.rate()));
     Ok(table)
+}
+
+const CONNECTIONS: usize = 64;
+
+async fn http(kind: Kind, lasting: Duration) -> Result<Table, Failure> {
+    let mut table = Table::new(format!("Over HTTP, {}, {CONNECTIONS} connections", kind.name()));
+    let empty = empty_handler().await?;
+    let empty = reads(empty, lasting).await?;
+    table.rate("GET of an empty poem handler", &empty, None);
+
+    let company = format!("http://{}", company::open().await?);
+    let mut settings =
+        vec![("PAYSTACK_SECRET_KEY", "sk_test_4f9d1c7be02a86538d71aa90c3"), ("PAYSTACK_BASE_URL", &company)];
+    settings.push(("LOG_LEVEL", "warn"));
+    let cluster = if kind == Kind::Postgres { Cluster::start() } else { None };
+    let url = cluster.as_ref().map(|cluster| cluster.create("http"));
+    if let Some(url) = &url {
+        settings.push(("DATABASE_URL", url));
+    }
+    let mut server = Server::prepare(&settings);
+    let started = server.restart().await;
+    let figure = |what: &str, figure: f64, unit, note: &str| Line {
+        what: what.to_owned(),
+        figure,
+        unit,
+        ratio: None,
+        p50_ms: None,
+        p99_ms: None,
+        note: note.to_owned(),
+    };
+    table.add(figure("start to first answer, empty database", started.as_secs_f64() * 1000.0, "ms", ""));
+    table.add(figure("resident memory, idle", server.resident_mb().ok_or("no /proc")?, "MB", ""));
+    let load =
+        |kind| Load { server: server.address, kind, people: CONNECTIONS, lasting, pay_at: None, progress: false };
+    let (purchases, reads) = (load(load::Kind::Purchases), load(load::Kind::Reads));
+    let read = reads.run().await?;
+    table.rate("GET /events/{id}", &read.measured, Some(empty.rate()));
+    let bought = purchases.run().await?;
+    table.rate("purchases (initialize + verify)", &bought.measured, None);
+    table.add(figure("resident memory, after the load", server.resident_mb().ok_or("no /proc")?, "MB", ""));
+    if !bought.wrong.is_empty() {
+        return Err(bought.wrong.join("; ").into());
+    }
+    server.stop().await;
+    Ok(table)
+}
+
+/// The least that a server of the same make does.
+async fn empty_handler() -> Result<SocketAddr, Failure> {
+    use ticketing_http::server::{Limits, serve};
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await?;
+    let address = listener.local_addr()?;
+    let empty = poem::Route::new().at("/events/:id", poem::get(poem::endpoint::make_sync(|_| "")));
+    tokio::spawn(serve(listener, empty, Limits::default(), std::future::pending()));
+    Ok(address)
+}
+
+async fn reads(server: SocketAddr, lasting: Duration) -> Result<Measured, Failure> {
+    let clients: Vec<_> = (0..CONNECTIONS).map(|_| Arc::new(tokio::sync::Mutex::new(Client::new(server)))).collect();
+    let call = move |caller: usize, _| {
+        let client = Arc::clone(&clients[caller]);
+        async move {
+            let answer = client.lock().await.get("/events/1", None).await;
+            let answer = answer.map_err(|lost| format!("no answer: {}", lost.0))?;
+            if answer.status == 200 { Ok(Came::Done) } else { Err(answer.in_words().into()) }
+        }
+    };
+    callers(CONNECTIONS, lasting, call).await
 }

@@ -61,8 +61,8 @@ impl Method {
 }
 
 type Argument = Box<dyn for<'py> FnOnce(Python<'py>) -> PyResult<Bound<'py, PyAny>> + Send>;
-/// Takes what came of it, and says whether that was one of the ways it was meant to end.
-type Answer = Box<dyn for<'py> FnOnce(Python<'py>, PyResult<Bound<'py, PyAny>>) -> bool + Send>;
+/// Takes what came of it, and gives what nobody planned for, to be logged: to the engine it is one word.
+type Answer = Box<dyn for<'py> FnOnce(Python<'py>, PyResult<Bound<'py, PyAny>>) -> Option<PyErr> + Send>;
 
 /// One call of a method.
 pub(crate) struct Assignment {
@@ -123,16 +123,16 @@ impl Job {
         Ok(Some((self.assignment.method.bound.bind(py).clone(), argument(py)?)))
     }
 
-    /// What the method gave.
-    fn finish(&self, py: Python<'_>, answer: Bound<'_, PyAny>) -> bool {
+    /// What the method gave. Gives why that could not be read, where it could not.
+    fn finish(&self, py: Python<'_>, answer: Bound<'_, PyAny>) -> Option<PyErr> {
         let waiting = lock(&self.assignment.answer).take();
-        waiting.is_none_or(|waiting| waiting(py, Ok(answer)))
+        waiting.and_then(|waiting| waiting(py, Ok(answer)))
     }
 
-    /// What the method raised. Says whether that was one of the exceptions that it may raise.
-    fn fail(&self, py: Python<'_>, error: Bound<'_, PyAny>) -> bool {
+    /// What the method raised. Gives it back, where it is not one of the exceptions that it may raise.
+    fn fail(&self, py: Python<'_>, error: Bound<'_, PyAny>) -> Option<PyErr> {
         let waiting = lock(&self.assignment.answer).take();
-        waiting.is_none_or(|waiting| waiting(py, Err(PyErr::from_value(error))))
+        waiting.and_then(|waiting| waiting(py, Err(PyErr::from_value(error))))
     }
 
     /// Where it runs.
@@ -175,12 +175,12 @@ impl Drop for Waiting {
     }
 }
 
-/// Has a method called, and reads what came of it on Python's side. `read` also says whether that was a planned end.
+/// Has a method called, and reads what came of it on Python's side. `read` also gives what nobody planned for.
 pub(crate) async fn call<T: Send + 'static>(
     method: &Arc<Method>,
     limit: Duration,
     argument: impl for<'py> FnOnce(Python<'py>) -> PyResult<Bound<'py, PyAny>> + Send + 'static,
-    read: impl for<'py> FnOnce(Python<'py>, PyResult<Bound<'py, PyAny>>) -> (T, bool) + Send + 'static,
+    read: impl for<'py> FnOnce(Python<'py>, PyResult<Bound<'py, PyAny>>) -> (T, Option<PyErr>) + Send + 'static,
 ) -> Result<T, Silence> {
     let Ok(process) = Process::current() else { return Err(Silence::NotBegun) };
     let (answer, answered) = oneshot::channel();
@@ -188,9 +188,9 @@ pub(crate) async fn call<T: Send + 'static>(
         method: Arc::clone(method),
         argument: Mutex::new(Some(Box::new(argument))),
         answer: Mutex::new(Some(Box::new(move |py, outcome| {
-            let (outcome, planned) = read(py, outcome);
+            let (outcome, unplanned) = read(py, outcome);
             drop(answer.send(outcome));
-            planned
+            unplanned
         }))),
         job: Mutex::new(None),
     });

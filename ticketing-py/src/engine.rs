@@ -296,9 +296,12 @@ impl Core {
         let (shared, storage): (Arc<dyn Storage>, _) = match &self.settings.storage {
             Kept::Memory(memory) => (Arc::<memory::MemoryStorage>::clone(memory), OpenStorage::Memory),
             Kept::Sqlite(path) => {
-                let claimed = process.claim_file(path)?;
-                let sqlite = SqliteStorage::open(path).await.map_err(Error::from)?;
-                (Arc::new(sqlite.clone()), OpenStorage::Sqlite(sqlite, claimed))
+                process.claim_file(path)?;
+                let sqlite = SqliteStorage::open(path).await.map_err(|error| {
+                    process.release_file(path);
+                    Error::from(error)
+                })?;
+                (Arc::new(sqlite.clone()), OpenStorage::Sqlite(sqlite, path.clone()))
             }
             Kept::Postgres(url) => {
                 let postgres = PostgresStorage::connect(url).await.map_err(Error::from)?;

@@ -317,15 +317,12 @@ impl PythonGateway {
     ) -> Result<T, GatewayError> {
         let read = |py: Python<'_>, outcome: PyResult<Bound<'_, PyAny>>| match outcome {
             Ok(answer) => match T::read(&answer) {
-                Ok(answer) => (Ok(answer), true),
-                Err(error) => {
-                    error.write_unraisable(py, Some(&answer));
-                    (Err(GatewayError::Malformed), true)
-                }
+                Ok(answer) => (Ok(answer), None),
+                Err(error) => (Err(GatewayError::Malformed), Some(error)),
             },
             Err(error) => match known_error(py, &error) {
-                Some(known) => (Err(known), true),
-                None => (Err(GatewayError::OutcomeUnknown), false),
+                Some(known) => (Err(known), None),
+                None => (Err(GatewayError::OutcomeUnknown), Some(error)),
             },
         };
         match call(method, self.limit, move |py| argument.to_python(py), read).await {

@@ -165,10 +165,10 @@ impl Mailer for PythonMailer {
     async fn send(&self, mail: &Mail) -> Result<(), MailError> {
         let mail = mail.clone();
         let read = |py: Python<'_>, outcome: PyResult<Bound<'_, PyAny>>| match outcome {
-            Ok(_) => (Ok(()), true),
-            Err(error) => match read_error(py, &error) {
-                Ok((error, planned)) => (Err(error), planned),
-                Err(_) => (Err(MailError::Later("the mailer failed".to_owned())), false),
+            Ok(_) => (Ok(()), None),
+            Err(raised) => match read_error(py, &raised) {
+                Ok((error, planned)) => (Err(error), (!planned).then_some(raised)),
+                Err(_) => (Err(MailError::Later("the mailer failed".to_owned())), Some(raised)),
             },
         };
         let sent = call(&self.send, self.limit, move |py| mail.to_python(py), read).await;

@@ -8,9 +8,9 @@
 use crate::callbacks::Errand;
 use crate::errors::Failure;
 use pyo3::prelude::*;
-use std::collections::HashSet;
+use std::collections::HashMap;
 use std::future::Future;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU32, AtomicUsize, Ordering};
 use std::sync::mpsc;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, OnceLock, PoisonError};
@@ -39,8 +39,9 @@ pub(crate) struct Process {
     closing: watch::Sender<bool>,
     blocked: (Mutex<usize>, Condvar),
     messenger: Mutex<Messenger>,
-    /// SQLite files that are open here. A child must not open them: SQLite would mistake the parent's locks for its own.
-    files: Mutex<HashSet<PathBuf>>,
+    /// SQLite files that are open here. Where there are any at a fork, the child must keep off SQLite: it would mistake the
+    /// parent's locks on the file for its own, and find locks within SQLite that nobody will ever release.
+    files: Mutex<HashMap<PathBuf, usize>>,
 }
 
 #[derive(Debug, Default)]
@@ -168,27 +169,30 @@ impl Process {
         }
     }
 
-    /// Notes that a file is about to be open here, unless one from before a fork is.
-    pub(crate) fn claim_file(&self, path: &std::path::Path) -> Result<PathBuf, Failure> {
-        let path = std::path::absolute(path).unwrap_or_else(|_| path.to_owned());
-        let path = path.canonicalize().unwrap_or(path);
+    /// Notes that an SQLite file is about to be open here, unless one was at a fork.
+    pub(crate) fn claim_file(&self, path: &Path) -> Result<(), Failure> {
         let place = PLACE.load(Ordering::Acquire);
         let ancestors = PROCESSES.iter().take(place).filter_map(OnceLock::get);
         for ancestor in ancestors {
             // Held at the fork, it stays held for ever: whoever held it was opening or closing a file.
-            let is_open = ancestor.files.try_lock().map_or(true, |files| files.contains(&path));
-            if is_open {
+            if ancestor.files.try_lock().map_or(true, |files| !files.is_empty()) {
                 return Err(Failure::Forked(
-                    "this SQLite file was open when the process forked: open it after forking only",
+                    "SQLite was in use when the process forked: close it before, or open it in the children only",
                 ));
             }
         }
-        lock(&self.files).insert(path.clone());
-        Ok(path)
+        *lock(&self.files).entry(path.to_owned()).or_default() += 1;
+        Ok(())
     }
 
-    pub(crate) fn release_file(&self, path: &std::path::Path) {
-        lock(&self.files).remove(path);
+    pub(crate) fn release_file(&self, path: &Path) {
+        let mut files = lock(&self.files);
+        if let Some(users) = files.get_mut(path) {
+            *users -= 1;
+            if *users == 0 {
+                files.remove(path);
+            }
+        }
     }
 
     fn shut_down(&self) {

@@ -32,11 +32,11 @@ def facade(source: str) -> str:
 
 def stub(source: str) -> str:
     """With the plain engine made of the one for asyncio."""
-    before, _, rest = source.partition("class AsyncEngine:")
-    before, _, _ = before.partition("class Engine:")
+    before, _, rest = source.partition("@final\nclass AsyncEngine:")
+    before, _, _ = before.partition("@final\nclass Engine:")
     body, mark, after = rest.partition("\n# End of the engines.")
     plain = re.sub(r"-> Awaitable\[(.*)\]: \.\.\.", r"-> \1: ...", body)
-    return f"{before}class Engine:{plain.rstrip()}\n\nclass AsyncEngine:{body}{mark}{after}"
+    return f"{before}@final\nclass Engine:{plain.rstrip()}\n\n@final\nclass AsyncEngine:{body}{mark}{after}"
 
 
 def main() -> int:

@@ -55,9 +55,9 @@ def _run(job: Job) -> None:
         method, argument = call
         answer = method(argument)
     except BaseException as error:  # noqa: BLE001 - whatever it is, somebody waits for an answer
-        _failed(job, error)
+        _log_trouble(job, job.fail(error))
     else:
-        job.finish(answer)
+        _log_trouble(job, job.finish(answer))
 
 
 async def _run_async(job: Job) -> None:
@@ -71,17 +71,17 @@ async def _run_async(job: Job) -> None:
         job.fail(error)
         raise
     except BaseException as error:  # noqa: BLE001
-        _failed(job, error)
+        _log_trouble(job, job.fail(error))
         if not isinstance(error, Exception):
             raise
     else:
-        job.finish(answer)
+        _log_trouble(job, job.finish(answer))
 
 
-def _failed(job: Job, error: BaseException) -> None:
-    if not job.fail(error):
+def _log_trouble(job: Job, trouble: BaseException | None) -> None:
+    if trouble is not None:
         # Nobody planned for it, and to the engine it is one word: here is the rest.
-        _log.error("%s raised %s", job.name, type(error).__name__, exc_info=error)
+        _log.error("%s failed: %s", job.name, type(trouble).__name__, exc_info=trouble)
 
 
 class _Background:

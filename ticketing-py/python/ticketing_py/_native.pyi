@@ -2,7 +2,7 @@ import os
 from asyncio import AbstractEventLoop
 from collections.abc import Awaitable, Callable, Iterable, Sequence
 from datetime import datetime, timedelta
-from typing import Literal, final
+from typing import Any, Literal, final
 
 from typing_extensions import Self
 
@@ -19,6 +19,7 @@ from .tickets import CheckIn, Ticket
 from .upkeep import UpkeepReport
 from .errors import GatewayError, MailError, Refused
 
+__all__: list[str]
 __version__: str
 
 def money(amount: str, currency: str) -> str: ...
@@ -154,12 +155,13 @@ class Job:
 
     @property
     def name(self) -> str: ...
-    def begin(self) -> tuple[Callable[[object], object], object] | None: ...
-    def finish(self, answer: object) -> bool: ...
-    def fail(self, error: BaseException) -> bool: ...
+    def begin(self) -> tuple[Callable[[Any], Any], Any] | None: ...
+    def finish(self, answer: object) -> BaseException | None: ...
+    def fail(self, error: BaseException) -> BaseException | None: ...
     def on_loop(self, loop_: AbstractEventLoop) -> None: ...
     def loop(self) -> AbstractEventLoop | None: ...
 
+@final
 class Engine:
     def __new__(
         cls,
@@ -288,6 +290,7 @@ class Engine:
     def dead_mails(self, actor: Principal, skip: int, limit: int, count: bool) -> Page[OutboxMail]: ...
     def resend_mail(self, actor: Principal, mail_id: int) -> OutboxMail: ...
 
+@final
 class AsyncEngine:
     def __new__(
         cls,

@@ -44,7 +44,8 @@ class Money:
     """The three letters of ISO 4217."""
 
     def __init__(self, amount: Decimal | str | int, currency: str) -> None:
-        if isinstance(amount, bool) or not isinstance(amount, Decimal | str | int):
+        # Not everybody has a type checker, and a float would lose money.
+        if isinstance(amount, bool) or not isinstance(amount, Decimal | str | int):  # pyright: ignore[reportUnnecessaryIsInstance]
             raise TypeError(f"money is a Decimal, a str or an int, not {type(amount).__name__}")
         text = format(amount, "f") if isinstance(amount, Decimal) else str(amount)
         object.__setattr__(self, "amount", Decimal(_native.money(text, currency)))

@@ -540,7 +540,7 @@ _OTHERS: dict[str, Callable[..., TicketingError]] = {
 }
 
 
-def _make(
+def _make(  # pyright: ignore[reportUnusedFunction]
     family: str, code: str, message: str, facts: Mapping[str, object], retry_after: float | None
 ) -> TicketingError:
     """The exception for what the engine says."""

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Protocol, TypeAlias
 
-from ._native import PaystackGateway
+from ._native import FakeGateway, PaystackGateway
 from ._values import Money, Word
 from .payments import Captured, Checkout, Mode, RefundStatus
 
@@ -145,25 +145,32 @@ class PaymentGateway(Protocol):
     @property
     def name(self) -> str:
         """The gateway's short name, stored with every attempt: lower-case letters."""
+        ...
 
     @property
     def mode(self) -> Mode:
         """Whether real money moves."""
+        ...
 
     def open_checkout(self, charge: Charge, /) -> Checkout:
         """Opens a checkout. Not repeatable: a used reference is `GatewayDuplicateReference`."""
+        ...
 
     def fetch(self, reference: str, /) -> Fetched | None:
         """What the gateway knows of an attempt; ``None`` where it has no record of it."""
+        ...
 
     def refund(self, refund: RefundCall, /) -> FetchedRefund:
         """Sends money back. Never repeated blindly."""
+        ...
 
     def find_refund(self, refund: RefundCall, /) -> FetchedRefund | None:
         """Looks for a refund that was, or may have been, asked for."""
+        ...
 
     def read_webhook(self, webhook: Webhook, /) -> WebhookEvent:
         """Checks the signature, or raises `BadSignature`, and only then reads. Never ``async``: it must not wait."""
+        ...
 
 
 class AsyncPaymentGateway(Protocol):
@@ -172,26 +179,33 @@ class AsyncPaymentGateway(Protocol):
     @property
     def name(self) -> str:
         """See `PaymentGateway`."""
+        ...
 
     @property
     def mode(self) -> Mode:
         """See `PaymentGateway`."""
+        ...
 
     def open_checkout(self, charge: Charge, /) -> Awaitable[Checkout]:
         """See `PaymentGateway`."""
+        ...
 
     def fetch(self, reference: str, /) -> Awaitable[Fetched | None]:
         """See `PaymentGateway`."""
+        ...
 
     def refund(self, refund: RefundCall, /) -> Awaitable[FetchedRefund]:
         """See `PaymentGateway`."""
+        ...
 
     def find_refund(self, refund: RefundCall, /) -> Awaitable[FetchedRefund | None]:
         """See `PaymentGateway`."""
+        ...
 
     def read_webhook(self, webhook: Webhook, /) -> WebhookEvent:
         """See `PaymentGateway`."""
+        ...
 
 
-Gateway: TypeAlias = PaystackGateway | PaymentGateway | AsyncPaymentGateway
+Gateway: TypeAlias = PaystackGateway | FakeGateway | PaymentGateway | AsyncPaymentGateway
 """What takes the money."""

@@ -28,6 +28,7 @@ class AsyncMailer(Protocol):
 
     def send(self, mail: Mail, /) -> Awaitable[None]:
         """Delivers one mail to its one recipient."""
+        ...
 
 
 Mailer: TypeAlias = SmtpMailer | FileMailer | MemoryMailer | PythonMailer | AsyncMailer

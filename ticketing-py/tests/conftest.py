@@ -7,6 +7,7 @@ import shutil
 import socket
 import subprocess
 import tempfile
+import uuid
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime, timezone
@@ -45,10 +46,6 @@ class Shop:
 @pytest.fixture(scope="session")
 def postgres() -> Iterator[str]:
     """The address of a PostgreSQL server of our own; the tests are skipped where there is none."""
-    given = os.environ.get("TICKETING_PY_POSTGRES")
-    if given:
-        yield given
-        return
     programs = sorted(Path("/usr/lib/postgresql").glob("*/bin/initdb"))
     if not programs:
         pytest.skip("PostgreSQL is not installed")
@@ -62,10 +59,10 @@ def postgres() -> Iterator[str]:
         port = free.getsockname()[1]
     data = folder / "data"
     subprocess.run([*user, bin_ / "initdb", "-D", data, "-A", "trust", "-U", "t"], check=True, capture_output=True)
-    options = f"-p {port} -k {folder} -c listen_addresses=127.0.0.1 -c fsync=off"
+    options = f"-p {port} -k {folder} -c listen_addresses=127.0.0.1"
     pg_ctl = [*user, bin_ / "pg_ctl", "-D", data, "-w", "-l", folder / "log"]
     subprocess.run([*pg_ctl, "-o", options, "start"], check=True, capture_output=True)
-    yield f"postgres://t@127.0.0.1:{port}/postgres"
+    yield f"postgres://t@127.0.0.1:{port}"
     subprocess.run([*pg_ctl, "-m", "immediate", "stop"], check=True, capture_output=True)
     shutil.rmtree(folder)
 
@@ -94,7 +91,10 @@ def storage(request: pytest.FixtureRequest, tmp_path: Path) -> object:
         case "sqlite":
             return tmp_path / "tickets.db"
         case _:
-            return request.getfixturevalue("postgres")
+            server = request.getfixturevalue("postgres")
+            name = f"t{uuid.uuid4().hex}"
+            subprocess.run(["createdb", "--maintenance-db", f"{server}/postgres", name], check=True)
+            return f"{server}/{name}"
 
 
 @pytest.fixture

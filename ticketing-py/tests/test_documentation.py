@@ -105,3 +105,16 @@ def test_the_version_is_the_workspaces() -> None:
 
     (version,) = re.findall(r'^version = "(.+)"$', (ROOT / "Cargo.toml").read_text(), re.MULTILINE)
     assert ticketing_py.__version__ == version == importlib.metadata.version("ticketing-py")
+
+
+def test_what_is_installed_has_its_licences_its_readme_and_its_types() -> None:
+    import importlib.metadata
+
+    package = importlib.metadata.distribution("ticketing-py")
+    files = {path.name for path in package.files or []}
+    assert {"LICENSE-MIT", "LICENSE-APACHE"} <= files
+    assert package.metadata["License-Expression"] == "MIT OR Apache-2.0"
+    assert "A gateway of your own" in (package.metadata.get_payload() or "")
+    assert {path.name for path in PACKAGE.iterdir()} >= {"py.typed", "_native.pyi"}
+    for licence in ("LICENSE-MIT", "LICENSE-APACHE"):
+        assert (HERE.parent / licence).read_bytes() == (ROOT / licence).read_bytes()

@@ -19,7 +19,26 @@ from .tickets import CheckIn, Ticket
 from .upkeep import UpkeepReport
 from .errors import GatewayError, MailError, Refused
 
-__all__: list[str]
+__all__ = [
+    "AsyncEngine",
+    "Engine",
+    "FakeGateway",
+    "FileMailer",
+    "Job",
+    "ManualClock",
+    "MemoryMailer",
+    "MemoryStorage",
+    "PaystackGateway",
+    "SmtpMailer",
+    "__version__",
+    "_every_refusal",
+    "_shutdown",
+    "_tasks",
+    "money",
+    "qr_png",
+    "qr_svg",
+]
+
 __version__: str
 
 def money(amount: str, currency: str) -> str: ...

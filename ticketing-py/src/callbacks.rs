@@ -52,9 +52,11 @@ impl Method {
         static IS_ASYNC: PyOnceLock<Py<PyAny>> = PyOnceLock::new();
         let py = object.py();
         let class = object.get_type().name()?.to_string();
-        let bound = object.getattr(name).ok().filter(Bound::is_callable).ok_or_else(|| {
-            pyo3::exceptions::PyTypeError::new_err(format!("{class} has no method {name}"))
-        })?;
+        let bound = object
+            .getattr(name)
+            .ok()
+            .filter(Bound::is_callable)
+            .ok_or_else(|| pyo3::exceptions::PyTypeError::new_err(format!("{class} has no method {name}")))?;
         let is_async = IS_ASYNC.import(py, "inspect", "iscoroutinefunction")?.call1((&bound,))?.is_truthy()?;
         Ok(Arc::new(Self { name: format!("{class}.{name}"), bound: bound.unbind(), is_async }))
     }

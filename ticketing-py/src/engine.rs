@@ -18,9 +18,9 @@ use std::time::Duration;
 use ticketing_core::clock::{Clock, SystemClock, SystemRandom};
 use ticketing_core::gateway::circuit_breaker::{BreakerConfig, CircuitBreaker};
 use ticketing_core::gateway::{PaymentGateway, WebhookError, WebhookEvent};
-use ticketing_core::storage::{Storage, memory};
 use ticketing_core::storage::postgres::PostgresStorage;
 use ticketing_core::storage::sqlite::SqliteStorage;
+use ticketing_core::storage::{Storage, memory};
 use ticketing_core::ticketing::{Upkeep, UpkeepHandle};
 use ticketing_core::token::TokenKey;
 use ticketing_core::{Error, Ticketing, TicketingBuilder};
@@ -223,8 +223,7 @@ impl Settings {
             let mut shared = Arc::clone(&gateway.gateway);
             if self.breaks && !gateway.is_fake {
                 let random = Arc::new(SystemRandom);
-                let breaker =
-                    CircuitBreaker::new(shared, BreakerConfig::default(), Arc::clone(&self.clock), random);
+                let breaker = CircuitBreaker::new(shared, BreakerConfig::default(), Arc::clone(&self.clock), random);
                 shared = Arc::new(breaker);
             }
             builder = builder.gateway_on(shared);

@@ -105,10 +105,7 @@ impl Read for Buyer {
     fn read(value: &Bound<'_, PyAny>) -> PyResult<Self> {
         let py = value.py();
         let field = |name| value.getattr(name).map_err(|_| wanted("a Buyer", value));
-        Ok(Self {
-            who: Read::read(&field(intern!(py, "who"))?)?,
-            email: Read::read(&field(intern!(py, "email"))?)?,
-        })
+        Ok(Self { who: Read::read(&field(intern!(py, "who"))?)?, email: Read::read(&field(intern!(py, "email"))?)? })
     }
 }
 
@@ -155,7 +152,9 @@ impl Read for LineRequest {
 /// A number that is not negative. One that is, or is too large, is an `InvalidRequest`.
 pub(crate) fn whole<T: TryFrom<i64>>(value: &Bound<'_, PyAny>, field: &str) -> PyResult<T> {
     let number: i64 = value.extract()?;
-    number.try_into().map_err(|_| invalid(value.py(), field, format!("a smaller or larger number is wanted, found {number}")))
+    number
+        .try_into()
+        .map_err(|_| invalid(value.py(), field, format!("a smaller or larger number is wanted, found {number}")))
 }
 
 /// Words of enums whose values are the engine's own.
@@ -310,10 +309,9 @@ impl Read for WebhookEvent {
         let about = value.getattr(intern!(py, "about"))?;
         let said: Option<Fetched> = Read::read(&value.getattr(intern!(py, "said"))?)?;
         let about = match about.cast::<PyString>().map_err(|_| wanted("a WebhookSubject", &about))?.to_cow()?.as_ref() {
-            "charge" => WebhookSubject::Charge(said.unwrap_or(Fetched {
-                observation: Observation::Unrecognised,
-                raw_status: String::new(),
-            })),
+            "charge" => WebhookSubject::Charge(
+                said.unwrap_or(Fetched { observation: Observation::Unrecognised, raw_status: String::new() }),
+            ),
             "refund" => WebhookSubject::Refund,
             "dispute" => WebhookSubject::Dispute,
             _ => WebhookSubject::Other,

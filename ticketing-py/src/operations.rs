@@ -1,5 +1,7 @@
 //! What can be asked of the engine, each said once: [`Engine`] waits for it, [`AsyncEngine`] gives an asyncio future.
 
+#![allow(clippy::too_many_arguments, reason = "in Python they have names")]
+
 use crate::asyncio::{awaitable, running_loop};
 use crate::engine::{Core, ManualClock, Settings};
 use crate::errors::Failure;
@@ -55,7 +57,6 @@ macro_rules! operations {
         #[pymethods]
         impl Engine {
             #[new]
-            #[expect(clippy::too_many_arguments, reason = "they have names in Python")]
             fn new(
                 storage: &Bound<'_, PyAny>, gateway: Option<&Bound<'_, PyAny>>, mailer: Option<&Bound<'_, PyAny>>,
                 hold_for: f64, mail_domain: String, public_url: Option<String>, token_secret: Option<Vec<u8>>,
@@ -88,7 +89,6 @@ macro_rules! operations {
         #[pymethods]
         impl AsyncEngine {
             #[new]
-            #[expect(clippy::too_many_arguments, reason = "they have names in Python")]
             fn new(
                 storage: &Bound<'_, PyAny>, gateway: Option<&Bound<'_, PyAny>>, mailer: Option<&Bound<'_, PyAny>>,
                 hold_for: f64, mail_domain: String, public_url: Option<String>, token_secret: Option<Vec<u8>>,

@@ -87,8 +87,7 @@ impl Process {
     }
 
     fn new(pid: u32) -> std::io::Result<Self> {
-        let runtime =
-            tokio::runtime::Builder::new_multi_thread().enable_all().thread_name("ticketing").build()?;
+        let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().thread_name("ticketing").build()?;
         Ok(Self {
             pid,
             handle: runtime.handle().clone(),

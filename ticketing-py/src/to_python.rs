@@ -12,9 +12,7 @@ use ticketing_core::domain::money::Money;
 use ticketing_core::domain::order::{Order, OrderLine, OrderStatus};
 use ticketing_core::domain::outbox::{MailKind, MailStatus, OutboxMail};
 use ticketing_core::domain::page::Page;
-use ticketing_core::domain::payment::{
-    Attempt, AttemptStatus, Captured, Checkout, Mode, Payment, Settlement,
-};
+use ticketing_core::domain::payment::{Attempt, AttemptStatus, Captured, Checkout, Mode, Payment, Settlement};
 use ticketing_core::domain::principal::{Buyer, Principal};
 use ticketing_core::domain::refund::{Refund, RefundReason, RefundStatus};
 use ticketing_core::domain::ticket::{Ticket, TicketStatus};

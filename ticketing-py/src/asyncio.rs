@@ -252,13 +252,11 @@ pub(crate) fn awaitable<'py, T: ToPython + Send + 'static>(
         return Err(Failure::Closed.into_exception(py));
     }
     let future = loop_.call_method0(intern!(py, "create_future"))?;
+    // Work that is dropped may want to tell its tasks.
+    let _inside = process.handle().enter();
     let mut work = Box::pin(on_behalf(Some(Arc::new(loop_.clone().unbind())), work));
     // Much is done without waiting for anything: then there is no reason to go by way of another thread.
-    let at_once = {
-        let _inside = process.handle().enter();
-        work.as_mut().poll(&mut Context::from_waker(Waker::noop()))
-    };
-    if let Poll::Ready(outcome) = at_once {
+    if let Poll::Ready(outcome) = work.as_mut().poll(&mut Context::from_waker(Waker::noop())) {
         let outcome = outcome.map_err(|failure| failure.into_exception(py)).and_then(|done| done.to_python(py));
         settle(&future, Ok(outcome?))?;
         return Ok(future);

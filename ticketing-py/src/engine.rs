@@ -11,7 +11,7 @@ use pyo3::exceptions::PyTypeError;
 use pyo3::intern;
 use pyo3::prelude::*;
 use pyo3::types::{PyDateTime, PyString};
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::time::Duration;
@@ -269,12 +269,12 @@ impl Core {
 
     /// The process that this is, if the engine is not another one's.
     pub(crate) fn process(&self) -> Result<&'static Process, Failure> {
-        let process = Process::current()?;
-        match self.home.compare_exchange(0, process.pid, Ordering::AcqRel, Ordering::Acquire) {
-            Err(home) if home != process.pid => Err(Failure::Forked(
+        let pid = std::process::id();
+        match self.home.compare_exchange(0, pid, Ordering::AcqRel, Ordering::Acquire) {
+            Err(home) if home != pid => Err(Failure::Forked(
                 "it was in use when the process forked: make a new one in the child, or use it in the children only",
             )),
-            _ => Ok(process),
+            _ => Process::current(),
         }
     }
 
@@ -377,12 +377,17 @@ impl Drop for Core {
     fn drop(&mut self) {
         let home = *self.home.get_mut();
         let (opened, upkeep) = (self.opened.take(), self.upkeep.get_mut().handle.take());
-        match Process::current() {
-            Ok(process) if process.pid == home => {
-                if let Some(OpenStorage::Sqlite(_, path)) = opened.as_ref().map(|opened| &opened.storage)
-                    && !self.closed.load(Ordering::Acquire)
+        match Process::existing() {
+            Some(process) if process.pid == home => {
+                // Nobody closed it, and nobody can use it any more.
+                if !*self.closed.get_mut()
+                    && let Some(Opened { storage: OpenStorage::Sqlite(sqlite, path), .. }) = &opened
                 {
-                    close_later(process, opened.as_ref(), path);
+                    let (sqlite, path) = (sqlite.clone(), path.clone());
+                    drop(process.handle().spawn(async move {
+                        sqlite.close().await;
+                        process.release_file(&path);
+                    }));
                 }
                 // What is dropped may want to tell its tasks.
                 let _inside = process.handle().enter();
@@ -392,17 +397,6 @@ impl Drop for Core {
             _ if opened.is_some() => std::mem::forget((opened, upkeep)),
             _ => {}
         }
-    }
-}
-
-/// Nobody closed it, and nobody can use it any more.
-fn close_later(process: &'static Process, opened: Option<&Opened>, path: &Path) {
-    if let Some(OpenStorage::Sqlite(sqlite, _)) = opened.map(|opened| &opened.storage) {
-        let (sqlite, path) = (sqlite.clone(), path.to_owned());
-        drop(process.handle().spawn(async move {
-            sqlite.close().await;
-            process.release_file(&path);
-        }));
     }
 }
 

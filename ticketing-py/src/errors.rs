@@ -31,7 +31,9 @@ impl Failure {
     pub(crate) fn into_exception(self, py: Python<'_>) -> PyErr {
         let made = match self {
             Self::Core(error) => from_core(py, &error),
-            Self::Closed => make(py, "other", "closed", "it was closed", PyDict::new(py), None),
+            Self::Closed => {
+                make(py, "other", "closed", "it was closed, or Python is shutting down", PyDict::new(py), None)
+            }
             Self::Forked(why) => make(py, "other", "forked", why, PyDict::new(py), None),
             Self::NoRuntime(error) => {
                 let message = format!("threads are wanted, and the system gives none: {error}");

@@ -80,7 +80,7 @@ impl Process {
     }
 
     /// The same, if it was ever wanted.
-    fn existing() -> Option<&'static Self> {
+    pub(crate) fn existing() -> Option<&'static Self> {
         let place = PLACE.load(Ordering::Acquire);
         let process = PROCESSES.get(place)?.get()?;
         (process.pid == std::process::id()).then_some(process)
@@ -123,6 +123,8 @@ impl Process {
             return Err(Failure::Closed.into_exception(py));
         }
         let _counted = Counted::new(&self.blocked);
+        // Work that is dropped may want to tell its tasks.
+        let _inside = self.handle.enter();
         let mut work = Box::pin(work);
         loop {
             let done = py.detach(|| {

@@ -6,6 +6,7 @@
 use std::time::{Duration, Instant};
 use ticketing_tests::cluster::Cluster;
 use ticketing_tests::fleet::Fleet;
+use ticketing_tests::proof::told;
 use ticketing_tests::proxy::Proxy;
 use ticketing_tests::sale::Sale;
 
@@ -49,5 +50,6 @@ async fn a_standby_takes_over_with_everything_that_was_answered() {
     assert!(said.contains("event ") && said.contains("sold, but its types count"), "{said}");
     pool.close().await;
     fleet.assert_calm();
+    told("fail_over", "primary killed, standby promoted", 1, &format!("0 lost; sold again after {resumed:.1?}"));
     println!("fail_over: promoted after {promoted:?}, selling again after {resumed:?}; {}", sale.in_words());
 }

@@ -10,6 +10,7 @@ use std::process::Command;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::{Duration, Instant};
 use ticketing_tests::promises::{Effects, look_into};
+use ticketing_tests::proof::told;
 use ticketing_tests::strace;
 
 const BOX_OFFICE: &str = env!("CARGO_BIN_EXE_box_office");
@@ -122,6 +123,7 @@ async fn sweep(fault: &str, start: Start, lasting: Lasting) {
         found.beyond,
         began.elapsed(),
     );
+    told("io_errors", &format!("{fault} {lasting:?}"), found.hit, &format!("0 of {} promises lost", found.promises));
     assert!(found.hit > 3 && found.told > 0, "hardly anything was failed: {found:?}");
 }
 

@@ -1,7 +1,7 @@
 //! The server is killed at random moments of a running sale, again and again, as by `kill -9`. Whatever it had answered
 //! stays true: no ticket is missing, none is there twice, no payment is lost, and places of buyers who went away come back.
 //!
-//! `KILL_CYCLES` says how often; 50 if it is not set.
+//! `CRASH_CYCLES_HTTP` says how often; 50 if it is not set.
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 #![allow(clippy::print_stdout, reason = "says what happened: how much was tested is part of the result")]
 
@@ -14,6 +14,7 @@ use ticketing_tests::client::{Answer, Client};
 use ticketing_tests::number;
 use ticketing_tests::payment_company::{PaymentCompany, SECRET_KEY};
 use ticketing_tests::people::{Person, codes_of, reference_of};
+use ticketing_tests::proof::told;
 use ticketing_tests::server::Server;
 use tokio::sync::watch;
 
@@ -38,7 +39,7 @@ struct Promises {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_server_that_is_killed_again_and_again_keeps_every_promise() {
-    let cycles = number("KILL_CYCLES", 50);
+    let cycles = number("CRASH_CYCLES_HTTP", 50);
     // The shortest hold there is, so that the first ones run out while the test runs.
     let mut server = Server::prepare(&[("HOLD_SECONDS", "60"), ("PAYSTACK_SECRET_KEY", SECRET_KEY)]);
     let company = PaymentCompany::open(server.address).await;
@@ -116,6 +117,10 @@ async fn a_server_that_is_killed_again_and_again_keeps_every_promise() {
         recoveries[recoveries.len() / 2],
         recoveries[recoveries.len() - 1],
     );
+    let slowest = recoveries[recoveries.len() - 1];
+    let found =
+        format!("0 of {} promises lost; ready after max {slowest:.1?}", promises.begun.len() + promises.tickets.len());
+    told("kill_nine", "SIGKILL under a sale (SQLite)", recoveries.len(), &found);
     // A test in which nothing was sold, or nothing was cut off, would have shown nothing.
     assert!(promises.tickets.len() >= cycles, "only {} sales in {cycles} cycles", promises.tickets.len());
     assert!(promises.lost >= cycles, "only {} answers were cut off in {cycles} cycles", promises.lost);

@@ -17,6 +17,7 @@ use ticketing_tests::fleet::{Fleet, RoundRobin};
 use ticketing_tests::number;
 use ticketing_tests::payment_company::SECRET_KEY;
 use ticketing_tests::people::{Person, codes_of, reference_of};
+use ticketing_tests::proof::told;
 use tokio::sync::{Barrier, Semaphore};
 use tokio::task::JoinSet;
 
@@ -125,6 +126,8 @@ async fn as_many_tickets_are_sold_as_there_are_places_and_each_mail_goes_out_onc
         server.stop().await;
     }
     fleet.assert_calm();
+    let found = format!("{} tickets for {places} places", sold.len());
+    told("many_processes", &format!("buyers at once, at {SERVERS} servers (PostgreSQL)"), buyers, &found);
     println!(
         "many_processes: {buyers} buyers at {SERVERS} servers, {places} places: {} tickets in {took:?}; {} webhooks; mails {by_server:?}",
         sold.len(),

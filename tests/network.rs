@@ -20,6 +20,7 @@ use ticketing_tests::client::{Answer, Client};
 use ticketing_tests::number;
 use ticketing_tests::payment_company::{PaymentCompany, SECRET_KEY, play};
 use ticketing_tests::people::{Person, codes_of, reference_of};
+use ticketing_tests::proof;
 use ticketing_tests::server::Server;
 use tokio::sync::watch;
 
@@ -83,6 +84,7 @@ async fn bad_lines_delay_a_sale_and_do_no_harm() {
                 bad.set(Line::Good);
             }
             let recovery = wait_for_a_sale(&told, &format!("after the line to the {whose} was {line:?}")).await;
+            proof::told("network", &format!("{whose} {line:?}"), 1, &format!("sold again after {recovery:.1?}"));
             println!("network: {whose} {line:?}: {during} sales meanwhile, the next {recovery:.1?} after");
             bad.set(Line::Good);
         }

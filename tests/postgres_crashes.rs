@@ -1,7 +1,7 @@
 //! Servers, connections and PostgreSQL itself are killed at random moments of a running sale, again and again, as by
 //! `kill -9`. After each, `ticketing-http check` is content and every ticket that was answered is there.
 //!
-//! `POSTGRES_CRASHES` says how often; 20 if it is not set. Of ten, eight hit a server, one a process of PostgreSQL's that serves a
+//! `CRASH_CYCLES_POSTGRES` says how often; 20 if it is not set. Of ten, eight hit a server, one a process of PostgreSQL's that serves a
 //! connection, and one the process that starts all of PostgreSQL's.
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 #![allow(clippy::print_stdout, reason = "says what happened: how much was tested is part of the result")]
@@ -12,6 +12,7 @@ use ticketing_tests::chance::Chance;
 use ticketing_tests::cluster::Cluster;
 use ticketing_tests::fleet::Fleet;
 use ticketing_tests::number;
+use ticketing_tests::proof::told;
 use ticketing_tests::sale::Sale;
 
 const BUYERS: usize = 6;
@@ -19,7 +20,7 @@ const BUYERS: usize = 6;
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn whatever_is_killed_every_promise_is_kept() {
     let Some(cluster) = Cluster::start() else { return };
-    let cycles = number("POSTGRES_CRASHES", 20);
+    let cycles = number("CRASH_CYCLES_POSTGRES", 20);
     let mut fleet = Fleet::prepare(&cluster.create("shop"), 2, &[("REQUEST_TIMEOUT_SECONDS", "20")]).await;
     fleet.start().await;
     let mut sale = Sale::begin(&fleet, BUYERS).await;
@@ -62,6 +63,8 @@ async fn whatever_is_killed_every_promise_is_kept() {
     println!("postgres_crashes: {cycles} kills in {:?}; {}", started.elapsed(), sale.in_words());
     for (what, mut took) in recoveries {
         took.sort();
+        let found = format!("0 of {} promises lost; sold again after max {:.1?}", sale.sold(), took[took.len() - 1]);
+        told("postgres_crashes", &format!("SIGKILL of {what}"), took.len(), &found);
         println!(
             "  {what}: {} times, ready again after p50 {:?}, max {:?}",
             took.len(),

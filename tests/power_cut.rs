@@ -13,6 +13,7 @@ use ticketing_tests::chance::Chance;
 use ticketing_tests::disk::{Disk, Unflushed};
 use ticketing_tests::number;
 use ticketing_tests::promises::{Effects, look_into};
+use ticketing_tests::proof::told;
 use ticketing_tests::strace::{self, Step};
 
 const BOX_OFFICE: &str = env!("CARGO_BIN_EXE_box_office");
@@ -42,6 +43,7 @@ async fn no_promise_is_lost_by_a_power_cut() {
     }
     let found = cut_everywhere("full", &[], &[], number("POWER_CUT_POINTS", 300)).await;
     assert_eq!((found.lost_at, found.damaged), (0, 0), "{:#?}", found.words);
+    told("power_cut", "power cuts (images of the disk)", found.images, "0 promises lost, 0 damaged");
     // A sale in which nothing was flushed back into the file itself would have shown half of it.
     assert!(found.promises > 40 && found.flushes > 100, "{found:?}");
 }
@@ -55,6 +57,12 @@ async fn a_file_that_is_not_flushed_at_every_commit_does_lose_promises() {
     let found = cut_everywhere("normal", &["careless"], &[], 50).await;
     assert!(found.lost_at > 0 && found.most_lost > 1, "this test does not find what it is for: {found:?}");
     assert_eq!(found.damaged, 0, "{:#?}", found.words);
+    told(
+        "power_cut: control",
+        "the same with synchronous=NORMAL",
+        found.images,
+        &format!("losses at {} moments, as there must be", found.lost_at),
+    );
 }
 
 /// A flush fails, its pages are lost for good, and the power is cut some time later: whatever was said after the failed flush

@@ -70,6 +70,26 @@ fn links_lead_somewhere() {
     assert!(followed > 5);
 }
 
+/// Each promise says how it is proved, with links to files that are there, and what it does not cover.
+#[test]
+fn every_promise_has_its_proofs_and_its_limits() {
+    let (_, section) = README.split_once("## What is promised and how it is proved\n").unwrap();
+    let (section, _) = section.split_once("\n## ").unwrap();
+    let promises: Vec<&str> = section.split("\n### ").skip(1).collect();
+    assert_eq!(promises.len(), 6);
+    for promise in promises {
+        let title = promise.lines().next().unwrap();
+        let (_, rest) = promise.split_once("\n- **Proof**: ").unwrap_or_else(|| panic!("{title}: no proof"));
+        let (proof, limits) = rest.split_once("\n- **Limits**: ").unwrap_or_else(|| panic!("{title}: no limits"));
+        let links: Vec<&str> = proof.split("](").skip(1).filter_map(|rest| Some(rest.split_once(')')?.0)).collect();
+        for link in &links {
+            assert!(root().join(link).is_file(), "{title}: {link} is not there");
+            assert!(link.ends_with(".rs"), "{title}: {link} proves nothing");
+        }
+        assert!(!links.is_empty() && limits.len() > 40, "{title}");
+    }
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_ticket_is_bought_by_pasting() {
     let server = Server::start(&[]).await;

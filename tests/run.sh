@@ -10,13 +10,10 @@ newman_version=6.2.2
 log=target/run.log
 scratch=
 server=
-skipped=()
 began=$SECONDS
 
-die() {
-    echo "FAILED: $*" >&2
-    exit 1
-}
+# shellcheck source=tests/tools.sh
+source tests/tools.sh
 
 clean_up() {
     if [[ -n $server ]]; then kill "$server" 2>/dev/null || true; fi
@@ -32,26 +29,11 @@ heading() {
     printf '\n== %s\n' "$*"
 }
 
-# Whether a program is there, after trying to install the packages named.
-have() {
-    local program=$1
-    shift
-    if command -v "$program" >/dev/null; then return 0; fi
-    if [[ $(id -u) = 0 ]] && command -v apt-get >/dev/null; then
-        echo "   installing $*"
-        { apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq "$@"; } </dev/null >>"$log" 2>&1 || true
-    fi
-    command -v "$program" >/dev/null
-}
-
-missing() {
-    if [[ ${CI:-} = true ]]; then die "$1"; fi
-    echo "   skipped: $1"
-    skipped+=("$2")
-}
-
 mkdir -p target
 : >"$log"
+# Every proof adds a line: what was injected, how often, what was found.
+export PROOF_TABLE=$PWD/target/proofs.tsv
+: >"$PROOF_TABLE"
 command -v cargo >/dev/null || die "Rust is wanted: https://rustup.rs installs it."
 
 heading "what is needed besides Rust"
@@ -78,7 +60,7 @@ passed=$(awk '/^test result: ok/ {sum += $4} END {print sum + 0}' "$log")
 [[ $passed -gt 0 ]] || die "no test was run"
 
 heading "simulation: histories decided by their seeds, and planted bugs that it must find"
-SIM_HISTORIES=${SIM_HISTORIES:-1000} cargo test --quiet --locked -p ticketing-core --profile simulation --no-default-features \
+SIM_HISTORIES=${SIM_HISTORIES:-20000} cargo test --quiet --locked -p ticketing-core --profile simulation --no-default-features \
     --features testing --test simulation -- --nocapture || die "the simulation; what it says last tells how to replay it"
 
 assertions=0
@@ -120,6 +102,14 @@ if command -v python3 >/dev/null && have python3 python3-venv && python3 -c 'imp
 else
     missing "Python 3.10 or newer with venv is wanted to test ticketing-py: install python3 and python3-venv." "Python bindings"
 fi
+
+heading "files to deploy with, each read by the program that it is for"
+tests/deploy.sh || die "tests/deploy.sh"
+
+heading "what was injected, how often, and what was found"
+sort "$PROOF_TABLE" | awk -F '\t' '
+    BEGIN { printf "   %-26s  %-66s  %9s  %s\n", "PROOF", "INJECTED", "TIMES", "FOUND" }
+    { printf "   %-26s  %-66s  %9d  %s\n", $1, $2, $3, $4 }'
 
 heading "all of it"
 for what in "${skipped[@]}"; do echo "   NOT tested here: $what"; done

@@ -12,6 +12,7 @@ use ticketing_tests::client::Client;
 use ticketing_tests::number;
 use ticketing_tests::payment_company::play;
 use ticketing_tests::people::{Person, codes_of, reference_of};
+use ticketing_tests::proof::told;
 use ticketing_tests::server::Server;
 use tokio::sync::{Barrier, Semaphore};
 use tokio::task::JoinSet;
@@ -49,6 +50,12 @@ async fn exactly_as_many_tickets_are_sold_as_there_are_places() {
 
     let codes: BTreeSet<&String> = fates.iter().filter_map(Fate::ticket).collect();
     let (sold, refused) = (fates.iter().filter_map(Fate::ticket).count(), fates.len() - codes.len());
+    told(
+        "sale_race",
+        "buyers at once, for fewer places (SQLite)",
+        buyers,
+        &format!("{sold} tickets for {places} places"),
+    );
     println!(
         "sale_race: {buyers} buyers, {places} places: {sold} tickets, {refused} told that it is sold out, {took:?}"
     );

@@ -77,7 +77,7 @@ def main() -> None:
     rust: dict[str, dict[str, float]] = {}
     if "--without-rust" not in sys.argv:
         root = Path(__file__).resolve().parent.parent.parent
-        command = ["cargo", "run", "--release", "--quiet", "-p", "ticketing-benches", "--bin", "bridge"]
+        command = ["cargo", "run", "--release", "--quiet", "-p", "benches", "--bin", "bridge"]
         rust = json.loads(subprocess.run(command, cwd=root, check=True, capture_output=True).stdout)
     print("| storage | call | Rust | Python | overhead |\n|---|---|---:|---:|---:|")
     for storage, seen in python.items():

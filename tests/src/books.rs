@@ -4,6 +4,7 @@
 
 use crate::client::Client;
 use crate::payment_company::{PaymentCompany, SECRET_KEY};
+use async_trait::async_trait;
 use jiff::{SignedDuration, Timestamp};
 use sqlx::sqlite::{SqliteConnectOptions, SqlitePool};
 use std::path::Path;
@@ -13,6 +14,8 @@ use std::time::Duration;
 use ticketing_core::Ticketing;
 use ticketing_core::clock::{Clock, SystemClock};
 use ticketing_core::gateway::paystack::{PaystackConfig, PaystackGateway};
+use ticketing_core::mailer::memory::MemoryMailer;
+use ticketing_core::mailer::{Mail, MailError, Mailer};
 use ticketing_core::storage::Storage;
 use ticketing_core::storage::sqlite::SqliteStorage;
 use ticketing_core::ticketing::Upkeep;
@@ -102,17 +105,24 @@ impl Books {
 
     /// Lets hours and days go by, with upkeep at work, until nothing is left to do. What the company says is asked over its
     /// own API, by the very client that the server uses.
-    pub async fn let_time_pass(&self, company: &PaymentCompany) {
+    /// Gives the Message-IDs of the mails that were sent meanwhile.
+    pub async fn let_time_pass(&self, company: &PaymentCompany) -> Vec<String> {
         let clock = Arc::new(LaterClock(AtomicI64::new(0)));
         let gateway = PaystackGateway::new(PaystackConfig::new(SECRET_KEY).with_base_url(company.url())).unwrap();
-        let builder = Ticketing::builder(self.storage.clone()).gateway(gateway);
+        let mailer = Arc::new(MemoryMailer::new());
+        let builder =
+            Ticketing::builder(self.storage.clone()).gateway(gateway).mailer(SharedMailer(Arc::clone(&mailer)));
         let ticketing = builder.clock(Arc::clone(&clock) as Arc<dyn Clock>).build().unwrap();
         for minutes in [0, 2, 5, 15, 60, 4 * 60, 24 * 60, 3 * 24 * 60, 5 * 24 * 60] {
-            clock.0.store(minutes, Ordering::Relaxed);
-            while !ticketing.run_upkeep(Upkeep::default()).await.unwrap().is_idle() {}
+            clock.0.fetch_max(minutes * 60, Ordering::Relaxed);
+            // The gateway is asked about so many payments every other second, and no more.
+            while !ticketing.run_upkeep(Upkeep::default()).await.unwrap().is_idle() {
+                clock.0.fetch_add(3, Ordering::Relaxed);
+            }
             // The company's own clock goes by seconds: its refunds take some.
             tokio::time::sleep(Duration::from_millis(300)).await;
         }
+        mailer.sent().into_iter().map(|mail| mail.message_id).collect()
     }
 
     /// Compares every payment with what the company says of it: what was captured there bought tickets or goes back, and
@@ -141,12 +151,23 @@ impl Books {
     }
 }
 
-/// The machine's clock, so many minutes later.
+/// A mailer that can be looked into while the engine has it.
+#[derive(Debug)]
+struct SharedMailer(Arc<MemoryMailer>);
+
+#[async_trait]
+impl Mailer for SharedMailer {
+    async fn send(&self, mail: &Mail) -> Result<(), MailError> {
+        self.0.send(mail).await
+    }
+}
+
+/// The machine's clock, so many seconds later.
 #[derive(Debug)]
 struct LaterClock(AtomicI64);
 
 impl Clock for LaterClock {
     fn now(&self) -> Timestamp {
-        SystemClock.now() + SignedDuration::from_mins(self.0.load(Ordering::Relaxed))
+        SystemClock.now() + SignedDuration::from_secs(self.0.load(Ordering::Relaxed))
     }
 }

@@ -15,6 +15,8 @@
 //! | [`promises`] | what a `box_office` said is done, and whether a file keeps it |
 //! | [`bad_line`] | a line between two programs that goes bad and heals |
 //! | [`strace`] | running a program under strace, and what it did to its files |
+//! | [`trap`] | killing at a named moment of a talk over HTTP |
+//! | [`proof`] | the table of what was injected and found |
 //! | [`disk`] | what a power cut would leave of files |
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
@@ -28,10 +30,13 @@ pub mod fleet;
 pub mod payment_company;
 pub mod people;
 pub mod promises;
+#[path = "../../ticketing-core/tests/support/proof.rs"]
+pub mod proof;
 pub mod proxy;
 pub mod sale;
 pub mod server;
 pub mod strace;
+pub mod trap;
 
 /// A number that may be set in the environment, to test more than by default.
 pub fn number(name: &str, default: usize) -> usize {

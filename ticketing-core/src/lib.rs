@@ -6,6 +6,7 @@ pub mod domain;
 mod error;
 pub mod gateway;
 pub mod mailer;
+pub mod metrics;
 #[cfg(feature = "accounts")]
 mod password;
 #[cfg(feature = "qr")]

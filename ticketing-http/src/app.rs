@@ -6,10 +6,12 @@ use crate::contract::Contract;
 use crate::docs::Docs;
 use crate::engine::SANDBOX_PATH;
 use crate::frame::{FrameConfig, Framed, frame};
+use crate::metrics::{self, Numbers};
 use crate::middleware::client_address::TrustedProxies;
 use crate::middleware::cors::Cors;
 use crate::sandbox::{self, Sandbox};
 use poem::endpoint::BoxEndpoint;
+use poem::http::Method;
 use poem::{Endpoint, EndpointExt, Request, Response, Route};
 use std::sync::Arc;
 
@@ -35,7 +37,7 @@ impl Endpoint for Routes {
     async fn call(&self, request: Request) -> poem::Result<Response> {
         let path = request.uri().path();
         let is_sandbox = self.has_sandbox && path.strip_prefix(SANDBOX_PATH).is_some_and(|rest| rest.starts_with('/'));
-        if is_sandbox || Docs::PATHS.contains(&path) {
+        if is_sandbox || path == metrics::PATH || Docs::PATHS.contains(&path) {
             return self.beside.call(request).await;
         }
         self.api.call(request).await
@@ -58,14 +60,19 @@ pub fn app(state: ApiState, sandbox: Option<Arc<Sandbox>>, config: &Config) -> F
     let shared_limits = state.has_shared_limits.then(|| state.ticketing.clone());
     let service = api::service(&state);
     let docs = Docs::of(&service, config.docs);
-    let contract = docs.describe(Contract::of_document(&service.spec()));
+    let contract = docs.describe(Contract::of_document(&service.spec())).with_route(metrics::PATH, &[Method::GET]);
+    let numbers = Numbers::new(state.ticketing.clone(), state.breaker.clone(), Arc::clone(&clock), config.metrics)
+        .with_token(config.metrics_token.clone());
     let has_sandbox = sandbox.is_some();
     let beside = match sandbox {
         Some(sandbox) => Route::new().nest(SANDBOX_PATH, sandbox::routes(sandbox)),
         None => Route::new(),
     };
-    let routes =
-        Routes { api: api::endpoint(state).map_to_response().boxed(), beside: docs.mount(beside), has_sandbox };
+    let routes = Routes {
+        api: api::endpoint(state).map_to_response().boxed(),
+        beside: docs.mount(beside).at(metrics::PATH, numbers),
+        has_sandbox,
+    };
     let config = FrameConfig {
         contract,
         trusted_proxies: TrustedProxies::new(config.trusted_proxies.clone()),
@@ -89,17 +96,38 @@ mod tests {
     use ticketing_core::Ticketing;
     use ticketing_core::storage::memory::MemoryStorage;
 
+    const TOKEN: &str = "a-token-for-prometheus";
+
     #[tokio::test]
     async fn the_server_says_who_it_is_and_how_it_is() {
         let config = Config::read(&Source::of([])).unwrap();
         let ticketing = Ticketing::builder(MemoryStorage::new()).build().unwrap();
-        let client = TestClient::new(app(ApiState::new(ticketing, settings(&config)), None, &config));
+        let state = ApiState::new(ticketing, settings(&config));
+        let client = TestClient::new(app(state.clone(), None, &config));
         let response = client.get("/").send().await;
         response.assert_status_is_ok();
         response.assert_json(json!({"message": "Welcome to Ticketing", "version": VERSION, "docs": "/docs"})).await;
         let response = client.get("/health").send().await;
         response.assert_json(json!({"status": "healthy"})).await;
         client.get("/docs").send().await.assert_status_is_ok();
+        for path in ["/ready", "/ready/"] {
+            client.get(path).send().await.assert_json(json!({"status": "ready"})).await;
+        }
+        client.get("/metrics").send().await.assert_status_is_ok();
+        let from_elsewhere = client.get("/metrics").header("x-forwarded-for", "192.0.2.1").send().await;
+        from_elsewhere.assert_status(StatusCode::NOT_FOUND);
+        let with_token = Config::read(&Source::of([("METRICS_TOKEN", TOKEN)])).unwrap();
+        let with_token = TestClient::new(app(state.clone(), None, &with_token));
+        let show = |token: &str| {
+            let request = with_token.get("/metrics").header("x-forwarded-for", "192.0.2.1");
+            request.header("authorization", format!("Bearer {token}")).send()
+        };
+        show(TOKEN).await.assert_status_is_ok();
+        show("another-token-of-somebody").await.assert_status(StatusCode::NOT_FOUND);
+        client.post("/metrics").send().await.assert_status(StatusCode::METHOD_NOT_ALLOWED);
+        state.stop_soon();
+        client.get("/ready").send().await.assert_status(StatusCode::SERVICE_UNAVAILABLE);
+        client.get("/health").send().await.assert_status_is_ok();
         client.get("/nowhere").send().await.assert_status(StatusCode::NOT_FOUND);
         client.get("/sandbox/paystack/checkout/x").send().await.assert_status(StatusCode::NOT_FOUND);
     }

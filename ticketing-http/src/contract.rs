@@ -7,6 +7,7 @@
 use crate::problem::FieldError;
 use poem::http::Method;
 use serde_json::Value;
+use std::collections::HashMap;
 
 /// How many wrong fields are listed: enough for any form, too few to be a lever.
 const MOST_ERRORS: usize = 20;
@@ -15,6 +16,8 @@ const MOST_ERRORS: usize = 20;
 #[derive(Clone, Debug, Default)]
 pub struct Contract {
     routes: Vec<Route>,
+    /// What the router's patterns are called here.
+    names: HashMap<String, String>,
     document: Value,
 }
 
@@ -44,8 +47,10 @@ impl Contract {
     /// Reads an OpenAPI document. What it does not understand, it leaves out.
     pub fn of_document(document: &str) -> Self {
         let document: Value = serde_json::from_str(document).unwrap_or_default();
-        let mut contract = Self { routes: Vec::new(), document: document.clone() };
+        let mut contract = Self { document: document.clone(), ..Self::default() };
         for (path, operations) in document["paths"].as_object().into_iter().flatten() {
+            let (pattern, name) = pattern_of(path);
+            contract.names.insert(pattern, name);
             for (method, operation) in operations.as_object().into_iter().flatten() {
                 if let Ok(method) = Method::from_bytes(method.to_ascii_uppercase().as_bytes()) {
                     contract.add(path, method, json_body(operation));
@@ -97,6 +102,11 @@ impl Contract {
         }
         found.truncate(MOST_ERRORS);
         found
+    }
+
+    /// A pattern of the router by its name in the document: `/tickets/:code` for `/tickets/:param0`. Others stay as they are.
+    pub fn name_of<'a>(&'a self, pattern: &'a str) -> &'a str {
+        self.names.get(pattern).map_or(pattern, String::as_str)
     }
 
     fn operations<'a>(&'a self, path: &'a str) -> impl Iterator<Item = &'a Operation> {
@@ -183,6 +193,20 @@ impl Segment {
             }
         }
     }
+}
+
+/// The router's pattern for a path of the document, as poem-openapi makes it: parameters have numbers. And the same with their
+/// names.
+fn pattern_of(path: &str) -> (String, String) {
+    let (mut pattern, mut name, mut rest, mut count) = (String::new(), String::new(), path, 0);
+    while let Some((before, parameter, after)) =
+        rest.split_once('{').and_then(|(before, rest)| rest.split_once('}').map(|(name, after)| (before, name, after)))
+    {
+        pattern += &format!("{before}:param{count}");
+        name += &format!("{before}:{parameter}");
+        (rest, count) = (after, count + 1);
+    }
+    (pattern + rest, name + rest)
 }
 
 /// The parts of a path; a slash at the end makes no difference.
@@ -299,6 +323,13 @@ mod tests {
         assert_eq!(methods("/tickets/ABC/qr.png"), "GET HEAD OPTIONS");
         assert_eq!(methods("/docs"), "GET HEAD OPTIONS");
         assert_eq!(methods("/nowhere"), "");
+    }
+
+    #[test]
+    fn the_routers_patterns_are_called_as_in_the_document() {
+        assert_eq!(contract().name_of("/tickets/:param0/qr.:param1"), "/tickets/:code/qr.:kind");
+        assert_eq!(contract().name_of("/events"), "/events");
+        assert_eq!(contract().name_of("/sandbox/:reference"), "/sandbox/:reference");
     }
 
     #[test]

@@ -2,6 +2,7 @@
 
 use crate::api::{ApiSettings, ApiState};
 use crate::config::{Config, Database, Gateway, Mail, Secret, SmtpSecurity as Security, secret_beside};
+use crate::metrics;
 use crate::sandbox::{Sandbox, SandboxConfig};
 use jiff::SignedDuration;
 use sha2::{Digest, Sha256};
@@ -45,6 +46,7 @@ pub struct Engine {
     database: Kept,
     /// What keys of requests are told apart by.
     key_secret: Secret,
+    _recording: metrics::Recording,
 }
 
 /// What must be closed at the end.
@@ -69,6 +71,7 @@ impl Kept {
 impl Engine {
     /// Opens the database, connects gateway and mailer, and starts upkeep. `address` is where this server listens.
     pub async fn start(config: &Config, address: SocketAddr) -> Result<Self, Failure> {
+        let recording = metrics::record();
         let (clock, random): (Arc<dyn Clock>, Arc<dyn Random>) = (Arc::new(SystemClock), Arc::new(SystemRandom));
         let secret = match (&config.jwt_secret, &config.database) {
             (Some(secret), _) => secret.clone(),
@@ -96,7 +99,7 @@ impl Engine {
         }
         .build()?;
         let upkeep = ticketing.spawn_upkeep(UPKEEP_EVERY, Upkeep::default());
-        Ok(Self { ticketing, breaker, sandbox, upkeep, database, key_secret: secret })
+        Ok(Self { ticketing, breaker, sandbox, upkeep, database, key_secret: secret, _recording: recording })
     }
 
     /// The engine behind an API.

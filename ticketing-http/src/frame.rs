@@ -16,6 +16,7 @@ use std::sync::Arc;
 use std::time::Duration;
 use ticketing_core::Ticketing;
 use ticketing_core::clock::{Clock, Random, SystemClock, SystemRandom};
+use tracing::Instrument as _;
 
 /// How the frame behaves.
 #[derive(Clone, Debug)]
@@ -84,17 +85,19 @@ impl<E: Endpoint> Endpoint for Framed<E> {
         let id = RequestId::fresh(&*self.config.random);
         request.set_data(client);
         request.set_data(id.clone());
+        // What is told on the way, by whomever, is told of this request.
+        let span = tracing::info_span!("request", request.id = id.as_str());
         let entry = Entry::begin(id, request.method(), client);
         let verdict = self.config.cors.judge(&request);
 
         let mut response = match self.config.cors.preflight(&request, &verdict) {
             Some(response) => response,
             // Boxed once: the futures inside hold the request several times over.
-            None => Box::pin(self.admit(request)).await,
+            None => Box::pin(self.admit(request)).instrument(span).await,
         };
 
         self.mark(&mut response, &verdict);
-        entry.finish(&mut response);
+        entry.finish(&mut response, &self.config.contract);
         Ok(response)
     }
 }
@@ -177,11 +180,12 @@ impl<E: Endpoint> Framed<E> {
     }
 }
 
-/// Machines that report to us or watch us are not turned away.
 /// Asked by machines that must not be turned away: monitors, gateways, and our own gateway client at the sandbox.
 fn is_exempt(path: &str) -> bool {
     let path = path.trim_end_matches('/');
-    path == "/health" || path == "/ready" || path.starts_with("/payments/webhooks/") || path.starts_with(SANDBOX_PATH)
+    ["/health", "/ready", crate::metrics::PATH].contains(&path)
+        || path.starts_with("/payments/webhooks/")
+        || path.starts_with(SANDBOX_PATH)
 }
 
 /// The client may still be sending what was not read: the connection cannot be used again.

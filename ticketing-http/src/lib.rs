@@ -9,6 +9,7 @@
 //! | [`frame`](mod@frame) | what happens around every request, in order |
 //! | [`middleware`] | each of these steps |
 //! | [`operate`] | checking and copying what is stored |
+//! | [`metrics`] | what Prometheus reads |
 //! | [`problem`] | how every error looks |
 //! | [`contract`] | what the OpenAPI document says about an address |
 //! | [`docs`] | the pages that show the API |
@@ -23,9 +24,18 @@ pub mod contract;
 pub mod docs;
 pub mod engine;
 pub mod frame;
+pub mod metrics;
 pub mod middleware;
 pub mod operate;
 pub mod problem;
 pub mod sandbox;
 pub mod server;
 pub mod telemetry;
+
+#[cfg(test)]
+#[path = "../../ticketing-core/tests/fuzz/harness.rs"]
+#[allow(clippy::print_stdout, reason = "says how much was tried")]
+mod fuzzing;
+#[cfg(test)]
+#[path = "../../ticketing-core/tests/support/proof.rs"]
+mod proof;

@@ -29,6 +29,7 @@ fn main() -> ExitCode {
             Command::Serve => runtime.block_on(serve(config)),
             Command::Sandbox => runtime.block_on(play_gateway(config)),
             Command::Check => runtime.block_on(operate::check(&config.database)),
+            Command::HealthCheck => runtime.block_on(operate::health_check(config.listen)),
             Command::BackUp(file) => runtime.block_on(operate::back_up(&config.database, &file)),
         }
     });
@@ -44,9 +45,16 @@ fn main() -> ExitCode {
 async fn serve(mut config: Config) -> Result<(), Failure> {
     let listener = listen(&mut config).await?;
     let engine = Engine::start(&config, listener.local_addr()?).await?;
-    let app = app(engine.api(settings(&config)), engine.sandbox.clone(), &config);
+    let state = engine.api(settings(&config));
+    let app = app(state.clone(), engine.sandbox.clone(), &config);
     announce(&config, listener.local_addr()?);
-    server::serve(listener, app, limits(&config), server::stop_signal()).await;
+    let drain = config.drain;
+    let stop = async move {
+        server::stop_signal().await;
+        state.stop_soon();
+        tokio::time::sleep(drain).await;
+    };
+    server::serve(listener, app, limits(&config), stop).await;
     engine.stop().await;
     tracing::info!("stopped");
     Ok(())

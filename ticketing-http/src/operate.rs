@@ -1,11 +1,37 @@
 //! What an operator asks of a database, whether or not servers are at work on it.
 
-use crate::config::Database;
+use crate::config::{Database, reachable};
 use crate::engine::Failure;
 use std::io::Write as _;
+use std::net::SocketAddr;
 use std::path::Path;
+use std::time::Duration;
 use ticketing_core::storage::sqlite::SqliteStorage;
 use ticketing_core::storage::{Storage, StorageError};
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::net::TcpStream;
+
+/// A server that takes longer to say that it is up is not.
+const PATIENCE: Duration = Duration::from_secs(5);
+
+/// Asks the server that listens there whether it is up; fails where it is not. For containers, whose images hold no other program
+/// that could ask.
+pub async fn health_check(listen: SocketAddr) -> Result<(), Failure> {
+    let address = reachable(listen);
+    let ask = async {
+        let mut connection = TcpStream::connect(address).await?;
+        connection.write_all(b"GET /health HTTP/1.0\r\nhost: localhost\r\nconnection: close\r\n\r\n").await?;
+        let mut answer = [0; 12];
+        connection.read_exact(&mut answer).await?;
+        Ok::<_, std::io::Error>(answer)
+    };
+    match tokio::time::timeout(PATIENCE, ask).await {
+        Ok(Ok(answer)) if answer.starts_with(b"HTTP/1.") && answer.ends_with(b" 200") => Ok(()),
+        Ok(Ok(_)) => Err(format!("{address}: it answers, but not that it is well.").into()),
+        Ok(Err(error)) => Err(format!("{address}: no answer ({error}).").into()),
+        Err(_) => Err(format!("{address}: no answer within {} seconds.", PATIENCE.as_secs()).into()),
+    }
+}
 
 /// Compares everything that is stored, as of one moment, and prints what does not add up. Fails where anything does not.
 pub async fn check(database: &Database) -> Result<(), Failure> {
@@ -101,6 +127,30 @@ mod tests {
         let words = back_up(&postgres, Path::new("x.dump")).await.unwrap_err().to_string();
         assert!(words.contains("pg_dump --format=custom --file=x.dump") && !words.contains("secret"), "{words}");
         std::fs::remove_dir_all(folder).unwrap();
+    }
+
+    #[tokio::test]
+    async fn a_server_is_well_only_where_it_says_so() {
+        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let port = listener.local_addr().unwrap().port();
+        // Where a server listens on every address, it is asked on this machine's own.
+        let everywhere = SocketAddr::from(([0, 0, 0, 0], port));
+        let server = tokio::spawn(async move {
+            for answer in ["HTTP/1.1 200 OK\r\n\r\n", "HTTP/1.1 503 Service Unavailable\r\n\r\n", "no HTTP", ""] {
+                let (mut connection, _) = listener.accept().await.unwrap();
+                let mut asked = [0; 512];
+                let length = connection.read(&mut asked).await.unwrap();
+                assert!(asked[..length].starts_with(b"GET /health HTTP/1.0\r\n"));
+                connection.write_all(answer.as_bytes()).await.unwrap();
+            }
+        });
+        health_check(everywhere).await.unwrap();
+        for _ in ["503", "no HTTP", "nothing"] {
+            assert!(health_check(everywhere).await.is_err());
+        }
+        server.await.unwrap();
+        let nobody = health_check(everywhere).await.unwrap_err().to_string();
+        assert!(nobody.starts_with(&format!("127.0.0.1:{port}: no answer")), "{nobody}");
     }
 
     #[test]

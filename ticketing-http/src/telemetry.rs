@@ -1,6 +1,7 @@
 //! The log: lines for people or JSON for machines, on standard error.
 
 use crate::config::LogFormat;
+use std::io::IsTerminal as _;
 use tracing_subscriber::EnvFilter;
 
 /// Writes the log in `format`; `filter` is in the words of `RUST_LOG`. Panics go to the log too.
@@ -9,11 +10,14 @@ use tracing_subscriber::EnvFilter;
 pub fn install(format: LogFormat, filter: &str) {
     let filter = EnvFilter::try_new(filter).unwrap_or_else(|_| EnvFilter::new("info"));
     let log = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
+    // Colours are for people at a terminal; in a file they are noise.
+    let log = log.with_ansi(std::io::stderr().is_terminal());
     let _ = match format {
         LogFormat::Text => log.try_init(),
         LogFormat::Json => log.json().flatten_event(true).try_init(),
     };
     std::panic::set_hook(Box::new(|panic| {
+        crate::metrics::panicked();
         // Not the panic's text: it may hold what somebody sent.
         let place = panic.location().map(ToString::to_string).unwrap_or_default();
         tracing::error!(place, thread = std::thread::current().name(), "panic: this is a bug");

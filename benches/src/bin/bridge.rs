@@ -1,6 +1,6 @@
 //! The Rust half of `benches/python/bridge.py`: the same calls on the same storages, without a bridge.
 //!
-//! `cargo run --release -p ticketing-benches --bin bridge`. Prints JSON: microseconds a call at the median, and holds a second from
+//! `cargo run --release -p benches --bin bridge`. Prints JSON: microseconds a call at the median, and holds a second from
 //! 256 tasks on one hot event.
 
 #![allow(clippy::print_stdout, reason = "the numbers are what this is for")]

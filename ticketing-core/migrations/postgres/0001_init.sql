@@ -136,6 +136,7 @@ create index attempts_by_order on attempts (order_id);
 create unique index attempts_fulfilled on attempts (order_id) where status = 'fulfilled';
 create index attempts_by_poll on attempts (poll_at) where poll_at is not null;
 create index attempts_in_review on attempts (created_at) where status in ('review', 'refund_due', 'disputed');
+create index attempts_to_decide on attempts (created_at) where status = 'review';
 
 create table refunds (
     id bigint primary key,
@@ -226,6 +227,7 @@ create table webhooks (
 );
 create index webhooks_by_next on webhooks (next_at) where next_at is not null;
 create index webhooks_by_reference on webhooks (reference) where reference is not null;
+create index webhooks_for_people on webhooks (id) where status in ('quarantined', 'contradicted');
 
 create table requests (
     scope text primary key,

@@ -12,7 +12,7 @@ use jiff::{SignedDuration, Timestamp};
 /// The gateway name of attempts that need no gateway, because nothing is to be paid.
 pub const FREE_GATEWAY: &str = "free";
 
-/// An open attempt is asked about for this long: longer than the 72 hours for which Paystack repeats its webhooks.
+/// An open attempt is asked about for this long, and until there is an answer: longer than the 72 hours for which Paystack repeats its webhooks.
 pub const POLL_FOR: SignedDuration = SignedDuration::from_hours(96);
 
 /// One try to pay an order: one reference at one gateway. Written before the gateway is called, kept for ever.
@@ -177,6 +177,17 @@ pub struct OpenAttempt {
     pub gateway: String,
     /// Whether real money moves there.
     pub mode: Mode,
+}
+
+/// A try that is written down.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct OpenedAttempt {
+    /// Its order.
+    pub order: Order,
+    /// The attempt.
+    pub attempt: Attempt,
+    /// Whether it was written down now: else a former call has, and may have called the gateway.
+    pub first: bool,
 }
 
 /// What came of asking the gateway for a checkout.

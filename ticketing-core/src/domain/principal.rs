@@ -78,6 +78,8 @@ impl std::str::FromStr for EmailAddress {
 
     fn from_str(text: &str) -> Result<Self, EmailError> {
         let (local, domain) = text.rsplit_once('@').ok_or(EmailError)?;
+        // First of all, for it changes what there is to check: `İ` becomes two characters, of which one is no letter.
+        let domain = domain.to_lowercase();
         // `atext` and the dot of RFC 5322 plus non-ASCII letters (RFC 6531): what mail servers take without quoting.
         let local_ok = |c: char| c.is_alphanumeric() || "!#$%&'*+-/=?^_`{|}~.".contains(c);
         let label_ok = |label: &str| {
@@ -92,10 +94,14 @@ impl std::str::FromStr for EmailAddress {
             && !local.ends_with('.')
             && !local.contains("..")
             && local.chars().all(local_ok);
-        if text.len() > 254 || !local_fits || !domain.contains('.') || !domain.split('.').all(label_ok) {
+        if local.len() + 1 + domain.len() > 254
+            || !local_fits
+            || !domain.contains('.')
+            || !domain.split('.').all(label_ok)
+        {
             return Err(EmailError);
         }
-        Ok(Self(format!("{local}@{}", domain.to_lowercase())))
+        Ok(Self(format!("{local}@{domain}")))
     }
 }
 

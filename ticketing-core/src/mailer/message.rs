@@ -7,8 +7,8 @@ use super::line::one_line;
 use super::{Attachment, Mail, MailError};
 use crate::domain::principal::EmailAddress;
 use lettre::Address;
-use lettre::message::header::{ContentType, HeaderName, HeaderValue, MessageId};
-use lettre::message::{Attachment as Part, Mailbox, Message, MultiPart, SinglePart};
+use lettre::message::header::{ContentTransferEncoding, ContentType, HeaderName, HeaderValue, MessageId};
+use lettre::message::{Attachment as Part, Body, Mailbox, Message, MultiPart, SinglePart};
 
 /// Reads `Ada's Tickets <tickets@example.com>` or a bare address.
 pub(super) fn mailbox(from: &str) -> crate::Result<Mailbox> {
@@ -79,7 +79,11 @@ fn add(parts: MultiPart, attachment: &Attachment) -> Result<MultiPart, MailError
         Some(content_id) => Part::new_inline_with_name(id(content_id)?.to_owned(), name),
         None => Part::new(name),
     };
-    Ok(parts.singlepart(part.body(attachment.content.clone(), content_type)))
+    // Always: text that goes as it is could bring a line's end that is none to others.
+    let base64 = ContentTransferEncoding::Base64;
+    let content = Body::new_with_encoding(attachment.content.clone(), base64)
+        .map_err(|_| MailError::Refused("an attachment cannot be encoded".to_owned()))?;
+    Ok(parts.singlepart(part.body(content, content_type)))
 }
 
 /// Every line ends in CRLF, and neither character stands alone: a lone one is how a mail smuggles a second one past a server

@@ -1,6 +1,6 @@
 //! Everything in memory, gone when dropped: for tests, and the model that other storages are held against.
 
-use super::{Outcome, Storage, StorageError, invariants};
+use super::{Gauges, Outcome, Storage, StorageError, invariants};
 use crate::domain::account::{Account, AccountChange, AccountKey, NewAccount};
 use crate::domain::audit::{Actor, AuditLine};
 use crate::domain::book::Book;
@@ -12,13 +12,15 @@ use crate::domain::limit::{Take, Taken};
 use crate::domain::order::{Hold, Order, OrderFilter, OrderKey, OrderStatus, Release};
 use crate::domain::outbox::{MailReport, MailStatus, OutboxMail};
 use crate::domain::page::{Page, PageRequest};
-use crate::domain::payment::{Attempt, AttemptStatus, CheckoutReport, OpenAttempt, Payment, Settle, Settlement};
+use crate::domain::payment::{
+    Attempt, AttemptStatus, CheckoutReport, OpenAttempt, OpenedAttempt, Payment, Settle, Settlement,
+};
 use crate::domain::principal::Principal;
 use crate::domain::refund::{Refund, RefundReport, RefundRequest, RefundStatus};
 use crate::domain::request::{Answer, BeginRequest, Begun, KEEP_ANSWERS};
 use crate::domain::rules::{self, Resolve};
 use crate::domain::ticket::{Ticket, TicketFilter, TicketKey};
-use crate::domain::webhook::{NewWebhook, StoredWebhook, WebhookReport};
+use crate::domain::webhook::{NewWebhook, StoredWebhook, WebhookReport, WebhookStatus};
 use async_trait::async_trait;
 use jiff::{SignedDuration, Timestamp};
 use std::collections::BTreeMap;
@@ -229,7 +231,7 @@ impl Storage for MemoryStorage {
         &self,
         now: Timestamp,
         wishes: &[OpenAttempt],
-    ) -> Result<Vec<Outcome<(Order, Attempt)>>, StorageError> {
+    ) -> Result<Vec<Outcome<OpenedAttempt>>, StorageError> {
         self.each(wishes, |book, wish| rules::open_attempt(book, now, wish))
     }
 
@@ -531,6 +533,48 @@ impl Storage for MemoryStorage {
             keep
         });
         Ok(limit - left)
+    }
+
+    async fn ready(&self) -> Result<(), StorageError> {
+        Ok(())
+    }
+
+    async fn gauges(&self) -> Result<Gauges, StorageError> {
+        let book = self.book();
+        let count = |found: usize| u32::try_from(found).unwrap_or(u32::MAX);
+        let holds = || {
+            book.orders.iter().filter_map(|(_, order)| match order.status {
+                OrderStatus::Held { hold_until } => Some(hold_until),
+                _ => None,
+            })
+        };
+        let mails = |status| book.mails.iter().map(|(_, mail)| mail).filter(move |mail| mail.status == status);
+        let refunds = || book.refunds.iter().map(|(_, refund)| refund);
+        let webhooks = || book.webhooks.iter().map(|(_, webhook)| webhook);
+        let attempts = || book.attempts.iter().map(|(_, attempt)| attempt);
+        let next_due = holds()
+            .chain(attempts().filter_map(|attempt| Some(attempt.poll?.at)))
+            .chain(refunds().filter_map(|refund| refund.next_at))
+            .chain(mails(MailStatus::Waiting).map(|mail| mail.due_at))
+            .chain(webhooks().filter_map(|webhook| webhook.next_at))
+            .min();
+        let is_stuck = |refund: &&Refund| matches!(refund.status, RefundStatus::Failed | RefundStatus::NeedsAttention);
+        let is_for_people = |webhook: &&StoredWebhook| {
+            matches!(webhook.status, WebhookStatus::Quarantined | WebhookStatus::Contradicted)
+        };
+        Ok(Gauges {
+            holds_open: count(holds().count()),
+            mails_waiting: count(mails(MailStatus::Waiting).count()),
+            oldest_mail: mails(MailStatus::Waiting).map(|mail| mail.created_at).min(),
+            mails_dead: count(mails(MailStatus::Dead).count()),
+            refunds_open: count(refunds().filter(|refund| refund.next_at.is_some()).count()),
+            refunds_stuck: count(refunds().filter(is_stuck).count()),
+            webhooks_waiting: count(webhooks().filter(|webhook| webhook.next_at.is_some()).count()),
+            webhooks_quarantined: count(webhooks().filter(is_for_people).count()),
+            reviews_open: count(attempts().filter(|attempt| attempt.status == AttemptStatus::Review).count()),
+            next_due,
+            ..Gauges::default()
+        })
     }
 
     async fn check(&self) -> Result<Vec<String>, StorageError> {

@@ -13,7 +13,7 @@ use crate::domain::limit::{Take, Taken};
 use crate::domain::order::{Hold, Order, OrderFilter, OrderKey, Release};
 use crate::domain::outbox::{MailReport, OutboxMail};
 use crate::domain::page::{Page, PageRequest};
-use crate::domain::payment::{Attempt, CheckoutReport, OpenAttempt, Payment, Settle, Settlement};
+use crate::domain::payment::{Attempt, CheckoutReport, OpenAttempt, OpenedAttempt, Payment, Settle, Settlement};
 use crate::domain::principal::Principal;
 use crate::domain::refund::{Refund, RefundReport, RefundRequest};
 use crate::domain::refusal::Refusal;
@@ -34,6 +34,9 @@ pub mod postgres;
 mod sql;
 #[cfg(feature = "sqlite")]
 pub mod sqlite;
+mod watch;
+
+pub use watch::{Connections, Gauges};
 
 /// What an operation on one item came to: done, or refused by the rules.
 pub type Outcome<T> = Result<T, Refusal>;
@@ -102,6 +105,12 @@ pub type Outcome<T> = Result<T, Refusal>;
 /// of their ids, each with at least one ticket; capacities are positive; no text contains a NUL; a seed is used once.
 #[async_trait]
 pub trait Storage: std::fmt::Debug + Send + Sync + 'static {
+    /// How many batches of holds, of different events, are worth committing at once: more than one where the storage locks rows
+    /// and not everything.
+    fn batches_at_once(&self) -> usize {
+        1
+    }
+
     // Accounts.
 
     /// Makes accounts. Refuses a taken address or user name.
@@ -162,12 +171,12 @@ pub trait Storage: std::fmt::Debug + Send + Sync + 'static {
 
     // Payments.
 
-    /// Writes attempts down, before any gateway is called.
+    /// Writes attempts down, before any gateway is called. Says of each whether it was this call that did.
     async fn open_attempts(
         &self,
         now: Timestamp,
         wishes: &[OpenAttempt],
-    ) -> Result<Vec<Outcome<(Order, Attempt)>>, StorageError>;
+    ) -> Result<Vec<Outcome<OpenedAttempt>>, StorageError>;
 
     /// Writes down what came of asking for checkouts.
     async fn report_checkouts(
@@ -326,6 +335,13 @@ pub trait Storage: std::fmt::Debug + Send + Sync + 'static {
     async fn forget_tokens(&self, now: Timestamp, limit: u32) -> Result<u32, StorageError>;
 
     // Looking after it.
+
+    /// Whether the storage can be asked, and is in the shape that this version wants. A storage that comes back later is ready
+    /// again.
+    async fn ready(&self) -> Result<(), StorageError>;
+
+    /// How much is under way, as of one moment.
+    async fn gauges(&self) -> Result<Gauges, StorageError>;
 
     /// Compares the counters with the rows that they count, and every other invariant; says in words what is wrong.
     /// Empty on a sound storage.

@@ -1,7 +1,7 @@
 //! Accounts of ours: registering, logging in, and whose token that is.
 
 use super::checks::Checks;
-use super::{Ticketing, only};
+use super::{Ticketing, granted};
 use crate::clock::Random;
 use crate::domain::account::{Account, AccountChange, AccountKey, NewAccount, Role};
 use crate::domain::id::AccountId;
@@ -92,7 +92,7 @@ impl Ticketing {
 
         // Asked before hashing too, to spare the work. The storage decides in the end.
         if self.inner.storage.account(&AccountKey::Email(email.clone())).await?.is_some() {
-            return Err(crate::domain::refusal::Refusal::EmailTaken.into());
+            return Err(super::refused(crate::domain::refusal::Refusal::EmailTaken));
         }
         let new = NewAccount {
             email,
@@ -102,7 +102,7 @@ impl Ticketing {
             password_hash: self.accounts()?.passwords.hash(&registration.password).await?,
             role: Role::Member,
         };
-        Ok(only(self.inner.storage.register(self.now(), &[new]).await?)??)
+        granted(self.inner.storage.register(self.now(), &[new]).await?)
     }
 
     /// Logs somebody in, by address or user name. An unknown name, a wrong password and a switched-off account get the same

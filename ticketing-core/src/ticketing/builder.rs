@@ -1,3 +1,5 @@
+use super::lanes::Lanes;
+use super::orders::OnlyTypes;
 use super::{Inner, Ticketing};
 use crate::clock::{Clock, Random, SystemClock, SystemRandom};
 use crate::error::{Error, Result};
@@ -23,6 +25,7 @@ pub struct TicketingBuilder {
     random: Arc<dyn Random>,
     runtime: Arc<dyn Runtime>,
     hold_for: SignedDuration,
+    queue_limit: usize,
     mail_domain: String,
     public_url: Option<String>,
     #[cfg(feature = "accounts")]
@@ -43,6 +46,7 @@ impl TicketingBuilder {
             random: Arc::new(SystemRandom),
             runtime: Arc::new(TokioRuntime),
             hold_for: SignedDuration::from_mins(15),
+            queue_limit: 10_000,
             mail_domain: "localhost.localdomain".to_owned(),
             public_url: None,
             #[cfg(feature = "accounts")]
@@ -74,6 +78,13 @@ impl TicketingBuilder {
     /// How long places are kept for an unpaid order: a minute to 24 hours. Defaults to 15 minutes.
     pub fn hold_for(mut self, hold_for: SignedDuration) -> Self {
         self.hold_for = hold_for;
+        self
+    }
+
+    /// How many calls of a kind (holds, settlements, scans, …) may wait for their commit: at least one. Beyond it a call is answered
+    /// with [`Error::Busy`] at once, instead of later and later. Defaults to 10,000.
+    pub fn queue_limit(mut self, calls: usize) -> Self {
+        self.queue_limit = calls;
         self
     }
 
@@ -150,7 +161,12 @@ impl TicketingBuilder {
                 Some(super::accounts::Accounts::new(key, self.token_lifetime, self.hashing_threads, &*self.random)?)
             }
         };
+        if self.queue_limit == 0 {
+            return Err(wrong("queue_limit", "at least one", &0));
+        }
         let inner = Inner {
+            lanes: Lanes::new(&self.storage, &self.clock, &self.runtime, self.queue_limit),
+            only_types: OnlyTypes::default(),
             storage: self.storage,
             gateway: self.gateway,
             mailer: self.mailer,

@@ -1,5 +1,5 @@
 use super::checks::Checks;
-use super::{Ticketing, only};
+use super::{Ticketing, granted, only};
 use crate::domain::event::{Category, Event, EventFilter, NewCategory, NewEvent};
 use crate::domain::id::{EventId, MAX_SAFE_INTEGER};
 use crate::domain::page::{MAX_PAGE, Page, PageRequest};
@@ -17,7 +17,7 @@ impl Ticketing {
     /// Refusals: `category_unknown`.
     pub async fn create_event(&self, organizer: &Principal, event: NewEvent) -> Result<Event> {
         check_event(organizer, &event)?;
-        Ok(only(self.inner.storage.put_events(self.now(), organizer, &[event]).await?)??)
+        granted(self.inner.storage.put_events(self.now(), organizer, &[event]).await?)
     }
 
     /// The same, listed under the category with this name (1 to 50 characters, in any case). A category that nobody has made
@@ -56,7 +56,7 @@ impl Ticketing {
         checks.text("name", &category.name, 1, 50);
         checks.optional_text("description", category.description.as_deref(), 500);
         checks.done()?;
-        Ok(only(self.inner.storage.put_categories(&[category]).await?)??)
+        granted(self.inner.storage.put_categories(&[category]).await?)
     }
 
     /// All categories, by name.
@@ -80,7 +80,7 @@ impl Ticketing {
     pub async fn cancel_event(&self, actor: &Principal, id: EventId) -> Result<Event> {
         let event = self.event(id).await?;
         self.may_manage(actor, &event).await?;
-        let event = self.inner.storage.cancel_event(self.now(), id).await??;
+        let event = self.inner.storage.cancel_event(self.now(), id).await?.map_err(super::refused)?;
         self.inner.bell.notify_one();
         Ok(event)
     }

@@ -5,7 +5,9 @@ mod accounts;
 mod builder;
 mod check_ins;
 mod checks;
+mod coalescer;
 mod events;
+mod lanes;
 mod limits;
 mod mails;
 mod orders;
@@ -53,6 +55,10 @@ struct Inner {
     clock: Arc<dyn Clock>,
     random: Arc<dyn Random>,
     runtime: Arc<dyn Runtime>,
+    /// Every write of a sale goes through here, to share its commit with others.
+    lanes: lanes::Lanes,
+    /// The ticket type of events that have only one: it never changes.
+    only_types: orders::OnlyTypes,
     hold_for: SignedDuration,
     renderer: crate::mailer::render::Renderer,
     public_url: Option<String>,
@@ -91,6 +97,17 @@ impl Ticketing {
         let account = self.inner.storage.account(&AccountKey::Id(id)).await?;
         Ok(account.is_some_and(|account| account.is_active && account.role == Role::Admin))
     }
+}
+
+/// What a batch of one came to. Where the rules refuse, that is counted.
+fn granted<T>(outcomes: Vec<crate::storage::Outcome<T>>) -> Result<T> {
+    only(outcomes)?.map_err(refused)
+}
+
+/// The refusal as an error, counted.
+fn refused(refusal: crate::domain::refusal::Refusal) -> crate::error::Error {
+    crate::metrics::refused(&refusal);
+    refusal.into()
 }
 
 /// The one outcome of a batch of one.

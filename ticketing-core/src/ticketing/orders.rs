@@ -1,13 +1,18 @@
 use super::checks::Checks;
 use super::events::check_page;
-use super::{Ticketing, only};
+use super::{Ticketing, granted, refused};
 use crate::domain::code::Reference;
 use crate::domain::id::{EventId, TicketTypeId};
 use crate::domain::order::{Hold, HoldLine, MAX_TICKETS_PER_ORDER, Order, OrderFilter, OrderKey, Release};
 use crate::domain::page::{Page, PageRequest};
 use crate::domain::principal::{Buyer, Principal};
+use crate::domain::refusal::Refusal;
 use crate::error::{Error, Result};
-use std::collections::BTreeMap;
+use crate::metrics::{self, Stage};
+use std::collections::{BTreeMap, HashMap};
+use std::sync::{PoisonError, RwLock};
+use tracing::Instrument as _;
+use tracing::field::Empty;
 
 /// What somebody wants to buy.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -44,6 +49,11 @@ impl Ticketing {
     /// Refusals: `event_unknown`, `event_cancelled`, `event_over`, `ticket_type_unknown`, `sold_out` (with how many are
     /// left), `total_too_large`, `key_reused`.
     pub async fn hold(&self, buyer: &Buyer, request: OrderRequest) -> Result<Order> {
+        let span = tracing::info_span!("hold", event.id = request.event_id.0, order.id = Empty);
+        self.take_places(buyer, request).instrument(span).await
+    }
+
+    async fn take_places(&self, buyer: &Buyer, request: OrderRequest) -> Result<Order> {
         let mut checks = Checks::default();
         checks.principal("buyer", &buyer.who);
         checks.done()?;
@@ -56,21 +66,19 @@ impl Ticketing {
             lines,
             hold_until: now + self.inner.hold_for,
         };
-        Ok(only(self.inner.storage.hold(now, &[wish]).await?)??)
+        let order = self.inner.lanes.hold(wish).await?;
+        tracing::Span::current().record("order.id", order.id.0);
+        // A repeat finds the order of the first call.
+        if order.created_at >= now {
+            metrics::reached(Stage::Held, 1);
+        }
+        Ok(order)
     }
 
     /// Each ticket type once, in the order of their ids, with a type for the lines that name none.
     async fn hold_lines(&self, request: &OrderRequest) -> Result<Vec<HoldLine>> {
         let only_type = if request.lines.iter().any(|line| line.ticket_type_id.is_none()) {
-            let unknown = crate::domain::refusal::Refusal::EventUnknown { event_id: request.event_id };
-            let event = self.inner.storage.event(request.event_id).await?.ok_or(unknown)?;
-            match event.ticket_types.as_slice() {
-                [only] => Some(only.id),
-                several => {
-                    let message = format!("the event has {} ticket types: one of them is wanted", several.len());
-                    return Err(Error::invalid("ticket_type_id", message));
-                }
-            }
+            Some(self.only_type(request.event_id).await?)
         } else {
             None
         };
@@ -92,6 +100,25 @@ impl Ticketing {
         Ok(wanted.into_iter().map(|(ticket_type_id, quantity)| HoldLine { ticket_type_id, quantity }).collect())
     }
 
+    /// The one ticket type of an event. The storage is asked once: a flash sale would ask it for every ticket.
+    async fn only_type(&self, event_id: EventId) -> Result<TicketTypeId> {
+        if let Some(known) = self.inner.only_types.get(event_id) {
+            return Ok(known);
+        }
+        let event =
+            self.inner.storage.event(event_id).await?.ok_or_else(|| refused(Refusal::EventUnknown { event_id }))?;
+        match event.ticket_types.as_slice() {
+            [only] => {
+                self.inner.only_types.keep(event_id, only.id);
+                Ok(only.id)
+            }
+            several => {
+                let message = format!("the event has {} ticket types: one of them is wanted", several.len());
+                Err(Error::invalid("ticket_type_id", message))
+            }
+        }
+    }
+
     /// An order of `actor`'s.
     pub async fn order(&self, actor: &Principal, reference: &Reference) -> Result<Order> {
         let order = self.inner.storage.order(&OrderKey::Reference(reference.clone())).await?;
@@ -110,8 +137,41 @@ impl Ticketing {
     /// Refusals: `order_paid`, `hold_expired`, `payment_in_progress`. Money that still comes gets the tickets, if there are
     /// any left, or goes back.
     pub async fn cancel_order(&self, actor: &Principal, reference: &Reference) -> Result<Order> {
-        self.order(actor, reference).await?;
+        let found = self.order(actor, reference).await?;
+        let span = tracing::info_span!("cancel", order.id = found.id.0);
+        self.give_back(actor, reference).instrument(span).await
+    }
+
+    async fn give_back(&self, actor: &Principal, reference: &Reference) -> Result<Order> {
         let wish = Release { reference: reference.clone(), actor: actor.clone() };
-        Ok(only(self.inner.storage.release(self.now(), &[wish]).await?)??)
+        let now = self.now();
+        let order = granted(self.inner.storage.release(now, &[wish]).await?)?;
+        if order.updated_at == now {
+            metrics::reached(Stage::Cancelled, 1);
+        }
+        Ok(order)
+    }
+}
+
+/// The ticket type of events that have only one.
+#[derive(Debug, Default)]
+pub(super) struct OnlyTypes {
+    known: RwLock<HashMap<EventId, TicketTypeId>>,
+}
+
+impl OnlyTypes {
+    /// So many are remembered: who sells more events at once asks the storage now and then.
+    const MOST: usize = 10_000;
+
+    fn get(&self, event_id: EventId) -> Option<TicketTypeId> {
+        self.known.read().unwrap_or_else(PoisonError::into_inner).get(&event_id).copied()
+    }
+
+    fn keep(&self, event_id: EventId, only: TicketTypeId) {
+        let mut known = self.known.write().unwrap_or_else(PoisonError::into_inner);
+        if known.len() >= Self::MOST {
+            known.clear();
+        }
+        known.insert(event_id, only);
     }
 }

@@ -1,18 +1,21 @@
 //! From an order to its tickets, by way of a payment gateway.
 
-use super::{Ticketing, only};
+use super::Ticketing;
 use crate::domain::code::Reference;
 use crate::domain::order::{Order, OrderKey, OrderStatus};
 use crate::domain::payment::{
     Attempt, AttemptStatus, Captured, Checkout, CheckoutReport, CheckoutResult, FREE_GATEWAY, Mode, Observation,
-    OpenAttempt, Payment, Settle, Settlement,
+    OpenAttempt, OpenedAttempt, Payment, Settle, Settlement,
 };
 use crate::domain::principal::{Buyer, EmailAddress, Principal};
 use crate::error::{Error, Result};
 use crate::gateway::{Charge, Fetched, GatewayError, PaymentGateway};
+use crate::metrics::{self, Stage};
 use crate::runtime;
 use crate::ticketing::OrderRequest;
 use std::sync::Arc;
+use tracing::Instrument as _;
+use tracing::field::Empty;
 
 /// How a buyer pays.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -65,6 +68,11 @@ impl Ticketing {
 
     /// Attempt first, gateway second: whatever happens to the call, the money will find its order.
     async fn open(&self, order: Order, options: PayOptions, release: bool) -> Result<Started> {
+        let span = tracing::info_span!("open", order.id = order.id.0, attempt.reference = Empty);
+        self.open_attempt(order, options, release).instrument(span).await
+    }
+
+    async fn open_attempt(&self, order: Order, options: PayOptions, release: bool) -> Result<Started> {
         let options = self.usable(options).await?;
         let gateway = match self.gateway() {
             _ if order.total.is_zero() => None,
@@ -82,11 +90,19 @@ impl Ticketing {
             gateway: gateway.map_or(FREE_GATEWAY, |gateway| gateway.name()).to_owned(),
             mode: gateway.map_or(Mode::Live, |gateway| gateway.mode()),
         };
-        let now = self.now();
-        let (order, attempt) = only(self.inner.storage.open_attempts(now, &[wish]).await?)??;
+        let OpenedAttempt { order, attempt, first } = self.inner.lanes.open_attempt(wish).await?;
+        tracing::Span::current().record("attempt.reference", attempt.reference.as_str());
+        if first {
+            metrics::reached(Stage::AttemptOpened, 1);
+        }
         let Some(gateway) = gateway else { return self.settle_free(order, attempt).await };
         if let Some(checkout) = attempt.checkout.clone() {
             return Ok(Started { order, attempt, checkout: Some(checkout) });
+        }
+        // Another call wrote it down, and asks for its checkout. Asked for by two, one could be refused and let the places go
+        // while the other sends its buyer to pay.
+        if !first {
+            return Err(GatewayError::OutcomeUnknown.into());
         }
 
         let charge = Charge {
@@ -98,10 +114,8 @@ impl Ticketing {
         };
         // Once the gateway is asked, the answer must be written down even if our caller leaves: so this runs on by itself.
         let (engine, gateway) = (self.clone(), Arc::clone(gateway));
-        let is_first = attempt.created_at == now;
-        let opened = runtime::run(&*self.inner.runtime, async move {
-            engine.ask_for_checkout(&*gateway, &charge, release, is_first).await
-        });
+        let work = async move { engine.ask_for_checkout(&*gateway, &charge, release).await };
+        let opened = runtime::run(&*self.inner.runtime, work.in_current_span());
         let (attempt, checkout) = opened.await.map_err(|_| GatewayError::OutcomeUnknown)??;
         Ok(Started { order, attempt, checkout: Some(checkout) })
     }
@@ -122,7 +136,6 @@ impl Ticketing {
         gateway: &dyn PaymentGateway,
         charge: &Charge,
         release: bool,
-        is_first: bool,
     ) -> Result<(Attempt, Checkout)> {
         let answer = match gateway.open_checkout(charge).await {
             // Another call of ours used the reference: its checkout is open, and money may come of it.
@@ -133,13 +146,15 @@ impl Ticketing {
             Ok(checkout) => CheckoutResult::Opened(checkout.clone()),
             // Another call has opened it, or may have: somebody may pay there.
             Err(GatewayError::DuplicateReference) => CheckoutResult::Unknown,
-            Err(error) if error.was_not_sent() && is_first => {
-                CheckoutResult::NotOpened { reason: error.to_string(), release }
-            }
+            Err(error) if error.was_not_sent() => CheckoutResult::NotOpened { reason: error.to_string(), release },
             Err(_) => CheckoutResult::Unknown,
         };
         let report = CheckoutReport { reference: charge.reference.clone(), result };
-        let attempt = only(self.inner.storage.report_checkouts(self.now(), &[report]).await?)??;
+        let gives_back = matches!(report.result, CheckoutResult::NotOpened { release: true, .. });
+        let attempt = self.inner.lanes.report_checkout(report).await?;
+        if gives_back {
+            metrics::reached(Stage::Cancelled, 1);
+        }
         let checkout = match (answer, &attempt.checkout) {
             (Ok(checkout), _) => checkout,
             (Err(GatewayError::OutcomeUnknown), Some(of_another_call)) => of_another_call.clone(),
@@ -186,6 +201,11 @@ impl Ticketing {
     }
 
     pub(super) async fn ask_and_settle(&self, attempt: &Attempt) -> Result<Settlement> {
+        let span = tracing::info_span!("settle", order.id = attempt.order_id.0, attempt.reference = %attempt.reference);
+        self.ask(attempt).instrument(span).await
+    }
+
+    async fn ask(&self, attempt: &Attempt) -> Result<Settlement> {
         // Money in review may turn out to be right after all, so it is asked about again.
         let settled = attempt.status.has_captured() && attempt.status != AttemptStatus::Review;
         let said = if settled || attempt.gateway == FREE_GATEWAY {
@@ -206,7 +226,9 @@ impl Ticketing {
             raw_status: said.raw_status,
             seed: self.inner.random.seed(),
         };
-        let settlement = only(self.inner.storage.settle(self.now(), &[said]).await?)??;
+        let asked = self.now();
+        let settlement = self.inner.lanes.settle(said).await?;
+        metrics::settled(&settlement, asked);
         if let Settlement::Fulfilled { first: true, .. } | Settlement::RefundDue { .. } = settlement {
             self.inner.bell.notify_one();
         }

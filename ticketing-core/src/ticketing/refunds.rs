@@ -1,7 +1,7 @@
 //! Money back: decided by people here, sent by upkeep.
 
 use super::checks::Checks;
-use super::{Ticketing, only};
+use super::{Ticketing, granted};
 use crate::domain::code::Reference;
 use crate::domain::id::{RefundId, TicketId};
 use crate::domain::page::{Page, PageRequest};
@@ -45,7 +45,7 @@ impl Ticketing {
             note,
             actor: actor.clone(),
         };
-        let refund = only(self.inner.storage.request_refunds(self.now(), &[wish]).await?)??;
+        let refund = granted(self.inner.storage.request_refunds(self.now(), &[wish]).await?)?;
         self.inner.bell.notify_one();
         Ok(refund)
     }
@@ -60,7 +60,7 @@ impl Ticketing {
         if !payment.refunds.iter().any(|refund| refund.id == id) {
             return Err(missing());
         }
-        let refund = self.inner.storage.retry_refund(self.now(), id, actor).await??;
+        let refund = self.inner.storage.retry_refund(self.now(), id, actor).await?.map_err(super::refused)?;
         self.inner.bell.notify_one();
         Ok(refund)
     }
@@ -99,7 +99,7 @@ impl Ticketing {
             actor: actor.clone(),
             seed: self.inner.random.seed(),
         };
-        let attempt = only(self.inner.storage.resolve_reviews(self.now(), &[wish]).await?)??;
+        let attempt = granted(self.inner.storage.resolve_reviews(self.now(), &[wish]).await?)?;
         self.inner.bell.notify_one();
         Ok(attempt)
     }

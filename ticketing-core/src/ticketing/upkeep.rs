@@ -1,19 +1,21 @@
 //! Upkeep: what must happen without anybody asking. Holds run out, open attempts are asked about, money goes back, mail goes out.
 
-use super::{Ticketing, only};
-use crate::domain::order::OrderKey;
+use super::{Ticketing, granted};
+use crate::domain::order::{Order, OrderKey, OrderStatus};
 use crate::domain::outbox::{MailKind, MailReport, MailResult, OutboxMail};
 use crate::domain::refund::{REFUND_LEASE, Refund, RefundReport, RefundStatus};
 use crate::error::{Error, Result};
 use crate::gateway::{GatewayError, RefundCall};
 use crate::mailer::render::{EventCancelledMail, RefundMail, TicketsMail};
 use crate::mailer::{Mail, MailError, Mailer};
+use crate::metrics::{self, Stage};
 use crate::runtime::{self, Runtime};
 use jiff::{SignedDuration, Timestamp};
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 use tokio::sync::{Semaphore, oneshot, watch};
+use tracing::Instrument as _;
 
 /// How much one pass does at most, and how much of it at once.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -70,11 +72,19 @@ impl Ticketing {
     /// One bounded pass, for an embedder's own scheduler. May run anywhere, at once with itself: nothing is done twice.
     /// One kind of work that fails does not stop the others; only a storage in trouble is an error.
     pub async fn run_upkeep(&self, upkeep: Upkeep) -> Result<UpkeepReport> {
+        let began = self.now();
+        let done = self.pass(upkeep).instrument(tracing::info_span!("upkeep")).await;
+        metrics::upkeep_passed(done.as_ref().ok(), began, self.now());
+        done
+    }
+
+    async fn pass(&self, upkeep: Upkeep) -> Result<UpkeepReport> {
         let mut report = UpkeepReport {
             expired: self.inner.storage.expire_holds(self.now(), upkeep.limit).await?.len(),
             undone: self.undo_cancelled_events(upkeep).await?,
             ..UpkeepReport::default()
         };
+        metrics::reached(Stage::Expired, report.expired);
         self.inner.storage.forget_requests(self.now(), upkeep.limit).await?;
         // Many and small: whoever floods us makes one for each address.
         self.inner.storage.forget_tokens(self.now(), upkeep.limit.saturating_mul(100)).await?;
@@ -103,7 +113,10 @@ impl Ticketing {
 
     async fn undo_cancelled_events(&self, upkeep: Upkeep) -> Result<usize> {
         let seeds: Vec<_> = (0..upkeep.limit).map(|_| self.inner.random.seed()).collect();
-        Ok(self.inner.storage.undo_cancelled_events(self.now(), &seeds).await?.len())
+        let undone = self.inner.storage.undo_cancelled_events(self.now(), &seeds).await?;
+        let is_cancelled = |order: &&Order| order.status == OrderStatus::Cancelled;
+        metrics::reached(Stage::Cancelled, undone.iter().filter(is_cancelled).count());
+        Ok(undone.len())
     }
 
     async fn poll_attempts(&self, upkeep: Upkeep, report: &mut UpkeepReport) -> Result<()> {
@@ -203,7 +216,7 @@ impl Ticketing {
             Err(error) => (refund.status, None, error.to_string()),
         };
         let report = RefundReport { id: refund.id, tries: refund.tries, status, gateway_id, raw_status };
-        only(self.inner.storage.report_refunds(self.now(), &[report]).await?)??;
+        granted(self.inner.storage.report_refunds(self.now(), &[report]).await?)?;
         answer.map(drop).map_err(Into::into)
     }
 
@@ -235,12 +248,17 @@ impl Ticketing {
             Err(MailError::Later(error)) => MailResult::Retry(error),
             Err(MailError::Refused(error)) => MailResult::Refused(error),
         };
+        metrics::mail_tried(match result {
+            MailResult::Sent => "sent",
+            MailResult::Retry(_) => "later",
+            MailResult::Refused(_) => "refused",
+        });
         let is_sent = result == MailResult::Sent;
         if !is_sent {
             tracing::warn!(mail.id = %owed.id, order.id = %owed.order_id, tries = owed.tries, ?result, "a mail was not delivered");
         }
         let report = MailReport { id: owed.id, tries: owed.tries, result };
-        self.inner.storage.report_mails(self.now(), &[report]).await?;
+        self.inner.lanes.report_mail(report).await?;
         Ok(is_sent)
     }
 

@@ -7,6 +7,7 @@ use crate::domain::payment::{Attempt, Observation};
 use crate::domain::webhook::{NewWebhook, StoredWebhook, WebhookAction, WebhookReport, WebhookStatus};
 use crate::error::{Error, Result};
 use crate::gateway::{Fetched, GatewayError, Webhook, WebhookSubject};
+use crate::metrics;
 
 impl Ticketing {
     /// Keeps a webhook, to be applied by upkeep. Answer the gateway with success as soon as this returns: from then on nothing
@@ -17,6 +18,7 @@ impl Ticketing {
     pub async fn receive_webhook(&self, gateway: &str, webhook: &Webhook<'_>) -> Result<StoredWebhook> {
         let configured = self.inner.gateway.as_ref().filter(|configured| configured.name() == gateway);
         let event = configured.ok_or(Error::NotFound("Payment gateway"))?.read_webhook(webhook)?;
+        metrics::webhook_received();
         let (action, captured) = match event.about {
             WebhookSubject::Charge(Fetched { observation: Observation::Success(captured), .. }) => {
                 (WebhookAction::Settle, Some(captured))

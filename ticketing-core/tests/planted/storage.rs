@@ -23,7 +23,7 @@ use ticketing_core::domain::request::{Answer, BeginRequest, Begun};
 use ticketing_core::domain::rules::{self, Resolve};
 use ticketing_core::domain::ticket::*;
 use ticketing_core::domain::webhook::*;
-use ticketing_core::storage::{Outcome, Storage, StorageError};
+use ticketing_core::storage::{Gauges, Outcome, Storage, StorageError};
 
 type Result<T> = std::result::Result<T, StorageError>;
 
@@ -264,7 +264,7 @@ impl Storage for Planted {
         self.inner.orders(filter, page).await
     }
 
-    async fn open_attempts(&self, now: Timestamp, wishes: &[OpenAttempt]) -> Result<Vec<Outcome<(Order, Attempt)>>> {
+    async fn open_attempts(&self, now: Timestamp, wishes: &[OpenAttempt]) -> Result<Vec<Outcome<OpenedAttempt>>> {
         self.inner.open_attempts(now, wishes).await
     }
 
@@ -483,6 +483,14 @@ impl Storage for Planted {
 
     async fn forget_tokens(&self, now: Timestamp, limit: u32) -> Result<u32> {
         self.inner.forget_tokens(now, limit).await
+    }
+
+    async fn ready(&self) -> Result<()> {
+        self.inner.ready().await
+    }
+
+    async fn gauges(&self) -> Result<Gauges> {
+        self.inner.gauges().await
     }
 
     async fn check(&self) -> Result<Vec<String>> {

@@ -41,16 +41,16 @@ macro_rules! bugs {
 bugs! {
     HoldChecksThenInserts 100;
     HoldNotIdempotent 200;
-    HoldExpiresInTwoSteps 3000;
+    HoldExpiresInTwoSteps 100;
     HoldNeverExpires 50;
-    HoldExtendedWithoutBound 300;
+    HoldExtendedWithoutBound 500;
     HoldDroppedOnUnknownCheckout 100;
     ReleasedTwice 200;
     SoldAfterEventCalledOff 500;
     SettledInTwoSteps 300;
-    AmountNotChecked 100;
-    CurrencyNotChecked 100;
-    ModeNotChecked 100;
+    AmountNotChecked 300;
+    CurrencyNotChecked 300;
+    ModeNotChecked 300;
     DuplicateSuccessIgnored 100;
     LateSuccessNotRechecked 300;
     TicketsMissing 20;
@@ -58,7 +58,7 @@ bugs! {
     AuditLineMissing 20;
     StaleAnswerApplied 100;
     FailedIsFinal 300;
-    NotFoundIsFailed 1000;
+    NotFoundIsFailed 100;
     NoPolling 100;
     PollingStopsEarly 100;
     CheckoutTimeoutIsFailure 300;
@@ -68,12 +68,12 @@ bugs! {
     RefundSumUnchecked 200;
     PlacesNotReturned 100;
     PlacesReturnedTwice 200;
-    RefundResentBlindly 200;
-    RefundNotMarkedBeforeSent 500;
+    RefundResentBlindly 500;
+    RefundNotMarkedBeforeSent 2000;
     RefundClaimedWithoutLease 500;
     RefundNotKeyed 200;
-    RefundTimeoutIsFailure 200;
-    CancelledEventNotRefunded 100;
+    RefundTimeoutIsFailure 300;
+    CancelledEventNotRefunded 500;
     ScanWithoutCompareAndSet 200;
     NonceIgnored 200;
     RefundedTicketAdmitted 200;

@@ -2,7 +2,7 @@
 
 use crate::bugs::{Bug, GatewayBugs};
 use crate::executor::lock;
-use crate::world::{SECOND, World};
+use crate::world::{MINUTE, SECOND, World};
 use async_trait::async_trait;
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -23,6 +23,8 @@ pub(crate) const SIGNATURE: (&str, &[u8]) = ("x-signature", b"signed by the simu
 #[derive(Debug, Default)]
 pub(crate) struct Till {
     pub(crate) charges: BTreeMap<Reference, (Charge, Observation)>,
+    /// Charges that stand open, and of which the gateway's other half does not know until then.
+    pub(crate) hidden_until: BTreeMap<Reference, u64>,
     pub(crate) refunds: Vec<SentBack>,
     /// Bodies of all webhooks that were really sent.
     pub(crate) told: Vec<Vec<u8>>,
@@ -110,6 +112,17 @@ impl SimulatedGateway {
         Ok(answer)
     }
 
+    /// What the half of the gateway that answers questions knows. It may be behind the half that opens checkouts.
+    fn look_up(&self, reference: &Reference) -> Option<Fetched> {
+        let till = lock(&self.world.till);
+        let (_, observation) = till.charges.get(reference)?;
+        if till.hidden_until.get(reference).is_some_and(|until| self.world.now() < *until) {
+            self.world.saw("gateway", "says not found of an open checkout");
+            return None;
+        }
+        Some(Fetched { observation: observation.clone(), raw_status: raw(observation).to_owned() })
+    }
+
     fn send_back(&self, call: &RefundCall) -> Result<RefundStatus, GatewayError> {
         let mut till = lock(&self.world.till);
         let captured = till.captured(&call.attempt).map_or(0, |captured| captured.amount.minor());
@@ -187,6 +200,10 @@ impl PaymentGateway for SimulatedGateway {
                 return Err(GatewayError::DuplicateReference);
             }
             till.charges.insert(charge.reference.clone(), (charge.clone(), Observation::Open));
+            if self.world.fault(self.world.options.gateway_lags) {
+                let until = self.world.now() + self.world.between(10 * SECOND, 4 * MINUTE);
+                till.hidden_until.insert(charge.reference.clone(), until);
+            }
         }
         crate::buyers::checkout_opened(&self.world, &charge.reference);
         let checkout = Checkout { url: format!("https://pay.example.com/{}", charge.reference), access_code: None };
@@ -199,10 +216,7 @@ impl PaymentGateway for SimulatedGateway {
             Fate::Lost => return Err(GatewayError::OutcomeUnknown),
             fate => fate,
         };
-        let fetched = lock(&self.world.till).charges.get(reference).map(|(_, observation)| Fetched {
-            observation: observation.clone(),
-            raw_status: raw(observation).to_owned(),
-        });
+        let fetched = self.look_up(reference);
         self.world.sleep(self.world.between(0, 200)).await;
         let fetched = self.bugs.fetched(reference, fetched);
         self.answer(fate, "fetch", fetched).await

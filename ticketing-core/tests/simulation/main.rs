@@ -26,6 +26,8 @@ mod history;
 mod invariants;
 mod mailer;
 mod organizer;
+#[path = "../support/proof.rs"]
+mod proof;
 mod report;
 mod servers;
 mod storage;
@@ -33,7 +35,12 @@ mod webhooks;
 mod world;
 
 use bugs::{BUGS, Bug};
+use executor::lock;
 use report::Report;
+use std::num::NonZero;
+use std::ops::Range;
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Instant;
 
 fn setting(name: &str) -> Option<u64> {
@@ -59,6 +66,30 @@ fn a_seed_gives_the_same_history_every_time() {
     }
 }
 
+/// Runs the histories of all seeds. They know nothing of each other, so every core takes the next that nobody has begun.
+fn all_of(seeds: Range<u64>, bug: Option<Bug>) -> Report {
+    let (next, report) = (AtomicU64::new(seeds.start), Mutex::new(Report::default()));
+    let work = || loop {
+        let seed = next.fetch_add(1, Ordering::Relaxed);
+        if !seeds.contains(&seed) {
+            return;
+        }
+        let outcome = history::run(seed, bug, false);
+        // The first that fails ends the others too.
+        if outcome.failure.is_some() {
+            next.store(seeds.end, Ordering::Relaxed);
+        }
+        assert_eq!(outcome.failure, None, "seed {seed}; {}", replay(seed, bug));
+        lock(&report).add(&outcome);
+    };
+    std::thread::scope(|scope| {
+        for _ in 0..std::thread::available_parallelism().map_or(1, NonZero::get) {
+            scope.spawn(work);
+        }
+    });
+    report.into_inner().unwrap()
+}
+
 #[test]
 fn no_history_breaks_a_promise() {
     let trace = std::env::var_os("SIM_TRACE").is_some();
@@ -71,15 +102,17 @@ fn no_history_breaks_a_promise() {
         return;
     }
     let (first, count) = (setting("SIM_FIRST").unwrap_or(1), histories());
-    let mut report = Report::default();
     let began = Instant::now();
-    for seed in first..first + count {
-        let outcome = history::run(seed, bug, false);
-        assert_eq!(outcome.failure, None, "seed {seed}; {}", replay(seed, bug));
-        report.add(&outcome);
-    }
+    let report = all_of(first..first + count, bug);
     let seconds = began.elapsed().as_secs_f64();
     println!("{}\n{:.1} s, {:.0} histories per second", report.tables(), seconds, count as f64 / seconds);
+    let faults: u64 = report.faults();
+    proof::told(
+        "simulation",
+        "faults in seeded histories",
+        usize::try_from(faults).unwrap(),
+        &format!("0 broken promises in {count} histories"),
+    );
     // What happens in one of a hundred histories need not in a few.
     if count >= 500 {
         assert_eq!(report.missing(), Vec::<String>::new(), "never happened, so never proved");
@@ -102,8 +135,10 @@ fn every_planted_bug_is_found_within_its_budget() {
     let began = Instant::now();
     // In a debug build only those that show at once.
     let is_short = setting("SIM_HISTORIES").is_none();
+    let first = setting("SIM_FIRST").unwrap_or(1);
     for (bug, budget) in BUGS.iter().filter(|(_, budget)| !is_short || *budget <= 20) {
-        let found = (1..=*budget).find_map(|seed| Some((seed, history::run(seed, Some(*bug), false).failure?)));
+        let found =
+            (1..=*budget).find_map(|count| Some((count, history::run(first + count - 1, Some(*bug), false).failure?)));
         match found {
             Some((seed, what)) => {
                 println!("{:<30} found by history {seed:>5} of {budget:>5}: {what}", format!("{bug:?}"))
@@ -115,5 +150,7 @@ fn every_planted_bug_is_found_within_its_budget() {
         }
     }
     println!("{} bugs in {:.1} s", BUGS.len(), began.elapsed().as_secs_f64());
+    let tried = BUGS.iter().filter(|(_, budget)| !is_short || *budget <= 20).count();
+    proof::told("simulation: control", "planted bugs", tried, &format!("{} found", tried - missed.len()));
     assert_eq!(missed, [], "planted, and not found");
 }

@@ -55,7 +55,7 @@ const SOMETIMES: &[(&str, &str)] = &[
     ("webhook", "sent again"),
     ("webhook", "taken"),
     ("webhook kept", "applied"),
-    ("gateway", "duplicate reference"),
+    ("gateway", "says not found of an open checkout"),
     ("refund", "pending"),
     ("refund", "processed"),
     ("refund", "failed"),
@@ -132,6 +132,12 @@ impl Report {
 
     fn count(&self, what: &'static str, place: &'static str) -> u64 {
         self.seen.get(&(what, place)).copied().unwrap_or(0)
+    }
+
+    /// How many crashes, lost answers and other faults there were.
+    pub(crate) fn faults(&self) -> u64 {
+        let is_fault = |what: &str| STORAGE_FAULTS.contains(&what) || GATEWAY_FAULTS.contains(&what) || what == "stall";
+        self.seen.iter().filter(|((what, _), _)| is_fault(what)).map(|(_, count)| count).sum()
     }
 
     /// What never happened, though it must.

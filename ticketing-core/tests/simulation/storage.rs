@@ -15,14 +15,16 @@ use ticketing_core::domain::limit::{Take, Taken};
 use ticketing_core::domain::order::{Hold, Order, OrderFilter, OrderKey, Release};
 use ticketing_core::domain::outbox::{MailReport, OutboxMail};
 use ticketing_core::domain::page::{Page, PageRequest};
-use ticketing_core::domain::payment::{Attempt, CheckoutReport, OpenAttempt, Payment, Settle, Settlement};
+use ticketing_core::domain::payment::{
+    Attempt, CheckoutReport, OpenAttempt, OpenedAttempt, Payment, Settle, Settlement,
+};
 use ticketing_core::domain::principal::Principal;
 use ticketing_core::domain::refund::{Refund, RefundReport, RefundRequest};
 use ticketing_core::domain::request::{Answer, BeginRequest, Begun};
 use ticketing_core::domain::rules::Resolve;
 use ticketing_core::domain::ticket::{Ticket, TicketFilter, TicketKey};
 use ticketing_core::domain::webhook::{NewWebhook, StoredWebhook, WebhookReport};
-use ticketing_core::storage::{Outcome, Storage, StorageError};
+use ticketing_core::storage::{Gauges, Outcome, Storage, StorageError};
 
 type Result<T> = std::result::Result<T, StorageError>;
 
@@ -94,6 +96,10 @@ macro_rules! calls {
     ($($kind:ident $place:ident $name:ident($($arg:ident: $type:ty),*) -> $result:ty;)*) => {
         #[async_trait]
         impl Storage for FaultyStorage {
+            fn batches_at_once(&self) -> usize {
+                self.world.options.batches_at_once
+            }
+
             $(async fn $name(&self, $($arg: $type),*) -> Result<$result> {
                 calls!(@$kind $place self $name($($arg),*))
             })*
@@ -122,7 +128,7 @@ calls! {
     write inner expire_holds(now: Timestamp, limit: u32) -> Vec<Order>;
     read memory order(key: &OrderKey) -> Option<Order>;
     read memory orders(filter: &OrderFilter, page: PageRequest) -> Page<Order>;
-    write memory open_attempts(now: Timestamp, wishes: &[OpenAttempt]) -> Vec<Outcome<(Order, Attempt)>>;
+    write memory open_attempts(now: Timestamp, wishes: &[OpenAttempt]) -> Vec<Outcome<OpenedAttempt>>;
     write inner report_checkouts(now: Timestamp, reports: &[CheckoutReport]) -> Vec<Outcome<Attempt>>;
     write inner settle(now: Timestamp, said: &[Settle]) -> Vec<Outcome<Settlement>>;
     write inner claim_polls(now: Timestamp, limit: u32) -> Vec<Attempt>;
@@ -152,6 +158,8 @@ calls! {
     write memory begin_request(now: Timestamp, begin: &BeginRequest) -> Begun;
     write memory finish_request(now: Timestamp, scope: &str, answer: Option<&Answer>) -> ();
     write memory forget_requests(now: Timestamp, limit: u32) -> u32;
+    read memory ready() -> ();
+    read memory gauges() -> Gauges;
     write memory take_tokens(now: Timestamp, wishes: &[Take]) -> Taken;
     write memory forget_tokens(now: Timestamp, limit: u32) -> u32;
     read memory check() -> Vec<String>;

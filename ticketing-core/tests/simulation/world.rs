@@ -32,6 +32,7 @@ pub(crate) struct Options {
     pub(crate) upkeep_every: u64,
     pub(crate) upkeep_limit: u32,
     pub(crate) at_once: usize,
+    pub(crate) batches_at_once: usize,
     pub(crate) crash: Ppm,
     pub(crate) not_applied: Ppm,
     pub(crate) commit_unknown: Ppm,
@@ -39,6 +40,8 @@ pub(crate) struct Options {
     pub(crate) gateway_timeout: Ppm,
     pub(crate) gateway_refuses: Ppm,
     pub(crate) circuit_open: Ppm,
+    /// The gateway answers questions from a copy that is behind.
+    pub(crate) gateway_lags: Ppm,
     pub(crate) refund_fails: Ppm,
     pub(crate) gateway_caps_refunds: bool,
     pub(crate) webhook_dropped: Ppm,
@@ -299,6 +302,7 @@ impl Options {
             gateway_timeout: upto(&mut below, 300_000),
             gateway_refuses: upto(&mut below, 200_000),
             circuit_open: upto(&mut below, 200_000),
+            gateway_lags: upto(&mut below, 400_000),
             refund_fails: upto(&mut below, 300_000),
             gateway_caps_refunds: below(2) == 0,
             webhook_dropped: upto(&mut below, 800_000),
@@ -309,6 +313,7 @@ impl Options {
             mail_fails: upto(&mut below, 500_000),
             refund_requested: upto(&mut below, 400_000),
             event_called_off: below(6) == 0,
+            batches_at_once: 1 + below(3) as usize,
         }
     }
 }

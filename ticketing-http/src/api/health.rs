@@ -4,15 +4,21 @@ use super::Tag;
 use super::dto::time::Time;
 use super::problems::problems;
 use super::state::ApiState;
+use crate::problem::Problem;
 use poem_openapi::param::Query;
 use poem_openapi::payload::Json;
 use poem_openapi::{Object, OpenApi};
+use std::time::Duration;
 use ticketing_core::gateway::circuit_breaker::ClassState;
 
 problems! {
     IndexProblems: &[];
     HealthProblems: &[];
+    ReadyProblems: &["stopping"];
 }
+
+/// Whoever asks whether we are ready asks often, and gives up soon.
+const PATIENCE: Duration = Duration::from_secs(2);
 
 pub(crate) struct Health(pub(crate) ApiState);
 
@@ -57,6 +63,13 @@ impl From<ClassState> for BreakerView {
     }
 }
 
+/// That requests are welcome.
+#[derive(Object)]
+pub(crate) struct ReadyView {
+    /// `ready`
+    status: String,
+}
+
 /// What this is.
 #[derive(Object)]
 pub(crate) struct IndexView {
@@ -95,5 +108,25 @@ impl Health {
             status: "healthy".to_owned(),
             payment_gateway: breaker.map(|breaker| breaker.state().into_iter().map(Into::into).collect()),
         }))
+    }
+
+    /// Whether requests are welcome
+    ///
+    /// 503 while the database cannot be asked or is not in the shape that this version wants, and once the server is told to stop.
+    /// For whoever deals out requests to several servers; `/health` is for whoever restarts them.
+    #[oai(path = "/ready", method = "get", operation_id = "ready")]
+    async fn ready(&self) -> Result<Json<ReadyView>, ReadyProblems> {
+        if self.0.is_stopping() {
+            return Err(Problem::new("stopping", "The server is about to stop.").into());
+        }
+        let wrong = match tokio::time::timeout(PATIENCE, self.0.ticketing.storage().ready()).await {
+            Ok(Ok(())) => return Ok(Json(ReadyView { status: "ready".to_owned() })),
+            Ok(Err(error)) => error.to_string(),
+            Err(_) => "no answer in time".to_owned(),
+        };
+        tracing::warn!(wrong, "not ready: the storage cannot be used");
+        Err(Problem::new("storage_unavailable", "The database cannot be used at the moment.")
+            .retry_after(PATIENCE)
+            .into())
     }
 }

@@ -2,6 +2,7 @@ use crate::middleware::login_throttle::LoginThrottle;
 use hmac::{Hmac, KeyInit};
 use sha2::Sha256;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use ticketing_core::Ticketing;
 use ticketing_core::clock::{Clock, Random, SystemClock, SystemRandom};
 use ticketing_core::domain::money::Currency;
@@ -24,6 +25,7 @@ pub struct ApiState {
     pub has_shared_limits: bool,
     /// What references are derived from, with the key that a request names. The same in every process, for ever.
     key_secret: KeySecret,
+    is_stopping: Arc<AtomicBool>,
 }
 
 /// A MAC that has read the secret already.
@@ -78,6 +80,7 @@ impl ApiState {
         SystemRandom.fill(&mut secret);
         Self {
             breaker: None,
+            is_stopping: Arc::default(),
             has_shared_limits: false,
             key_secret: KeySecret::new(secret),
             ticketing,
@@ -113,6 +116,16 @@ impl ApiState {
     pub fn with_breaker(mut self, breaker: Arc<CircuitBreaker>) -> Self {
         self.breaker = Some(breaker);
         self
+    }
+
+    /// From now on `/ready` says no, so that whoever deals out requests gives us no more. All else works on.
+    pub fn stop_soon(&self) {
+        self.is_stopping.store(true, Ordering::Relaxed);
+    }
+
+    /// Whether the server is about to stop.
+    pub fn is_stopping(&self) -> bool {
+        self.is_stopping.load(Ordering::Relaxed)
     }
 
     /// What keys of requests are hashed with.

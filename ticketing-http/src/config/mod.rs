@@ -12,6 +12,7 @@ pub use secret_file::secret_beside;
 pub use source::{Command, Invocation, Source};
 pub use variables::{VARIABLES, Variable};
 
+use crate::metrics::Access;
 use crate::middleware::rate_limit::Quota;
 use ipnet::IpNet;
 use std::net::{IpAddr, SocketAddr};
@@ -40,6 +41,12 @@ pub struct Config {
     pub request_timeout: Duration,
     /// How many connections there may be at once.
     pub max_connections: usize,
+    /// How long to serve on after being told to stop.
+    pub drain: Duration,
+    /// Who may read `/metrics`.
+    pub metrics: Access,
+    /// Who shows it may read `/metrics` too, from anywhere.
+    pub metrics_token: Option<Secret>,
     /// Where everything is stored.
     pub database: Database,
     /// Signs sessions. Absent: it is kept beside the database, see [`secret_beside`].
@@ -235,6 +242,9 @@ impl Config {
                 .map(|requests| Quota { requests, window: Duration::from_secs(window) }),
             request_timeout: source.read("REQUEST_TIMEOUT_SECONDS", parse::seconds(1..=300))?,
             max_connections: usize::try_from(source.read("MAX_CONNECTIONS", parse::number(1..=100_000))?).unwrap_or(1),
+            drain: source.read("DRAIN_SECONDS", parse::seconds(0..=300))?,
+            metrics: source.read("METRICS", parse::access)?,
+            metrics_token: source.read_if_set("METRICS_TOKEN", parse::metrics_token)?,
             database,
             jwt_secret,
             token_ttl: source.read("TOKEN_TTL_SECONDS", parse::seconds(60..=2_592_000))?,
@@ -252,8 +262,8 @@ impl Config {
     }
 }
 
-/// The address that a browser on this machine can open.
-fn reachable(listen: SocketAddr) -> SocketAddr {
+/// The address at which a server that listens there can be reached from this machine.
+pub(crate) fn reachable(listen: SocketAddr) -> SocketAddr {
     let ip = match listen.ip() {
         IpAddr::V4(ip) if ip.is_unspecified() => IpAddr::from([127, 0, 0, 1]),
         IpAddr::V6(ip) if ip.is_unspecified() => IpAddr::from(std::net::Ipv6Addr::LOCALHOST),

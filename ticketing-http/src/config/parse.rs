@@ -1,6 +1,7 @@
 //! How each value is read. The error of each function says what is wanted.
 
 use super::{ConfigError, Database, Gateway, LogFormat, Mail, Secret, Smtp, SmtpSecurity, Source};
+use crate::metrics::Access;
 use ipnet::IpNet;
 use poem::http::Uri;
 use std::net::IpAddr;
@@ -44,6 +45,22 @@ pub(super) fn switch(text: &str) -> Parsed<bool> {
         "on" | "true" | "yes" | "1" => Ok(true),
         "off" | "false" | "no" | "0" => Ok(false),
         _ => wanted("on or off"),
+    }
+}
+
+pub(super) fn access(text: &str) -> Parsed<Access> {
+    match (text, switch(text)) {
+        ("local", _) => Ok(Access::ThisMachine),
+        (_, Ok(true)) => Ok(Access::Everybody),
+        (_, Ok(false)) => Ok(Access::Nobody),
+        _ => wanted("local, on or off"),
+    }
+}
+
+pub(super) fn metrics_token(text: &str) -> Parsed<Secret> {
+    match text.len() >= 16 && text.bytes().all(|byte| byte.is_ascii_graphic()) {
+        true => Ok(Secret::new(text)),
+        false => wanted("16 or more letters, digits and signs (such as from `openssl rand -hex 32`)"),
     }
 }
 

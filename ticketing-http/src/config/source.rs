@@ -27,6 +27,8 @@ pub enum Command {
     Check,
     /// Copies the database.
     BackUp(PathBuf),
+    /// Asks the server that runs beside it whether it is up.
+    HealthCheck,
 }
 
 impl Invocation {
@@ -39,6 +41,7 @@ impl Invocation {
         let matches = command_line().try_get_matches_from(arguments)?;
         let (command, inner) = match matches.subcommand() {
             Some(("sandbox", inner)) => (Command::Sandbox, inner),
+            Some(("healthcheck", inner)) => (Command::HealthCheck, inner),
             Some(("check", inner)) => (Command::Check, inner),
             Some(("backup", inner)) => {
                 (Command::BackUp(inner.get_one::<PathBuf>("FILE").cloned().unwrap_or_default()), inner)
@@ -68,7 +71,7 @@ fn command_line() -> clap::Command {
     clap::Command::new("ticketing-http")
         .version(env!("CARGO_PKG_VERSION"))
         .about("Sells tickets over HTTP: one binary, nothing to install")
-        .after_help("Secrets (DATABASE_URL, JWT_SECRET_KEY, PAYSTACK_SECRET_KEY, SMTP_PASSWORD) are read from the environment or .env only. See .env.example.")
+        .after_help("Secrets (DATABASE_URL, JWT_SECRET_KEY, PAYSTACK_SECRET_KEY, SMTP_PASSWORD, METRICS_TOKEN) are read from the environment or .env only. See .env.example.")
         .args(flags)
         .subcommand(clap::Command::new("serve").about("Sells tickets; the same as no command"))
         .subcommand(
@@ -79,6 +82,10 @@ fn command_line() -> clap::Command {
             clap::Command::new("backup")
                 .about("Copies the database to a new file and checks the copy (SQLite); sales may go on")
                 .arg(Arg::new("FILE").required(true).value_parser(clap::value_parser!(PathBuf)).help("The new file")),
+        )
+        .subcommand(
+            clap::Command::new("healthcheck")
+                .about("Asks the server at HOST and PORT whether it is up (exit code 1: no), for containers and supervisors"),
         )
         .subcommand(clap::Command::new("sandbox").about("Plays the payment gateway, for developers: no money moves"))
 }

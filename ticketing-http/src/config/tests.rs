@@ -226,6 +226,7 @@ fn an_env_file_that_cannot_be_read_is_said_without_showing_it() {
 fn an_operators_commands_are_understood() {
     let command = |arguments: &[&str]| Invocation::parse([&["ticketing-http"], arguments].concat()).unwrap().command;
     assert_eq!(command(&["check"]), Command::Check);
+    assert_eq!(command(&["healthcheck"]), Command::HealthCheck);
     assert_eq!(command(&["backup", "a/b.db"]), Command::BackUp("a/b.db".into()));
     assert_eq!(command(&[]), Command::Serve);
     assert!(Invocation::parse(["ticketing-http", "backup"]).is_err());

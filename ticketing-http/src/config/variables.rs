@@ -57,7 +57,17 @@ pub const VARIABLES: &[Variable] = &[
     open("RATE_LIMIT_WINDOW_SECONDS", "60", "The window"),
     open("REQUEST_TIMEOUT_SECONDS", "30", "How long a request may take"),
     open("MAX_CONNECTIONS", "512", "How many connections there may be at once"),
+    open("DRAIN_SECONDS", "0", "How long to serve on after being told to stop, while /ready says no"),
     open("DOCS", "on", "off: no pages at /docs and /redoc"),
+    open(
+        "METRICS",
+        "local",
+        "Who may read /metrics: local for this machine through no proxy, on for everybody, or off",
+    ),
+    secret(
+        "METRICS_TOKEN",
+        "Whoever shows it as a bearer token may read /metrics too, from anywhere; 16 bytes or more",
+    ),
     open("LOG_FORMAT", "text", "text for people, json for machines"),
     open("RUST_LOG", "info", "What the log says: error, warn, info, debug, or by module"),
 ];

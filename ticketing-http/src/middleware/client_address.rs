@@ -146,4 +146,102 @@ mod tests {
             prop_assert_eq!(proxies.client("10.0.0.1".parse().unwrap(), &headers), client);
         }
     }
+
+    /// An address by hand: the port and the brackets are taken off, and the rest is read.
+    fn by_hand(hop: &str) -> Option<IpAddr> {
+        let hop = hop.trim();
+        let is_port = |text: &str| text.bytes().all(|digit| digit.is_ascii_digit()) && text.parse::<u16>().is_ok();
+        let bare = match hop.strip_prefix('[') {
+            Some(rest) => {
+                let (address, port) = rest.split_once(']')?;
+                if !(port.is_empty() || port.strip_prefix(':').is_some_and(is_port)) {
+                    return None;
+                }
+                return address.parse::<Ipv6Addr>().ok().or_else(|| by_zone(address, port)).map(IpAddr::V6);
+            }
+            None => match hop.split_once(':') {
+                Some((address, port)) if !port.contains(':') => is_port(port).then_some(address)?,
+                _ => hop,
+            },
+        };
+        bare.parse().ok()
+    }
+
+    /// `fe80::1%3` is an address on this very network; read only with a port, and without its zone.
+    fn by_zone(address: &str, port: &str) -> Option<Ipv6Addr> {
+        let (address, zone) = address.split_once('%')?;
+        let is_zone =
+            !zone.is_empty() && zone.bytes().all(|digit| digit.is_ascii_digit()) && zone.parse::<u32>().is_ok();
+        (is_zone && !port.is_empty()).then(|| address.parse().ok())?
+    }
+
+    /// The first line is the peer, each further one a header.
+    fn seen(input: &[u8]) -> Result<String, String> {
+        let proxies = TrustedProxies::new(["10.0.0.0/8", "fd00::/8"].map(|network| network.parse().unwrap()).to_vec());
+        let mut lines = input.split(|byte| *byte == b'\n');
+        let peer =
+            lines.next().and_then(|peer| std::str::from_utf8(peer).ok()).and_then(|peer| peer.parse::<IpAddr>().ok());
+        let Some(peer) = peer else { return Ok("no peer".to_owned()) };
+        let mut headers = HeaderMap::new();
+        let mut hops: Vec<Option<IpAddr>> = Vec::new();
+        for line in lines {
+            let Ok(value) = poem::http::HeaderValue::from_bytes(line) else { return Ok("no header".to_owned()) };
+            headers.append("x-forwarded-for", value);
+            // A line with anything but plain characters is one that nobody can read.
+            let is_plain = line.iter().all(|byte| matches!(byte, b'\t' | b' '..=b'~'));
+            let line = std::str::from_utf8(line).ok().filter(|_| is_plain);
+            match line {
+                Some(line) => {
+                    hops.extend(line.split(',').map(|hop| by_hand(hop).map(|address| address.to_canonical())))
+                }
+                None => hops.push(None),
+            }
+        }
+        let is_ours = |address: IpAddr| match address {
+            IpAddr::V4(address) => address.octets()[0] == 10,
+            IpAddr::V6(address) => address.octets()[0] == 0xfd,
+        };
+        // From the right, as long as the one who wrote a hop is ours.
+        let mut wanted = peer.to_canonical();
+        while is_ours(wanted) {
+            match hops.pop() {
+                Some(Some(hop)) => wanted = hop,
+                _ => break,
+            }
+        }
+        let found = proxies.client(peer, &headers);
+        if found != wanted {
+            return Err(format!("{found} was read, and by hand {wanted}"));
+        }
+        let mut forged = HeaderMap::new();
+        forged.append("x-forwarded-for", "6.6.6.6".parse().unwrap());
+        forged.extend(
+            headers.iter().map(|(_, value)| (poem::http::HeaderName::from_static("x-forwarded-for"), value.clone())),
+        );
+        if !is_ours(found) && proxies.client(peer, &forged) != found {
+            return Err("what a stranger wrote before it changes it".to_owned());
+        }
+        Ok(format!("{} {} {}", is_ours(peer.to_canonical()), found == peer, headers.len().min(5)))
+    }
+
+    #[test]
+    fn whoever_forwards_the_client_is_the_one_read_by_hand() {
+        let words = [
+            "10.0.0.1",
+            "fd00::1",
+            "::ffff:10.0.0.1",
+            "6.6.6.6",
+            ",",
+            ", ",
+            "\n",
+            "[",
+            "]",
+            ":80",
+            ":99999",
+            "%1",
+            "\t",
+            "\u{a0}",
+        ];
+        crate::fuzzing::fuzz("forwarded", &words, seen);
+    }
 }

@@ -1,6 +1,7 @@
 //! One line for every request, with nothing in it that opens a door or names a person.
 
 use super::client_address::ClientAddress;
+use crate::contract::Contract;
 use poem::http::{HeaderName, HeaderValue, Method};
 use poem::{PathPattern, Response};
 use std::time::Duration;
@@ -44,14 +45,16 @@ impl Entry {
     }
 
     /// The answer is ready: names it, and writes the line.
-    pub fn finish(self, response: &mut Response) {
+    pub fn finish(self, response: &mut Response, contract: &Contract) {
         if let Ok(id) = HeaderValue::from_str(self.id.as_str()) {
             response.headers_mut().insert(REQUEST_ID, id);
         }
         // The pattern that the router matched, never the path itself: paths hold ticket codes and references.
-        let path = response.data::<PathPattern>().map_or("(none)", |pattern| &pattern.0);
+        let path = response.data::<PathPattern>().map_or("(none)", |pattern| contract.name_of(&pattern.0));
         let status = response.status().as_u16();
-        let duration_ms = in_ms(self.began.elapsed());
+        let took = self.began.elapsed();
+        crate::metrics::answered(&self.method, path, response.status(), took);
+        let duration_ms = in_ms(took);
         let client = self.client.masked();
         let (id, method) = (self.id.as_str(), self.method.as_str());
         if response.status().is_server_error() {

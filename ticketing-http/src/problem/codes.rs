@@ -72,6 +72,7 @@ pub const CODES: &[(&str, u16)] = &[
     ("busy", 503),
     ("timed_out", 503),
     ("storage_unavailable", 503),
+    ("stopping", 503),
     ("gateway_unavailable", 503),
     ("gateway_circuit_open", 503),
     ("gateway_busy", 503),

@@ -2,17 +2,23 @@ use super::holds::{end_hold, is_on_sale};
 use crate::domain::audit::Actor;
 use crate::domain::book::{Book, Change};
 use crate::domain::code::Reference;
-use crate::domain::order::{Order, OrderStatus};
-use crate::domain::payment::{Attempt, AttemptStatus, CheckoutReport, CheckoutResult, OpenAttempt, POLL_FOR, Poll};
+use crate::domain::order::OrderStatus;
+use crate::domain::payment::{
+    Attempt, AttemptStatus, CheckoutReport, CheckoutResult, OpenAttempt, OpenedAttempt, POLL_FOR, Poll,
+};
 use crate::domain::refusal::Refusal;
 use jiff::{SignedDuration, Timestamp};
 
 /// Writes an attempt down before the gateway is called. A repeat with the same content finds the same attempt.
-pub fn open_attempt(book: &mut Book, now: Timestamp, wish: &OpenAttempt) -> Result<(Order, Attempt), Refusal> {
+pub fn open_attempt(book: &mut Book, now: Timestamp, wish: &OpenAttempt) -> Result<OpenedAttempt, Refusal> {
     let order = book.order_by_reference(&wish.order).cloned().ok_or(Refusal::OrderUnknown)?;
     if let Some(attempt) = book.attempts.get(&wish.reference) {
         let same = attempt.order_id == order.id && attempt.gateway == wish.gateway && attempt.mode == wish.mode;
-        return if same { Ok((order, attempt.clone())) } else { Err(Refusal::KeyReused) };
+        return if same {
+            Ok(OpenedAttempt { order, attempt: attempt.clone(), first: false })
+        } else {
+            Err(Refusal::KeyReused)
+        };
     }
     match order.status {
         OrderStatus::Held { hold_until } if hold_until > now => {}
@@ -38,7 +44,7 @@ pub fn open_attempt(book: &mut Book, now: Timestamp, wish: &OpenAttempt) -> Resu
         updated_at: now,
     };
     book.add_attempt(attempt.clone());
-    Ok((order, attempt))
+    Ok(OpenedAttempt { order, attempt, first: true })
 }
 
 /// Writes down what came of asking the gateway for a checkout. A webhook may have been faster: then only the checkout is kept.
@@ -89,22 +95,12 @@ fn release_if_hopeless(book: &mut Book, now: Timestamp, dropped: &Attempt) {
 }
 
 /// Takes an attempt to ask the gateway about, and plans the next time: nobody else takes it until then.
-/// An attempt that has been open for [`POLL_FOR`] lapses instead.
+/// One that has been open for [`POLL_FOR`] lapses only when this question is answered, see [`settle`](super::settle).
 pub fn claim_poll(book: &mut Book, now: Timestamp, reference: &Reference) -> Option<Attempt> {
     let attempt = book.attempts.get(reference)?.clone();
     let poll = attempt.poll.filter(|poll| poll.at <= now)?;
     if now.duration_since(attempt.created_at) >= POLL_FOR && attempt.status.has_captured() {
         book.attempts.update(reference, |row| row.poll = None);
-        return None;
-    }
-    if now.duration_since(attempt.created_at) >= POLL_FOR {
-        book.attempts.update(reference, |row| {
-            row.status = AttemptStatus::Lapsed;
-            row.poll = None;
-            row.updated_at = now;
-        });
-        let change = Change::of(reference.as_str(), attempt.status.name(), AttemptStatus::Lapsed.name());
-        book.note(now, attempt.order_id, Actor::System, "attempt.lapsed", "no money came", change);
         return None;
     }
     book.attempts

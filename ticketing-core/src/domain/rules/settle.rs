@@ -9,7 +9,9 @@ use crate::domain::code::{Seed, TicketCode};
 use crate::domain::event::EventStatus;
 use crate::domain::order::{Order, OrderStatus};
 use crate::domain::outbox::MailKind;
-use crate::domain::payment::{Attempt, AttemptStatus, Captured, FREE_GATEWAY, Observation, Settle, Settlement};
+use crate::domain::payment::{
+    Attempt, AttemptStatus, Captured, FREE_GATEWAY, Observation, POLL_FOR, Settle, Settlement,
+};
 use crate::domain::refund::{Refund, RefundReason, RefundStatus};
 use crate::domain::refusal::Refusal;
 use crate::domain::ticket::{Ticket, TicketStatus};
@@ -155,6 +157,16 @@ fn see(book: &mut Book, now: Timestamp, attempt: &Attempt, said: &Settle, status
     }
     if status == AttemptStatus::Processing {
         extend_hold(book, now, attempt);
+    }
+    // Only an answer ends the asking: while nobody could ask, for days even, money may have come.
+    if !ended && now.duration_since(attempt.created_at) >= POLL_FOR {
+        book.attempts.update(&attempt.reference, |row| {
+            row.status = AttemptStatus::Lapsed;
+            row.poll = None;
+            row.updated_at = now;
+        });
+        let change = Change::of(attempt.reference.as_str(), attempt.status.name(), AttemptStatus::Lapsed.name());
+        book.note(now, attempt.order_id, Actor::System, "attempt.lapsed", "no money came", change);
     }
 }
 

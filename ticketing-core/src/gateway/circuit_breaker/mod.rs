@@ -15,8 +15,9 @@ use super::{
 use crate::clock::{Clock, Random};
 use crate::domain::code::Reference;
 use crate::domain::payment::{Checkout, Mode};
+use crate::metrics;
 use async_trait::async_trait;
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use state::{Machine, Permit, Snapshot, Verdict};
 use std::fmt;
 use std::future::Future;
@@ -134,8 +135,16 @@ impl CircuitBreaker {
         class: Class,
         call: impl Future<Output = Result<T, GatewayError>> + Send,
     ) -> Result<T, GatewayError> {
-        let guard = self.enter(class)?;
+        let guard = match self.enter(class) {
+            Ok(guard) => guard,
+            Err(error) => {
+                metrics::gateway_called(class.name(), Some(&error), SignedDuration::ZERO);
+                return Err(error);
+            }
+        };
+        let began = self.clock.now();
         let result = call.await;
+        metrics::gateway_called(class.name(), result.as_ref().err(), self.clock.now().duration_since(began));
         guard.end(verdict(&result));
         result
     }

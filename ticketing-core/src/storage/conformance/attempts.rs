@@ -3,7 +3,7 @@ use super::till::exactly;
 use crate::domain::code::Reference;
 use crate::domain::order::{Order, OrderStatus};
 use crate::domain::payment::{
-    AttemptStatus, Checkout, CheckoutReport, CheckoutResult, FREE_GATEWAY, Mode, Observation, Settlement,
+    AttemptStatus, Checkout, CheckoutReport, CheckoutResult, FREE_GATEWAY, Mode, Observation, OpenedAttempt, Settlement,
 };
 use crate::domain::refusal::Refusal;
 use crate::storage::Storage;
@@ -23,8 +23,8 @@ pub async fn an_attempt_reads_back_and_a_repeat_finds_it(storage: Arc<dyn Storag
     let event = shop.event().create().await;
     let (order, other) = (shop.hold(&event, 2).await, shop.hold(&event, 1).await);
     let wish = shop.attempt_of(&order);
-    let (of, attempt) = granted(shop.try_attempt(&wish).await);
-    assert_eq!(of, order);
+    let OpenedAttempt { order: of, attempt, first } = granted(shop.try_attempt(&wish).await);
+    assert_eq!((of, first), (order.clone(), true));
     assert_eq!((&attempt.reference, attempt.order_id, &attempt.gateway), (&wish.reference, order.id, &wish.gateway));
     assert_eq!((attempt.amount, attempt.mode, attempt.status), (order.total, Mode::Test, AttemptStatus::Created));
     assert_eq!((attempt.created_at, attempt.updated_at), (shop.now(), shop.now()));
@@ -32,7 +32,8 @@ pub async fn an_attempt_reads_back_and_a_repeat_finds_it(storage: Arc<dyn Storag
     assert_eq!(shop.attempt_now(&attempt).await, attempt);
 
     shop.wait(SignedDuration::from_secs(1));
-    assert_eq!(shop.try_attempt(&wish).await, Ok((order.clone(), attempt.clone())), "nothing more happens on repeat");
+    let again = OpenedAttempt { order: order.clone(), attempt: attempt.clone(), first: false };
+    assert_eq!(shop.try_attempt(&wish).await, Ok(again), "nothing more happens on repeat");
     let mut others = vec![wish.clone(); 3];
     others[0].order = other.reference.clone();
     others[1].mode = Mode::Live;
@@ -41,7 +42,11 @@ pub async fn an_attempt_reads_back_and_a_repeat_finds_it(storage: Arc<dyn Storag
         assert_eq!(shop.try_attempt(other).await, Err(Refusal::KeyReused), "{other:?}");
     }
     shop.let_expire(&order).await;
-    assert_eq!(granted(shop.try_attempt(&wish).await).1, attempt, "a repeat finds it whatever became of the order");
+    assert_eq!(
+        granted(shop.try_attempt(&wish).await).attempt,
+        attempt,
+        "a repeat finds it whatever became of the order"
+    );
     assert_eq!(shop.storage.attempt(&shop.reference()).await.unwrap(), None);
 }
 
@@ -160,7 +165,7 @@ pub async fn a_free_order_takes_the_same_road(storage: Arc<dyn Storage>) {
     let order = shop.hold(&event, 2).await;
     let mut wish = shop.attempt_of(&order);
     wish.gateway = FREE_GATEWAY.to_owned();
-    let (_, attempt) = granted(shop.try_attempt(&wish).await);
+    let OpenedAttempt { attempt, .. } = granted(shop.try_attempt(&wish).await);
     let settled = shop.observe(&attempt, Observation::Success(exactly(&attempt))).await;
     assert!(matches!(settled, Settlement::Fulfilled { first: true, tickets, .. } if tickets.len() == 2));
     let refund = granted(shop.refund(&shop.refund_of(&order, &[])).await);

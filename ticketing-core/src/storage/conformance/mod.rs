@@ -38,6 +38,7 @@ pub mod settle;
 pub mod shop;
 pub mod tickets;
 pub mod till;
+pub mod watch;
 pub mod webhooks;
 
 mod folder;
@@ -173,6 +174,10 @@ macro_rules! storage_conformance {
                 a_request_gets_its_first_answer_again
                 a_request_whose_worker_is_gone_is_done_by_the_next
                 answers_are_kept_for_a_day_and_then_forgotten
+            }
+            watch {
+                an_open_storage_is_ready
+                what_is_under_way_is_counted_and_what_is_done_is_not
             }
             limits {
                 a_quota_is_spent_at_once_and_comes_back_evenly

@@ -8,8 +8,8 @@ use crate::domain::money::Money;
 use crate::domain::order::{Order, OrderKey};
 use crate::domain::outbox::{MailKind, OutboxMail};
 use crate::domain::payment::{
-    Attempt, Captured, Checkout, CheckoutReport, CheckoutResult, Mode, Observation, OpenAttempt, Payment, Settle,
-    Settlement,
+    Attempt, Captured, Checkout, CheckoutReport, CheckoutResult, Mode, Observation, OpenAttempt, OpenedAttempt,
+    Payment, Settle, Settlement,
 };
 use crate::domain::refund::{Refund, RefundReason, RefundRequest};
 use crate::domain::ticket::{Ticket, TicketKey};
@@ -66,13 +66,13 @@ impl Shop {
     }
 
     /// Asks for an attempt to be written.
-    pub async fn try_attempt(&self, wish: &OpenAttempt) -> Outcome<(Order, Attempt)> {
+    pub async fn try_attempt(&self, wish: &OpenAttempt) -> Outcome<OpenedAttempt> {
         only(self.storage.open_attempts(self.now(), std::slice::from_ref(wish)).await)
     }
 
     /// Writes an attempt, as it is before the gateway has answered.
     pub async fn created(&self, order: &Order) -> Attempt {
-        granted(self.try_attempt(&self.attempt_of(order)).await).1
+        granted(self.try_attempt(&self.attempt_of(order)).await).attempt
     }
 
     /// Opens a checkout for the order.

@@ -44,6 +44,9 @@ impl PostgresStorage {
         })?;
         if behind_pgbouncer {
             options = options.statement_cache_capacity(0);
+        } else {
+            // Room for every statement that there is.
+            options = options.statement_cache_capacity(500);
         }
         let pool = PgPoolOptions::new()
             .max_connections(10)
@@ -59,7 +62,11 @@ impl PostgresStorage {
             // sqlx itself asks connections whether they are alive, and waits for the answer for as long as it takes. Of a line that
             // is dead without a word that is for ever, and the pool would have a place less each time.
             .test_before_acquire(false)
-            .before_acquire(|connection, _| Box::pin(is_alive(connection)))
+            // One that was just given back was asked then.
+            .before_acquire(|connection, meta| {
+                let rested = meta.idle_for > Duration::from_secs(1);
+                Box::pin(async move { if rested { is_alive(connection).await } else { Ok(true) } })
+            })
             .after_release(|connection, _| Box::pin(is_alive(connection)))
             .connect_with(options.application_name("ticketing"))
             .await

@@ -43,6 +43,7 @@ pub(super) async fn book(connection: &mut Connection, wanted: &Wanted, next: Nex
     }
     load.inbox(wanted, &mut book).await?;
     event_ids.extend(load.ids("id", "events", "key", &wanted.event_keys).await?);
+    load.locks = !wanted.events_as_they_are;
     for event in load.events(&event_ids.into_iter().collect::<Vec<_>>()).await? {
         book.load_event(event);
     }

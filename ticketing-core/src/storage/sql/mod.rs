@@ -97,6 +97,8 @@ pub(super) struct Wanted {
     pub(super) requests: Vec<String>,
     /// Whether the orders' attempts, refunds, tickets and mails are wanted too.
     pub(super) whole_orders: bool,
+    /// The rules look at events, but never change them: they need not be locked, and nobody waits for them.
+    pub(super) events_as_they_are: bool,
 }
 
 impl Wanted {

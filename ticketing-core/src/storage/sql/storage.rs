@@ -1,7 +1,7 @@
 //! The operations: which rows each names, and which rule decides.
 
 use super::load::Loader;
-use super::{This, check, limits, reads, rows};
+use super::{This, check, limits, reads, rows, watch};
 use crate::domain::account::{Account, AccountChange, AccountKey, NewAccount};
 use crate::domain::audit::Actor;
 use crate::domain::check_in::{CheckIn, Scan};
@@ -12,7 +12,7 @@ use crate::domain::limit::{Take, Taken};
 use crate::domain::order::{Hold, Order, OrderFilter, OrderKey, Release};
 use crate::domain::outbox::{MailReport, OutboxMail};
 use crate::domain::page::{Page, PageRequest};
-use crate::domain::payment::{Attempt, CheckoutReport, OpenAttempt, Payment, Settle, Settlement};
+use crate::domain::payment::{Attempt, CheckoutReport, OpenAttempt, OpenedAttempt, Payment, Settle, Settlement};
 use crate::domain::principal::Principal;
 use crate::domain::refund::{Refund, RefundReport, RefundRequest};
 use crate::domain::request::{Answer, BeginRequest, Begun, KEEP_ANSWERS};
@@ -20,7 +20,7 @@ use crate::domain::rules::{self, Resolve};
 use crate::domain::ticket::{Ticket, TicketFilter, TicketKey};
 use crate::domain::webhook::{NewWebhook, StoredWebhook, WebhookReport};
 use crate::storage::sql::{Due, Wanted, micros, trouble};
-use crate::storage::{Outcome, Storage, StorageError};
+use crate::storage::{Gauges, Outcome, Storage, StorageError};
 use async_trait::async_trait;
 use jiff::{SignedDuration, Timestamp};
 
@@ -32,6 +32,10 @@ fn texts<T>(items: &[T], text: impl Fn(&T) -> &Reference) -> Vec<String> {
 
 #[async_trait]
 impl Storage for This {
+    fn batches_at_once(&self) -> usize {
+        super::BATCHES_AT_ONCE
+    }
+
     async fn register(&self, now: Timestamp, new: &[NewAccount]) -> Result<Vec<Outcome<Account>>> {
         let wanted = Wanted {
             emails: new.iter().map(|new| new.email.key()).collect(),
@@ -119,11 +123,12 @@ impl Storage for This {
         reads::orders(&mut *self.snapshot().await?, filter, page).await
     }
 
-    async fn open_attempts(&self, now: Timestamp, wishes: &[OpenAttempt]) -> Result<Vec<Outcome<(Order, Attempt)>>> {
+    async fn open_attempts(&self, now: Timestamp, wishes: &[OpenAttempt]) -> Result<Vec<Outcome<OpenedAttempt>>> {
         let wanted = Wanted {
             order_references: texts(wishes, |wish| &wish.order),
             attempts: texts(wishes, |wish| &wish.reference),
             whole_orders: true,
+            events_as_they_are: true,
             ..Wanted::default()
         };
         let wishes = wishes.to_vec();
@@ -235,6 +240,7 @@ impl Storage for This {
         let wanted = Wanted {
             codes: scans.iter().map(|scan| scan.code.as_str().to_owned()).collect(),
             nonces: scans.iter().map(|scan| scan.nonce.clone()).collect(),
+            events_as_they_are: true,
             ..Wanted::default()
         };
         let scans = scans.to_vec();
@@ -349,6 +355,19 @@ impl Storage for This {
         let forgotten = limits::forget(&mut writer, now, limit).await?;
         self.done(writer).await?;
         Ok(forgotten)
+    }
+
+    async fn ready(&self) -> Result<()> {
+        let mut reader = self.reader().await?;
+        watch::ready(&mut reader).await?;
+        self.done(reader).await
+    }
+
+    async fn gauges(&self) -> Result<Gauges> {
+        let mut reader = self.reader().await?;
+        let gauges = watch::gauges(&mut reader).await?;
+        self.done(reader).await?;
+        Ok(Gauges { connections: self.connections(), ..gauges })
     }
 
     async fn check(&self) -> Result<Vec<String>> {

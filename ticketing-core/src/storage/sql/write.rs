@@ -1,6 +1,6 @@
 //! From what the rules changed to rows: one statement for all new rows of a table, one for all changed ones.
 
-use super::{Connection, bytes, each_row};
+use super::{Connection, given, source};
 use crate::domain::account::Account;
 use crate::domain::book::{Book, Table};
 use crate::domain::event::{Event, Stock, TicketType};
@@ -19,8 +19,8 @@ use sqlx::AssertSqlSafe;
 type Result<T> = std::result::Result<T, StorageError>;
 
 /// What a column holds, and how a changed row changes it.
-#[derive(Clone, Copy)]
-enum Kind {
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Kind {
     Int,
     Text,
     Bytes,
@@ -92,10 +92,10 @@ impl Writer<'_> {
 
     async fn insert(&mut self, table: &str, columns: Columns, rows: Vec<Value>) -> Result<()> {
         let names = columns.iter().map(|(name, _)| *name).collect::<Vec<_>>().join(", ");
-        let values = (0..).zip(columns).map(|(index, (_, kind))| value(index, *kind)).collect::<Vec<_>>().join(", ");
+        let (source, values) = source(&kinds(columns));
         // Sorted by key: whoever else inserts some of the same takes the same way.
-        let sql = format!("insert into {table} ({names}) select {values} from {} order by 1", each_row());
-        self.run(sql, rows).await
+        let sql = format!("insert into {table} ({names}) select {} from {source} order by 1", values.join(", "));
+        self.run(sql, columns, rows).await
     }
 
     async fn update(&mut self, table: &str, columns: Columns, rows: Vec<Value>) -> Result<()> {
@@ -108,24 +108,23 @@ impl Writer<'_> {
             _ => format!("{name} = s.{name}"),
         });
         let set = set.collect::<Vec<_>>().join(", ");
-        let named = (0..).zip(columns).map(|(index, (name, kind))| format!("{} as {name}", value(index, *kind)));
+        let (source, values) = source(&kinds(columns));
+        let named = values.iter().zip(columns).map(|(value, (name, _))| format!("{value} as {name}"));
         let named = named.collect::<Vec<_>>().join(", ");
-        let sql = format!(
-            "update {table} set {set} from (select {named} from {}) s where {table}.{key} = s.{key}",
-            each_row()
-        );
-        self.run(sql, rows).await
+        let sql =
+            format!("update {table} set {set} from (select {named} from {source}) s where {table}.{key} = s.{key}");
+        self.run(sql, columns, rows).await
     }
 
     /// Every row given concerns exactly one row of the table. One that does not find it would lose a change silently.
-    async fn run(&mut self, sql: String, rows: Vec<Value>) -> Result<()> {
+    async fn run(&mut self, sql: String, columns: Columns, rows: Vec<Value>) -> Result<()> {
         if rows.is_empty() {
             return Ok(());
         }
         self.any = true;
         let wanted = rows.len() as u64;
-        let all = Value::Array(rows).to_string();
-        let done = sqlx::query(AssertSqlSafe(sql)).bind(all).execute(&mut *self.connection).await.map_err(trouble)?;
+        let query = given(sqlx::query(AssertSqlSafe(sql)), &kinds(columns), rows)?;
+        let done = query.execute(&mut *self.connection).await.map_err(trouble)?;
         match done.rows_affected() {
             rows if rows == wanted => Ok(()),
             rows => Err(broken(format!("{rows} rows were written instead of {wanted}"))),
@@ -133,13 +132,8 @@ impl Writer<'_> {
     }
 }
 
-/// The `index`-th value of a row that came as a JSON array.
-fn value(index: usize, kind: Kind) -> String {
-    match kind {
-        Int | Sum => format!("cast(r.value ->> {index} as bigint)"),
-        Text => format!("r.value ->> {index}"),
-        Bytes => bytes(&format!("r.value ->> {index}")),
-    }
+fn kinds(columns: Columns) -> Vec<Kind> {
+    columns.iter().map(|(_, kind)| *kind).collect()
 }
 
 fn who(principal: &Principal) -> (Option<i64>, Option<&str>) {

@@ -17,12 +17,16 @@ mod reads;
 mod rows;
 #[path = "../sql/storage.rs"]
 mod storage;
+#[path = "../sql/watch.rs"]
+mod watch;
 #[path = "../sql/write.rs"]
 mod write;
 
-use super::StorageError;
+use self::write::Kind;
 use super::sql::{Due, Wanted, broken, trouble};
+use super::{Connections, StorageError};
 use crate::domain::book::{Book, NextIds};
+use serde_json::Value;
 use sqlx::sqlite::SqlitePool;
 use sqlx::{Connection as _, Row as _};
 
@@ -31,6 +35,12 @@ type This = SqliteStorage;
 type Db = sqlx::Sqlite;
 type Row = sqlx::sqlite::SqliteRow;
 type Connection = sqlx::SqliteConnection;
+
+/// The newest version of the tables: how many migrations there are.
+const MIGRATIONS: i64 = 1;
+
+/// There is one writer.
+const BATCHES_AT_ONCE: usize = 1;
 
 /// Everything in one SQLite file. Cheap to clone; all clones share the file.
 #[derive(Clone, Debug)]
@@ -80,14 +90,21 @@ async fn next_ids(connection: &mut Connection) -> Result<NextIds, StorageError> 
     })
 }
 
-/// Rows that come as one JSON array of arrays, as `r.value`.
-fn each_row() -> &'static str {
-    "json_each($1) as r"
+type Query<'q> = sqlx::query::Query<'q, Db, <Db as sqlx::Database>::Arguments>;
+
+/// Where rows of such columns come from, and each of their values: one JSON array of arrays.
+fn source(kinds: &[Kind]) -> (String, Vec<String>) {
+    let value = |(index, kind): (usize, &Kind)| match kind {
+        Kind::Int | Kind::Sum => format!("cast(r.value ->> {index} as bigint)"),
+        Kind::Text => format!("r.value ->> {index}"),
+        Kind::Bytes => format!("unhex(r.value ->> {index})"),
+    };
+    ("json_each($1) as r".to_owned(), kinds.iter().enumerate().map(value).collect())
 }
 
-/// Bytes from their hexadecimal digits.
-fn bytes(hexadecimal: &str) -> String {
-    format!("unhex({hexadecimal})")
+/// The rows, for a statement that has such a source.
+fn given<'q>(query: Query<'q>, _kinds: &[Kind], rows: Vec<Value>) -> Result<Query<'q>, StorageError> {
+    Ok(query.bind(Value::Array(rows).to_string()))
 }
 
 /// The functions that give the greatest and the least of several numbers.
@@ -143,6 +160,21 @@ impl SqliteStorage {
         self.readers.acquire().await.map_err(trouble)
     }
 
+    /// One connection more than those that read: the one that writes.
+    fn connections(&self) -> Connections {
+        let of = |pool: &SqlitePool| {
+            let open = pool.size();
+            let idle = u32::try_from(pool.num_idle()).unwrap_or(u32::MAX);
+            Connections { open, busy: open.saturating_sub(idle), limit: pool.options().get_max_connections() }
+        };
+        let (writer, readers) = (of(&self.writer), of(&self.readers));
+        Connections {
+            open: writer.open + readers.open,
+            busy: writer.busy + readers.busy,
+            limit: writer.limit + readers.limit,
+        }
+    }
+
     /// To read with several statements as of one moment: without a transaction, each statement would see what was committed
     /// since the one before it, and an order could be paid and have no tickets.
     async fn snapshot(&self) -> Result<sqlx::Transaction<'static, Db>, StorageError> {
@@ -172,5 +204,28 @@ impl SqliteStorage {
             return Ok(vec![]);
         }
         self.write(wanted(&keys), move |book| decide(book, &keys)).await
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::watch::GAUGES;
+    use sqlx::{AssertSqlSafe, Connection as _, Row as _, SqliteConnection};
+
+    #[tokio::test]
+    async fn the_gauges_are_read_from_small_indexes_however_much_was_sold() {
+        let mut connection = SqliteConnection::connect("sqlite::memory:").await.unwrap();
+        let tables = include_str!("../../../migrations/sqlite/0001_init.sql");
+        sqlx::raw_sql(tables).execute(&mut connection).await.unwrap();
+        let explain = AssertSqlSafe(format!("explain query plan {GAUGES}"));
+        let plan = sqlx::query(explain).fetch_all(&mut connection).await.unwrap();
+        let steps = plan.iter().map(|step| step.get::<String, _>("detail"));
+        let reads: Vec<_> = steps.filter(|step| step.starts_with("SCAN ") || step.starts_with("SEARCH ")).collect();
+        assert!(reads.len() > 10, "{reads:?}");
+        for read in
+            reads.iter().filter(|read| !["SCAN CONSTANT ROW", "SEARCH work", "SCAN work"].contains(&read.as_str()))
+        {
+            assert!(read.contains(" INDEX "), "{read} reads a whole table");
+        }
     }
 }

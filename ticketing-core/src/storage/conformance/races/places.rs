@@ -124,7 +124,7 @@ pub async fn calling_off_while_everybody_buys_leaves_nobody_behind(storage: Arc<
                 shop.cancel_event(&event).await;
             }
             let order = shop.try_hold(&shop.wish(&event, 1)).await.ok()?;
-            let attempt = shop.try_attempt(&shop.attempt_of(&order)).await.ok().map(|(_, attempt)| attempt);
+            let attempt = shop.try_attempt(&shop.attempt_of(&order)).await.ok().map(|opened| opened.attempt);
             if let Some(attempt) = &attempt {
                 shop.pay(attempt).await;
             }

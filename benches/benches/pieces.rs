@@ -1,0 +1,5 @@
+//! Pieces that only think.
+
+fn main() {
+    divan::main();
+}

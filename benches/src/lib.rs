@@ -1,0 +1,27 @@
+//! How fast it is.
+//!
+//! Every figure stands beside a baseline that was measured in the same run, on the same machine and database: what counts is
+//! the ratio. `cargo run --release -p benches -- --help` tells what can be measured.
+//!
+//! | file | answers |
+//! |---|---|
+//! | [`measure`] | how many calls a second, and how long each takes, with so many callers |
+//! | [`shop`] | an engine on a storage, with events to sell |
+//! | [`naive`] | the same by one transaction each: what everybody else does |
+//! | [`instant`] | a payment company that answers at once |
+//! | [`table`] | a table for people, JSON for programs, and a plot |
+//! | [`load`] | buyers over HTTP |
+
+#![allow(clippy::print_stdout, reason = "tables are what this is for")]
+#![allow(clippy::float_arithmetic, reason = "figures are for people to look at")]
+#![allow(clippy::disallowed_methods, reason = "a benchmark reads the clock")]
+
+pub mod instant;
+pub mod load;
+pub mod measure;
+pub mod naive;
+pub mod shop;
+pub mod table;
+
+/// Why something could not be measured.
+pub type Failure = Box<dyn std::error::Error + Send + Sync>;

@@ -1,0 +1,304 @@
+//! `/metrics`: what Prometheus reads. What happens is counted as it happens, by the engine and the frame; how much there is of
+//! something is read from the storage when somebody asks.
+
+use jiff::Timestamp;
+use metrics_exporter_prometheus::{PrometheusBuilder, PrometheusHandle};
+use poem::http::{Method, StatusCode, header};
+use poem::{Endpoint, Request, Response};
+use sha2::{Digest as _, Sha256};
+use std::cell::RefCell;
+use std::collections::HashMap;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, OnceLock};
+use std::time::Duration;
+use ticketing_core::Ticketing;
+use ticketing_core::clock::{Clock, SystemClock};
+use ticketing_core::gateway::circuit_breaker::{CircuitBreaker, StateName};
+use ticketing_core::metrics::{Kind, METRICS as OF_THE_ENGINE, Metric};
+use tokio::sync::Mutex;
+
+use crate::config::Secret;
+use crate::middleware::client_address::ClientAddress;
+use crate::problem::Problem;
+
+/// Where the numbers are.
+pub const PATH: &str = "/metrics";
+
+/// What is between two buckets is not told apart: from a read of one row to the patience of a gateway's client.
+const BUCKETS: &[f64] = &[0.001, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0];
+/// The storage is read at most so often, however often we are asked.
+const SAMPLE_EVERY: Duration = Duration::from_secs(1);
+/// A storage that takes longer is as good as none.
+const PATIENCE: Duration = Duration::from_secs(2);
+/// Histograms keep every value until they are counted into their buckets.
+const DRAIN_EVERY: Duration = Duration::from_secs(5);
+
+const REQUESTS: &str = "ticketing_http_requests_total";
+const REQUEST_SECONDS: &str = "ticketing_http_request_seconds";
+const PANICS: &str = "ticketing_panics_total";
+const STARTED: &str = "process_start_time_seconds";
+const STORAGE_UP: &str = "ticketing_storage_up";
+const BREAKER: &str = "ticketing_gateway_breaker_state";
+
+const fn gauge(name: &'static str, help: &'static str) -> Metric {
+    Metric { name, kind: Kind::Gauge, help }
+}
+
+/// Everything that the server tells besides what the engine tells.
+pub const OF_THE_SERVER: &[Metric] = &[
+    Metric { name: REQUESTS, kind: Kind::Counter, help: "Requests, by method, route and status" },
+    Metric { name: REQUEST_SECONDS, kind: Kind::Histogram, help: "How long requests took, by method and route" },
+    Metric { name: PANICS, kind: Kind::Counter, help: "Panics; each is a bug of ours" },
+    gauge(STARTED, "When the process was started, in seconds since 1970"),
+    gauge(STORAGE_UP, "1 where the storage answered when the numbers below were read, else 0 and they are old"),
+    gauge("ticketing_holds_open", "Orders whose places are held"),
+    gauge("ticketing_outbox_waiting", "Mails that are owed and not sent yet"),
+    gauge("ticketing_outbox_oldest_seconds", "For how long the mail that has waited longest is owed"),
+    gauge("ticketing_outbox_dead", "Mails that were given up; a person should look"),
+    gauge("ticketing_refunds_open", "Refunds that are under way"),
+    gauge("ticketing_refunds_stuck", "Refunds that the gateway gave up, or wants a person for"),
+    gauge("ticketing_webhooks_waiting", "Webhooks that are not applied yet, or not confirmed"),
+    gauge("ticketing_webhooks_quarantined", "Webhooks that a person should look at"),
+    gauge("ticketing_reviews_open", "Payments that wait for a person's decision"),
+    gauge("ticketing_upkeep_lag_seconds", "For how long the work that is most overdue could have been done by upkeep"),
+    gauge("ticketing_storage_connections_open", "This process's connections to the storage"),
+    gauge("ticketing_storage_connections_busy", "How many of them are in use"),
+    gauge("ticketing_storage_connections_limit", "How many there may be"),
+    gauge(BREAKER, "The payment gateway's circuit breakers, by kind of call: 0 closed, 1 half open, 2 open"),
+];
+
+/// Panics of this process. Not counted by the recorder, whose own locks the panicking thread may hold.
+static PANICKED: AtomicU64 = AtomicU64::new(0);
+
+/// A thread has panicked.
+pub fn panicked() {
+    PANICKED.fetch_add(1, Ordering::Relaxed);
+}
+
+static RECORDER: OnceLock<PrometheusHandle> = OnceLock::new();
+
+/// The recorder of this process, installed when it is first asked for: the facade knows one per process.
+fn recorder() -> &'static PrometheusHandle {
+    RECORDER.get_or_init(|| {
+        let builder = PrometheusBuilder::new();
+        let builder = builder.set_buckets(BUCKETS).unwrap_or_else(|_| PrometheusBuilder::new());
+        let recorder = builder.build_recorder();
+        let handle = recorder.handle();
+        if metrics::set_global_recorder(recorder).is_err() {
+            tracing::warn!(
+                "this program records metrics of its own: /metrics shows only what is read when it is asked"
+            );
+        }
+        for metric in OF_THE_ENGINE.iter().chain(OF_THE_SERVER) {
+            match metric.kind {
+                Kind::Counter => metrics::describe_counter!(metric.name, metric.help),
+                Kind::Gauge => metrics::describe_gauge!(metric.name, metric.help),
+                Kind::Histogram => metrics::describe_histogram!(metric.name, metric.help),
+            }
+        }
+        metrics::gauge!(STARTED).set(SystemClock.now().as_duration().as_secs_f64());
+        handle
+    })
+}
+
+/// Begins to record, and keeps what is recorded small until it is dropped.
+pub fn record() -> Recording {
+    let handle = recorder();
+    Recording(tokio::spawn(async move {
+        loop {
+            tokio::time::sleep(DRAIN_EVERY).await;
+            handle.run_upkeep();
+        }
+    }))
+}
+
+/// See [`record`].
+#[derive(Debug)]
+pub struct Recording(tokio::task::JoinHandle<()>);
+
+impl Drop for Recording {
+    fn drop(&mut self) {
+        self.0.abort();
+    }
+}
+
+/// Where requests of one route that ended in one way are counted.
+struct Series {
+    method: &'static str,
+    status: u16,
+    count: metrics::Counter,
+    seconds: metrics::Histogram,
+}
+
+thread_local! {
+    /// The series that this thread has met, by route. To find one takes no lock and makes nothing; to count in it is atomic.
+    static MET: RefCell<HashMap<Box<str>, Vec<Series>>> = RefCell::default();
+}
+
+/// A request was answered. `route` is the pattern that matched, never a path.
+pub(crate) fn answered(method: &Method, route: &str, status: StatusCode, took: Duration) {
+    // A handle from before the recorder would count for nobody, for ever.
+    if RECORDER.get().is_none() {
+        return;
+    }
+    let (method, status, seconds) = (name_of(method), status.as_u16(), took.as_secs_f64());
+    let count = |series: &Series| {
+        series.count.increment(1);
+        series.seconds.record(seconds);
+    };
+    MET.with_borrow_mut(|met| {
+        let of_route =
+            met.get(route).and_then(|all| all.iter().find(|one| (one.method, one.status) == (method, status)));
+        match of_route {
+            Some(series) => count(series),
+            None => {
+                let series = Series {
+                    method,
+                    status,
+                    count: metrics::counter!(
+                        REQUESTS, "method" => method, "route" => route.to_owned(), "status" => status.to_string()
+                    ),
+                    seconds: metrics::histogram!(REQUEST_SECONDS, "method" => method, "route" => route.to_owned()),
+                };
+                count(&series);
+                met.entry(route.into()).or_default().push(series);
+            }
+        }
+    });
+}
+
+/// Anybody may make up a method, and with it a time series.
+fn name_of(method: &Method) -> &'static str {
+    const KNOWN: [&str; 7] = ["GET", "POST", "PUT", "PATCH", "DELETE", "HEAD", "OPTIONS"];
+    KNOWN.into_iter().find(|known| *known == method.as_str()).unwrap_or("other")
+}
+
+/// Who may read the numbers.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Access {
+    /// Nobody.
+    Nobody,
+    /// Who asks from this machine, through no proxy.
+    ThisMachine,
+    /// Everybody who reaches the server: for private networks, or behind a proxy that keeps `/metrics` to itself.
+    Everybody,
+}
+
+impl Access {
+    fn admits(self, request: &Request) -> bool {
+        // A proxy on this machine speaks for others, and says so.
+        let is_forwarded = ["x-forwarded-for", "forwarded", "via", "x-real-ip"]
+            .iter()
+            .any(|name| request.headers().contains_key(*name));
+        let is_here = request.data::<ClientAddress>().is_some_and(|client| client.0.to_canonical().is_loopback());
+        match self {
+            Self::Nobody => false,
+            Self::ThisMachine => is_here && !is_forwarded,
+            Self::Everybody => true,
+        }
+    }
+}
+
+/// The numbers of one server.
+#[derive(Clone, Debug)]
+pub struct Numbers {
+    ticketing: Ticketing,
+    breaker: Option<Arc<CircuitBreaker>>,
+    clock: Arc<dyn Clock>,
+    access: Access,
+    token: Option<Secret>,
+    sampled_at: Arc<Mutex<Option<tokio::time::Instant>>>,
+}
+
+impl Numbers {
+    /// The numbers of this engine, by this clock.
+    pub fn new(
+        ticketing: Ticketing,
+        breaker: Option<Arc<CircuitBreaker>>,
+        clock: Arc<dyn Clock>,
+        access: Access,
+    ) -> Self {
+        recorder();
+        Self { ticketing, breaker, clock, access, token: None, sampled_at: Arc::default() }
+    }
+
+    /// The same numbers, also for whoever shows this bearer token, from anywhere; unless they are for nobody.
+    #[must_use]
+    pub fn with_token(self, token: Option<Secret>) -> Self {
+        Self { token, ..self }
+    }
+
+    fn admits(&self, request: &Request) -> bool {
+        self.access.admits(request) || (self.access != Access::Nobody && self.is_shown_the_token(request))
+    }
+
+    fn is_shown_the_token(&self, request: &Request) -> bool {
+        let shown = request.header(header::AUTHORIZATION).and_then(|value| value.split_once(' '));
+        let shown = shown.filter(|(scheme, _)| scheme.eq_ignore_ascii_case("bearer")).map(|(_, token)| token.trim());
+        // Digests, so that the time it takes tells nothing of the token.
+        let digest = |text: &str| Sha256::digest(text.as_bytes());
+        self.token.as_ref().zip(shown).is_some_and(|(token, shown)| digest(token.expose()) == digest(shown))
+    }
+
+    /// All numbers as text.
+    pub async fn text(&self) -> String {
+        self.sample().await;
+        metrics::counter!(PANICS).absolute(PANICKED.load(Ordering::Relaxed));
+        recorder().render()
+    }
+
+    async fn sample(&self) {
+        let mut sampled_at = self.sampled_at.lock().await;
+        if sampled_at.is_some_and(|at| at.elapsed() < SAMPLE_EVERY) {
+            return;
+        }
+        let gauges = tokio::time::timeout(PATIENCE, self.ticketing.storage().gauges()).await;
+        *sampled_at = Some(tokio::time::Instant::now());
+        let set = |name: &'static str, value: u32| metrics::gauge!(name).set(value);
+        for class in self.breaker.iter().flat_map(|breaker| breaker.state()) {
+            let state = match class.state {
+                StateName::Closed => 0,
+                StateName::HalfOpen => 1,
+                StateName::Open => 2,
+            };
+            metrics::gauge!(BREAKER, "calls" => class.class.name()).set(state);
+        }
+        let Ok(Ok(gauges)) = gauges else { return set(STORAGE_UP, 0) };
+        set(STORAGE_UP, 1);
+        set("ticketing_holds_open", gauges.holds_open);
+        set("ticketing_outbox_waiting", gauges.mails_waiting);
+        set("ticketing_outbox_dead", gauges.mails_dead);
+        set("ticketing_refunds_open", gauges.refunds_open);
+        set("ticketing_refunds_stuck", gauges.refunds_stuck);
+        set("ticketing_webhooks_waiting", gauges.webhooks_waiting);
+        set("ticketing_webhooks_quarantined", gauges.webhooks_quarantined);
+        set("ticketing_reviews_open", gauges.reviews_open);
+        set("ticketing_storage_connections_open", gauges.connections.open);
+        set("ticketing_storage_connections_busy", gauges.connections.busy);
+        set("ticketing_storage_connections_limit", gauges.connections.limit);
+        let now = self.clock.now();
+        metrics::gauge!("ticketing_outbox_oldest_seconds").set(age(gauges.oldest_mail, now));
+        metrics::gauge!("ticketing_upkeep_lag_seconds").set(age(gauges.next_due, now));
+    }
+}
+
+/// For how long; 0 for what is not, or lies ahead.
+fn age(since: Option<Timestamp>, now: Timestamp) -> f64 {
+    since.map_or(0.0, |since| now.duration_since(since).as_secs_f64().max(0.0))
+}
+
+impl Endpoint for Numbers {
+    type Output = Response;
+
+    async fn call(&self, request: Request) -> poem::Result<Response> {
+        if !self.admits(&request) {
+            // As if there was nothing: who may not know the numbers need not know where they are.
+            return Err(Problem::new("path_unknown", "There is nothing at this address.").into());
+        }
+        if ![Method::GET, Method::HEAD].contains(request.method()) {
+            return Err(StatusCode::METHOD_NOT_ALLOWED.into());
+        }
+        let text = self.text().await;
+        Ok(Response::builder().header(header::CONTENT_TYPE, "text/plain; version=0.0.4; charset=utf-8").body(text))
+    }
+}

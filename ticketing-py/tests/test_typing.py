@@ -16,7 +16,7 @@ HERE = Path(__file__).parent
     "checker",
     [
         ["mypy", "--strict", "--warn-unused-ignores"],
-        ["pyright", "--warnings"],
+        ["pyright", "--warnings", "--pythonpath", sys.executable],
         ["mypy.stubtest", "ticketing_py", "--allowlist", str(HERE / "stubtest.txt")],
     ],
     ids=lambda checker: checker[0],

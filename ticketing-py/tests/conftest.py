@@ -43,12 +43,19 @@ class Shop:
         self.bank.pay(reference)
 
 
+def missing(what: str) -> None:
+    """Where everything is to be tested nothing is skipped."""
+    if os.environ.get("CI") == "true":
+        pytest.fail(what)
+    pytest.skip(what)
+
+
 @pytest.fixture(scope="session")
 def postgres() -> Iterator[str]:
     """The address of a PostgreSQL server of our own; the tests are skipped where there is none."""
     programs = sorted(Path("/usr/lib/postgresql").glob("*/bin/initdb"))
     if not programs:
-        pytest.skip("PostgreSQL is not installed")
+        missing("PostgreSQL is not installed")
     folder = Path(tempfile.mkdtemp(prefix="ticketing-py-"))
     user = ["runuser", "-u", "postgres", "--"] if os.geteuid() == 0 else []
     if user:

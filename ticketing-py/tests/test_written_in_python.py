@@ -206,6 +206,19 @@ def test_a_wrong_answer_is_an_error_and_not_a_sale(caplog: pytest.LogCaptureFixt
     wait_for(lambda: "Bank.fetch failed: AttributeError" in caplog.text)
 
 
+def test_a_plain_method_that_gives_something_to_be_awaited_is_told_so(caplog: pytest.LogCaptureFixture) -> None:
+    bank = Bank()
+
+    async def late(charge: t.Charge) -> t.Checkout:
+        return t.Checkout(url="https://bank.example/")
+
+    bank.open_checkout = lambda charge: late(charge)  # type: ignore[method-assign, assignment, return-value]
+    sync, _, event_id = sell(bank)
+    with pytest.raises(t.GatewayOutcomeUnknown):
+        sync.buy(buyer=ADA, event_id=event_id)
+    wait_for(lambda: "it is to be written with `async def`" in caplog.text)
+
+
 @pytest.mark.parametrize("what", [object(), "text", 7])
 def test_what_is_no_gateway_is_said_at_once(what: object) -> None:
     with pytest.raises((TypeError, AttributeError)):

@@ -7,6 +7,7 @@ interpreter can exit.
 from __future__ import annotations
 
 import asyncio
+import inspect
 import logging
 import os
 import queue
@@ -54,6 +55,10 @@ def _run(job: Job) -> None:
             return
         method, argument = call
         answer = method(argument)
+        if inspect.isawaitable(answer):
+            if inspect.iscoroutine(answer):
+                answer.close()
+            raise TypeError(f"{job.name} gives something to be awaited: it is to be written with `async def`")
     except BaseException as error:  # noqa: BLE001 - whatever it is, somebody waits for an answer
         _log_trouble(job, job.fail(error))
     else:

@@ -5,6 +5,7 @@
 //! of whoever called. However slow or stuck that is, the engine's threads are not.
 
 use crate::asyncio::Post;
+use crate::logging::Line;
 use crate::process::{Origin, Process, lock, origin};
 use pyo3::prelude::*;
 use pyo3::sync::PyOnceLock;
@@ -21,6 +22,8 @@ pub(crate) enum Errand {
     Cancel(Arc<Assignment>),
     /// Wakes a loop that watches no sockets.
     Ring(Arc<Post>),
+    /// Tells `logging`.
+    Log(Line),
     Stop,
 }
 
@@ -30,6 +33,7 @@ impl Errand {
             Self::Submit(assignment, origin) => assignment.submit(py, origin),
             Self::Cancel(assignment) => assignment.cancel(py),
             Self::Ring(post) => post.ring(py),
+            Self::Log(line) => line.write(py),
             Self::Stop => Ok(()),
         };
         if let Err(error) = done {

@@ -13,6 +13,8 @@ mod from_python;
 #[cfg(feature = "python")]
 mod gateways;
 #[cfg(feature = "python")]
+mod logging;
+#[cfg(feature = "python")]
 mod mailers;
 #[cfg(feature = "python")]
 mod operations;
@@ -38,5 +40,6 @@ fn _native(module: &Bound<'_, PyModule>) -> PyResult<()> {
     gateways::register(module)?;
     mailers::register(module)?;
     values::register(module)?;
+    logging::install();
     process::register(module)
 }

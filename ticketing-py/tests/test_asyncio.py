@@ -143,6 +143,33 @@ def test_without_a_loop_it_is_said(small: Shop) -> None:
         small.aio._engine.event(1)
 
 
+def test_uvloop_works_too(tmp_path: Path) -> None:
+    """As uvicorn[standard] has it."""
+    uvloop = pytest.importorskip("uvloop")
+
+    async def some(path: Path) -> int:
+        tickets = t.AsyncTicketing(path)
+        async with tickets:
+            done = await asyncio.gather(*(tickets.events() for _ in range(100)))
+            with pytest.raises(t.NotFound):
+                await tickets.event(404)
+        await tickets.close()
+        return len(done)
+
+    def run() -> None:
+        loop = uvloop.new_event_loop()
+        assert loop.run_until_complete(some(tmp_path / "t.db")) == 100
+        loop.close()
+
+    run()
+    gc.collect()
+    before = open_files()
+    for _ in range(10):
+        run()
+    gc.collect()
+    assert open_files() <= before + 4
+
+
 class NoReaders(asyncio.SelectorEventLoop):
     """As Windows' loop is: it watches no sockets for others."""
 

@@ -335,6 +335,18 @@ def test_a_mailer_that_fails_is_tried_again(kind: type[Postbox], caplog: pytest.
     assert sync.tickets_mailed(actor=ADA.who, reference=order.reference)
 
 
+def test_what_the_engine_warns_of_is_in_the_log(caplog: pytest.LogCaptureFixture) -> None:
+    sync = t.Ticketing(t.MemoryStorage(), mailer=Postbox(t.MailRefused("unknown")))
+    event = sync.create_event(
+        organizer=CLUB, title="Party", starts_at=NEXT_YEAR, location="Garden", price=t.Money(0, "EUR")
+    )
+    sync.buy(buyer=ADA, event_id=event.id)
+    with caplog.at_level(logging.WARNING, "ticketing_py"):
+        sync.run_upkeep()
+        wait_for(lambda: "a mail was not delivered" in caplog.text)
+    assert {record.name for record in caplog.records} == {"ticketing_py"} and ADA.email not in caplog.text
+
+
 def test_a_mail_that_is_refused_is_shown_to_the_organiser() -> None:
     box = Postbox(t.MailRefused("unknown"))
     sync = t.Ticketing(t.MemoryStorage(), mailer=box)

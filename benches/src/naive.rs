@@ -10,11 +10,11 @@ use ticketing_core::clock::{Random, SystemRandom};
 use ticketing_core::domain::code::{Reference, TicketCode};
 use ticketing_core::domain::event::Event;
 
-/// Ids far below those that the engine gives: it goes on after the highest.
-static NEXT: AtomicI64 = AtomicI64::new(-1_000_000_000_000);
+/// Ids below those that the engine gives: it goes on after the highest.
+static NEXT: AtomicI64 = AtomicI64::new(-1);
 
 fn fresh() -> i64 {
-    NEXT.fetch_add(1, Ordering::Relaxed)
+    NEXT.fetch_sub(1, Ordering::Relaxed)
 }
 
 /// A pool of connections to the database of a shop.

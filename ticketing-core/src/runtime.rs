@@ -1,6 +1,8 @@
 //! Where the engine's own tasks run, and how it waits. Tokio by default; a simulation brings its own.
 
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::Pin;
+use std::task::Poll;
 use std::time::Duration;
 use tokio::sync::oneshot;
 
@@ -56,4 +58,13 @@ pub(crate) fn run_while_wanted<T: Send + 'static>(
         drop(done.send(result));
     }));
     waiting
+}
+
+/// What work comes to; nothing where it panicked. For work of several callers, of which one must not take the others along.
+pub(crate) async fn caught<T>(mut work: impl Future<Output = T> + Unpin) -> Option<T> {
+    std::future::poll_fn(move |context| match catch_unwind(AssertUnwindSafe(|| Pin::new(&mut work).poll(context))) {
+        Ok(poll) => poll.map(Some),
+        Err(_) => Poll::Ready(None),
+    })
+    .await
 }

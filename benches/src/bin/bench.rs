@@ -159,7 +159,7 @@ async fn check_ins(kind: Kind, shop: &Shop, count: usize, lasting: Duration) -> 
     let mut table = Table::new(format!("Check-ins a second, {}", kind.name()));
     let queue: Queue = Arc::default();
     // Free tickets, 100 of each order: what is sold is not what is measured.
-    let wanted = (lasting.as_secs_f64() * 25_000.0) as usize;
+    let wanted = usize::try_from(lasting.as_millis())? * 25;
     let event = Arc::new(shop.events(1, 0).await?.remove(0));
     for number in 0..wanted.div_ceil(100) {
         let mut request = one_of(&event);

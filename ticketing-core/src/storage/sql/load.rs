@@ -5,7 +5,7 @@ use crate::domain::book::{Book, NextIds};
 use crate::domain::event::Event;
 use crate::domain::order::Order;
 use crate::storage::StorageError;
-use crate::storage::sql::{Wanted, trouble};
+use crate::storage::sql::{OfOrders, Wanted, trouble};
 use sqlx::AssertSqlSafe;
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -29,9 +29,7 @@ pub(super) async fn book(connection: &mut Connection, wanted: &Wanted, next: Nex
         event_ids.insert(order.event_id.0);
         book.load_order(order);
     }
-    if wanted.whole_orders {
-        load.whole_orders(&order_ids, &mut book).await?;
-    }
+    load.of_orders(wanted.of_orders, &order_ids, &mut book).await?;
     for row in load.by_texts(rows::TICKET, "tickets", "code", &wanted.codes).await? {
         let ticket = rows::ticket(&row)?;
         event_ids.insert(ticket.event_id.0);
@@ -109,9 +107,15 @@ impl<'a> Loader<'a> {
         Ok(())
     }
 
-    async fn whole_orders(&mut self, ids: &[i64], book: &mut Book) -> Result<()> {
+    async fn of_orders(&mut self, what: OfOrders, ids: &[i64], book: &mut Book) -> Result<()> {
+        if what == OfOrders::Nothing {
+            return Ok(());
+        }
         for row in self.by_ints(rows::ATTEMPT, "attempts", "order_id", ids).await? {
             book.load_attempt(rows::attempt(&row)?);
+        }
+        if what == OfOrders::Attempts {
+            return Ok(());
         }
         for row in self.by_ints(rows::REFUND, "refunds", "order_id", ids).await? {
             book.load_refund(rows::refund(&row)?);

@@ -71,6 +71,16 @@ pub(super) struct Due {
     pub(super) limit: u32,
 }
 
+/// What belongs to orders.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) enum OfOrders {
+    #[default]
+    Nothing,
+    Attempts,
+    /// Attempts, refunds, tickets and mails.
+    All,
+}
+
 /// What a batch names, to be loaded with all that its rules look at.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Wanted {
@@ -95,8 +105,8 @@ pub(super) struct Wanted {
     pub(super) webhooks: Vec<i64>,
     pub(super) webhook_keys: Vec<String>,
     pub(super) requests: Vec<String>,
-    /// Whether the orders' attempts, refunds, tickets and mails are wanted too.
-    pub(super) whole_orders: bool,
+    /// What of the orders is wanted too.
+    pub(super) of_orders: OfOrders,
     /// The rules look at events, but never change them: they need not be locked, and nobody waits for them.
     pub(super) events_as_they_are: bool,
 }

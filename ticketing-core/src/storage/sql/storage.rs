@@ -19,7 +19,7 @@ use crate::domain::request::{Answer, BeginRequest, Begun, KEEP_ANSWERS};
 use crate::domain::rules::{self, Resolve};
 use crate::domain::ticket::{Ticket, TicketFilter, TicketKey};
 use crate::domain::webhook::{NewWebhook, StoredWebhook, WebhookReport};
-use crate::storage::sql::{Due, Wanted, micros, trouble};
+use crate::storage::sql::{Due, OfOrders, Wanted, micros, trouble};
 use crate::storage::{Gauges, Outcome, Storage, StorageError};
 use async_trait::async_trait;
 use jiff::{SignedDuration, Timestamp};
@@ -101,7 +101,7 @@ impl Storage for This {
 
     async fn release(&self, now: Timestamp, wishes: &[Release]) -> Result<Vec<Outcome<Order>>> {
         let references = texts(wishes, |wish| &wish.reference);
-        let wanted = Wanted { order_references: references, whole_orders: true, ..Wanted::default() };
+        let wanted = Wanted { order_references: references, of_orders: OfOrders::All, ..Wanted::default() };
         let wishes = wishes.to_vec();
         self.write(wanted, move |book| wishes.iter().map(|wish| rules::release(book, now, wish)).collect()).await
     }
@@ -116,7 +116,8 @@ impl Storage for This {
     }
 
     async fn order(&self, key: &OrderKey) -> Result<Option<Order>> {
-        reads::order(&mut *self.snapshot().await?, key).await
+        // Its lines never change, and are there as soon as it is: no snapshot is wanted.
+        reads::order(&mut *self.reader().await?, key).await
     }
 
     async fn orders(&self, filter: &OrderFilter, page: PageRequest) -> Result<Page<Order>> {
@@ -127,7 +128,7 @@ impl Storage for This {
         let wanted = Wanted {
             order_references: texts(wishes, |wish| &wish.order),
             attempts: texts(wishes, |wish| &wish.reference),
-            whole_orders: true,
+            of_orders: OfOrders::Attempts,
             events_as_they_are: true,
             ..Wanted::default()
         };
@@ -137,14 +138,15 @@ impl Storage for This {
 
     async fn report_checkouts(&self, now: Timestamp, reports: &[CheckoutReport]) -> Result<Vec<Outcome<Attempt>>> {
         let attempts = texts(reports, |report| &report.reference);
-        let wanted = Wanted { attempts, whole_orders: true, ..Wanted::default() };
+        let wanted = Wanted { attempts, of_orders: OfOrders::Attempts, ..Wanted::default() };
         let reports = reports.to_vec();
         self.write(wanted, move |book| reports.iter().map(|report| rules::report_checkout(book, now, report)).collect())
             .await
     }
 
     async fn settle(&self, now: Timestamp, said: &[Settle]) -> Result<Vec<Outcome<Settlement>>> {
-        let wanted = Wanted { attempts: texts(said, |said| &said.reference), whole_orders: true, ..Wanted::default() };
+        let wanted =
+            Wanted { attempts: texts(said, |said| &said.reference), of_orders: OfOrders::All, ..Wanted::default() };
         let said = said.to_vec();
         self.write(wanted, move |book| said.iter().map(|said| rules::settle(book, now, said)).collect()).await
     }
@@ -152,7 +154,7 @@ impl Storage for This {
     async fn claim_polls(&self, now: Timestamp, limit: u32) -> Result<Vec<Attempt>> {
         let sql = "select a.reference from attempts a join orders o on o.id = a.order_id where a.poll_at <= $2 \
             order by a.poll_at, a.reference limit $1";
-        let wanted = |due: &[String]| Wanted { attempts: due.to_vec(), whole_orders: true, ..Wanted::default() };
+        let wanted = |due: &[String]| Wanted { attempts: due.to_vec(), of_orders: OfOrders::All, ..Wanted::default() };
         self.claim(Due { sql, of: "o", now: Some(micros(now)), limit }, wanted, move |book, due| {
             let due = due.iter().filter_map(|reference| reference.parse().ok());
             due.filter_map(|due: Reference| rules::claim_poll(book, now, &due)).collect()
@@ -174,7 +176,7 @@ impl Storage for This {
 
     async fn resolve_reviews(&self, now: Timestamp, wishes: &[Resolve]) -> Result<Vec<Outcome<Attempt>>> {
         let wanted =
-            Wanted { attempts: texts(wishes, |wish| &wish.reference), whole_orders: true, ..Wanted::default() };
+            Wanted { attempts: texts(wishes, |wish| &wish.reference), of_orders: OfOrders::All, ..Wanted::default() };
         let wishes = wishes.to_vec();
         self.write(wanted, move |book| wishes.iter().map(|wish| rules::resolve_review(book, now, wish)).collect()).await
     }
@@ -183,7 +185,7 @@ impl Storage for This {
         let wanted = Wanted {
             order_references: texts(wishes, |wish| &wish.order),
             refund_keys: texts(wishes, |wish| &wish.key),
-            whole_orders: true,
+            of_orders: OfOrders::All,
             ..Wanted::default()
         };
         let wishes = wishes.to_vec();
@@ -193,7 +195,7 @@ impl Storage for This {
     async fn claim_refunds(&self, now: Timestamp, lease: SignedDuration, limit: u32) -> Result<Vec<Refund>> {
         let sql = "select r.id from refunds r join orders o on o.id = r.order_id where r.next_at <= $2 \
             order by r.next_at, r.id limit $1";
-        let wanted = |due: &[i64]| Wanted { refunds: due.to_vec(), whole_orders: true, ..Wanted::default() };
+        let wanted = |due: &[i64]| Wanted { refunds: due.to_vec(), of_orders: OfOrders::All, ..Wanted::default() };
         self.claim(Due { sql, of: "o", now: Some(micros(now)), limit }, wanted, move |book, due| {
             due.iter().filter_map(|id| rules::claim_refund(book, now, RefundId(*id), lease)).collect()
         })
@@ -202,7 +204,7 @@ impl Storage for This {
 
     async fn report_refunds(&self, now: Timestamp, reports: &[RefundReport]) -> Result<Vec<Outcome<Refund>>> {
         let refunds = reports.iter().map(|report| report.id.0).collect();
-        let wanted = Wanted { refunds, whole_orders: true, ..Wanted::default() };
+        let wanted = Wanted { refunds, of_orders: OfOrders::All, ..Wanted::default() };
         let reports = reports.to_vec();
         self.write(wanted, move |book| reports.iter().map(|report| rules::report_refund(book, now, report)).collect())
             .await
@@ -210,7 +212,7 @@ impl Storage for This {
 
     async fn retry_refund(&self, now: Timestamp, id: RefundId, actor: &Principal) -> Result<Outcome<Refund>> {
         let actor = Actor::Person(actor.clone());
-        let wanted = Wanted { refunds: vec![id.0], whole_orders: true, ..Wanted::default() };
+        let wanted = Wanted { refunds: vec![id.0], of_orders: OfOrders::All, ..Wanted::default() };
         self.write(wanted, move |book| rules::retry_refund(book, now, id, actor.clone())).await
     }
 
@@ -219,7 +221,7 @@ impl Storage for This {
             or (o.status = 'paid' and exists (select 1 from tickets k where k.order_id = o.id and k.status in ('active', 'used')))) \
             order by o.id limit $1";
         let limit = u32::try_from(seeds.len()).unwrap_or(u32::MAX);
-        let wanted = |due: &[i64]| Wanted { orders: due.to_vec(), whole_orders: true, ..Wanted::default() };
+        let wanted = |due: &[i64]| Wanted { orders: due.to_vec(), of_orders: OfOrders::All, ..Wanted::default() };
         let seeds = seeds.to_vec();
         self.claim(Due { sql, of: "o", now: None, limit }, wanted, move |book, due| {
             let each = due.iter().zip(&seeds);
@@ -308,7 +310,7 @@ impl Storage for This {
         let known = known.iter().map(rows::webhook).collect::<Result<Vec<_>>>()?;
         let attempts =
             known.iter().filter_map(|webhook| webhook.event.reference.as_ref()).map(ToString::to_string).collect();
-        let wanted = Wanted { webhooks: ids, attempts, whole_orders: true, ..Wanted::default() };
+        let wanted = Wanted { webhooks: ids, attempts, of_orders: OfOrders::All, ..Wanted::default() };
         let reports = reports.to_vec();
         self.write(wanted, move |book| reports.iter().map(|report| rules::report_webhook(book, now, report)).collect())
             .await
@@ -316,7 +318,7 @@ impl Storage for This {
 
     async fn wake_refunds(&self, now: Timestamp, attempt: &Reference) -> Result<Vec<RefundId>> {
         let attempt = attempt.clone();
-        let wanted = Wanted { attempts: vec![attempt.to_string()], whole_orders: true, ..Wanted::default() };
+        let wanted = Wanted { attempts: vec![attempt.to_string()], of_orders: OfOrders::All, ..Wanted::default() };
         self.write(wanted, move |book| rules::wake_refunds(book, now, &attempt)).await
     }
 

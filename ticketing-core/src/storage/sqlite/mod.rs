@@ -4,6 +4,7 @@
 //! power cut: write-ahead log with `synchronous = full`, asserted when the file is opened.
 
 mod open;
+mod writer;
 
 #[path = "../sql/check.rs"]
 mod check;
@@ -23,12 +24,13 @@ mod watch;
 mod write;
 
 use self::write::Kind;
-use super::sql::{Due, Wanted, broken, trouble};
+use self::writer::Writer;
+use super::sql::{Due, Wanted, trouble};
 use super::{Connections, StorageError};
 use crate::domain::book::{Book, NextIds};
 use serde_json::Value;
+use sqlx::Row as _;
 use sqlx::sqlite::SqlitePool;
-use sqlx::{Connection as _, Row as _};
 
 // What the shared files speak of.
 type This = SqliteStorage;
@@ -46,7 +48,7 @@ const BATCHES_AT_ONCE: usize = 1;
 #[derive(Clone, Debug)]
 pub struct SqliteStorage {
     /// One connection: SQLite has one writer at a time anyway, and so nobody ever finds the file locked.
-    writer: SqlitePool,
+    writer: Writer,
     readers: SqlitePool,
 }
 
@@ -118,38 +120,17 @@ fn contains() -> &'static str {
 }
 
 impl SqliteStorage {
-    /// Loads what a batch names, applies the rules, writes the difference: one transaction.
-    ///
-    /// Runs on by itself: a caller that leaves cannot leave a transaction half-way.
+    /// Loads what a batch names, applies the rules, writes the difference: whole or not at all.
     async fn write<T: Send + 'static>(
         &self,
         wanted: Wanted,
         decide: impl Fn(&mut Book) -> T + Send + Sync + 'static,
     ) -> Result<T, StorageError> {
-        let writer = self.writer.clone();
-        let work = tokio::spawn(async move {
-            let mut connection = writer.acquire().await.map_err(trouble)?;
-            // Immediate: a transaction that reads first and writes later would be refused if somebody wrote in between.
-            let mut transaction = connection.begin_with("begin immediate").await.map_err(trouble)?;
-            let next = next_ids(&mut transaction).await?;
-            let mut book = load::book(&mut transaction, &wanted, next).await?;
-            let decided = decide(&mut book);
-            if write::changes(&mut transaction, &book).await? {
-                transaction.commit().await.map_err(trouble)?;
-            } else {
-                transaction.rollback().await.map_err(trouble)?;
-            }
-            Ok(decided)
-        });
-        work.await.map_err(|stopped| match stopped.is_cancelled() {
-            // The runtime is shutting down.
-            true => StorageError::Unavailable(stopped.into()),
-            false => broken(stopped),
-        })?
+        self.writer.write(wanted, decide).await
     }
 
     async fn writer(&self) -> Result<sqlx::pool::PoolConnection<Db>, StorageError> {
-        self.writer.acquire().await.map_err(trouble)
+        self.writer.pool.acquire().await.map_err(trouble)
     }
 
     async fn done(&self, _writer: sqlx::pool::PoolConnection<Db>) -> Result<(), StorageError> {
@@ -167,7 +148,7 @@ impl SqliteStorage {
             let idle = u32::try_from(pool.num_idle()).unwrap_or(u32::MAX);
             Connections { open, busy: open.saturating_sub(idle), limit: pool.options().get_max_connections() }
         };
-        let (writer, readers) = (of(&self.writer), of(&self.readers));
+        let (writer, readers) = (of(&self.writer.pool), of(&self.readers));
         Connections {
             open: writer.open + readers.open,
             busy: writer.busy + readers.busy,

@@ -1,5 +1,6 @@
 //! Opening the file, and making sure that it keeps what it is given.
 
+use super::writer::Writer;
 use super::{Db, SqliteStorage};
 use crate::storage::StorageError;
 use crate::storage::sql::trouble;
@@ -50,7 +51,7 @@ impl SqliteStorage {
         let writer = patiently(|| pool(1, durable.clone())).await.map_err(|error| unusable(path, &error))?;
         migrate(&writer, path).await?;
         let readers = pool(READERS, durable.read_only(true)).await.map_err(|error| unusable(path, &error))?;
-        Ok(Self { writer, readers })
+        Ok(Self { writer: Writer::new(writer), readers })
     }
 
     /// Opens a file that is there, to look at it: nothing is changed, whoever else uses it.
@@ -61,7 +62,7 @@ impl SqliteStorage {
         }
         let options = SqliteConnectOptions::new().filename(path).read_only(true).busy_timeout(PATIENCE);
         let readers = pool(READERS, options).await.map_err(|error| unusable(path, &error))?;
-        Ok(Self { writer: readers.clone(), readers })
+        Ok(Self { writer: Writer::new(readers.clone()), readers })
     }
 
     /// Copies everything, as of one moment, to a new file, which is on stable storage when this returns. Sales go on meanwhile.
@@ -87,7 +88,7 @@ impl SqliteStorage {
 
     /// A silent change of any of these would break a promise.
     async fn assert_durable(&self) -> Result<(), StorageError> {
-        let mut writer = self.writer.acquire().await.map_err(trouble)?;
+        let mut writer = self.writer.pool.acquire().await.map_err(trouble)?;
         let mode: String = sqlx::query_scalar("pragma journal_mode").fetch_one(&mut *writer).await.map_err(trouble)?;
         let synchronous: i64 =
             sqlx::query_scalar("pragma synchronous").fetch_one(&mut *writer).await.map_err(trouble)?;
@@ -105,7 +106,7 @@ impl SqliteStorage {
     /// Finishes what is under way and closes the file, folding its write-ahead log in.
     pub async fn close(&self) {
         self.readers.close().await;
-        self.writer.close().await;
+        self.writer.pool.close().await;
     }
 }
 

@@ -10,13 +10,10 @@ mod tests;
 
 use self::queue::{Batch, Job, Queue};
 use crate::error::{Error, Result};
-use crate::runtime::Runtime;
+use crate::runtime::{Runtime, caught};
 use crate::storage::StorageError;
 use async_trait::async_trait;
-use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::pin::Pin;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::task::Poll;
 use std::time::Duration;
 use tokio::sync::oneshot;
 
@@ -164,7 +161,7 @@ async fn commit_in_halves<I: Item>(commit: &dyn Commit<I>, items: &[I]) -> Vec<A
     let mut outcomes = Vec::with_capacity(items.len());
     let mut parts = vec![items];
     while let Some(part) = parts.pop() {
-        match unwinding(commit.commit(part)).await {
+        match caught(commit.commit(part)).await.unwrap_or_else(panicked) {
             Ok(came) if came.len() == part.len() => outcomes.extend(came.into_iter().map(Ok)),
             Ok(came) => {
                 let what = format!("the storage gave {} outcomes for {} items", came.len(), part.len());
@@ -184,12 +181,8 @@ async fn commit_in_halves<I: Item>(commit: &dyn Commit<I>, items: &[I]) -> Vec<A
 }
 
 /// A storage that panics has chosen the strongest words for a broken invariant.
-async fn unwinding<T>(mut committing: impl Future<Output = Answer<T>> + Unpin) -> Answer<T> {
-    std::future::poll_fn(move |context| {
-        catch_unwind(AssertUnwindSafe(|| Pin::new(&mut committing).poll(context)))
-            .unwrap_or_else(|_| Poll::Ready(Err(StorageError::Broken("the storage panicked".into()))))
-    })
-    .await
+fn panicked<T>() -> Answer<T> {
+    Err(StorageError::Broken("the storage panicked".into()))
 }
 
 /// One error for all callers of a batch.

@@ -1,0 +1,216 @@
+//! The one who writes: transactions that come while the disk is at work share the next commit.
+//!
+//! A flush takes longer than all that a transaction does. So those that wait for the writer's turn, of whatever kind, run one
+//! after the other in one transaction of the file, each behind a savepoint of its own, and are flushed together. There is no
+//! timer: one that comes alone is committed alone and at once.
+
+use super::{Connection, load, next_ids, write};
+use crate::domain::book::{Book, NextIds};
+use crate::runtime::caught;
+use crate::storage::StorageError;
+use crate::storage::sql::{Wanted, broken, trouble};
+use async_trait::async_trait;
+use sqlx::Connection as _;
+use sqlx::sqlite::SqlitePool;
+use std::collections::VecDeque;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use tokio::sync::oneshot;
+
+type Result<T> = std::result::Result<T, StorageError>;
+
+/// So many share a commit at most: who comes first should not wait for ever.
+const MOST: usize = 64;
+
+/// One transaction, as its caller sees it.
+#[async_trait]
+trait Work: Send {
+    /// Does it. What it comes to is not told before it is committed. Says whether anything was written.
+    async fn run(&mut self, connection: &mut Connection, next: &mut NextIds) -> Result<bool>;
+
+    /// It is done, or not.
+    fn tell(self: Box<Self>, committed: Result<()>);
+}
+
+struct Rules<T, F> {
+    wanted: Wanted,
+    decide: F,
+    decided: Option<T>,
+    caller: oneshot::Sender<Result<T>>,
+}
+
+#[async_trait]
+impl<T: Send + 'static, F: Fn(&mut Book) -> T + Send + Sync + 'static> Work for Rules<T, F> {
+    async fn run(&mut self, connection: &mut Connection, next: &mut NextIds) -> Result<bool> {
+        let mut book = load::book(connection, &self.wanted, *next).await?;
+        self.decided = Some((self.decide)(&mut book));
+        let any = write::changes(connection, &book).await?;
+        // Whoever comes next goes on from here; where this is undone, some ids are left out.
+        *next = book.next;
+        Ok(any)
+    }
+
+    fn tell(self: Box<Self>, committed: Result<()>) {
+        let lost = || broken("a transaction came to nothing");
+        // Who left does not hear of it.
+        let Self { caller, decided, .. } = *self;
+        drop(caller.send(committed.and_then(|()| decided.ok_or_else(lost))));
+    }
+}
+
+/// Who waits for the writer, and whether it is at work.
+#[derive(Default)]
+struct Queue {
+    waiting: VecDeque<Box<dyn Work>>,
+    is_at_work: bool,
+}
+
+/// The one writer of a file. Cheap to clone.
+#[derive(Clone)]
+pub(super) struct Writer {
+    pub(super) pool: SqlitePool,
+    queue: Arc<Mutex<Queue>>,
+}
+
+impl std::fmt::Debug for Writer {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Writer").field("waiting", &self.queue().waiting.len()).finish_non_exhaustive()
+    }
+}
+
+impl Writer {
+    pub(super) fn new(pool: SqlitePool) -> Self {
+        Self { pool, queue: Arc::default() }
+    }
+
+    fn queue(&self) -> MutexGuard<'_, Queue> {
+        self.queue.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Loads what a batch names, applies the rules, writes the difference. Runs on by itself: a caller that leaves cannot leave
+    /// a transaction half-way.
+    pub(super) async fn write<T: Send + 'static>(
+        &self,
+        wanted: Wanted,
+        decide: impl Fn(&mut Book) -> T + Send + Sync + 'static,
+    ) -> Result<T> {
+        let (caller, answer) = oneshot::channel();
+        let starts = {
+            let mut queue = self.queue();
+            queue.waiting.push_back(Box::new(Rules { wanted, decide, decided: None, caller }));
+            !std::mem::replace(&mut queue.is_at_work, true)
+        };
+        if starts {
+            let turn = Turn { writer: self.clone(), is_over: false };
+            tokio::spawn(turn.work());
+        }
+        // The writer ends without a word where the runtime is shut down.
+        answer.await.map_err(|stopped| StorageError::Unavailable(stopped.into()))?
+    }
+}
+
+/// The writer at work.
+struct Turn {
+    writer: Writer,
+    is_over: bool,
+}
+
+impl Turn {
+    async fn work(mut self) {
+        while let Some(some) = self.next() {
+            commit_together(&self.writer.pool, some).await;
+            // Who was just served may want something again: let them in before the next commit.
+            tokio::task::yield_now().await;
+        }
+    }
+
+    fn next(&mut self) -> Option<Vec<Box<dyn Work>>> {
+        let mut queue = self.writer.queue();
+        if queue.waiting.is_empty() {
+            queue.is_at_work = false;
+            self.is_over = true;
+            return None;
+        }
+        let some = queue.waiting.len().min(MOST);
+        Some(queue.waiting.drain(..some).collect())
+    }
+}
+
+impl Drop for Turn {
+    /// Where the runtime stops, or a rule panics, those that wait are told instead of waiting for ever, and the next one starts
+    /// afresh.
+    fn drop(&mut self) {
+        if !self.is_over {
+            let mut queue = self.writer.queue();
+            queue.is_at_work = false;
+            let left = std::mem::take(&mut queue.waiting);
+            drop(queue);
+            drop(left);
+        }
+    }
+}
+
+async fn commit_together(pool: &SqlitePool, all: Vec<Box<dyn Work>>) {
+    let (mut done, mut failed) = (vec![], vec![]);
+    let committed = try_commit(pool, all, &mut done, &mut failed).await;
+    for (work, error) in failed {
+        work.tell(Err(error));
+    }
+    // One error, and many to be told.
+    let error = committed.err().map(Arc::new);
+    for work in done {
+        work.tell(error.as_ref().map_or(Ok(()), |error| Err(again(error))));
+    }
+}
+
+/// Runs all in one transaction. What fails is undone alone; where an error is returned, none of `done` is done.
+async fn try_commit(
+    pool: &SqlitePool,
+    all: Vec<Box<dyn Work>>,
+    done: &mut Vec<Box<dyn Work>>,
+    failed: &mut Vec<(Box<dyn Work>, StorageError)>,
+) -> Result<()> {
+    let alone = all.len() == 1;
+    done.extend(all);
+    let mut connection = pool.acquire().await.map_err(trouble)?;
+    // Immediate: a transaction that reads first and writes later would be refused if somebody wrote in between.
+    let mut transaction = connection.begin_with("begin immediate").await.map_err(trouble)?;
+    let mut next = next_ids(&mut transaction).await?;
+    let mut any = false;
+    if alone {
+        for work in done.iter_mut() {
+            any |= run(work, &mut transaction, &mut next).await?;
+        }
+    } else {
+        for mut work in std::mem::take(done) {
+            let mut savepoint = transaction.begin().await.map_err(trouble)?;
+            match run(&mut work, &mut savepoint, &mut next).await {
+                Ok(wrote) => {
+                    savepoint.commit().await.map_err(trouble)?;
+                    any |= wrote;
+                    done.push(work);
+                }
+                Err(error) => {
+                    savepoint.rollback().await.map_err(trouble)?;
+                    failed.push((work, error));
+                }
+            }
+        }
+    }
+    match any {
+        true => transaction.commit().await.map_err(trouble),
+        false => transaction.rollback().await.map_err(trouble),
+    }
+}
+
+/// A rule that panics breaks its own transaction only: it does so between two statements.
+async fn run(work: &mut Box<dyn Work>, connection: &mut Connection, next: &mut NextIds) -> Result<bool> {
+    caught(work.run(connection, next)).await.unwrap_or_else(|| Err(broken("a rule panicked")))
+}
+
+fn again(error: &Arc<StorageError>) -> StorageError {
+    match &**error {
+        StorageError::Unavailable(_) => StorageError::Unavailable(Box::new(Arc::clone(error))),
+        StorageError::Broken(_) => StorageError::Broken(Box::new(Arc::clone(error))),
+        StorageError::Unusable(what) => StorageError::Unusable(what.clone()),
+    }
+}

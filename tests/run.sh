@@ -93,6 +93,16 @@ if [[ $with_node = yes ]]; then
     server=
 fi
 
+heading "Python: the module as pip builds it, its tests, its examples, its types"
+python_tests=0
+if command -v python3 >/dev/null && have python3 python3-venv && python3 -c 'import sys, venv, ensurepip; sys.exit(sys.version_info < (3, 10))' 2>/dev/null; then
+    ticketing-py/tests/run.sh 2>&1 | tee target/python.log || die "the Python tests"
+    python_tests=$(sed -n 's/^\([0-9]*\) passed.*/\1/p' target/python.log | tail -n 1)
+    [[ $python_tests -gt 0 ]] || die "no Python test was run"
+else
+    missing "Python 3.10 or newer with venv is wanted to test ticketing-py: install python3 and python3-venv." "Python bindings"
+fi
+
 heading "files to deploy with, each read by the program that it is for"
 tests/deploy.sh || die "tests/deploy.sh"
 
@@ -103,5 +113,5 @@ sort "$PROOF_TABLE" | awk -F '\t' '
 
 heading "all of it"
 for what in "${skipped[@]}"; do echo "   NOT tested here: $what"; done
-echo "   Rust tests: $passed, assertions of the Postman collection: $assertions, in $((SECONDS - began)) s"
-echo "$((passed + assertions)) passed, 0 failed"
+echo "   Rust tests: $passed, assertions of the Postman collection: $assertions, Python tests: $python_tests, in $((SECONDS - began)) s"
+echo "$((passed + assertions + python_tests)) passed, 0 failed"

@@ -1,0 +1,441 @@
+import os
+from asyncio import AbstractEventLoop
+from collections.abc import Awaitable, Callable, Iterable, Sequence
+from datetime import datetime, timedelta
+from typing import Any, Literal, final
+
+from typing_extensions import Self
+
+from ._values import Money, Page
+from .events import Category, Event, EventSort, NewTicketType
+from .gateways import Charge, Gateway, RefundCall
+from .mailers import Mailer
+from .mails import Mail, OutboxMail
+from .orders import Line, Order
+from .payments import Attempt, Mode, Payment, Refund, RefundStatus, Settlement, Started, StoredWebhook, Verdict
+from .people import Account, Buyer, Principal, Role, Session
+from .storages import Storage
+from .tickets import CheckIn, Ticket
+from .upkeep import UpkeepReport
+from .errors import GatewayError, MailError, Refused
+
+__all__ = [
+    "AsyncEngine",
+    "Engine",
+    "FakeGateway",
+    "FileMailer",
+    "Job",
+    "ManualClock",
+    "MemoryMailer",
+    "MemoryStorage",
+    "PaystackGateway",
+    "SmtpMailer",
+    "__version__",
+    "_every_refusal",
+    "_shutdown",
+    "_tasks",
+    "money",
+    "qr_png",
+    "qr_svg",
+]
+
+__version__: str
+
+def money(amount: str, currency: str) -> str: ...
+def qr_png(code: str, small: bool) -> bytes: ...
+def qr_svg(code: str) -> str: ...
+def _every_refusal() -> list[Refused]: ...
+def _shutdown() -> None: ...
+def _tasks() -> int: ...
+@final
+class MemoryStorage:
+    """Everything in memory: gone with the process. Engines that are given the same one share it."""
+
+    def __new__(cls) -> MemoryStorage: ...
+
+@final
+class ManualClock:
+    """A clock that stands still until it is turned."""
+
+    def __new__(cls, now: datetime) -> ManualClock: ...
+    def now(self) -> datetime:
+        """What it shows."""
+    def set(self, now: datetime) -> None:
+        """Turns it to this time, forwards or back."""
+    def advance(self, by: timedelta) -> None:
+        """Turns it forwards."""
+
+@final
+class PaystackGateway:
+    """A gateway that takes money through Paystack."""
+
+    def __new__(
+        cls,
+        secret_key: str,
+        *,
+        base_url: str | None = None,
+        webhook_keys: Sequence[str] = ...,
+        timeout: timedelta | None = None,
+        refund_timeout: timedelta | None = None,
+    ) -> PaystackGateway: ...
+    @property
+    def name(self) -> str: ...
+    @property
+    def mode(self) -> Mode: ...
+
+@final
+class FakeGateway:
+    """A gateway in memory that does as it is told, and keeps the truth about the money."""
+
+    def __new__(cls) -> FakeGateway: ...
+    @property
+    def name(self) -> str: ...
+    @property
+    def mode(self) -> Mode: ...
+    @property
+    def signature(self) -> tuple[str, bytes]:
+        """The header that makes a webhook this gateway's."""
+    def pay(self, reference: str) -> None:
+        """The buyer pays what was asked for."""
+    def pay_amount(self, reference: str, amount: Money) -> None:
+        """The buyer pays something else than what was asked for."""
+    def decline(self, reference: str) -> None:
+        """The bank says no."""
+    def processing(self, reference: str) -> None:
+        """The payment is in progress."""
+    def reverse(self, reference: str) -> None:
+        """The money is taken back from the seller."""
+    def fail_next_open(self, error: GatewayError) -> None:
+        """The next call for a checkout fails and opens none."""
+    def lose_next_open(self) -> None:
+        """The next call for a checkout opens one, and its answer is lost."""
+    def fail_next_fetch(self, error: GatewayError) -> None:
+        """The next question what became of an attempt is not answered."""
+    def fail_next_refund(self, error: GatewayError) -> None:
+        """The next call to send money back fails and sends none."""
+    def lose_next_refund(self) -> None:
+        """The next call to send money back sends it, and its answer is lost."""
+    def refunds_take_time(self) -> None:
+        """From now on refunds are accepted first, and done once `finish_refunds` says so."""
+    def finish_refunds(self, status: RefundStatus) -> None:
+        """All accepted refunds are done."""
+    def charge(self, reference: str) -> Charge | None:
+        """What was asked for under a reference, if a checkout was opened."""
+    def refunds(self) -> tuple[RefundCall, ...]:
+        """Every refund that was really made."""
+    def calls(self) -> dict[str, int]:
+        """How often the gateway was asked for what."""
+
+@final
+class SmtpMailer:
+    """Hands mail to a mail server."""
+
+    def __new__(
+        cls,
+        host: str,
+        *,
+        sender: str,
+        port: int | None = None,
+        security: Literal["starttls", "tls", "plain"] = "starttls",
+        user: str | None = None,
+        password: str | None = None,
+        pool_size: int = 4,
+        send_timeout: timedelta | None = None,
+        extra_root_pem: str | None = None,
+    ) -> SmtpMailer: ...
+
+@final
+class FileMailer:
+    """Writes every mail to a file of its own."""
+
+    def __new__(cls, directory: str | os.PathLike[str], *, sender: str) -> FileMailer: ...
+    def path(self, message_id: str) -> os.PathLike[str]:
+        """Where the mail with this Message-ID is, or will be."""
+
+@final
+class MemoryMailer:
+    """Keeps every mail in memory, and fails when told to."""
+
+    def __new__(cls) -> MemoryMailer: ...
+    def sent(self) -> tuple[Mail, ...]:
+        """Every mail that was taken, the first one first."""
+    def sent_to(self, to: str) -> tuple[Mail, ...]:
+        """Every mail that was taken for one address, the first one first."""
+    def fail_next(self, error: MailError) -> None:
+        """The next mail is not taken, and its sender gets this error."""
+    def lose_next_answer(self) -> None:
+        """The next mail is taken, but its sender does not learn it."""
+    def clear(self) -> None:
+        """Forgets every mail, and what was told."""
+
+@final
+class Job:
+    """One call of a method, as `_callbacks.py` sees it."""
+
+    @property
+    def name(self) -> str: ...
+    def begin(self) -> tuple[Callable[[Any], Any], Any] | None: ...
+    def finish(self, answer: object) -> BaseException | None: ...
+    def fail(self, error: BaseException) -> BaseException | None: ...
+    def on_loop(self, loop_: AbstractEventLoop) -> None: ...
+    def loop(self) -> AbstractEventLoop | None: ...
+
+@final
+class Engine:
+    def __new__(
+        cls,
+        storage: Storage,
+        gateway: Gateway | None,
+        mailer: Mailer | None,
+        hold_for: float,
+        mail_domain: str,
+        public_url: str | None,
+        token_secret: bytes | None,
+        token_lifetime: float,
+        hashing_threads: int | None,
+        clock: ManualClock | None,
+        circuit_breaker: bool,
+        gateway_timeout: float,
+        mailer_timeout: float,
+        upkeep_every: float,
+    ) -> Self: ...
+    def open(self) -> None: ...
+    def close(self) -> None: ...
+    def start_upkeep(self) -> None: ...
+    def stop_upkeep(self) -> None: ...
+    def run_upkeep(self, limit: int, at_once: int) -> UpkeepReport: ...
+    def register(
+        self,
+        email: str,
+        name: str,
+        password: str,
+        username: str | None,
+        phone: str | None,
+    ) -> Account: ...
+    def login(self, name: str, password: str) -> Session: ...
+    def authenticate(self, token: str) -> Account: ...
+    def end_sessions(self, account_id: int) -> Account: ...
+    def set_active(self, account_id: int, active: bool) -> Account: ...
+    def set_password(self, account_id: int, password: str) -> Account: ...
+    def set_role(self, account_id: int, role: Role) -> Account: ...
+    def create_event(
+        self,
+        organizer: Principal,
+        title: str,
+        starts_at: datetime,
+        location: str,
+        price: Money | None,
+        capacity: int | None,
+        ticket_types: Sequence[NewTicketType],
+        ends_at: datetime | None,
+        description: str | None,
+        address: str | None,
+        image_url: str | None,
+        category: str | None,
+        category_id: int | None,
+        key: str | None,
+    ) -> Event: ...
+    def create_category(self, name: str, description: str | None) -> Category: ...
+    def categories(self) -> tuple[Category, ...]: ...
+    def event(self, event_id: int) -> Event: ...
+    def events(
+        self,
+        category: str | None,
+        text: str | None,
+        starts_from: datetime | None,
+        starts_before: datetime | None,
+        organizer: Principal | None,
+        with_cancelled: bool,
+        sort: EventSort,
+        skip: int,
+        limit: int,
+        count: bool,
+    ) -> Page[Event]: ...
+    def cancel_event(self, actor: Principal, event_id: int) -> Event: ...
+    def hold(
+        self,
+        buyer: Buyer,
+        event_id: int,
+        quantity: int | None,
+        lines: Sequence[Line] | None,
+        reference: str | None,
+    ) -> Order: ...
+    def order(self, actor: Principal, reference: str) -> Order: ...
+    def orders(self, actor: Principal, skip: int, limit: int, count: bool) -> Page[Order]: ...
+    def cancel_order(self, actor: Principal, reference: str) -> Order: ...
+    def buy(
+        self,
+        buyer: Buyer,
+        event_id: int,
+        quantity: int | None,
+        lines: Sequence[Line] | None,
+        reference: str | None,
+        return_url: str | None,
+        email: str | None,
+        attempt_reference: str | None,
+    ) -> Started: ...
+    def pay(
+        self,
+        actor: Principal,
+        order: str,
+        return_url: str | None,
+        email: str | None,
+        reference: str | None,
+    ) -> Started: ...
+    def verify(self, actor: Principal, reference: str) -> Settlement: ...
+    def payment(self, actor: Principal, reference: str) -> Payment: ...
+    def receive_webhook(
+        self,
+        gateway: str,
+        headers: Iterable[tuple[str, str | bytes]],
+        body: bytes,
+    ) -> StoredWebhook: ...
+    def refund(
+        self,
+        actor: Principal,
+        reference: str,
+        tickets: Sequence[int],
+        note: str | None,
+        key: str | None,
+    ) -> Refund: ...
+    def retry_refund(self, actor: Principal, payment: str, refund_id: int) -> Refund: ...
+    def reviews(self, actor: Principal, skip: int, limit: int, count: bool) -> Page[Attempt]: ...
+    def resolve_review(self, actor: Principal, reference: str, verdict: Verdict, note: str) -> Attempt: ...
+    def ticket_by_code(self, code: str) -> Ticket: ...
+    def ticket(self, actor: Principal, ticket_id: int) -> Ticket: ...
+    def tickets(self, actor: Principal, skip: int, limit: int, count: bool) -> Page[Ticket]: ...
+    def tickets_mailed(self, actor: Principal, reference: str) -> bool: ...
+    def check_in(self, by: Principal, code: str, nonce: str | None, gate: str | None) -> CheckIn: ...
+    def dead_mails(self, actor: Principal, skip: int, limit: int, count: bool) -> Page[OutboxMail]: ...
+    def resend_mail(self, actor: Principal, mail_id: int) -> OutboxMail: ...
+
+@final
+class AsyncEngine:
+    def __new__(
+        cls,
+        storage: Storage,
+        gateway: Gateway | None,
+        mailer: Mailer | None,
+        hold_for: float,
+        mail_domain: str,
+        public_url: str | None,
+        token_secret: bytes | None,
+        token_lifetime: float,
+        hashing_threads: int | None,
+        clock: ManualClock | None,
+        circuit_breaker: bool,
+        gateway_timeout: float,
+        mailer_timeout: float,
+        upkeep_every: float,
+    ) -> Self: ...
+    def open(self) -> Awaitable[None]: ...
+    def close(self) -> Awaitable[None]: ...
+    def start_upkeep(self) -> Awaitable[None]: ...
+    def stop_upkeep(self) -> Awaitable[None]: ...
+    def run_upkeep(self, limit: int, at_once: int) -> Awaitable[UpkeepReport]: ...
+    def register(
+        self,
+        email: str,
+        name: str,
+        password: str,
+        username: str | None,
+        phone: str | None,
+    ) -> Awaitable[Account]: ...
+    def login(self, name: str, password: str) -> Awaitable[Session]: ...
+    def authenticate(self, token: str) -> Awaitable[Account]: ...
+    def end_sessions(self, account_id: int) -> Awaitable[Account]: ...
+    def set_active(self, account_id: int, active: bool) -> Awaitable[Account]: ...
+    def set_password(self, account_id: int, password: str) -> Awaitable[Account]: ...
+    def set_role(self, account_id: int, role: Role) -> Awaitable[Account]: ...
+    def create_event(
+        self,
+        organizer: Principal,
+        title: str,
+        starts_at: datetime,
+        location: str,
+        price: Money | None,
+        capacity: int | None,
+        ticket_types: Sequence[NewTicketType],
+        ends_at: datetime | None,
+        description: str | None,
+        address: str | None,
+        image_url: str | None,
+        category: str | None,
+        category_id: int | None,
+        key: str | None,
+    ) -> Awaitable[Event]: ...
+    def create_category(self, name: str, description: str | None) -> Awaitable[Category]: ...
+    def categories(self) -> Awaitable[tuple[Category, ...]]: ...
+    def event(self, event_id: int) -> Awaitable[Event]: ...
+    def events(
+        self,
+        category: str | None,
+        text: str | None,
+        starts_from: datetime | None,
+        starts_before: datetime | None,
+        organizer: Principal | None,
+        with_cancelled: bool,
+        sort: EventSort,
+        skip: int,
+        limit: int,
+        count: bool,
+    ) -> Awaitable[Page[Event]]: ...
+    def cancel_event(self, actor: Principal, event_id: int) -> Awaitable[Event]: ...
+    def hold(
+        self,
+        buyer: Buyer,
+        event_id: int,
+        quantity: int | None,
+        lines: Sequence[Line] | None,
+        reference: str | None,
+    ) -> Awaitable[Order]: ...
+    def order(self, actor: Principal, reference: str) -> Awaitable[Order]: ...
+    def orders(self, actor: Principal, skip: int, limit: int, count: bool) -> Awaitable[Page[Order]]: ...
+    def cancel_order(self, actor: Principal, reference: str) -> Awaitable[Order]: ...
+    def buy(
+        self,
+        buyer: Buyer,
+        event_id: int,
+        quantity: int | None,
+        lines: Sequence[Line] | None,
+        reference: str | None,
+        return_url: str | None,
+        email: str | None,
+        attempt_reference: str | None,
+    ) -> Awaitable[Started]: ...
+    def pay(
+        self,
+        actor: Principal,
+        order: str,
+        return_url: str | None,
+        email: str | None,
+        reference: str | None,
+    ) -> Awaitable[Started]: ...
+    def verify(self, actor: Principal, reference: str) -> Awaitable[Settlement]: ...
+    def payment(self, actor: Principal, reference: str) -> Awaitable[Payment]: ...
+    def receive_webhook(
+        self,
+        gateway: str,
+        headers: Iterable[tuple[str, str | bytes]],
+        body: bytes,
+    ) -> Awaitable[StoredWebhook]: ...
+    def refund(
+        self,
+        actor: Principal,
+        reference: str,
+        tickets: Sequence[int],
+        note: str | None,
+        key: str | None,
+    ) -> Awaitable[Refund]: ...
+    def retry_refund(self, actor: Principal, payment: str, refund_id: int) -> Awaitable[Refund]: ...
+    def reviews(self, actor: Principal, skip: int, limit: int, count: bool) -> Awaitable[Page[Attempt]]: ...
+    def resolve_review(self, actor: Principal, reference: str, verdict: Verdict, note: str) -> Awaitable[Attempt]: ...
+    def ticket_by_code(self, code: str) -> Awaitable[Ticket]: ...
+    def ticket(self, actor: Principal, ticket_id: int) -> Awaitable[Ticket]: ...
+    def tickets(self, actor: Principal, skip: int, limit: int, count: bool) -> Awaitable[Page[Ticket]]: ...
+    def tickets_mailed(self, actor: Principal, reference: str) -> Awaitable[bool]: ...
+    def check_in(self, by: Principal, code: str, nonce: str | None, gate: str | None) -> Awaitable[CheckIn]: ...
+    def dead_mails(self, actor: Principal, skip: int, limit: int, count: bool) -> Awaitable[Page[OutboxMail]]: ...
+    def resend_mail(self, actor: Principal, mail_id: int) -> Awaitable[OutboxMail]: ...
+
+# End of the engines.

@@ -1,0 +1,86 @@
+"""What all value types share: they are frozen, have slots, and compare, hash, copy and pickle by what they hold."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from decimal import Decimal
+from enum import Enum
+from typing import Generic, TypeVar
+
+from . import _native
+
+T_co = TypeVar("T_co", covariant=True)
+
+
+class Word(str, Enum):
+    """An enum whose values are the engine's own words: they compare and serialise as text.
+
+    >>> from ticketing_py import OrderStatus
+    >>> OrderStatus.PAID == "paid", str(OrderStatus.PAID)
+    (True, 'paid')
+    """
+
+    def __str__(self) -> str:
+        return str(self.value)
+
+
+@dataclass(frozen=True, slots=True, init=False)
+class Money:
+    """An amount of money: never negative, never a float, with the decimals that its currency has.
+
+    >>> from ticketing_py import Money
+    >>> Money("5000", "NGN")
+    Money(amount=Decimal('5000.00'), currency='NGN')
+    >>> Money("0.001", "NGN")
+    Traceback (most recent call last):
+    ...
+    ticketing_py.errors.InvalidRequest: money: NGN has 2 decimals, more were found
+    """
+
+    amount: Decimal
+    """In the currency's main unit."""
+    currency: str
+    """The three letters of ISO 4217."""
+
+    def __init__(self, amount: Decimal | str | int, currency: str) -> None:
+        # Not everybody has a type checker, and a float would lose money.
+        if isinstance(amount, bool) or not isinstance(amount, Decimal | str | int):  # pyright: ignore[reportUnnecessaryIsInstance]
+            raise TypeError(f"money is a Decimal, a str or an int, not {type(amount).__name__}")
+        text = format(amount, "f") if isinstance(amount, Decimal) else str(amount)
+        object.__setattr__(self, "amount", Decimal(_native.money(text, currency)))
+        object.__setattr__(self, "currency", currency)
+
+    @classmethod
+    def _of(cls, amount: Decimal, currency: str) -> Money:
+        """An amount that the engine has checked."""
+        money = object.__new__(cls)
+        object.__setattr__(money, "amount", amount)
+        object.__setattr__(money, "currency", currency)
+        return money
+
+    def __str__(self) -> str:
+        return f"{self.currency} {self.amount}"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Page(Generic[T_co]):
+    """A part of a list. It can be looped over.
+
+    >>> page = await tickets.events(limit=10)
+    >>> [event.title for event in page], len(page), page.more
+    (['Jazz night'], 1, False)
+    """
+
+    items: tuple[T_co, ...]
+    """What was wanted."""
+    more: bool
+    """Whether there is more behind it."""
+    total: int | None = field(default=None)
+    """How many there are in all, if asked for by ``count=True``."""
+
+    def __iter__(self) -> Iterator[T_co]:
+        return iter(self.items)
+
+    def __len__(self) -> int:
+        return len(self.items)

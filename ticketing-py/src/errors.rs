@@ -1,0 +1,168 @@
+//! What can go wrong, as Python exceptions. The classes are in `ticketing_py/errors.py`; here are only the facts.
+
+use crate::to_python::{ToPython, time};
+use pyo3::prelude::*;
+use pyo3::sync::PyOnceLock;
+use pyo3::types::{PyDict, PyTuple};
+use std::time::Duration;
+use ticketing_core::Error;
+use ticketing_core::domain::refusal::Refusal;
+use ticketing_core::gateway::GatewayError;
+use ticketing_core::storage::StorageError;
+
+/// Why a call did not do what was wanted.
+#[derive(Debug)]
+pub(crate) enum Failure {
+    Core(Error),
+    Closed,
+    Forked(&'static str),
+    NoRuntime(std::io::Error),
+    /// A panic: a fault of ours.
+    Broken,
+}
+
+impl From<Error> for Failure {
+    fn from(error: Error) -> Self {
+        Self::Core(error)
+    }
+}
+
+impl Failure {
+    pub(crate) fn into_exception(self, py: Python<'_>) -> PyErr {
+        let made = match self {
+            Self::Core(error) => from_core(py, &error),
+            Self::Closed => {
+                make(py, "other", "closed", "it was closed, or Python is shutting down", PyDict::new(py), None)
+            }
+            Self::Forked(why) => make(py, "other", "forked", why, PyDict::new(py), None),
+            Self::NoRuntime(error) => {
+                let message = format!("threads are wanted, and the system gives none: {error}");
+                make(py, "other", "internal", &message, PyDict::new(py), None)
+            }
+            Self::Broken => make(py, "other", "internal", "the engine failed; its log says how", PyDict::new(py), None),
+        };
+        made.unwrap_or_else(|error| error)
+    }
+}
+
+fn make(
+    py: Python<'_>,
+    family: &str,
+    code: &str,
+    message: &str,
+    facts: Bound<'_, PyDict>,
+    retry_after: Option<Duration>,
+) -> PyResult<PyErr> {
+    static MAKE: PyOnceLock<Py<PyAny>> = PyOnceLock::new();
+    let make = MAKE.import(py, "ticketing_py.errors", "_make")?;
+    let error = make.call1((family, code, message, facts, retry_after.map(|wait| wait.as_secs_f64())))?;
+    Ok(PyErr::from_value(error))
+}
+
+fn from_core(py: Python<'_>, error: &Error) -> PyResult<PyErr> {
+    let facts = PyDict::new(py);
+    let family = match error {
+        Error::Refused(refusal) => {
+            tell(py, refusal, &facts)?;
+            "refused"
+        }
+        Error::Invalid(all) => {
+            static INVALID: PyOnceLock<Py<PyAny>> = PyOnceLock::new();
+            let class = INVALID.import(py, "ticketing_py.errors", "Invalid")?;
+            let each = all.iter().map(|one| {
+                let kwargs = PyDict::new(py);
+                kwargs.set_item("field", &one.field)?;
+                kwargs.set_item("message", &one.message)?;
+                class.call((), Some(&kwargs))
+            });
+            facts.set_item("fields", PyTuple::new(py, each.collect::<PyResult<Vec<_>>>()?)?)?;
+            "other"
+        }
+        Error::NotFound(what) => {
+            facts.set_item("what", what)?;
+            "other"
+        }
+        Error::Gateway(gateway) => {
+            facts.set_item("kind", kind(gateway))?;
+            if let GatewayError::Rejected { code } = gateway {
+                facts.set_item("gateway_code", code)?;
+            }
+            "gateway"
+        }
+        Error::Storage(_) => "storage",
+        _ => "other",
+    };
+    let code = match error {
+        Error::Configuration(_) => "configuration",
+        _ => error.code(),
+    };
+    let message = match error {
+        // Its words may hold what is not for everybody: an address of the database, a statement.
+        Error::Storage(StorageError::Unavailable(_)) => "the storage cannot be reached".to_owned(),
+        _ => error.to_string(),
+    };
+    make(py, family, code, &message, facts, error.retry_after())
+}
+
+/// The variant in one word, by which `ticketing_py/errors.py` has a class for it.
+pub(crate) fn kind(error: &GatewayError) -> &'static str {
+    match error {
+        GatewayError::NotSent => "not_sent",
+        GatewayError::CircuitOpen { .. } => "circuit_open",
+        GatewayError::OutcomeUnknown => "outcome_unknown",
+        GatewayError::Unavailable => "unavailable",
+        GatewayError::Rejected { .. } => "rejected",
+        GatewayError::DuplicateReference => "duplicate_reference",
+        GatewayError::Auth => "auth",
+        GatewayError::RateLimited { .. } => "rate_limited",
+        GatewayError::Malformed => "malformed",
+        GatewayError::Unsupported => "unsupported",
+        _ => "",
+    }
+}
+
+/// What a refusal knows.
+fn tell(py: Python<'_>, refusal: &Refusal, facts: &Bound<'_, PyDict>) -> PyResult<()> {
+    match refusal {
+        Refusal::EventUnknown { event_id } => facts.set_item("event_id", event_id.0),
+        Refusal::EventOver { ended_at } => facts.set_item("ended_at", time(py, *ended_at)?),
+        Refusal::TicketTypeUnknown { ticket_type_id } => facts.set_item("ticket_type_id", ticket_type_id.0),
+        Refusal::SoldOut { ticket_type_id, available } => {
+            facts.set_item("ticket_type_id", ticket_type_id.0)?;
+            facts.set_item("available", available)
+        }
+        Refusal::TicketUsed { used_at, gate } => {
+            facts.set_item("used_at", time(py, *used_at)?)?;
+            facts.set_item("gate", gate)
+        }
+        Refusal::RefundExceedsPaid { refundable } => facts.set_item("refundable", refundable.to_python(py)?),
+        Refusal::EmailTaken
+        | Refusal::UsernameTaken
+        | Refusal::CategoryTaken
+        | Refusal::CategoryUnknown
+        | Refusal::EventCancelled
+        | Refusal::TotalTooLarge
+        | Refusal::KeyReused
+        | Refusal::OrderUnknown
+        | Refusal::HoldExpired
+        | Refusal::OrderCancelled
+        | Refusal::OrderPaid
+        | Refusal::PaymentInProgress
+        | Refusal::AttemptUnknown
+        | Refusal::NotInReview
+        | Refusal::TicketUnknown
+        | Refusal::TicketForeign
+        | Refusal::TicketRefunded
+        | Refusal::TicketCancelled
+        | Refusal::TicketTransferred
+        | Refusal::NonceReused
+        | Refusal::RefundUnknown
+        | Refusal::NothingToRefund => Ok(()),
+    }
+}
+
+/// One exception of every refusal there is: for tests that none is left without a class.
+#[pyfunction]
+pub(crate) fn _every_refusal(py: Python<'_>) -> Vec<PyErr> {
+    Refusal::examples().into_iter().map(|refusal| Failure::Core(refusal.into()).into_exception(py)).collect()
+}

@@ -1,0 +1,326 @@
+//! Python's values as the engine's. What is of the wrong type is a `TypeError`; what is of the right one and cannot be is an
+//! `InvalidRequest` that names the field.
+
+use crate::errors::Failure;
+use jiff::Timestamp;
+use pyo3::exceptions::PyTypeError;
+use pyo3::prelude::*;
+use pyo3::types::{PyDateTime, PyString, PyTzInfo};
+use pyo3::{Borrowed, intern};
+use ticketing_core::domain::code::{Reference, TicketCode};
+use ticketing_core::domain::event::{EventSort, NewTicketType};
+use ticketing_core::domain::id::TicketTypeId;
+use ticketing_core::domain::money::{Currency, Money};
+use ticketing_core::domain::payment::{Captured, Checkout, Mode, Observation};
+use ticketing_core::domain::principal::{Buyer, EmailAddress, Principal};
+use ticketing_core::domain::refund::RefundStatus;
+use ticketing_core::domain::rules::Verdict;
+use ticketing_core::gateway::{Fetched, FetchedRefund, WebhookEvent, WebhookSubject};
+use ticketing_core::ticketing::LineRequest;
+
+/// A value of the engine's, read from Python.
+pub(crate) struct In<T>(pub(crate) T);
+
+impl<T: std::fmt::Debug> std::fmt::Debug for In<T> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        self.0.fmt(f)
+    }
+}
+
+/// Values that have to be looked at to be read.
+pub(crate) trait Read: Sized {
+    fn read(value: &Bound<'_, PyAny>) -> PyResult<Self>;
+}
+
+impl<'py, T: Read> FromPyObject<'_, 'py> for In<T> {
+    type Error = PyErr;
+
+    fn extract(value: Borrowed<'_, 'py, PyAny>) -> PyResult<Self> {
+        T::read(&value.to_owned()).map(In)
+    }
+}
+
+/// An `InvalidRequest` about one field.
+pub(crate) fn invalid(py: Python<'_>, field: &str, error: impl std::fmt::Display) -> PyErr {
+    Failure::Core(ticketing_core::Error::invalid(field, error.to_string())).into_exception(py)
+}
+
+fn wanted(what: &str, found: &Bound<'_, PyAny>) -> PyErr {
+    let name = found.get_type().name().map(|name| name.to_string()).unwrap_or_default();
+    PyTypeError::new_err(format!("{what} is wanted, not {name}"))
+}
+
+fn parsed<T>(value: &Bound<'_, PyAny>, field: &str) -> PyResult<T>
+where
+    T: std::str::FromStr<Err: std::fmt::Display>,
+{
+    let text = value.cast::<PyString>().map_err(|_| wanted(&format!("{field}: a str"), value))?;
+    text.to_cow()?.parse().map_err(|error: T::Err| invalid(value.py(), field, error))
+}
+
+impl Read for Reference {
+    fn read(value: &Bound<'_, PyAny>) -> PyResult<Self> {
+        parsed(value, "reference")
+    }
+}
+
+impl Read for TicketCode {
+    fn read(value: &Bound<'_, PyAny>) -> PyResult<Self> {
+        parsed(value, "code")
+    }
+}
+
+impl Read for EmailAddress {
+    fn read(value: &Bound<'_, PyAny>) -> PyResult<Self> {
+        parsed(value, "email")
+    }
+}
+
+impl Read for Timestamp {
+    fn read(value: &Bound<'_, PyAny>) -> PyResult<Self> {
+        let py = value.py();
+        let at = value.cast::<PyDateTime>().map_err(|_| wanted("a datetime", value))?;
+        if at.getattr(intern!(py, "tzinfo"))?.is_none() {
+            return Err(invalid(py, "datetime", "one with tzinfo is wanted, such as datetime.now(timezone.utc)"));
+        }
+        let utc = at.call_method1(intern!(py, "astimezone"), (PyTzInfo::utc(py)?,))?;
+        let text: String = utc.call_method0(intern!(py, "isoformat"))?.extract()?;
+        text.parse().map_err(|error| invalid(py, "datetime", error))
+    }
+}
+
+impl Read for Principal {
+    fn read(value: &Bound<'_, PyAny>) -> PyResult<Self> {
+        let py = value.py();
+        let field = |name| value.getattr(name).map_err(|_| wanted("a Principal", value));
+        let account: Option<i64> = field(intern!(py, "account_id"))?.extract()?;
+        match account {
+            Some(id) => Ok(Self::Account(id.into())),
+            None => Ok(Self::External(field(intern!(py, "external_id"))?.extract()?)),
+        }
+    }
+}
+
+impl Read for Buyer {
+    fn read(value: &Bound<'_, PyAny>) -> PyResult<Self> {
+        let py = value.py();
+        let field = |name| value.getattr(name).map_err(|_| wanted("a Buyer", value));
+        Ok(Self { who: Read::read(&field(intern!(py, "who"))?)?, email: Read::read(&field(intern!(py, "email"))?)? })
+    }
+}
+
+/// Reads an amount with its currency, which has so many decimals.
+pub(crate) fn money(py: Python<'_>, amount: &str, currency: &str) -> PyResult<Money> {
+    let currency: Currency = currency.parse().map_err(|error| invalid(py, "currency", error))?;
+    Money::parse(amount, currency).map_err(|error| invalid(py, "money", error))
+}
+
+impl Read for Money {
+    fn read(value: &Bound<'_, PyAny>) -> PyResult<Self> {
+        let py = value.py();
+        let field = |name| value.getattr(name).map_err(|_| wanted("Money", value));
+        let amount = field(intern!(py, "amount"))?.call_method1(intern!(py, "__format__"), ("f",))?;
+        let currency = field(intern!(py, "currency"))?;
+        money(py, amount.cast::<PyString>()?.to_cow()?.as_ref(), currency.cast::<PyString>()?.to_cow()?.as_ref())
+    }
+}
+
+impl Read for NewTicketType {
+    fn read(value: &Bound<'_, PyAny>) -> PyResult<Self> {
+        let py = value.py();
+        let field = |name| value.getattr(name).map_err(|_| wanted("a NewTicketType", value));
+        Ok(Self {
+            name: field(intern!(py, "name"))?.extract()?,
+            price: Read::read(&field(intern!(py, "price"))?)?,
+            capacity: field(intern!(py, "capacity"))?.extract()?,
+        })
+    }
+}
+
+impl Read for LineRequest {
+    fn read(value: &Bound<'_, PyAny>) -> PyResult<Self> {
+        let py = value.py();
+        let field = |name| value.getattr(name).map_err(|_| wanted("a Line", value));
+        let ticket_type_id: Option<i64> = field(intern!(py, "ticket_type_id"))?.extract()?;
+        Ok(Self {
+            ticket_type_id: ticket_type_id.map(TicketTypeId),
+            quantity: whole(&field(intern!(py, "quantity"))?, "quantity")?,
+        })
+    }
+}
+
+/// A number that is not negative. One that is, or is too large, is an `InvalidRequest`.
+pub(crate) fn whole<T: TryFrom<i64>>(value: &Bound<'_, PyAny>, field: &str) -> PyResult<T> {
+    let number: i64 = value.extract()?;
+    number
+        .try_into()
+        .map_err(|_| invalid(value.py(), field, format!("a smaller or larger number is wanted, found {number}")))
+}
+
+/// Words of enums whose values are the engine's own.
+macro_rules! words {
+    ($($type:ty: $what:literal;)*) => {$(
+        impl Read for $type {
+            fn read(value: &Bound<'_, PyAny>) -> PyResult<Self> {
+                let text = value.cast::<PyString>().map_err(|_| wanted($what, value))?.to_cow()?;
+                Self::from_name(&text).ok_or_else(|| invalid(value.py(), $what, format!("found {text:?}")))
+            }
+        }
+    )*};
+}
+
+words! {
+    Mode: "a Mode";
+    RefundStatus: "a RefundStatus";
+    ticketing_core::domain::account::Role: "a Role";
+}
+
+/// Numbers that are not negative.
+impl Read for u32 {
+    fn read(value: &Bound<'_, PyAny>) -> PyResult<Self> {
+        whole(value, "number")
+    }
+}
+
+impl Read for u64 {
+    fn read(value: &Bound<'_, PyAny>) -> PyResult<Self> {
+        whole(value, "number")
+    }
+}
+
+impl Read for EventSort {
+    fn read(value: &Bound<'_, PyAny>) -> PyResult<Self> {
+        let text = value.cast::<PyString>().map_err(|_| wanted("an EventSort", value))?.to_cow()?;
+        match text.as_ref() {
+            "id" => Ok(Self::Id),
+            "date" => Ok(Self::Date),
+            "date_descending" => Ok(Self::DateDescending),
+            "title" => Ok(Self::Title),
+            other => Err(invalid(value.py(), "sort", format!("found {other:?}"))),
+        }
+    }
+}
+
+impl Read for Verdict {
+    fn read(value: &Bound<'_, PyAny>) -> PyResult<Self> {
+        let text = value.cast::<PyString>().map_err(|_| wanted("a Verdict", value))?.to_cow()?;
+        match text.as_ref() {
+            "accept" => Ok(Self::Accept),
+            "refund" => Ok(Self::Refund),
+            other => Err(invalid(value.py(), "verdict", format!("found {other:?}"))),
+        }
+    }
+}
+
+/// A header's value: bytes as they came, or text as some frameworks give it.
+pub(crate) struct HeaderValue(pub(crate) Vec<u8>);
+
+impl Read for HeaderValue {
+    fn read(value: &Bound<'_, PyAny>) -> PyResult<Self> {
+        if let Ok(text) = value.cast::<PyString>() {
+            // As RFC 9110 and WSGI have it: one byte a character.
+            return text.call_method1(intern!(value.py(), "encode"), ("latin-1",))?.extract().map(Self);
+        }
+        Ok(Self(value.extract()?))
+    }
+}
+
+impl Read for (String, HeaderValue) {
+    fn read(value: &Bound<'_, PyAny>) -> PyResult<Self> {
+        let (name, value): (Bound<'_, PyAny>, Bound<'_, PyAny>) = value.extract()?;
+        let HeaderValue(name) = HeaderValue::read(&name)?;
+        Ok((String::from_utf8_lossy(&name).into_owned(), HeaderValue::read(&value)?))
+    }
+}
+
+impl<T: Read> Read for Option<T> {
+    fn read(value: &Bound<'_, PyAny>) -> PyResult<Self> {
+        if value.is_none() { Ok(None) } else { T::read(value).map(Some) }
+    }
+}
+
+impl<T: Read> Read for Vec<T> {
+    fn read(value: &Bound<'_, PyAny>) -> PyResult<Self> {
+        value.try_iter()?.map(|each| T::read(&each?)).collect()
+    }
+}
+
+// What gateways that are written in Python answer.
+
+impl Read for Checkout {
+    fn read(value: &Bound<'_, PyAny>) -> PyResult<Self> {
+        let py = value.py();
+        Ok(Self {
+            url: value.getattr(intern!(py, "url"))?.extract()?,
+            access_code: value.getattr(intern!(py, "access_code"))?.extract()?,
+        })
+    }
+}
+
+impl Read for Captured {
+    fn read(value: &Bound<'_, PyAny>) -> PyResult<Self> {
+        let py = value.py();
+        Ok(Self {
+            amount: Read::read(&value.getattr(intern!(py, "amount"))?)?,
+            requested: Read::read(&value.getattr(intern!(py, "requested"))?)?,
+            mode: Read::read(&value.getattr(intern!(py, "mode"))?)?,
+            paid_at: Read::read(&value.getattr(intern!(py, "paid_at"))?)?,
+            gateway_id: value.getattr(intern!(py, "gateway_id"))?.extract()?,
+        })
+    }
+}
+
+impl Read for Fetched {
+    fn read(value: &Bound<'_, PyAny>) -> PyResult<Self> {
+        let py = value.py();
+        let captured: Option<Captured> = Read::read(&value.getattr(intern!(py, "captured"))?)?;
+        let observation = value.getattr(intern!(py, "observation"))?;
+        let word = observation.cast::<PyString>().map_err(|_| wanted("an Observation", &observation))?.to_cow()?;
+        let captured = || captured.ok_or_else(|| PyTypeError::new_err("a success needs what was captured"));
+        let observation = match word.as_ref() {
+            "success" => Observation::Success(captured()?),
+            "mismatched" => Observation::Mismatched(captured()?),
+            "open" => Observation::Open,
+            "processing" => Observation::Processing,
+            "failed" => Observation::Failed,
+            "reversed" => Observation::Reversed,
+            "disputed" => Observation::Disputed,
+            "not_found" => Observation::NotFound,
+            _ => Observation::Unrecognised,
+        };
+        Ok(Self { observation, raw_status: value.getattr(intern!(py, "raw_status"))?.extract()? })
+    }
+}
+
+impl Read for FetchedRefund {
+    fn read(value: &Bound<'_, PyAny>) -> PyResult<Self> {
+        let py = value.py();
+        Ok(Self {
+            gateway_id: value.getattr(intern!(py, "gateway_id"))?.extract()?,
+            status: Read::read(&value.getattr(intern!(py, "status"))?)?,
+            raw_status: value.getattr(intern!(py, "raw_status"))?.extract()?,
+        })
+    }
+}
+
+impl Read for WebhookEvent {
+    fn read(value: &Bound<'_, PyAny>) -> PyResult<Self> {
+        let py = value.py();
+        let about = value.getattr(intern!(py, "about"))?;
+        let said: Option<Fetched> = Read::read(&value.getattr(intern!(py, "said"))?)?;
+        let about = match about.cast::<PyString>().map_err(|_| wanted("a WebhookSubject", &about))?.to_cow()?.as_ref() {
+            "charge" => WebhookSubject::Charge(
+                said.unwrap_or(Fetched { observation: Observation::Unrecognised, raw_status: String::new() }),
+            ),
+            "refund" => WebhookSubject::Refund,
+            "dispute" => WebhookSubject::Dispute,
+            _ => WebhookSubject::Other,
+        };
+        Ok(Self {
+            dedupe_key: value.getattr(intern!(py, "dedupe_key"))?.extract()?,
+            kind: value.getattr(intern!(py, "kind"))?.extract()?,
+            reference: Read::read(&value.getattr(intern!(py, "reference"))?)?,
+            about,
+        })
+    }
+}

@@ -1,0 +1,381 @@
+//! What can be asked of the engine, each said once: [`Engine`] waits for it, [`AsyncEngine`] gives an asyncio future.
+
+#![allow(clippy::too_many_arguments, reason = "in Python they have names")]
+
+use crate::asyncio::{awaitable, running_loop};
+use crate::engine::{Core, ManualClock, Settings};
+use crate::errors::Failure;
+use crate::from_python::{HeaderValue, In};
+use crate::gateways::PythonGateway;
+use crate::process::on_behalf;
+use crate::to_python::ToPython;
+use jiff::Timestamp;
+use pyo3::prelude::*;
+use std::sync::Arc;
+use ticketing_core::Error;
+use ticketing_core::clock::{Random, SystemRandom};
+use ticketing_core::domain::account::{Account, Role};
+use ticketing_core::domain::check_in::{CheckIn, Scan};
+use ticketing_core::domain::code::{Reference, TicketCode};
+use ticketing_core::domain::event::{
+    Category, Event, EventFilter, EventSort, GENERAL_ADMISSION, NewCategory, NewEvent, NewTicketType,
+};
+use ticketing_core::domain::id::{AccountId, CategoryId, EventId, MailId, RefundId, TicketId};
+use ticketing_core::domain::money::Money;
+use ticketing_core::domain::order::Order;
+use ticketing_core::domain::outbox::OutboxMail;
+use ticketing_core::domain::page::{Page, PageRequest};
+use ticketing_core::domain::payment::{Attempt, Payment, Settlement};
+use ticketing_core::domain::principal::{Buyer, EmailAddress, Principal};
+use ticketing_core::domain::refund::Refund;
+use ticketing_core::domain::rules::Verdict;
+use ticketing_core::domain::ticket::Ticket;
+use ticketing_core::domain::webhook::StoredWebhook;
+use ticketing_core::gateway::Webhook;
+use ticketing_core::ticketing::{
+    LineRequest, OrderRequest, PayOptions, Registration, Session, Started, Upkeep, UpkeepReport,
+};
+
+/// The engine for plain code: calls wait, and other Python threads run meanwhile.
+#[pyclass(frozen, module = "ticketing_py._native")]
+pub(crate) struct Engine {
+    core: Arc<Core>,
+}
+
+/// The engine for asyncio: calls give a future of the running loop.
+#[pyclass(frozen, module = "ticketing_py._native")]
+pub(crate) struct AsyncEngine {
+    core: Arc<Core>,
+}
+
+macro_rules! operations {
+    ($(
+        fn $name:ident($core:ident $(, $argument:ident: $type:ty)* $(,)?) -> $result:ty
+        $(, before |$py:ident| $before:expr => ($($known:ident),*))?
+        { $($body:tt)* }
+    )*) => {
+        #[pymethods]
+        impl Engine {
+            #[new]
+            fn new(
+                storage: &Bound<'_, PyAny>, gateway: Option<&Bound<'_, PyAny>>, mailer: Option<&Bound<'_, PyAny>>,
+                hold_for: f64, mail_domain: String, public_url: Option<String>, token_secret: Option<Vec<u8>>,
+                token_lifetime: f64, hashing_threads: Option<usize>, clock: Option<&Bound<'_, ManualClock>>,
+                circuit_breaker: bool, gateway_timeout: f64, mailer_timeout: f64, upkeep_every: f64,
+            ) -> PyResult<Self> {
+                let settings = Settings::read(
+                    storage, gateway, mailer, hold_for, mail_domain, public_url, token_secret, token_lifetime,
+                    hashing_threads, clock, circuit_breaker, gateway_timeout, mailer_timeout, upkeep_every,
+                )?;
+                Ok(Self { core: Core::new(settings) })
+            }
+
+            fn __repr__(&self) -> String {
+                self.core.name()
+            }
+
+            $(fn $name<'py>(&self, py: Python<'py> $(, $argument: $type)*) -> PyResult<Bound<'py, PyAny>> {
+                let $core = Arc::clone(&self.core);
+                let process = $core.process().map_err(|failure| failure.into_exception(py))?;
+                $(let ($($known),*) = { let $py = py; $before };)?
+                let work = async move {
+                    let done: $result = { $($body)* };
+                    Ok(done)
+                };
+                process.block_on(py, on_behalf(None, work))?.to_python(py)
+            })*
+        }
+
+        #[pymethods]
+        impl AsyncEngine {
+            #[new]
+            fn new(
+                storage: &Bound<'_, PyAny>, gateway: Option<&Bound<'_, PyAny>>, mailer: Option<&Bound<'_, PyAny>>,
+                hold_for: f64, mail_domain: String, public_url: Option<String>, token_secret: Option<Vec<u8>>,
+                token_lifetime: f64, hashing_threads: Option<usize>, clock: Option<&Bound<'_, ManualClock>>,
+                circuit_breaker: bool, gateway_timeout: f64, mailer_timeout: f64, upkeep_every: f64,
+            ) -> PyResult<Self> {
+                let settings = Settings::read(
+                    storage, gateway, mailer, hold_for, mail_domain, public_url, token_secret, token_lifetime,
+                    hashing_threads, clock, circuit_breaker, gateway_timeout, mailer_timeout, upkeep_every,
+                )?;
+                Ok(Self { core: Core::new(settings) })
+            }
+
+            fn __repr__(&self) -> String {
+                self.core.name()
+            }
+
+            $(fn $name<'py>(&self, py: Python<'py> $(, $argument: $type)*) -> PyResult<Bound<'py, PyAny>> {
+                let loop_ = running_loop(py)?;
+                let $core = Arc::clone(&self.core);
+                let process = $core.process().map_err(|failure| failure.into_exception(py))?;
+                $(let ($($known),*) = { let $py = py; $before };)?
+                let work = async move {
+                    let done: $result = { $($body)* };
+                    Ok(done)
+                };
+                awaitable(&loop_, process, work)
+            })*
+        }
+    };
+}
+
+operations! {
+    fn open(core) -> () {
+        core.get().await?;
+    }
+
+    fn close(core) -> () {
+        core.close().await?;
+    }
+
+    fn start_upkeep(core) -> () {
+        core.start_upkeep().await?;
+    }
+
+    fn stop_upkeep(core) -> () {
+        core.stop_upkeep().await?;
+    }
+
+    fn run_upkeep(core, limit: In<u32>, at_once: usize) -> UpkeepReport {
+        let mut upkeep = Upkeep::default();
+        (upkeep.limit, upkeep.at_once) = (limit.0, at_once);
+        core.get().await?.run_upkeep(upkeep).await?
+    }
+
+    fn register(
+        core, email: String, name: String, password: String, username: Option<String>, phone: Option<String>,
+    ) -> Account {
+        core.get().await?.register(Registration { email, name, username, password, phone }).await?
+    }
+
+    fn login(core, name: String, password: String) -> Session {
+        core.get().await?.login(&name, &password).await?
+    }
+
+    fn authenticate(core, token: String) -> Account {
+        core.get().await?.authenticate(&token).await?
+    }
+
+    fn end_sessions(core, account_id: i64) -> Account {
+        core.get().await?.end_sessions(AccountId(account_id)).await?
+    }
+
+    fn set_active(core, account_id: i64, active: bool) -> Account {
+        core.get().await?.set_active(AccountId(account_id), active).await?
+    }
+
+    fn set_password(core, account_id: i64, password: String) -> Account {
+        core.get().await?.set_password(AccountId(account_id), &password).await?
+    }
+
+    fn set_role(core, account_id: i64, role: In<Role>) -> Account {
+        core.get().await?.set_role(AccountId(account_id), role.0).await?
+    }
+
+    fn create_event(
+        core, organizer: In<Principal>, title: String, starts_at: In<Timestamp>, location: String,
+        price: In<Option<Money>>, capacity: Option<i64>, ticket_types: In<Vec<NewTicketType>>,
+        ends_at: In<Option<Timestamp>>, description: Option<String>, address: Option<String>,
+        image_url: Option<String>, category: Option<String>, category_id: Option<i64>, key: In<Option<Reference>>,
+    ) -> Event {
+        let ticket_types = what_is_sold(price.0, ticket_types.0)?;
+        let event = NewEvent {
+            key: key.0,
+            title,
+            description,
+            starts_at: starts_at.0,
+            ends_at: ends_at.0,
+            location,
+            address,
+            image_url,
+            category_id: category_id.map(CategoryId),
+            currency: ticket_types[0].price.currency(),
+            capacity,
+            ticket_types,
+        };
+        let ticketing = core.get().await?;
+        match category {
+            None => ticketing.create_event(&organizer.0, event).await?,
+            Some(_) if category_id.is_some() => {
+                return Err(Error::invalid("category", "either a name or an id is wanted").into());
+            }
+            Some(name) => ticketing.create_event_in(&organizer.0, event, &name).await?,
+        }
+    }
+
+    fn create_category(core, name: String, description: Option<String>) -> Category {
+        core.get().await?.create_category(NewCategory { name, description }).await?
+    }
+
+    fn categories(core) -> Vec<Category> {
+        core.get().await?.categories().await?
+    }
+
+    fn event(core, event_id: i64) -> Event {
+        core.get().await?.event(EventId(event_id)).await?
+    }
+
+    fn events(
+        core, category: Option<String>, text: Option<String>, starts_from: In<Option<Timestamp>>,
+        starts_before: In<Option<Timestamp>>, organizer: In<Option<Principal>>, with_cancelled: bool,
+        sort: In<EventSort>, skip: In<u64>, limit: In<u32>, count: bool,
+    ) -> Page<Event> {
+        let filter = EventFilter {
+            category,
+            text,
+            from: starts_from.0,
+            to: starts_before.0,
+            organizer: organizer.0,
+            with_cancelled,
+            sort: sort.0,
+        };
+        core.get().await?.events(&filter, page(skip, limit, count)).await?
+    }
+
+    fn cancel_event(core, actor: In<Principal>, event_id: i64) -> Event {
+        core.get().await?.cancel_event(&actor.0, EventId(event_id)).await?
+    }
+
+    fn hold(
+        core, buyer: In<Buyer>, event_id: i64, quantity: In<Option<u32>>, lines: In<Option<Vec<LineRequest>>>,
+        reference: In<Option<Reference>>,
+    ) -> Order {
+        let request = order_request(event_id, quantity.0, lines.0, reference.0)?;
+        core.get().await?.hold(&buyer.0, request).await?
+    }
+
+    fn order(core, actor: In<Principal>, reference: In<Reference>) -> Order {
+        core.get().await?.order(&actor.0, &reference.0).await?
+    }
+
+    fn orders(core, actor: In<Principal>, skip: In<u64>, limit: In<u32>, count: bool) -> Page<Order> {
+        core.get().await?.orders(&actor.0, page(skip, limit, count)).await?
+    }
+
+    fn cancel_order(core, actor: In<Principal>, reference: In<Reference>) -> Order {
+        core.get().await?.cancel_order(&actor.0, &reference.0).await?
+    }
+
+    fn buy(
+        core, buyer: In<Buyer>, event_id: i64, quantity: In<Option<u32>>, lines: In<Option<Vec<LineRequest>>>,
+        reference: In<Option<Reference>>, return_url: Option<String>, email: In<Option<EmailAddress>>,
+        attempt_reference: In<Option<Reference>>,
+    ) -> Started {
+        let request = order_request(event_id, quantity.0, lines.0, reference.0)?;
+        let options = PayOptions { return_url, email: email.0, reference: attempt_reference.0 };
+        core.get().await?.buy(&buyer.0, request, options).await?
+    }
+
+    fn pay(
+        core, actor: In<Principal>, order: In<Reference>, return_url: Option<String>, email: In<Option<EmailAddress>>,
+        reference: In<Option<Reference>>,
+    ) -> Started {
+        let options = PayOptions { return_url, email: email.0, reference: reference.0 };
+        core.get().await?.pay(&actor.0, &order.0, options).await?
+    }
+
+    fn verify(core, actor: In<Principal>, reference: In<Reference>) -> Settlement {
+        core.get().await?.verify(&actor.0, &reference.0).await?
+    }
+
+    fn payment(core, actor: In<Principal>, reference: In<Reference>) -> Payment {
+        core.get().await?.payment(&actor.0, &reference.0).await?
+    }
+
+    fn receive_webhook(
+        core, gateway: String, headers: In<Vec<(String, HeaderValue)>>, body: Vec<u8>,
+    ) -> StoredWebhook, before |py| core.read_webhook(py, &gateway, &headers.0, &body)? => (event, received_at)
+    {
+        let headers: Vec<(&str, &[u8])> =
+            headers.0.iter().map(|(name, value)| (name.as_str(), value.0.as_slice())).collect();
+        let webhook = Webhook { headers: &headers, body: &body, received_at };
+        let ticketing = core.get().await?;
+        PythonGateway::with_read(event, ticketing.receive_webhook(&gateway, &webhook)).await?
+    }
+
+    fn refund(
+        core, actor: In<Principal>, reference: In<Reference>, tickets: Vec<i64>, note: Option<String>,
+        key: In<Option<Reference>>,
+    ) -> Refund {
+        let tickets = tickets.into_iter().map(TicketId).collect();
+        core.get().await?.refund(&actor.0, &reference.0, tickets, note, key.0).await?
+    }
+
+    fn retry_refund(core, actor: In<Principal>, payment: In<Reference>, refund_id: i64) -> Refund {
+        core.get().await?.retry_refund(&actor.0, &payment.0, RefundId(refund_id)).await?
+    }
+
+    fn reviews(core, actor: In<Principal>, skip: In<u64>, limit: In<u32>, count: bool) -> Page<Attempt> {
+        core.get().await?.reviews(&actor.0, page(skip, limit, count)).await?
+    }
+
+    fn resolve_review(
+        core, actor: In<Principal>, reference: In<Reference>, verdict: In<Verdict>, note: String,
+    ) -> Attempt {
+        core.get().await?.resolve_review(&actor.0, &reference.0, verdict.0, note).await?
+    }
+
+    fn ticket_by_code(core, code: In<TicketCode>) -> Ticket {
+        core.get().await?.ticket_by_code(&code.0).await?
+    }
+
+    fn ticket(core, actor: In<Principal>, ticket_id: i64) -> Ticket {
+        core.get().await?.ticket(&actor.0, TicketId(ticket_id)).await?
+    }
+
+    fn tickets(core, actor: In<Principal>, skip: In<u64>, limit: In<u32>, count: bool) -> Page<Ticket> {
+        core.get().await?.tickets(&actor.0, page(skip, limit, count)).await?
+    }
+
+    fn tickets_mailed(core, actor: In<Principal>, reference: In<Reference>) -> bool {
+        let ticketing = core.get().await?;
+        let order = ticketing.order(&actor.0, &reference.0).await?;
+        ticketing.tickets_mailed(&order).await?
+    }
+
+    fn check_in(
+        core, by: In<Principal>, code: In<TicketCode>, nonce: Option<String>, gate: Option<String>,
+    ) -> CheckIn {
+        let nonce = nonce.unwrap_or_else(|| Reference::derived(&SystemRandom.seed(), "scan").as_str().to_owned());
+        core.get().await?.check_in(Scan { code: code.0, nonce, gate, by: by.0 }).await?
+    }
+
+    fn dead_mails(core, actor: In<Principal>, skip: In<u64>, limit: In<u32>, count: bool) -> Page<OutboxMail> {
+        core.get().await?.dead_mails(&actor.0, page(skip, limit, count)).await?
+    }
+
+    fn resend_mail(core, actor: In<Principal>, mail_id: i64) -> OutboxMail {
+        core.get().await?.resend_mail(&actor.0, MailId(mail_id)).await?
+    }
+}
+
+fn page(skip: In<u64>, limit: In<u32>, count: bool) -> PageRequest {
+    PageRequest { skip: skip.0, limit: limit.0, count }
+}
+
+/// One ticket type at a price, or the ones that are named. At least one: its currency is the event's.
+fn what_is_sold(price: Option<Money>, types: Vec<NewTicketType>) -> Result<Vec<NewTicketType>, Failure> {
+    match price {
+        Some(price) if types.is_empty() => {
+            Ok(vec![NewTicketType { name: GENERAL_ADMISSION.to_owned(), price, capacity: None }])
+        }
+        None if !types.is_empty() => Ok(types),
+        _ => Err(Error::invalid("price", "either a price or ticket_types are wanted").into()),
+    }
+}
+
+fn order_request(
+    event_id: i64,
+    quantity: Option<u32>,
+    lines: Option<Vec<LineRequest>>,
+    reference: Option<Reference>,
+) -> Result<OrderRequest, Failure> {
+    let lines = match (quantity, lines) {
+        (Some(_), Some(_)) => return Err(Error::invalid("lines", "either a quantity or lines are wanted").into()),
+        (_, Some(lines)) => lines,
+        (quantity, None) => vec![LineRequest { ticket_type_id: None, quantity: quantity.unwrap_or(1) }],
+    };
+    Ok(OrderRequest { event_id: EventId(event_id), lines, reference })
+}

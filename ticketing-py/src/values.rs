@@ -1,0 +1,33 @@
+//! Functions that need no engine.
+
+use crate::from_python::{In, money as read_money};
+use pyo3::prelude::*;
+use pyo3::types::PyBytes;
+use ticketing_core::domain::code::TicketCode;
+use ticketing_core::qr;
+
+/// The amount with exactly the decimals of its currency.
+#[pyfunction]
+fn money(py: Python<'_>, amount: &str, currency: &str) -> PyResult<String> {
+    read_money(py, amount, currency).map(|money| money.decimal())
+}
+
+/// A ticket code as a PNG.
+#[pyfunction]
+fn qr_png(py: Python<'_>, code: In<TicketCode>, small: bool) -> Bound<'_, PyBytes> {
+    let png = py.detach(|| if small { qr::png_small(&code.0) } else { qr::png(&code.0) });
+    PyBytes::new(py, &png)
+}
+
+/// A ticket code as an SVG document.
+#[pyfunction]
+fn qr_svg(py: Python<'_>, code: In<TicketCode>) -> String {
+    py.detach(|| qr::svg(&code.0))
+}
+
+pub(crate) fn register(module: &Bound<'_, PyModule>) -> PyResult<()> {
+    module.add_function(wrap_pyfunction!(money, module)?)?;
+    module.add_function(wrap_pyfunction!(qr_png, module)?)?;
+    module.add_function(wrap_pyfunction!(qr_svg, module)?)?;
+    module.add_function(wrap_pyfunction!(crate::errors::_every_refusal, module)?)
+}

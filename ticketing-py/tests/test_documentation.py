@@ -1,0 +1,120 @@
+"""Every example in the documentation runs."""
+
+from __future__ import annotations
+
+import asyncio
+import doctest
+import importlib
+import re
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from types import ModuleType
+
+import pytest
+import ticketing_py
+from conftest import ADA, CLUB, NEXT_YEAR, SECRET, buyer
+from ticketing_py import AsyncTicketing, MemoryStorage, Money, Ticketing
+from ticketing_py.testing import FakeGateway
+
+PACKAGE = Path(ticketing_py.__file__).parent
+HERE = Path(__file__).parent
+ROOT = HERE.parent.parent
+MODULES = sorted(path.stem for path in PACKAGE.glob("*.py"))
+
+
+def modules() -> Iterator[ModuleType]:
+    for name in MODULES:
+        yield ticketing_py if name == "__init__" else importlib.import_module(f"ticketing_py.{name}")
+
+
+def world(is_async: bool) -> dict[str, object]:
+    """What the examples may speak of."""
+    storage, bank = MemoryStorage(), FakeGateway()
+    shop = Ticketing(storage, gateway=bank, token_secret=SECRET)
+    event = shop.create_event(
+        organizer=CLUB, title="Jazz night", starts_at=NEXT_YEAR, location="Lagos", price=Money(5000, "NGN"), capacity=4
+    )
+    grace = buyer("grace")
+    started = shop.buy(buyer=grace, event_id=event.id)
+    bank.pay(started.attempt.reference)
+    shop.verify(actor=grace.who, reference=started.attempt.reference)
+    tickets = AsyncTicketing(storage, gateway=bank, token_secret=SECRET) if is_async else shop
+    known = {"tickets": tickets, "bank": bank, "event": event, "ada": ADA, "grace": grace, "club": CLUB}
+    return {**vars(ticketing_py), **known, "next_year": NEXT_YEAR}
+
+
+def examples() -> list[doctest.DocTest]:
+    finder = doctest.DocTestFinder(exclude_empty=True)
+    return [test for module in modules() for test in finder.find(module) if test.examples]
+
+
+@pytest.mark.parametrize("test", examples(), ids=lambda test: test.name)
+def test_an_example(test: doctest.DocTest) -> None:
+    loop = asyncio.new_event_loop()
+    is_async = any("await " in example.source for example in test.examples)
+    for example in test.examples:
+        # An interactive prompt of asyncio's would take it as it is.
+        example.source = re.sub(r"\bawait (\w[\w.]*\((?:[^()]|\((?:[^()]|\([^()]*\))*\))*\))", r"run(\1)", example.source)
+    test.globs = {**world(is_async), "run": loop.run_until_complete}
+    said: list[str] = []
+    flags = doctest.IGNORE_EXCEPTION_DETAIL | doctest.NORMALIZE_WHITESPACE
+    failed = doctest.DocTestRunner(optionflags=flags).run(test, out=said.append)
+    loop.run_until_complete(loop.shutdown_default_executor())
+    loop.close()
+    assert failed.failed == 0, "".join(said)
+
+
+def test_the_examples_are_found() -> None:
+    assert len(examples()) > 15
+
+
+def block(text: str, mark: str) -> str:
+    _, _, rest = text.partition(mark)
+    _, _, rest = rest.partition("```python\n")
+    return rest.partition("```")[0]
+
+
+@pytest.mark.parametrize("readme", [ROOT / "README.md", HERE.parent / "README.md"], ids=["workspace", "package"])
+def test_the_script_in_the_readme_runs(readme: Path, tmp_path: Path) -> None:
+    script = block(readme.read_text(), "<!-- ticketing-py/tests/test_documentation.py runs this script. -->")
+    assert 0 < len(script.splitlines()) <= 20
+    done = subprocess.run([sys.executable, "-c", script], cwd=tmp_path, capture_output=True, text=True, timeout=60)
+    assert done.returncode == 0, done.stderr
+    assert (tmp_path / "ticket.png").read_bytes().startswith(b"\x89PNG") and (tmp_path / "tickets.db").exists()
+
+
+def test_what_is_made_by_a_program_is_up_to_date() -> None:
+    done = subprocess.run([sys.executable, HERE / "unasync.py", "--check"], capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+
+
+def test_everything_public_has_a_docstring_and_is_exported() -> None:
+    for name in ticketing_py.__all__:
+        thing = getattr(ticketing_py, name)
+        if isinstance(thing, type):
+            assert thing.__doc__ and not thing.__doc__.startswith(f"{name}("), name
+    for error in vars(ticketing_py.errors).values():
+        if isinstance(error, type) and issubclass(error, ticketing_py.TicketingError):
+            assert getattr(ticketing_py, error.__name__) is error
+
+
+def test_the_version_is_the_workspaces() -> None:
+    import importlib.metadata
+
+    (version,) = re.findall(r'^version = "(.+)"$', (ROOT / "Cargo.toml").read_text(), re.MULTILINE)
+    assert ticketing_py.__version__ == version == importlib.metadata.version("ticketing-py")
+
+
+def test_what_is_installed_has_its_licences_its_readme_and_its_types() -> None:
+    import importlib.metadata
+
+    package = importlib.metadata.distribution("ticketing-py")
+    files = {path.name for path in package.files or []}
+    assert {"LICENSE-MIT", "LICENSE-APACHE"} <= files
+    assert package.metadata["License-Expression"] == "MIT OR Apache-2.0"
+    assert "A gateway of your own" in (package.metadata.get_payload() or "")
+    assert {path.name for path in PACKAGE.iterdir()} >= {"py.typed", "_native.pyi"}
+    for licence in ("LICENSE-MIT", "LICENSE-APACHE"):
+        assert (HERE.parent / licence).read_bytes() == (ROOT / licence).read_bytes()

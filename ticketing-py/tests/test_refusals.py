@@ -1,0 +1,175 @@
+"""What can go wrong is an exception that a program can read."""
+
+from __future__ import annotations
+
+import copy
+import dataclasses
+import pickle
+from datetime import datetime, timedelta, timezone
+from decimal import Decimal
+
+import pytest
+import ticketing_py as t
+from conftest import ADA, CLUB, NEXT_YEAR, Shop, buyer, make_shop
+from ticketing_py import _native
+
+
+def test_a_refusal_has_code_facts_and_says_whether_to_try_again(small: Shop) -> None:
+    with pytest.raises(t.SoldOut) as caught:
+        small.sync.hold(buyer=ADA, event_id=small.event.id, quantity=4)
+    error = caught.value
+    assert isinstance(error, t.Refused) and isinstance(error, t.TicketingError)
+    assert (error.code, error.available, error.retryable, error.retry_after) == ("sold_out", 3, False, None)
+    assert error.ticket_type_id == small.event.ticket_types[0].id and str(error) == "Event sold out"
+    again = pickle.loads(pickle.dumps(error))
+    assert type(again) is t.SoldOut and again.available == 3 and str(again) == str(error)
+    assert copy.copy(error).facts == error.facts
+
+
+def test_every_refusal_of_the_engine_has_a_class_of_its_own() -> None:
+    every = _native._every_refusal()
+    assert len(every) >= 28
+    assert len({type(one) for one in every}) == len(every)
+    for one in every:
+        assert type(one) is not t.Refused and type(one).code == one.code
+        for name in vars(type(one)):
+            if not name.startswith("_"):
+                getattr(one, name)
+
+
+def test_every_fault_of_a_request_is_named(small: Shop) -> None:
+    with pytest.raises(t.InvalidRequest) as caught:
+        small.sync.create_event(
+            organizer=CLUB, title="x", starts_at=NEXT_YEAR, location="", price=t.Money(1, "NGN"), capacity=0
+        )
+    assert [fault.field for fault in caught.value.fields] == ["title", "location", "capacity"]
+    assert isinstance(caught.value, ValueError) and caught.value.code == "invalid"
+
+
+def test_what_is_no_request_is_refused_before_the_engine_is_asked(small: Shop) -> None:
+    hold = small.sync.hold
+    with pytest.raises(t.InvalidRequest):
+        hold(buyer=ADA, event_id=small.event.id, quantity=-1)
+    with pytest.raises(t.InvalidRequest):
+        hold(buyer=ADA, event_id=small.event.id, quantity=0)
+    with pytest.raises(t.InvalidRequest):
+        hold(buyer=ADA, event_id=small.event.id, quantity=1, lines=[])
+    with pytest.raises(t.InvalidRequest):
+        hold(buyer=ADA, event_id=small.event.id, reference="no blanks, please")
+    with pytest.raises(t.InvalidRequest):
+        hold(buyer=t.Buyer(who=ADA.who, email="nobody"), event_id=small.event.id)
+    with pytest.raises(t.InvalidRequest, match="tzinfo"):
+        small.sync.events(starts_from=datetime(2099, 1, 1))
+    with pytest.raises(t.InvalidRequest):
+        small.sync.ticket_by_code("not a code")
+    with pytest.raises(TypeError):
+        hold(buyer="ada", event_id=small.event.id)  # type: ignore[arg-type]
+    with pytest.raises(TypeError):
+        hold(ADA, small.event.id)  # type: ignore[misc]
+    with pytest.raises(t.EventUnknown) as unknown:
+        hold(buyer=ADA, event_id=999)
+    assert unknown.value.event_id == 999
+
+
+def test_what_is_somebody_elses_is_not_found(small: Shop) -> None:
+    order = small.sync.hold(buyer=ADA, event_id=small.event.id)
+    with pytest.raises(t.NotFound) as caught:
+        small.sync.order(actor=buyer("eve").who, reference=order.reference)
+    assert caught.value.facts["what"] == "Order"
+    with pytest.raises(t.Forbidden):
+        small.sync.cancel_event(actor=ADA.who, event_id=small.event.id)
+
+
+def test_gateway_errors_have_classes() -> None:
+    # Where nobody knows whether a checkout was opened the places stay held: there have to be enough.
+    shop = make_shop(t.MemoryStorage(), capacity=None)
+    shop.bank.fail_next_open(t.GatewayRateLimited(retry_after=7))
+    with pytest.raises(t.GatewayRateLimited) as limited:
+        shop.sync.buy(buyer=ADA, event_id=shop.event.id)
+    assert limited.value.code == "gateway_busy" and limited.value.retry_after == 7 and limited.value.retryable
+    shop.bank.fail_next_open(t.GatewayRejected(facts={"gateway_code": "nope"}))
+    with pytest.raises(t.GatewayRejected) as rejected:
+        shop.sync.buy(buyer=ADA, event_id=shop.event.id)
+    assert rejected.value.facts["gateway_code"] == "nope" and not rejected.value.retryable
+    for error in (
+        t.GatewayNotSent,
+        t.GatewayOutcomeUnknown,
+        t.GatewayUnavailable,
+        t.GatewayAuth,
+        t.GatewayMalformed,
+        t.GatewayUnsupported,
+    ):
+        shop.bank.fail_next_open(error())
+        with pytest.raises(error):
+            shop.sync.buy(buyer=buyer(error.kind), event_id=shop.event.id)
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"hold_for": timedelta(seconds=1)},
+        {"mail_domain": "not a domain"},
+        {"token_secret": "short"},
+        {"token_secret": b"x" * 32, "token_lifetime": timedelta(seconds=1)},
+    ],
+)
+def test_what_cannot_work_is_said_when_it_is_put_together(wrong: dict[str, object]) -> None:
+    with pytest.raises(t.ConfigurationError):
+        t.Ticketing(t.MemoryStorage(), **wrong)  # type: ignore[arg-type]
+
+
+def test_keys_and_passwords_are_shown_by_nothing() -> None:
+    with pytest.raises(t.ConfigurationError) as caught:
+        t.PaystackGateway("pk_test_s3cr3t")
+    assert "s3cr3t" not in str(caught.value)
+    paystack = t.PaystackGateway("sk_test_s3cr3t", base_url="http://localhost:1/sandbox/paystack")
+    smtp = t.SmtpMailer("localhost", sender="Box <box@example.com>", security="plain", user="u", password="s3cr3t")
+    postgres = t.PostgresStorage("postgres://u:s3cr3t@localhost/db")
+    engine = t.Ticketing(postgres, gateway=paystack, mailer=smtp)
+    assert "s3cr3t" not in f"{paystack!r}{smtp!r}{postgres!r}{engine!r}"
+    assert (paystack.name, paystack.mode) == ("paystack", t.Mode.TEST)
+    with pytest.raises(t.ConfigurationError):
+        t.SmtpMailer("mail.example.com", sender="nobody")
+    with pytest.raises(ValueError):
+        t.SmtpMailer("mail.example.com", sender="b@example.com", security="none")  # type: ignore[arg-type]
+
+
+def test_a_storage_in_trouble_is_retryable(tmp_path: object) -> None:
+    nowhere = t.Ticketing("postgres://nobody@127.0.0.1:1/nothing")
+    with pytest.raises(t.StorageError) as caught:
+        nowhere.categories()
+    assert caught.value.retryable and "127.0.0.1" not in str(caught.value)
+
+
+def test_after_closing_everything_is_closed(small: Shop) -> None:
+    small.sync.close()
+    small.sync.close()
+    with pytest.raises(t.Closed):
+        small.sync.categories()
+
+
+def test_values_are_frozen_equal_hashed_copied_and_pickled(small: Shop) -> None:
+    started = small.sync.buy(buyer=ADA, event_id=small.event.id)
+    small.bank.pay(started.attempt.reference)
+    paid = small.sync.verify(actor=ADA.who, reference=started.attempt.reference)
+    for value in (small.event, started, paid, small.sync.payment(actor=CLUB, reference=started.order.reference)):
+        assert pickle.loads(pickle.dumps(value)) == value == copy.deepcopy(value)
+        assert hash(copy.copy(value)) == hash(value)
+        with pytest.raises(AttributeError):
+            setattr(value, dataclasses.fields(value)[0].name, None)
+    assert isinstance(paid, t.Fulfilled)
+    # Secrets and addresses stay out of logs.
+    assert paid.tickets[0].code not in repr(paid) and ADA.email not in repr(paid)
+    assert paid.tickets[0].issued_at.tzinfo is timezone.utc
+    assert paid.tickets[0].status in {"active"} and f"{paid.tickets[0].status}" == "active"
+
+
+def test_money_is_exact() -> None:
+    assert t.Money(Decimal("1E+3"), "NGN") == t.Money("1000.00", "NGN") == t.Money(1000, "NGN")
+    assert str(t.Money("5", "JPY")) == "JPY 5" and t.Money("1.5", "KWD").amount.as_tuple().exponent == -3
+    for amount, currency in (("1.001", "NGN"), ("-1", "NGN"), ("NaN", "NGN"), ("1", "XXX"), ("1", "ngn")):
+        with pytest.raises(t.InvalidRequest):
+            t.Money(amount, currency)
+    for amount in (1.0, True, None):
+        with pytest.raises(TypeError):
+            t.Money(amount, "NGN")  # type: ignore[arg-type]

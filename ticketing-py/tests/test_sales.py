@@ -1,0 +1,182 @@
+"""Stories of a sale, by both facades, on every storage."""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+from concurrent.futures import ThreadPoolExecutor
+from datetime import timedelta
+
+import pytest
+import ticketing_py as t
+from conftest import ADA, CLUB, NEXT_YEAR, Shop, buyer
+
+
+def test_a_ticket_is_bought_mailed_and_lets_in_once(shop: Shop) -> None:
+    with shop.sync as tickets:
+        started = tickets.buy(buyer=ADA, event_id=shop.event.id, quantity=2, return_url="https://example.com/back")
+        assert started.order.status is t.OrderStatus.HELD
+        assert started.order.total == t.Money("10000", "NGN")
+        assert started.checkout is not None and started.checkout.url.startswith("https://pay.example.com/")
+        charge = shop.bank.charge(started.attempt.reference)
+        assert charge is not None and charge.amount == started.order.total and charge.email == ADA.email
+
+        shop.pay(started.attempt.reference)
+        match tickets.verify(actor=ADA.who, reference=started.attempt.reference):
+            case t.Fulfilled(order=order, tickets=(first, second), first=True):
+                assert order.status == "paid" and order.hold_until is None
+            case other:
+                pytest.fail(f"not paid: {other}")
+        again = tickets.verify(actor=ADA.who, reference=started.attempt.reference)
+        assert isinstance(again, t.Fulfilled) and not again.first and again.tickets == (first, second)
+
+        assert first.qr_png().startswith(b"\x89PNG") and len(first.qr_png(small=True)) < len(first.qr_png())
+        assert first.qr_svg().startswith("<svg") and t.qr_svg(first.code.lower()) == first.qr_svg()
+        assert tickets.ticket_by_code(first.code) == first == tickets.ticket(actor=ADA.who, ticket_id=first.id)
+        let_in = tickets.check_in(by=CLUB, code=first.code, nonce="scan-1", gate="north")
+        assert tickets.check_in(by=CLUB, code=first.code, nonce="scan-1", gate="north") == let_in
+        with pytest.raises(t.TicketUsed) as used:
+            tickets.check_in(by=CLUB, code=first.code)
+        assert (used.value.gate, used.value.used_at) == ("north", let_in.at)
+    assert tickets.tickets_mailed(actor=ADA.who, reference=started.order.reference)
+    (mail,) = shop.mails.sent_to(ADA.email)
+    assert "Jazz night" in mail.subject and mail.attachments[0].content.startswith(b"\x89PNG")
+
+
+async def test_the_same_from_asyncio(shop: Shop) -> None:
+    tickets = shop.aio
+    async with tickets:
+        started = await tickets.buy(buyer=ADA, event_id=shop.event.id)
+        assert isinstance(await tickets.verify(actor=ADA.who, reference=started.attempt.reference), t.PaymentOpen)
+        shop.bank.decline(started.attempt.reference)
+        assert isinstance(await tickets.verify(actor=ADA.who, reference=started.attempt.reference), t.PaymentFailed)
+        shop.pay(started.attempt.reference)
+        paid = await tickets.verify(actor=ADA.who, reference=started.attempt.reference)
+        assert isinstance(paid, t.Fulfilled)
+        story = await tickets.payment(actor=CLUB, reference=started.order.reference)
+        assert story.tickets == paid.tickets and story.attempts[0].status is t.AttemptStatus.FULFILLED
+
+        refund = await tickets.refund(actor=CLUB, reference=started.order.reference, note="rain", key="rain-1")
+        assert refund.amount == started.order.total and refund.status is t.RefundStatus.DUE
+        again = await tickets.refund(actor=CLUB, reference=started.order.reference, note="rain", key="rain-1")
+        assert again.id == refund.id
+    assert [call.amount for call in shop.bank.refunds()] == [started.order.total]
+    assert [mail.to for mail in shop.mails.sent()] == [ADA.email] * 2
+    await tickets.close()
+
+
+def test_a_webhook_settles(shop: Shop) -> None:
+    tickets = shop.sync
+    started = tickets.buy(buyer=ADA, event_id=shop.event.id)
+    shop.pay(started.attempt.reference)
+    body = started.attempt.reference.encode()
+    name, value = shop.bank.signature
+    with pytest.raises(t.BadSignature):
+        tickets.receive_webhook("fake", headers=[(name, b"forged")], body=body)
+    with pytest.raises(t.NotFound):
+        tickets.receive_webhook("other", headers=[(name, value)], body=body)
+    stored = tickets.receive_webhook("fake", headers=[("Content-Type", "text/plain"), (name, value)], body=body)
+    assert stored.status is t.WebhookStatus.WAITING and stored.body == body
+    assert tickets.run_upkeep().webhooks == 1
+    assert tickets.order(actor=ADA.who, reference=started.order.reference).status is t.OrderStatus.PAID
+
+
+def test_several_ticket_types_and_lists(shop: Shop) -> None:
+    tickets = shop.sync
+    gala = tickets.create_event(
+        organizer=CLUB,
+        title="Gala",
+        starts_at=NEXT_YEAR,
+        ends_at=NEXT_YEAR + timedelta(hours=3),
+        location="Abuja",
+        capacity=10,
+        category="Music",
+        ticket_types=[
+            t.NewTicketType(name="Lawn", price=t.Money("1500", "NGN")),
+            t.NewTicketType(name="Front", price=t.Money("9000", "NGN"), capacity=1),
+        ],
+    )
+    assert gala.category is not None and gala.category.name == "Music" and gala.lowest_price == t.Money(1500, "NGN")
+    lawn, front = gala.ticket_types
+    assert (lawn.available, front.available, gala.available) == (10, 1, 10)
+    lines = [t.Line(quantity=2, ticket_type_id=lawn.id), t.Line(quantity=1, ticket_type_id=front.id)]
+    order = tickets.hold(buyer=ADA, event_id=gala.id, lines=lines, reference="ada-1")
+    assert order.quantity == 3 and order.total == t.Money("12000", "NGN")
+    assert tickets.hold(buyer=ADA, event_id=gala.id, lines=lines, reference="ada-1") == order
+    with pytest.raises(t.KeyReused):
+        tickets.hold(buyer=ADA, event_id=gala.id, lines=lines[:1], reference="ada-1")
+    found = tickets.events(text="gala", sort=t.EventSort.DATE, count=True)
+    assert [event.id for event in found] == [gala.id] and found.total == 1 and not found.more
+    assert tickets.orders(actor=ADA.who).items == (order,)
+    cancelled = tickets.cancel_order(actor=ADA.who, reference=order.reference)
+    assert cancelled.status is t.OrderStatus.CANCELLED
+    assert tickets.cancel_event(actor=CLUB, event_id=gala.id).status is t.EventStatus.CANCELLED
+
+
+def test_accounts(shop: Shop) -> None:
+    tickets = shop.sync
+    account = tickets.register(email="Bob@Example.com", name="Bob", password="correct horse battery", username="bob")
+    session = tickets.login(name="bob", password="correct horse battery")
+    assert session.account == account == tickets.authenticate(session.token)
+    with pytest.raises(t.Unauthenticated):
+        tickets.login(name="bob", password="wrong horse battery")
+    with pytest.raises(t.EmailTaken):
+        tickets.register(email="bob@example.com", name="Bob", password="correct horse battery")
+    assert tickets.set_role(account.id, role=t.Role.ADMIN).role is t.Role.ADMIN
+    tickets.end_sessions(account.id)
+    with pytest.raises(t.Unauthenticated):
+        tickets.authenticate(session.token)
+    assert tickets.hold(buyer=account.buyer, event_id=shop.event.id).buyer.who == account.principal
+
+
+def test_many_threads_do_not_oversell(shop: Shop) -> None:
+    ready = threading.Barrier(16)
+
+    def rush(number: int) -> bool:
+        ready.wait()
+        try:
+            shop.sync.hold(buyer=buyer(f"buyer-{number}"), event_id=shop.event.id)
+        except t.SoldOut:
+            return False
+        return True
+
+    with ThreadPoolExecutor(16) as threads:
+        assert sum(threads.map(rush, range(16))) == 3
+    assert shop.sync.event(shop.event.id).available == 0
+
+
+async def test_many_tasks_do_not_oversell(shop: Shop) -> None:
+    async def rush(number: int) -> object:
+        return await shop.aio.hold(buyer=buyer(f"buyer-{number}"), event_id=shop.event.id)
+
+    done = await asyncio.gather(*(rush(number) for number in range(64)), return_exceptions=True)
+    assert sum(isinstance(one, t.Order) for one in done) == 3
+    assert sum(isinstance(one, t.SoldOut) for one in done) == 61
+    await shop.aio.close()
+
+
+async def test_one_payment_verified_at_once_issues_tickets_once(shop: Shop) -> None:
+    started = await shop.aio.buy(buyer=ADA, event_id=shop.event.id)
+    shop.pay(started.attempt.reference)
+    verify = shop.aio.verify
+    done = await asyncio.gather(*(verify(actor=ADA.who, reference=started.attempt.reference) for _ in range(20)))
+    assert [isinstance(one, t.Fulfilled) for one in done] == [True] * 20
+    assert sum(one.first for one in done if isinstance(one, t.Fulfilled)) == 1
+    assert len(await shop.aio.tickets(actor=ADA.who)) == 1
+    await shop.aio.close()
+
+
+def test_holds_run_out(storage: object) -> None:
+    from ticketing_py.testing import ManualClock
+
+    clock = ManualClock(NEXT_YEAR - timedelta(days=1))
+    tickets = t.Ticketing(storage, clock=clock, hold_for=timedelta(minutes=1))  # type: ignore[arg-type]
+    event = tickets.create_event(
+        organizer=CLUB, title="Early", starts_at=NEXT_YEAR, location="Lagos", price=t.Money(1, "NGN"), capacity=1
+    )
+    order = tickets.hold(buyer=ADA, event_id=event.id)
+    assert order.hold_until == clock.now() + timedelta(minutes=1)
+    clock.advance(timedelta(minutes=2))
+    assert tickets.run_upkeep().expired == 1
+    assert tickets.event(event.id).available == 1
+    tickets.close()

@@ -1,0 +1,82 @@
+"""Looked at by mypy and pyright, not run: what users write is typed, and what is wrong is seen.
+
+A line that must be wrong says so with `type: ignore`; both checkers complain of one that is not needed.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime, timezone
+from decimal import Decimal
+from typing import assert_type
+
+import ticketing_py as t
+from ticketing_py.testing import FakeGateway
+
+
+class MyGateway:
+    name = "mine"
+    mode = t.Mode.TEST
+
+    async def open_checkout(self, charge: t.Charge, /) -> t.Checkout:
+        return t.Checkout(url=f"https://pay.example.com/{charge.reference}")
+
+    async def fetch(self, reference: str, /) -> t.Fetched | None:
+        return None
+
+    async def refund(self, refund: t.RefundCall, /) -> t.FetchedRefund:
+        raise t.GatewayUnsupported
+
+    async def find_refund(self, refund: t.RefundCall, /) -> t.FetchedRefund | None:
+        return None
+
+    def read_webhook(self, webhook: t.Webhook, /) -> t.WebhookEvent:
+        raise t.BadSignature
+
+
+class MyMailer:
+    def send(self, mail: t.Mail, /) -> None:
+        print(mail.subject)
+
+
+async def uses() -> None:
+    gateway: t.AsyncPaymentGateway = MyGateway()
+    tickets = t.AsyncTicketing(t.SqliteStorage("x.db"), gateway=gateway, mailer=MyMailer())
+    ada = t.Buyer(who=t.Principal.external("ada"), email="ada@example.com")
+    async with tickets as same:
+        assert_type(same, t.AsyncTicketing)
+        event = await tickets.create_event(
+            organizer=ada.who,
+            title="Party",
+            starts_at=datetime.now(timezone.utc),
+            location="Garden",
+            price=t.Money("5", "EUR"),
+        )
+        assert_type(event.lowest_price.amount, Decimal)
+        started = await tickets.buy(buyer=ada, event_id=event.id)
+        if started.checkout is not None:
+            assert_type(started.checkout.url, str)
+        settled = await tickets.verify(actor=ada.who, reference=started.attempt.reference)
+        match settled:
+            case t.Fulfilled():
+                assert_type(settled.tickets, tuple[t.Ticket, ...])
+            case t.PaymentOpen() | t.PaymentFailed() | t.PaymentInReview():
+                assert_type(settled.attempt, t.Attempt)
+            case t.RefundDue():
+                assert_type(settled.refund, t.Refund)
+            case t.PaymentReversed():
+                pass
+        for one in await tickets.events():
+            assert_type(one, t.Event)
+        try:
+            await tickets.hold(buyer=ada, event_id=event.id)
+        except t.SoldOut as no:
+            assert_type(no.available, int)
+
+
+def plain() -> None:
+    with t.Ticketing("tickets.db", gateway=FakeGateway(), mailer=t.MemoryMailer()) as tickets:
+        assert_type(tickets, t.Ticketing)
+        assert_type(tickets.categories(), tuple[t.Category, ...])
+    t.Ticketing(7)  # type: ignore[arg-type]
+    t.Ticketing("x.db", mailer=MyGateway())  # type: ignore[arg-type]
+    t.Money(1.5, "EUR")  # type: ignore[arg-type]

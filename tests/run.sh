@@ -54,7 +54,7 @@ cargo test --quiet --locked --workspace --all-features --no-run || die "the test
 export TICKETING_SERVER=$PWD/target/debug/ticketing-http
 
 heading "all Rust tests: units, the API, storages, examples, documentation, races, kill -9, bad input"
-cargo test --locked --workspace --all-features 2>&1 | tee "$log" | grep -E '^(test result|     Running|   Doc-tests|failures:|    [a-z_:]+$|sale_race|kill_nine|skipped|error)' ||
+cargo test --locked --workspace --all-features --no-fail-fast 2>&1 | tee "$log" | grep -E '^(test result|     Running|   Doc-tests|failures:|    [a-z_:]+$|sale_race|kill_nine|skipped|error)' ||
     { tail -n 200 "$log"; die "cargo test --workspace --all-features; the whole log is in $log"; }
 passed=$(awk '/^test result: ok/ {sum += $4} END {print sum + 0}' "$log")
 [[ $passed -gt 0 ]] || die "no test was run"

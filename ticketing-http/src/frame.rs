@@ -2,6 +2,7 @@
 
 use crate::contract::Contract;
 use crate::engine::SANDBOX_PATH;
+use crate::middleware::admission::{Admission, Class, Places};
 use crate::middleware::client_address::TrustedProxies;
 use crate::middleware::cors::{Cors, Verdict};
 use crate::middleware::rate_limit::{Quota, RateLimit};
@@ -31,6 +32,8 @@ pub struct FrameConfig {
     pub quota: Option<Quota>,
     /// Counts requests of all processes together, where there are several.
     pub shared_limits: Option<Ticketing>,
+    /// How many requests are worked on at once.
+    pub places: Places,
     /// How large a body may be.
     pub body_limit: usize,
     /// How long a request may take, its body included.
@@ -49,6 +52,7 @@ impl Default for FrameConfig {
             cors: Cors::default(),
             quota: None,
             shared_limits: None,
+            places: Places::default(),
             body_limit: body_limit::DEFAULT_LIMIT,
             request_timeout: Duration::from_secs(30),
             clock: Arc::new(SystemClock),
@@ -65,7 +69,8 @@ where
     E: IntoEndpoint,
 {
     let rate_limit = config.quota.map(RateLimit::new);
-    Framed { api: api.into_endpoint(), config, rate_limit }
+    let admission = Admission::new(config.places);
+    Framed { api: api.into_endpoint(), config, admission, rate_limit }
 }
 
 /// An API in its frame, see [`frame`].
@@ -73,6 +78,7 @@ where
 pub struct Framed<E> {
     api: E,
     config: FrameConfig,
+    admission: Admission,
     rate_limit: Option<RateLimit>,
 }
 
@@ -108,8 +114,11 @@ impl<E: Endpoint> Framed<E> {
         security_headers::add(response.headers_mut(), verdict.is_allowed());
     }
 
-    /// Lets the request in, if its client has not asked too much already.
+    /// Lets the request in, if there is a place for it and its client has not asked too much already.
     async fn admit(&self, request: Request) -> Response {
+        if let Err(problem) = self.admission.look(Class::of(request.uri().path())) {
+            return problem.to_response();
+        }
         let client = request.data().copied();
         let limit = self.rate_limit.as_ref().filter(|_| !is_exempt(request.uri().path()));
         let (Some(limit), Some(client)) = (limit, client) else { return self.guard(request).await };
@@ -132,6 +141,11 @@ impl<E: Endpoint> Framed<E> {
         let body = match deadline.for_body(body_limit::read(&mut request, self.config.body_limit)).await {
             Ok(body) => body,
             Err(problem) => return hang_up(problem.to_response()),
+        };
+        // Not before: whoever sends slowly would have the place of somebody who waits.
+        let _place = match self.admission.enter(Class::of(request.uri().path())) {
+            Ok(place) => place,
+            Err(problem) => return problem.to_response(),
         };
         let answer = panics::catch(self.answer(request, &body));
         match deadline.for_answer(answer).await {

@@ -93,6 +93,8 @@ impl std::str::FromStr for EmailAddress {
             && !local.starts_with('.')
             && !local.ends_with('.')
             && !local.contains("..")
+            // What looks like an encoded word (RFC 2047) is decoded by some who read mail, and goes to somebody else.
+            && !local.contains("=?")
             && local.chars().all(local_ok);
         if local.len() + 1 + domain.len() > 254
             || !local_fits

@@ -20,7 +20,10 @@ fn address(input: &[u8]) -> Seen {
         return Err(format!("{written:?} is no address"));
     }
     let first: String = written.chars().take(1).collect();
-    if !read.masked().starts_with(&format!("{first}***@")) || format!("{read:?}").contains(written) {
+    let local = written.split('@').next().unwrap_or_default();
+    // Stars for stars tell nothing.
+    let is_told = format!("{read:?}").contains(written) && local.chars().skip(1).any(|c| c != '*');
+    if !read.masked().starts_with(&format!("{first}***@")) || is_told {
         return Err("a log would tell the address".to_owned());
     }
     // As another program reads it.

@@ -180,6 +180,23 @@ async fn a_panic_is_a_500_and_the_server_lives() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn who_comes_too_many_is_sent_away_at_once_and_the_gateway_never() {
+    let config = FrameConfig { places: Places { buying: 1, looking: 1 }, ..config() };
+    let client = client(config);
+    let (first, second) = tokio::join!(client.get("/slow").send(), async {
+        tokio::time::sleep(Duration::from_secs(1)).await;
+        client.post("/payments/webhooks/paystack").send().await.assert_status_is_ok();
+        client.get("/health").send().await.assert_status_is_ok();
+        client.get("/slow").send().await
+    });
+    second.assert_header("retry-after", "1");
+    assert_eq!(problem(second).await.1["code"], "busy");
+    assert_eq!(problem(first).await.1["code"], "timed_out");
+    let again = client.get("/slow").send().await;
+    assert_eq!(problem(again).await.1["code"], "timed_out", "there is a place again");
+}
+
+#[tokio::test(start_paused = true)]
 async fn what_takes_too_long_is_given_up() {
     let response = client(config()).get("/slow").send().await;
     response.assert_header("retry-after", "1");

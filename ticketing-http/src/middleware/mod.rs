@@ -1,6 +1,7 @@
 //! What happens around every request. Each file decides one thing and knows nothing of the others;
 //! [`frame`](crate::frame::frame) puts them in order.
 
+pub mod admission;
 pub mod body_limit;
 mod bounded;
 pub mod client_address;

@@ -139,7 +139,7 @@ impl Ticketing {
     /// Whose session token this is. Refuses tokens that are not ours, have ended, or are of a switched-off account.
     pub async fn authenticate(&self, token: &str) -> Result<Account> {
         let (id, ended) = self.accounts()?.tokens.check(token, self.now())?;
-        let account = self.inner.storage.account(&AccountKey::Id(id)).await?;
+        let account = self.inner.account_rows.get(id).await?;
         let is_good = |account: &Account| account.is_active && account.sessions_ended == ended;
         account.filter(is_good).ok_or(Error::Unauthenticated("Could not validate credentials"))
     }

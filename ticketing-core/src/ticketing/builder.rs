@@ -1,6 +1,7 @@
 use super::lanes::Lanes;
 use super::orders::OnlyTypes;
-use super::{Inner, Ticketing};
+use super::shared_reads::SharedReads;
+use super::{Inner, Rows, Ticketing};
 use crate::clock::{Clock, Random, SystemClock, SystemRandom};
 use crate::error::{Error, Result};
 use crate::gateway::PaymentGateway;
@@ -166,6 +167,9 @@ impl TicketingBuilder {
         }
         let inner = Inner {
             lanes: Lanes::new(&self.storage, &self.clock, &self.runtime, self.queue_limit),
+            events: SharedReads::new(&self.runtime, Rows(Arc::clone(&self.storage))),
+            #[cfg(feature = "accounts")]
+            account_rows: SharedReads::new(&self.runtime, Rows(Arc::clone(&self.storage))),
             only_types: OnlyTypes::default(),
             storage: self.storage,
             gateway: self.gateway,

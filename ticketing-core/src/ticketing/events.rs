@@ -66,7 +66,7 @@ impl Ticketing {
 
     /// An event, called off or not.
     pub async fn event(&self, id: EventId) -> Result<Event> {
-        self.inner.storage.event(id).await?.ok_or(Error::NotFound("Event"))
+        self.inner.events.get(id).await?.ok_or(Error::NotFound("Event"))
     }
 
     /// Lists events.

@@ -14,6 +14,7 @@ mod orders;
 mod payments;
 mod refunds;
 mod requests;
+mod shared_reads;
 mod tickets;
 mod upkeep;
 mod webhooks;
@@ -26,13 +27,21 @@ pub use payments::{PayOptions, Started};
 pub use upkeep::{Upkeep, UpkeepHandle, UpkeepReport};
 
 use crate::clock::{Clock, Random};
+#[cfg(feature = "accounts")]
+use crate::domain::account::{Account, AccountKey};
+use crate::domain::event::Event;
+#[cfg(feature = "accounts")]
+use crate::domain::id::AccountId;
+use crate::domain::id::EventId;
 use crate::domain::principal::Principal;
 use crate::error::Result;
 use crate::gateway::PaymentGateway;
 use crate::mailer::Mailer;
 use crate::runtime::Runtime;
-use crate::storage::Storage;
+use crate::storage::{Storage, StorageError};
+use async_trait::async_trait;
 use jiff::{SignedDuration, Timestamp};
+use shared_reads::{Read, SharedReads};
 use std::sync::Arc;
 use std::sync::atomic::AtomicI64;
 
@@ -57,6 +66,10 @@ struct Inner {
     runtime: Arc<dyn Runtime>,
     /// Every write of a sale goes through here, to share its commit with others.
     lanes: lanes::Lanes,
+    /// Rows that many ask for at once.
+    events: SharedReads<EventId, Event>,
+    #[cfg(feature = "accounts")]
+    account_rows: SharedReads<AccountId, Account>,
     /// The ticket type of events that have only one: it never changes.
     only_types: orders::OnlyTypes,
     hold_for: SignedDuration,
@@ -114,4 +127,22 @@ fn refused(refusal: crate::domain::refusal::Refusal) -> crate::error::Error {
 fn only<T>(outcomes: Vec<T>) -> Result<T> {
     let missing = || crate::storage::StorageError::Unusable("the storage gave no outcome for an item".to_owned());
     outcomes.into_iter().next().ok_or_else(|| missing().into())
+}
+
+/// Rows of the storage, one by one.
+struct Rows(Arc<dyn Storage>);
+
+#[async_trait]
+impl Read<EventId, Event> for Rows {
+    async fn read(&self, id: &EventId) -> Result<Option<Event>, StorageError> {
+        self.0.event(*id).await
+    }
+}
+
+#[cfg(feature = "accounts")]
+#[async_trait]
+impl Read<AccountId, Account> for Rows {
+    async fn read(&self, id: &AccountId) -> Result<Option<Account>, StorageError> {
+        self.0.account(&AccountKey::Id(*id)).await
+    }
 }

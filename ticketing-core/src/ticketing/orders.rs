@@ -106,7 +106,7 @@ impl Ticketing {
             return Ok(known);
         }
         let event =
-            self.inner.storage.event(event_id).await?.ok_or_else(|| refused(Refusal::EventUnknown { event_id }))?;
+            self.inner.events.get(event_id).await?.ok_or_else(|| refused(Refusal::EventUnknown { event_id }))?;
         match event.ticket_types.as_slice() {
             [only] => {
                 self.inner.only_types.keep(event_id, only.id);

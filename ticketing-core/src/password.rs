@@ -1,10 +1,9 @@
 //! Passwords: argon2id, at the parameters that OWASP recommends, on a bounded number of threads.
 
-use crate::clock::Random;
+use crate::clock::{Random, SystemRandom};
 use crate::error::{Error, Result};
-use argon2::password_hash::phc::PasswordHash;
-use argon2::password_hash::{PasswordHasher, PasswordVerifier};
-use argon2::{Algorithm, Argon2, Params, Version};
+use argon2::password_hash::phc::{Output, PasswordHash, Salt};
+use argon2::{Algorithm, Argon2, Block, Params, RECOMMENDED_SALT_LEN, Version};
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::Semaphore;
@@ -13,6 +12,9 @@ use tokio::sync::Semaphore;
 const MEMORY_KIB: u32 = 19_456;
 const PASSES: u32 = 2;
 const LANES: u32 = 1;
+
+/// What glibc gives back at once is larger than this.
+const KEPT_BY_NOBODY: usize = 33 * 1024 * 1024;
 
 /// So many may wait for each one that is being hashed; who comes beyond is told to come again.
 const WAITING_PER_THREAD: usize = 32;
@@ -73,13 +75,44 @@ fn hasher() -> Result<Argon2<'static>> {
 }
 
 fn hash(password: &[u8]) -> Result<String> {
-    let hash = hasher()?.hash_password(password).map_err(|error| Error::Configuration(error.to_string()))?;
+    let wrong = |error: &dyn std::fmt::Display| Error::Configuration(error.to_string());
+    let (argon2, mut salt, mut out) = (hasher()?, [0; RECOMMENDED_SALT_LEN], [0; Params::DEFAULT_OUTPUT_LEN]);
+    SystemRandom.fill(&mut salt);
+    fill(&argon2, password, &salt, &mut out).map_err(|error| wrong(&error))?;
+    let hash = PasswordHash {
+        algorithm: Algorithm::Argon2id.ident(),
+        version: Some(Version::V0x13.into()),
+        params: argon2.params().try_into().map_err(|error: argon2::password_hash::Error| wrong(&error))?,
+        salt: Some(Salt::new(&salt).map_err(|error| wrong(&error))?),
+        hash: Some(Output::new(&out).map_err(|error| wrong(&error))?),
+    };
     Ok(hash.to_string())
 }
 
+/// Whether it is the password of a hash that was made at any parameters.
 fn verify(password: &[u8], phc: &str) -> bool {
-    let Ok(hash) = PasswordHash::new(phc) else { return false };
-    Argon2::default().verify_password(password, &hash).is_ok()
+    let fits = || {
+        let known = PasswordHash::new(phc).ok()?;
+        let (salt, wanted) = (known.salt.as_ref()?, known.hash.as_ref()?);
+        let algorithm = Algorithm::try_from(known.algorithm.as_str()).ok()?;
+        let version = known.version.map_or(Ok(Version::default()), Version::try_from).ok()?;
+        let argon2 = Argon2::new(algorithm, version, Params::try_from(&known).ok()?);
+        let mut out = vec![0; wanted.len()];
+        fill(&argon2, password, salt, &mut out).ok()?;
+        // Compared in constant time by `Output`.
+        Some(Output::new(&out).ok()? == *wanted)
+    };
+    fits().unwrap_or(false)
+}
+
+/// Hashes in memory that the operating system gets back at once. glibc keeps what is freed of a size up to 32 MiB, and it keeps
+/// it for each thread that ever had some: after a while that was 200 MB. Beyond that size it keeps nothing, and what of it is never
+/// touched costs nothing.
+fn fill(argon2: &Argon2<'_>, password: &[u8], salt: &[u8], out: &mut [u8]) -> argon2::Result<()> {
+    let wanted = argon2.params().block_count();
+    let mut memory = Vec::with_capacity(wanted.max(KEPT_BY_NOBODY / Block::SIZE));
+    memory.resize(wanted, Block::new());
+    argon2.hash_password_into_with_memory(password, salt, out, memory)
 }
 
 /// Whether the hash was made with less than we use today, so that the next login should renew it.
@@ -92,7 +125,7 @@ pub(crate) fn is_weak(phc: &str) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::clock::SystemRandom;
+    use argon2::password_hash::{PasswordHasher, PasswordVerifier};
 
     fn passwords() -> Passwords {
         Passwords::new(2, &SystemRandom).unwrap()
@@ -107,6 +140,23 @@ mod tests {
         assert!(fits("pässwörd 64 characters long or more, nothing is ever cut off here 1").await.unwrap());
         assert!(!fits("pässwörd 64 characters long or more, nothing is ever cut off here 2").await.unwrap());
         assert!(!is_weak(&hash));
+    }
+
+    #[tokio::test]
+    async fn the_librarys_own_way_reads_what_we_write() {
+        let ours = hash(b"password123").unwrap();
+        let read = PasswordHash::new(&ours).unwrap();
+        assert!(Argon2::default().verify_password(b"password123", &read).is_ok());
+        assert!(Argon2::default().verify_password(b"password124", &read).is_err());
+        assert_ne!(hash(b"password123").unwrap(), ours, "every hash has a salt of its own");
+        for broken in [
+            "",
+            "$argon2id$",
+            "$argon2id$v=19$m=19456,t=2,p=1$c2FsdHNhbHQ",
+            "$argon2x$v=19$m=8,t=1,p=1$c2FsdHNhbHQ$aGFzaA",
+        ] {
+            assert!(!verify(b"password123", broken), "{broken:?}");
+        }
     }
 
     #[tokio::test]

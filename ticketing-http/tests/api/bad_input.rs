@@ -35,7 +35,7 @@ fn example(operation: &Operation) -> Value {
 
 #[tokio::test]
 async fn every_body_is_read_strictly() {
-    let shop = Shop::new();
+    let shop = Shop::new().await;
     let ada = shop.somebody("ada").await;
     for operation in operations().iter().filter(|operation| operation.body_type().as_deref() == Some(JSON)) {
         let path = path_of(operation);
@@ -82,7 +82,7 @@ async fn every_body_is_read_strictly() {
 /// Each field of each body, spoilt in every way, and everything that was never asked for.
 #[tokio::test]
 async fn every_field_is_read_strictly() {
-    let shop = Shop::new();
+    let shop = Shop::new().await;
     let ada = shop.somebody("ada").await;
     for operation in operations().iter().filter(|operation| operation.body_type().as_deref() == Some(JSON)) {
         let path = path_of(operation);
@@ -132,7 +132,7 @@ async fn every_field_is_read_strictly() {
 
 #[tokio::test]
 async fn every_parameter_is_read_strictly() {
-    let shop = Shop::new();
+    let shop = Shop::new().await;
     let ada = shop.somebody("ada").await;
     let odd = [
         "-1",
@@ -182,7 +182,7 @@ async fn every_parameter_is_read_strictly() {
 
 #[tokio::test]
 async fn forms_are_read_strictly() {
-    let shop = Shop::new();
+    let shop = Shop::new().await;
     let token = operations().into_iter().find(|operation| operation.path == "/token").unwrap();
     let long = format!("username={}&password=x", "x".repeat(100_000));
     for body in [
@@ -202,7 +202,7 @@ async fn forms_are_read_strictly() {
 
 #[tokio::test]
 async fn an_event_that_is_none_is_refused_with_every_fault_named() {
-    let shop = Shop::new();
+    let shop = Shop::new().await;
     let ada = shop.somebody("ada").await;
     let wrong = async |body: Value| shop.post("/events/", &ada, body).await.wrong_fields();
     let good = json!({"title": "Gala", "event_date": "2026-12-31T20:00:00Z", "location": "Lagos", "price": "5000.00"});
@@ -246,7 +246,7 @@ async fn an_event_that_is_none_is_refused_with_every_fault_named() {
 
 #[tokio::test]
 async fn an_order_of_nothing_or_of_too_much_is_refused() {
-    let shop = Shop::new();
+    let shop = Shop::new().await;
     let ada = shop.somebody("ada").await;
     let event = shop.event(&ada, "5000", None).await;
     let lines = async |lines: Value| {

@@ -7,7 +7,7 @@ use ticketing_http::api::ApiSettings;
 
 #[tokio::test]
 async fn an_order_is_held_paid_and_told() {
-    let shop = Shop::new();
+    let shop = Shop::new().await;
     let ada = shop.somebody("ada").await;
     let types =
         json!([{"name": "Regular", "price": "5000", "capacity": 8}, {"name": "VIP", "price": 20000.5, "capacity": 2}]);
@@ -47,7 +47,7 @@ async fn an_order_is_held_paid_and_told() {
 
 #[tokio::test]
 async fn an_order_that_is_given_up_gives_its_places_back() {
-    let shop = Shop::new();
+    let shop = Shop::new().await;
     let ada = shop.somebody("ada").await;
     let event = shop.event(&ada, "5000", Some(1)).await;
     let order = json!({"event_id": event, "lines": [{"quantity": 1}]});
@@ -61,7 +61,7 @@ async fn an_order_that_is_given_up_gives_its_places_back() {
 
 #[tokio::test]
 async fn the_organiser_refunds_and_the_buyer_reads_of_it() {
-    let shop = Shop::new();
+    let shop = Shop::new().await;
     let (ada, bob) = (shop.somebody("ada").await, shop.somebody("bob").await);
     let event = shop.event(&ada, "5000", Some(2)).await;
     let (reference, tickets) = shop.buy(&bob, event, 2).await;
@@ -99,7 +99,7 @@ async fn the_organiser_refunds_and_the_buyer_reads_of_it() {
 
 #[tokio::test]
 async fn the_organiser_decides_about_an_odd_payment() {
-    let shop = Shop::new();
+    let shop = Shop::new().await;
     let (ada, bob) = (shop.somebody("ada").await, shop.somebody("bob").await);
     let event = shop.event(&ada, "5000", Some(2)).await;
     let reference = shop.initialize(&bob, event, 1).await;
@@ -122,7 +122,7 @@ async fn the_organiser_decides_about_an_odd_payment() {
 
 #[tokio::test]
 async fn a_second_scan_hears_when_and_where_the_first_was() {
-    let shop = Shop::new();
+    let shop = Shop::new().await;
     let (ada, bob) = (shop.somebody("ada").await, shop.somebody("bob").await);
     let event = shop.event(&ada, "5000", Some(2)).await;
     let code = shop.buy(&bob, event, 1).await.1[0]["ticket_code"].as_str().unwrap().to_lowercase();
@@ -147,7 +147,8 @@ async fn lists_come_in_pages() {
     let shop = Shop::with(ApiSettings {
         public_url: Some("https://tickets.example.com/".to_owned()),
         ..ApiSettings::default()
-    });
+    })
+    .await;
     let ada = shop.somebody("ada").await;
     for _ in 0..5 {
         shop.event(&ada, "5000", None).await;
@@ -163,7 +164,7 @@ async fn lists_come_in_pages() {
         (answer.json().as_array().unwrap().len(), answer.header("link"), answer.header("x-total-count")),
         (2, "", "")
     );
-    let answer = Shop::new().get("/events/?limit=1", "").await;
+    let answer = Shop::new().await.get("/events/?limit=1", "").await;
     assert_eq!((answer.status, answer.header("link")), (200, ""));
     for bad in [
         "limit=0",
@@ -186,7 +187,7 @@ async fn lists_come_in_pages() {
 
 #[tokio::test]
 async fn what_a_client_has_already_is_not_sent_again() {
-    let shop = Shop::new();
+    let shop = Shop::new().await;
     let ada = shop.somebody("ada").await;
     let event = shop.event(&ada, "5000", Some(5)).await;
     let path = format!("/events/{event}");
@@ -210,7 +211,7 @@ async fn what_a_client_has_already_is_not_sent_again() {
 
 #[tokio::test]
 async fn we_are_here() {
-    let shop = Shop::new();
+    let shop = Shop::new().await;
     assert_eq!(shop.get("/health", "").await.json(), json!({"status": "healthy"}));
     let answer = shop.get("/", "").await;
     assert_eq!(

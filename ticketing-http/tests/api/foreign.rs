@@ -16,7 +16,7 @@ struct World {
 
 impl World {
     async fn new() -> Self {
-        let shop = Shop::new();
+        let shop = Shop::new().await;
         let organizer = shop.somebody("organizer").await;
         let (buyer, stranger) = (shop.somebody("buyer").await, shop.somebody("stranger").await);
         Self { shop, organizer, buyer, stranger }

@@ -1,4 +1,4 @@
-//! The API over its whole height: frame, operations, engine, and a storage and a gateway in memory.
+//! The API over its whole height: frame, operations, engine, and a gateway in memory; on each storage.
 
 #![allow(clippy::unwrap_used, reason = "a test that panics has failed, which is what is meant")]
 
@@ -6,6 +6,10 @@ mod bad_input;
 mod beyond;
 mod document;
 mod foreign;
+mod places;
+#[cfg(feature = "postgres")]
+#[path = "../../../ticketing-core/tests/support/postgres.rs"]
+mod postgres;
 mod races;
 mod repeats;
 mod seed_a;

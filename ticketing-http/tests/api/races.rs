@@ -8,7 +8,7 @@ use tokio::task::JoinSet;
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn eight_verifies_at_once_issue_one_set_of_tickets_and_one_says_so() {
-    let shop = Arc::new(Shop::new());
+    let shop = Arc::new(Shop::new().await);
     let ada = shop.somebody("ada").await;
     let event = shop.event(&ada, "5000", Some(10)).await;
     let reference = shop.initialize(&ada, event, 3).await;
@@ -31,7 +31,7 @@ async fn eight_verifies_at_once_issue_one_set_of_tickets_and_one_says_so() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn sixty_buyers_race_for_ten_places() {
-    let shop = Arc::new(Shop::new());
+    let shop = Arc::new(Shop::new().await);
     let ada = shop.somebody("ada").await;
     let event = shop.event(&ada, "5000", Some(10)).await;
     let mut buyers = JoinSet::new();
@@ -59,7 +59,7 @@ async fn sixty_buyers_race_for_ten_places() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn a_new_category_that_many_name_at_once_is_made_once() {
-    let shop = Arc::new(Shop::new());
+    let shop = Arc::new(Shop::new().await);
     let ada = shop.somebody("ada").await;
     let mut organizers = JoinSet::new();
     for index in 0..16 {
@@ -79,7 +79,7 @@ async fn a_new_category_that_many_name_at_once_is_made_once() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn one_of_many_scans_at_once_lets_in() {
-    let shop = Arc::new(Shop::new());
+    let shop = Arc::new(Shop::new().await);
     let ada = shop.somebody("ada").await;
     let event = shop.event(&ada, "5000", Some(10)).await;
     let code = shop.buy(&ada, event, 1).await.1[0]["ticket_code"].as_str().unwrap().to_owned();

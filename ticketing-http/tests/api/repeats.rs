@@ -10,7 +10,7 @@ async fn post(shop: &Shop, path: &str, token: &str, key: &str, body: &Value) -> 
 
 #[tokio::test]
 async fn a_repeat_gets_the_first_answer_and_has_no_second_effect() {
-    let shop = Shop::new();
+    let shop = Shop::new().await;
     let ada = shop.somebody("ada").await;
     let event = json!({"title": "Lagos Jazz Night", "event_date": "2026-12-31T20:00:00", "location": "Lagos", "price": "5000",
         "capacity": 10});
@@ -40,7 +40,7 @@ async fn a_repeat_gets_the_first_answer_and_has_no_second_effect() {
 
 #[tokio::test]
 async fn a_refusal_is_an_answer_too_but_trouble_is_not() {
-    let shop = Shop::new();
+    let shop = Shop::new().await;
     let ada = shop.somebody("ada").await;
     let event = shop.event(&ada, "5000", Some(1)).await;
     let two = json!({"event_id": event, "quantity": 2});
@@ -55,7 +55,7 @@ async fn a_refusal_is_an_answer_too_but_trouble_is_not() {
     assert_eq!(again.status, 200, "the place went back, and the same key begins anew: {again:?}");
 
     // The answer of the gateway is lost: the order is found again, and gets another attempt.
-    let shop = Shop::new();
+    let shop = Shop::new().await;
     let ada = shop.somebody("ada").await;
     let one = json!({"event_id": shop.event(&ada, "5000", Some(1)).await});
     shop.gateway.lose_next_open();
@@ -67,7 +67,7 @@ async fn a_refusal_is_an_answer_too_but_trouble_is_not() {
 
 #[tokio::test]
 async fn a_key_belongs_to_one_account_one_address_and_one_body() {
-    let shop = Shop::new();
+    let shop = Shop::new().await;
     let (ada, ben) = (shop.somebody("ada").await, shop.somebody("ben").await);
     let event = shop.event(&ada, "0", None).await;
     let order = json!({"event_id": event, "lines": [{"quantity": 1}]});
@@ -92,7 +92,7 @@ async fn a_key_belongs_to_one_account_one_address_and_one_body() {
 
 #[tokio::test]
 async fn of_many_at_once_one_works_and_the_others_hear_so() {
-    let shop = std::sync::Arc::new(Shop::new());
+    let shop = std::sync::Arc::new(Shop::new().await);
     let ada = shop.somebody("ada").await;
     let event = shop.event(&ada, "5000", Some(10)).await;
     let many: Vec<_> = (0..16)
@@ -112,7 +112,7 @@ async fn of_many_at_once_one_works_and_the_others_hear_so() {
 
 #[tokio::test]
 async fn logging_in_keeps_no_answer() {
-    let shop = Shop::new();
+    let shop = Shop::new().await;
     shop.somebody("ada").await;
     let body = json!({"email": "ada@example.com", "password": crate::shop::PASSWORD});
     let first = post(&shop, "/auth/login", "", "k", &body).await;

@@ -8,7 +8,7 @@ use ticketing_core::gateway::GatewayError;
 
 #[tokio::test]
 async fn a_whole_sale() {
-    let shop = Shop::new();
+    let shop = Shop::new().await;
 
     let registration = json!({"email": "ada@example.com", "name": "Ada Obi", "password": PASSWORD});
     let answer = shop.post("/auth/register", "", registration.clone()).await;
@@ -101,7 +101,7 @@ async fn deliver_mails(shop: &Shop, reference: &str) {
 
 #[tokio::test]
 async fn nobody_learns_whether_an_address_has_an_account() {
-    let shop = Shop::new();
+    let shop = Shop::new().await;
     shop.somebody("ada").await;
     let wrong = shop.post("/auth/login", "", json!({"email": "ada@example.com", "password": "wrong horse"})).await;
     let unknown = shop.post("/auth/login", "", json!({"email": "eve@example.com", "password": "wrong horse"})).await;
@@ -112,7 +112,7 @@ async fn nobody_learns_whether_an_address_has_an_account() {
 
 #[tokio::test]
 async fn guessing_a_password_is_slowed_down() {
-    let shop = Shop::new();
+    let shop = Shop::new().await;
     shop.somebody("ada").await;
     let guess = || shop.post("/auth/login", "", json!({"email": "ada@example.com", "password": "wrong horse"}));
     for _ in 0..5 {
@@ -130,7 +130,7 @@ async fn guessing_a_password_is_slowed_down() {
 
 #[tokio::test]
 async fn a_sold_out_event_says_so() {
-    let shop = Shop::new();
+    let shop = Shop::new().await;
     let ada = shop.somebody("ada").await;
     let event = shop.event(&ada, "5000", Some(2)).await;
     shop.buy(&ada, event, 2).await;
@@ -143,7 +143,7 @@ async fn a_sold_out_event_says_so() {
 
 #[tokio::test]
 async fn what_verify_says_of_every_end() {
-    let shop = Shop::new();
+    let shop = Shop::new().await;
     let ada = shop.somebody("ada").await;
     let event = shop.event(&ada, "5000", Some(1)).await;
     let verify = async |reference: &str| shop.get(&format!("/payments/verify/{reference}"), &ada).await;
@@ -186,7 +186,7 @@ async fn what_verify_says_of_every_end() {
 
 #[tokio::test]
 async fn a_gateway_that_is_down_takes_no_places() {
-    let shop = Shop::new();
+    let shop = Shop::new().await;
     let ada = shop.somebody("ada").await;
     let event = shop.event(&ada, "5000", Some(1)).await;
     shop.gateway.fail_next_open(GatewayError::CircuitOpen { retry_after: std::time::Duration::from_secs(60) });
@@ -198,7 +198,7 @@ async fn a_gateway_that_is_down_takes_no_places() {
 
 #[tokio::test]
 async fn a_free_event_needs_no_gateway() {
-    let shop = Shop::new();
+    let shop = Shop::new().await;
     let ada = shop.somebody("ada").await;
     let event = shop.event(&ada, "0", Some(1)).await;
     let answer = shop.post("/payments/initialize", &ada, json!({"event_id": event})).await;

@@ -15,7 +15,7 @@ async fn token(shop: &Shop, username: &str) -> String {
 
 #[tokio::test]
 async fn a_whole_sale() {
-    let shop = Shop::with(ApiSettings { allow_anonymous_events: true, ..ApiSettings::default() });
+    let shop = Shop::with(ApiSettings { allow_anonymous_events: true, ..ApiSettings::default() }).await;
     let user = json!({"email": "test@example.com", "username": "testuser", "password": PASSWORD});
     let answer = shop.post("/users/", "", user.clone()).await;
     assert_eq!(
@@ -81,9 +81,9 @@ async fn a_whole_sale() {
 #[tokio::test]
 async fn events_want_a_token_unless_it_is_set_otherwise_and_a_bad_token_is_never_good() {
     let event = json!({"title": "Poetry", "date": "2026-12-31", "location": "Abuja", "ticket_price": 0});
-    let closed = Shop::new();
+    let closed = Shop::new().await;
     assert_eq!(closed.post("/events/", "", event.clone()).await.problem(), (401, "unauthenticated".to_owned()));
-    let open = Shop::with(ApiSettings { allow_anonymous_events: true, ..ApiSettings::default() });
+    let open = Shop::with(ApiSettings { allow_anonymous_events: true, ..ApiSettings::default() }).await;
     assert_eq!(open.post("/events/", "bad", event.clone()).await.problem(), (401, "unauthenticated".to_owned()));
     let answer = open.post("/events/", "", event).await;
     assert_eq!((answer.status, answer.json()["organizer_id"].clone()), (201, json!(null)));
@@ -91,7 +91,7 @@ async fn events_want_a_token_unless_it_is_set_otherwise_and_a_bad_token_is_never
 
 #[tokio::test]
 async fn an_account_of_the_first_seed_has_a_name_too() {
-    let shop = Shop::new();
+    let shop = Shop::new().await;
     let ada = shop.somebody("ada").await;
     assert_eq!(
         shop.get("/users/me", &ada).await.json(),
@@ -101,7 +101,7 @@ async fn an_account_of_the_first_seed_has_a_name_too() {
 
 #[tokio::test]
 async fn a_form_that_is_none_gets_no_token() {
-    let shop = Shop::new();
+    let shop = Shop::new().await;
     shop.somebody("ada").await;
     let form = |body: &str| {
         shop.send(Call::new("post", "/token").body("application/x-www-form-urlencoded", body.as_bytes().to_vec()))

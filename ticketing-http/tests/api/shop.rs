@@ -1,5 +1,8 @@
-//! A shop to test in: everything in memory, a clock to turn, a gateway that does as it is told.
+//! A shop to test in: a clock to turn, a gateway that does as it is told, and everything in memory or where [`places`] says.
+//!
+//! [`places`]: crate::places
 
+use crate::places::{self, Place};
 use jiff::SignedDuration;
 use poem::endpoint::BoxEndpoint;
 use poem::http::{HeaderMap, Method};
@@ -9,7 +12,6 @@ use serde_json::{Value, json};
 use std::sync::Arc;
 use ticketing_core::Ticketing;
 use ticketing_core::domain::code::Reference;
-use ticketing_core::storage::memory::MemoryStorage;
 use ticketing_core::testing::{FakeGateway, ManualClock};
 use ticketing_core::token::TokenKey;
 use ticketing_http::api::{self, ApiSettings, ApiState};
@@ -23,6 +25,7 @@ pub(crate) struct Shop {
     pub(crate) gateway: FakeGateway,
     pub(crate) clock: ManualClock,
     pub(crate) ticketing: Ticketing,
+    _place: Place,
 }
 
 /// An answer, read to its end.
@@ -47,13 +50,14 @@ pub(crate) fn state(ticketing: Ticketing, clock: ManualClock, settings: ApiSetti
 }
 
 impl Shop {
-    pub(crate) fn new() -> Self {
-        Self::with(ApiSettings::default())
+    pub(crate) async fn new() -> Self {
+        Self::with(ApiSettings::default()).await
     }
 
-    pub(crate) fn with(settings: ApiSettings) -> Self {
+    pub(crate) async fn with(settings: ApiSettings) -> Self {
+        let (storage, place) = places::open().await;
         let (gateway, clock) = (FakeGateway::new(), ManualClock::default());
-        let ticketing = Ticketing::builder(MemoryStorage::new())
+        let ticketing = Ticketing::builder_on(storage)
             .gateway(gateway.clone())
             .clock(Arc::new(clock.clone()))
             .token_key(TokenKey::new(&[7; 32]).unwrap())
@@ -63,7 +67,7 @@ impl Shop {
         let contract = Contract::of_document(&api::service(&state).spec());
         let config = FrameConfig { contract, clock: Arc::new(clock.clone()), ..FrameConfig::default() };
         let client = TestClient::new(frame(api::endpoint(state), config).boxed());
-        Self { client, gateway, clock, ticketing }
+        Self { client, gateway, clock, ticketing, _place: place }
     }
 
     pub(crate) async fn send(&self, call: Call) -> Answer {

@@ -11,7 +11,7 @@ async fn webhook(shop: &Shop, signature: &str, body: &str) -> Answer {
 
 #[tokio::test]
 async fn a_webhook_alone_brings_the_tickets_however_often_it_comes() {
-    let shop = Shop::new();
+    let shop = Shop::new().await;
     let ada = shop.somebody("ada").await;
     let reference = shop.initialize(&ada, shop.event(&ada, "5000", Some(1)).await, 1).await;
     shop.gateway.pay(&reference_of(&reference));
@@ -29,7 +29,7 @@ async fn a_webhook_alone_brings_the_tickets_however_often_it_comes() {
 
 #[tokio::test]
 async fn a_forged_webhook_is_refused_before_anything_is_read() {
-    let shop = Shop::new();
+    let shop = Shop::new().await;
     for signature in ["", "forged"] {
         assert_eq!(webhook(&shop, signature, "x").await.problem(), (401, "bad_signature".to_owned()));
     }
@@ -42,7 +42,7 @@ async fn a_forged_webhook_is_refused_before_anything_is_read() {
 
 #[tokio::test]
 async fn an_unknown_reference_is_kept_for_people_and_answered_with_success() {
-    let shop = Shop::new();
+    let shop = Shop::new().await;
     assert_eq!(webhook(&shop, "ok", "nobody-knows-this").await.status, 200);
     shop.ticketing.run_upkeep(Upkeep::default()).await.unwrap();
     let answer = webhook(&shop, "ok", "nobody-knows-this").await;
@@ -51,7 +51,7 @@ async fn an_unknown_reference_is_kept_for_people_and_answered_with_success() {
 
 #[tokio::test]
 async fn a_gateway_that_is_down_delays_the_tickets_and_loses_nothing() {
-    let shop = Shop::new();
+    let shop = Shop::new().await;
     let ada = shop.somebody("ada").await;
     let reference = shop.initialize(&ada, shop.event(&ada, "5000", None).await, 1).await;
     shop.gateway.pay(&reference_of(&reference));
@@ -66,7 +66,7 @@ async fn a_gateway_that_is_down_delays_the_tickets_and_loses_nothing() {
 
 #[tokio::test]
 async fn calling_an_event_off_refunds_who_paid_and_tells_everybody() {
-    let shop = Shop::new();
+    let shop = Shop::new().await;
     let (ada, ben) = (shop.somebody("ada").await, shop.somebody("ben").await);
     let event = shop.event(&ada, "5000", Some(5)).await;
     let (reference, tickets) = shop.buy(&ben, event, 2).await;

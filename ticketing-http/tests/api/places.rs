@@ -1,0 +1,76 @@
+//! Where a shop keeps everything: in memory, unless [`STORAGE`] says otherwise. And every story once more on each database.
+
+use std::path::PathBuf;
+use std::process::{Command, Stdio};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use ticketing_core::storage::Storage;
+use ticketing_core::storage::memory::MemoryStorage;
+use ticketing_core::storage::sqlite::SqliteStorage;
+
+/// The storage of this run: `sqlite`, `postgres`, or in memory.
+const STORAGE: &str = "TICKETING_STORIES_ON";
+
+/// What goes when the shop does.
+pub(crate) enum Place {
+    Memory,
+    Folder(PathBuf),
+    #[cfg(feature = "postgres")]
+    Database(#[expect(dead_code, reason = "held until the shop is closed")] crate::postgres::Database),
+}
+
+impl Drop for Place {
+    fn drop(&mut self) {
+        if let Self::Folder(folder) = self {
+            let _ = std::fs::remove_dir_all(folder);
+        }
+    }
+}
+
+pub(crate) async fn open() -> (Arc<dyn Storage>, Place) {
+    static COUNT: AtomicUsize = AtomicUsize::new(0);
+    match std::env::var(STORAGE).as_deref() {
+        Err(_) => (Arc::new(MemoryStorage::new()), Place::Memory),
+        Ok("sqlite") => {
+            let name = format!("ticketing-stories-{}-{}", std::process::id(), COUNT.fetch_add(1, Ordering::Relaxed));
+            let folder = std::env::temp_dir().join(name);
+            std::fs::create_dir_all(&folder).unwrap();
+            let storage = SqliteStorage::open(folder.join("shop.db")).await.unwrap();
+            (Arc::new(storage), Place::Folder(folder))
+        }
+        #[cfg(feature = "postgres")]
+        Ok("postgres") => {
+            let database = crate::postgres::database().await.unwrap();
+            let storage = ticketing_core::storage::postgres::PostgresStorage::connect(&database.url).await.unwrap();
+            (Arc::new(storage), Place::Database(database))
+        }
+        Ok(other) => panic!("{STORAGE} is {other:?}"),
+    }
+}
+
+/// This program once more, on another storage.
+fn all_stories_on(storage: &str) {
+    if std::env::var_os(STORAGE).is_some() {
+        return;
+    }
+    let mut again = Command::new(std::env::current_exe().unwrap());
+    again.args(["--skip", "every_story_on_"]).env(STORAGE, storage).stdin(Stdio::null());
+    let output = again.output().unwrap();
+    let said = String::from_utf8_lossy(&output.stdout);
+    assert!(output.status.success() && said.contains("test result: ok. "), "{said}");
+    assert!(!said.contains("running 0 tests"), "{said}");
+}
+
+#[test]
+fn every_story_on_sqlite() {
+    all_stories_on("sqlite");
+}
+
+#[cfg(feature = "postgres")]
+#[tokio::test]
+async fn every_story_on_postgres() {
+    // Held meanwhile: where there is none, nothing is tested, which in CI is a failure.
+    if crate::postgres::database().await.is_some() {
+        all_stories_on("postgres");
+    }
+}

@@ -5,6 +5,11 @@
 #![allow(clippy::unwrap_used, reason = "a test that panics has failed, which is what is meant")]
 #![allow(dead_code, unreachable_pub, reason = "the shop is shared with the tests of the API, which use more of it")]
 
+#[path = "api/places.rs"]
+mod places;
+#[cfg(feature = "postgres")]
+#[path = "../../ticketing-core/tests/support/postgres.rs"]
+mod postgres;
 #[path = "api/shop.rs"]
 mod shop;
 
@@ -45,7 +50,7 @@ fn every_number_is_documented_and_every_documented_number_is_there() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn after_a_sale_the_numbers_are_right() {
-    let shop = Shop::new();
+    let shop = Shop::new().await;
     let numbers = Numbers::new(shop.ticketing.clone(), None, Arc::new(shop.clock.clone()), Access::Everybody);
     let (seller, buyer) = (shop.somebody("seller").await, shop.somebody("buyer").await);
     let event = shop.event(&seller, "50.00", Some(3)).await;

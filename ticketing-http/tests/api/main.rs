@@ -6,6 +6,7 @@ mod bad_input;
 mod beyond;
 mod document;
 mod foreign;
+mod on_databases;
 mod places;
 #[cfg(feature = "postgres")]
 #[path = "../../../ticketing-core/tests/support/postgres.rs"]

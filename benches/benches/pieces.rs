@@ -1,5 +1,72 @@
-//! Pieces that only think.
+//! Pieces that only think: `cargo bench -p benches`.
+
+#![allow(clippy::unwrap_used, reason = "a benchmark that cannot go on has failed")]
+#![allow(clippy::disallowed_methods, reason = "a benchmark reads the clock")]
+
+use benches::shop::{buyer, organizer};
+use divan::{Bencher, black_box};
+use jiff::{SignedDuration, Timestamp};
+use ticketing_core::domain::book::Book;
+use ticketing_core::domain::code::{Reference, Seed, TicketCode};
+use ticketing_core::domain::event::NewEvent;
+use ticketing_core::domain::money::{Currency, Money};
+use ticketing_core::domain::order::{Hold, HoldLine};
+use ticketing_core::domain::rules;
+use ticketing_core::qr;
 
 fn main() {
     divan::main();
+}
+
+fn code() -> TicketCode {
+    TicketCode::derive(&Seed([7; 32]), 0)
+}
+
+#[divan::bench]
+fn qr_png(bencher: Bencher<'_, '_>) {
+    let code = code();
+    bencher.bench(|| qr::png(black_box(&code)));
+}
+
+#[divan::bench]
+fn qr_svg(bencher: Bencher<'_, '_>) {
+    let code = code();
+    bencher.bench(|| qr::svg(black_box(&code)));
+}
+
+#[divan::bench]
+fn an_amount_is_read() -> Money {
+    Money::parse(black_box("1999.99"), Currency::NGN).unwrap()
+}
+
+#[divan::bench]
+fn a_reference_is_made() -> Reference {
+    Reference::of_order(black_box(&Seed([9; 32])))
+}
+
+/// What a batch costs beside its statements: so many holds decided on a book with one event.
+#[divan::bench(args = [1, 100, 500])]
+fn holds_are_decided(bencher: Bencher<'_, '_>, holds: u64) {
+    let now = Timestamp::now();
+    let price = Money::new(500_000, Currency::NGN).unwrap();
+    let starts_at = now + SignedDuration::from_hours(24);
+    let mut book = Book::default();
+    let new = NewEvent::general_admission("Hot event", starts_at, "Lagos", price, Some(1_000_000));
+    let event = rules::put_event(&mut book, now, &organizer(), &new).unwrap();
+    let wishes: Vec<Hold> = (0..holds)
+        .map(|number| {
+            let mut seed = [0; 32];
+            seed[..8].copy_from_slice(&number.to_be_bytes());
+            Hold {
+                reference: Reference::of_order(&Seed(seed)),
+                event_id: event.id,
+                buyer: buyer(1).unwrap(),
+                lines: vec![HoldLine { ticket_type_id: event.ticket_types[0].id, quantity: 1 }],
+                hold_until: now + SignedDuration::from_mins(15),
+            }
+        })
+        .collect();
+    bencher
+        .with_inputs(|| book.clone())
+        .bench_values(|mut book| wishes.iter().filter(|wish| rules::hold(&mut book, now, wish).is_ok()).count());
 }

@@ -79,6 +79,7 @@ pub fn app(state: ApiState, sandbox: Option<Arc<Sandbox>>, config: &Config) -> F
         cors: Cors::new(&config.cors_origins),
         quota: config.rate_limit,
         shared_limits,
+        lookers: (config.max_connections / 4).max(1),
         request_timeout: config.request_timeout,
         clock,
         ..FrameConfig::default()

@@ -2,7 +2,7 @@
 
 use crate::contract::Contract;
 use crate::engine::SANDBOX_PATH;
-use crate::middleware::admission::{Admission, Class, Places};
+use crate::middleware::admission::Admission;
 use crate::middleware::client_address::TrustedProxies;
 use crate::middleware::cors::{Cors, Verdict};
 use crate::middleware::rate_limit::{Quota, RateLimit};
@@ -32,8 +32,8 @@ pub struct FrameConfig {
     pub quota: Option<Quota>,
     /// Counts requests of all processes together, where there are several.
     pub shared_limits: Option<Ticketing>,
-    /// How many requests are worked on at once.
-    pub places: Places,
+    /// How many requests that only look are worked on at once.
+    pub lookers: usize,
     /// How large a body may be.
     pub body_limit: usize,
     /// How long a request may take, its body included.
@@ -52,7 +52,7 @@ impl Default for FrameConfig {
             cors: Cors::default(),
             quota: None,
             shared_limits: None,
-            places: Places::default(),
+            lookers: 128,
             body_limit: body_limit::DEFAULT_LIMIT,
             request_timeout: Duration::from_secs(30),
             clock: Arc::new(SystemClock),
@@ -69,7 +69,7 @@ where
     E: IntoEndpoint,
 {
     let rate_limit = config.quota.map(RateLimit::new);
-    let admission = Admission::new(config.places);
+    let admission = Admission::new(config.lookers);
     Framed { api: api.into_endpoint(), config, admission, rate_limit }
 }
 
@@ -116,7 +116,8 @@ impl<E: Endpoint> Framed<E> {
 
     /// Lets the request in, if there is a place for it and its client has not asked too much already.
     async fn admit(&self, request: Request) -> Response {
-        if let Err(problem) = self.admission.look(Class::of(request.uri().path())) {
+        // Before anything else is spent on it. The place itself is taken further in.
+        if let Err(problem) = self.admission.enter(request.uri().path()) {
             return problem.to_response();
         }
         let client = request.data().copied();
@@ -143,7 +144,7 @@ impl<E: Endpoint> Framed<E> {
             Err(problem) => return hang_up(problem.to_response()),
         };
         // Not before: whoever sends slowly would have the place of somebody who waits.
-        let _place = match self.admission.enter(Class::of(request.uri().path())) {
+        let _place = match self.admission.enter(request.uri().path()) {
             Ok(place) => place,
             Err(problem) => return problem.to_response(),
         };

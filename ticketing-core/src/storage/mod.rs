@@ -23,6 +23,7 @@ use crate::domain::ticket::{Ticket, TicketFilter, TicketKey};
 use crate::domain::webhook::{NewWebhook, StoredWebhook, WebhookReport};
 use async_trait::async_trait;
 use jiff::{SignedDuration, Timestamp};
+use std::sync::Arc;
 
 #[cfg(feature = "testing")]
 pub mod conformance;
@@ -361,4 +362,15 @@ pub enum StorageError {
     /// What is stored, or was to be stored, breaks an invariant. A bug, or somebody changed rows by hand.
     #[error("the storage found an invariant broken")]
     Broken(#[source] Box<dyn std::error::Error + Send + Sync>),
+}
+
+impl StorageError {
+    /// The same trouble, for one more caller who had a part in it.
+    pub(crate) fn again(error: &Arc<Self>) -> Self {
+        match &**error {
+            Self::Unavailable(_) => Self::Unavailable(Box::new(Arc::clone(error))),
+            Self::Broken(_) => Self::Broken(Box::new(Arc::clone(error))),
+            Self::Unusable(what) => Self::Unusable(what.clone()),
+        }
+    }
 }

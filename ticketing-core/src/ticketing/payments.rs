@@ -144,8 +144,6 @@ impl Ticketing {
         };
         let result = match &answer {
             Ok(checkout) => CheckoutResult::Opened(checkout.clone()),
-            // Another call has opened it, or may have: somebody may pay there.
-            Err(GatewayError::DuplicateReference) => CheckoutResult::Unknown,
             Err(error) if error.was_not_sent() => CheckoutResult::NotOpened { reason: error.to_string(), release },
             Err(_) => CheckoutResult::Unknown,
         };

@@ -79,18 +79,12 @@ struct Reading<K: Eq + Hash, V> {
 
 impl<K: Clone + Eq + Hash + Send + Sync + 'static, V: Clone + Send + 'static> Reading<K, V> {
     async fn run(mut self) {
-        while let Some(mut asked) = self.next() {
-            let answer = self.shared.from.read(&self.key).await;
-            let last = asked.pop();
+        while let Some(asked) = self.next() {
+            let answer = self.shared.from.read(&self.key).await.map_err(Arc::new);
             for one in asked {
-                let same = match &answer {
-                    Ok(row) => Ok(row.clone()),
-                    Err(error) => Err(StorageError::Unavailable(error.to_string().into())),
-                };
+                let same = answer.clone().map_err(|error| StorageError::again(&error));
+                // Who left does not hear of it.
                 drop(one.send(same));
-            }
-            if let Some(last) = last {
-                drop(last.send(answer));
             }
         }
     }
@@ -120,6 +114,7 @@ impl<K: Eq + Hash, V> Drop for Reading<K, V> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::error::Error;
     use crate::runtime::TokioRuntime;
     use std::sync::atomic::{AtomicU64, Ordering};
     use tokio::sync::Semaphore;
@@ -185,7 +180,10 @@ mod tests {
         row.permits.add_permits(10);
         assert_eq!(ask(&reads, 0).await.await.unwrap().unwrap(), None);
         let (first, second) = (ask(&reads, 9).await, ask(&reads, 9).await);
-        assert!(first.await.unwrap().is_err() && second.await.unwrap().is_err());
+        for one in [first, second] {
+            let told = one.await.unwrap();
+            assert!(matches!(told, Err(Error::Storage(StorageError::Unusable(_)))), "{told:?}");
+        }
         assert!(reads.shared.waiting().is_empty());
     }
 

@@ -56,7 +56,11 @@ pub const VARIABLES: &[Variable] = &[
     open("RATE_LIMIT_REQUESTS", "100", "How many requests a client may send in the window; 0: as many as it likes"),
     open("RATE_LIMIT_WINDOW_SECONDS", "60", "The window"),
     open("REQUEST_TIMEOUT_SECONDS", "30", "How long a request may take"),
-    open("MAX_CONNECTIONS", "1024", "How many connections there may be at once"),
+    open(
+        "MAX_CONNECTIONS",
+        "512",
+        "How many connections there may be at once; a quarter of them for those who only look",
+    ),
     open("DRAIN_SECONDS", "0", "How long to serve on after being told to stop, while /ready says no"),
     open("DOCS", "on", "off: no pages at /docs and /redoc"),
     open(

@@ -181,7 +181,7 @@ async fn a_panic_is_a_500_and_the_server_lives() {
 
 #[tokio::test(start_paused = true)]
 async fn who_comes_too_many_is_sent_away_at_once_and_the_gateway_never() {
-    let config = FrameConfig { places: Places { buying: 1, looking: 1 }, ..config() };
+    let config = FrameConfig { lookers: 1, ..config() };
     let client = client(config);
     let (first, second) = tokio::join!(client.get("/slow").send(), async {
         tokio::time::sleep(Duration::from_secs(1)).await;

@@ -1,8 +1,8 @@
-//! Who is let in when more come than can be served: what must not wait first, then who buys, then who looks.
+//! Who gives way when more come than can be served: those who only look.
 //!
-//! Each class has places of its own. When they are taken, a request of that class is sent away at once (503, `busy`), which
-//! costs next to nothing: those who are in are served as fast as ever, instead of everybody later and later. A rush of people who
-//! look cannot keep out those who buy, and neither can keep out the door or the gateway.
+//! They have places of their own, a part of all connections. When these are taken, a request of theirs is sent away at once (503,
+//! `busy`), which costs next to nothing; so people who look cannot keep out those who buy, the door, or the gateway. Those are
+//! bounded by the connections, and by the engine's queues.
 
 use crate::engine::SANDBOX_PATH;
 use crate::problem::Problem;
@@ -10,92 +10,61 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
-/// What a request is for.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Class {
-    /// The gateway's webhooks, the door, and monitors. Never sent away: the money has moved, the people stand there.
-    Vital,
-    /// From logging in to the ticket.
-    Buying,
-    /// All else.
-    Looking,
+/// Whether a request of this path, with or without a slash at its end, gives way.
+fn only_looks(path: &str) -> bool {
+    const DO_NOT: [&str; 11] = [
+        // From logging in to the ticket.
+        "/auth",
+        "/token",
+        "/users",
+        "/orders",
+        "/payments",
+        "/tickets",
+        // The people stand there.
+        "/check-ins",
+        // Machines that must get an answer.
+        "/health",
+        "/ready",
+        crate::metrics::PATH,
+        SANDBOX_PATH,
+    ];
+    let within = |folder: &str| path.strip_prefix(folder).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'));
+    !DO_NOT.into_iter().any(within)
 }
 
-/// How many requests of a class are worked on at once.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Places {
-    /// Of [`Class::Buying`]. Many of them wait for the gateway, which costs little.
-    pub buying: usize,
-    /// Of [`Class::Looking`]. Each takes less than a millisecond: when so many are there at once, they come faster than they go.
-    pub looking: usize,
-}
-
-impl Default for Places {
-    fn default() -> Self {
-        Self { buying: 512, looking: 128 }
-    }
-}
-
-impl Class {
-    /// The class of a path, with or without a slash at its end.
-    pub fn of(path: &str) -> Self {
-        let within =
-            |folder: &str| path.strip_prefix(folder).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'));
-        let vital = ["/payments/webhooks", "/check-ins", "/health", "/ready", crate::metrics::PATH, SANDBOX_PATH];
-        let buying = ["/payments", "/orders", "/tickets", "/auth", "/token", "/users"];
-        if vital.into_iter().any(within) {
-            Self::Vital
-        } else if buying.into_iter().any(within) {
-            Self::Buying
-        } else {
-            Self::Looking
-        }
-    }
-}
-
-/// The door.
+/// The places of those who look.
 #[derive(Debug)]
 pub struct Admission {
-    places: Places,
-    buying: Arc<AtomicUsize>,
-    looking: Arc<AtomicUsize>,
+    places: usize,
+    taken: Arc<AtomicUsize>,
 }
 
 /// A place, given back when dropped.
 #[derive(Debug)]
-pub struct Place(Option<Arc<AtomicUsize>>);
+pub struct Place(Arc<AtomicUsize>);
 
 impl Drop for Place {
     fn drop(&mut self) {
-        if let Some(taken) = &self.0 {
-            taken.fetch_sub(1, Ordering::Relaxed);
-        }
+        self.0.fetch_sub(1, Ordering::Relaxed);
     }
 }
 
 impl Admission {
     /// With so many places.
-    pub fn new(places: Places) -> Self {
-        Self { places, buying: Arc::default(), looking: Arc::default() }
+    pub fn new(places: usize) -> Self {
+        Self { places, taken: Arc::default() }
     }
 
-    /// Whether there is a place now, for who is not ready to take it.
-    pub fn look(&self, class: Class) -> Result<(), Problem> {
-        self.enter(class).map(drop)
-    }
-
-    /// A place, or the answer to who is sent away.
-    pub fn enter(&self, class: Class) -> Result<Place, Problem> {
-        let (taken, places) = match class {
-            Class::Vital => return Ok(Place(None)),
-            Class::Buying => (&self.buying, self.places.buying),
-            Class::Looking => (&self.looking, self.places.looking),
-        };
+    /// A place where one is wanted, or the answer to who is sent away.
+    pub fn enter(&self, path: &str) -> Result<Option<Place>, Problem> {
+        if !only_looks(path) {
+            return Ok(None);
+        }
         // Taken first, so that a place that is not there is given back like any other.
-        let before = taken.fetch_add(1, Ordering::Relaxed);
-        let place = Place(Some(Arc::clone(taken)));
-        if before < places {
-            return Ok(place);
+        let before = self.taken.fetch_add(1, Ordering::Relaxed);
+        let place = Place(Arc::clone(&self.taken));
+        if before < self.places {
+            return Ok(Some(place));
         }
         let sentence = "Too many are here right now. Please try again in a moment.";
         Err(Problem::new("busy", sentence).retry_after(Duration::from_secs(1)))
@@ -107,31 +76,24 @@ mod tests {
     use super::*;
 
     #[test]
-    fn every_address_has_its_class() {
-        for (class, paths) in [
-            (Class::Vital, ["/payments/webhooks/paystack", "/check-ins", "/check-ins/", "/ready", "/metrics"]),
-            (Class::Buying, ["/payments/initialize", "/orders", "/auth/login", "/tickets/7", "/token"]),
-            (Class::Looking, ["/", "/events/", "/events/7", "/docs", "/paymentsx"]),
-        ] {
-            for path in paths {
-                assert_eq!(Class::of(path), class, "{path}");
-            }
+    fn who_looks_is_told_from_who_does_something() {
+        for path in ["/", "/events/", "/events/7", "/categories", "/docs", "/paymentsx"] {
+            assert!(only_looks(path), "{path}");
+        }
+        for path in ["/payments/webhooks/paystack", "/check-ins/", "/ready", "/metrics", "/orders", "/auth/login"] {
+            assert!(!only_looks(path), "{path}");
         }
     }
 
     #[test]
-    fn a_class_that_is_full_keeps_out_no_other() {
-        let admission = Admission::new(Places { buying: 2, looking: 1 });
-        let looking = admission.enter(Class::Looking).unwrap();
-        assert!(admission.enter(Class::Looking).is_err());
-        let buying: Vec<Place> = (0..2).map(|_| admission.enter(Class::Buying).unwrap()).collect();
-        let sent_away = admission.enter(Class::Buying).unwrap_err();
-        assert_eq!(sent_away.code(), "busy");
+    fn those_who_look_keep_out_nobody_else() {
+        let admission = Admission::new(1);
+        let looking = admission.enter("/events").unwrap();
         for _ in 0..1000 {
-            drop(admission.enter(Class::Vital).unwrap());
-            assert!(admission.enter(Class::Buying).is_err(), "who is sent away takes no place");
+            assert_eq!(admission.enter("/events").unwrap_err().code(), "busy");
+            assert!(admission.enter("/payments/initialize").is_ok() && admission.enter("/check-ins").is_ok());
         }
-        drop((looking, buying));
-        assert!(admission.enter(Class::Looking).is_ok() && admission.enter(Class::Buying).is_ok());
+        drop(looking);
+        assert!(admission.enter("/events").is_ok(), "who was sent away has taken no place");
     }
 }

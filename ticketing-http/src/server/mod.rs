@@ -43,8 +43,7 @@ pub struct Limits {
 impl Default for Limits {
     fn default() -> Self {
         Self {
-            // More than there are places for those who look and buy: the door and the gateway get in at any time.
-            max_connections: 1024,
+            max_connections: 512,
             header_timeout: Duration::from_secs(10),
             write_timeout: Duration::from_secs(30),
             grace: Duration::from_secs(10),

@@ -44,7 +44,7 @@ impl<T: Send + 'static, F: Fn(&mut Book) -> T + Send + Sync + 'static> Work for 
         let mut book = load::book(connection, &self.wanted, *next).await?;
         self.decided = Some((self.decide)(&mut book));
         let any = write::changes(connection, &book).await?;
-        // Whoever comes next goes on from here; where this is undone, some ids are left out.
+        // Whoever comes next goes on from here.
         *next = book.next;
         Ok(any)
     }
@@ -136,7 +136,7 @@ impl Turn {
 }
 
 impl Drop for Turn {
-    /// Where the runtime stops, or a rule panics, those that wait are told instead of waiting for ever, and the next one starts
+    /// Where the runtime stops, those that wait are told instead of waiting for ever, and the next one starts
     /// afresh.
     fn drop(&mut self) {
         if !self.is_over {
@@ -158,7 +158,7 @@ async fn commit_together(pool: &SqlitePool, all: Vec<Box<dyn Work>>) {
     // One error, and many to be told.
     let error = committed.err().map(Arc::new);
     for work in done {
-        work.tell(error.as_ref().map_or(Ok(()), |error| Err(again(error))));
+        work.tell(error.as_ref().map_or(Ok(()), |error| Err(StorageError::again(error))));
     }
 }
 
@@ -207,10 +207,65 @@ async fn run(work: &mut Box<dyn Work>, connection: &mut Connection, next: &mut N
     caught(work.run(connection, next)).await.unwrap_or_else(|| Err(broken("a rule panicked")))
 }
 
-fn again(error: &Arc<StorageError>) -> StorageError {
-    match &**error {
-        StorageError::Unavailable(_) => StorageError::Unavailable(Box::new(Arc::clone(error))),
-        StorageError::Broken(_) => StorageError::Broken(Box::new(Arc::clone(error))),
-        StorageError::Unusable(what) => StorageError::Unusable(what.clone()),
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::domain::event::NewCategory;
+    use crate::domain::id::OrderId;
+    use crate::domain::outbox::MailKind;
+    use crate::storage::Storage;
+    use crate::storage::sqlite::SqliteStorage;
+    use jiff::Timestamp;
+
+    /// Somebody whose transaction the database refuses: the mail belongs to no order.
+    async fn breaks_a_constraint(storage: SqliteStorage) -> Result<()> {
+        let decide = |book: &mut Book| {
+            let to = "nobody@example.com".parse().unwrap();
+            book.owe_mail(Timestamp::UNIX_EPOCH, OrderId(404), MailKind::Tickets, to);
+        };
+        storage.writer.write(Wanted::default(), decide).await
+    }
+
+    async fn panics(storage: SqliteStorage) -> Result<()> {
+        storage.writer.write(Wanted::default(), |_: &mut Book| panic!("on purpose")).await
+    }
+
+    async fn makes(storage: SqliteStorage, name: String) -> Result<()> {
+        let made = storage.put_categories(&[NewCategory { name, description: None }]).await?;
+        made.into_iter().try_for_each(|made| made.map(drop)).map_err(broken)
+    }
+
+    #[tokio::test]
+    async fn who_shares_a_commit_with_bad_ones_is_committed_and_they_are_not() {
+        let folder = std::env::temp_dir().join(format!("ticketing-writer-{}", std::process::id()));
+        std::fs::create_dir_all(&folder).unwrap();
+        let storage = SqliteStorage::open(folder.join("shop.db")).await.unwrap();
+        // While somebody else has the connection, all have to wait, and go together.
+        let held = storage.writer.pool.acquire().await.unwrap();
+        let alone = tokio::spawn(makes(storage.clone(), "alone".to_owned()));
+        while !storage.writer.queue().waiting.is_empty() || !storage.writer.queue().is_at_work {
+            tokio::task::yield_now().await;
+        }
+        let mut good = vec![tokio::spawn(makes(storage.clone(), "before".to_owned()))];
+        let bad = [tokio::spawn(breaks_a_constraint(storage.clone())), tokio::spawn(panics(storage.clone()))];
+        good.push(tokio::spawn(makes(storage.clone(), "after".to_owned())));
+        while storage.writer.queue().waiting.len() < 4 {
+            tokio::task::yield_now().await;
+        }
+        drop(held);
+        alone.await.unwrap().unwrap();
+        for one in good {
+            one.await.unwrap().unwrap();
+        }
+        for one in bad {
+            let told = one.await.unwrap();
+            assert!(matches!(told, Err(StorageError::Broken(_))), "{told:?}");
+        }
+        makes(storage.clone(), "later".to_owned()).await.unwrap();
+        let names: Vec<String> = storage.categories().await.unwrap().into_iter().map(|row| row.name).collect();
+        assert_eq!(names, ["after", "alone", "before", "later"]);
+        assert_eq!(storage.check().await.unwrap(), Vec::<String>::new());
+        storage.close().await;
+        std::fs::remove_dir_all(folder).unwrap();
     }
 }

@@ -35,7 +35,7 @@ pub(super) trait Commit<I: Item>: Send + Sync + 'static {
     async fn commit(&self, items: &[I]) -> Answer<Vec<I::Outcome>>;
 }
 
-/// A queue of one kind of items, and the batches of it that are under way. Cheap to clone.
+/// A queue of one kind of items, and the batches of it that are under way.
 ///
 /// - Items of one group (an event's holds, say) are committed in the order of their arrival, and in one batch at a time: they
 ///   would wait for each other's row lock anyway.
@@ -172,8 +172,8 @@ async fn commit_in_halves<I: Item>(commit: &dyn Commit<I>, items: &[I]) -> Vec<A
                 parts.extend([second, first]);
             }
             Err(error) => {
-                let error = OneForAll::new(error);
-                outcomes.extend(part.iter().map(|_| Err(error.again())));
+                let error = Arc::new(error);
+                outcomes.extend(part.iter().map(|_| Err(StorageError::again(&error))));
             }
         }
     }
@@ -184,33 +184,3 @@ async fn commit_in_halves<I: Item>(commit: &dyn Commit<I>, items: &[I]) -> Vec<A
 fn panicked<T>() -> Answer<T> {
     Err(StorageError::Broken("the storage panicked".into()))
 }
-
-/// One error for all callers of a batch.
-enum OneForAll {
-    Unavailable(Arc<dyn std::error::Error + Send + Sync>),
-    Broken(Arc<dyn std::error::Error + Send + Sync>),
-    Unusable(String),
-}
-
-impl OneForAll {
-    fn new(error: StorageError) -> Self {
-        match error {
-            StorageError::Unavailable(cause) => Self::Unavailable(cause.into()),
-            StorageError::Broken(cause) => Self::Broken(cause.into()),
-            StorageError::Unusable(what) => Self::Unusable(what),
-        }
-    }
-
-    fn again(&self) -> StorageError {
-        match self {
-            Self::Unavailable(cause) => StorageError::Unavailable(Box::new(Cause(Arc::clone(cause)))),
-            Self::Broken(cause) => StorageError::Broken(Box::new(Cause(Arc::clone(cause)))),
-            Self::Unusable(what) => StorageError::Unusable(what.clone()),
-        }
-    }
-}
-
-/// A cause that several errors have.
-#[derive(Debug, thiserror::Error)]
-#[error(transparent)]
-struct Cause(Arc<dyn std::error::Error + Send + Sync>);

@@ -256,8 +256,13 @@ impl Storage for MemoryStorage {
         self.due(limit, due, |book, reference: &Reference| rules::claim_poll(book, now, reference))
     }
 
-    async fn attempt(&self, reference: &Reference) -> Result<Option<Attempt>, StorageError> {
-        Ok(self.book().attempts.get(reference).cloned())
+    async fn attempts(&self, references: &[Reference]) -> Result<Vec<Option<(Attempt, Principal)>>, StorageError> {
+        let book = self.book();
+        let find = |reference| {
+            let attempt = book.attempts.get(reference)?;
+            Some((attempt.clone(), book.orders.get(&attempt.order_id)?.buyer.who.clone()))
+        };
+        Ok(references.iter().map(find).collect())
     }
 
     async fn payment(&self, reference: &Reference) -> Result<Option<Payment>, StorageError> {

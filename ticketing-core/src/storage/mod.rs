@@ -87,7 +87,8 @@ pub type Outcome<T> = Result<T, Refusal>;
 ///   written (`events::an_event_reads_back_as_it_was_made`,
 ///   `orders::holds_end_when_they_have_run_out_and_not_before`).
 /// - **Cancellation**: dropping a call's future leaves it done or not done, never half
-///   (`races::a_dropped_call_is_done_or_not_done`).
+///   (`races::a_dropped_call_is_done_or_not_done`), and whoever comes next meets no trace of it
+///   (`races::a_dropped_read_leaves_nothing_behind`).
 /// - **Claims** (`claim_…`) give each due item to one caller only, until its lease ends
 ///   (`outbox::a_claimed_mail_is_one_workers_only_until_the_lease_ends`,
 ///   `refunds::a_claimed_refund_is_marked_unknown_and_is_one_workers_only`,
@@ -193,8 +194,15 @@ pub trait Storage: std::fmt::Debug + Send + Sync + 'static {
     /// Takes at most `limit` open attempts that are due to be asked about, the longest overdue first.
     async fn claim_polls(&self, now: Timestamp, limit: u32) -> Result<Vec<Attempt>, StorageError>;
 
-    /// Finds an attempt.
-    async fn attempt(&self, reference: &Reference) -> Result<Option<Attempt>, StorageError>;
+    /// Finds attempts, each with the buyer of its order, as of one moment. One answer for each reference, in their order, also
+    /// where one is named twice (`attempts::attempts_are_found_together_each_with_its_buyer`).
+    async fn attempts(&self, references: &[Reference]) -> Result<Vec<Option<(Attempt, Principal)>>, StorageError>;
+
+    /// Finds one attempt.
+    async fn attempt(&self, reference: &Reference) -> Result<Option<Attempt>, StorageError> {
+        let found = self.attempts(std::slice::from_ref(reference)).await?.pop();
+        Ok(found.flatten().map(|(attempt, _)| attempt))
+    }
 
     /// The whole story of an order's money, found by the order's reference or by one of its attempts'.
     async fn payment(&self, reference: &Reference) -> Result<Option<Payment>, StorageError>;

@@ -1,19 +1,21 @@
-//! What is committed in batches: every write of a sale, and of the gate.
+//! What goes to the storage in batches: every write of a sale, and of the gate; and the one read that every sale needs.
 
 use super::coalescer::{Answer, Coalescer, Commit, Item};
 use super::refused;
 use crate::clock::Clock;
 use crate::domain::check_in::{CheckIn, Scan};
+use crate::domain::code::Reference;
 use crate::domain::order::{Hold, Order};
 use crate::domain::outbox::{MailReport, OutboxMail};
 use crate::domain::payment::{Attempt, CheckoutReport, OpenAttempt, OpenedAttempt, Settle, Settlement};
+use crate::domain::principal::Principal;
 use crate::error::Result;
 use crate::runtime::Runtime;
 use crate::storage::{Outcome, Storage};
 use async_trait::async_trait;
 use std::sync::Arc;
 
-/// A queue for each kind of write. All of them are safe to repeat: by reference, nonce, or number of tries.
+/// A queue for each kind. All writes are safe to repeat: by reference, nonce, or number of tries.
 #[derive(Debug)]
 pub(super) struct Lanes {
     holds: Coalescer<Hold>,
@@ -22,6 +24,7 @@ pub(super) struct Lanes {
     settlements: Coalescer<Settle>,
     scans: Coalescer<Scan>,
     mails: Coalescer<MailReport>,
+    found: Coalescer<Reference>,
 }
 
 /// Where all of them go.
@@ -56,6 +59,18 @@ items! {
     MailReport => Option<OutboxMail>, by report_mails;
 }
 
+impl Item for Reference {
+    type Outcome = Option<(Attempt, Principal)>;
+}
+
+#[async_trait]
+impl Commit<Reference> for ToStorage {
+    /// Begun after all of them were asked for: everybody sees at least what was committed when they asked.
+    async fn commit(&self, references: &[Reference]) -> Answer<Vec<Option<(Attempt, Principal)>>> {
+        self.storage.attempts(references).await
+    }
+}
+
 /// For items that share no row that is fought for.
 const ONE_GROUP: i64 = 0;
 
@@ -74,7 +89,8 @@ impl Lanes {
             checkouts: Coalescer::new(runtime, 1, limit, to.clone()),
             settlements: Coalescer::new(runtime, 1, limit, to.clone()),
             scans: Coalescer::new(runtime, 1, limit, to.clone()),
-            mails: Coalescer::new(runtime, 1, limit, to),
+            mails: Coalescer::new(runtime, 1, limit, to.clone()),
+            found: Coalescer::new(runtime, 1, limit, to),
         }
     }
 
@@ -101,5 +117,10 @@ impl Lanes {
 
     pub(super) async fn report_mail(&self, report: MailReport) -> Result<Option<OutboxMail>> {
         self.mails.submit(ONE_GROUP, report).await
+    }
+
+    /// An attempt, with the buyer of its order.
+    pub(super) async fn attempt(&self, reference: &Reference) -> Result<Option<(Attempt, Principal)>> {
+        self.found.submit(ONE_GROUP, reference.clone()).await
     }
 }

@@ -2,7 +2,7 @@
 
 use super::Ticketing;
 use crate::domain::code::Reference;
-use crate::domain::order::{Order, OrderKey, OrderStatus};
+use crate::domain::order::{Order, OrderStatus};
 use crate::domain::payment::{
     Attempt, AttemptStatus, Captured, Checkout, CheckoutReport, CheckoutResult, FREE_GATEWAY, Mode, Observation,
     OpenAttempt, OpenedAttempt, Payment, Settle, Settlement,
@@ -124,10 +124,10 @@ impl Ticketing {
     /// another reference. The old one is still watched.
     async fn usable(&self, options: PayOptions) -> Result<PayOptions> {
         let known = match &options.reference {
-            Some(reference) => self.inner.storage.attempt(reference).await?,
+            Some(reference) => self.inner.lanes.attempt(reference).await?,
             None => None,
         };
-        let is_lost = known.is_some_and(|attempt| attempt.checkout.is_none() && attempt.gateway != FREE_GATEWAY);
+        let is_lost = known.is_some_and(|(attempt, _)| attempt.checkout.is_none() && attempt.gateway != FREE_GATEWAY);
         Ok(if is_lost { PayOptions { reference: None, ..options } } else { options })
     }
 
@@ -178,9 +178,8 @@ impl Ticketing {
     /// order's tickets once; [`Settlement::Fulfilled`]'s `first` says in which. What is decided already is told without asking.
     pub async fn verify(&self, actor: &Principal, reference: &Reference) -> Result<Settlement> {
         let missing = || Error::NotFound("Payment");
-        let attempt = self.inner.storage.attempt(reference).await?.ok_or_else(missing)?;
-        let order = self.inner.storage.order(&OrderKey::Id(attempt.order_id)).await?.ok_or_else(missing)?;
-        if order.buyer.who != *actor {
+        let (attempt, buyer) = self.inner.lanes.attempt(reference).await?.ok_or_else(missing)?;
+        if buyer != *actor {
             return Err(missing());
         }
         self.ask_and_settle(&attempt).await

@@ -59,7 +59,7 @@ impl Ticketing {
 
     async fn try_webhook(&self, webhook: &StoredWebhook) -> Result<(WebhookStatus, Option<&'static str>)> {
         let attempt = match &webhook.event.reference {
-            Some(reference) => self.inner.storage.attempt(reference).await?,
+            Some(reference) => self.inner.lanes.attempt(reference).await?.map(|(attempt, _)| attempt),
             None => None,
         };
         // Also one of ours from another gateway or mode: nothing of it is for us.

@@ -72,6 +72,8 @@ pub(crate) enum Bug {
     SearchKnowsAsciiOnly,
     /// There is never more.
     PagesAreTheLast,
+    /// Attempts are found in the order of their references.
+    AttemptsAreSorted,
     /// Times lose what is below a millisecond.
     TimesInMilliseconds,
     /// The parts of a payment are read one after the other.

@@ -290,8 +290,12 @@ impl Storage for Planted {
         Ok(claimed)
     }
 
-    async fn attempt(&self, reference: &Reference) -> Result<Option<Attempt>> {
-        self.inner.attempt(reference).await
+    async fn attempts(&self, references: &[Reference]) -> Result<Vec<Option<(Attempt, Principal)>>> {
+        let mut references = references.to_vec();
+        if self.has(Bug::AttemptsAreSorted) {
+            references.sort();
+        }
+        self.inner.attempts(&references).await
     }
 
     async fn payment(&self, reference: &Reference) -> Result<Option<Payment>> {

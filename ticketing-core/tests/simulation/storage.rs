@@ -132,7 +132,7 @@ calls! {
     write inner report_checkouts(now: Timestamp, reports: &[CheckoutReport]) -> Vec<Outcome<Attempt>>;
     write inner settle(now: Timestamp, said: &[Settle]) -> Vec<Outcome<Settlement>>;
     write inner claim_polls(now: Timestamp, limit: u32) -> Vec<Attempt>;
-    read memory attempt(reference: &Reference) -> Option<Attempt>;
+    read memory attempts(references: &[Reference]) -> Vec<Option<(Attempt, Principal)>>;
     read memory payment(reference: &Reference) -> Option<Payment>;
     read memory reviews(organizer: Option<&Principal>, page: PageRequest) -> Page<Attempt>;
     write memory resolve_reviews(now: Timestamp, wishes: &[Resolve]) -> Vec<Outcome<Attempt>>;

@@ -1,4 +1,4 @@
-use super::shop::{HOLD_FOR, Shop, granted};
+use super::shop::{HOLD_FOR, Shop, buyer, granted};
 use super::till::exactly;
 use crate::domain::code::Reference;
 use crate::domain::order::{Order, OrderStatus};
@@ -48,6 +48,21 @@ pub async fn an_attempt_reads_back_and_a_repeat_finds_it(storage: Arc<dyn Storag
         "a repeat finds it whatever became of the order"
     );
     assert_eq!(shop.storage.attempt(&shop.reference()).await.unwrap(), None);
+}
+
+pub async fn attempts_are_found_together_each_with_its_buyer(storage: Arc<dyn Storage>) {
+    let shop = Shop::open(storage);
+    let event = shop.event().create().await;
+    let adas = shop.attempt(&shop.hold(&event, 1).await).await;
+    let mut wish = shop.wish(&event, 1);
+    wish.buyer = buyer("grace");
+    let graces = shop.attempt(&granted(shop.try_hold(&wish).await)).await;
+    let references = [&graces.reference, &shop.reference(), &adas.reference, &graces.reference].map(Clone::clone);
+    let adas = Some((adas, buyer("ada").who));
+    let graces = Some((graces, wish.buyer.who));
+    let found = shop.storage.attempts(&references).await.unwrap();
+    assert_eq!(found, [graces.clone(), None, adas, graces], "one answer for each, in the order they were asked for");
+    assert_eq!(shop.storage.attempts(&[]).await.unwrap(), []);
 }
 
 pub async fn an_order_that_cannot_be_paid_gets_no_attempt(storage: Arc<dyn Storage>) {

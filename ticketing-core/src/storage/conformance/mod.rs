@@ -87,6 +87,7 @@ macro_rules! storage_conformance {
             }
             attempts {
                 an_attempt_reads_back_and_a_repeat_finds_it
+                attempts_are_found_together_each_with_its_buyer
                 an_order_that_cannot_be_paid_gets_no_attempt
                 a_checkout_that_was_opened_is_kept
                 a_checkout_that_was_not_opened_gives_places_back_where_wanted
@@ -226,6 +227,7 @@ macro_rules! storage_conformance {
                 calling_off_while_everybody_buys_leaves_nobody_behind
                 who_reads_while_others_write_never_sees_a_half
                 a_dropped_call_is_done_or_not_done
+                a_dropped_read_leaves_nothing_behind
             }
         }
     };

@@ -238,7 +238,15 @@ impl PostgresStorage {
     /// Behind PgBouncer, the connection is another one for every transaction, and may know statements that somebody else
     /// prepared under the names that we are going to use.
     async fn begin(&self) -> Result<sqlx::Transaction<'static, Db>, sqlx::Error> {
-        self.pool.begin_with(if self.behind_pgbouncer { BEGIN_BEHIND_PGBOUNCER } else { BEGIN }).await
+        self.begin_with(if self.behind_pgbouncer { BEGIN_BEHIND_PGBOUNCER } else { BEGIN }).await
+    }
+
+    /// Begins in a task of its own, which is not dropped with our caller. sqlx 0.9.0 knows nothing of a transaction whose `begin`
+    /// was dropped before it was answered: the next one to get the connection would read and write within it
+    /// (<https://github.com/launchbadge/sqlx/issues/4393>).
+    async fn begin_with(&self, statement: &'static str) -> Result<sqlx::Transaction<'static, Db>, sqlx::Error> {
+        let pool = self.pool.clone();
+        tokio::spawn(async move { pool.begin_with(statement).await }).await.map_err(|_| sqlx::Error::WorkerCrashed)?
     }
 
     /// For a few statements that need no snapshot. End it with [`done`](Self::done).
@@ -273,7 +281,7 @@ impl PostgresStorage {
             false => "begin isolation level repeatable read read only",
             true => "begin isolation level repeatable read read only; deallocate all",
         };
-        self.pool.begin_with(begin).await.map_err(trouble)
+        self.begin_with(begin).await.map_err(trouble)
     }
 }
 

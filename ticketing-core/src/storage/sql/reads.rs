@@ -16,6 +16,7 @@ use crate::domain::ticket::{Ticket, TicketFilter, TicketKey};
 use crate::storage::StorageError;
 use crate::storage::sql::{broken, micros, trouble};
 use sqlx::{AssertSqlSafe, QueryBuilder};
+use std::collections::HashMap;
 
 type Result<T> = std::result::Result<T, StorageError>;
 
@@ -122,15 +123,25 @@ pub(super) async fn orders(
     Ok(Page { items: orders, more: found.more, total: found.total })
 }
 
-pub(super) async fn attempt(connection: &mut Connection, reference: &Reference) -> Result<Option<Attempt>> {
-    let found =
-        Loader::reading(connection).by_texts(rows::ATTEMPT, "attempts", "reference", &[reference.to_string()]).await?;
-    found.first().map(rows::attempt).transpose()
+pub(super) async fn attempts(
+    connection: &mut Connection,
+    references: &[Reference],
+) -> Result<Vec<Option<(Attempt, Principal)>>> {
+    let keys: Vec<String> = references.iter().map(ToString::to_string).collect();
+    // The orders under names of their own, so that those of the attempts stay clear.
+    let from = "attempts join (select id as bought_by, buyer_account, buyer_external from orders) buyers on bought_by = order_id";
+    let columns = format!("{}, buyer_account, buyer_external", rows::ATTEMPT);
+    let mut found = HashMap::new();
+    for row in Loader::reading(connection).by_texts(&columns, from, "reference", &keys).await? {
+        let attempt = rows::attempt(&row)?;
+        found.insert(attempt.reference.clone(), (attempt, rows::buyer(&row)?));
+    }
+    Ok(references.iter().map(|reference| found.get(reference).cloned()).collect())
 }
 
 pub(super) async fn payment(connection: &mut Connection, reference: &Reference) -> Result<Option<Payment>> {
-    let key = match attempt(connection, reference).await? {
-        Some(attempt) => OrderKey::Id(attempt.order_id),
+    let key = match attempts(connection, std::slice::from_ref(reference)).await?.pop().flatten() {
+        Some((attempt, _)) => OrderKey::Id(attempt.order_id),
         None => OrderKey::Reference(reference.clone()),
     };
     let Some(order) = order(connection, &key).await? else { return Ok(None) };

@@ -173,6 +173,10 @@ pub(super) fn parent(row: &Row, column: &str) -> Result<i64> {
 }
 
 /// An order without its lines, which are rows of their own.
+pub(super) fn buyer(row: &Row) -> Result<Principal> {
+    principal(row, "buyer_account", "buyer_external")
+}
+
 pub(super) fn order(row: &Row) -> Result<Order> {
     let status = match (text(row, "status")?.as_str(), some_at(row, "hold_until")?) {
         ("held", Some(hold_until)) => OrderStatus::Held { hold_until },
@@ -185,7 +189,7 @@ pub(super) fn order(row: &Row) -> Result<Order> {
         id: int(row, "id")?.into(),
         reference: parsed(row, "reference")?,
         event_id: int(row, "event_id")?.into(),
-        buyer: Buyer { who: principal(row, "buyer_account", "buyer_external")?, email: parsed(row, "email")? },
+        buyer: Buyer { who: buyer(row)?, email: parsed(row, "email")? },
         lines: vec![],
         total: money(row, "total_minor")?,
         status,

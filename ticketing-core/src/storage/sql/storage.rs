@@ -162,8 +162,8 @@ impl Storage for This {
         .await
     }
 
-    async fn attempt(&self, reference: &Reference) -> Result<Option<Attempt>> {
-        reads::attempt(&mut *self.reader().await?, reference).await
+    async fn attempts(&self, references: &[Reference]) -> Result<Vec<Option<(Attempt, Principal)>>> {
+        reads::attempts(&mut *self.reader().await?, references).await
     }
 
     async fn payment(&self, reference: &Reference) -> Result<Option<Payment>> {

@@ -13,8 +13,11 @@ use crate::domain::webhook::{NewWebhook, WebhookAction};
 use crate::storage::Storage;
 use jiff::SignedDuration;
 use std::collections::BTreeSet;
+use std::future::poll_fn;
+use std::pin::pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::task::Poll;
 use std::time::Duration;
 
 pub async fn eight_workers_never_take_the_same_mail(storage: Arc<dyn Storage>) {
@@ -198,5 +201,30 @@ pub async fn a_dropped_call_is_done_or_not_done(storage: Arc<dyn Storage>) {
         let outcomes = shop.storage.hold(shop.now(), &wishes).await.unwrap();
         assert!(outcomes.iter().all(Result::is_ok));
         assert_eq!(shop.stock(&event).await, (2, 0));
+    }
+}
+
+pub async fn a_dropped_read_leaves_nothing_behind(storage: Arc<dyn Storage>) {
+    let shop = Shop::open(storage);
+    let event = shop.event().create().await;
+    let filter = OrderFilter { event_id: Some(event.id), ..OrderFilter::default() };
+    for round in 0..60_u32 {
+        {
+            let mut read = pin!(shop.storage.orders(&filter, PageRequest::default()));
+            for _ in 0..=round % 4 {
+                let is_done = poll_fn(|context| Poll::Ready(read.as_mut().poll(context).is_ready())).await;
+                if is_done {
+                    break;
+                }
+                tokio::task::yield_now().await;
+            }
+        }
+        // Whoever comes next can write, and sees what was written.
+        shop.storage.forget_tokens(shop.now(), 10).await.unwrap();
+        let made = shop.hold(&event, 1).await;
+        for _ in 0..4 {
+            let seen = shop.storage.orders(&filter, PageRequest::default()).await.unwrap().items;
+            assert_eq!(seen.first(), Some(&made), "the newest comes first");
+        }
     }
 }

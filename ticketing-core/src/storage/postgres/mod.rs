@@ -63,9 +63,21 @@ const PAUSE: std::time::Duration = std::time::Duration::from_millis(200);
 /// for until TCP gives up, which takes from a quarter of an hour to for ever.
 const PATIENCE: std::time::Duration = std::time::Duration::from_secs(10);
 
+/// What every session is told, once.
+///
 /// The database gives up sooner than PATIENCE on us: what a lost connection has locked would be locked for everybody.
-const BEGIN: &str = "begin; set local idle_in_transaction_session_timeout = '8s'";
-const BEGIN_BEHIND_PGBOUNCER: &str = "begin; set local idle_in_transaction_session_timeout = '8s'; deallocate all";
+///
+/// And it finds rows by their keys. Of a table that was empty when it was last analysed it believes that reading all of it is
+/// cheaper, and keeps to that plan while the table grows: a sale that begins on a new database would slow down with every ticket.
+/// (Where there is no index the whole table is read all the same, at a cost that `jit` takes for worth compiling.)
+const SESSION: &str = "set idle_in_transaction_session_timeout = '8s'; set enable_seqscan = off; set jit = off";
+/// Behind PgBouncer a session is not ours: the same for each transaction.
+const BEGIN_BEHIND_PGBOUNCER: &str = "begin; set local idle_in_transaction_session_timeout = '8s'; \
+    set local enable_seqscan = off; set local jit = off; deallocate all";
+const BEGIN: &str = "begin";
+/// Lists, and the check of everything, may read whole tables.
+const SNAPSHOT: &str = "begin isolation level repeatable read read only; set local enable_seqscan = on";
+const SNAPSHOT_BEHIND_PGBOUNCER: &str = "begin isolation level repeatable read read only; deallocate all";
 
 /// `column in (…)` for the `index`-th parameter, and what to bind to it.
 fn one_of_ints(column: &str, index: u32, values: &[i64]) -> (String, String) {
@@ -277,10 +289,7 @@ impl PostgresStorage {
     /// To read with several statements as of one moment: without it, each statement would see what was committed since the one
     /// before it, and an order could be paid and have no tickets.
     async fn snapshot(&self) -> Result<sqlx::Transaction<'static, Db>, StorageError> {
-        let begin = match self.behind_pgbouncer {
-            false => "begin isolation level repeatable read read only",
-            true => "begin isolation level repeatable read read only; deallocate all",
-        };
+        let begin = if self.behind_pgbouncer { SNAPSHOT_BEHIND_PGBOUNCER } else { SNAPSHOT };
         self.begin_with(begin).await.map_err(trouble)
     }
 }

@@ -1,6 +1,6 @@
 //! Connecting, and bringing the database up to date.
 
-use super::PostgresStorage;
+use super::{PostgresStorage, SESSION};
 use crate::storage::StorageError;
 use crate::storage::sql::trouble;
 use sqlx::migrate::{Migration, MigrationType, Migrator};
@@ -52,8 +52,11 @@ impl PostgresStorage {
             .max_connections(10)
             .acquire_timeout(Duration::from_secs(5))
             // A standby takes no writes: after a fail-over, wait for the one that does.
-            .after_connect(|connection, _| {
+            .after_connect(move |connection, _| {
                 Box::pin(async move {
+                    if !behind_pgbouncer {
+                        sqlx::raw_sql(SESSION).execute(&mut *connection).await?;
+                    }
                     let standby = sqlx::raw_sql("select where pg_is_in_recovery()").fetch_optional(connection).await?;
                     let refused = || sqlx::Error::Configuration("the database is a standby".into());
                     standby.map_or(Ok(()), |_| Err(refused()))

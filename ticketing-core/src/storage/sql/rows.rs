@@ -172,11 +172,12 @@ pub(super) fn parent(row: &Row, column: &str) -> Result<i64> {
     int(row, column)
 }
 
-/// An order without its lines, which are rows of their own.
+/// Who bought the order.
 pub(super) fn buyer(row: &Row) -> Result<Principal> {
     principal(row, "buyer_account", "buyer_external")
 }
 
+/// An order without its lines, which are rows of their own.
 pub(super) fn order(row: &Row) -> Result<Order> {
     let status = match (text(row, "status")?.as_str(), some_at(row, "hold_until")?) {
         ("held", Some(hold_until)) => OrderStatus::Held { hold_until },

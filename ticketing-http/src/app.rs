@@ -58,9 +58,8 @@ pub fn settings(config: &Config) -> ApiSettings {
 pub fn app(state: ApiState, sandbox: Option<Arc<Sandbox>>, config: &Config) -> Framed<Routes> {
     let clock = Arc::clone(&state.clock);
     let shared_limits = state.has_shared_limits.then(|| state.ticketing.clone());
-    let service = api::service(&state);
-    let docs = Docs::of(&service, config.docs);
-    let contract = docs.describe(Contract::of_document(&service.spec())).with_route(metrics::PATH, &[Method::GET]);
+    let docs = Docs::of(api::service(&state).spec(), config.docs);
+    let contract = docs.describe(Contract::of_document(docs.document())).with_route(metrics::PATH, &[Method::GET]);
     let numbers = Numbers::new(state.ticketing.clone(), state.breaker.clone(), Arc::clone(&clock), config.metrics)
         .with_token(config.metrics_token.clone());
     let has_sandbox = sandbox.is_some();

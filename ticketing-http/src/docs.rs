@@ -9,18 +9,22 @@ use bytes::Bytes;
 use poem::endpoint::make_sync;
 use poem::http::{Method, StatusCode, header};
 use poem::{Request, Response, Route, get};
-use poem_openapi::{OpenApi, OpenApiService, Webhook};
+use poem_openapi::OpenApiService;
 use sha2::{Digest, Sha256};
+use std::sync::OnceLock;
 
 /// The only thing that either page would load from elsewhere. It looks the same without.
 const REDOC_FONTS: &str = r#"<link href="https://fonts.googleapis.com/css?family=Montserrat:300,400,700|Roboto:300,400,700" rel="stylesheet">"#;
 
-/// The pages, made once at the start.
+/// The document, and how its pages are made. They are some megabytes, and made when somebody opens them.
 #[derive(Clone, Debug)]
 pub struct Docs {
-    document: Page,
-    pages: Vec<(&'static str, Page)>,
+    document: Bytes,
+    makers: Vec<(&'static str, Maker)>,
 }
+
+/// Makes the page of a document.
+type Maker = fn(&Bytes) -> Page;
 
 #[derive(Clone, Debug)]
 struct Page {
@@ -35,35 +39,38 @@ impl Docs {
     /// Where the pages and the document are, if they are there.
     pub const PATHS: [&str; 3] = ["/docs", "/redoc", "/openapi.json"];
 
-    /// Makes the document and, if `with_pages`, the pages of a service.
-    pub fn of<T: OpenApi, W: Webhook>(service: &OpenApiService<T, W>, with_pages: bool) -> Self {
-        let spec = service.spec();
-        let html = |html: String| {
-            // A description that names a tag must not end the script that it stands in.
-            let html = html.replace(&spec, &spec.replace("</", "<\\/"));
-            // Browsers hash scripts after they made every line end the same.
-            Page::html(html.replace("\r\n", "\n"))
-        };
-        let pages = match with_pages {
-            true => vec![
-                ("/docs", html(service.swagger_ui_html())),
-                ("/redoc", html(service.redoc_html().replace(REDOC_FONTS, ""))),
-            ],
-            false => Vec::new(),
-        };
-        Self { document: Page::new(spec.into(), "application/json", None), pages }
+    /// Of an OpenAPI document in JSON; `with_pages`, or the document alone.
+    pub fn of(document: String, with_pages: bool) -> Self {
+        let mut makers: Vec<(_, Maker)> =
+            vec![("/openapi.json", |document| Page::new(document.clone(), "application/json", None))];
+        if with_pages {
+            makers.push(("/docs", |document| Page::around(document, |service| service.swagger_ui_html())));
+            makers.push(("/redoc", |document| {
+                Page::around(document, |service| service.redoc_html().replace(REDOC_FONTS, ""))
+            }));
+        }
+        // Boxed, it gives back the room that it grew into.
+        Self { document: Bytes::from(document.into_boxed_str().into_boxed_bytes()), makers }
+    }
+
+    /// The document.
+    pub fn document(&self) -> &str {
+        std::str::from_utf8(&self.document).unwrap_or_default()
     }
 
     /// Adds the pages to a router.
     pub fn mount(self, router: Route) -> Route {
-        let all = self.pages.into_iter().chain([("/openapi.json", self.document)]);
-        all.fold(router, |router, (path, page)| router.at(path, get(make_sync(move |request| page.answer(&request)))))
+        let Self { document, makers } = self;
+        makers.into_iter().fold(router, |router, (path, make)| {
+            let (document, page) = (document.clone(), OnceLock::new());
+            let answer = move |request: Request| page.get_or_init(|| make(&document)).answer(&request);
+            router.at(path, get(make_sync(answer)))
+        })
     }
 
     /// Adds the pages' addresses to a contract.
     pub fn describe(&self, contract: Contract) -> Contract {
-        let paths = self.pages.iter().map(|(path, _)| *path).chain(["/openapi.json"]);
-        paths.fold(contract, |contract, path| contract.with_route(path, &[Method::GET]))
+        self.makers.iter().fold(contract, |contract, (path, _)| contract.with_route(path, &[Method::GET]))
     }
 }
 
@@ -71,6 +78,16 @@ impl Page {
     fn new(body: Bytes, media_type: &'static str, policy: Option<String>) -> Self {
         let etag = format!("\"{}\"", BASE64_STANDARD.encode(&Sha256::digest(&body)[..12]));
         Self { body, media_type, etag, policy }
+    }
+
+    /// The page that poem-openapi makes of an empty service, with this document in its place.
+    fn around(document: &Bytes, html: impl Fn(&OpenApiService<(), ()>) -> String) -> Self {
+        let empty = OpenApiService::new((), "", "");
+        // A description that names a tag must not end the script that it stands in.
+        let document = String::from_utf8_lossy(document).replace("</", "<\\/");
+        let html = html(&empty).replacen(&empty.spec(), &document, 1);
+        // Browsers hash scripts after they made every line end the same.
+        Self::html(html.replace("\r\n", "\n"))
     }
 
     fn html(html: String) -> Self {
@@ -123,6 +140,7 @@ mod tests {
     use super::*;
     use crate::frame::{FrameConfig, frame};
     use poem::test::TestClient;
+    use poem_openapi::OpenApi;
     use poem_openapi::payload::PlainText;
 
     struct Api;
@@ -138,8 +156,8 @@ mod tests {
 
     fn client(with_pages: bool) -> TestClient<impl poem::Endpoint> {
         let service = OpenApiService::new(Api, "test", "1");
-        let docs = Docs::of(&service, with_pages);
-        let contract = docs.describe(Contract::of_document(&service.spec()));
+        let docs = Docs::of(service.spec(), with_pages);
+        let contract = docs.describe(Contract::of_document(docs.document()));
         TestClient::new(frame(
             docs.mount(Route::new().nest("/", service)),
             FrameConfig { contract, ..FrameConfig::default() },
@@ -160,6 +178,7 @@ mod tests {
             assert!(!policy.contains("unsafe-eval") && policy.matches("sha256-").count() == 2, "{policy}");
             let html = response.0.into_body().into_string().await.unwrap();
             assert_eq!(html.matches("</script>").count(), 2);
+            assert_eq!(html.matches("A description with <\\/script> in it").count(), 1);
             for load in ["src=\"http", "src='http", "src=\"//", "<link", "@import", "url(http", "url(//"] {
                 let outside_of_scripts =
                     contents(&html, "script").fold(html.clone(), |html, script| html.replace(script, ""));

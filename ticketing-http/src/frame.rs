@@ -3,10 +3,10 @@
 use crate::contract::Contract;
 use crate::engine::SANDBOX_PATH;
 use crate::middleware::admission::Admission;
-use crate::middleware::client_address::TrustedProxies;
+use crate::middleware::client_address::{ClientAddress, TrustedProxies};
 use crate::middleware::cors::{Cors, Verdict};
 use crate::middleware::rate_limit::{Quota, RateLimit};
-use crate::middleware::request_log::{Entry, RequestId};
+use crate::middleware::request_log::{Entry, Names};
 use crate::middleware::timeout::Deadline;
 use crate::middleware::{body_limit, panics, security_headers};
 use crate::problem::{FieldError, Problem, to_response};
@@ -70,7 +70,8 @@ where
 {
     let rate_limit = config.quota.map(RateLimit::new);
     let admission = Admission::new(config.lookers);
-    Framed { api: api.into_endpoint(), config, admission, rate_limit }
+    let names = Names::new(Arc::clone(&config.random));
+    Framed { api: api.into_endpoint(), config, admission, rate_limit, names }
 }
 
 /// An API in its frame, see [`frame`].
@@ -80,6 +81,7 @@ pub struct Framed<E> {
     config: FrameConfig,
     admission: Admission,
     rate_limit: Option<RateLimit>,
+    names: Names,
 }
 
 impl<E: Endpoint> Endpoint for Framed<E> {
@@ -88,9 +90,8 @@ impl<E: Endpoint> Endpoint for Framed<E> {
     /// Names the request, marks the answer for browsers, writes the log.
     async fn call(&self, mut request: Request) -> poem::Result<Response> {
         let client = self.config.trusted_proxies.client_of(&request);
-        let id = RequestId::fresh(&*self.config.random);
+        let id = self.names.fresh();
         request.set_data(client);
-        request.set_data(id.clone());
         // What is told on the way, by whomever, is told of this request.
         let span = tracing::info_span!("request", request.id = id.as_str());
         let entry = Entry::begin(id, request.method(), client);
@@ -98,8 +99,7 @@ impl<E: Endpoint> Endpoint for Framed<E> {
 
         let mut response = match self.config.cors.preflight(&request, &verdict) {
             Some(response) => response,
-            // Boxed once: the futures inside hold the request several times over.
-            None => Box::pin(self.admit(request)).instrument(span).await,
+            None => Box::pin(self.admit(client, &mut request)).instrument(span).await,
         };
 
         self.mark(&mut response, &verdict);
@@ -115,14 +115,15 @@ impl<E: Endpoint> Framed<E> {
     }
 
     /// Lets the request in, if there is a place for it and its client has not asked too much already.
-    async fn admit(&self, request: Request) -> Response {
+    ///
+    /// The request is lent, not given, up to where the API takes it: futures that own it would hold it once for each of them.
+    async fn admit(&self, client: ClientAddress, request: &mut Request) -> Response {
         // Before anything else is spent on it. The place itself is taken further in.
         if let Err(problem) = self.admission.enter(request.uri().path()) {
             return problem.to_response();
         }
-        let client = request.data().copied();
         let limit = self.rate_limit.as_ref().filter(|_| !is_exempt(request.uri().path()));
-        let (Some(limit), Some(client)) = (limit, client) else { return self.guard(request).await };
+        let Some(limit) = limit else { return self.guard(request).await };
         let now = self.config.clock.now();
         let mut standing = limit.check(client, now);
         if let (Ok(_), Some(ticketing)) = (&standing, &self.config.shared_limits) {
@@ -137,9 +138,9 @@ impl<E: Endpoint> Framed<E> {
     }
 
     /// Bounds what the request may cost: bytes, time, and a panic.
-    async fn guard(&self, mut request: Request) -> Response {
+    async fn guard(&self, request: &mut Request) -> Response {
         let deadline = Deadline::after(self.config.request_timeout);
-        let body = match deadline.for_body(body_limit::read(&mut request, self.config.body_limit)).await {
+        let body = match deadline.for_body(body_limit::read(request, self.config.body_limit)).await {
             Ok(body) => body,
             Err(problem) => return hang_up(problem.to_response()),
         };
@@ -148,7 +149,7 @@ impl<E: Endpoint> Framed<E> {
             Ok(place) => place,
             Err(problem) => return problem.to_response(),
         };
-        let answer = panics::catch(self.answer(request, &body));
+        let answer = panics::catch(self.answer(std::mem::take(request), &body));
         match deadline.for_answer(answer).await {
             Ok(Ok(response)) => response,
             Ok(Err(problem)) | Err(problem) => problem.to_response(),

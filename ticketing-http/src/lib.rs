@@ -24,6 +24,7 @@ pub mod contract;
 pub mod docs;
 pub mod engine;
 pub mod frame;
+mod log_lines;
 pub mod metrics;
 pub mod middleware;
 pub mod operate;

@@ -19,10 +19,10 @@ fn main() -> ExitCode {
     let command = invocation.command.clone();
     let config = Source::gather(invocation, |name| std::env::var_os(name), Path::new(".env"))
         .and_then(|source| Config::read(&source));
-    match &config {
+    let _log = match &config {
         Ok(config) => telemetry::install(config.log_format, &config.log_filter),
         Err(_) => telemetry::install(LogFormat::Text, "info"),
-    }
+    };
     let outcome = config.map_err(Failure::from).and_then(|config| {
         let runtime = tokio::runtime::Runtime::new()?;
         match command {

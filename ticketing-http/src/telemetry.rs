@@ -1,15 +1,36 @@
 //! The log: lines for people or JSON for machines, on standard error.
 
 use crate::config::LogFormat;
+use crate::log_lines::LogLines;
 use std::io::IsTerminal as _;
 use tracing_subscriber::EnvFilter;
+use tracing_subscriber::fmt::writer::BoxMakeWriter;
+
+/// The log at work. What was said is written when this is dropped, at the latest.
+#[derive(Debug)]
+#[must_use = "the last lines would be lost"]
+pub struct Log(Option<LogLines>);
+
+impl Drop for Log {
+    fn drop(&mut self) {
+        if let Some(lines) = &self.0 {
+            lines.flush();
+        }
+    }
+}
 
 /// Writes the log in `format`; `filter` is in the words of `RUST_LOG`. Panics go to the log too.
 ///
 /// Does nothing where the process has a log already.
-pub fn install(format: LogFormat, filter: &str) {
+pub fn install(format: LogFormat, filter: &str) -> Log {
+    // Without a thread for it, the log is slower, and as good.
+    let lines = LogLines::to(std::io::stderr()).ok();
+    let writer = match lines.clone() {
+        Some(lines) => BoxMakeWriter::new(move || lines.clone()),
+        None => BoxMakeWriter::new(std::io::stderr),
+    };
     let filter = EnvFilter::try_new(filter).unwrap_or_else(|_| EnvFilter::new("info"));
-    let log = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
+    let log = tracing_subscriber::fmt().with_env_filter(filter).with_writer(writer);
     // Colours are for people at a terminal; in a file they are noise.
     let log = log.with_ansi(std::io::stderr().is_terminal());
     let _ = match format {
@@ -22,4 +43,5 @@ pub fn install(format: LogFormat, filter: &str) {
         let place = panic.location().map(ToString::to_string).unwrap_or_default();
         tracing::error!(place, thread = std::thread::current().name(), "panic: this is a bug");
     }));
+    Log(lines)
 }

@@ -213,7 +213,7 @@ async fn http(kind: Kind, lasting: Duration) -> Result<Table, Failure> {
     let company = format!("http://{}", company::open().await?);
     let mut settings =
         vec![("PAYSTACK_SECRET_KEY", "sk_test_4f9d1c7be02a86538d71aa90c3"), ("PAYSTACK_BASE_URL", &company)];
-    settings.push(("LOG_LEVEL", "warn"));
+    settings.push(("RUST_LOG", "warn"));
     settings.push(("JWT_SECRET_KEY", "b7f1c0d92e6a4853af0e61d7c94b28350fd9e1a6c47b8820"));
     let cluster = if kind == Kind::Postgres { Cluster::start() } else { None };
     let url = cluster.as_ref().map(|cluster| cluster.create("http"));

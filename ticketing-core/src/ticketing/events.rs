@@ -7,6 +7,7 @@ use crate::domain::principal::Principal;
 use crate::domain::refusal::Refusal;
 use crate::error::{Error, Result};
 use std::collections::HashSet;
+use std::sync::Arc;
 
 /// The most ticket types of one event.
 const MAX_TICKET_TYPES: usize = 50;
@@ -66,6 +67,11 @@ impl Ticketing {
 
     /// An event, called off or not.
     pub async fn event(&self, id: EventId) -> Result<Event> {
+        Ok(Arc::unwrap_or_clone(self.shared_event(id).await?))
+    }
+
+    /// The same, without a copy for each of those who ask at once: they may get one and the same. It is as fresh as any.
+    pub async fn shared_event(&self, id: EventId) -> Result<Arc<Event>> {
         self.inner.events.get(id).await?.ok_or(Error::NotFound("Event"))
     }
 

@@ -13,13 +13,14 @@ use std::hash::Hash;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use tokio::sync::oneshot;
 
-type Answer<V> = Result<Option<V>, StorageError>;
+/// One row for all who shared the read.
+type Answer<V> = Result<Option<Arc<V>>, StorageError>;
 
 /// Reads one row.
 #[async_trait]
 pub(super) trait Read<K, V>: Send + Sync + 'static {
     /// The row, if there is one.
-    async fn read(&self, key: &K) -> Answer<V>;
+    async fn read(&self, key: &K) -> Result<Option<V>, StorageError>;
 }
 
 /// Rows of one kind, each read once at a time.
@@ -46,14 +47,14 @@ impl<K, V> Shared<K, V> {
     }
 }
 
-impl<K: Clone + Eq + Hash + Send + Sync + 'static, V: Clone + Send + 'static> SharedReads<K, V> {
+impl<K: Clone + Eq + Hash + Send + Sync + 'static, V: Send + Sync + 'static> SharedReads<K, V> {
     pub(super) fn new(runtime: &Arc<dyn Runtime>, from: impl Read<K, V>) -> Self {
         let shared = Shared { runtime: Arc::clone(runtime), from: Box::new(from), waiting: Mutex::default() };
         Self { shared: Arc::new(shared) }
     }
 
     /// The row as it is now.
-    pub(super) async fn get(&self, key: K) -> Result<Option<V>> {
+    pub(super) async fn get(&self, key: K) -> Result<Option<Arc<V>>> {
         let (asks, answer) = oneshot::channel();
         let is_under_way = {
             let mut waiting = self.shared.waiting();
@@ -77,10 +78,13 @@ struct Reading<K: Eq + Hash, V> {
     is_done: bool,
 }
 
-impl<K: Clone + Eq + Hash + Send + Sync + 'static, V: Clone + Send + 'static> Reading<K, V> {
+impl<K: Clone + Eq + Hash + Send + Sync + 'static, V: Send + Sync + 'static> Reading<K, V> {
     async fn run(mut self) {
-        while let Some(asked) = self.next() {
-            let answer = self.shared.from.read(&self.key).await.map_err(Arc::new);
+        loop {
+            // Whoever else is about to ask right now comes along; where nobody is, this takes no time.
+            tokio::task::yield_now().await;
+            let Some(asked) = self.next() else { return };
+            let answer = self.shared.from.read(&self.key).await.map(|row| row.map(Arc::new)).map_err(Arc::new);
             for one in asked {
                 let same = answer.clone().map_err(|error| StorageError::again(&error));
                 // Who left does not hear of it.
@@ -128,7 +132,7 @@ mod tests {
 
     #[async_trait]
     impl Read<u8, u64> for Arc<Row> {
-        async fn read(&self, key: &u8) -> Answer<u64> {
+        async fn read(&self, key: &u8) -> Result<Option<u64>, StorageError> {
             let seen = self.reads.fetch_add(1, Ordering::SeqCst) + 1;
             self.permits.acquire().await.unwrap().forget();
             match key {
@@ -148,7 +152,7 @@ mod tests {
 
     async fn ask(reads: &Arc<SharedReads<u8, u64>>, key: u8) -> tokio::task::JoinHandle<Result<Option<u64>>> {
         let reads = Arc::clone(reads);
-        let asked = tokio::spawn(async move { reads.get(key).await });
+        let asked = tokio::spawn(async move { Ok(reads.get(key).await?.map(|row| *row)) });
         for _ in 0..20 {
             yield_now().await;
         }

@@ -7,6 +7,7 @@ use poem::{Request, RequestBody};
 use poem_openapi::auth::Bearer;
 use poem_openapi::registry::Registry;
 use poem_openapi::{ApiExtractor, ApiExtractorType, ExtractParamOptions, OAuthScopes, SecurityScheme};
+use std::sync::Arc;
 use ticketing_core::domain::account::Account;
 use ticketing_core::domain::principal::{Buyer, Principal};
 
@@ -45,7 +46,7 @@ impl Session {
 }
 
 async fn account_of(request: &Request, bearer: Bearer) -> poem::Result<Account> {
-    let Some(state) = request.data::<ApiState>() else {
+    let Some(state) = request.data::<Arc<ApiState>>() else {
         tracing::error!("the API is served without its state: use api::endpoint");
         return Err(Problem::internal().into());
     };

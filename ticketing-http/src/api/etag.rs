@@ -1,11 +1,12 @@
 //! Answers that a client has already (RFC 9110, 8.8.3 and 13.1.2).
 
+use crate::middleware::request_log::hex;
 use sha2::{Digest, Sha256};
 
 /// A strong tag of a content: the same for the same bytes.
 pub(crate) fn of(kind: &str, content: &[u8]) -> String {
     let hash = Sha256::new_with_prefix(kind).chain_update([0]).chain_update(content).finalize();
-    let digits: String = hash.iter().take(16).map(|byte| format!("{byte:02x}")).collect();
+    let digits = hex(&hash[..16]);
     format!("\"{digits}\"")
 }
 

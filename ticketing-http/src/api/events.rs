@@ -7,8 +7,10 @@ use super::dto::field::Faults;
 use super::dto::list::{List, page};
 use super::dto::path::Id;
 use super::dto::time::Time;
+use super::dto::written::Written;
 use super::idempotency::reference;
 use super::problems::{BODY, KEYED, PARAMETERS, TOKEN, problems};
+use super::shown::Shown;
 use super::state::ApiState;
 use super::{Tag, etag};
 use crate::problem::Problem;
@@ -16,7 +18,6 @@ use poem::Request;
 use poem::http::Uri;
 use poem_openapi::param::{Header, Path, Query};
 use poem_openapi::payload::Json;
-use poem_openapi::types::ToJSON;
 use poem_openapi::{ApiResponse, Enum, OpenApi};
 use ticketing_core::domain::event::{EventFilter, EventSort, NewEvent};
 use ticketing_core::domain::principal::Principal;
@@ -27,6 +28,9 @@ problems! {
     FindProblems: PARAMETERS, &["not_found"];
     CancelProblems: PARAMETERS, KEYED, TOKEN, &["forbidden", "not_found"];
 }
+
+/// An event may be kept, but is asked for every time: places are sold meanwhile.
+pub(super) const CACHE: &str = "no-cache";
 
 /// Who runs events that were made without a token: nobody.
 const NOBODY: &str = "anonymous";
@@ -70,7 +74,7 @@ enum Created {
 enum Found {
     /// The event.
     #[oai(status = 200)]
-    Found(Json<Box<EventView>>, #[oai(header = "ETag")] String, #[oai(header = "Cache-Control")] String),
+    Found(Written<EventView>, #[oai(header = "ETag")] String, #[oai(header = "Cache-Control")] String),
     /// The client has it already.
     #[oai(status = 304)]
     NotModified(#[oai(header = "ETag")] String, #[oai(header = "Cache-Control")] String),
@@ -151,15 +155,13 @@ impl Events {
         #[oai(name = "If-None-Match")]
         if_none_match: Header<Option<String>>,
     ) -> Result<Found, FindProblems> {
-        let event = self.0.ticketing.event(event_id.0.get("event_id")?.into()).await?;
-        let view = EventView::from(&event);
-        // The number of places changes without the event: what tells versions apart is what is sent.
-        let tag = etag::of("event", view.to_json_string().as_bytes());
-        let cache = "no-cache".to_owned();
+        let event = self.0.ticketing.shared_event(event_id.0.get("event_id")?.into()).await?;
+        let Shown { body, tag } = self.0.shown.of(&event);
+        let (tag, cache) = (tag.to_str().unwrap_or_default().to_owned(), CACHE.to_owned());
         if etag::is_known(&tag, if_none_match.0.as_deref()) {
             return Ok(Found::NotModified(tag, cache));
         }
-        Ok(Found::Found(Json(Box::new(view)), tag, cache))
+        Ok(Found::Found(body, tag, cache))
     }
 
     /// Call an event off

@@ -6,6 +6,7 @@
 
 use super::state::ApiState;
 use crate::middleware::client_address::ClientAddress;
+use crate::middleware::request_log::hex;
 use crate::problem::Problem;
 use hmac::Mac;
 use jiff::SignedDuration;
@@ -185,8 +186,4 @@ fn repeated(answer: Answer) -> Response {
     }
     response.headers_mut().insert(REPEATED, HeaderValue::from_static("true"));
     response
-}
-
-fn hex(bytes: &[u8]) -> String {
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }

@@ -5,6 +5,7 @@
 //! |---|---|
 //! | `auth` | registering, logging in, who am I |
 //! | `events`, `categories` | what there is to go to |
+//! | `look` | the one event that everybody looks at |
 //! | `orders` | places, kept for a while |
 //! | `payments` | from places to tickets, and back |
 //! | `tickets` | tickets and their QR codes |
@@ -26,10 +27,12 @@ mod events;
 mod health;
 mod idempotency;
 mod login;
+mod look;
 mod mails;
 mod orders;
 mod payments;
 mod problems;
+mod shown;
 mod state;
 mod tickets;
 mod webhooks;
@@ -38,6 +41,7 @@ pub use state::{ApiSettings, ApiState};
 
 use poem::{Endpoint, EndpointExt, IntoEndpoint};
 use poem_openapi::{OpenApi, OpenApiService, Tags};
+use std::sync::Arc;
 
 /// Where an operation stands in the document.
 #[derive(Tags)]
@@ -90,6 +94,7 @@ pub fn service(state: &ApiState) -> OpenApiService<impl OpenApi + use<>, ()> {
 ///
 /// poem-openapi drops the slash that some paths of the seeds end with; the frame drops it from requests.
 pub fn endpoint(state: ApiState) -> impl Endpoint {
-    let api = service(&state).into_endpoint().data(state.clone()).map_to_response();
-    idempotency::Idempotent { api, state }
+    // Behind one pointer: it is handed to every request.
+    let api = service(&state).into_endpoint().data(Arc::new(state.clone())).map_to_response();
+    look::Looked::new(idempotency::Idempotent { api, state: state.clone() }, state)
 }

@@ -221,7 +221,8 @@ impl Payments {
         match self.0.ticketing.verify(&session.who(), &known(reference)?).await? {
             Settlement::Fulfilled { order, tickets, first } => {
                 let message = if first { news } else { "Payment already verified" };
-                let email_sent = self.is_mailed(&order).await;
+                // Tickets that are fresh from this very call were mailed to nobody yet.
+                let email_sent = !first && self.is_mailed(&order).await;
                 Ok(Verified::Done(Json(VerifiedView::new(message, &tickets, email_sent))))
             }
             // It could still come, but nobody should wait for it.

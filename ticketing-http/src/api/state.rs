@@ -1,3 +1,4 @@
+use super::shown::ShownEvents;
 use crate::middleware::login_throttle::LoginThrottle;
 use hmac::{Hmac, KeyInit};
 use sha2::Sha256;
@@ -26,6 +27,8 @@ pub struct ApiState {
     /// What references are derived from, with the key that a request names. The same in every process, for ever.
     key_secret: KeySecret,
     is_stopping: Arc<AtomicBool>,
+    /// Events as they were sent.
+    pub(super) shown: Arc<ShownEvents>,
 }
 
 /// A MAC that has read the secret already.
@@ -81,6 +84,7 @@ impl ApiState {
         Self {
             breaker: None,
             is_stopping: Arc::default(),
+            shown: Arc::default(),
             has_shared_limits: false,
             key_secret: KeySecret::new(secret),
             ticketing,

@@ -16,8 +16,12 @@ pub async fn read(request: &mut Request, limit: usize) -> Result<Bytes, Problem>
     if announced.is_some_and(|length: u64| length > limit as u64) {
         return Err(too_large(limit));
     }
+    let body = request.take_body();
+    if body.is_empty() {
+        return Ok(Bytes::new());
+    }
     // Boxed: it holds a buffer that most requests, which have no body, need not carry along.
-    let bytes = match Box::pin(request.take_body().into_bytes_limit(limit)).await {
+    let bytes = match Box::pin(body.into_bytes_limit(limit)).await {
         Ok(bytes) => bytes,
         Err(ReadBodyError::PayloadTooLarge) => return Err(too_large(limit)),
         Err(_) => return Err(Problem::new("body_unreadable", "The body did not arrive whole.")),

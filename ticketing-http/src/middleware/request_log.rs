@@ -4,6 +4,7 @@ use super::client_address::ClientAddress;
 use crate::contract::Contract;
 use poem::http::{HeaderName, HeaderValue, Method};
 use poem::{PathPattern, Response};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 use ticketing_core::clock::Random;
 use tokio::time::Instant;
@@ -16,16 +17,37 @@ pub const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 pub struct RequestId(String);
 
 impl RequestId {
-    /// A fresh one.
-    pub fn fresh(random: &dyn Random) -> Self {
-        let mut bytes = [0; 12];
-        random.fill(&mut bytes);
-        Self(bytes.iter().map(|byte| format!("{byte:02x}")).collect())
-    }
-
     /// The name itself.
     pub fn as_str(&self) -> &str {
         &self.0
+    }
+}
+
+/// Names for requests. Chance for many is asked for at once: each time is a call of the system.
+#[derive(Debug)]
+pub struct Names {
+    random: Arc<dyn Random>,
+    left: Mutex<Vec<[u8; 12]>>,
+}
+
+impl Names {
+    /// Of this chance.
+    pub fn new(random: Arc<dyn Random>) -> Self {
+        Self { random, left: Mutex::default() }
+    }
+
+    /// A fresh one.
+    pub fn fresh(&self) -> RequestId {
+        let mut left = self.left.lock().unwrap_or_else(PoisonError::into_inner);
+        let bytes = left.pop().unwrap_or_else(|| {
+            let mut chance = [[0; 12]; 64];
+            self.random.fill(chance.as_flattened_mut());
+            let [first, others @ ..] = chance;
+            left.extend(others);
+            first
+        });
+        drop(left);
+        RequestId(hex(&bytes))
     }
 }
 
@@ -55,14 +77,41 @@ impl Entry {
         let took = self.began.elapsed();
         crate::metrics::answered(&self.method, path, response.status(), took);
         let duration_ms = in_ms(took);
-        let client = self.client.masked();
         let (id, method) = (self.id.as_str(), self.method.as_str());
         if response.status().is_server_error() {
-            tracing::warn!(request.id = id, method, path, status, duration_ms, client, "request");
+            tracing::warn!(
+                request.id = id,
+                method,
+                path,
+                status,
+                duration_ms,
+                client = self.client.masked(),
+                "request"
+            );
         } else {
-            tracing::info!(request.id = id, method, path, status, duration_ms, client, "request");
+            tracing::info!(
+                request.id = id,
+                method,
+                path,
+                status,
+                duration_ms,
+                client = self.client.masked(),
+                "request"
+            );
         }
     }
+}
+
+/// Two digits for each byte.
+pub(crate) fn hex(bytes: &[u8]) -> String {
+    const DIGITS: &[u8; 16] = b"0123456789abcdef";
+    let digit = |nibble: u8| char::from(DIGITS[usize::from(nibble & 15)]);
+    let mut text = String::with_capacity(bytes.len() * 2);
+    for byte in bytes {
+        text.push(digit(byte >> 4));
+        text.push(digit(*byte));
+    }
+    text
 }
 
 fn in_ms(duration: Duration) -> u64 {
@@ -72,12 +121,14 @@ fn in_ms(duration: Duration) -> u64 {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use std::collections::HashSet;
     use ticketing_core::clock::SystemRandom;
 
     #[test]
     fn names_are_fresh_and_plain() {
-        let (one, two) = (RequestId::fresh(&SystemRandom), RequestId::fresh(&SystemRandom));
-        assert_ne!(one, two);
-        assert!(one.as_str().len() == 24 && one.as_str().bytes().all(|byte| byte.is_ascii_hexdigit()));
+        let names = Names::new(Arc::new(SystemRandom));
+        let fresh: HashSet<String> = (0..1000).map(|_| names.fresh().as_str().to_owned()).collect();
+        assert_eq!(fresh.len(), 1000);
+        assert!(fresh.iter().all(|name| name.len() == 24 && name.bytes().all(|byte| byte.is_ascii_hexdigit())));
     }
 }

@@ -5,8 +5,9 @@ use super::{Connection, Db, Row, contains, rows};
 use crate::domain::account::{Account, AccountKey};
 use crate::domain::check_in::CheckIn;
 use crate::domain::code::Reference;
-use crate::domain::event::{Category, Event, EventFilter, EventSort, EventStatus};
+use crate::domain::event::{Category, Event, EventFilter, EventSort, EventStatus, Stock, TicketType};
 use crate::domain::id::{EventId, MailId, TicketId};
+use crate::domain::money::Money;
 use crate::domain::order::{Order, OrderFilter, OrderKey};
 use crate::domain::outbox::OutboxMail;
 use crate::domain::page::{Page, PageRequest};
@@ -15,7 +16,7 @@ use crate::domain::principal::Principal;
 use crate::domain::ticket::{Ticket, TicketFilter, TicketKey};
 use crate::storage::StorageError;
 use crate::storage::sql::{broken, micros, trouble};
-use sqlx::{AssertSqlSafe, QueryBuilder};
+use sqlx::{AssertSqlSafe, QueryBuilder, Row as _};
 use std::collections::HashMap;
 
 type Result<T> = std::result::Result<T, StorageError>;
@@ -44,8 +45,42 @@ pub(super) async fn categories(connection: &mut Connection) -> Result<Vec<Catego
     Ok(all)
 }
 
+/// An event with its ticket types by one statement, which sees them as of one moment: a row for each type. What is long stands in
+/// the first one only.
+const ONE_EVENT: &str = "select e.id, e.key, e.organizer_account, e.organizer_external, e.title, \
+    case when t.position > 0 then null else e.description end as description, e.starts_at, e.ends_at, e.location, e.address, \
+    e.image_url, e.currency, e.capacity, e.held, e.sold, e.status, e.created_at, e.updated_at, \
+    c.id as category_id, c.name as category_name, c.description as category_description, \
+    t.id as type_id, t.name as type_name, t.price_minor as type_price, t.capacity as type_capacity, t.held as type_held, \
+    t.sold as type_sold \
+    from events e left join categories c on c.id = e.category_id left join ticket_types t on t.event_id = e.id \
+    where e.id = $1 order by t.position";
+
 pub(super) async fn event(connection: &mut Connection, id: EventId) -> Result<Option<Event>> {
-    Ok(Loader::reading(connection).events(&[id.0]).await?.pop())
+    let found = sqlx::query(ONE_EVENT).bind(id.0).fetch_all(connection).await.map_err(trouble)?;
+    let Some(first) = found.first() else { return Ok(None) };
+    let mut event = rows::event(first)?;
+    for row in &found {
+        event.ticket_types.extend(type_of(row, &event)?);
+    }
+    Ok(Some(event))
+}
+
+/// The ticket type of a row of [`ONE_EVENT`].
+fn type_of(row: &Row, event: &Event) -> Result<Option<TicketType>> {
+    let int = |column: &str| row.try_get::<i64, _>(column).map_err(trouble);
+    let Some(id) = row.try_get::<Option<i64>, _>("type_id").map_err(trouble)? else { return Ok(None) };
+    Ok(Some(TicketType {
+        id: id.into(),
+        event_id: event.id,
+        name: row.try_get("type_name").map_err(trouble)?,
+        price: Money::new(int("type_price")?, event.currency).map_err(broken)?,
+        stock: Stock {
+            capacity: row.try_get("type_capacity").map_err(trouble)?,
+            held: int("type_held")?,
+            sold: int("type_sold")?,
+        },
+    }))
 }
 
 pub(super) async fn events(
@@ -88,18 +123,20 @@ pub(super) async fn events(
 }
 
 pub(super) async fn order(connection: &mut Connection, key: &OrderKey) -> Result<Option<Order>> {
-    let id = match key {
-        OrderKey::Id(id) => id.0,
-        OrderKey::Reference(reference) => {
-            let found =
-                Loader::reading(connection).by_texts("id", "orders", "reference", &[reference.to_string()]).await?;
-            match found.first() {
-                Some(row) => rows::parent(row, "id")?,
-                None => return Ok(None),
-            }
-        }
-    };
+    let Some(id) = order_id(connection, key).await? else { return Ok(None) };
     Ok(Loader::reading(connection).orders(&[id]).await?.pop())
+}
+
+/// The id of the order with this key. Where the key is an id, there may be no such order.
+async fn order_id(connection: &mut Connection, key: &OrderKey) -> Result<Option<i64>> {
+    match key {
+        OrderKey::Id(id) => Ok(Some(id.0)),
+        OrderKey::Reference(reference) => {
+            let reference = [reference.to_string()];
+            let found = Loader::reading(connection).by_texts("id", "orders", "reference", &reference).await?;
+            found.first().map(|row| rows::parent(row, "id")).transpose()
+        }
+    }
 }
 
 pub(super) async fn orders(
@@ -238,8 +275,8 @@ pub(super) async fn dead_mails(
 }
 
 pub(super) async fn mails(connection: &mut Connection, key: &OrderKey) -> Result<Vec<OutboxMail>> {
-    let Some(order) = order(connection, key).await? else { return Ok(vec![]) };
-    let found = Loader::reading(connection).by_ints(rows::MAIL, "mails", "order_id", &[order.id.0]).await?;
+    let Some(id) = order_id(connection, key).await? else { return Ok(vec![]) };
+    let found = Loader::reading(connection).by_ints(rows::MAIL, "mails", "order_id", &[id]).await?;
     let mut mails: Vec<OutboxMail> = found.iter().map(rows::mail).collect::<Result<_>>()?;
     mails.sort_by_key(|mail| mail.id);
     Ok(mails)

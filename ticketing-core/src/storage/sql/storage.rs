@@ -82,7 +82,8 @@ impl Storage for This {
     }
 
     async fn event(&self, id: EventId) -> Result<Option<Event>> {
-        reads::event(&mut *self.snapshot().await?, id).await
+        // One statement: no snapshot is wanted.
+        reads::event(&mut *self.reader().await?, id).await
     }
 
     async fn events(&self, filter: &EventFilter, page: PageRequest) -> Result<Page<Event>> {
@@ -283,7 +284,8 @@ impl Storage for This {
     }
 
     async fn mails(&self, order: &OrderKey) -> Result<Vec<OutboxMail>> {
-        reads::mails(&mut *self.snapshot().await?, order).await
+        // The id of an order never changes: no snapshot is wanted.
+        reads::mails(&mut *self.reader().await?, order).await
     }
 
     async fn receive_webhooks(&self, now: Timestamp, new: &[NewWebhook]) -> Result<Vec<(StoredWebhook, bool)>> {

@@ -1,7 +1,7 @@
 //! What requests and answers look like on the wire.
 //!
 //! [`body`] reads requests, [`field`] their fields and [`path`] what stands in their path; [`text`], [`price`] and [`time`] are
-//! what fields are made of; [`list`] is a page of a list. The rest has a file for each noun: its bodies, its views, and how
+//! what fields are made of; [`list`] is a page of a list, and [`written`] what need not be written again. The rest has a file for each noun: its bodies, its views, and how
 //! the one becomes the engine's word and the other is made of it.
 
 pub(crate) mod account;
@@ -20,3 +20,4 @@ pub(crate) mod scalar;
 pub(crate) mod text;
 pub(crate) mod ticket;
 pub(crate) mod time;
+pub(crate) mod written;

@@ -1,0 +1,140 @@
+//! `GET /events/{id}`, by the shortest way: in a flash sale it is asked more often than all else together.
+//!
+//! It answers what the operation of the document answers ([`events`](super::events)), without what other operations need: a router,
+//! parameters of every kind, a body. Whatever is written in another way (`HEAD`, an id that is not plain digits) goes there.
+
+use super::dto::event::EventView;
+use super::dto::written::Written;
+use super::etag;
+use super::events::CACHE;
+use super::shown::Shown;
+use super::state::ApiState;
+use crate::problem::Problem;
+use poem::http::{HeaderMap, HeaderValue, Method, StatusCode, header};
+use poem::{Endpoint, Error, PathPattern, Request, Response};
+use ticketing_core::domain::id::EventId;
+
+/// As the router names it.
+const PATTERN: &str = "/events/:param0";
+
+/// The API, with its shortest way.
+pub(super) struct Looked<E> {
+    api: E,
+    state: ApiState,
+    pattern: PathPattern,
+}
+
+impl<E> Looked<E> {
+    pub(super) fn new(api: E, state: ApiState) -> Self {
+        Self { api, state, pattern: PathPattern(PATTERN.into()) }
+    }
+
+    async fn look(&self, id: EventId, headers: &HeaderMap) -> Result<Response, Problem> {
+        let event = self.state.ticketing.shared_event(id).await?;
+        let Shown { body, tag } = self.state.shown.of(&event);
+        let mut known = headers.get_all(header::IF_NONE_MATCH).iter().filter_map(|known| known.to_str().ok());
+        let mut response = Response::default();
+        if etag::is_known(tag.to_str().unwrap_or_default(), known.next()) {
+            response.set_status(StatusCode::NOT_MODIFIED);
+        } else {
+            let json = HeaderValue::from_static(Written::<EventView>::CONTENT_TYPE);
+            response.headers_mut().insert(header::CONTENT_TYPE, json);
+            response.set_body(body.into_body());
+        }
+        response.headers_mut().insert(header::ETAG, tag);
+        response.headers_mut().insert(header::CACHE_CONTROL, HeaderValue::from_static(CACHE));
+        Ok(response)
+    }
+}
+
+impl<E: Endpoint<Output = Response>> Endpoint for Looked<E> {
+    type Output = Response;
+
+    async fn call(&self, request: Request) -> poem::Result<Response> {
+        // Boxed: the way that most requests take need not have room for it.
+        let Some(id) = plain_id(&request) else { return Box::pin(self.api.call(request)).await };
+        match self.look(id, request.headers()).await {
+            Ok(mut response) => {
+                response.set_data(self.pattern.clone());
+                Ok(response)
+            }
+            Err(problem) => {
+                let mut error = Error::from(problem);
+                error.set_data(self.pattern.clone());
+                Err(error)
+            }
+        }
+    }
+}
+
+/// The id of the event that a request asks for in the plainest way.
+fn plain_id(request: &Request) -> Option<EventId> {
+    let digits = request.uri().path().strip_prefix("/events/")?;
+    let is_plain = request.method() == Method::GET && digits.bytes().all(|digit| digit.is_ascii_digit());
+    if is_plain { digits.parse::<i64>().ok().map(Into::into) } else { None }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::api::{ApiSettings, endpoint, service};
+    use poem::{EndpointExt as _, IntoEndpoint as _};
+    use std::sync::Arc;
+    use ticketing_core::Ticketing;
+    use ticketing_core::storage::memory::MemoryStorage;
+
+    /// All that there is to see of an answer.
+    async fn seen(api: &impl Endpoint, uri: &str, known: Option<&str>) -> (u16, Vec<(String, String)>, String, String) {
+        let mut request = Request::builder().uri_str(uri);
+        if let Some(known) = known {
+            request = request.header("if-none-match", known);
+        }
+        let (response, pattern) = match api.call(request.finish()).await {
+            Ok(response) => {
+                let response = poem::IntoResponse::into_response(response);
+                let pattern = response.data::<PathPattern>().cloned();
+                (response, pattern)
+            }
+            Err(error) => {
+                let pattern = error.data::<PathPattern>().cloned();
+                (error.into_response(), pattern)
+            }
+        };
+        let header = |(name, value): (&poem::http::HeaderName, &HeaderValue)| {
+            (name.to_string(), value.to_str().unwrap().to_owned())
+        };
+        let mut headers: Vec<_> = response.headers().iter().map(header).collect();
+        headers.sort();
+        let status = response.status().as_u16();
+        let body = response.into_body().into_string().await.unwrap();
+        (status, headers, body, pattern.map(|pattern| pattern.0.to_string()).unwrap_or_default())
+    }
+
+    #[tokio::test]
+    async fn the_shortest_way_answers_as_the_operation_does() {
+        let ticketing = Ticketing::builder(MemoryStorage::new()).build().unwrap();
+        let event = serde_json::json!({
+            "title": "Jazz", "event_date": "2099-12-31T20:00:00Z", "location": "Lagos", "price": "5000.00", "capacity": 3
+        });
+        let settings = ApiSettings { allow_anonymous_events: true, ..ApiSettings::default() };
+        let state = ApiState::new(ticketing, settings);
+        let short = endpoint(state.clone());
+        let long = service(&state).into_endpoint().data(Arc::new(state.clone())).map_to_response();
+        let make = Request::builder().method(Method::POST).uri_str("/events").content_type("application/json");
+        assert_eq!(short.get_response(make.body(event.to_string())).await.status(), 201);
+
+        let first = seen(&short, "/events/1", None).await;
+        let tag = first.1.iter().find(|(name, _)| name == "etag").unwrap().1.clone();
+        assert!(first.0 == 200 && first.2.contains("Jazz") && first.3 == PATTERN, "{first:?}");
+        let (weak, two) = (format!("W/{tag}"), format!("\"x\", {tag}"));
+        let known = [None, Some("\"x\""), Some(tag.as_str()), Some(&weak), Some(&two), Some("*")];
+        for uri in ["/events/1", "/events/1?a=b", "/events/2", "/events/0", "/events/99999999999999999999", "/events/x"]
+        {
+            for known in known {
+                let (one, other) = (seen(&short, uri, known).await, seen(&long, uri, known).await);
+                assert_eq!(one, other, "{uri} {known:?}");
+            }
+        }
+        assert_eq!(seen(&short, "/events/1", Some(&tag)).await.0, 304);
+    }
+}

@@ -66,6 +66,7 @@ const FOUND_BY: &[(Bug, &[&str])] = &[
     (Bug::SearchHasWildcards, &["filters::every_letter_of_a_searched_text_means_itself"]),
     (Bug::SearchKnowsAsciiOnly, &["filters::events_are_found_by_text_in_any_case_and_any_script"]),
     (Bug::PagesAreTheLast, &["paging::events_come_in_pages"]),
+    (Bug::AccountsAreFoundOnce, &["accounts::accounts_are_found_together_by_whatever_key"]),
     (Bug::AttemptsAreSorted, &["attempts::attempts_are_found_together_each_with_its_buyer"]),
     (
         Bug::TimesInMilliseconds,

@@ -1,7 +1,7 @@
 //! The rows that a batch of operations is decided on. A storage loads (and locks) what the batch names, the rules change
 //! it, and the storage writes the difference. So every storage decides alike, and a later item of a batch sees the earlier ones.
 
-use super::account::Account;
+use super::account::{Account, AccountKey};
 use super::audit::{Actor, AuditLine};
 use super::check_in::CheckIn;
 use super::code::{Reference, TicketCode};
@@ -304,6 +304,15 @@ impl Book {
             created_at: now,
             updated_at: now,
         });
+    }
+
+    /// The account with this key.
+    pub fn account(&self, key: &AccountKey) -> Option<&Account> {
+        match key {
+            AccountKey::Id(id) => self.accounts.get(id),
+            AccountKey::Email(email) => self.account_by_email(email),
+            AccountKey::Username(username) => self.account_by_username(username),
+        }
     }
 
     /// The account with this address, in any case.

@@ -142,14 +142,9 @@ impl Storage for MemoryStorage {
         Ok(account)
     }
 
-    async fn account(&self, key: &AccountKey) -> Result<Option<Account>, StorageError> {
+    async fn accounts(&self, keys: &[AccountKey]) -> Result<Vec<Option<Account>>, StorageError> {
         let book = self.book();
-        Ok(match key {
-            AccountKey::Id(id) => book.accounts.get(id),
-            AccountKey::Email(email) => book.account_by_email(email),
-            AccountKey::Username(username) => book.account_by_username(username),
-        }
-        .cloned())
+        Ok(keys.iter().map(|key| book.account(key).cloned()).collect())
     }
 
     async fn put_categories(&self, new: &[NewCategory]) -> Result<Vec<Outcome<Category>>, StorageError> {

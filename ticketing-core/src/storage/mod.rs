@@ -126,8 +126,14 @@ pub trait Storage: std::fmt::Debug + Send + Sync + 'static {
         change: &AccountChange,
     ) -> Result<Option<Account>, StorageError>;
 
-    /// Finds an account.
-    async fn account(&self, key: &AccountKey) -> Result<Option<Account>, StorageError>;
+    /// Finds accounts. One answer for each key, in their order, also where one is named twice
+    /// (`accounts::accounts_are_found_together_by_whatever_key`).
+    async fn accounts(&self, keys: &[AccountKey]) -> Result<Vec<Option<Account>>, StorageError>;
+
+    /// Finds one account.
+    async fn account(&self, key: &AccountKey) -> Result<Option<Account>, StorageError> {
+        Ok(self.accounts(std::slice::from_ref(key)).await?.pop().flatten())
+    }
 
     // Events.
 

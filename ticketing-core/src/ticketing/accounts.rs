@@ -10,7 +10,6 @@ use crate::error::{Error, Result};
 use crate::password::{Passwords, is_weak};
 use crate::token::{TokenKey, Tokens};
 use jiff::{SignedDuration, Timestamp};
-use std::sync::Arc;
 
 /// The shortest password, in characters (OWASP ASVS 5.0, 6.2.1). No other rule: they make passwords worse (6.2.5).
 const MIN_PASSWORD: usize = 8;
@@ -140,10 +139,9 @@ impl Ticketing {
     /// Whose session token this is. Refuses tokens that are not ours, have ended, or are of a switched-off account.
     pub async fn authenticate(&self, token: &str) -> Result<Account> {
         let (id, ended) = self.accounts()?.tokens.check(token, self.now())?;
-        let account = self.inner.account_rows.get(id).await?;
+        let account = self.inner.lanes.account(id).await?;
         let is_good = |account: &Account| account.is_active && account.sessions_ended == ended;
-        let account = account.filter(|account| is_good(account)).map(Arc::unwrap_or_clone);
-        account.ok_or(Error::Unauthenticated("Could not validate credentials"))
+        account.filter(is_good).ok_or(Error::Unauthenticated("Could not validate credentials"))
     }
 
     /// Ends all sessions of an account: every token made so far is refused from the next request on, by every process.

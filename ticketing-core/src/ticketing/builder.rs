@@ -168,8 +168,6 @@ impl TicketingBuilder {
         let inner = Inner {
             lanes: Lanes::new(&self.storage, &self.clock, &self.runtime, self.queue_limit),
             events: SharedReads::new(&self.runtime, Rows(Arc::clone(&self.storage))),
-            #[cfg(feature = "accounts")]
-            account_rows: SharedReads::new(&self.runtime, Rows(Arc::clone(&self.storage))),
             only_types: OnlyTypes::default(),
             storage: self.storage,
             gateway: self.gateway,

@@ -1,10 +1,14 @@
-//! What goes to the storage in batches: every write of a sale, and of the gate; and the one read that every sale needs.
+//! What goes to the storage in batches: every write of a sale, and of the gate; and what every request reads.
 
 use super::coalescer::{Answer, Coalescer, Commit, Item};
 use super::refused;
 use crate::clock::Clock;
+#[cfg(feature = "accounts")]
+use crate::domain::account::{Account, AccountKey};
 use crate::domain::check_in::{CheckIn, Scan};
 use crate::domain::code::Reference;
+#[cfg(feature = "accounts")]
+use crate::domain::id::AccountId;
 use crate::domain::order::{Hold, Order};
 use crate::domain::outbox::{MailReport, OutboxMail};
 use crate::domain::payment::{Attempt, CheckoutReport, OpenAttempt, OpenedAttempt, Settle, Settlement};
@@ -25,6 +29,8 @@ pub(super) struct Lanes {
     scans: Coalescer<Scan>,
     mails: Coalescer<MailReport>,
     found: Coalescer<Reference>,
+    #[cfg(feature = "accounts")]
+    accounts: Coalescer<AccountId>,
 }
 
 /// Where all of them go.
@@ -71,6 +77,20 @@ impl Commit<Reference> for ToStorage {
     }
 }
 
+#[cfg(feature = "accounts")]
+impl Item for AccountId {
+    type Outcome = Option<Account>;
+}
+
+#[cfg(feature = "accounts")]
+#[async_trait]
+impl Commit<AccountId> for ToStorage {
+    async fn commit(&self, ids: &[AccountId]) -> Answer<Vec<Option<Account>>> {
+        let keys: Vec<AccountKey> = ids.iter().copied().map(AccountKey::Id).collect();
+        self.storage.accounts(&keys).await
+    }
+}
+
 /// For items that share no row that is fought for.
 const ONE_GROUP: i64 = 0;
 
@@ -90,7 +110,9 @@ impl Lanes {
             settlements: Coalescer::new(runtime, 1, limit, to.clone()),
             scans: Coalescer::new(runtime, 1, limit, to.clone()),
             mails: Coalescer::new(runtime, 1, limit, to.clone()),
-            found: Coalescer::new(runtime, 1, limit, to),
+            found: Coalescer::new(runtime, 1, limit, to.clone()),
+            #[cfg(feature = "accounts")]
+            accounts: Coalescer::new(runtime, 1, limit, to),
         }
     }
 
@@ -122,5 +144,11 @@ impl Lanes {
     /// An attempt, with the buyer of its order.
     pub(super) async fn attempt(&self, reference: &Reference) -> Result<Option<(Attempt, Principal)>> {
         self.found.submit(ONE_GROUP, reference.clone()).await
+    }
+
+    /// The account of a request.
+    #[cfg(feature = "accounts")]
+    pub(super) async fn account(&self, id: AccountId) -> Result<Option<Account>> {
+        self.accounts.submit(ONE_GROUP, id).await
     }
 }

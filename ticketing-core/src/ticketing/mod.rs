@@ -27,11 +27,7 @@ pub use payments::{PayOptions, Started};
 pub use upkeep::{Upkeep, UpkeepHandle, UpkeepReport};
 
 use crate::clock::{Clock, Random};
-#[cfg(feature = "accounts")]
-use crate::domain::account::{Account, AccountKey};
 use crate::domain::event::Event;
-#[cfg(feature = "accounts")]
-use crate::domain::id::AccountId;
 use crate::domain::id::EventId;
 use crate::domain::principal::Principal;
 use crate::error::Result;
@@ -68,8 +64,6 @@ struct Inner {
     lanes: lanes::Lanes,
     /// Rows that many ask for at once.
     events: SharedReads<EventId, Event>,
-    #[cfg(feature = "accounts")]
-    account_rows: SharedReads<AccountId, Account>,
     /// The ticket type of events that have only one: it never changes.
     only_types: orders::OnlyTypes,
     hold_for: SignedDuration,
@@ -136,13 +130,5 @@ struct Rows(Arc<dyn Storage>);
 impl Read<EventId, Event> for Rows {
     async fn read(&self, id: &EventId) -> Result<Option<Event>, StorageError> {
         self.0.event(*id).await
-    }
-}
-
-#[cfg(feature = "accounts")]
-#[async_trait]
-impl Read<AccountId, Account> for Rows {
-    async fn read(&self, id: &AccountId) -> Result<Option<Account>, StorageError> {
-        self.0.account(&AccountKey::Id(*id)).await
     }
 }

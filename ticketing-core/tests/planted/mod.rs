@@ -72,6 +72,8 @@ pub(crate) enum Bug {
     SearchKnowsAsciiOnly,
     /// There is never more.
     PagesAreTheLast,
+    /// An account that is asked for twice is found once.
+    AccountsAreFoundOnce,
     /// Attempts are found in the order of their references.
     AttemptsAreSorted,
     /// Times lose what is below a millisecond.

@@ -116,7 +116,7 @@ macro_rules! calls {
 calls! {
     write memory register(now: Timestamp, new: &[NewAccount]) -> Vec<Outcome<Account>>;
     write memory change_account(now: Timestamp, id: AccountId, change: &AccountChange) -> Option<Account>;
-    read memory account(key: &AccountKey) -> Option<Account>;
+    read memory accounts(keys: &[AccountKey]) -> Vec<Option<Account>>;
     write memory put_categories(new: &[NewCategory]) -> Vec<Outcome<Category>>;
     read memory categories() -> Vec<Category>;
     write memory put_events(now: Timestamp, organizer: &Principal, new: &[NewEvent]) -> Vec<Outcome<Event>>;

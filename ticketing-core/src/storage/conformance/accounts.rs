@@ -33,6 +33,25 @@ pub async fn an_account_is_found_by_id_address_and_user_name(storage: Arc<dyn St
     }
 }
 
+pub async fn accounts_are_found_together_by_whatever_key(storage: Arc<dyn Storage>) {
+    let shop = Shop::open(storage);
+    let new = [newcomer("ada@example.com", Some("Ada")), newcomer("bob@example.com", None)];
+    let made = shop.storage.register(shop.now(), &new).await.unwrap();
+    let [ada, bob] = <[_; 2]>::try_from(made).unwrap().map(Result::unwrap);
+    let keys = [
+        AccountKey::Email("BOB@example.com".parse().unwrap()),
+        AccountKey::Id(ada.id),
+        AccountKey::Id(AccountId(ada.id.0 + bob.id.0 + 1)),
+        AccountKey::Username("aDA".to_owned()),
+        AccountKey::Id(bob.id),
+        AccountKey::Id(ada.id),
+    ];
+    let found = shop.storage.accounts(&keys).await.unwrap();
+    let found: Vec<_> = found.into_iter().map(|account| account.map(|account| account.id)).collect();
+    assert_eq!(found, [Some(bob.id), Some(ada.id), None, Some(ada.id), Some(bob.id), Some(ada.id)]);
+    assert!(shop.storage.accounts(&[]).await.unwrap().is_empty());
+}
+
 pub async fn a_taken_address_or_user_name_is_refused_in_any_case(storage: Arc<dyn Storage>) {
     let shop = Shop::open(storage);
     let first = [newcomer("ada@example.com", Some("Ada")), newcomer("bob@example.com", None)];

@@ -59,6 +59,7 @@ macro_rules! storage_conformance {
         $crate::storage_conformance! { @$($then)*
             accounts {
                 an_account_is_found_by_id_address_and_user_name
+                accounts_are_found_together_by_whatever_key
                 a_taken_address_or_user_name_is_refused_in_any_case
                 an_account_is_switched_off_and_given_a_role
                 a_password_changes_only_where_nobody_else_changed_it

@@ -60,7 +60,7 @@ impl<'a> Loader<'a> {
         Self { connection, locks: false }
     }
 
-    async fn accounts(&mut self, wanted: &Wanted, book: &mut Book) -> Result<()> {
+    pub(super) async fn accounts(&mut self, wanted: &Wanted, book: &mut Book) -> Result<()> {
         let mut found = self.by_ints(rows::ACCOUNT, "accounts", "id", &wanted.accounts).await?;
         found.extend(self.by_texts(rows::ACCOUNT, "accounts", "email_key", &wanted.emails).await?);
         found.extend(self.by_texts(rows::ACCOUNT, "accounts", "username_key", &wanted.usernames).await?);

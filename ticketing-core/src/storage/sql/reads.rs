@@ -3,6 +3,7 @@
 use super::load::Loader;
 use super::{Connection, Db, Row, contains, rows};
 use crate::domain::account::{Account, AccountKey};
+use crate::domain::book::Book;
 use crate::domain::check_in::CheckIn;
 use crate::domain::code::Reference;
 use crate::domain::event::{Category, Event, EventFilter, EventSort, EventStatus, Stock, TicketType};
@@ -15,25 +16,24 @@ use crate::domain::payment::{Attempt, Payment};
 use crate::domain::principal::Principal;
 use crate::domain::ticket::{Ticket, TicketFilter, TicketKey};
 use crate::storage::StorageError;
-use crate::storage::sql::{broken, micros, trouble};
+use crate::storage::sql::{Wanted, broken, micros, trouble};
 use sqlx::{AssertSqlSafe, QueryBuilder, Row as _};
 use std::collections::HashMap;
 
 type Result<T> = std::result::Result<T, StorageError>;
 
-pub(super) async fn account(connection: &mut Connection, key: &AccountKey) -> Result<Option<Account>> {
-    let found = match key {
-        AccountKey::Id(id) => Loader::reading(connection).by_ints(rows::ACCOUNT, "accounts", "id", &[id.0]).await?,
-        AccountKey::Email(email) => {
-            Loader::reading(connection).by_texts(rows::ACCOUNT, "accounts", "email_key", &[email.key()]).await?
+pub(super) async fn accounts(connection: &mut Connection, keys: &[AccountKey]) -> Result<Vec<Option<Account>>> {
+    let mut wanted = Wanted::default();
+    for key in keys {
+        match key {
+            AccountKey::Id(id) => wanted.accounts.push(id.0),
+            AccountKey::Email(email) => wanted.emails.push(email.key()),
+            AccountKey::Username(name) => wanted.usernames.push(name.to_lowercase()),
         }
-        AccountKey::Username(name) => {
-            Loader::reading(connection)
-                .by_texts(rows::ACCOUNT, "accounts", "username_key", &[name.to_lowercase()])
-                .await?
-        }
-    };
-    found.first().map(rows::account).transpose()
+    }
+    let mut book = Book::default();
+    Loader::reading(connection).accounts(&wanted, &mut book).await?;
+    Ok(keys.iter().map(|key| book.account(key).cloned()).collect())
 }
 
 pub(super) async fn categories(connection: &mut Connection) -> Result<Vec<Category>> {

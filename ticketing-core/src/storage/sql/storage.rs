@@ -52,8 +52,8 @@ impl Storage for This {
         self.write(wanted, move |book| rules::change_account(book, now, id, &change)).await
     }
 
-    async fn account(&self, key: &AccountKey) -> Result<Option<Account>> {
-        reads::account(&mut *self.reader().await?, key).await
+    async fn accounts(&self, keys: &[AccountKey]) -> Result<Vec<Option<Account>>> {
+        reads::accounts(&mut *self.reader().await?, keys).await
     }
 
     async fn put_categories(&self, new: &[NewCategory]) -> Result<Vec<Outcome<Category>>> {

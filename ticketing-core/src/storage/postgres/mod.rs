@@ -99,14 +99,18 @@ fn lock(of: &str) -> String {
 type Query<'q> = sqlx::query::Query<'q, Db, <Db as sqlx::Database>::Arguments>;
 
 /// Where rows of such columns come from, and each of their values: an array for each column. Against one JSON text for all,
-/// which the database would read again for every value, that takes a fraction of its time.
-fn source(kinds: &[Kind]) -> (String, Vec<String>) {
-    let array = |(index, kind): (usize, &Kind)| match kind {
-        Kind::Int | Kind::Sum => format!("${}::bigint[]", index + 1),
-        Kind::Text => format!("${}::text[]", index + 1),
-        Kind::Bytes => format!("${}::bytea[]", index + 1),
+/// which the database would read again for every value, that takes a fraction of its time. The parameters come after those that
+/// there are already.
+fn source(kinds: &[Kind], parameters: &mut usize) -> (String, Vec<String>) {
+    let array = |kind: &Kind| {
+        *parameters += 1;
+        match kind {
+            Kind::Int | Kind::Sum => format!("${parameters}::bigint[]"),
+            Kind::Text => format!("${parameters}::text[]"),
+            Kind::Bytes => format!("${parameters}::bytea[]"),
+        }
     };
-    let arrays: Vec<String> = kinds.iter().enumerate().map(array).collect();
+    let arrays: Vec<String> = kinds.iter().map(array).collect();
     let names: Vec<String> = (0..kinds.len()).map(|index| format!("c{index}")).collect();
     let source = format!("unnest({}) as r ({})", arrays.join(", "), names.join(", "));
     (source, names.into_iter().map(|name| format!("r.{name}")).collect())
@@ -130,6 +134,22 @@ fn given<'q>(mut query: Query<'q>, kinds: &[Kind], rows: Vec<Value>) -> Result<Q
         };
     }
     Ok(query)
+}
+
+/// All of these as one statement, which says how many rows were written. Each sees the rows as they were before all of them, and
+/// no two write the same; references are checked at its end.
+fn together(statements: &[String]) -> String {
+    let part = |(index, statement): (usize, &String)| format!("w{index} as ({statement} returning 1)");
+    let parts: Vec<String> = statements.iter().enumerate().map(part).collect();
+    let counts: Vec<String> = (0..parts.len()).map(|index| format!("(select count(*) from w{index})")).collect();
+    format!("with {} select {}", parts.join(", "), counts.join(" + "))
+}
+
+/// Runs such statements, and says how many rows they wrote in all.
+async fn written(connection: &mut Connection, query: Query<'_>) -> Result<u64, StorageError> {
+    let row = query.fetch_one(connection).await.map_err(trouble)?;
+    let rows: i64 = sqlx::Row::try_get(&row, 0).map_err(trouble)?;
+    u64::try_from(rows).map_err(broken)
 }
 
 fn int(value: Value) -> Result<Option<i64>, StorageError> {

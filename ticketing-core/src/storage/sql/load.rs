@@ -111,14 +111,19 @@ impl<'a> Loader<'a> {
         if what == OfOrders::Nothing {
             return Ok(());
         }
+        // Who has locked an order has its attempts and refunds. Its tickets are scanned, and its mails sent, without it.
+        let locks = std::mem::replace(&mut self.locks, false);
         for row in self.by_ints(rows::ATTEMPT, "attempts", "order_id", ids).await? {
             book.load_attempt(rows::attempt(&row)?);
         }
+        if what == OfOrders::All {
+            for row in self.by_ints(rows::REFUND, "refunds", "order_id", ids).await? {
+                book.load_refund(rows::refund(&row)?);
+            }
+        }
+        self.locks = locks;
         if what == OfOrders::Attempts {
             return Ok(());
-        }
-        for row in self.by_ints(rows::REFUND, "refunds", "order_id", ids).await? {
-            book.load_refund(rows::refund(&row)?);
         }
         for row in self.by_ints(rows::TICKET, "tickets", "order_id", ids).await? {
             book.load_ticket(rows::ticket(&row)?);

@@ -1,6 +1,7 @@
-//! From what the rules changed to rows: one statement for all new rows of a table, one for all changed ones.
+//! From what the rules changed to rows: one statement for all new rows of a table, one for all changed ones, and all of them at
+//! once.
 
-use super::{Connection, given, source};
+use super::{Connection, given, source, together, written};
 use crate::domain::account::Account;
 use crate::domain::book::{Book, Table};
 use crate::domain::event::{Event, Stock, TicketType};
@@ -12,7 +13,7 @@ use crate::domain::request::StoredRequest;
 use crate::domain::ticket::Ticket;
 use crate::domain::webhook::StoredWebhook;
 use crate::storage::StorageError;
-use crate::storage::sql::{broken, mail_kind, micros, trouble};
+use crate::storage::sql::{broken, mail_kind, micros};
 use serde_json::{Value, json};
 use sqlx::AssertSqlSafe;
 
@@ -32,50 +33,51 @@ use Kind::{Bytes, Int, Sum, Text};
 
 type Columns = &'static [(&'static str, Kind)];
 
-/// Writes the difference, parents first. Says whether there was any.
+/// Writes the difference, parents first, in one go: a batch of one is not to wait for the database a dozen times. Says whether
+/// there was any.
 pub(super) async fn changes(connection: &mut Connection, book: &Book) -> Result<bool> {
-    let mut to = Writer { connection, any: false };
-    to.table("accounts", ACCOUNT, &book.accounts, |row| Ok(account(row))).await?;
+    let mut to = Writer::default();
+    to.table("accounts", ACCOUNT, &book.accounts, |row| Ok(account(row)))?;
     to.table("categories", CATEGORY, &book.categories, |row| {
         Ok(json!([row.id, row.name, row.name.to_lowercase(), row.description]))
-    })
-    .await?;
-    events(&mut to, book).await?;
-    orders(&mut to, book).await?;
-    to.table("attempts", ATTEMPT, &book.attempts, |row| Ok(attempt(row))).await?;
-    to.table("refunds", REFUND, &book.refunds, refund).await?;
-    to.table("tickets", TICKET, &book.tickets, |row| Ok(ticket(row))).await?;
+    })?;
+    events(&mut to, book);
+    orders(&mut to, book)?;
+    to.table("attempts", ATTEMPT, &book.attempts, |row| Ok(attempt(row)))?;
+    to.table("refunds", REFUND, &book.refunds, refund)?;
+    to.table("tickets", TICKET, &book.tickets, |row| Ok(ticket(row)))?;
     to.table("check_ins", CHECK_IN, &book.check_ins, |row| {
         let (account, external) = who(&row.by);
         Ok(json!([row.ticket_id, row.event_id, row.nonce, row.gate, account, external, micros(row.at)]))
-    })
-    .await?;
+    })?;
     to.table("mails", MAIL, &book.mails, |row| {
         let (status, due_at) = (row.status.name(), micros(row.due_at));
         let (created_at, updated_at) = (micros(row.created_at), micros(row.updated_at));
         let (kind, to) = (mail_kind(row.kind), row.to.as_str());
         Ok(json!([row.id, row.order_id, kind, to, status, row.tries, due_at, row.last_error, created_at, updated_at]))
-    })
-    .await?;
-    to.table("webhooks", WEBHOOK, &book.webhooks, webhook).await?;
-    to.table("requests", REQUEST, &book.requests, request).await?;
+    })?;
+    to.table("webhooks", WEBHOOK, &book.webhooks, webhook)?;
+    to.table("requests", REQUEST, &book.requests, request)?;
     to.table("audit", AUDIT, &book.audit, |row| {
         let actor = serde_json::to_string(&row.actor).map_err(broken)?;
         let (id, at, order_id) = (row.id, micros(row.at), row.order_id);
         Ok(json!([id, at, order_id, actor, row.action, row.subject, row.before, row.after, row.reason]))
-    })
-    .await?;
-    Ok(to.any)
+    })?;
+    to.run(connection).await
 }
 
-struct Writer<'a> {
-    connection: &'a mut Connection,
-    any: bool,
+/// Everything that is to be written.
+#[derive(Default)]
+struct Writer {
+    statements: Vec<String>,
+    rows: Vec<(Columns, Vec<Value>)>,
+    /// How many parameters the statements have so far.
+    parameters: usize,
 }
 
-impl Writer<'_> {
+impl Writer {
     /// The new and the changed rows of a table. The first column is its key.
-    async fn table<K: Ord + Clone, V: Clone + PartialEq>(
+    fn table<K: Ord + Clone, V: Clone + PartialEq>(
         &mut self,
         table: &str,
         columns: Columns,
@@ -86,47 +88,56 @@ impl Writer<'_> {
         for (before, row) in rows.changes() {
             if before.is_none() { &mut new } else { &mut changed }.push(values(row)?);
         }
-        self.insert(table, columns, new).await?;
-        self.update(table, columns, changed).await
+        self.insert(table, columns, new);
+        self.update(table, columns, changed);
+        Ok(())
     }
 
-    async fn insert(&mut self, table: &str, columns: Columns, rows: Vec<Value>) -> Result<()> {
+    fn insert(&mut self, table: &str, columns: Columns, rows: Vec<Value>) {
         let names = columns.iter().map(|(name, _)| *name).collect::<Vec<_>>().join(", ");
-        let (source, values) = source(&kinds(columns));
-        // Sorted by key: whoever else inserts some of the same takes the same way.
-        let sql = format!("insert into {table} ({names}) select {} from {source} order by 1", values.join(", "));
-        self.run(sql, columns, rows).await
+        self.add(columns, rows, |source, values| {
+            // Sorted by key: whoever else inserts some of the same takes the same way.
+            format!("insert into {table} ({names}) select {} from {source} order by 1", values.join(", "))
+        });
     }
 
-    async fn update(&mut self, table: &str, columns: Columns, rows: Vec<Value>) -> Result<()> {
-        let (key, rest) = match columns {
-            [(key, _), rest @ ..] => (key, rest),
-            [] => return Ok(()),
-        };
+    fn update(&mut self, table: &str, columns: Columns, rows: Vec<Value>) {
+        let [(key, _), rest @ ..] = columns else { return };
         let set = rest.iter().map(|(name, kind)| match kind {
             Sum => format!("{name} = {table}.{name} + s.{name}"),
             _ => format!("{name} = s.{name}"),
         });
         let set = set.collect::<Vec<_>>().join(", ");
-        let (source, values) = source(&kinds(columns));
-        let named = values.iter().zip(columns).map(|(value, (name, _))| format!("{value} as {name}"));
-        let named = named.collect::<Vec<_>>().join(", ");
-        let sql =
-            format!("update {table} set {set} from (select {named} from {source}) s where {table}.{key} = s.{key}");
-        self.run(sql, columns, rows).await
+        self.add(columns, rows, |source, values| {
+            let named = values.iter().zip(columns).map(|(value, (name, _))| format!("{value} as {name}"));
+            let named = named.collect::<Vec<_>>().join(", ");
+            format!("update {table} set {set} from (select {named} from {source}) s where {table}.{key} = s.{key}")
+        });
     }
 
-    /// Every row given concerns exactly one row of the table. One that does not find it would lose a change silently.
-    async fn run(&mut self, sql: String, columns: Columns, rows: Vec<Value>) -> Result<()> {
+    fn add(&mut self, columns: Columns, rows: Vec<Value>, statement: impl FnOnce(String, Vec<String>) -> String) {
         if rows.is_empty() {
-            return Ok(());
+            return;
         }
-        self.any = true;
-        let wanted = rows.len() as u64;
-        let query = given(sqlx::query(AssertSqlSafe(sql)), &kinds(columns), rows)?;
-        let done = query.execute(&mut *self.connection).await.map_err(trouble)?;
-        match done.rows_affected() {
-            rows if rows == wanted => Ok(()),
+        let (source, values) = source(&kinds(columns), &mut self.parameters);
+        self.statements.push(statement(source, values));
+        self.rows.push((columns, rows));
+    }
+
+    /// Every row given concerns exactly one row of its table: no statement can write more than it is given, and one that does not
+    /// find a row would lose a change silently.
+    async fn run(self, connection: &mut Connection) -> Result<bool> {
+        if self.statements.is_empty() {
+            return Ok(false);
+        }
+        let wanted = self.rows.iter().map(|(_, rows)| rows.len() as u64).sum::<u64>();
+        let sql = together(&self.statements);
+        let mut query = sqlx::query(AssertSqlSafe(sql));
+        for (columns, rows) in self.rows {
+            query = given(query, &kinds(columns), rows)?;
+        }
+        match written(connection, query).await? {
+            rows if rows == wanted => Ok(true),
             rows => Err(broken(format!("{rows} rows were written instead of {wanted}"))),
         }
     }
@@ -214,7 +225,7 @@ const TICKET_TYPE: Columns = &[
 const TICKET_TYPE_STOCK: Columns = &[("id", Int), ("held", Sum), ("sold", Sum)];
 
 /// Events with their ticket types. Of those that were there before, only what the rules change: places and status.
-async fn events(to: &mut Writer<'_>, book: &Book) -> Result<()> {
+fn events(to: &mut Writer, book: &Book) {
     let (mut new, mut new_types, mut stocks, mut type_stocks) = (vec![], vec![], vec![], vec![]);
     let moved = |before: &Stock, after: &Stock| (after.held - before.held, after.sold - before.sold);
     for (before, row) in book.events.changes() {
@@ -230,10 +241,10 @@ async fn events(to: &mut Writer<'_>, book: &Book) -> Result<()> {
             type_stocks.push(json!([after.id, held, sold]));
         }
     }
-    to.insert("events", EVENT, new).await?;
-    to.insert("ticket_types", TICKET_TYPE, new_types).await?;
-    to.update("events", EVENT_STOCK, stocks).await?;
-    to.update("ticket_types", TICKET_TYPE_STOCK, type_stocks).await
+    to.insert("events", EVENT, new);
+    to.insert("ticket_types", TICKET_TYPE, new_types);
+    to.update("events", EVENT_STOCK, stocks);
+    to.update("ticket_types", TICKET_TYPE_STOCK, type_stocks);
 }
 
 fn event(row: &Event) -> Value {
@@ -289,8 +300,8 @@ const LINE: Columns =
     &[("order_id", Int), ("line", Int), ("ticket_type_id", Int), ("quantity", Int), ("unit_minor", Int)];
 
 /// Orders with their lines, which never change.
-async fn orders(to: &mut Writer<'_>, book: &Book) -> Result<()> {
-    to.table("orders", ORDER, &book.orders, |row| Ok(order(row))).await?;
+fn orders(to: &mut Writer, book: &Book) -> Result<()> {
+    to.table("orders", ORDER, &book.orders, |row| Ok(order(row)))?;
     let mut lines = Vec::new();
     for (_, row) in book.orders.changes().filter(|(before, _)| before.is_none()) {
         let of_order = (0_i64..).zip(&row.lines);
@@ -298,7 +309,8 @@ async fn orders(to: &mut Writer<'_>, book: &Book) -> Result<()> {
             json!([row.id, number, line.ticket_type_id, line.quantity, line.unit_price.minor()])
         }));
     }
-    to.insert("order_lines", LINE, lines).await
+    to.insert("order_lines", LINE, lines);
+    Ok(())
 }
 
 fn order(row: &Order) -> Value {

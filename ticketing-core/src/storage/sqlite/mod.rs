@@ -94,19 +94,30 @@ async fn next_ids(connection: &mut Connection) -> Result<NextIds, StorageError> 
 
 type Query<'q> = sqlx::query::Query<'q, Db, <Db as sqlx::Database>::Arguments>;
 
-/// Where rows of such columns come from, and each of their values: one JSON array of arrays.
-fn source(kinds: &[Kind]) -> (String, Vec<String>) {
+/// Where rows of such columns come from, and each of their values: one JSON array of arrays, the next parameter.
+fn source(kinds: &[Kind], parameters: &mut usize) -> (String, Vec<String>) {
     let value = |(index, kind): (usize, &Kind)| match kind {
         Kind::Int | Kind::Sum => format!("cast(r.value ->> {index} as bigint)"),
         Kind::Text => format!("r.value ->> {index}"),
         Kind::Bytes => format!("unhex(r.value ->> {index})"),
     };
-    ("json_each($1) as r".to_owned(), kinds.iter().enumerate().map(value).collect())
+    *parameters += 1;
+    (format!("json_each(${parameters}) as r"), kinds.iter().enumerate().map(value).collect())
 }
 
 /// The rows, for a statement that has such a source.
 fn given<'q>(query: Query<'q>, _kinds: &[Kind], rows: Vec<Value>) -> Result<Query<'q>, StorageError> {
     Ok(query.bind(Value::Array(rows).to_string()))
+}
+
+/// All of these as one: every statement is a journey to the connection's thread and back.
+fn together(statements: &[String]) -> String {
+    statements.join("; ")
+}
+
+/// Runs such statements, and says how many rows they wrote in all.
+async fn written(connection: &mut Connection, query: Query<'_>) -> Result<u64, StorageError> {
+    Ok(query.execute(connection).await.map_err(trouble)?.rows_affected())
 }
 
 /// The functions that give the greatest and the least of several numbers.

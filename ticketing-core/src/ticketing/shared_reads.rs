@@ -80,16 +80,15 @@ struct Reading<K: Eq + Hash, V> {
 
 impl<K: Clone + Eq + Hash + Send + Sync + 'static, V: Send + Sync + 'static> Reading<K, V> {
     async fn run(mut self) {
-        loop {
-            // Whoever else is about to ask right now comes along; where nobody is, this takes no time.
-            tokio::task::yield_now().await;
-            let Some(asked) = self.next() else { return };
+        while let Some(asked) = self.next() {
             let answer = self.shared.from.read(&self.key).await.map(|row| row.map(Arc::new)).map_err(Arc::new);
             for one in asked {
                 let same = answer.clone().map_err(|error| StorageError::again(&error));
                 // Who left does not hear of it.
                 drop(one.send(same));
             }
+            // Whoever is about to ask again comes along with the next read; where nobody is, this takes no time.
+            tokio::task::yield_now().await;
         }
     }
 

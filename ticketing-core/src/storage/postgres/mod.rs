@@ -65,7 +65,8 @@ const PATIENCE: std::time::Duration = std::time::Duration::from_secs(10);
 
 /// The database gives up sooner than PATIENCE on us: what a lost connection has locked would be locked for everybody.
 const BEGIN: &str = "begin; set local idle_in_transaction_session_timeout = '8s'";
-const BEGIN_BEHIND_PGBOUNCER: &str = "begin; set local idle_in_transaction_session_timeout = '8s'; deallocate all";
+const BEGIN_BEHIND_PGBOUNCER: &str =
+    "begin; set local idle_in_transaction_session_timeout = '8s'; set local enable_seqscan = off; deallocate all";
 
 /// `column in (…)` for the `index`-th parameter, and what to bind to it.
 fn one_of_ints(column: &str, index: u32, values: &[i64]) -> (String, String) {
@@ -271,7 +272,9 @@ impl PostgresStorage {
     async fn snapshot(&self) -> Result<sqlx::Transaction<'static, Db>, StorageError> {
         let begin = match self.behind_pgbouncer {
             false => "begin isolation level repeatable read read only",
-            true => "begin isolation level repeatable read read only; deallocate all",
+            true => {
+                "begin isolation level repeatable read read only; set local enable_seqscan = off; set local jit = off; deallocate all"
+            }
         };
         self.pool.begin_with(begin).await.map_err(trouble)
     }
@@ -335,8 +338,8 @@ impl Key for String {}
 async fn lock_due<K: Key>(connection: &mut Connection, due: Due) -> Result<Vec<K>, sqlx::Error> {
     let sql = format!("{} for update of {} skip locked", due.sql, due.of);
     let mut query = sqlx::query_scalar(AssertSqlSafe(sql)).bind(i64::from(due.limit));
-    if let Some(now) = due.now {
-        query = query.bind(now);
+    if let Some(second) = due.second {
+        query = query.bind(second);
     }
     query.fetch_all(connection).await
 }

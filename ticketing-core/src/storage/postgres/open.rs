@@ -18,6 +18,12 @@ fn migrations() -> Migrator {
 /// Any number that nobody else takes: the name of the lock under which one process migrates.
 const MIGRATING: i64 = 0x7469_636b_6574_696e;
 
+const IS_STANDBY: &str = "select where pg_is_in_recovery()";
+/// Every statement of ours finds rows by an index. While a table is small or its statistics are old, PostgreSQL would rather read
+/// all of it, and a plan stays with its connection while the table grows: on a new database, a sale got slower with every order
+/// until the first `analyze`. None is worth compiling either.
+const PLAN_AND_IS_STANDBY: &str = "set enable_seqscan = off; set jit = off; select where pg_is_in_recovery()";
+
 impl PostgresStorage {
     /// Connects to `postgres://user:password@host:port/database`, and brings the database up to date. Any number of processes
     /// may do so at once, also on an empty database: one migrates, the others wait for it.
@@ -52,9 +58,10 @@ impl PostgresStorage {
             .max_connections(10)
             .acquire_timeout(Duration::from_secs(5))
             // A standby takes no writes: after a fail-over, wait for the one that does.
-            .after_connect(|connection, _| {
+            .after_connect(move |connection, _| {
                 Box::pin(async move {
-                    let standby = sqlx::raw_sql("select where pg_is_in_recovery()").fetch_optional(connection).await?;
+                    let greeting = if behind_pgbouncer { IS_STANDBY } else { PLAN_AND_IS_STANDBY };
+                    let standby = sqlx::raw_sql(greeting).fetch_optional(connection).await?;
                     let refused = || sqlx::Error::Configuration("the database is a standby".into());
                     standby.map_or(Ok(()), |_| Err(refused()))
                 })

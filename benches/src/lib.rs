@@ -11,16 +11,24 @@
 //! | [`instant`], [`company`] | a payment company that answers at once, in our process and over HTTP |
 //! | [`table`] | a table for people, JSON for programs, and a plot |
 //! | [`load`] | buyers over HTTP |
+//! | [`flood`] | people who arrive at a fixed rate |
+//! | [`fill`] | a database with millions of tickets |
+//! | [`figures`] | the calls of which figures are made |
+//! | [`runs`] | what can be measured |
 
 #![allow(clippy::print_stdout, reason = "tables are what this is for")]
 #![allow(clippy::float_arithmetic, reason = "figures are for people to look at")]
 #![allow(clippy::disallowed_methods, reason = "a benchmark reads the clock")]
 
 pub mod company;
+pub mod figures;
+pub mod fill;
+pub mod flood;
 pub mod instant;
 pub mod load;
 pub mod measure;
 pub mod naive;
+pub mod runs;
 pub mod shop;
 pub mod table;
 

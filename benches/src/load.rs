@@ -46,7 +46,8 @@ pub struct Loaded {
     pub wrong: Vec<String>,
 }
 
-fn wanted(answer: &Answer, status: u16) -> Result<(), Failure> {
+/// An error, unless the answer has this status.
+pub fn wanted(answer: &Answer, status: u16) -> Result<(), Failure> {
     if answer.status == status {
         Ok(())
     } else {
@@ -54,7 +55,8 @@ fn wanted(answer: &Answer, status: u16) -> Result<(), Failure> {
     }
 }
 
-async fn ask(
+/// Asks for something; with a body, by POST.
+pub async fn ask(
     client: &mut Client,
     path: &str,
     token: Option<&str>,
@@ -68,12 +70,16 @@ async fn ask(
 }
 
 /// Somebody with an account.
-struct Person {
-    client: Client,
-    token: String,
+#[derive(Debug)]
+pub struct Person {
+    /// Their connection.
+    pub client: Client,
+    /// What proves who they are.
+    pub token: String,
 }
 
-async fn join(server: SocketAddr, name: &str) -> Result<Person, Failure> {
+/// Registers somebody, and logs them in.
+pub async fn join(server: SocketAddr, name: &str) -> Result<Person, Failure> {
     let mut client = Client::new(server);
     let email = format!("{name}@example.com");
     let who = json!({"email": email, "name": name, "password": "correct horse battery"});

@@ -1,9 +1,11 @@
 //! An engine on a storage, with events to sell.
 
 use crate::Failure;
+use crate::fill::fill;
 use crate::instant::Instant;
 use crate::naive::Naive;
 use jiff::{SignedDuration, Timestamp};
+use sqlx::{AssertSqlSafe, Connection as _, PgConnection};
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -11,6 +13,7 @@ use ticketing_core::Ticketing;
 use ticketing_core::domain::event::{Event, NewEvent};
 use ticketing_core::domain::money::{Currency, Money};
 use ticketing_core::domain::principal::{Buyer, Principal};
+use ticketing_core::mailer::{Mail, MailError, Mailer};
 use ticketing_core::storage::Storage;
 use ticketing_core::storage::postgres::PostgresStorage;
 use ticketing_core::storage::sqlite::SqliteStorage;
@@ -40,7 +43,11 @@ impl Kind {
 #[derive(Debug)]
 enum Place {
     Folder(PathBuf),
-    Cluster { _cluster: Cluster },
+    Cluster {
+        _cluster: Cluster,
+    },
+    /// Somebody else's.
+    Kept,
 }
 
 impl Drop for Place {
@@ -66,26 +73,59 @@ pub struct Shop {
 impl Shop {
     /// Opens one on an empty database. Nothing where PostgreSQL is not installed.
     pub async fn open(kind: Kind) -> Result<Option<Self>, Failure> {
-        static COUNT: AtomicUsize = AtomicUsize::new(0);
-        let (place, url, storage): (_, _, Arc<dyn Storage>) = match kind {
-            Kind::Sqlite => {
-                let name = format!("ticketing-bench-{}-{}", std::process::id(), COUNT.fetch_add(1, Ordering::Relaxed));
-                let folder = std::env::temp_dir().join(name);
+        Self::open_with(kind, None, 0).await
+    }
+
+    /// Opens one on this database or a fresh one, filled with so many tickets unless there are some already.
+    pub async fn open_with(kind: Kind, at: Option<&str>, tickets: u64) -> Result<Option<Self>, Failure> {
+        let (place, url) = match (kind, at) {
+            (_, Some(url)) => (Place::Kept, url.to_owned()),
+            (Kind::Sqlite, None) => {
+                let folder = std::env::temp_dir().join(fresh_name("ticketing-bench-"));
                 std::fs::create_dir_all(&folder)?;
-                let file = folder.join("bench.db");
-                let url = format!("sqlite://{}", file.display());
-                (Place::Folder(folder), url, Arc::new(SqliteStorage::open(file).await?))
+                let url = format!("sqlite://{}", folder.join("bench.db").display());
+                (Place::Folder(folder), url)
             }
-            Kind::Postgres => {
+            (Kind::Postgres, None) => {
                 let Some(cluster) = Cluster::start() else { return Ok(None) };
                 let url = cluster.create("bench");
-                let storage = PostgresStorage::connect(&url).await?;
-                (Place::Cluster { _cluster: cluster }, url, Arc::new(storage))
+                (Place::Cluster { _cluster: cluster }, url)
             }
         };
-        let engine = Ticketing::builder_on(storage).gateway(Instant::default()).build()?;
+        if tickets > 0 {
+            fill(&url, tickets).await?;
+        }
+        Self::on(place, url).await.map(Some)
+    }
+
+    /// Opens one on an empty database beside this one, on the same server.
+    pub async fn beside(&self) -> Result<Self, Failure> {
+        let Some((server, _)) = self.url.rsplit_once('/').filter(|_| self.url.starts_with("postgres")) else {
+            return Self::open(Kind::Sqlite).await?.ok_or_else(|| "SQLite is always there".into());
+        };
+        let name = fresh_name("bench_");
+        let sql = AssertSqlSafe(format!("create database {name}"));
+        sqlx::raw_sql(sql).execute(&mut PgConnection::connect(&self.url).await?).await?;
+        Self::on(Place::Kept, format!("{server}/{name}")).await
+    }
+
+    /// Takes away a database that was opened [`beside`](Self::beside) another one.
+    pub async fn remove(self, other: &Self) -> Result<(), Failure> {
+        if let Some((_, name)) = self.url.rsplit_once('/').filter(|_| self.url.starts_with("postgres")) {
+            let sql = AssertSqlSafe(format!("drop database {name} with (force)"));
+            sqlx::raw_sql(sql).execute(&mut PgConnection::connect(&other.url).await?).await?;
+        }
+        Ok(())
+    }
+
+    async fn on(place: Place, url: String) -> Result<Self, Failure> {
+        let storage: Arc<dyn Storage> = match url.strip_prefix("sqlite://") {
+            Some(file) => Arc::new(SqliteStorage::open(file).await?),
+            None => Arc::new(PostgresStorage::connect(&url).await?),
+        };
+        let engine = Ticketing::builder_on(storage).gateway(Instant::default()).mailer(Nowhere).build()?;
         let naive = Arc::new(Naive::connect(&url).await?);
-        Ok(Some(Self { engine, naive, url, _place: place }))
+        Ok(Self { engine, naive, url, _place: place })
     }
 
     /// Puts so many events on sale, each with places for everybody.
@@ -104,6 +144,22 @@ impl Shop {
     pub async fn check(&self) -> Result<(), Failure> {
         let wrong = self.engine.storage().check().await?;
         if wrong.is_empty() { Ok(()) } else { Err(wrong.join("; ").into()) }
+    }
+}
+
+fn fresh_name(prefix: &str) -> String {
+    static COUNT: AtomicUsize = AtomicUsize::new(0);
+    format!("{prefix}{}_{}", std::process::id(), COUNT.fetch_add(1, Ordering::Relaxed))
+}
+
+/// Takes every mail at once.
+#[derive(Debug)]
+struct Nowhere;
+
+#[async_trait::async_trait]
+impl Mailer for Nowhere {
+    async fn send(&self, _mail: &Mail) -> Result<(), MailError> {
+        Ok(())
     }
 }
 

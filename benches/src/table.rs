@@ -55,6 +55,12 @@ impl Table {
         });
     }
 
+    /// Adds a number that is no rate.
+    pub fn figure(&mut self, what: impl Into<String>, figure: f64, unit: &'static str) {
+        let (what, note) = (what.into(), String::new());
+        self.add(Line { what, figure, unit, ratio: None, p50_ms: None, p99_ms: None, note });
+    }
+
     /// Adds a line, and shows it.
     pub fn add(&mut self, line: Line) {
         if self.lines.is_empty() {

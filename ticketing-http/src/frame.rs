@@ -2,7 +2,7 @@
 
 use crate::contract::Contract;
 use crate::engine::SANDBOX_PATH;
-use crate::middleware::admission::Admission;
+use crate::middleware::admission::{Admission, Place};
 use crate::middleware::client_address::{ClientAddress, TrustedProxies};
 use crate::middleware::cors::{Cors, Verdict};
 use crate::middleware::rate_limit::{Quota, RateLimit};
@@ -32,7 +32,7 @@ pub struct FrameConfig {
     pub quota: Option<Quota>,
     /// Counts requests of all processes together, where there are several.
     pub shared_limits: Option<Ticketing>,
-    /// How many requests that only look are worked on at once.
+    /// How many requests that only look are worked on at once; half as many that begin a sale, unless they come in a rush.
     pub lookers: usize,
     /// How large a body may be.
     pub body_limit: usize,
@@ -119,7 +119,7 @@ impl<E: Endpoint> Framed<E> {
     /// The request is lent, not given, up to where the API takes it: futures that own it would hold it once for each of them.
     async fn admit(&self, client: ClientAddress, request: &mut Request) -> Response {
         // Before anything else is spent on it. The place itself is taken further in.
-        if let Err(problem) = self.admission.enter(request.uri().path()) {
+        if let Err(problem) = self.enter(request) {
             return problem.to_response();
         }
         let limit = self.rate_limit.as_ref().filter(|_| !is_exempt(request.uri().path()));
@@ -137,6 +137,10 @@ impl<E: Endpoint> Framed<E> {
         response
     }
 
+    fn enter(&self, request: &Request) -> Result<Option<Place>, Problem> {
+        self.admission.enter(self.config.clock.now(), request.method(), request.uri().path())
+    }
+
     /// Bounds what the request may cost: bytes, time, and a panic.
     async fn guard(&self, request: &mut Request) -> Response {
         let deadline = Deadline::after(self.config.request_timeout);
@@ -145,7 +149,7 @@ impl<E: Endpoint> Framed<E> {
             Err(problem) => return hang_up(problem.to_response()),
         };
         // Not before: whoever sends slowly would have the place of somebody who waits.
-        let _place = match self.admission.enter(request.uri().path()) {
+        let _place = match self.enter(&request) {
             Ok(place) => place,
             Err(problem) => return problem.to_response(),
         };

@@ -54,6 +54,7 @@ create table events (
     check (capacity is null or held + sold <= capacity)
 ) strict;
 create index events_by_start on events (starts_at, id);
+create index events_cancelled on events (id) where status = 'cancelled';
 create index events_by_category on events (category_id, id);
 
 create table ticket_types (

@@ -347,7 +347,7 @@ impl Storage for MemoryStorage {
 
     async fn undo_cancelled_events(&self, now: Timestamp, seeds: &[Seed]) -> Result<Vec<Order>, StorageError> {
         let mut book = self.book();
-        let ids: Vec<OrderId> = book
+        let mut due: Vec<(EventId, OrderId)> = book
             .orders
             .iter()
             .filter(|(_, order)| {
@@ -358,13 +358,13 @@ impl Storage for MemoryStorage {
                 OrderStatus::Paid => book.tickets_of(order.id).any(|ticket| ticket.status.takes_a_place()),
                 OrderStatus::Expired | OrderStatus::Cancelled => false,
             })
-            .map(|(id, _)| *id)
-            .take(seeds.len())
+            .map(|(id, order)| (order.event_id, *id))
             .collect();
-        let undone = ids
+        due.sort_unstable();
+        let undone = due
             .iter()
             .zip(seeds)
-            .filter_map(|(id, seed)| rules::undo_order_of_cancelled_event(&mut book, now, *id, seed));
+            .filter_map(|((_, id), seed)| rules::undo_order_of_cancelled_event(&mut book, now, *id, seed));
         let undone = undone.collect();
         book.written();
         Ok(undone)

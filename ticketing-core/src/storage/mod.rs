@@ -252,8 +252,8 @@ pub trait Storage: std::fmt::Debug + Send + Sync + 'static {
         actor: &Principal,
     ) -> Result<Outcome<Refund>, StorageError>;
 
-    /// Undoes at most one order per seed of events that were called off, and gives those orders: the unpaid cancelled, the
-    /// paid with their refund decided. Gives nothing once all are undone.
+    /// Undoes at most one order per seed of events that were called off, event after event, and gives those orders: the unpaid
+    /// cancelled, the paid with their refund decided. Gives nothing once all are undone.
     async fn undo_cancelled_events(&self, now: Timestamp, seeds: &[Seed]) -> Result<Vec<Order>, StorageError>;
 
     // Tickets and check-ins.

@@ -75,9 +75,12 @@ const SESSION: &str = "set idle_in_transaction_session_timeout = '8s'; set enabl
 const BEGIN_BEHIND_PGBOUNCER: &str = "begin; set local idle_in_transaction_session_timeout = '8s'; \
     set local enable_seqscan = off; set local jit = off; deallocate all";
 const BEGIN: &str = "begin";
-/// Lists, and the check of everything, may read whole tables.
-const SNAPSHOT: &str = "begin isolation level repeatable read read only; set local enable_seqscan = on";
-const SNAPSHOT_BEHIND_PGBOUNCER: &str = "begin isolation level repeatable read read only; deallocate all";
+const SNAPSHOT: &str = "begin isolation level repeatable read read only";
+const SNAPSHOT_BEHIND_PGBOUNCER: &str = "begin isolation level repeatable read read only; \
+    set local enable_seqscan = off; set local jit = off; deallocate all";
+/// For questions about everything, whole tables are what is to be read.
+const SURVEY: &str = "begin isolation level repeatable read read only; set local enable_seqscan = on";
+const SURVEY_BEHIND_PGBOUNCER: &str = "begin isolation level repeatable read read only; deallocate all";
 
 /// `column in (…)` for the `index`-th parameter, and what to bind to it.
 fn one_of_ints(column: &str, index: u32, values: &[i64]) -> (String, String) {
@@ -312,6 +315,12 @@ impl PostgresStorage {
         let begin = if self.behind_pgbouncer { SNAPSHOT_BEHIND_PGBOUNCER } else { SNAPSHOT };
         self.begin_with(begin).await.map_err(trouble)
     }
+
+    /// The same to read everything.
+    async fn survey(&self) -> Result<sqlx::Transaction<'static, Db>, StorageError> {
+        let begin = if self.behind_pgbouncer { SURVEY_BEHIND_PGBOUNCER } else { SURVEY };
+        self.begin_with(begin).await.map_err(trouble)
+    }
 }
 
 /// A connection for a few statements. Behind PgBouncer in transaction mode, a statement that is prepared outside a transaction
@@ -372,8 +381,8 @@ impl Key for String {}
 async fn lock_due<K: Key>(connection: &mut Connection, due: Due) -> Result<Vec<K>, sqlx::Error> {
     let sql = format!("{} for update of {} skip locked", due.sql, due.of);
     let mut query = sqlx::query_scalar(AssertSqlSafe(sql)).bind(i64::from(due.limit));
-    if let Some(now) = due.now {
-        query = query.bind(now);
+    if let Some(second) = due.second {
+        query = query.bind(second);
     }
     query.fetch_all(connection).await
 }

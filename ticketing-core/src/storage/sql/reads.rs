@@ -122,6 +122,12 @@ pub(super) async fn events(
     Ok(Page { items: events, more: found.more, total: found.total })
 }
 
+/// Events that were called off, whose orders may have to be undone.
+pub(super) async fn cancelled_events(connection: &mut Connection) -> Result<Vec<i64>> {
+    let found = sqlx::query_scalar("select id from events where status = 'cancelled' order by id");
+    found.fetch_all(connection).await.map_err(trouble)
+}
+
 pub(super) async fn order(connection: &mut Connection, key: &OrderKey) -> Result<Option<Order>> {
     let Some(id) = order_id(connection, key).await? else { return Ok(None) };
     Ok(Loader::reading(connection).orders(&[id]).await?.pop())
@@ -209,8 +215,9 @@ pub(super) async fn reviews(
 ) -> Result<Page<Attempt>> {
     let from = |query: &mut QueryBuilder<Db>| {
         query.push("from attempts a join orders o on o.id = a.order_id join events e on e.id = o.event_id");
-        query.push(" where (a.status in ('review', 'refund_due', 'disputed') or a.reference in");
-        query.push(" (select r.attempt from refunds r where r.status in ('failed', 'needs_attention')))");
+        // Not `or`: for that, PostgreSQL reads every attempt.
+        query.push(" where a.reference in (select reference from attempts where status in ('review', 'refund_due', 'disputed')");
+        query.push(" union select r.attempt from refunds r where r.status in ('failed', 'needs_attention'))");
         if let Some(organizer) = organizer {
             whose(query, "e.organizer", organizer);
         }

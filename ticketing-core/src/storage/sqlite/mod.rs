@@ -173,6 +173,11 @@ impl SqliteStorage {
         self.readers.begin().await.map_err(trouble)
     }
 
+    /// The same to read everything.
+    async fn survey(&self) -> Result<sqlx::Transaction<'static, Db>, StorageError> {
+        self.snapshot().await
+    }
+
     /// Finds what is due, and writes what the rule makes of it. Nobody else writes to the file in between but a process that
     /// shares it, and the rule looks again.
     async fn claim<K, T>(
@@ -187,8 +192,8 @@ impl SqliteStorage {
     {
         let mut reader = self.reader().await?;
         let mut query = sqlx::query_scalar(due.sql).bind(i64::from(due.limit));
-        if let Some(now) = due.now {
-            query = query.bind(now);
+        if let Some(second) = due.second {
+            query = query.bind(second);
         }
         let keys: Vec<K> = query.fetch_all(&mut *reader).await.map_err(trouble)?;
         drop(reader);

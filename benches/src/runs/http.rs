@@ -1,0 +1,83 @@
+//! A server as a process of its own, over real sockets.
+
+use crate::Failure;
+use crate::company;
+use crate::load::{self, Load};
+use crate::measure::{Came, Measured, callers};
+use crate::shop::Kind;
+use crate::table::Table;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+use ticketing_tests::client::Client;
+use ticketing_tests::cluster::Cluster;
+use ticketing_tests::server::Server;
+
+/// What the company signs its webhooks with.
+pub const SECRET: &str = "sk_test_4f9d1c7be02a86538d71aa90c3";
+
+/// How many come at once.
+pub const CONNECTIONS: usize = 64;
+
+/// Over HTTP.
+pub async fn http(kind: Kind, lasting: Duration) -> Result<Table, Failure> {
+    let mut table = Table::new(format!("Over HTTP, {}, {CONNECTIONS} connections", kind.name()));
+    let empty = empty_handler().await?;
+    let empty = reads(empty, lasting).await?;
+    table.rate("GET of an empty poem handler", &empty, None);
+
+    let company = format!("http://{}", company::open().await?);
+    let cluster = if kind == Kind::Postgres { Cluster::start() } else { None };
+    let url = cluster.as_ref().map(|cluster| cluster.create("http"));
+    let mut server = prepare(url.as_deref(), &company);
+    let started = server.restart().await;
+    table.figure("start to first answer, empty database", started.as_secs_f64() * 1000.0, "ms");
+    table.figure("resident memory, idle", server.resident_mb().ok_or("no /proc")?, "MB");
+    let load =
+        |kind| Load { server: server.address, kind, people: CONNECTIONS, lasting, pay_at: None, progress: false };
+    let (purchases, reads) = (load(load::Kind::Purchases), load(load::Kind::Reads));
+    let read = reads.run().await?;
+    table.rate("GET /events/{id}", &read.measured, Some(empty.rate()));
+    let bought = purchases.run().await?;
+    table.rate("purchases (initialize + verify)", &bought.measured, None);
+    table.figure("resident memory, after the load", server.resident_mb().ok_or("no /proc")?, "MB");
+    if !bought.wrong.is_empty() {
+        return Err(bought.wrong.join("; ").into());
+    }
+    server.stop().await;
+    Ok(table)
+}
+
+/// A server that pays at this company, on this database or on a fresh file.
+pub fn prepare(database: Option<&str>, company: &str) -> Server {
+    let mut settings = vec![
+        ("PAYSTACK_SECRET_KEY", SECRET),
+        ("PAYSTACK_BASE_URL", company),
+        ("JWT_SECRET_KEY", "b7f1c0d92e6a4853af0e61d7c94b28350fd9e1a6c47b8820"),
+    ];
+    settings.extend(database.map(|url| ("DATABASE_URL", url)));
+    Server::prepare(&settings)
+}
+
+/// The least that a server of the same make does.
+async fn empty_handler() -> Result<SocketAddr, Failure> {
+    use ticketing_http::server::{Limits, serve};
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await?;
+    let address = listener.local_addr()?;
+    let empty = poem::Route::new().at("/events/:id", poem::get(poem::endpoint::make_sync(|_| "")));
+    tokio::spawn(serve(listener, empty, Limits::default(), std::future::pending()));
+    Ok(address)
+}
+
+async fn reads(server: SocketAddr, lasting: Duration) -> Result<Measured, Failure> {
+    let clients: Vec<_> = (0..CONNECTIONS).map(|_| Arc::new(tokio::sync::Mutex::new(Client::new(server)))).collect();
+    let call = move |caller: usize, _| {
+        let client = Arc::clone(&clients[caller]);
+        async move {
+            let answer = client.lock().await.get("/events/1", None).await;
+            let answer = answer.map_err(|lost| format!("no answer: {}", lost.0))?;
+            if answer.status == 200 { Ok(Came::Done) } else { Err(answer.in_words().into()) }
+        }
+    };
+    callers(CONNECTIONS, lasting, call).await
+}

@@ -78,7 +78,7 @@ impl Full {
 }
 
 fn in_words(tickets: u64) -> String {
-    if tickets % 1_000_000 == 0 { format!("{} million", tickets / 1_000_000) } else { tickets.to_string() }
+    if tickets.is_multiple_of(1_000_000) { format!("{} million", tickets / 1_000_000) } else { tickets.to_string() }
 }
 
 impl Side {
@@ -153,7 +153,9 @@ impl Look {
         let (who, reference, code) = &sold[number % sold.len()];
         match self {
             Self::Upkeep => drop(engine.run_upkeep(Upkeep::default()).await?),
-            Self::Gauges => drop(engine.storage().gauges().await?),
+            Self::Gauges => {
+                engine.storage().gauges().await?;
+            }
             Self::ForPeople => {
                 drop(engine.storage().reviews(Some(&organizer()), page).await?);
                 drop(engine.storage().dead_mails(Some(&organizer()), page).await?);

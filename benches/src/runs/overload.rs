@@ -71,7 +71,7 @@ impl Overload {
         add(&mut table, "half the peak arrives: done", rate(&before, |_| true, calm.lasting), None, &before);
         let done = rate(&during, |_| true, burst.lasting);
         add(&mut table, &format!("{} times the peak arrives: done", self.times), done, Some(done / most), &during);
-        let within = percentile(&settled, 99.0);
+        let within = percentile(&settled, 99);
         table.figure("p99 of what is done, from the second second on", within, "ms");
         for (class, name) in CLASSES {
             let of: Vec<Sample> = during.iter().filter(|one| one.class == class).copied().collect();
@@ -82,12 +82,12 @@ impl Overload {
                 figure: rate(&of, |_| true, burst.lasting),
                 unit: "/s",
                 ratio: None,
-                p50_ms: Some(percentile(&of, 50.0)),
-                p99_ms: Some(percentile(&of, 99.0)),
+                p50_ms: Some(percentile(&of, 50)),
+                p99_ms: Some(percentile(&of, 99)),
                 note: format!("of {}: {shed} sent away, {late} too late, {failed} failed", of.len()),
             });
         }
-        let normal = percentile(&before, 99.0);
+        let normal = percentile(&before, 99);
         let over = recovered(&samples, ends, normal.max(25.0) * 2.0);
         table.figure("until p99 is normal again after it", over.as_secs_f64(), "s");
         server.stop().await;
@@ -100,16 +100,15 @@ fn rate(samples: &[Sample], of: impl Fn(&Sample) -> bool, lasting: Duration) -> 
 }
 
 /// In milliseconds, of what was done.
-fn percentile(samples: &[Sample], percent: f64) -> f64 {
+fn percentile(samples: &[Sample], percent: usize) -> f64 {
     let mut times: Vec<Duration> = samples.iter().filter(|one| one.end == End::Done).map(|one| one.took).collect();
     times.sort_unstable();
-    // As whole numbers: a place in the list.
-    let at = (times.len() * (percent * 10.0).round() as usize / 1000).min(times.len().saturating_sub(1));
+    let at = (times.len() * percent / 100).min(times.len().saturating_sub(1));
     times.get(at).map_or(0.0, |time| time.as_secs_f64() * 1000.0)
 }
 
 fn add(table: &mut Table, what: &str, figure: f64, ratio: Option<f64>, samples: &[Sample]) {
-    let (p50, p99) = (percentile(samples, 50.0), percentile(samples, 99.0));
+    let (p50, p99) = (percentile(samples, 50), percentile(samples, 99));
     let (what, note) = (what.to_owned(), format!("{} arrived", samples.len()));
     table.add(Line { what, figure, unit: "/s", ratio, p50_ms: Some(p50), p99_ms: Some(p99), note });
 }
@@ -121,7 +120,7 @@ fn recovered(samples: &[Sample], ends: Duration, limit_ms: f64) -> Duration {
     while from < last {
         let slot: Vec<Sample> = samples.iter().filter(|one| one.at >= from && one.at < from + SLOT).copied().collect();
         from += SLOT;
-        if slot.iter().any(|one| one.end != End::Done) || percentile(&slot, 99.0) > limit_ms {
+        if slot.iter().any(|one| one.end != End::Done) || percentile(&slot, 99) > limit_ms {
             over = from - ends;
         }
     }

@@ -67,6 +67,7 @@ const FOUND_BY: &[(Bug, &[&str])] = &[
     (Bug::SearchKnowsAsciiOnly, &["filters::events_are_found_by_text_in_any_case_and_any_script"]),
     (Bug::PagesAreTheLast, &["paging::events_come_in_pages"]),
     (Bug::AccountsAreFoundOnce, &["accounts::accounts_are_found_together_by_whatever_key"]),
+    (Bug::PurchasesHaveOneTicket, &["orders::orders_are_found_together_each_with_its_tickets"]),
     (Bug::AttemptsAreSorted, &["attempts::attempts_are_found_together_each_with_its_buyer"]),
     (
         Bug::TimesInMilliseconds,

@@ -251,6 +251,12 @@ impl Storage for MemoryStorage {
         self.due(limit, due, |book, reference: &Reference| rules::claim_poll(book, now, reference))
     }
 
+    async fn purchases(&self, orders: &[OrderId]) -> Result<Vec<Option<(Order, Vec<Ticket>)>>, StorageError> {
+        let book = self.book();
+        let find = |id: &OrderId| Some((book.orders.get(id)?.clone(), book.tickets_of(*id).cloned().collect()));
+        Ok(orders.iter().map(find).collect())
+    }
+
     async fn attempts(&self, references: &[Reference]) -> Result<Vec<Option<(Attempt, Principal)>>, StorageError> {
         let book = self.book();
         let find = |reference| {

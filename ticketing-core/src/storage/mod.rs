@@ -8,7 +8,7 @@ use crate::domain::account::{Account, AccountChange, AccountKey, NewAccount};
 use crate::domain::check_in::{CheckIn, Scan};
 use crate::domain::code::{Reference, Seed};
 use crate::domain::event::{Category, Event, EventFilter, NewCategory, NewEvent};
-use crate::domain::id::{AccountId, EventId, MailId, RefundId, TicketId};
+use crate::domain::id::{AccountId, EventId, MailId, OrderId, RefundId, TicketId};
 use crate::domain::limit::{Take, Taken};
 use crate::domain::order::{Hold, Order, OrderFilter, OrderKey, Release};
 use crate::domain::outbox::{MailReport, OutboxMail};
@@ -199,6 +199,10 @@ pub trait Storage: std::fmt::Debug + Send + Sync + 'static {
 
     /// Takes at most `limit` open attempts that are due to be asked about, the longest overdue first.
     async fn claim_polls(&self, now: Timestamp, limit: u32) -> Result<Vec<Attempt>, StorageError>;
+
+    /// Finds orders, each with its tickets by id, as of one moment. One answer for each id, in their order, also where one is named
+    /// twice (`orders::orders_are_found_together_each_with_its_tickets`).
+    async fn purchases(&self, orders: &[OrderId]) -> Result<Vec<Option<(Order, Vec<Ticket>)>>, StorageError>;
 
     /// Finds attempts, each with the buyer of its order, as of one moment. One answer for each reference, in their order, also
     /// where one is named twice (`attempts::attempts_are_found_together_each_with_its_buyer`).

@@ -9,10 +9,12 @@ use crate::domain::check_in::{CheckIn, Scan};
 use crate::domain::code::Reference;
 #[cfg(feature = "accounts")]
 use crate::domain::id::AccountId;
+use crate::domain::id::OrderId;
 use crate::domain::order::{Hold, Order};
 use crate::domain::outbox::{MailReport, OutboxMail};
 use crate::domain::payment::{Attempt, CheckoutReport, OpenAttempt, OpenedAttempt, Settle, Settlement};
 use crate::domain::principal::Principal;
+use crate::domain::ticket::Ticket;
 use crate::error::Result;
 use crate::runtime::Runtime;
 use crate::storage::{Outcome, Storage};
@@ -29,6 +31,7 @@ pub(super) struct Lanes {
     scans: Coalescer<Scan>,
     mails: Coalescer<MailReport>,
     found: Coalescer<Reference>,
+    purchases: Coalescer<OrderId>,
     #[cfg(feature = "accounts")]
     accounts: Coalescer<AccountId>,
 }
@@ -77,6 +80,17 @@ impl Commit<Reference> for ToStorage {
     }
 }
 
+impl Item for OrderId {
+    type Outcome = Option<(Order, Vec<Ticket>)>;
+}
+
+#[async_trait]
+impl Commit<OrderId> for ToStorage {
+    async fn commit(&self, orders: &[OrderId]) -> Answer<Vec<Option<(Order, Vec<Ticket>)>>> {
+        self.storage.purchases(orders).await
+    }
+}
+
 #[cfg(feature = "accounts")]
 impl Item for AccountId {
     type Outcome = Option<Account>;
@@ -111,6 +125,7 @@ impl Lanes {
             scans: Coalescer::new(runtime, 1, limit, to.clone()),
             mails: Coalescer::new(runtime, 1, limit, to.clone()),
             found: Coalescer::new(runtime, 1, limit, to.clone()),
+            purchases: Coalescer::new(runtime, 1, limit, to.clone()),
             #[cfg(feature = "accounts")]
             accounts: Coalescer::new(runtime, 1, limit, to),
         }
@@ -144,6 +159,11 @@ impl Lanes {
     /// An attempt, with the buyer of its order.
     pub(super) async fn attempt(&self, reference: &Reference) -> Result<Option<(Attempt, Principal)>> {
         self.found.submit(ONE_GROUP, reference.clone()).await
+    }
+
+    /// An order with its tickets.
+    pub(super) async fn purchase(&self, order: OrderId) -> Result<Option<(Order, Vec<Ticket>)>> {
+        self.purchases.submit(ONE_GROUP, order).await
     }
 
     /// The account of a request.

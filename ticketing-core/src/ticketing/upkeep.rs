@@ -1,7 +1,7 @@
 //! Upkeep: what must happen without anybody asking. Holds run out, open attempts are asked about, money goes back, mail goes out.
 
 use super::{Ticketing, granted};
-use crate::domain::order::{Order, OrderKey, OrderStatus};
+use crate::domain::order::{Order, OrderStatus};
 use crate::domain::outbox::{MailKind, MailReport, MailResult, OutboxMail};
 use crate::domain::refund::{REFUND_LEASE, Refund, RefundReport, RefundStatus};
 use crate::error::{Error, Result};
@@ -264,25 +264,23 @@ impl Ticketing {
 
     /// The mail in words, from what is stored now.
     async fn render(&self, owed: &OutboxMail) -> Result<Option<Mail>> {
-        let storage = &self.inner.storage;
-        let Some(order) = storage.order(&OrderKey::Id(owed.order_id)).await? else { return Ok(None) };
-        let Some(payment) = storage.payment(&order.reference).await? else { return Ok(None) };
-        let Some(event) = storage.event(order.event_id).await? else { return Ok(None) };
+        let Some((order, tickets)) = self.inner.lanes.purchase(owed.order_id).await? else { return Ok(None) };
+        let Some(event) = self.inner.events.get(order.event_id).await? else { return Ok(None) };
         let renderer = &self.inner.renderer;
         Ok(match owed.kind {
             MailKind::Tickets => Some({
                 let public_url = self.inner.public_url.as_deref();
-                renderer.tickets_mail(&TicketsMail {
-                    order: &order,
-                    event: &event,
-                    tickets: &payment.tickets,
-                    public_url,
-                })?
+                renderer.tickets_mail(&TicketsMail { order: &order, event: &event, tickets: &tickets, public_url })?
             }),
-            MailKind::Refund(id) => match payment.refunds.iter().find(|refund| refund.id == id) {
-                Some(refund) => Some(renderer.refund_mail(&RefundMail { order: &order, event: &event, refund })?),
-                None => None,
-            },
+            MailKind::Refund(id) => {
+                let story = self.inner.storage.payment(&order.reference).await?;
+                match story.and_then(|story| story.refunds.into_iter().find(|refund| refund.id == id)) {
+                    Some(refund) => {
+                        Some(renderer.refund_mail(&RefundMail { order: &order, event: &event, refund: &refund })?)
+                    }
+                    None => None,
+                }
+            }
             MailKind::EventCancelled => {
                 Some(renderer.event_cancelled_mail(&EventCancelledMail { order: &order, event: &event })?)
             }

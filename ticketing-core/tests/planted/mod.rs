@@ -74,6 +74,8 @@ pub(crate) enum Bug {
     PagesAreTheLast,
     /// An account that is asked for twice is found once.
     AccountsAreFoundOnce,
+    /// Of an order's tickets only the first is found.
+    PurchasesHaveOneTicket,
     /// Attempts are found in the order of their references.
     AttemptsAreSorted,
     /// Times lose what is below a millisecond.

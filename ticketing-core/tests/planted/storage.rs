@@ -295,6 +295,14 @@ impl Storage for Planted {
         Ok(claimed)
     }
 
+    async fn purchases(&self, orders: &[OrderId]) -> Result<Vec<Option<(Order, Vec<Ticket>)>>> {
+        let mut found = self.inner.purchases(orders).await?;
+        if self.has(Bug::PurchasesHaveOneTicket) {
+            found.iter_mut().flatten().for_each(|(_, tickets)| tickets.truncate(1));
+        }
+        Ok(found)
+    }
+
     async fn attempts(&self, references: &[Reference]) -> Result<Vec<Option<(Attempt, Principal)>>> {
         let mut references = references.to_vec();
         if self.has(Bug::AttemptsAreSorted) {

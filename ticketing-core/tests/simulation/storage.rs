@@ -10,7 +10,7 @@ use ticketing_core::domain::account::{Account, AccountChange, AccountKey, NewAcc
 use ticketing_core::domain::check_in::{CheckIn, Scan};
 use ticketing_core::domain::code::{Reference, Seed};
 use ticketing_core::domain::event::{Category, Event, EventFilter, NewCategory, NewEvent};
-use ticketing_core::domain::id::{AccountId, EventId, MailId, RefundId, TicketId};
+use ticketing_core::domain::id::{AccountId, EventId, MailId, OrderId, RefundId, TicketId};
 use ticketing_core::domain::limit::{Take, Taken};
 use ticketing_core::domain::order::{Hold, Order, OrderFilter, OrderKey, Release};
 use ticketing_core::domain::outbox::{MailReport, OutboxMail};
@@ -132,6 +132,7 @@ calls! {
     write inner report_checkouts(now: Timestamp, reports: &[CheckoutReport]) -> Vec<Outcome<Attempt>>;
     write inner settle(now: Timestamp, said: &[Settle]) -> Vec<Outcome<Settlement>>;
     write inner claim_polls(now: Timestamp, limit: u32) -> Vec<Attempt>;
+    read memory purchases(orders: &[OrderId]) -> Vec<Option<(Order, Vec<Ticket>)>>;
     read memory attempts(references: &[Reference]) -> Vec<Option<(Attempt, Principal)>>;
     read memory payment(reference: &Reference) -> Option<Payment>;
     read memory reviews(organizer: Option<&Principal>, page: PageRequest) -> Page<Attempt>;

@@ -85,6 +85,7 @@ macro_rules! storage_conformance {
                 holds_end_when_they_have_run_out_and_not_before
                 the_holds_longest_overdue_end_first
                 an_order_keeps_the_price_it_was_made_at
+                orders_are_found_together_each_with_its_tickets
             }
             attempts {
                 an_attempt_reads_back_and_a_repeat_finds_it

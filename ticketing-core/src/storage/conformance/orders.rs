@@ -191,3 +191,16 @@ pub async fn an_order_keeps_the_price_it_was_made_at(storage: Arc<dyn Storage>) 
     assert_eq!(bought.attempt.amount.minor(), 2 * PRICE);
     assert!(bought.tickets.iter().all(|ticket| ticket.price.minor() == PRICE));
 }
+
+pub async fn orders_are_found_together_each_with_its_tickets(storage: Arc<dyn Storage>) {
+    let shop = Shop::open(storage);
+    let event = shop.event().create().await;
+    let (two, three) = (shop.buy(&event, 2).await, shop.buy(&event, 3).await);
+    let held = shop.hold(&event, 1).await;
+    let ids = [three.order.id, held.id, OrderId(i64::MAX), two.order.id, three.order.id];
+    let found = shop.storage.purchases(&ids).await.unwrap();
+    let three = Some((three.order, three.tickets));
+    let expected = [three.clone(), Some((held, vec![])), None, Some((two.order, two.tickets)), three];
+    assert_eq!(found, expected, "one answer for each, in the order they were asked for");
+    assert_eq!(shop.storage.purchases(&[]).await.unwrap(), []);
+}

@@ -7,7 +7,7 @@ use crate::domain::book::Book;
 use crate::domain::check_in::CheckIn;
 use crate::domain::code::Reference;
 use crate::domain::event::{Category, Event, EventFilter, EventSort, EventStatus, Stock, TicketType};
-use crate::domain::id::{EventId, MailId, TicketId};
+use crate::domain::id::{EventId, MailId, OrderId, TicketId};
 use crate::domain::money::Money;
 use crate::domain::order::{Order, OrderFilter, OrderKey};
 use crate::domain::outbox::OutboxMail;
@@ -164,6 +164,23 @@ pub(super) async fn orders(
     let mut orders = Loader::reading(connection).orders(&ids).await?;
     orders.reverse();
     Ok(Page { items: orders, more: found.more, total: found.total })
+}
+
+pub(super) async fn purchases(
+    connection: &mut Connection,
+    ids: &[OrderId],
+) -> Result<Vec<Option<(Order, Vec<Ticket>)>>> {
+    let keys: Vec<i64> = ids.iter().map(|id| id.0).collect();
+    let orders = Loader::reading(connection).orders(&keys).await?;
+    let mut found: HashMap<_, _> = orders.into_iter().map(|order| (order.id, (order, vec![]))).collect();
+    for row in Loader::reading(connection).by_ints(rows::TICKET, "tickets", "order_id", &keys).await? {
+        let ticket = rows::ticket(&row)?;
+        if let Some((_, tickets)) = found.get_mut(&ticket.order_id) {
+            tickets.push(ticket);
+        }
+    }
+    found.values_mut().for_each(|(_, tickets)| tickets.sort_by_key(|ticket| ticket.id));
+    Ok(ids.iter().map(|id| found.get(id).cloned()).collect())
 }
 
 pub(super) async fn attempts(

@@ -163,6 +163,10 @@ impl Storage for This {
         .await
     }
 
+    async fn purchases(&self, orders: &[OrderId]) -> Result<Vec<Option<(Order, Vec<Ticket>)>>> {
+        reads::purchases(&mut *self.snapshot().await?, orders).await
+    }
+
     async fn attempts(&self, references: &[Reference]) -> Result<Vec<Option<(Attempt, Principal)>>> {
         reads::attempts(&mut *self.reader().await?, references).await
     }

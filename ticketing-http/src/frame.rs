@@ -149,7 +149,7 @@ impl<E: Endpoint> Framed<E> {
             Err(problem) => return hang_up(problem.to_response()),
         };
         // Not before: whoever sends slowly would have the place of somebody who waits.
-        let _place = match self.enter(&request) {
+        let _place = match self.enter(request) {
             Ok(place) => place,
             Err(problem) => return problem.to_response(),
         };

@@ -9,6 +9,7 @@
 //! | [`shop`] | an engine on a storage, with events to sell |
 //! | [`naive`] | the same by one transaction each: what everybody else does |
 //! | [`instant`], [`company`] | a payment company that answers at once, in our process and over HTTP |
+//! | [`post`] | a mail server that keeps nothing |
 //! | [`table`] | a table for people, JSON for programs, and a plot |
 //! | [`load`] | buyers over HTTP |
 //! | [`flood`] | people who arrive at a fixed rate |
@@ -28,6 +29,7 @@ pub mod instant;
 pub mod load;
 pub mod measure;
 pub mod naive;
+pub mod post;
 pub mod runs;
 pub mod shop;
 pub mod table;

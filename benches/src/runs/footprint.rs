@@ -1,9 +1,8 @@
 //! How long a server takes to answer for the first time, and how much memory it has.
 
 use crate::Failure;
-use crate::company;
 use crate::load::{self, Load};
-use crate::runs::http::{CONNECTIONS, prepare};
+use crate::runs::http::{CONNECTIONS, Others, prepare};
 use crate::shop::Kind;
 use crate::table::Table;
 use std::time::Duration;
@@ -22,18 +21,18 @@ pub async fn footprint(kind: Kind, lasting: Duration) -> Result<Option<Table>, F
             None => return Ok(None),
         },
     };
-    let company = format!("http://{}", company::open().await?);
+    let others = Others::open().await?;
     let mut table = Table::new(format!("Start and memory of a server, {}", kind.name()));
     let mut fresh = vec![];
     for number in 0..STARTS {
         let url = cluster.as_ref().map(|cluster| cluster.create(&format!("fresh_{number}")));
-        let mut server = prepare(url.as_deref(), &company);
+        let mut server = prepare(url.as_deref(), &others);
         fresh.push(server.restart().await);
     }
     table.figure("start to first answer, empty database, median of 10", median(fresh), "ms");
 
     let url = cluster.as_ref().map(|cluster| cluster.create("kept"));
-    let mut server = prepare(url.as_deref(), &company);
+    let mut server = prepare(url.as_deref(), &others);
     server.restart().await;
     let mut again = vec![];
     for _ in 0..STARTS {

@@ -1,12 +1,11 @@
 //! What becomes of the figures when the database has millions of tickets in it.
 
 use crate::Failure;
-use crate::company;
 use crate::figures::{Queue, check_ins, holds, sales, tickets_to_scan};
 use crate::fill;
 use crate::load::{self, Load};
 use crate::measure::{Came, Measured, callers, histogram};
-use crate::runs::http::{CONNECTIONS, prepare};
+use crate::runs::http::{CONNECTIONS, Others, prepare};
 use crate::shop::{Kind, Shop, organizer};
 use crate::table::Table;
 use sqlx::{AssertSqlSafe, Connection as _, PgConnection, SqliteConnection};
@@ -226,11 +225,11 @@ async fn mails(shop: &Shop, lasting: Duration) -> Result<Measured, Failure> {
 }
 
 async fn http(table: &mut Table, sides: [&Side; 2], lasting: Duration) -> Result<(), Failure> {
-    let company = format!("http://{}", company::open().await?);
+    let others = Others::open().await?;
     for (what, kind) in [("GET /events/{id}", load::Kind::Reads), ("purchases", load::Kind::Purchases)] {
         let mut on_empty = None;
         for (side, name) in sides.iter().zip(["empty", "full"]) {
-            let mut server = prepare(Some(&side.shop.url), &company);
+            let mut server = prepare(Some(&side.shop.url), &others);
             server.restart().await;
             let (people, server_at) = (CONNECTIONS, server.address);
             let load = Load { server: server_at, kind, people, lasting, pay_at: None, progress: false };

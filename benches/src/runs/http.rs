@@ -4,6 +4,7 @@ use crate::Failure;
 use crate::company;
 use crate::load::{self, Load};
 use crate::measure::{Came, Measured, callers};
+use crate::post;
 use crate::shop::Kind;
 use crate::table::Table;
 use std::net::SocketAddr;
@@ -26,10 +27,10 @@ pub async fn http(kind: Kind, lasting: Duration) -> Result<Table, Failure> {
     let empty = reads(empty, lasting).await?;
     table.rate("GET of an empty poem handler", &empty, None);
 
-    let company = format!("http://{}", company::open().await?);
+    let others = Others::open().await?;
     let cluster = if kind == Kind::Postgres { Cluster::start() } else { None };
     let url = cluster.as_ref().map(|cluster| cluster.create("http"));
-    let mut server = prepare(url.as_deref(), &company);
+    let mut server = prepare(url.as_deref(), &others);
     let started = server.restart().await;
     table.figure("start to first answer, empty database", started.as_secs_f64() * 1000.0, "ms");
     table.figure("resident memory, idle", server.resident_mb().ok_or("no /proc")?, "MB");
@@ -48,11 +49,29 @@ pub async fn http(kind: Kind, lasting: Duration) -> Result<Table, Failure> {
     Ok(table)
 }
 
-/// A server that pays at this company, on this database or on a fresh file.
-pub fn prepare(database: Option<&str>, company: &str) -> Server {
+/// Whom a shop works with: a payment company and a mail server, which cost as little as they can.
+#[derive(Debug)]
+pub struct Others {
+    company: String,
+    post: String,
+}
+
+impl Others {
+    /// Opens both.
+    pub async fn open() -> Result<Self, Failure> {
+        let company = format!("http://{}", company::open().await?);
+        Ok(Self { company, post: post::open().await?.port().to_string() })
+    }
+}
+
+/// A server that works with them, on this database or on a fresh file.
+pub fn prepare(database: Option<&str>, others: &Others) -> Server {
     let mut settings = vec![
         ("PAYSTACK_SECRET_KEY", SECRET),
-        ("PAYSTACK_BASE_URL", company),
+        ("PAYSTACK_BASE_URL", &others.company),
+        ("SMTP_HOST", "127.0.0.1"),
+        ("SMTP_PORT", &others.post),
+        ("SMTP_FROM", "Tickets <tickets@example.com>"),
         ("JWT_SECRET_KEY", "b7f1c0d92e6a4853af0e61d7c94b28350fd9e1a6c47b8820"),
     ];
     settings.extend(database.map(|url| ("DATABASE_URL", url)));

@@ -1,10 +1,9 @@
 //! Many more come than can be served. What counts is what is still done, how quickly, who is sent away, and how soon it is over.
 
 use crate::Failure;
-use crate::company;
 use crate::flood::{Class, End, Phase, Pool, Sample, Script, find, flood, peak};
 use crate::load::{ask, join, wanted};
-use crate::runs::http::{SECRET, prepare};
+use crate::runs::http::{Others, SECRET, prepare};
 use crate::shop::Kind;
 use crate::table::{Line, Table};
 use hmac::{Hmac, KeyInit as _, Mac as _};
@@ -46,9 +45,9 @@ impl Overload {
                 None => return Ok(None),
             },
         };
-        let company = format!("http://{}", company::open().await?);
+        let others = Others::open().await?;
         let url = cluster.as_ref().map(|cluster| cluster.create("overload"));
-        let mut server = prepare(url.as_deref(), &company);
+        let mut server = prepare(url.as_deref(), &others);
         server.restart().await;
         let at = server.address;
         let crowd = Arc::new(Crowd::gather(at, usize::try_from(lasting.as_millis())? * 2).await?);

@@ -32,7 +32,7 @@ pub struct FrameConfig {
     pub quota: Option<Quota>,
     /// Counts requests of all processes together, where there are several.
     pub shared_limits: Option<Ticketing>,
-    /// How many requests that only look are worked on at once; half as many that begin a sale, unless they come in a rush.
+    /// How many requests that only look are worked on at once; twice as many that begin a sale, unless they come in a rush.
     pub lookers: usize,
     /// How large a body may be.
     pub body_limit: usize,

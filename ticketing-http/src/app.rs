@@ -57,6 +57,7 @@ pub fn settings(config: &Config) -> ApiSettings {
 /// Puts the engine's API behind its frame, with pages beside it, and the sandbox where there is one.
 pub fn app(state: ApiState, sandbox: Option<Arc<Sandbox>>, config: &Config) -> Framed<Routes> {
     let clock = Arc::clone(&state.clock);
+    let checkouts = state.checkouts.clone();
     let shared_limits = state.has_shared_limits.then(|| state.ticketing.clone());
     let docs = Docs::of(api::service(&state).spec(), config.docs);
     let contract = docs.describe(Contract::of_document(docs.document())).with_route(metrics::PATH, &[Method::GET]);
@@ -78,6 +79,7 @@ pub fn app(state: ApiState, sandbox: Option<Arc<Sandbox>>, config: &Config) -> F
         cors: Cors::new(&config.cors_origins),
         quota: config.rate_limit,
         shared_limits,
+        checkouts,
         lookers: (config.max_connections / 4).max(1),
         request_timeout: config.request_timeout,
         clock,

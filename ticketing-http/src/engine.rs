@@ -3,6 +3,7 @@
 use crate::api::{ApiSettings, ApiState};
 use crate::config::{Config, Database, Gateway, Mail, Secret, SmtpSecurity as Security, secret_beside};
 use crate::metrics;
+use crate::middleware::checkouts::{Checkouts, Counted};
 use crate::sandbox::{Sandbox, SandboxConfig};
 use jiff::SignedDuration;
 use sha2::{Digest, Sha256};
@@ -42,6 +43,7 @@ pub struct Engine {
     pub breaker: Arc<CircuitBreaker>,
     /// A Paystack of our own, where there is no key for the real one.
     pub sandbox: Option<Arc<Sandbox>>,
+    checkouts: Checkouts,
     upkeep: UpkeepHandle,
     database: Kept,
     /// What keys of requests are told apart by.
@@ -81,9 +83,9 @@ impl Engine {
         let (storage, database) = open(&config.database).await?;
         let (gateway, sandbox) = gateway(config, address, &*random).await?;
         let breaker = CircuitBreaker::new(gateway, BreakerConfig::default(), Arc::clone(&clock), Arc::clone(&random));
-        let breaker = Arc::new(breaker);
+        let (breaker, checkouts) = (Arc::new(breaker), Checkouts::default());
         let builder = Ticketing::builder_on(storage)
-            .gateway_on(Arc::clone(&breaker) as Arc<dyn PaymentGateway>)
+            .gateway_on(Arc::new(Counted::new(Arc::clone(&breaker) as Arc<dyn PaymentGateway>, checkouts.clone())))
             .clock(clock)
             .random(random)
             .hold_for(SignedDuration::try_from(config.hold)?)
@@ -99,7 +101,7 @@ impl Engine {
         }
         .build()?;
         let upkeep = ticketing.spawn_upkeep(UPKEEP_EVERY, Upkeep::default());
-        Ok(Self { ticketing, breaker, sandbox, upkeep, database, key_secret: secret, _recording: recording })
+        Ok(Self { ticketing, breaker, checkouts, sandbox, upkeep, database, key_secret: secret, _recording: recording })
     }
 
     /// The engine behind an API.
@@ -109,6 +111,7 @@ impl Engine {
         ApiState::new(self.ticketing.clone(), settings)
             .with_key_secret(secret.into())
             .with_breaker(Arc::clone(&self.breaker))
+            .with_checkouts(self.checkouts.clone())
             // One process has a file to itself: what it counts in memory is all there is to count.
             .with_shared_limits(self.database.is_shared())
     }

@@ -3,6 +3,7 @@
 use crate::contract::Contract;
 use crate::engine::SANDBOX_PATH;
 use crate::middleware::admission::{Admission, Place};
+use crate::middleware::checkouts::Checkouts;
 use crate::middleware::client_address::{ClientAddress, TrustedProxies};
 use crate::middleware::cors::{Cors, Verdict};
 use crate::middleware::rate_limit::{Quota, RateLimit};
@@ -32,8 +33,10 @@ pub struct FrameConfig {
     pub quota: Option<Quota>,
     /// Counts requests of all processes together, where there are several.
     pub shared_limits: Option<Ticketing>,
-    /// How many requests that only look are worked on at once; twice as many that begin a sale, unless they come in a rush.
+    /// How many requests that only look are worked on at once; half as many that begin a sale, unless they come in a rush.
     pub lookers: usize,
+    /// Sales that only wait for the payment service: they are not among those that are worked on.
+    pub checkouts: Checkouts,
     /// How large a body may be.
     pub body_limit: usize,
     /// How long a request may take, its body included.
@@ -53,6 +56,7 @@ impl Default for FrameConfig {
             quota: None,
             shared_limits: None,
             lookers: 128,
+            checkouts: Checkouts::default(),
             body_limit: body_limit::DEFAULT_LIMIT,
             request_timeout: Duration::from_secs(30),
             clock: Arc::new(SystemClock),
@@ -69,7 +73,7 @@ where
     E: IntoEndpoint,
 {
     let rate_limit = config.quota.map(RateLimit::new);
-    let admission = Admission::new(config.lookers);
+    let admission = Admission::new(config.lookers, config.checkouts.clone());
     let names = Names::new(Arc::clone(&config.random));
     Framed { api: api.into_endpoint(), config, admission, rate_limit, names }
 }

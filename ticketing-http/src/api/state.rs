@@ -1,4 +1,5 @@
 use super::shown::ShownEvents;
+use crate::middleware::checkouts::Checkouts;
 use crate::middleware::login_throttle::LoginThrottle;
 use hmac::{Hmac, KeyInit};
 use sha2::Sha256;
@@ -22,6 +23,8 @@ pub struct ApiState {
     pub clock: Arc<dyn Clock>,
     /// Watches over the payment gateway, if anybody does: shown by `/health?detail=true`.
     pub breaker: Option<Arc<CircuitBreaker>>,
+    /// Sales that only wait for the payment service.
+    pub checkouts: Checkouts,
     /// Whether limits are counted in the storage too, for all processes on it together.
     pub has_shared_limits: bool,
     /// What references are derived from, with the key that a request names. The same in every process, for ever.
@@ -83,6 +86,7 @@ impl ApiState {
         SystemRandom.fill(&mut secret);
         Self {
             breaker: None,
+            checkouts: Checkouts::default(),
             is_stopping: Arc::default(),
             shown: Arc::default(),
             has_shared_limits: false,
@@ -92,6 +96,13 @@ impl ApiState {
             login_throttle: Arc::new(LoginThrottle::new()),
             clock: Arc::new(SystemClock),
         }
+    }
+
+    /// Knows how many sales only wait for the payment service, from whoever [counts](crate::middleware::checkouts::Counted) them.
+    #[must_use]
+    pub fn with_checkouts(mut self, checkouts: Checkouts) -> Self {
+        self.checkouts = checkouts;
+        self
     }
 
     /// Keys of requests are good for every process with the same secret, also after a restart.

@@ -59,7 +59,7 @@ pub const VARIABLES: &[Variable] = &[
     open(
         "MAX_CONNECTIONS",
         "512",
-        "How many connections there may be at once; a quarter of them for those who only look, half for sales that begin",
+        "How many connections there may be at once; a quarter of them for those who only look, an eighth for sales that begin",
     ),
     open("DRAIN_SECONDS", "0", "How long to serve on after being told to stop, while /ready says no"),
     open("DOCS", "on", "off: no pages at /docs and /redoc"),

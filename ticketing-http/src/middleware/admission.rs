@@ -8,6 +8,7 @@
 //! comes all at once is served, however long that takes; one that does not end would only make everybody wait longer. As long as
 //! buyers are that many, those who look have far fewer places: their requests are small and many, and would take the processor.
 
+use super::checkouts::Checkouts;
 use crate::engine::SANDBOX_PATH;
 use crate::problem::Problem;
 use jiff::{SignedDuration, Timestamp};
@@ -54,6 +55,7 @@ const LEFT_TO_LOOKERS: usize = 8;
 pub struct Admission {
     lookers: Places,
     buyers: Places,
+    checkouts: Checkouts,
     /// Since when more begin to buy than there are places for, in microseconds since 1970; 0 where they do not.
     crowded_since: AtomicI64,
 }
@@ -87,18 +89,18 @@ impl Drop for Place {
 }
 
 impl Admission {
-    /// With so many places for those who look; twice as many for those who begin to buy, because most of the time they only wait for
-    /// the payment service, which may take seconds.
-    pub fn new(lookers: usize) -> Self {
-        let buyers = Places::new(lookers.saturating_mul(2));
-        Self { lookers: Places::new(lookers), buyers, crowded_since: AtomicI64::new(0) }
+    /// With so many places for those who look; half as many for those who begin to buy, who take longer. Who only waits for the
+    /// payment service takes no place: it may need seconds, and costs nothing here.
+    pub fn new(lookers: usize, checkouts: Checkouts) -> Self {
+        let buyers = Places::new((lookers / 2).max(1));
+        Self { lookers: Places::new(lookers), buyers, checkouts, crowded_since: AtomicI64::new(0) }
     }
 
     /// A place where one is wanted, or the answer to who is sent away.
     pub fn enter(&self, now: Timestamp, method: &Method, path: &str) -> Result<Option<Place>, Problem> {
         let (has_place, place) = if begins_to_buy(method, path) {
             let (before, place) = self.buyers.take();
-            (self.may_buy(now, before), place)
+            (self.may_buy(now, before.saturating_sub(self.checkouts.under_way())), place)
         } else if only_looks(path) {
             let (before, place) = self.lookers.take();
             let is_crowded = self.crowded_since.load(Ordering::Relaxed) != 0;
@@ -154,7 +156,7 @@ mod tests {
 
     #[test]
     fn those_who_look_keep_out_nobody_else() {
-        let admission = Admission::new(1);
+        let admission = Admission::new(1, Checkouts::default());
         let looking = admission.enter(at(0), &GET, "/events").unwrap();
         for _ in 0..1000 {
             assert_eq!(admission.enter(at(0), &GET, "/events").unwrap_err().code(), "busy");
@@ -167,7 +169,8 @@ mod tests {
 
     #[test]
     fn a_rush_is_served_and_one_without_an_end_is_bounded() {
-        let admission = Admission::new(16);
+        let checkouts = Checkouts::default();
+        let admission = Admission::new(16, checkouts.clone());
         let begin = |millis| admission.enter(at(millis), &POST, "/orders/");
         let mut rush: Vec<_> = (0..1000).map(|_| begin(0).unwrap()).collect();
         assert!(begin(200).is_ok());
@@ -182,9 +185,14 @@ mod tests {
         assert!(admission.enter(at(201), &GET, "/events").is_err());
         drop(looking);
         // One place is free, but the crowd is still there.
-        rush.truncate(31);
+        rush.truncate(7);
         rush.push(begin(300).unwrap());
         assert_eq!(begin(301).unwrap_err().code(), "busy");
+        // One of them only waits for the payment service.
+        let waits = checkouts.begin();
+        rush.push(begin(302).unwrap());
+        drop(waits);
+        assert_eq!(begin(303).unwrap_err().code(), "busy");
         // It is gone: the next rush is served like the first.
         rush.truncate(3);
         rush.extend((0..1000).map(|_| begin(400).unwrap()));

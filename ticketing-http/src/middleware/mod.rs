@@ -4,6 +4,7 @@
 pub mod admission;
 pub mod body_limit;
 mod bounded;
+pub mod checkouts;
 pub mod client_address;
 pub mod cors;
 pub mod login_throttle;

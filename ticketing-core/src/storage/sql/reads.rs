@@ -122,12 +122,6 @@ pub(super) async fn events(
     Ok(Page { items: events, more: found.more, total: found.total })
 }
 
-/// Events that were called off, whose orders may have to be undone.
-pub(super) async fn cancelled_events(connection: &mut Connection) -> Result<Vec<i64>> {
-    let found = sqlx::query_scalar("select id from events where status = 'cancelled' order by id");
-    found.fetch_all(connection).await.map_err(trouble)
-}
-
 pub(super) async fn order(connection: &mut Connection, key: &OrderKey) -> Result<Option<Order>> {
     let Some(id) = order_id(connection, key).await? else { return Ok(None) };
     Ok(Loader::reading(connection).orders(&[id]).await?.pop())

@@ -222,29 +222,20 @@ impl Storage for This {
     }
 
     async fn undo_cancelled_events(&self, now: Timestamp, seeds: &[Seed]) -> Result<Vec<Order>> {
-        // One event after the other. Asked for the orders of all of them at once, a database may look at every order that there
-        // is, to have them sorted; and mostly no event is cancelled.
-        let sql = "select o.id from orders o where o.event_id = $2 and (o.status = 'held' or (o.status = 'paid' \
+        // Event by event. In the order of their own ids, a database may look at every order that there is, to find them sorted;
+        // and mostly no event is cancelled.
+        let sql = "select o.id from events e join orders o on o.event_id = e.id where e.status = 'cancelled' \
+            and (o.status = 'held' or (o.status = 'paid' \
             and exists (select 1 from tickets k where k.order_id = o.id and k.status in ('active', 'used')))) \
-            order by o.id limit $1";
-        let cancelled = reads::cancelled_events(&mut *self.reader().await?).await?;
-        let mut undone = vec![];
-        for event in cancelled {
-            if undone.len() >= seeds.len() {
-                break;
-            }
-            let seeds = seeds.get(undone.len()..).unwrap_or_default().to_vec();
-            let limit = u32::try_from(seeds.len()).unwrap_or(u32::MAX);
-            let wanted = |due: &[i64]| Wanted { orders: due.to_vec(), of_orders: OfOrders::All, ..Wanted::default() };
-            let due = Due { sql, of: "o", second: Some(event), limit };
-            let of_event = self.claim(due, wanted, move |book, due| {
-                let each = due.iter().zip(&seeds);
-                each.filter_map(|(id, seed)| rules::undo_order_of_cancelled_event(book, now, OrderId(*id), seed))
-                    .collect()
-            });
-            undone.extend(of_event.await?);
-        }
-        Ok(undone)
+            order by e.id, o.id limit $1";
+        let limit = u32::try_from(seeds.len()).unwrap_or(u32::MAX);
+        let wanted = |due: &[i64]| Wanted { orders: due.to_vec(), of_orders: OfOrders::All, ..Wanted::default() };
+        let seeds = seeds.to_vec();
+        self.claim(Due { sql, of: "o", second: None, limit }, wanted, move |book, due| {
+            let each = due.iter().zip(&seeds);
+            each.filter_map(|(id, seed)| rules::undo_order_of_cancelled_event(book, now, OrderId(*id), seed)).collect()
+        })
+        .await
     }
 
     async fn ticket(&self, key: &TicketKey) -> Result<Option<Ticket>> {

@@ -63,6 +63,9 @@ const PAUSE: std::time::Duration = std::time::Duration::from_millis(200);
 /// for until TCP gives up, which takes from a quarter of an hour to for ever.
 const PATIENCE: std::time::Duration = std::time::Duration::from_secs(10);
 
+/// The same for reads that are shared, and for beginning.
+const READ_PATIENCE: std::time::Duration = std::time::Duration::from_secs(5);
+
 /// What every session is told, once.
 ///
 /// The database gives up sooner than PATIENCE on us: what a lost connection has locked would be locked for everybody.
@@ -281,7 +284,17 @@ impl PostgresStorage {
     /// (<https://github.com/launchbadge/sqlx/issues/4393>).
     async fn begin_with(&self, statement: &'static str) -> Result<sqlx::Transaction<'static, Db>, sqlx::Error> {
         let pool = self.pool.clone();
-        tokio::spawn(async move { pool.begin_with(statement).await }).await.map_err(|_| sqlx::Error::WorkerCrashed)?
+        let begun = tokio::spawn(async move {
+            let begun = tokio::time::timeout(READ_PATIENCE, pool.begin_with(statement)).await;
+            begun.unwrap_or(Err(sqlx::Error::PoolTimedOut))
+        });
+        begun.await.map_err(|_| sqlx::Error::WorkerCrashed)?
+    }
+
+    /// A read that many wait for ends in time: on a line that a firewall forgot, all who come after them would wait too.
+    async fn in_time<T>(&self, read: impl Future<Output = Result<T, StorageError>> + Send) -> Result<T, StorageError> {
+        let late = |_| StorageError::Unavailable("the database did not answer in time".into());
+        tokio::time::timeout(READ_PATIENCE, read).await.map_err(late)?
     }
 
     /// For a few statements that need no snapshot. End it with [`done`](Self::done).

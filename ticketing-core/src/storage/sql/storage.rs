@@ -53,7 +53,7 @@ impl Storage for This {
     }
 
     async fn accounts(&self, keys: &[AccountKey]) -> Result<Vec<Option<Account>>> {
-        reads::accounts(&mut *self.reader().await?, keys).await
+        self.in_time(async { reads::accounts(&mut *self.reader().await?, keys).await }).await
     }
 
     async fn put_categories(&self, new: &[NewCategory]) -> Result<Vec<Outcome<Category>>> {
@@ -83,7 +83,7 @@ impl Storage for This {
 
     async fn event(&self, id: EventId) -> Result<Option<Event>> {
         // One statement: no snapshot is wanted.
-        reads::event(&mut *self.reader().await?, id).await
+        self.in_time(async { reads::event(&mut *self.reader().await?, id).await }).await
     }
 
     async fn events(&self, filter: &EventFilter, page: PageRequest) -> Result<Page<Event>> {
@@ -164,11 +164,11 @@ impl Storage for This {
     }
 
     async fn purchases(&self, orders: &[OrderId]) -> Result<Vec<Option<(Order, Vec<Ticket>)>>> {
-        reads::purchases(&mut *self.snapshot().await?, orders).await
+        self.in_time(async { reads::purchases(&mut *self.snapshot().await?, orders).await }).await
     }
 
     async fn attempts(&self, references: &[Reference]) -> Result<Vec<Option<(Attempt, Principal)>>> {
-        reads::attempts(&mut *self.reader().await?, references).await
+        self.in_time(async { reads::attempts(&mut *self.reader().await?, references).await }).await
     }
 
     async fn payment(&self, reference: &Reference) -> Result<Option<Payment>> {

@@ -173,6 +173,11 @@ impl SqliteStorage {
         self.readers.begin().await.map_err(trouble)
     }
 
+    /// A file has no line that could be forgotten.
+    async fn in_time<T>(&self, read: impl Future<Output = Result<T, StorageError>> + Send) -> Result<T, StorageError> {
+        read.await
+    }
+
     /// The same to read everything.
     async fn survey(&self) -> Result<sqlx::Transaction<'static, Db>, StorageError> {
         self.snapshot().await

@@ -71,14 +71,14 @@ async fn measure(arguments: &Arguments, kind: Kind) -> Result<Option<(&'static s
         What::Full(full) => return Ok(full.run(kind, callers, lasting).await?.map(|table| ("full", table))),
         What::Overload(overload) => return Ok(overload.run(kind, lasting).await?.map(|table| ("overload", table))),
         What::Footprint => return Ok(footprint::footprint(kind, lasting).await?.map(|table| ("footprint", table))),
-        What::Holds | What::Sales | What::CheckIns | What::Http => {}
+        What::Http => return Ok(http::http(kind, lasting).await?.map(|table| ("http", table))),
+        What::Holds | What::Sales | What::CheckIns => {}
     }
     let Some(shop) = Shop::open(kind).await? else { return Ok(None) };
     let measured = match &arguments.what {
         What::Holds => ("holds", engine::holds(kind, &shop, callers, lasting).await?),
         What::Sales => ("sales", engine::sales(kind, &shop, callers, lasting).await?),
-        What::CheckIns => ("check-ins", engine::check_ins(kind, &shop, callers, lasting).await?),
-        _ => ("http", http::http(kind, lasting).await?),
+        _ => ("check-ins", engine::check_ins(kind, &shop, callers, lasting).await?),
     };
     shop.check().await?;
     Ok(Some(measured))

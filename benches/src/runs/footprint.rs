@@ -2,11 +2,10 @@
 
 use crate::Failure;
 use crate::load::{self, Load};
-use crate::runs::http::{CONNECTIONS, Others, prepare};
+use crate::runs::http::{CONNECTIONS, Databases, Others, prepare};
 use crate::shop::Kind;
 use crate::table::Table;
 use std::time::Duration;
-use ticketing_tests::cluster::Cluster;
 use ticketing_tests::server::Server;
 
 const STARTS: usize = 10;
@@ -14,24 +13,18 @@ const IDLE: Duration = Duration::from_secs(60);
 
 /// Nothing where PostgreSQL is not installed.
 pub async fn footprint(kind: Kind, lasting: Duration) -> Result<Option<Table>, Failure> {
-    let cluster = match kind {
-        Kind::Sqlite => None,
-        Kind::Postgres => match Cluster::start() {
-            Some(cluster) => Some(cluster),
-            None => return Ok(None),
-        },
-    };
+    let Some(databases) = Databases::open(kind) else { return Ok(None) };
     let others = Others::open().await?;
     let mut table = Table::new(format!("Start and memory of a server, {}", kind.name()));
     let mut fresh = vec![];
     for number in 0..STARTS {
-        let url = cluster.as_ref().map(|cluster| cluster.create(&format!("fresh_{number}")));
+        let url = databases.create(&format!("fresh_{number}"));
         let mut server = prepare(url.as_deref(), &others);
         fresh.push(server.restart().await);
     }
     table.figure("start to first answer, empty database, median of 10", median(fresh), "ms");
 
-    let url = cluster.as_ref().map(|cluster| cluster.create("kept"));
+    let url = databases.create("kept");
     let mut server = prepare(url.as_deref(), &others);
     server.restart().await;
     let mut again = vec![];

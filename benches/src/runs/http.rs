@@ -20,16 +20,16 @@ pub const SECRET: &str = "sk_test_4f9d1c7be02a86538d71aa90c3";
 /// How many come at once.
 pub const CONNECTIONS: usize = 64;
 
-/// Over HTTP.
-pub async fn http(kind: Kind, lasting: Duration) -> Result<Table, Failure> {
+/// Over HTTP. Nothing where PostgreSQL is not installed.
+pub async fn http(kind: Kind, lasting: Duration) -> Result<Option<Table>, Failure> {
+    let Some(databases) = Databases::open(kind) else { return Ok(None) };
     let mut table = Table::new(format!("Over HTTP, {}, {CONNECTIONS} connections", kind.name()));
     let empty = empty_handler().await?;
     let empty = reads(empty, lasting).await?;
     table.rate("GET of an empty poem handler", &empty, None);
 
     let others = Others::open().await?;
-    let cluster = if kind == Kind::Postgres { Cluster::start() } else { None };
-    let url = cluster.as_ref().map(|cluster| cluster.create("http"));
+    let url = databases.create("http");
     let mut server = prepare(url.as_deref(), &others);
     let started = server.restart().await;
     table.figure("start to first answer, empty database", started.as_secs_f64() * 1000.0, "ms");
@@ -46,7 +46,7 @@ pub async fn http(kind: Kind, lasting: Duration) -> Result<Table, Failure> {
         return Err(bought.wrong.join("; ").into());
     }
     server.stop().await;
-    Ok(table)
+    Ok(Some(table))
 }
 
 /// Whom a shop works with: a payment company and a mail server, which cost as little as they can.
@@ -61,6 +61,25 @@ impl Others {
     pub async fn open() -> Result<Self, Failure> {
         let company = format!("http://{}", company::open().await?);
         Ok(Self { company, post: post::open().await?.port().to_string() })
+    }
+}
+
+/// Where servers keep their data: each in a database of a cluster of its own, or in a file that it makes.
+#[derive(Debug)]
+pub struct Databases(Option<Cluster>);
+
+impl Databases {
+    /// Nothing where PostgreSQL is not installed.
+    pub fn open(kind: Kind) -> Option<Self> {
+        match kind {
+            Kind::Sqlite => Some(Self(None)),
+            Kind::Postgres => Cluster::start().map(|cluster| Self(Some(cluster))),
+        }
+    }
+
+    /// The address of a new one; a server without an address makes its file.
+    pub fn create(&self, name: &str) -> Option<String> {
+        self.0.as_ref().map(|cluster| cluster.create(name))
     }
 }
 

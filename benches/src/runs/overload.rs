@@ -3,7 +3,7 @@
 use crate::Failure;
 use crate::flood::{Class, End, Phase, Pool, Sample, Script, find, flood, peak};
 use crate::load::{ask, join, wanted};
-use crate::runs::http::{Others, SECRET, prepare};
+use crate::runs::http::{Databases, Others, SECRET, prepare};
 use crate::shop::Kind;
 use crate::table::{Line, Table};
 use hmac::{Hmac, KeyInit as _, Mac as _};
@@ -12,7 +12,6 @@ use sha2::Sha512;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
-use ticketing_tests::cluster::Cluster;
 
 /// How much too many.
 #[derive(Clone, Debug, clap::Args)]
@@ -38,15 +37,9 @@ const SLOT: Duration = Duration::from_millis(250);
 impl Overload {
     /// Nothing where PostgreSQL is not installed.
     pub async fn run(&self, kind: Kind, lasting: Duration) -> Result<Option<Table>, Failure> {
-        let cluster = match kind {
-            Kind::Sqlite => None,
-            Kind::Postgres => match Cluster::start() {
-                Some(cluster) => Some(cluster),
-                None => return Ok(None),
-            },
-        };
+        let Some(databases) = Databases::open(kind) else { return Ok(None) };
         let others = Others::open().await?;
-        let url = cluster.as_ref().map(|cluster| cluster.create("overload"));
+        let url = databases.create("overload");
         let mut server = prepare(url.as_deref(), &others);
         server.restart().await;
         let at = server.address;

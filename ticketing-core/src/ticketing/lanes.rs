@@ -33,7 +33,7 @@ pub(super) struct Lanes {
     found: Coalescer<Reference>,
     purchases: Coalescer<OrderId>,
     #[cfg(feature = "accounts")]
-    accounts: Coalescer<AccountId>,
+    accounts: Coalescer<AccountKey>,
 }
 
 /// Where all of them go.
@@ -68,41 +68,29 @@ items! {
     MailReport => Option<OutboxMail>, by report_mails;
 }
 
-impl Item for Reference {
-    type Outcome = Option<(Attempt, Principal)>;
+macro_rules! reads {
+    ($($(#[$when:meta])? $key:ty => $found:ty, by $call:ident;)*) => {$(
+        $(#[$when])?
+        impl Item for $key {
+            type Outcome = Option<$found>;
+        }
+
+        $(#[$when])?
+        #[async_trait]
+        impl Commit<$key> for ToStorage {
+            /// Begun after all of them were asked for: everybody sees at least what was committed when they asked.
+            async fn commit(&self, keys: &[$key]) -> Answer<Vec<Option<$found>>> {
+                self.storage.$call(keys).await
+            }
+        }
+    )*};
 }
 
-#[async_trait]
-impl Commit<Reference> for ToStorage {
-    /// Begun after all of them were asked for: everybody sees at least what was committed when they asked.
-    async fn commit(&self, references: &[Reference]) -> Answer<Vec<Option<(Attempt, Principal)>>> {
-        self.storage.attempts(references).await
-    }
-}
-
-impl Item for OrderId {
-    type Outcome = Option<(Order, Vec<Ticket>)>;
-}
-
-#[async_trait]
-impl Commit<OrderId> for ToStorage {
-    async fn commit(&self, orders: &[OrderId]) -> Answer<Vec<Option<(Order, Vec<Ticket>)>>> {
-        self.storage.purchases(orders).await
-    }
-}
-
-#[cfg(feature = "accounts")]
-impl Item for AccountId {
-    type Outcome = Option<Account>;
-}
-
-#[cfg(feature = "accounts")]
-#[async_trait]
-impl Commit<AccountId> for ToStorage {
-    async fn commit(&self, ids: &[AccountId]) -> Answer<Vec<Option<Account>>> {
-        let keys: Vec<AccountKey> = ids.iter().copied().map(AccountKey::Id).collect();
-        self.storage.accounts(&keys).await
-    }
+reads! {
+    Reference => (Attempt, Principal), by attempts;
+    OrderId => (Order, Vec<Ticket>), by purchases;
+    #[cfg(feature = "accounts")]
+    AccountKey => Account, by accounts;
 }
 
 /// For items that share no row that is fought for.
@@ -169,6 +157,6 @@ impl Lanes {
     /// The account of a request.
     #[cfg(feature = "accounts")]
     pub(super) async fn account(&self, id: AccountId) -> Result<Option<Account>> {
-        self.accounts.submit(ONE_GROUP, id).await
+        self.accounts.submit(ONE_GROUP, AccountKey::Id(id)).await
     }
 }

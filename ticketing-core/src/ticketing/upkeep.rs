@@ -274,12 +274,9 @@ impl Ticketing {
             }),
             MailKind::Refund(id) => {
                 let story = self.inner.storage.payment(&order.reference).await?;
-                match story.and_then(|story| story.refunds.into_iter().find(|refund| refund.id == id)) {
-                    Some(refund) => {
-                        Some(renderer.refund_mail(&RefundMail { order: &order, event: &event, refund: &refund })?)
-                    }
-                    None => None,
-                }
+                let refund = story.and_then(|story| story.refunds.into_iter().find(|refund| refund.id == id));
+                let Some(refund) = refund else { return Ok(None) };
+                Some(renderer.refund_mail(&RefundMail { order: &order, event: &event, refund: &refund })?)
             }
             MailKind::EventCancelled => {
                 Some(renderer.event_cancelled_mail(&EventCancelledMail { order: &order, event: &event })?)

@@ -128,8 +128,8 @@ mod tests {
         assert!(first.0 == 200 && first.2.contains("Jazz") && first.3 == PATTERN, "{first:?}");
         let (weak, two) = (format!("W/{tag}"), format!("\"x\", {tag}"));
         let known = [None, Some("\"x\""), Some(tag.as_str()), Some(&weak), Some(&two), Some("*")];
-        for uri in ["/events/1", "/events/1?a=b", "/events/2", "/events/0", "/events/99999999999999999999", "/events/x"]
-        {
+        let asked = ["/events/1", "/events/1?a=b", "/events/2", "/events/0", "/events/007", "/events/-1", "/events/+1"];
+        for uri in asked.into_iter().chain(["/events/99999999999999999999", "/events/x", "/events/1/", "/events/"]) {
             for known in known {
                 let (one, other) = (seen(&short, uri, known).await, seen(&long, uri, known).await);
                 assert_eq!(one, other, "{uri} {known:?}");

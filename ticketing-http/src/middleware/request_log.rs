@@ -78,26 +78,12 @@ impl Entry {
         crate::metrics::answered(&self.method, path, response.status(), took);
         let duration_ms = in_ms(took);
         let (id, method) = (self.id.as_str(), self.method.as_str());
+        // Masked only where the line is written.
+        let client = || self.client.masked();
         if response.status().is_server_error() {
-            tracing::warn!(
-                request.id = id,
-                method,
-                path,
-                status,
-                duration_ms,
-                client = self.client.masked(),
-                "request"
-            );
+            tracing::warn!(request.id = id, method, path, status, duration_ms, client = client(), "request");
         } else {
-            tracing::info!(
-                request.id = id,
-                method,
-                path,
-                status,
-                duration_ms,
-                client = self.client.masked(),
-                "request"
-            );
+            tracing::info!(request.id = id, method, path, status, duration_ms, client = client(), "request");
         }
     }
 }

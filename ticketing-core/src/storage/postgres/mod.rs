@@ -394,8 +394,8 @@ impl Key for String {}
 async fn lock_due<K: Key>(connection: &mut Connection, due: Due) -> Result<Vec<K>, sqlx::Error> {
     let sql = format!("{} for update of {} skip locked", due.sql, due.of);
     let mut query = sqlx::query_scalar(AssertSqlSafe(sql)).bind(i64::from(due.limit));
-    if let Some(second) = due.second {
-        query = query.bind(second);
+    if let Some(now) = due.now {
+        query = query.bind(now);
     }
     query.fetch_all(connection).await
 }

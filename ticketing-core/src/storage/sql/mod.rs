@@ -61,13 +61,13 @@ pub(super) fn trouble(error: sqlx::Error) -> StorageError {
 /// Rows that are due, to be claimed.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Due {
-    /// Finds their keys, the longest overdue first: at most `$1` that are due at `$2`, or of event `$2`.
+    /// Finds their keys, the longest overdue first: at most `$1` that are due at `$2`.
     pub(super) sql: &'static str,
     /// The table that is locked for it: what comes first in the order in which every transaction locks.
     #[cfg_attr(not(feature = "postgres"), allow(dead_code, reason = "SQLite has no row locks"))]
     pub(super) of: &'static str,
-    /// Now or the event, where `$2` is in it.
-    pub(super) second: Option<i64>,
+    /// Now, where `$2` is in it.
+    pub(super) now: Option<i64>,
     pub(super) limit: u32,
 }
 

@@ -110,7 +110,7 @@ impl Storage for This {
     async fn expire_holds(&self, now: Timestamp, limit: u32) -> Result<Vec<Order>> {
         let sql = "select id from orders where status = 'held' and hold_until <= $2 order by hold_until, id limit $1";
         let wanted = |due: &[i64]| Wanted { orders: due.to_vec(), ..Wanted::default() };
-        self.claim(Due { sql, of: "orders", second: Some(micros(now)), limit }, wanted, move |book, due| {
+        self.claim(Due { sql, of: "orders", now: Some(micros(now)), limit }, wanted, move |book, due| {
             due.iter().filter_map(|id| rules::expire(book, now, OrderId(*id))).collect()
         })
         .await
@@ -156,7 +156,7 @@ impl Storage for This {
         let sql = "select a.reference from attempts a join orders o on o.id = a.order_id where a.poll_at <= $2 \
             order by a.poll_at, a.reference limit $1";
         let wanted = |due: &[String]| Wanted { attempts: due.to_vec(), of_orders: OfOrders::All, ..Wanted::default() };
-        self.claim(Due { sql, of: "o", second: Some(micros(now)), limit }, wanted, move |book, due| {
+        self.claim(Due { sql, of: "o", now: Some(micros(now)), limit }, wanted, move |book, due| {
             let due = due.iter().filter_map(|reference| reference.parse().ok());
             due.filter_map(|due: Reference| rules::claim_poll(book, now, &due)).collect()
         })
@@ -201,7 +201,7 @@ impl Storage for This {
         let sql = "select r.id from refunds r join orders o on o.id = r.order_id where r.next_at <= $2 \
             order by r.next_at, r.id limit $1";
         let wanted = |due: &[i64]| Wanted { refunds: due.to_vec(), of_orders: OfOrders::All, ..Wanted::default() };
-        self.claim(Due { sql, of: "o", second: Some(micros(now)), limit }, wanted, move |book, due| {
+        self.claim(Due { sql, of: "o", now: Some(micros(now)), limit }, wanted, move |book, due| {
             due.iter().filter_map(|id| rules::claim_refund(book, now, RefundId(*id), lease)).collect()
         })
         .await
@@ -231,7 +231,7 @@ impl Storage for This {
         let limit = u32::try_from(seeds.len()).unwrap_or(u32::MAX);
         let wanted = |due: &[i64]| Wanted { orders: due.to_vec(), of_orders: OfOrders::All, ..Wanted::default() };
         let seeds = seeds.to_vec();
-        self.claim(Due { sql, of: "o", second: None, limit }, wanted, move |book, due| {
+        self.claim(Due { sql, of: "o", now: None, limit }, wanted, move |book, due| {
             let each = due.iter().zip(&seeds);
             each.filter_map(|(id, seed)| rules::undo_order_of_cancelled_event(book, now, OrderId(*id), seed)).collect()
         })
@@ -264,7 +264,7 @@ impl Storage for This {
     async fn claim_mails(&self, now: Timestamp, lease: SignedDuration, limit: u32) -> Result<Vec<OutboxMail>> {
         let sql = "select id from mails where status = 'waiting' and due_at <= $2 order by due_at, id limit $1";
         let wanted = |due: &[i64]| Wanted { mails: due.to_vec(), ..Wanted::default() };
-        self.claim(Due { sql, of: "mails", second: Some(micros(now)), limit }, wanted, move |book, due| {
+        self.claim(Due { sql, of: "mails", now: Some(micros(now)), limit }, wanted, move |book, due| {
             due.iter().filter_map(|id| rules::claim_mail(book, now, MailId(*id), lease)).collect()
         })
         .await
@@ -305,7 +305,7 @@ impl Storage for This {
     async fn claim_webhooks(&self, now: Timestamp, lease: SignedDuration, limit: u32) -> Result<Vec<StoredWebhook>> {
         let sql = "select id from webhooks where next_at <= $2 order by next_at, id limit $1";
         let wanted = |due: &[i64]| Wanted { webhooks: due.to_vec(), ..Wanted::default() };
-        self.claim(Due { sql, of: "webhooks", second: Some(micros(now)), limit }, wanted, move |book, due| {
+        self.claim(Due { sql, of: "webhooks", now: Some(micros(now)), limit }, wanted, move |book, due| {
             due.iter().filter_map(|id| rules::claim_webhook(book, now, WebhookId(*id), lease)).collect()
         })
         .await

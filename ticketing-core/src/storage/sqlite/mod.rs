@@ -197,8 +197,8 @@ impl SqliteStorage {
     {
         let mut reader = self.reader().await?;
         let mut query = sqlx::query_scalar(due.sql).bind(i64::from(due.limit));
-        if let Some(second) = due.second {
-            query = query.bind(second);
+        if let Some(now) = due.now {
+            query = query.bind(now);
         }
         let keys: Vec<K> = query.fetch_all(&mut *reader).await.map_err(trouble)?;
         drop(reader);

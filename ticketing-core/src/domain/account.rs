@@ -1,9 +1,18 @@
 //! Accounts: people who registered with us. Embedding applications with accounts of their own need none of this.
 
+use super::command::Query;
 use super::id::AccountId;
+use super::load::LoadKeys;
 use super::principal::EmailAddress;
-use super::words::words;
+use super::table::{Lock, table};
+use super::wire_names::wire_names;
+use super::working_set::WorkingSet;
 use jiff::Timestamp;
+
+mod change;
+mod register;
+
+pub use change::ChangeAccount;
 
 /// Somebody who registered.
 #[derive(Clone, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
@@ -34,6 +43,16 @@ pub struct Account {
     pub updated_at: Timestamp,
 }
 
+table! {
+    Account in "accounts", lock Lock::Rank(4);
+    numbered id: AccountId, email, name, username, phone, password_hash, role, is_active, is_verified, sessions_ended, created_at,
+        updated_at;
+    derived email_key = |account| Some(account.email.key());
+    derived username_key = |account| account.username.as_ref().map(|username| username.to_lowercase());
+    index BY_EMAIL(email_key) unique;
+    index BY_USERNAME(username_key) unique;
+}
+
 impl std::fmt::Debug for Account {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("Account")
@@ -55,7 +74,7 @@ pub enum Role {
     Admin,
 }
 
-words!(Role {
+wire_names!(Role {
     Member => "member",
     Admin => "admin",
 });
@@ -122,7 +141,7 @@ impl std::fmt::Debug for AccountChange {
 }
 
 /// How to find an account.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub enum AccountKey {
     /// By its id.
     Id(AccountId),
@@ -130,4 +149,42 @@ pub enum AccountKey {
     Email(EmailAddress),
     /// By its user name, in any case.
     Username(String),
+}
+
+/// Finds an account.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct FindAccount(pub AccountKey);
+
+impl Query for FindAccount {
+    type Found = Option<Account>;
+    const ONE_MOMENT: bool = false;
+
+    fn needs(&self, _rows: &WorkingSet, load: &mut LoadKeys) {
+        match &self.0 {
+            AccountKey::Id(id) => load.look::<Account>(id),
+            AccountKey::Email(email) => load.find(BY_EMAIL, &email.key()),
+            AccountKey::Username(username) => load.find(BY_USERNAME, &username.to_lowercase()),
+        }
+    }
+
+    fn find(&self, rows: &WorkingSet) -> Option<Account> {
+        match &self.0 {
+            AccountKey::Id(id) => rows.accounts.get(id),
+            AccountKey::Email(email) => rows.account_by_email(email),
+            AccountKey::Username(username) => rows.account_by_username(username),
+        }
+        .cloned()
+    }
+}
+
+impl WorkingSet {
+    /// The account with this address, in any case.
+    pub fn account_by_email(&self, email: &EmailAddress) -> Option<&Account> {
+        self.accounts.find(BY_EMAIL, &email.key())
+    }
+
+    /// The account with this user name, in any case.
+    pub fn account_by_username(&self, username: &str) -> Option<&Account> {
+        self.accounts.find(BY_USERNAME, &username.to_lowercase())
+    }
 }

@@ -1,7 +1,11 @@
 //! The audit log: what was decided, when, by whom and why. Lines are only ever added.
 
-use super::id::{AuditId, OrderId};
+use super::id::AuditId;
 use super::principal::Principal;
+use super::row::{Field, Kind, RowError, Sink, Source};
+use super::subject::Subject;
+use super::table::{Lock, table};
+use super::working_set::WorkingSet;
 use jiff::Timestamp;
 
 /// One decision.
@@ -11,14 +15,14 @@ pub struct AuditLine {
     pub id: AuditId,
     /// When.
     pub at: Timestamp,
-    /// The order it is about.
-    pub order_id: OrderId,
+    /// What it is about.
+    pub subject: Subject,
     /// Who decided.
     pub actor: Actor,
-    /// What was done, in a stable word such as `order.expired`.
+    /// What was done: a stable name such as `order.expired`.
     pub action: String,
-    /// What it was done to: an attempt's reference, a refund's id.
-    pub subject: Option<String>,
+    /// What of the subject it was done to: an attempt's reference, a refund's key.
+    pub item: Option<String>,
     /// How that stood before.
     pub before: Option<String>,
     /// How it stands since.
@@ -46,5 +50,71 @@ impl std::fmt::Display for Actor {
             Self::Gateway(name) => write!(f, "gateway {name}"),
             Self::Person(principal) => principal.fmt(f),
         }
+    }
+}
+
+table! {
+    AuditLine in "audit", lock Lock::Never;
+    numbered id: AuditId, at, subject [order_id, event_id, account_id], actor, action, item [subject], before, after, reason;
+    index BY_ORDER(order_id);
+    index BY_EVENT(event_id);
+    index BY_ACCOUNT(account_id);
+}
+
+/// As JSON.
+impl Field for Actor {
+    const KINDS: &'static [Kind] = &[Kind::Text];
+
+    fn store(&self, to: &mut dyn Sink) {
+        // Names and ids are always JSON.
+        to.text(Some(&serde_json::to_string(self).unwrap_or_default()));
+    }
+
+    fn read(from: &mut dyn Source) -> Result<Option<Self>, RowError> {
+        from.text()?.map(|text| serde_json::from_str(&text).map_err(RowError::of)).transpose()
+    }
+}
+
+/// What a line of the audit log says of a change.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Change<'a> {
+    /// What was changed.
+    pub(crate) item: Option<&'a str>,
+    /// As it was.
+    pub(crate) before: Option<&'a str>,
+    /// As it is.
+    pub(crate) after: Option<&'a str>,
+}
+
+impl<'a> Change<'a> {
+    /// `item` went from `before` to `after`.
+    pub(crate) fn of(item: &'a str, before: &'a str, after: &'a str) -> Self {
+        Self { item: Some(item), before: Some(before), after: Some(after) }
+    }
+}
+
+impl WorkingSet {
+    /// Adds a line to the audit log.
+    pub(crate) fn record_audit(
+        &mut self,
+        now: Timestamp,
+        about: impl Into<Subject>,
+        actor: Actor,
+        action: &str,
+        reason: &str,
+        change: Change<'_>,
+    ) {
+        let line = AuditLine {
+            id: AuditId(self.audit.take_id()),
+            at: now,
+            subject: about.into(),
+            actor,
+            action: action.to_owned(),
+            item: change.item.map(str::to_owned),
+            before: change.before.map(str::to_owned),
+            after: change.after.map(str::to_owned),
+            reason: reason.to_owned(),
+        };
+        self.audit.insert(line);
     }
 }

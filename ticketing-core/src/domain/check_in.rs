@@ -1,8 +1,15 @@
 //! Check-ins: scans that let somebody in.
 
 use super::code::TicketCode;
+use super::command::{Command, Query};
+use super::event::{Event, EventStatus};
 use super::id::{EventId, TicketId};
+use super::load::LoadKeys;
 use super::principal::Principal;
+use super::refusal::Refusal;
+use super::table::{Lock, table};
+use super::ticket::{self, TicketStatus};
+use super::working_set::WorkingSet;
 use jiff::Timestamp;
 
 /// A scan at the gate.
@@ -33,4 +40,92 @@ pub struct CheckIn {
     pub by: Principal,
     /// When.
     pub at: Timestamp,
+}
+
+table! {
+    CheckIn in "check_ins", lock Lock::Never;
+    keyed ticket_id: TicketId, event_id, nonce, gate, by [by_account, by_external], at;
+    index BY_NONCE(nonce) unique;
+}
+
+impl WorkingSet {
+    /// The check-in of this scan.
+    pub fn check_in_by_nonce(&self, nonce: &str) -> Option<&CheckIn> {
+        self.check_ins.find(BY_NONCE, &nonce.to_owned())
+    }
+}
+
+/// Lets the holder of a ticket in, once. A repeat of the same scan gets the same answer.
+impl Command for Scan {
+    type Outcome = Result<CheckIn, Refusal>;
+    const NAME: &'static str = "check_in";
+
+    fn needs(&self, rows: &WorkingSet, load: &mut LoadKeys) {
+        load.find(ticket::BY_CODE, &self.code);
+        load.find(BY_NONCE, &self.nonce);
+        for ticket in rows.tickets.loaded(ticket::BY_CODE, &self.code) {
+            load.row::<CheckIn>(&ticket.id);
+            // Only looked at: the door does not wait for buyers.
+            load.look::<Event>(&ticket.event_id);
+        }
+    }
+
+    fn apply(&self, rows: &mut WorkingSet, now: Timestamp) -> Result<CheckIn, Refusal> {
+        let ticket = rows.ticket_by_code(&self.code).cloned();
+        if let Some(earlier) = rows.check_in_by_nonce(&self.nonce) {
+            let same = earlier.by == self.by && ticket.as_ref().is_some_and(|ticket| ticket.id == earlier.ticket_id);
+            return if same { Ok(earlier.clone()) } else { Err(Refusal::NonceReused) };
+        }
+        let ticket = ticket.ok_or(Refusal::TicketUnknown)?;
+        let event = rows.events.get(&ticket.event_id).ok_or(Refusal::EventUnknown { event_id: ticket.event_id })?;
+        if event.organizer != self.by {
+            return Err(Refusal::TicketForeign);
+        }
+        match ticket.status {
+            TicketStatus::Active if event.status == EventStatus::Cancelled => return Err(Refusal::TicketCancelled),
+            TicketStatus::Active => {}
+            TicketStatus::Used => {
+                let earlier = rows.check_ins.get(&ticket.id);
+                return Err(Refusal::TicketUsed {
+                    used_at: earlier.map_or(ticket.updated_at, |earlier| earlier.at),
+                    gate: earlier.and_then(|earlier| earlier.gate.clone()),
+                });
+            }
+            TicketStatus::Refunded => return Err(Refusal::TicketRefunded),
+            TicketStatus::Cancelled => return Err(Refusal::TicketCancelled),
+            TicketStatus::Transferred => return Err(Refusal::TicketTransferred),
+        }
+
+        let check_in = CheckIn {
+            ticket_id: ticket.id,
+            event_id: ticket.event_id,
+            nonce: self.nonce.clone(),
+            gate: self.gate.clone(),
+            by: self.by.clone(),
+            at: now,
+        };
+        rows.tickets.update(&ticket.id, |row| {
+            row.status = TicketStatus::Used;
+            row.updated_at = now;
+        });
+        rows.check_ins.insert(check_in.clone());
+        Ok(check_in)
+    }
+}
+
+/// Finds the check-in of a ticket, if it was used.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct FindCheckIn(pub TicketId);
+
+impl Query for FindCheckIn {
+    type Found = Option<CheckIn>;
+    const ONE_MOMENT: bool = false;
+
+    fn needs(&self, _rows: &WorkingSet, load: &mut LoadKeys) {
+        load.row::<CheckIn>(&self.0);
+    }
+
+    fn find(&self, rows: &WorkingSet) -> Option<CheckIn> {
+        rows.check_ins.get(&self.0).cloned()
+    }
 }

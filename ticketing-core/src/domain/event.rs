@@ -1,31 +1,23 @@
 //! Events, what is sold for them, and how many places are left.
 
+use super::category::Category;
 use super::code::Reference;
 use super::id::{CategoryId, EventId, TicketTypeId};
 use super::money::{Currency, Money};
 use super::principal::Principal;
-use super::words::words;
+use super::row::{Field, Kind, RowError, Sink, Source, required};
+use super::table::{Lock, Part, PartTable, part_columns, table};
+use super::wire_names::wire_names;
+use super::working_set::WorkingSet;
 use jiff::Timestamp;
 
-/// A heading to list events under.
-#[derive(Clone, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
-pub struct Category {
-    /// The category's id.
-    pub id: CategoryId,
-    /// 1 to 50 characters, unique without regard to case.
-    pub name: String,
-    /// What belongs under it.
-    pub description: Option<String>,
-}
+mod cancel;
+mod find;
+mod put;
 
-/// A category to be made.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct NewCategory {
-    /// 1 to 50 characters.
-    pub name: String,
-    /// What belongs under it.
-    pub description: Option<String>,
-}
+pub use cancel::CancelEvent;
+pub use find::{FindEvent, ListEvents};
+pub use put::PutEvent;
 
 /// How many places there are, and where they went. `held + sold` never exceeds `capacity`.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
@@ -78,7 +70,9 @@ pub struct Event {
     pub address: Option<String>,
     /// A picture, by `https` or `http` address.
     pub image_url: Option<String>,
-    /// What heading it is listed under.
+    /// The category it is listed under.
+    pub category_id: Option<CategoryId>,
+    /// The same as a whole. Filled in by reads; absent while a command decides.
     pub category: Option<Category>,
     /// Of all its prices.
     pub currency: Currency,
@@ -94,7 +88,86 @@ pub struct Event {
     pub updated_at: Timestamp,
 }
 
+table! {
+    Event in "events", lock Lock::Rank(9);
+    numbered id: EventId, key, organizer [organizer_account, organizer_external], title, description, starts_at, ends_at, location,
+        address, image_url, category_id, currency, stock [capacity, held, sold], status, created_at, updated_at;
+    unstored category;
+    part ticket_types: TicketType;
+    derived search_key = |event| Some(event.search_key());
+    index BY_KEY(key) unique;
+}
+
+impl Field for Stock {
+    const KINDS: &'static [Kind] = &[Kind::Int, Kind::Sum, Kind::Sum];
+
+    fn store(&self, to: &mut dyn Sink) {
+        to.int(self.capacity);
+        to.int(Some(self.held));
+        to.int(Some(self.sold));
+    }
+
+    fn read(from: &mut dyn Source) -> Result<Option<Self>, RowError> {
+        let capacity = from.int()?;
+        let (held, sold) = (required(from, "held")?, required(from, "sold")?);
+        Ok(Some(Self { capacity, held, sold }))
+    }
+}
+
+/// Its price is in the event's currency.
+impl Part<Event> for TicketType {
+    fn table() -> PartTable {
+        let columns = part_columns(&[
+            ("id", Kind::Int),
+            ("event_id", Kind::Int),
+            ("position", Kind::Int),
+            ("name", Kind::Text),
+            ("price_minor", Kind::Int),
+            ("capacity", Kind::Int),
+            ("held", Kind::Sum),
+            ("sold", Kind::Sum),
+        ]);
+        PartTable { name: "ticket_types", columns, parent: 1, position: 2, key: &[0], numbered: true }
+    }
+
+    fn write(&self, _event: &Event, position: i64, to: &mut dyn Sink) {
+        self.id.store(to);
+        self.event_id.store(to);
+        to.int(Some(position));
+        to.text(Some(&self.name));
+        to.int(Some(self.price.minor()));
+        self.stock.store(to);
+    }
+
+    fn read(event: &Event, from: &mut dyn Source) -> Result<Self, RowError> {
+        let (id, event_id) = (required(from, "ticket_types.id")?, required(from, "ticket_types.event_id")?);
+        let _position = from.int()?;
+        let name = required(from, "ticket_types.name")?;
+        let price = Money::new(required(from, "ticket_types.price_minor")?, event.currency).map_err(RowError::of)?;
+        Ok(Self { id, event_id, name, price, stock: required(from, "ticket_types.stock")? })
+    }
+}
+
+impl WorkingSet {
+    /// The event that was made under this key.
+    pub fn event_by_key(&self, key: &Reference) -> Option<&Event> {
+        self.events.find(BY_KEY, key)
+    }
+}
+
 impl Event {
+    /// What a search looks through: in lower case, with line breaks between the fields so that no text matches across two.
+    fn search_key(&self) -> String {
+        let description = self.description.as_deref().unwrap_or_default();
+        format!("{}\n{}\n{description}", self.title, self.location).to_lowercase()
+    }
+
+    /// The same event with its category filled in.
+    fn with_category(&self, rows: &WorkingSet) -> Self {
+        let category = self.category_id.and_then(|id| rows.categories.get(&id)).cloned();
+        Self { category, ..self.clone() }
+    }
+
     /// The lowest price that a ticket costs, which the first seed's clients know as the event's `price`.
     pub fn lowest_price(&self) -> Money {
         let lowest = self.ticket_types.iter().map(|ticket_type| ticket_type.price).min_by_key(Money::minor);
@@ -130,7 +203,7 @@ pub enum EventStatus {
     Cancelled,
 }
 
-words!(EventStatus {
+wire_names!(EventStatus {
     Active => "active",
     Cancelled => "cancelled",
 });

@@ -21,6 +21,18 @@ macro_rules! ids {
                 Self(id)
             }
         }
+
+        impl super::row::Field for $name {
+            const KINDS: &'static [super::row::Kind] = &[super::row::Kind::Int];
+
+            fn store(&self, to: &mut dyn super::row::Sink) {
+                to.int(Some(self.0));
+            }
+
+            fn read(from: &mut dyn super::row::Source) -> Result<Option<Self>, super::row::RowError> {
+                Ok(from.int()?.map(Self))
+            }
+        }
     )*};
 }
 

@@ -38,9 +38,11 @@ pub enum Taken {
 }
 
 impl Take {
-    /// When the quota is full again after this, or when it has enough; in microseconds. `full_at` is when it would have been
-    /// full without this, for a key that is known.
-    pub(crate) fn apply(&self, now: i64, full_at: Option<i64>) -> Result<i64, i64> {
+    /// The rule, for storages: when the quota is full again after this, or, as an error, when it will have enough. In
+    /// microseconds. `full_at` is when the quota would have been full without this, for a key that is known.
+    ///
+    /// A quota is never more than its whole span from being full: a clock that was set back locks nobody out for longer.
+    pub fn apply(&self, now: i64, full_at: Option<i64>) -> Result<i64, i64> {
         let (cost, span) = (self.cost(), self.span());
         // The upper bound heals a clock that was set back: nobody waits longer than a whole quota takes.
         let before = full_at.unwrap_or(now).clamp(now, now.saturating_add(span));

@@ -2,8 +2,18 @@
 
 use super::id::{MailId, OrderId, RefundId};
 use super::principal::EmailAddress;
-use super::words::words;
+use super::row::{Field, Kind, RowError, Sink, Source};
+use super::subject::Subject;
+use super::table::{Lock, table};
+use super::wire_names::wire_names;
+use super::working_set::WorkingSet;
 use jiff::{SignedDuration, Timestamp};
+
+mod find;
+mod send;
+
+pub use find::{FindMail, FindMailsOfOrder, ListDeadMails};
+pub use send::{ClaimMails, ResendMail};
 
 /// A mail is tried this often before it is given up and shown to the organiser.
 pub const MAX_TRIES: u32 = 12;
@@ -13,9 +23,9 @@ pub const MAX_TRIES: u32 = 12;
 pub struct OutboxMail {
     /// The mail's id.
     pub id: MailId,
-    /// The order it tells of.
-    pub order_id: OrderId,
-    /// What it tells. There is at most one mail of a kind for an order.
+    /// What it is about.
+    pub subject: Subject,
+    /// What it says. There is at most one mail of a kind about a subject.
     pub kind: MailKind,
     /// To whom.
     pub to: EmailAddress,
@@ -33,7 +43,72 @@ pub struct OutboxMail {
     pub updated_at: Timestamp,
 }
 
-/// What a mail tells.
+table! {
+    OutboxMail in "mails", lock Lock::Rank(3);
+    numbered id: MailId, subject [order_id, event_id, account_id], kind, to [recipient], status, tries, due_at, last_error,
+        created_at, updated_at;
+    index BY_ORDER(order_id);
+    index BY_EVENT(event_id);
+    index BY_ACCOUNT(account_id);
+}
+
+impl WorkingSet {
+    /// The order's mails, by id.
+    pub fn mails_of(&self, order: OrderId) -> impl Iterator<Item = &OutboxMail> {
+        self.mails.all(BY_ORDER, &order)
+    }
+
+    /// Puts a mail into the outbox, unless there is one of this kind about this subject. Needs the subject's mails.
+    pub(crate) fn enqueue_mail(&mut self, now: Timestamp, about: impl Into<Subject>, kind: MailKind, to: EmailAddress) {
+        let subject = about.into();
+        let is_known = match &subject {
+            Subject::Order(id) => self.mails.all(BY_ORDER, id).any(|mail| mail.kind == kind),
+            Subject::Event(id) => self.mails.all(BY_EVENT, id).any(|mail| mail.kind == kind),
+            Subject::Account(id) => self.mails.all(BY_ACCOUNT, id).any(|mail| mail.kind == kind),
+        };
+        if is_known {
+            return;
+        }
+        let id = MailId(self.mails.take_id());
+        self.mails.insert(OutboxMail {
+            id,
+            subject,
+            kind,
+            to,
+            status: MailStatus::Waiting,
+            tries: 0,
+            due_at: now,
+            last_error: None,
+            created_at: now,
+            updated_at: now,
+        });
+    }
+}
+
+/// In one column, since a subject has at most one mail of each kind.
+impl Field for MailKind {
+    const KINDS: &'static [Kind] = &[Kind::Text];
+
+    fn store(&self, to: &mut dyn Sink) {
+        match self {
+            Self::Tickets => to.text(Some("tickets")),
+            Self::Refund(id) => to.text(Some(&format!("refund:{id}"))),
+            Self::EventCancelled => to.text(Some("event_cancelled")),
+        }
+    }
+
+    fn read(from: &mut dyn Source) -> Result<Option<Self>, RowError> {
+        let Some(text) = from.text()? else { return Ok(None) };
+        match (text.as_str(), text.strip_prefix("refund:").map(str::parse::<i64>)) {
+            ("tickets", _) => Ok(Some(Self::Tickets)),
+            ("event_cancelled", _) => Ok(Some(Self::EventCancelled)),
+            (_, Some(Ok(id))) => Ok(Some(Self::Refund(id.into()))),
+            _ => Err(RowError(format!("{text:?} is not a kind of mail that this version knows"))),
+        }
+    }
+}
+
+/// What a mail says.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, serde::Serialize, serde::Deserialize)]
 #[serde(rename_all = "snake_case")]
 #[non_exhaustive]
@@ -58,7 +133,7 @@ pub enum MailStatus {
     Dead,
 }
 
-words!(MailStatus {
+wire_names!(MailStatus {
     Waiting => "waiting",
     Sent => "sent",
     Dead => "dead",

@@ -5,9 +5,24 @@ use super::id::OrderId;
 use super::money::Money;
 use super::order::Order;
 use super::refund::Refund;
+use super::row::{Field, Kind, RowError, Sink, Source, required};
+use super::table::{Lock, table};
 use super::ticket::Ticket;
-use super::words::words;
+use super::wire_names::wire_names;
+use super::working_set::{Noun, WorkingSet};
 use jiff::{SignedDuration, Timestamp};
+
+mod checkout;
+mod find;
+mod open;
+mod poll;
+mod review;
+mod settle;
+
+pub use find::FindAttempt;
+pub use poll::ClaimPolls;
+pub(crate) use review::of_organizer;
+pub use review::{ListReviews, Resolve, Verdict};
 
 /// The gateway name of attempts that need no gateway, because nothing is to be paid.
 pub const FREE_GATEWAY: &str = "free";
@@ -44,6 +59,22 @@ pub struct Attempt {
     pub updated_at: Timestamp,
 }
 
+table! {
+    Attempt in "attempts", lock Lock::With(Noun::Order, "order_id");
+    keyed reference: Reference, order_id, gateway, amount [amount_minor, currency], mode, status,
+        checkout [checkout_url, access_code], last_seen,
+        captured [captured_minor, captured_currency, requested_minor, requested_currency, captured_mode, paid_at, gateway_id],
+        poll [poll_at, poll_count], created_at, updated_at;
+    index BY_ORDER(order_id);
+}
+
+impl WorkingSet {
+    /// The order's attempts, by reference.
+    pub fn attempts_of(&self, order: OrderId) -> impl Iterator<Item = &Attempt> {
+        self.attempts.all(BY_ORDER, &order)
+    }
+}
+
 impl Attempt {
     /// Why this money must not become tickets, if it must not: the attempt wanted another amount, currency or mode.
     pub fn mismatch(&self, captured: &Captured) -> Option<String> {
@@ -75,7 +106,7 @@ pub enum Mode {
     Live,
 }
 
-words!(Mode {
+wire_names!(Mode {
     Test => "test",
     Live => "live",
 });
@@ -111,7 +142,7 @@ pub enum AttemptStatus {
     Disputed,
 }
 
-words!(AttemptStatus {
+wire_names!(AttemptStatus {
     Created => "created",
     Unknown => "unknown",
     Open => "open",
@@ -301,19 +332,54 @@ pub enum Settlement {
     },
 }
 
-/// The whole story of an order's money.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Payment {
-    /// The order.
-    pub order: Order,
-    /// Every try, oldest first.
-    pub attempts: Vec<Attempt>,
-    /// Every refund, oldest first.
-    pub refunds: Vec<Refund>,
-    /// The order's tickets.
-    pub tickets: Vec<Ticket>,
-    /// What the gateway told of the attempts by webhook, oldest first.
-    pub webhooks: Vec<super::webhook::StoredWebhook>,
-    /// What was decided, when, by whom and why, oldest first.
-    pub audit: Vec<super::audit::AuditLine>,
+impl Field for Checkout {
+    const KINDS: &'static [Kind] = &[Kind::Text, Kind::Text];
+
+    fn store(&self, to: &mut dyn Sink) {
+        to.text(Some(&self.url));
+        to.text(self.access_code.as_deref());
+    }
+
+    fn read(from: &mut dyn Source) -> Result<Option<Self>, RowError> {
+        let (url, access_code) = (from.text()?, from.text()?);
+        Ok(url.map(|url| Self { url, access_code }))
+    }
+}
+
+impl Field for Captured {
+    const KINDS: &'static [Kind] = &[Kind::Int, Kind::Text, Kind::Int, Kind::Text, Kind::Text, Kind::Int, Kind::Text];
+
+    fn store(&self, to: &mut dyn Sink) {
+        self.amount.store(to);
+        self.requested.store(to);
+        self.mode.store(to);
+        self.paid_at.store(to);
+        self.gateway_id.store(to);
+    }
+
+    fn read(from: &mut dyn Source) -> Result<Option<Self>, RowError> {
+        let (amount, requested) = (Money::read(from)?, Money::read(from)?);
+        let (mode, paid_at, gateway_id) = (Mode::read(from)?, Timestamp::read(from)?, from.text()?);
+        Ok(amount.zip(mode).map(|(amount, mode)| Self { amount, requested, mode, paid_at, gateway_id }))
+    }
+}
+
+/// Two columns, of which the count is never null.
+impl Field for Poll {
+    const KINDS: &'static [Kind] = &[Kind::Int, Kind::Int];
+
+    fn store(&self, to: &mut dyn Sink) {
+        self.at.store(to);
+        self.count.store(to);
+    }
+
+    fn store_none(to: &mut dyn Sink) {
+        to.int(None);
+        to.int(Some(0));
+    }
+
+    fn read(from: &mut dyn Source) -> Result<Option<Self>, RowError> {
+        let (at, count) = (Timestamp::read(from)?, required(from, "attempts.poll_count")?);
+        Ok(at.map(|at| Self { at, count }))
+    }
 }

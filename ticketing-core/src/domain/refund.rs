@@ -4,8 +4,19 @@ use super::code::Reference;
 use super::id::{OrderId, RefundId, TicketId};
 use super::money::Money;
 use super::principal::Principal;
-use super::words::words;
+use super::row::{Field, Kind, RowError, Sink, Source};
+use super::table::{Lock, table};
+use super::wire_names::wire_names;
+use super::working_set::{Noun, WorkingSet};
 use jiff::{SignedDuration, Timestamp};
+
+mod request;
+mod send;
+mod undo;
+
+pub(crate) use request::owe_refund;
+pub use send::{ClaimRefunds, RetryRefund, WakeRefunds};
+pub use undo::UndoCancelledEvents;
 
 /// Money on its way back. Never more in all than the attempt brought.
 #[derive(Clone, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
@@ -42,6 +53,40 @@ pub struct Refund {
     pub updated_at: Timestamp,
 }
 
+table! {
+    Refund in "refunds", lock Lock::With(Noun::Order, "order_id");
+    numbered id: RefundId, key, order_id, attempt, amount [amount_minor, currency], reason, note, tickets, status, gateway_id,
+        last_seen, tries, next_at, created_at, updated_at;
+    index BY_ORDER(order_id);
+    index BY_KEY(key) unique;
+}
+
+impl WorkingSet {
+    /// The order's refunds, oldest first.
+    pub fn refunds_of(&self, order: OrderId) -> impl Iterator<Item = &Refund> {
+        self.refunds.all(BY_ORDER, &order)
+    }
+
+    /// The refund with this key.
+    pub fn refund_by_key(&self, key: &Reference) -> Option<&Refund> {
+        self.refunds.find(BY_KEY, key)
+    }
+}
+
+/// As a JSON list.
+impl Field for Vec<TicketId> {
+    const KINDS: &'static [Kind] = &[Kind::Text];
+
+    fn store(&self, to: &mut dyn Sink) {
+        let ids: Vec<String> = self.iter().map(ToString::to_string).collect();
+        to.text(Some(&format!("[{}]", ids.join(","))));
+    }
+
+    fn read(from: &mut dyn Source) -> Result<Option<Self>, RowError> {
+        from.text()?.map(|text| serde_json::from_str(&text).map_err(RowError::of)).transpose()
+    }
+}
+
 /// Why money goes back.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -59,7 +104,7 @@ pub enum RefundReason {
     Review,
 }
 
-words!(RefundReason {
+wire_names!(RefundReason {
     Late => "late",
     Duplicate => "duplicate",
     EventCancelled => "event_cancelled",
@@ -89,7 +134,7 @@ pub enum RefundStatus {
     NeedsAttention,
 }
 
-words!(RefundStatus {
+wire_names!(RefundStatus {
     Due => "due",
     Unknown => "unknown",
     Pending => "pending",

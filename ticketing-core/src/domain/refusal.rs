@@ -43,6 +43,12 @@ pub enum Refusal {
         /// What was asked for.
         ticket_type_id: TicketTypeId,
     },
+    /// A line of the order names no ticket type, and the event has several.
+    #[error("A ticket type is required: the event has {types} of them")]
+    TicketTypeNeeded {
+        /// How many the event has.
+        types: usize,
+    },
     /// There are fewer places than wanted.
     #[error("Event sold out")]
     SoldOut {
@@ -130,6 +136,7 @@ impl Refusal {
             Self::EventCancelled => "event_cancelled",
             Self::EventOver { .. } => "event_over",
             Self::TicketTypeUnknown { .. } => "ticket_type_unknown",
+            Self::TicketTypeNeeded { .. } => "ticket_type_needed",
             Self::SoldOut { .. } => "sold_out",
             Self::TotalTooLarge => "total_too_large",
             Self::KeyReused => "key_reused",
@@ -167,6 +174,7 @@ impl Refusal {
             Self::EventCancelled,
             Self::EventOver { ended_at: at },
             Self::TicketTypeUnknown { ticket_type_id },
+            Self::TicketTypeNeeded { types: 2 },
             Self::SoldOut { ticket_type_id, available: 0 },
             Self::TotalTooLarge,
             Self::KeyReused,

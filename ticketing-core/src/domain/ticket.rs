@@ -4,8 +4,14 @@ use super::code::{Reference, TicketCode};
 use super::id::{EventId, OrderId, TicketId, TicketTypeId};
 use super::money::Money;
 use super::principal::Principal;
-use super::words::words;
+use super::table::{Lock, table};
+use super::wire_names::wire_names;
+use super::working_set::WorkingSet;
 use jiff::Timestamp;
+
+mod find;
+
+pub use find::{FindTicket, ListTickets};
 
 /// One admission.
 #[derive(Clone, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
@@ -36,6 +42,26 @@ pub struct Ticket {
     pub updated_at: Timestamp,
 }
 
+table! {
+    Ticket in "tickets", lock Lock::Rank(2);
+    numbered id: TicketId, code, order_id, line, ordinal, event_id, ticket_type_id, holder [holder_account, holder_external],
+        price [price_minor, currency], status, issued_at, updated_at;
+    index BY_ORDER(order_id);
+    index BY_CODE(code) unique;
+}
+
+impl WorkingSet {
+    /// The order's tickets, by id.
+    pub fn tickets_of(&self, order: OrderId) -> impl Iterator<Item = &Ticket> {
+        self.tickets.all(BY_ORDER, &order)
+    }
+
+    /// The ticket with this code.
+    pub fn ticket_by_code(&self, code: &TicketCode) -> Option<&Ticket> {
+        self.tickets.find(BY_CODE, code)
+    }
+}
+
 /// How a ticket stands.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -53,7 +79,7 @@ pub enum TicketStatus {
     Transferred,
 }
 
-words!(TicketStatus {
+wire_names!(TicketStatus {
     Active => "active",
     Used => "used",
     Refunded => "refunded",
@@ -69,7 +95,7 @@ impl TicketStatus {
 }
 
 /// How to find a ticket.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub enum TicketKey {
     /// By its id.
     Id(TicketId),

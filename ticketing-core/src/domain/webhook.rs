@@ -3,8 +3,15 @@
 use super::code::Reference;
 use super::id::WebhookId;
 use super::payment::Captured;
-use super::words::words;
+use super::row::{Field, Kind, RowError, Sink, Source};
+use super::table::{Lock, table};
+use super::wire_names::wire_names;
 use jiff::Timestamp;
+
+mod apply;
+mod receive;
+
+pub use apply::ClaimWebhooks;
 
 /// A webhook whose signature was good.
 #[derive(Clone, PartialEq, Eq)]
@@ -25,6 +32,43 @@ pub struct StoredWebhook {
     pub received_at: Timestamp,
     /// When it last changed.
     pub updated_at: Timestamp,
+}
+
+table! {
+    StoredWebhook in "webhooks", lock Lock::Rank(0);
+    numbered id: WebhookId, event [gateway, dedupe_key, kind, action, reference, captured, body], status, tries, next_at, note,
+        received_at, updated_at;
+    index BY_KEY(gateway, dedupe_key) unique;
+    index BY_REFERENCE(reference);
+}
+
+impl Field for NewWebhook {
+    const KINDS: &'static [Kind] =
+        &[Kind::Text, Kind::Text, Kind::Text, Kind::Text, Kind::Text, Kind::Text, Kind::Bytes];
+
+    fn store(&self, to: &mut dyn Sink) {
+        to.text(Some(&self.gateway));
+        to.text(Some(&self.dedupe_key));
+        to.text(Some(&self.kind));
+        self.action.store(to);
+        self.reference.store(to);
+        // Amounts, times and texts are always JSON.
+        let captured = self.captured.as_ref().map(|captured| serde_json::to_string(captured).unwrap_or_default());
+        to.text(captured.as_deref());
+        to.bytes(Some(&self.body));
+    }
+
+    fn read(from: &mut dyn Source) -> Result<Option<Self>, RowError> {
+        let (gateway, dedupe_key, kind) = (from.text()?, from.text()?, from.text()?);
+        let (action, reference) = (WebhookAction::read(from)?, Reference::read(from)?);
+        let captured = from.text()?.map(|text| serde_json::from_str(&text).map_err(RowError::of)).transpose()?;
+        let (Some(gateway), Some(dedupe_key), Some(kind), Some(action), Some(body)) =
+            (gateway, dedupe_key, kind, action, from.bytes()?)
+        else {
+            return Ok(None);
+        };
+        Ok(Some(Self { gateway, dedupe_key, kind, action, reference, captured, body }))
+    }
 }
 
 impl std::fmt::Debug for StoredWebhook {
@@ -76,7 +120,7 @@ pub enum WebhookAction {
     None,
 }
 
-words!(WebhookAction { Settle => "settle", Refunds => "refunds", Dispute => "dispute", None => "none" });
+wire_names!(WebhookAction { Settle => "settle", Refunds => "refunds", Dispute => "dispute", None => "none" });
 
 /// What became of a webhook.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
@@ -96,7 +140,7 @@ pub enum WebhookStatus {
     Contradicted,
 }
 
-words!(WebhookStatus {
+wire_names!(WebhookStatus {
     Waiting => "waiting",
     Unconfirmed => "unconfirmed",
     Applied => "applied",

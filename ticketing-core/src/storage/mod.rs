@@ -1,33 +1,20 @@
 //! Where everything is kept.
-#![cfg_attr(
-    all(feature = "sqlite", feature = "postgres"),
-    allow(clippy::duplicate_mod, reason = "storage/sql is compiled once for each database, with its own types")
-)]
 
-use crate::domain::account::{Account, AccountChange, AccountKey, NewAccount};
-use crate::domain::check_in::{CheckIn, Scan};
-use crate::domain::code::{Reference, Seed};
-use crate::domain::event::{Category, Event, EventFilter, NewCategory, NewEvent};
-use crate::domain::id::{AccountId, EventId, MailId, OrderId, RefundId, TicketId};
+use crate::domain::command::Work;
 use crate::domain::limit::{Take, Taken};
-use crate::domain::order::{Hold, Order, OrderFilter, OrderKey, Release};
-use crate::domain::outbox::{MailReport, OutboxMail};
-use crate::domain::page::{Page, PageRequest};
-use crate::domain::payment::{Attempt, CheckoutReport, OpenAttempt, OpenedAttempt, Payment, Settle, Settlement};
-use crate::domain::principal::Principal;
-use crate::domain::refund::{Refund, RefundReport, RefundRequest};
+use crate::domain::list::{List, Tallied, Tally};
+use crate::domain::load::Needs;
 use crate::domain::refusal::Refusal;
-use crate::domain::request::{Answer, BeginRequest, Begun};
-use crate::domain::rules::Resolve;
-use crate::domain::ticket::{Ticket, TicketFilter, TicketKey};
-use crate::domain::webhook::{NewWebhook, StoredWebhook, WebhookReport};
+use crate::domain::row::RowError;
+use crate::domain::working_set::WorkingSet;
 use async_trait::async_trait;
-use jiff::{SignedDuration, Timestamp};
+use jiff::Timestamp;
 use std::sync::Arc;
 
 #[cfg(feature = "testing")]
 pub mod conformance;
-mod invariants;
+mod ext;
+mod gauges;
 pub mod memory;
 #[cfg(feature = "postgres")]
 pub mod postgres;
@@ -35,19 +22,33 @@ pub mod postgres;
 mod sql;
 #[cfg(feature = "sqlite")]
 pub mod sqlite;
-mod watch;
 
-pub use watch::{Connections, Gauges};
+pub use ext::StorageExt;
+pub use gauges::{Connections, Gauges};
 
-/// What an operation on one item came to: done, or refused by the rules.
+/// What came of a command: done, or refused by the rules.
 pub type Outcome<T> = Result<T, Refusal>;
 
-/// Keeps everything, by few atomic operations of the domain. In memory, SQLite and PostgreSQL come with the
-/// crate; write your own by implementing this and passing the conformance kit.
+/// Keeps everything. In memory, SQLite and PostgreSQL come with the crate; write your own by implementing this and passing the
+/// conformance kit.
+///
+/// A storage knows no noun and no rule. It sees [tables](crate::domain::table::Table) with rows, and [work](Work) that says
+/// which rows it needs, decides on them, and leaves what is to be written in the [working set](WorkingSet). Typed reads and
+/// writes for callers are in [`StorageExt`].
+///
+/// # How to write one
+/// [`MemoryStorage`](memory::MemoryStorage) is the shortest one; `examples/examples/own_storage.rs` keeps serialised rows in a
+/// sorted map, as a key-value store would. Both do the same for [`transact`](Self::transact):
+///
+/// 1. Ask [`LoadKeys::next_round`](crate::domain::load::LoadKeys::next_round) what to read, and put it into an empty working
+///    set, until there are no more rounds.
+/// 2. Set the ids that new rows may get: [`AnyShelf::set_ids`](crate::domain::shelf::AnyShelf::set_ids).
+/// 3. Let the work [decide](Work::decide).
+/// 4. Write the [changes](crate::domain::shelf::AnyShelf::changes) of every noun, atomically.
 ///
 /// # Contract
 /// Behind each sentence stand the cases of the conformance kit (feature `testing`) that prove it. What the single
-/// operations do is proved by the cases in the file of their noun, each refusal beside its success.
+/// commands do is proved by the cases in the file of their noun, each refusal beside its success.
 ///
 /// - **Atomicity**: a call commits whole or not at all, whatever crashes (`races::a_dropped_call_is_done_or_not_done`,
 ///   `races::who_reads_while_others_write_never_sees_a_half`). `Ok` means that it is on stable storage: that no kit
@@ -58,9 +59,9 @@ pub type Outcome<T> = Result<T, Refusal>;
 ///   `batches::later_refunds_and_scans_see_earlier_ones`, `batches::later_accounts_see_earlier_ones`,
 ///   `batches::later_events_see_earlier_ones`, `batches::later_reports_see_earlier_ones`,
 ///   `batches::a_batch_may_be_about_many_events`). An empty one does nothing (`batches::an_empty_batch_does_nothing`).
-/// - **Rules**: what an operation does is said by the function of the same name in [`rules`](crate::domain::rules). A
-///   storage loads the rows that a call names, applies the rule, and writes the difference
-///   (`model::random_commands_act_as_in_memory`: every answer and every read, to the last id).
+/// - **Rules**: what a command does is said by its [`apply`](crate::domain::command::Command::apply), on every storage alike
+///   (`model::random_commands_act_as_in_memory`: every answer and every read, to the last id). A storage may let work decide
+///   again: only the last time counts.
 /// - **Isolation**: concurrent calls act as if one came after the other, from any number of threads and, where the
 ///   storage is shared, processes (`races::money_at_the_deadline_becomes_tickets_or_goes_back`,
 ///   `races::two_attempts_that_succeed_at_once_buy_once`, `races::a_ticket_scanned_sixteen_times_at_once_lets_one_in`,
@@ -107,267 +108,49 @@ pub type Outcome<T> = Result<T, Refusal>;
 /// of their ids, each with at least one ticket; capacities are positive; no text contains a NUL; a seed is used once.
 #[async_trait]
 pub trait Storage: std::fmt::Debug + Send + Sync + 'static {
-    /// How many batches of holds, of different events, are worth committing at once: more than one where the storage locks rows
-    /// and not everything.
-    fn batches_at_once(&self) -> usize {
-        1
-    }
+    /// One transaction: loads and locks what the work needs, lets it decide, and writes the difference, whole or not at all. May
+    /// let it decide more than once, each time on rows that were loaded afresh.
+    async fn transact(&self, now: Timestamp, work: Arc<dyn Work>) -> Result<(), StorageError>;
 
-    // Accounts.
+    /// Reads what is needed, without locks. All of it as of one moment, unless the needs
+    /// [say](Needs::is_of_one_moment) that they can do without.
+    async fn load(&self, needs: &dyn Needs) -> Result<WorkingSet, StorageError>;
 
-    /// Makes accounts. Refuses a taken address or user name.
-    async fn register(&self, now: Timestamp, new: &[NewAccount]) -> Result<Vec<Outcome<Account>>, StorageError>;
+    /// Counts rows, as of one moment. One answer for each tally, in their order.
+    async fn tally(&self, tallies: &[Tally]) -> Result<Vec<Tallied>, StorageError>;
 
-    /// Changes an account; `None` where there is none.
-    async fn change_account(
-        &self,
-        now: Timestamp,
-        id: AccountId,
-        change: &AccountChange,
-    ) -> Result<Option<Account>, StorageError>;
+    /// Deletes the rows of a list, and says how many there were.
+    async fn forget(&self, list: &List) -> Result<u32, StorageError>;
 
-    /// Finds accounts. One answer for each key, in their order, also where one is named twice
-    /// (`accounts::accounts_are_found_together_by_whatever_key`).
-    async fn accounts(&self, keys: &[AccountKey]) -> Result<Vec<Option<Account>>, StorageError>;
-
-    /// Finds one account.
-    async fn account(&self, key: &AccountKey) -> Result<Option<Account>, StorageError> {
-        Ok(self.accounts(std::slice::from_ref(key)).await?.pop().flatten())
-    }
-
-    // Events.
-
-    /// Makes categories. Refuses a taken name.
-    async fn put_categories(&self, new: &[NewCategory]) -> Result<Vec<Outcome<Category>>, StorageError>;
-
-    /// All categories, by name.
-    async fn categories(&self) -> Result<Vec<Category>, StorageError>;
-
-    /// Makes events with their ticket types. Refuses an unknown category.
-    async fn put_events(
-        &self,
-        now: Timestamp,
-        organizer: &Principal,
-        new: &[NewEvent],
-    ) -> Result<Vec<Outcome<Event>>, StorageError>;
-
-    /// Calls an event off. On repeat, nothing more happens.
-    async fn cancel_event(&self, now: Timestamp, id: EventId) -> Result<Outcome<Event>, StorageError>;
-
-    /// Finds an event.
-    async fn event(&self, id: EventId) -> Result<Option<Event>, StorageError>;
-
-    /// Lists events.
-    async fn events(&self, filter: &EventFilter, page: PageRequest) -> Result<Page<Event>, StorageError>;
-
-    // Orders.
-
-    /// Takes places, or refuses.
-    async fn hold(&self, now: Timestamp, wishes: &[Hold]) -> Result<Vec<Outcome<Order>>, StorageError>;
-
-    /// Gives places of unpaid orders back.
-    async fn release(&self, now: Timestamp, wishes: &[Release]) -> Result<Vec<Outcome<Order>>, StorageError>;
-
-    /// Ends at most `limit` holds that have run out, the longest overdue first, and gives the orders.
-    async fn expire_holds(&self, now: Timestamp, limit: u32) -> Result<Vec<Order>, StorageError>;
-
-    /// Finds an order.
-    async fn order(&self, key: &OrderKey) -> Result<Option<Order>, StorageError>;
-
-    /// Lists orders, the newest first.
-    async fn orders(&self, filter: &OrderFilter, page: PageRequest) -> Result<Page<Order>, StorageError>;
-
-    // Payments.
-
-    /// Writes attempts down, before any gateway is called. Says of each whether it was this call that did.
-    async fn open_attempts(
-        &self,
-        now: Timestamp,
-        wishes: &[OpenAttempt],
-    ) -> Result<Vec<Outcome<OpenedAttempt>>, StorageError>;
-
-    /// Writes down what came of asking for checkouts.
-    async fn report_checkouts(
-        &self,
-        now: Timestamp,
-        reports: &[CheckoutReport],
-    ) -> Result<Vec<Outcome<Attempt>>, StorageError>;
-
-    /// Applies what gateways say: order paid, tickets issued and mail owed together; or money recorded together with its
-    /// refund or review. There is no moment at which money is recorded and its consequence is not.
-    async fn settle(&self, now: Timestamp, said: &[Settle]) -> Result<Vec<Outcome<Settlement>>, StorageError>;
-
-    /// Takes at most `limit` open attempts that are due to be asked about, the longest overdue first.
-    async fn claim_polls(&self, now: Timestamp, limit: u32) -> Result<Vec<Attempt>, StorageError>;
-
-    /// Finds orders, each with its tickets by id, as of one moment. One answer for each id, in their order, also where one is named
-    /// twice (`orders::orders_are_found_together_each_with_its_tickets`).
-    async fn purchases(&self, orders: &[OrderId]) -> Result<Vec<Option<(Order, Vec<Ticket>)>>, StorageError>;
-
-    /// Finds attempts, each with the buyer of its order, as of one moment. One answer for each reference, in their order, also
-    /// where one is named twice (`attempts::attempts_are_found_together_each_with_its_buyer`).
-    async fn attempts(&self, references: &[Reference]) -> Result<Vec<Option<(Attempt, Principal)>>, StorageError>;
-
-    /// Finds one attempt.
-    async fn attempt(&self, reference: &Reference) -> Result<Option<Attempt>, StorageError> {
-        let found = self.attempts(std::slice::from_ref(reference)).await?.pop();
-        Ok(found.flatten().map(|(attempt, _)| attempt))
-    }
-
-    /// The whole story of an order's money, found by the order's reference or by one of its attempts'.
-    async fn payment(&self, reference: &Reference) -> Result<Option<Payment>, StorageError>;
-
-    /// What people should look at, of this organiser's events or of all, the oldest first: attempts in review or disputed,
-    /// whose money goes back by itself, or with a refund that the gateway gave up or wants something for.
-    async fn reviews(&self, organizer: Option<&Principal>, page: PageRequest) -> Result<Page<Attempt>, StorageError>;
-
-    /// Applies people's decisions on attempts in review.
-    async fn resolve_reviews(&self, now: Timestamp, wishes: &[Resolve]) -> Result<Vec<Outcome<Attempt>>, StorageError>;
-
-    // Refunds.
-
-    /// Decides refunds: tickets void, places free, money owed, mail owed, together.
-    async fn request_refunds(
-        &self,
-        now: Timestamp,
-        wishes: &[RefundRequest],
-    ) -> Result<Vec<Outcome<Refund>>, StorageError>;
-
-    /// Takes at most `limit` refunds that are due to be sent or looked up, as they stood before, the longest overdue first.
-    async fn claim_refunds(
-        &self,
-        now: Timestamp,
-        lease: SignedDuration,
-        limit: u32,
-    ) -> Result<Vec<Refund>, StorageError>;
-
-    /// Writes down what gateways say of refunds.
-    async fn report_refunds(
-        &self,
-        now: Timestamp,
-        reports: &[RefundReport],
-    ) -> Result<Vec<Outcome<Refund>>, StorageError>;
-
-    /// Lets upkeep try a refund again that the gateway gave up.
-    async fn retry_refund(
-        &self,
-        now: Timestamp,
-        id: RefundId,
-        actor: &Principal,
-    ) -> Result<Outcome<Refund>, StorageError>;
-
-    /// Undoes at most one order per seed of events that were called off, event after event, and gives those orders: the unpaid
-    /// cancelled, the paid with their refund decided. Gives nothing once all are undone.
-    async fn undo_cancelled_events(&self, now: Timestamp, seeds: &[Seed]) -> Result<Vec<Order>, StorageError>;
-
-    // Tickets and check-ins.
-
-    /// Finds a ticket.
-    async fn ticket(&self, key: &TicketKey) -> Result<Option<Ticket>, StorageError>;
-
-    /// Lists tickets, the newest first.
-    async fn tickets(&self, filter: &TicketFilter, page: PageRequest) -> Result<Page<Ticket>, StorageError>;
-
-    /// Lets holders in, each ticket once.
-    async fn check_in(&self, now: Timestamp, scans: &[Scan]) -> Result<Vec<Outcome<CheckIn>>, StorageError>;
-
-    /// The check-in of a ticket, if it was used.
-    async fn check_in_of(&self, ticket: TicketId) -> Result<Option<CheckIn>, StorageError>;
-
-    // Outbox.
-
-    /// Takes at most `limit` mails that are due, the longest overdue first.
-    async fn claim_mails(
-        &self,
-        now: Timestamp,
-        lease: SignedDuration,
-        limit: u32,
-    ) -> Result<Vec<OutboxMail>, StorageError>;
-
-    /// Writes down what came of tries to send; `None` where there is no such mail.
-    async fn report_mails(
-        &self,
-        now: Timestamp,
-        reports: &[MailReport],
-    ) -> Result<Vec<Option<OutboxMail>>, StorageError>;
-
-    /// Puts a mail that was sent or given up back into the queue; `None` where there is none.
-    async fn resend_mail(&self, now: Timestamp, id: MailId) -> Result<Option<OutboxMail>, StorageError>;
-
-    /// Mails that were given up, of this organiser's events or of all, oldest first.
-    async fn dead_mails(
-        &self,
-        organizer: Option<&Principal>,
-        page: PageRequest,
-    ) -> Result<Page<OutboxMail>, StorageError>;
-
-    /// Finds a mail.
-    async fn mail(&self, id: MailId) -> Result<Option<OutboxMail>, StorageError>;
-
-    /// The mails of an order, oldest first.
-    async fn mails(&self, order: &OrderKey) -> Result<Vec<OutboxMail>, StorageError>;
-
-    // Webhooks.
-
-    /// Keeps webhooks, each event once; the flag says whether it was the first delivery.
-    async fn receive_webhooks(
-        &self,
-        now: Timestamp,
-        new: &[NewWebhook],
-    ) -> Result<Vec<(StoredWebhook, bool)>, StorageError>;
-
-    /// Takes at most `limit` webhooks that are due to be applied, the longest overdue first.
-    async fn claim_webhooks(
-        &self,
-        now: Timestamp,
-        lease: SignedDuration,
-        limit: u32,
-    ) -> Result<Vec<StoredWebhook>, StorageError>;
-
-    /// Writes down what came of applying webhooks; `None` where there is no such webhook.
-    async fn report_webhooks(
-        &self,
-        now: Timestamp,
-        reports: &[WebhookReport],
-    ) -> Result<Vec<Option<StoredWebhook>>, StorageError>;
-
-    /// Makes the open refunds of an attempt due to be looked up, and gives them.
-    async fn wake_refunds(&self, now: Timestamp, attempt: &Reference) -> Result<Vec<RefundId>, StorageError>;
-
-    // Requests that are safe to repeat.
-
-    /// Begins a request that names a key, or says what to do instead.
-    async fn begin_request(&self, now: Timestamp, begin: &BeginRequest) -> Result<Begun, StorageError>;
-
-    /// Keeps the answer of a request; without one, lets the request be made again at once.
-    async fn finish_request(&self, now: Timestamp, scope: &str, answer: Option<&Answer>) -> Result<(), StorageError>;
-
-    /// Forgets at most `limit` requests that are older than answers are kept, and says how many.
-    async fn forget_requests(&self, now: Timestamp, limit: u32) -> Result<u32, StorageError>;
-
-    // Limits.
-
-    /// Takes tokens from quotas: all that are asked for, or none. A key is named once at most. What is counted may be forgotten by a crash.
-    async fn take_tokens(&self, now: Timestamp, wishes: &[Take]) -> Result<Taken, StorageError>;
+    /// Takes tokens from quotas: all that are asked for, or none. A key is named once at most. What is counted may be forgotten
+    /// by a crash. [`Take::apply`] is the rule.
+    async fn take_tokens(&self, now: Timestamp, takes: &[Take]) -> Result<Taken, StorageError>;
 
     /// Forgets at most `limit` quotas that are full, and says how many.
     async fn forget_tokens(&self, now: Timestamp, limit: u32) -> Result<u32, StorageError>;
 
-    // Looking after it.
-
-    /// Whether the storage can be asked, and is in the shape that this version wants. A storage that comes back later is ready
+    /// Whether the storage can be asked, and has the tables that this version needs. A storage that comes back later is ready
     /// again.
     async fn ready(&self) -> Result<(), StorageError>;
 
-    /// How much is under way, as of one moment.
-    async fn gauges(&self) -> Result<Gauges, StorageError>;
-
-    /// Compares the counters with the rows that they count, and every other invariant; says in words what is wrong.
-    /// Empty on a sound storage.
+    /// Compares the counters with the rows that they count, and every other invariant; says in words what is wrong. Empty on a
+    /// sound storage. Storages without a query language load everything and use
+    /// [`invariants::check`](crate::domain::invariants::check).
     async fn check(&self) -> Result<Vec<String>, StorageError>;
+
+    /// The connections of this process; all zero where there are none.
+    fn connections(&self) -> Connections {
+        Connections::default()
+    }
+
+    /// How many batches of holds, of different events, are worth committing at once: more than one where the storage locks rows
+    /// and not everything.
+    fn parallel_batches(&self) -> usize {
+        1
+    }
 }
 
-/// Trouble: nothing of the call is known to be committed. Repeating it is safe.
+/// A failure: nothing of the call is known to be committed. Repeating it is safe.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum StorageError {
@@ -378,8 +161,14 @@ pub enum StorageError {
     #[error("the storage cannot be used: {0}")]
     Unusable(String),
     /// What is stored, or was to be stored, breaks an invariant. A bug, or somebody changed rows by hand.
-    #[error("the storage found an invariant broken")]
+    #[error("storage invariant violated")]
     Broken(#[source] Box<dyn std::error::Error + Send + Sync>),
+}
+
+impl From<RowError> for StorageError {
+    fn from(error: RowError) -> Self {
+        Self::Broken(error.into())
+    }
 }
 
 impl StorageError {

@@ -3,11 +3,12 @@
 use super::checks::Checks;
 use super::{Ticketing, granted};
 use crate::clock::Random;
-use crate::domain::account::{Account, AccountChange, AccountKey, NewAccount, Role};
+use crate::domain::account::{Account, AccountChange, AccountKey, ChangeAccount, FindAccount, NewAccount, Role};
 use crate::domain::id::AccountId;
 use crate::domain::principal::EmailAddress;
 use crate::error::{Error, Result};
 use crate::password::{Passwords, is_weak};
+use crate::storage::StorageExt as _;
 use crate::token::{TokenKey, Tokens};
 use jiff::{SignedDuration, Timestamp};
 
@@ -102,7 +103,7 @@ impl Ticketing {
             password_hash: self.accounts()?.passwords.hash(&registration.password).await?,
             role: Role::Member,
         };
-        granted(self.inner.storage.register(self.now(), &[new]).await?)
+        granted(self.inner.storage.apply(self.now(), &[new]).await?)
     }
 
     /// Logs somebody in, by address or user name. An unknown name, a wrong password and a switched-off account get the same
@@ -131,7 +132,7 @@ impl Ticketing {
         if is_weak(&account.password_hash) {
             let hash = self.accounts()?.passwords.hash(password).await?;
             let change = AccountChange::PasswordHash { seen: account.password_hash.clone(), hash };
-            self.inner.storage.change_account(self.now(), account.id, &change).await?;
+            self.inner.storage.apply_one(self.now(), ChangeAccount { id: account.id, change }).await?;
         }
         Ok(())
     }
@@ -139,19 +140,19 @@ impl Ticketing {
     /// Whose session token this is. Refuses tokens that are not ours, have ended, or are of a switched-off account.
     pub async fn authenticate(&self, token: &str) -> Result<Account> {
         let (id, ended) = self.accounts()?.tokens.check(token, self.now())?;
-        let account = self.inner.lanes.account(id).await?;
+        let account = self.inner.batches.find(FindAccount(AccountKey::Id(id))).await?;
         let is_good = |account: &Account| account.is_active && account.sessions_ended == ended;
         account.filter(is_good).ok_or(Error::Unauthenticated("Could not validate credentials"))
     }
 
     /// Ends all sessions of an account: every token made so far is refused from the next request on, by every process.
     pub async fn end_sessions(&self, id: AccountId) -> Result<Account> {
-        self.change_account(id, &AccountChange::EndSessions).await
+        self.change_account(id, AccountChange::EndSessions).await
     }
 
     /// Switches an account on or off. Whoever is logged in is not any more from the next request on, on every process.
     pub async fn set_active(&self, id: AccountId, active: bool) -> Result<Account> {
-        self.change_account(id, &AccountChange::Active(active)).await
+        self.change_account(id, AccountChange::Active(active)).await
     }
 
     /// Gives an account a new password, and ends all its sessions. Ask for the old one first, by [`login`](Self::login).
@@ -161,16 +162,16 @@ impl Ticketing {
         checks.done()?;
         let hash = self.accounts()?.passwords.hash(password).await?;
         let account = self.inner.storage.account(&AccountKey::Id(id)).await?.ok_or(Error::NotFound("Account"))?;
-        self.change_account(id, &AccountChange::NewPassword { seen: account.password_hash, hash }).await
+        self.change_account(id, AccountChange::NewPassword { seen: account.password_hash, hash }).await
     }
 
     /// Makes somebody an administrator, or an ordinary member again. Meant for the operator's own tools.
     pub async fn set_role(&self, id: AccountId, role: Role) -> Result<Account> {
-        self.change_account(id, &AccountChange::Role(role)).await
+        self.change_account(id, AccountChange::Role(role)).await
     }
 
-    async fn change_account(&self, id: AccountId, change: &AccountChange) -> Result<Account> {
-        let account = self.inner.storage.change_account(self.now(), id, change).await?;
+    async fn change_account(&self, id: AccountId, change: AccountChange) -> Result<Account> {
+        let account = self.inner.storage.apply_one(self.now(), ChangeAccount { id, change }).await?;
         account.ok_or(Error::NotFound("Account"))
     }
 

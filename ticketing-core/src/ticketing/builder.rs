@@ -1,7 +1,5 @@
-use super::lanes::Lanes;
-use super::orders::OnlyTypes;
-use super::shared_reads::SharedReads;
-use super::{Inner, Rows, Ticketing};
+use super::batching::Batches;
+use super::{Inner, Ticketing};
 use crate::clock::{Clock, Random, SystemClock, SystemRandom};
 use crate::error::{Error, Result};
 use crate::gateway::PaymentGateway;
@@ -166,9 +164,7 @@ impl TicketingBuilder {
             return Err(wrong("queue_limit", "at least one", &0));
         }
         let inner = Inner {
-            lanes: Lanes::new(&self.storage, &self.clock, &self.runtime, self.queue_limit),
-            events: SharedReads::new(&self.runtime, Rows(Arc::clone(&self.storage))),
-            only_types: OnlyTypes::default(),
+            batches: Batches::new(&self.storage, &self.clock, &self.runtime, self.queue_limit),
             storage: self.storage,
             gateway: self.gateway,
             mailer: self.mailer,
@@ -179,7 +175,7 @@ impl TicketingBuilder {
             renderer: Renderer::new(&self.mail_domain)?,
             public_url: self.public_url,
             polls_from: AtomicI64::new(i64::MIN),
-            bell: tokio::sync::Notify::new(),
+            upkeep_wakeup: tokio::sync::Notify::new(),
             #[cfg(feature = "accounts")]
             accounts,
         };

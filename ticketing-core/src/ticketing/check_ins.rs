@@ -16,7 +16,7 @@ impl Ticketing {
         checks.optional_text("gate", scan.gate.as_deref(), 100);
         checks.done()?;
         let asked = self.now();
-        let check_in = self.inner.lanes.check_in(scan).await?;
+        let check_in = self.inner.batches.apply(scan).await?.map_err(super::refused)?;
         // A repeat of the same scan gets the answer of the first.
         if check_in.at >= asked {
             crate::metrics::let_in();

@@ -1,16 +1,43 @@
 use super::checks::Checks;
 use super::{Ticketing, granted, only};
-use crate::domain::event::{Category, Event, EventFilter, NewCategory, NewEvent};
+use crate::domain::category::{Category, NewCategory};
+use crate::domain::command::Query;
+use crate::domain::event::{CancelEvent, Event, EventFilter, FindEvent, NewEvent, PutEvent};
 use crate::domain::id::{EventId, MAX_SAFE_INTEGER};
+use crate::domain::load::LoadKeys;
 use crate::domain::page::{MAX_PAGE, Page, PageRequest};
 use crate::domain::principal::Principal;
 use crate::domain::refusal::Refusal;
+use crate::domain::working_set::WorkingSet;
 use crate::error::{Error, Result};
+use crate::storage::StorageExt as _;
 use std::collections::HashSet;
 use std::sync::Arc;
 
 /// The most ticket types of one event.
 const MAX_TICKET_TYPES: usize = 50;
+
+/// Finds an event, without a copy for each of those who ask at once.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub(super) struct SharedEvent(pub(super) EventId);
+
+impl Query for SharedEvent {
+    type Found = Option<Arc<Event>>;
+    const ONE_MOMENT: bool = FindEvent::ONE_MOMENT;
+
+    /// A slow read of one event does not hold up those of others.
+    fn group(&self) -> i64 {
+        self.0.0
+    }
+
+    fn needs(&self, rows: &WorkingSet, load: &mut LoadKeys) {
+        FindEvent(self.0).needs(rows, load);
+    }
+
+    fn find(&self, rows: &WorkingSet) -> Option<Arc<Event>> {
+        FindEvent(self.0).find(rows).map(Arc::new)
+    }
+}
 
 impl Ticketing {
     /// Makes an event that `organizer` runs. On repeat there are two.
@@ -18,7 +45,7 @@ impl Ticketing {
     /// Refusals: `category_unknown`.
     pub async fn create_event(&self, organizer: &Principal, event: NewEvent) -> Result<Event> {
         check_event(organizer, &event)?;
-        granted(self.inner.storage.put_events(self.now(), organizer, &[event]).await?)
+        granted(self.inner.storage.apply(self.now(), &[PutEvent { organizer: organizer.clone(), event }]).await?)
     }
 
     /// The same, listed under the category with this name (1 to 50 characters, in any case). A category that nobody has made
@@ -37,7 +64,7 @@ impl Ticketing {
             return Ok(category);
         }
         let new = NewCategory { name: name.trim().to_owned(), description: None };
-        match only(self.inner.storage.put_categories(&[new]).await?)? {
+        match only(self.inner.storage.apply(self.now(), &[new]).await?)? {
             Ok(category) => Ok(category),
             // Somebody was faster. Categories are never taken away, so it is there now.
             Err(Refusal::CategoryTaken) => Ok(self.find_category(name).await?.ok_or(Refusal::CategoryUnknown)?),
@@ -57,7 +84,7 @@ impl Ticketing {
         checks.text("name", &category.name, 1, 50);
         checks.optional_text("description", category.description.as_deref(), 500);
         checks.done()?;
-        granted(self.inner.storage.put_categories(&[category]).await?)
+        granted(self.inner.storage.apply(self.now(), &[category]).await?)
     }
 
     /// All categories, by name.
@@ -72,7 +99,7 @@ impl Ticketing {
 
     /// The same, without a copy for each of those who ask at once: they may get one and the same. It is as fresh as any.
     pub async fn shared_event(&self, id: EventId) -> Result<Arc<Event>> {
-        self.inner.events.get(id).await?.ok_or(Error::NotFound("Event"))
+        self.inner.batches.find(SharedEvent(id)).await?.ok_or(Error::NotFound("Event"))
     }
 
     /// Lists events.
@@ -86,8 +113,8 @@ impl Ticketing {
     pub async fn cancel_event(&self, actor: &Principal, id: EventId) -> Result<Event> {
         let event = self.event(id).await?;
         self.may_manage(actor, &event).await?;
-        let event = self.inner.storage.cancel_event(self.now(), id).await?.map_err(super::refused)?;
-        self.inner.bell.notify_one();
+        let event = self.inner.storage.apply_one(self.now(), CancelEvent { id }).await?.map_err(super::refused)?;
+        self.inner.upkeep_wakeup.notify_one();
         Ok(event)
     }
 

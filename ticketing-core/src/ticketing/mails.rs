@@ -4,10 +4,11 @@ use super::Ticketing;
 use super::events::check_page;
 use crate::domain::id::MailId;
 use crate::domain::order::OrderKey;
-use crate::domain::outbox::OutboxMail;
+use crate::domain::outbox::{OutboxMail, ResendMail};
 use crate::domain::page::{Page, PageRequest};
 use crate::domain::principal::Principal;
 use crate::error::{Error, Result};
+use crate::storage::StorageExt as _;
 
 impl Ticketing {
     /// Mails that were given up, of `actor`'s events, or of all for an administrator. The oldest first.
@@ -23,11 +24,12 @@ impl Ticketing {
         let missing = || Error::NotFound("Mail");
         let storage = &self.inner.storage;
         let mail = storage.mail(id).await?.ok_or_else(missing)?;
-        let order = storage.order(&OrderKey::Id(mail.order_id)).await?.ok_or_else(missing)?;
+        let order =
+            storage.order(&OrderKey::Id(mail.subject.order().ok_or_else(missing)?)).await?.ok_or_else(missing)?;
         let event = self.event(order.event_id).await?;
         self.may_manage(actor, &event).await.map_err(|_| missing())?;
-        let mail = storage.resend_mail(self.now(), id).await?.ok_or_else(missing)?;
-        self.inner.bell.notify_one();
+        let mail = storage.apply_one(self.now(), ResendMail { id }).await?.ok_or_else(missing)?;
+        self.inner.upkeep_wakeup.notify_one();
         Ok(mail)
     }
 }

@@ -2,19 +2,18 @@
 
 #[cfg(feature = "accounts")]
 mod accounts;
+mod batching;
 mod builder;
 mod check_ins;
 mod checks;
 mod coalescer;
 mod events;
-mod lanes;
 mod limits;
 mod mails;
 mod orders;
 mod payments;
 mod refunds;
 mod requests;
-mod shared_reads;
 mod tickets;
 mod upkeep;
 mod webhooks;
@@ -27,17 +26,13 @@ pub use payments::{PayOptions, Started};
 pub use upkeep::{Upkeep, UpkeepHandle, UpkeepReport};
 
 use crate::clock::{Clock, Random};
-use crate::domain::event::Event;
-use crate::domain::id::EventId;
 use crate::domain::principal::Principal;
 use crate::error::Result;
 use crate::gateway::PaymentGateway;
 use crate::mailer::Mailer;
 use crate::runtime::Runtime;
-use crate::storage::{Storage, StorageError};
-use async_trait::async_trait;
+use crate::storage::{Storage, StorageExt as _};
 use jiff::{SignedDuration, Timestamp};
-use shared_reads::{Read, SharedReads};
 use std::sync::Arc;
 use std::sync::atomic::AtomicI64;
 
@@ -60,19 +55,15 @@ struct Inner {
     clock: Arc<dyn Clock>,
     random: Arc<dyn Random>,
     runtime: Arc<dyn Runtime>,
-    /// Every write of a sale goes through here, to share its commit with others.
-    lanes: lanes::Lanes,
-    /// Rows that many ask for at once.
-    events: SharedReads<EventId, Event>,
-    /// The ticket type of events that have only one: it never changes.
-    only_types: orders::OnlyTypes,
+    /// Every write of a sale goes through here, to share its commit with others, and every read that many ask for at once.
+    batches: batching::Batches,
     hold_for: SignedDuration,
     renderer: crate::mailer::render::Renderer,
     public_url: Option<String>,
     /// Before then, in microseconds since 1970, no open attempt is asked about: gateways limit how often they may be asked.
     polls_from: AtomicI64,
-    /// Rung when there is something for upkeep to do at once.
-    bell: tokio::sync::Notify,
+    /// Notified when there is something for upkeep to do at once.
+    upkeep_wakeup: tokio::sync::Notify,
     #[cfg(feature = "accounts")]
     accounts: Option<accounts::Accounts>,
 }
@@ -121,14 +112,4 @@ fn refused(refusal: crate::domain::refusal::Refusal) -> crate::error::Error {
 fn only<T>(outcomes: Vec<T>) -> Result<T> {
     let missing = || crate::storage::StorageError::Unusable("the storage gave no outcome for an item".to_owned());
     outcomes.into_iter().next().ok_or_else(|| missing().into())
-}
-
-/// Rows of the storage, one by one.
-struct Rows(Arc<dyn Storage>);
-
-#[async_trait]
-impl Read<EventId, Event> for Rows {
-    async fn read(&self, id: &EventId) -> Result<Option<Event>, StorageError> {
-        self.0.event(*id).await
-    }
 }

@@ -9,8 +9,7 @@ use crate::domain::principal::{Buyer, Principal};
 use crate::domain::refusal::Refusal;
 use crate::error::{Error, Result};
 use crate::metrics::{self, Stage};
-use std::collections::{BTreeMap, HashMap};
-use std::sync::{PoisonError, RwLock};
+use crate::storage::StorageExt as _;
 use tracing::Instrument as _;
 use tracing::field::Empty;
 
@@ -57,7 +56,7 @@ impl Ticketing {
         let mut checks = Checks::default();
         checks.principal("buyer", &buyer.who);
         checks.done()?;
-        let lines = self.hold_lines(&request).await?;
+        let lines = hold_lines(&request)?;
         let now = self.now();
         let wish = Hold {
             reference: request.reference.unwrap_or_else(|| Reference::of_order(&self.inner.random.seed())),
@@ -66,57 +65,19 @@ impl Ticketing {
             lines,
             hold_until: now + self.inner.hold_for,
         };
-        let order = self.inner.lanes.hold(wish).await?;
+        let order = self.inner.batches.apply(wish).await?.map_err(|refusal| match refusal {
+            Refusal::TicketTypeNeeded { types } => {
+                let message = format!("is required: the event has {types} ticket types");
+                Error::invalid("ticket_type_id", message)
+            }
+            refusal => refused(refusal),
+        })?;
         tracing::Span::current().record("order.id", order.id.0);
         // A repeat finds the order of the first call.
         if order.created_at >= now {
             metrics::reached(Stage::Held, 1);
         }
         Ok(order)
-    }
-
-    /// Each ticket type once, in the order of their ids, with a type for the lines that name none.
-    async fn hold_lines(&self, request: &OrderRequest) -> Result<Vec<HoldLine>> {
-        let only_type = if request.lines.iter().any(|line| line.ticket_type_id.is_none()) {
-            Some(self.only_type(request.event_id).await?)
-        } else {
-            None
-        };
-        let mut wanted: BTreeMap<TicketTypeId, u32> = BTreeMap::new();
-        for line in &request.lines {
-            if let Some(id) = line.ticket_type_id.or(only_type) {
-                let quantity = wanted.entry(id).or_default();
-                *quantity = quantity.saturating_add(line.quantity);
-            }
-        }
-        let mut checks = Checks::default();
-        let in_all = wanted.values().fold(0_u32, |sum, quantity| sum.saturating_add(*quantity));
-        checks.require("quantity", request.lines.iter().all(|line| line.quantity > 0), || {
-            "at least 1 is wanted, found 0".to_owned()
-        });
-        let message = || format!("1 to {MAX_TICKETS_PER_ORDER} tickets are wanted, found {in_all}");
-        checks.require("quantity", (1..=MAX_TICKETS_PER_ORDER).contains(&in_all), message);
-        checks.done()?;
-        Ok(wanted.into_iter().map(|(ticket_type_id, quantity)| HoldLine { ticket_type_id, quantity }).collect())
-    }
-
-    /// The one ticket type of an event. The storage is asked once: a flash sale would ask it for every ticket.
-    async fn only_type(&self, event_id: EventId) -> Result<TicketTypeId> {
-        if let Some(known) = self.inner.only_types.get(event_id) {
-            return Ok(known);
-        }
-        let event =
-            self.inner.events.get(event_id).await?.ok_or_else(|| refused(Refusal::EventUnknown { event_id }))?;
-        match event.ticket_types.as_slice() {
-            [only] => {
-                self.inner.only_types.keep(event_id, only.id);
-                Ok(only.id)
-            }
-            several => {
-                let message = format!("the event has {} ticket types: one of them is wanted", several.len());
-                Err(Error::invalid("ticket_type_id", message))
-            }
-        }
     }
 
     /// An order of `actor`'s.
@@ -145,7 +106,7 @@ impl Ticketing {
     async fn give_back(&self, actor: &Principal, reference: &Reference) -> Result<Order> {
         let wish = Release { reference: reference.clone(), actor: actor.clone() };
         let now = self.now();
-        let order = granted(self.inner.storage.release(now, &[wish]).await?)?;
+        let order = granted(self.inner.storage.apply(now, &[wish]).await?)?;
         if order.updated_at == now {
             metrics::reached(Stage::Cancelled, 1);
         }
@@ -153,25 +114,16 @@ impl Ticketing {
     }
 }
 
-/// The ticket type of events that have only one.
-#[derive(Debug, Default)]
-pub(super) struct OnlyTypes {
-    known: RwLock<HashMap<EventId, TicketTypeId>>,
-}
-
-impl OnlyTypes {
-    /// So many are remembered: who sells more events at once asks the storage now and then.
-    const MOST: usize = 10_000;
-
-    fn get(&self, event_id: EventId) -> Option<TicketTypeId> {
-        self.known.read().unwrap_or_else(PoisonError::into_inner).get(&event_id).copied()
-    }
-
-    fn keep(&self, event_id: EventId, only: TicketTypeId) {
-        let mut known = self.known.write().unwrap_or_else(PoisonError::into_inner);
-        if known.len() >= Self::MOST {
-            known.clear();
-        }
-        known.insert(event_id, only);
-    }
+/// The lines of a hold. Says what is wrong with their quantities.
+fn hold_lines(request: &OrderRequest) -> Result<Vec<HoldLine>> {
+    let mut checks = Checks::default();
+    checks.require("quantity", request.lines.iter().all(|line| line.quantity > 0), || {
+        "must be at least 1 (got 0)".to_owned()
+    });
+    let in_all = request.lines.iter().fold(0_u32, |sum, line| sum.saturating_add(line.quantity));
+    let message = || format!("must be 1 to {MAX_TICKETS_PER_ORDER} tickets in all (got {in_all})");
+    checks.require("quantity", (1..=MAX_TICKETS_PER_ORDER).contains(&in_all), message);
+    checks.done()?;
+    let line = |line: &LineRequest| HoldLine { ticket_type_id: line.ticket_type_id, quantity: line.quantity };
+    Ok(request.lines.iter().map(line).collect())
 }

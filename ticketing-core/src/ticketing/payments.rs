@@ -1,17 +1,19 @@
 //! From an order to its tickets, by way of a payment gateway.
 
-use super::Ticketing;
+use super::{Ticketing, refused};
 use crate::domain::code::Reference;
 use crate::domain::order::{Order, OrderStatus};
 use crate::domain::payment::{
-    Attempt, AttemptStatus, Captured, Checkout, CheckoutReport, CheckoutResult, FREE_GATEWAY, Mode, Observation,
-    OpenAttempt, OpenedAttempt, Payment, Settle, Settlement,
+    Attempt, AttemptStatus, Captured, Checkout, CheckoutReport, CheckoutResult, FREE_GATEWAY, FindAttempt, Mode,
+    Observation, OpenAttempt, OpenedAttempt, Settle, Settlement,
 };
+use crate::domain::payment_history::Payment;
 use crate::domain::principal::{Buyer, EmailAddress, Principal};
 use crate::error::{Error, Result};
 use crate::gateway::{Charge, Fetched, GatewayError, PaymentGateway};
 use crate::metrics::{self, Stage};
 use crate::runtime;
+use crate::storage::StorageExt as _;
 use crate::ticketing::OrderRequest;
 use std::sync::Arc;
 use tracing::Instrument as _;
@@ -90,7 +92,7 @@ impl Ticketing {
             gateway: gateway.map_or(FREE_GATEWAY, |gateway| gateway.name()).to_owned(),
             mode: gateway.map_or(Mode::Live, |gateway| gateway.mode()),
         };
-        let OpenedAttempt { order, attempt, first } = self.inner.lanes.open_attempt(wish).await?;
+        let OpenedAttempt { order, attempt, first } = self.inner.batches.apply(wish).await?.map_err(refused)?;
         tracing::Span::current().record("attempt.reference", attempt.reference.as_str());
         if first {
             metrics::reached(Stage::AttemptOpened, 1);
@@ -124,7 +126,7 @@ impl Ticketing {
     /// another reference. The old one is still watched.
     async fn usable(&self, options: PayOptions) -> Result<PayOptions> {
         let known = match &options.reference {
-            Some(reference) => self.inner.lanes.attempt(reference).await?,
+            Some(reference) => self.inner.batches.find(FindAttempt(reference.clone())).await?,
             None => None,
         };
         let is_lost = known.is_some_and(|(attempt, _)| attempt.checkout.is_none() && attempt.gateway != FREE_GATEWAY);
@@ -149,7 +151,7 @@ impl Ticketing {
         };
         let report = CheckoutReport { reference: charge.reference.clone(), result };
         let gives_back = matches!(report.result, CheckoutResult::NotOpened { release: true, .. });
-        let attempt = self.inner.lanes.report_checkout(report).await?;
+        let attempt = self.inner.batches.apply(report).await?.map_err(refused)?;
         if gives_back {
             metrics::reached(Stage::Cancelled, 1);
         }
@@ -178,7 +180,7 @@ impl Ticketing {
     /// order's tickets once; [`Settlement::Fulfilled`]'s `first` says in which. What is decided already is told without asking.
     pub async fn verify(&self, actor: &Principal, reference: &Reference) -> Result<Settlement> {
         let missing = || Error::NotFound("Payment");
-        let (attempt, buyer) = self.inner.lanes.attempt(reference).await?.ok_or_else(missing)?;
+        let (attempt, buyer) = self.inner.batches.find(FindAttempt(reference.clone())).await?.ok_or_else(missing)?;
         if buyer != *actor {
             return Err(missing());
         }
@@ -224,10 +226,10 @@ impl Ticketing {
             seed: self.inner.random.seed(),
         };
         let asked = self.now();
-        let settlement = self.inner.lanes.settle(said).await?;
+        let settlement = self.inner.batches.apply(said).await?.map_err(refused)?;
         metrics::settled(&settlement, asked);
         if let Settlement::Fulfilled { first: true, .. } | Settlement::RefundDue { .. } = settlement {
-            self.inner.bell.notify_one();
+            self.inner.upkeep_wakeup.notify_one();
         }
         Ok(settlement)
     }

@@ -6,10 +6,11 @@ use crate::domain::code::Reference;
 use crate::domain::id::{RefundId, TicketId};
 use crate::domain::page::{Page, PageRequest};
 use crate::domain::payment::Attempt;
+use crate::domain::payment::{Resolve, Verdict};
 use crate::domain::principal::Principal;
-use crate::domain::refund::{Refund, RefundReason, RefundRequest};
-use crate::domain::rules::{Resolve, Verdict};
+use crate::domain::refund::{Refund, RefundReason, RefundRequest, RetryRefund};
 use crate::error::{Error, Result};
+use crate::storage::StorageExt as _;
 
 impl Ticketing {
     /// Refunds tickets of a paid order; none given means all that are still valid. They are void at once and their places
@@ -45,8 +46,8 @@ impl Ticketing {
             note,
             actor: actor.clone(),
         };
-        let refund = granted(self.inner.storage.request_refunds(self.now(), &[wish]).await?)?;
-        self.inner.bell.notify_one();
+        let refund = granted(self.inner.storage.apply(self.now(), &[wish]).await?)?;
+        self.inner.upkeep_wakeup.notify_one();
         Ok(refund)
     }
 
@@ -60,8 +61,13 @@ impl Ticketing {
         if !payment.refunds.iter().any(|refund| refund.id == id) {
             return Err(missing());
         }
-        let refund = self.inner.storage.retry_refund(self.now(), id, actor).await?.map_err(super::refused)?;
-        self.inner.bell.notify_one();
+        let refund = self
+            .inner
+            .storage
+            .apply_one(self.now(), RetryRefund { id, actor: actor.clone() })
+            .await?
+            .map_err(super::refused)?;
+        self.inner.upkeep_wakeup.notify_one();
         Ok(refund)
     }
 
@@ -99,8 +105,8 @@ impl Ticketing {
             actor: actor.clone(),
             seed: self.inner.random.seed(),
         };
-        let attempt = granted(self.inner.storage.resolve_reviews(self.now(), &[wish]).await?)?;
-        self.inner.bell.notify_one();
+        let attempt = granted(self.inner.storage.apply(self.now(), &[wish]).await?)?;
+        self.inner.upkeep_wakeup.notify_one();
         Ok(attempt)
     }
 }

@@ -8,6 +8,7 @@ use crate::domain::page::{Page, PageRequest};
 use crate::domain::principal::Principal;
 use crate::domain::ticket::{Ticket, TicketFilter, TicketKey};
 use crate::error::{Error, Result};
+use crate::storage::StorageExt as _;
 
 impl Ticketing {
     /// The ticket with this code. Who knows the code holds the ticket, so there is no other question.

@@ -1,15 +1,19 @@
 //! Upkeep: what must happen without anybody asking. Holds run out, open attempts are asked about, money goes back, mail goes out.
 
+use super::events::SharedEvent;
 use super::{Ticketing, granted};
-use crate::domain::order::{Order, OrderStatus};
-use crate::domain::outbox::{MailKind, MailReport, MailResult, OutboxMail};
-use crate::domain::refund::{REFUND_LEASE, Refund, RefundReport, RefundStatus};
+use crate::domain::order::{ExpireHolds, FindPurchase, Order, OrderStatus};
+use crate::domain::outbox::{ClaimMails, MailKind, MailReport, MailResult, OutboxMail};
+use crate::domain::payment::ClaimPolls;
+use crate::domain::refund::{ClaimRefunds, REFUND_LEASE, Refund, RefundReport, RefundStatus, UndoCancelledEvents};
+use crate::domain::request;
 use crate::error::{Error, Result};
 use crate::gateway::{GatewayError, RefundCall};
 use crate::mailer::render::{EventCancelledMail, RefundMail, TicketsMail};
 use crate::mailer::{Mail, MailError, Mailer};
 use crate::metrics::{self, Stage};
 use crate::runtime::{self, Runtime};
+use crate::storage::StorageExt as _;
 use jiff::{SignedDuration, Timestamp};
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
@@ -80,12 +84,12 @@ impl Ticketing {
 
     async fn pass(&self, upkeep: Upkeep) -> Result<UpkeepReport> {
         let mut report = UpkeepReport {
-            expired: self.inner.storage.expire_holds(self.now(), upkeep.limit).await?.len(),
+            expired: self.inner.storage.apply_one(self.now(), ExpireHolds { limit: upkeep.limit }).await?.len(),
             undone: self.undo_cancelled_events(upkeep).await?,
             ..UpkeepReport::default()
         };
         metrics::reached(Stage::Expired, report.expired);
-        self.inner.storage.forget_requests(self.now(), upkeep.limit).await?;
+        self.inner.storage.forget(&request::outdated(self.now(), upkeep.limit)).await?;
         // Many and small: whoever floods us makes one for each address.
         self.inner.storage.forget_tokens(self.now(), upkeep.limit.saturating_mul(100)).await?;
         if self.inner.gateway.is_some() {
@@ -113,7 +117,7 @@ impl Ticketing {
 
     async fn undo_cancelled_events(&self, upkeep: Upkeep) -> Result<usize> {
         let seeds: Vec<_> = (0..upkeep.limit).map(|_| self.inner.random.seed()).collect();
-        let undone = self.inner.storage.undo_cancelled_events(self.now(), &seeds).await?;
+        let undone = self.inner.storage.apply_one(self.now(), UndoCancelledEvents { seeds }).await?;
         let is_cancelled = |order: &&Order| order.status == OrderStatus::Cancelled;
         metrics::reached(Stage::Cancelled, undone.iter().filter(is_cancelled).count());
         Ok(undone.len())
@@ -125,7 +129,7 @@ impl Ticketing {
             return Ok(());
         }
         self.poll_from(now + POLL_EVERY);
-        let claimed = self.inner.storage.claim_polls(self.now(), upkeep.limit).await?;
+        let claimed = self.inner.storage.apply_one(self.now(), ClaimPolls { limit: upkeep.limit }).await?;
         report.polled = claimed.len();
         let engine = self.clone();
         let failed = at_once(&*self.inner.runtime, upkeep.at_once, claimed, move |attempt| {
@@ -158,7 +162,7 @@ impl Ticketing {
         while left > 0 {
             let some = left.min(u32::try_from(upkeep.at_once.max(1)).unwrap_or(left));
             let claimed_at = self.now();
-            let claimed = self.inner.storage.claim_refunds(claimed_at, LEASE, some).await?;
+            let claimed = self.inner.storage.apply_one(claimed_at, ClaimRefunds { lease: LEASE, limit: some }).await?;
             if claimed.is_empty() {
                 break;
             }
@@ -216,12 +220,13 @@ impl Ticketing {
             Err(error) => (refund.status, None, error.to_string()),
         };
         let report = RefundReport { id: refund.id, tries: refund.tries, status, gateway_id, raw_status };
-        granted(self.inner.storage.report_refunds(self.now(), &[report]).await?)?;
+        granted(self.inner.storage.apply(self.now(), &[report]).await?)?;
         answer.map(drop).map_err(Into::into)
     }
 
     async fn deliver_mails(&self, mailer: &Arc<dyn Mailer>, upkeep: Upkeep, report: &mut UpkeepReport) -> Result<()> {
-        let claimed = self.inner.storage.claim_mails(self.now(), LEASE, upkeep.limit).await?;
+        let claimed =
+            self.inner.storage.apply_one(self.now(), ClaimMails { lease: LEASE, limit: upkeep.limit }).await?;
         report.mails = claimed.len();
         let (engine, mailer) = (self.clone(), Arc::clone(mailer));
         let failed = at_once(&*self.inner.runtime, upkeep.at_once, claimed, move |owed| {
@@ -255,17 +260,18 @@ impl Ticketing {
         });
         let is_sent = result == MailResult::Sent;
         if !is_sent {
-            tracing::warn!(mail.id = %owed.id, order.id = %owed.order_id, tries = owed.tries, ?result, "a mail was not delivered");
+            tracing::warn!(mail.id = %owed.id, subject = %owed.subject, tries = owed.tries, ?result, "a mail was not delivered");
         }
         let report = MailReport { id: owed.id, tries: owed.tries, result };
-        self.inner.lanes.report_mail(report).await?;
+        self.inner.batches.apply(report).await?;
         Ok(is_sent)
     }
 
     /// The mail in words, from what is stored now.
     async fn render(&self, owed: &OutboxMail) -> Result<Option<Mail>> {
-        let Some((order, tickets)) = self.inner.lanes.purchase(owed.order_id).await? else { return Ok(None) };
-        let Some(event) = self.inner.events.get(order.event_id).await? else { return Ok(None) };
+        let Some(order_id) = owed.subject.order() else { return Ok(None) };
+        let Some((order, tickets)) = self.inner.batches.find(FindPurchase(order_id)).await? else { return Ok(None) };
+        let Some(event) = self.inner.batches.find(SharedEvent(order.event_id)).await? else { return Ok(None) };
         let renderer = &self.inner.renderer;
         Ok(match owed.kind {
             MailKind::Tickets => Some({
@@ -302,7 +308,7 @@ impl Ticketing {
                 tokio::select! {
                     biased;
                     _ = stopped.changed() => return,
-                    () = engine.inner.bell.notified() => {}
+                    () = engine.inner.upkeep_wakeup.notified() => {}
                     () = engine.inner.runtime.sleep(pause) => {}
                 }
             }

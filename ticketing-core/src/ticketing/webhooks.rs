@@ -3,11 +3,13 @@
 use super::upkeep::LEASE;
 use super::{Ticketing, only};
 use crate::domain::code::Reference;
-use crate::domain::payment::{Attempt, Observation};
-use crate::domain::webhook::{NewWebhook, StoredWebhook, WebhookAction, WebhookReport, WebhookStatus};
+use crate::domain::payment::{Attempt, FindAttempt, Observation};
+use crate::domain::refund::WakeRefunds;
+use crate::domain::webhook::{ClaimWebhooks, NewWebhook, StoredWebhook, WebhookAction, WebhookReport, WebhookStatus};
 use crate::error::{Error, Result};
 use crate::gateway::{Fetched, GatewayError, Webhook, WebhookSubject};
 use crate::metrics;
+use crate::storage::StorageExt as _;
 
 impl Ticketing {
     /// Keeps a webhook, to be applied by upkeep. Answer the gateway with success as soon as this returns: from then on nothing
@@ -37,8 +39,8 @@ impl Ticketing {
             captured,
             body: webhook.body.to_vec(),
         };
-        let (stored, _first) = only(self.inner.storage.receive_webhooks(self.now(), &[new]).await?)?;
-        self.inner.bell.notify_one();
+        let (stored, _first) = only(self.inner.storage.apply(self.now(), &[new]).await?)?;
+        self.inner.upkeep_wakeup.notify_one();
         Ok(stored)
     }
 
@@ -53,13 +55,15 @@ impl Ticketing {
             tracing::error!(webhook.id = %webhook.id, webhook.kind = webhook.event.kind, status = status.name(), note, "a webhook needs a person");
         }
         let report = WebhookReport { id: webhook.id, status, note };
-        self.inner.storage.report_webhooks(self.now(), &[report]).await?;
+        self.inner.storage.apply(self.now(), &[report]).await?;
         Ok(!matches!(status, WebhookStatus::Waiting | WebhookStatus::Unconfirmed))
     }
 
     async fn try_webhook(&self, webhook: &StoredWebhook) -> Result<(WebhookStatus, Option<&'static str>)> {
         let attempt = match &webhook.event.reference {
-            Some(reference) => self.inner.lanes.attempt(reference).await?.map(|(attempt, _)| attempt),
+            Some(reference) => {
+                self.inner.batches.find(FindAttempt(reference.clone())).await?.map(|(attempt, _)| attempt)
+            }
             None => None,
         };
         // Also one of ours from another gateway or mode: nothing of it is for us.
@@ -140,13 +144,13 @@ impl Ticketing {
     }
 
     async fn look_up_refunds(&self, attempt: &Reference) -> Result<()> {
-        self.inner.storage.wake_refunds(self.now(), attempt).await?;
+        self.inner.storage.apply_one(self.now(), WakeRefunds { attempt: attempt.clone() }).await?;
         // Looked up by this very pass of upkeep, or the next one.
-        self.inner.bell.notify_one();
+        self.inner.upkeep_wakeup.notify_one();
         Ok(())
     }
 
     pub(super) async fn claim_webhooks(&self, limit: u32) -> Result<Vec<StoredWebhook>> {
-        Ok(self.inner.storage.claim_webhooks(self.now(), LEASE, limit).await?)
+        Ok(self.inner.storage.apply_one(self.now(), ClaimWebhooks { lease: LEASE, limit }).await?)
     }
 }

@@ -1,15 +1,18 @@
 use super::shop::{Shop, newcomer, only};
+use crate::domain::account::ChangeAccount;
+use crate::domain::account::FindAccount;
 use crate::domain::account::{AccountChange, AccountKey, Role};
 use crate::domain::id::AccountId;
 use crate::domain::refusal::Refusal;
 use crate::storage::Storage;
+use crate::storage::StorageExt as _;
 use jiff::SignedDuration;
 use std::sync::Arc;
 
 pub async fn an_account_is_found_by_id_address_and_user_name(storage: Arc<dyn Storage>) {
     let shop = Shop::open(storage);
     let new = newcomer("Ada@Example.com", Some("Ádá"));
-    let made = only(shop.storage.register(shop.now(), std::slice::from_ref(&new)).await).unwrap();
+    let made = only(shop.storage.apply(shop.now(), std::slice::from_ref(&new)).await).unwrap();
     assert_eq!((made.created_at, made.updated_at), (shop.now(), shop.now()));
     assert_eq!((&made.email, &made.name, &made.username), (&new.email, &new.name, &new.username));
     assert_eq!((&made.phone, &made.password_hash, made.role), (&new.phone, &new.password_hash, Role::Member));
@@ -36,7 +39,7 @@ pub async fn an_account_is_found_by_id_address_and_user_name(storage: Arc<dyn St
 pub async fn accounts_are_found_together_by_whatever_key(storage: Arc<dyn Storage>) {
     let shop = Shop::open(storage);
     let new = [newcomer("ada@example.com", Some("Ada")), newcomer("bob@example.com", None)];
-    let made = shop.storage.register(shop.now(), &new).await.unwrap();
+    let made = shop.storage.apply(shop.now(), &new).await.unwrap();
     let [ada, bob] = <[_; 2]>::try_from(made).unwrap().map(Result::unwrap);
     let keys = [
         AccountKey::Email("BOB@example.com".parse().unwrap()),
@@ -46,43 +49,66 @@ pub async fn accounts_are_found_together_by_whatever_key(storage: Arc<dyn Storag
         AccountKey::Id(bob.id),
         AccountKey::Id(ada.id),
     ];
-    let found = shop.storage.accounts(&keys).await.unwrap();
+    let found =
+        shop.storage.find_all(&keys.iter().cloned().map(FindAccount).collect::<Vec<_>>().as_slice()).await.unwrap();
     let found: Vec<_> = found.into_iter().map(|account| account.map(|account| account.id)).collect();
     assert_eq!(found, [Some(bob.id), Some(ada.id), None, Some(ada.id), Some(bob.id), Some(ada.id)]);
-    assert!(shop.storage.accounts(&[]).await.unwrap().is_empty());
+    assert!(
+        shop.storage
+            .find_all(&[].iter().cloned().map(FindAccount).collect::<Vec<_>>().as_slice())
+            .await
+            .unwrap()
+            .is_empty()
+    );
 }
 
 pub async fn a_taken_address_or_user_name_is_refused_in_any_case(storage: Arc<dyn Storage>) {
     let shop = Shop::open(storage);
     let first = [newcomer("ada@example.com", Some("Ada")), newcomer("bob@example.com", None)];
-    assert!(shop.storage.register(shop.now(), &first).await.unwrap().iter().all(Result::is_ok));
+    assert!(shop.storage.apply(shop.now(), &first).await.unwrap().iter().all(Result::is_ok));
     let second = [
         newcomer("ADA@example.com", Some("other")),
         newcomer("cy@example.com", Some("aDA")),
         // Whoever has no user name collides with nobody.
         newcomer("dee@example.com", None),
     ];
-    let outcomes = shop.storage.register(shop.now(), &second).await.unwrap();
+    let outcomes = shop.storage.apply(shop.now(), &second).await.unwrap();
     assert!(outcomes[0] == Err(Refusal::EmailTaken));
     assert!(outcomes[1] == Err(Refusal::UsernameTaken));
     assert!(outcomes[2].is_ok());
     // What was refused has taken neither the address nor the user name.
     let third = [newcomer("cy@example.com", Some("other"))];
-    assert!(only(shop.storage.register(shop.now(), &third).await).is_ok());
+    assert!(only(shop.storage.apply(shop.now(), &third).await).is_ok());
 }
 
 pub async fn an_account_is_switched_off_and_given_a_role(storage: Arc<dyn Storage>) {
     let shop = Shop::open(storage);
     let made = shop.register("ada@example.com").await;
     shop.wait(SignedDuration::from_micros(1));
-    let off = shop.storage.change_account(shop.now(), made.id, &AccountChange::Active(false)).await.unwrap().unwrap();
+    let off = shop
+        .storage
+        .apply_one(shop.now(), ChangeAccount { id: made.id, change: AccountChange::Active(false) })
+        .await
+        .unwrap()
+        .unwrap();
     assert!(!off.is_active && off.updated_at == shop.now() && off.created_at == made.created_at);
     let admin = AccountChange::Role(Role::Admin);
-    let admin = shop.storage.change_account(shop.now(), made.id, &admin).await.unwrap().unwrap();
+    let admin = shop
+        .storage
+        .apply_one(shop.now(), ChangeAccount { id: made.id, change: admin.clone() })
+        .await
+        .unwrap()
+        .unwrap();
     assert!(admin.role == Role::Admin && !admin.is_active);
     assert!(shop.storage.account(&AccountKey::Id(made.id)).await.unwrap() == Some(admin));
     let nobody = AccountId(made.id.0 + 1);
-    assert!(shop.storage.change_account(shop.now(), nobody, &AccountChange::Active(false)).await.unwrap().is_none());
+    assert!(
+        shop.storage
+            .apply_one(shop.now(), ChangeAccount { id: nobody, change: AccountChange::Active(false) })
+            .await
+            .unwrap()
+            .is_none()
+    );
 }
 
 pub async fn a_password_changes_only_where_nobody_else_changed_it(storage: Arc<dyn Storage>) {
@@ -90,7 +116,8 @@ pub async fn a_password_changes_only_where_nobody_else_changed_it(storage: Arc<d
     let made = shop.register("ada@example.com").await;
     let change = |seen: &str, hash: &str| AccountChange::PasswordHash { seen: seen.to_owned(), hash: hash.to_owned() };
     let change = async |seen: &str, hash: &str| {
-        let changed = shop.storage.change_account(shop.now(), made.id, &change(seen, hash)).await;
+        let changed =
+            shop.storage.apply_one(shop.now(), ChangeAccount { id: made.id, change: change(seen, hash) }).await;
         changed.unwrap().unwrap().password_hash
     };
     assert_eq!(change(&made.password_hash, "second").await, "second");
@@ -103,7 +130,7 @@ pub async fn sessions_are_ended_by_a_new_password_and_on_request(storage: Arc<dy
     let made = shop.register("ada@example.com").await;
     assert_eq!(made.sessions_ended, 0);
     let change = async |change: AccountChange| {
-        let changed = shop.storage.change_account(shop.now(), made.id, &change).await;
+        let changed = shop.storage.apply_one(shop.now(), ChangeAccount { id: made.id, change: change.clone() }).await;
         changed.unwrap().unwrap().sessions_ended
     };
     let (seen, hash) = (made.password_hash.clone(), "second".to_owned());

@@ -2,11 +2,13 @@ use super::shop::{HOLD_FOR, Shop, buyer, granted};
 use super::till::exactly;
 use crate::domain::code::Reference;
 use crate::domain::order::{Order, OrderStatus};
+use crate::domain::payment::FindAttempt;
 use crate::domain::payment::{
     AttemptStatus, Checkout, CheckoutReport, CheckoutResult, FREE_GATEWAY, Mode, Observation, OpenedAttempt, Settlement,
 };
 use crate::domain::refusal::Refusal;
 use crate::storage::Storage;
+use crate::storage::StorageExt as _;
 use jiff::SignedDuration;
 use std::sync::Arc;
 
@@ -60,9 +62,16 @@ pub async fn attempts_are_found_together_each_with_its_buyer(storage: Arc<dyn St
     let references = [&graces.reference, &shop.reference(), &adas.reference, &graces.reference].map(Clone::clone);
     let adas = Some((adas, buyer("ada").who));
     let graces = Some((graces, wish.buyer.who));
-    let found = shop.storage.attempts(&references).await.unwrap();
+    let found = shop
+        .storage
+        .find_all(&references.iter().cloned().map(FindAttempt).collect::<Vec<_>>().as_slice())
+        .await
+        .unwrap();
     assert_eq!(found, [graces.clone(), None, adas, graces], "one answer for each, in the order they were asked for");
-    assert_eq!(shop.storage.attempts(&[]).await.unwrap(), []);
+    assert_eq!(
+        shop.storage.find_all(&[].iter().cloned().map(FindAttempt).collect::<Vec<_>>().as_slice()).await.unwrap(),
+        []
+    );
 }
 
 pub async fn an_order_that_cannot_be_paid_gets_no_attempt(storage: Arc<dyn Storage>) {
@@ -110,7 +119,7 @@ pub async fn a_checkout_that_was_opened_is_kept(storage: Arc<dyn Storage>) {
     }
     assert_eq!(shop.stock(&event).await, (1, 0));
     let report = CheckoutReport { reference: shop.reference(), result: CheckoutResult::Unknown };
-    let refused = shop.storage.report_checkouts(shop.now(), &[report]).await.unwrap();
+    let refused = shop.storage.apply(shop.now(), &[report]).await.unwrap();
     assert_eq!(refused, [Err(Refusal::AttemptUnknown)]);
 }
 

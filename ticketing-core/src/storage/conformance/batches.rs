@@ -1,41 +1,60 @@
 //! A batch: one outcome per item, in order; each item sees the earlier ones; one that is refused stops nobody.
 
+use super::shop::put_events;
 use super::shop::{HOLD_FOR, PRICE, Shop, granted, newcomer};
 use super::till::exactly;
+use crate::domain::account::NewAccount;
+use crate::domain::category::NewCategory;
+use crate::domain::check_in::Scan;
 use crate::domain::event::NewEvent;
 use crate::domain::id::MailId;
+use crate::domain::order::ExpireHolds;
+use crate::domain::order::Hold;
 use crate::domain::order::Release;
+use crate::domain::outbox::ClaimMails;
 use crate::domain::outbox::{MailReport, MailResult};
+use crate::domain::payment::CheckoutReport;
+use crate::domain::payment::ClaimPolls;
+use crate::domain::payment::OpenAttempt;
+use crate::domain::payment::Resolve;
+use crate::domain::payment::Settle;
 use crate::domain::payment::{Observation, Settlement};
+use crate::domain::refund::ClaimRefunds;
+use crate::domain::refund::RefundReport;
+use crate::domain::refund::RefundRequest;
+use crate::domain::refund::UndoCancelledEvents;
 use crate::domain::refusal::Refusal;
+use crate::domain::webhook::ClaimWebhooks;
+use crate::domain::webhook::WebhookReport;
 use crate::domain::webhook::{NewWebhook, WebhookAction};
 use crate::storage::Storage;
+use crate::storage::StorageExt as _;
 use std::sync::Arc;
 
 pub async fn an_empty_batch_does_nothing(storage: Arc<dyn Storage>) {
     let shop = Shop::open(storage);
     let now = shop.now();
-    assert!(shop.storage.register(now, &[]).await.unwrap().is_empty());
-    assert!(shop.storage.put_categories(&[]).await.unwrap().is_empty());
-    assert!(shop.storage.put_events(now, &shop.organizer, &[]).await.unwrap().is_empty());
-    assert!(shop.storage.hold(now, &[]).await.unwrap().is_empty());
-    assert!(shop.storage.release(now, &[]).await.unwrap().is_empty());
-    assert!(shop.storage.expire_holds(now, 10).await.unwrap().is_empty());
-    assert!(shop.storage.open_attempts(now, &[]).await.unwrap().is_empty());
-    assert!(shop.storage.report_checkouts(now, &[]).await.unwrap().is_empty());
-    assert!(shop.storage.settle(now, &[]).await.unwrap().is_empty());
-    assert!(shop.storage.claim_polls(now, 10).await.unwrap().is_empty());
-    assert!(shop.storage.resolve_reviews(now, &[]).await.unwrap().is_empty());
-    assert!(shop.storage.request_refunds(now, &[]).await.unwrap().is_empty());
-    assert!(shop.storage.claim_refunds(now, HOLD_FOR, 10).await.unwrap().is_empty());
-    assert!(shop.storage.report_refunds(now, &[]).await.unwrap().is_empty());
-    assert!(shop.storage.undo_cancelled_events(now, &[]).await.unwrap().is_empty());
-    assert!(shop.storage.check_in(now, &[]).await.unwrap().is_empty());
-    assert!(shop.storage.claim_mails(now, HOLD_FOR, 10).await.unwrap().is_empty());
-    assert!(shop.storage.report_mails(now, &[]).await.unwrap().is_empty());
-    assert!(shop.storage.receive_webhooks(now, &[]).await.unwrap().is_empty());
-    assert!(shop.storage.claim_webhooks(now, HOLD_FOR, 10).await.unwrap().is_empty());
-    assert!(shop.storage.report_webhooks(now, &[]).await.unwrap().is_empty());
+    assert!(shop.storage.apply::<NewAccount>(now, &[]).await.unwrap().is_empty());
+    assert!(shop.storage.apply::<NewCategory>(now, &[]).await.unwrap().is_empty());
+    assert!(shop.storage.apply(now, &put_events(&shop.organizer, &[])).await.unwrap().is_empty());
+    assert!(shop.storage.apply::<Hold>(now, &[]).await.unwrap().is_empty());
+    assert!(shop.storage.apply::<Release>(now, &[]).await.unwrap().is_empty());
+    assert!(shop.storage.apply_one(now, ExpireHolds { limit: 10 }).await.unwrap().is_empty());
+    assert!(shop.storage.apply::<OpenAttempt>(now, &[]).await.unwrap().is_empty());
+    assert!(shop.storage.apply::<CheckoutReport>(now, &[]).await.unwrap().is_empty());
+    assert!(shop.storage.apply::<Settle>(now, &[]).await.unwrap().is_empty());
+    assert!(shop.storage.apply_one(now, ClaimPolls { limit: 10 }).await.unwrap().is_empty());
+    assert!(shop.storage.apply::<Resolve>(now, &[]).await.unwrap().is_empty());
+    assert!(shop.storage.apply::<RefundRequest>(now, &[]).await.unwrap().is_empty());
+    assert!(shop.storage.apply_one(now, ClaimRefunds { lease: HOLD_FOR, limit: 10 }).await.unwrap().is_empty());
+    assert!(shop.storage.apply::<RefundReport>(now, &[]).await.unwrap().is_empty());
+    assert!(shop.storage.apply_one(now, UndoCancelledEvents { seeds: vec![] }).await.unwrap().is_empty());
+    assert!(shop.storage.apply::<Scan>(now, &[]).await.unwrap().is_empty());
+    assert!(shop.storage.apply_one(now, ClaimMails { lease: HOLD_FOR, limit: 10 }).await.unwrap().is_empty());
+    assert!(shop.storage.apply::<MailReport>(now, &[]).await.unwrap().is_empty());
+    assert!(shop.storage.apply::<NewWebhook>(now, &[]).await.unwrap().is_empty());
+    assert!(shop.storage.apply_one(now, ClaimWebhooks { lease: HOLD_FOR, limit: 10 }).await.unwrap().is_empty());
+    assert!(shop.storage.apply::<WebhookReport>(now, &[]).await.unwrap().is_empty());
 }
 
 pub async fn later_accounts_see_earlier_ones(storage: Arc<dyn Storage>) {
@@ -46,7 +65,7 @@ pub async fn later_accounts_see_earlier_ones(storage: Arc<dyn Storage>) {
         newcomer("bob@example.com", Some("ADA")),
         newcomer("bob@example.com", Some("bob")),
     ];
-    let outcomes = shop.storage.register(shop.now(), &new).await.unwrap();
+    let outcomes = shop.storage.apply(shop.now(), &new).await.unwrap();
     assert!(outcomes[1] == Err(Refusal::EmailTaken));
     assert!(outcomes[2] == Err(Refusal::UsernameTaken));
     assert!(outcomes[3].as_ref().is_ok_and(|bob| bob.email == new[3].email), "what was refused has taken nothing");
@@ -62,7 +81,7 @@ pub async fn later_events_see_earlier_ones(storage: Arc<dyn Storage>) {
         ..NewEvent::general_admission(title, starts_at, "Here", super::shop::ngn(PRICE), None)
     };
     let new = [new("A", Some(key.clone())), new("B", None), new("A", Some(key.clone())), new("C", Some(key))];
-    let outcomes = shop.storage.put_events(shop.now(), &shop.organizer, &new).await.unwrap();
+    let outcomes = shop.storage.apply(shop.now(), &put_events(&shop.organizer, &new)).await.unwrap();
     let (first, second) = (granted(outcomes[0].clone()), granted(outcomes[1].clone()));
     assert_eq!((first.title.as_str(), second.title.as_str()), ("A", "B"));
     assert_eq!(outcomes[2], Ok(first.clone()));
@@ -76,7 +95,7 @@ pub async fn later_holds_see_the_places_that_earlier_ones_took(storage: Arc<dyn 
     let event = shop.event().capacity(5).create().await;
     let wishes = [2, 4, 2, 1, 1].map(|quantity| shop.wish(&event, quantity));
     let wishes: Vec<_> = wishes.iter().chain([&wishes[0], &wishes[1]]).cloned().collect();
-    let outcomes = shop.storage.hold(shop.now(), &wishes).await.unwrap();
+    let outcomes = shop.storage.apply(shop.now(), &wishes).await.unwrap();
     let ticket_type_id = event.ticket_types[0].id;
     let sold_out = |available| Err(Refusal::SoldOut { ticket_type_id, available });
     assert_eq!(outcomes.len(), 7);
@@ -99,7 +118,7 @@ pub async fn a_batch_may_be_about_many_events(storage: Arc<dyn Storage>) {
         let event = shop.event().capacity(capacity).create().await;
         wishes.extend([shop.wish(&event, 2), shop.wish(&event, 1)]);
     }
-    let outcomes = shop.storage.hold(shop.now(), &wishes).await.unwrap();
+    let outcomes = shop.storage.apply(shop.now(), &wishes).await.unwrap();
     let taken: Vec<bool> = outcomes.iter().map(Result::is_ok).collect();
     assert_eq!(taken, [false, true, true, false, true, true]);
     let releases: Vec<Release> = outcomes
@@ -107,7 +126,7 @@ pub async fn a_batch_may_be_about_many_events(storage: Arc<dyn Storage>) {
         .flatten()
         .map(|order| Release { reference: order.reference.clone(), actor: shop.organizer.clone() })
         .collect();
-    assert!(shop.storage.release(shop.now(), &releases).await.unwrap().iter().all(Result::is_ok));
+    assert!(shop.storage.apply(shop.now(), &releases).await.unwrap().iter().all(Result::is_ok));
 }
 
 pub async fn later_settlements_see_earlier_ones(storage: Arc<dyn Storage>) {
@@ -123,7 +142,7 @@ pub async fn later_settlements_see_earlier_ones(storage: Arc<dyn Storage>) {
     unknown.reference = shop.reference();
     let said =
         [shop.said(&first, Observation::Failed), pay(&first), unknown, pay(&first), pay(&second), pay(&late_attempt)];
-    let outcomes = shop.storage.settle(shop.now(), &said).await.unwrap();
+    let outcomes = shop.storage.apply(shop.now(), &said).await.unwrap();
     assert!(matches!(&outcomes[0], Ok(Settlement::Failed { .. })));
     let Ok(Settlement::Fulfilled { tickets, first: true, .. }) = &outcomes[1] else { panic!("{:?}", outcomes[1]) };
     assert_eq!(outcomes[2], Err(Refusal::AttemptUnknown));
@@ -140,14 +159,14 @@ pub async fn later_refunds_and_scans_see_earlier_ones(storage: Arc<dyn Storage>)
     let bought = shop.buy(&event, 3).await;
     let [a, b, c] = [0, 1, 2].map(|index| &bought.tickets[index]);
     let scans = [shop.scan_of(a, "1"), shop.scan_of(a, "1"), shop.scan_of(a, "2"), shop.scan_of(b, "2")];
-    let outcomes = shop.storage.check_in(shop.now(), &scans).await.unwrap();
+    let outcomes = shop.storage.apply(shop.now(), &scans).await.unwrap();
     assert!(outcomes[0].is_ok() && outcomes[1] == outcomes[0]);
     assert!(matches!(outcomes[2], Err(Refusal::TicketUsed { .. })));
     assert_eq!(outcomes[3].as_ref().map(|entry| entry.ticket_id), Ok(b.id));
 
     let one = shop.refund_of(&bought.order, &[c]);
     let wishes = [one.clone(), one, shop.refund_of(&bought.order, &[c]), shop.refund_of(&bought.order, &[])];
-    let outcomes = shop.storage.request_refunds(shop.now(), &wishes).await.unwrap();
+    let outcomes = shop.storage.apply(shop.now(), &wishes).await.unwrap();
     assert!(outcomes[0].is_ok() && outcomes[1] == outcomes[0]);
     assert_eq!(outcomes[2], Err(Refusal::NothingToRefund));
     assert_eq!(outcomes[3].as_ref().map(|rest| &rest.tickets), Ok(&vec![a.id, b.id]));
@@ -167,7 +186,7 @@ pub async fn later_reports_see_earlier_ones(storage: Arc<dyn Storage>) {
         report(mail.id, MailResult::Sent),
         report(mail.id, MailResult::Refused("no".to_owned())),
     ];
-    let outcomes = shop.storage.report_mails(shop.now(), &reports).await.unwrap();
+    let outcomes = shop.storage.apply(shop.now(), &reports).await.unwrap();
     let names: Vec<_> = outcomes.iter().map(|mail| mail.as_ref().map(|mail| mail.status.name())).collect();
     assert_eq!(names, [Some("waiting"), None, Some("sent"), Some("sent")]);
 
@@ -180,7 +199,7 @@ pub async fn later_reports_see_earlier_ones(storage: Arc<dyn Storage>) {
         captured: None,
         body: vec![],
     };
-    let received = shop.storage.receive_webhooks(shop.now(), &[new("a"), new("b"), new("a")]).await.unwrap();
+    let received = shop.storage.apply(shop.now(), &[new("a"), new("b"), new("a")]).await.unwrap();
     assert_eq!(received.iter().map(|(_, first)| *first).collect::<Vec<_>>(), [true, true, false]);
     assert!(received[0].0 == received[2].0);
 }

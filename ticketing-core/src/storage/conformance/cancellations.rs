@@ -5,10 +5,11 @@ use super::till::paid;
 use crate::domain::order::OrderStatus;
 use crate::domain::outbox::MailKind;
 use crate::domain::payment::{Mode, Observation};
+use crate::domain::payment::{Resolve, Verdict};
 use crate::domain::refund::RefundReason;
-use crate::domain::rules::{Resolve, Verdict};
 use crate::domain::ticket::TicketStatus;
 use crate::storage::Storage;
+use crate::storage::StorageExt as _;
 use std::sync::Arc;
 
 pub async fn every_order_of_a_called_off_event_is_undone_once(storage: Arc<dyn Storage>) {
@@ -61,7 +62,7 @@ pub async fn an_order_that_was_not_paid_in_full_does_not_stop_the_others(storage
         actor: shop.organizer.clone(),
         seed: shop.seed(),
     };
-    granted(only(shop.storage.resolve_reviews(shop.now(), &[accept]).await));
+    granted(only(shop.storage.apply(shop.now(), &[accept]).await));
     let mut wish = shop.wish(&event, 1);
     wish.buyer = buyer("bob");
     let other = shop.settle_order(&granted(shop.try_hold(&wish).await)).await;

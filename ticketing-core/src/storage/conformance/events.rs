@@ -1,9 +1,12 @@
 use super::shop::{Shop, external, granted, only};
-use crate::domain::event::{EventStatus, NewCategory};
+use crate::domain::category::NewCategory;
+use crate::domain::event::CancelEvent;
+use crate::domain::event::EventStatus;
 use crate::domain::id::{CategoryId, EventId};
 use crate::domain::principal::Principal;
 use crate::domain::refusal::Refusal;
 use crate::storage::Storage;
+use crate::storage::StorageExt as _;
 use jiff::SignedDuration;
 use std::sync::Arc;
 
@@ -13,7 +16,7 @@ fn category(name: &str) -> NewCategory {
 
 pub async fn an_event_reads_back_as_it_was_made(storage: Arc<dyn Storage>) {
     let shop = Shop::open(storage);
-    let music = only(shop.storage.put_categories(&[category("Music")]).await).unwrap();
+    let music = only(shop.storage.apply(shop.now(), &[category("Music")]).await).unwrap();
     let mut wanted = None;
     let made = shop
         .event()
@@ -66,7 +69,7 @@ pub async fn an_event_made_again_under_its_key_is_the_same_event(storage: Arc<dy
 
 pub async fn an_event_of_an_unknown_category_is_refused(storage: Arc<dyn Storage>) {
     let shop = Shop::open(storage);
-    let made = only(shop.storage.put_categories(&[category("Music")]).await).unwrap();
+    let made = only(shop.storage.apply(shop.now(), &[category("Music")]).await).unwrap();
     let unknown = CategoryId(made.id.0 + 1);
     let refused = shop.event().with(|new| new.category_id = Some(unknown)).try_create().await;
     assert_eq!(refused, Err(Refusal::CategoryUnknown));
@@ -76,7 +79,7 @@ pub async fn an_event_of_an_unknown_category_is_refused(storage: Arc<dyn Storage
 pub async fn categories_are_told_apart_without_regard_to_case_and_listed_by_name(storage: Arc<dyn Storage>) {
     let shop = Shop::open(storage);
     let names = ["Theatre", "Élan", "music", "Music", "Zoo", "THEATRE", "élan", "100%_x"];
-    let outcomes = shop.storage.put_categories(&names.map(category)).await.unwrap();
+    let outcomes = shop.storage.apply(shop.now(), &names.map(category)).await.unwrap();
     let refused: Vec<bool> = outcomes.iter().map(|outcome| *outcome == Err(Refusal::CategoryTaken)).collect();
     assert_eq!(refused, [false, false, false, true, false, true, true, false]);
     let listed = shop.storage.categories().await.unwrap();
@@ -122,6 +125,6 @@ pub async fn a_called_off_event_sells_nothing_and_stays_called_off(storage: Arc<
     assert_eq!(shop.try_hold(&shop.wish(&event, 1)).await, Err(Refusal::EventCancelled));
 
     let event_id = EventId(event.id.0 + 1);
-    let unknown = shop.storage.cancel_event(shop.now(), event_id).await.unwrap();
+    let unknown = shop.storage.apply_one(shop.now(), CancelEvent { id: event_id }).await.unwrap();
     assert_eq!(unknown, Err(Refusal::EventUnknown { event_id }));
 }

@@ -1,9 +1,11 @@
 use super::shop::{Shop, buyer, external, granted, only};
-use crate::domain::event::{Event, EventFilter, EventSort, NewCategory};
+use crate::domain::category::NewCategory;
+use crate::domain::event::{Event, EventFilter, EventSort};
 use crate::domain::order::OrderFilter;
 use crate::domain::page::PageRequest;
 use crate::domain::principal::Principal;
 use crate::storage::Storage;
+use crate::storage::StorageExt as _;
 use jiff::SignedDuration;
 use std::sync::Arc;
 
@@ -63,7 +65,7 @@ pub async fn every_letter_of_a_searched_text_means_itself(storage: Arc<dyn Stora
 pub async fn events_are_filtered_by_category_time_and_organiser(storage: Arc<dyn Storage>) {
     let shop = Shop::open(storage);
     let new = |name: &str| NewCategory { name: name.to_owned(), description: None };
-    let music = only(shop.storage.put_categories(&[new("Élan")]).await).unwrap();
+    let music = only(shop.storage.apply(shop.now(), &[new("Élan")]).await).unwrap();
     let start = shop.now() + SignedDuration::from_hours(1000);
     let micros = SignedDuration::from_micros;
     let account = Principal::Account(shop.register("ada@example.com").await.id);

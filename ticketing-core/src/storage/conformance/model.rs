@@ -4,16 +4,31 @@
 
 use super::Made;
 use super::commands::{self, Chance, Command, Said};
+use super::shop::put_events;
 use super::shop::{self, START, newcomer, ngn};
 use crate::domain::account::AccountKey;
+use crate::domain::account::ChangeAccount;
+use crate::domain::category::NewCategory;
 use crate::domain::code::{Reference, TicketCode};
-use crate::domain::event::NewCategory;
+use crate::domain::event::CancelEvent;
 use crate::domain::id::{MailId, TicketId};
 use crate::domain::money::{Currency, Money};
+use crate::domain::order::ExpireHolds;
 use crate::domain::order::{Hold, OrderFilter, OrderKey};
+use crate::domain::outbox::ClaimMails;
+use crate::domain::outbox::ResendMail;
 use crate::domain::page::PageRequest;
+use crate::domain::payment::ClaimPolls;
 use crate::domain::payment::{Captured, Observation, Settle};
+use crate::domain::refund::ClaimRefunds;
+use crate::domain::refund::RetryRefund;
+use crate::domain::refund::UndoCancelledEvents;
+use crate::domain::refund::WakeRefunds;
+use crate::domain::request;
+use crate::domain::request::FinishRequest;
 use crate::domain::ticket::{TicketFilter, TicketKey};
+use crate::domain::webhook::ClaimWebhooks;
+use crate::storage::StorageExt as _;
 use crate::storage::memory::MemoryStorage;
 use crate::storage::{Storage, StorageError};
 use jiff::Timestamp;
@@ -109,10 +124,10 @@ impl Pair {
     async fn furnish(&self) -> Result<(), String> {
         let people = [newcomer("first@example.com", Some("first")), newcomer("second@example.com", None)];
         let category = [NewCategory { name: "Music".to_owned(), description: None }];
-        self.both("register", async |of| of.register(self.now, &people).await).await?;
-        self.both("put_categories", async |of| of.put_categories(&category).await).await?;
+        self.both("register", async |of| of.apply(self.now, &people).await).await?;
+        self.both("put_categories", async |of| of.apply(self.now, &category).await).await?;
         let (organizer, events) = (commands::who(0), commands::furniture());
-        self.both("put_events", async |of| of.put_events(self.now, &organizer, &events).await).await
+        self.both("put_events", async |of| of.apply(self.now, &put_events(&organizer, &events)).await).await
     }
 
     async fn apply(&mut self, command: &Command) -> Result<(), String> {
@@ -122,58 +137,73 @@ impl Pair {
                 self.now += *duration;
                 Ok(())
             }
-            Command::Register(new) => self.both("register", async |of| of.register(now, new).await).await,
+            Command::Register(new) => self.both("register", async |of| of.apply(now, new).await).await,
             Command::ChangeAccount(id, change) => {
-                self.both("change_account", async |of| of.change_account(now, *id, change).await).await
+                self.both("change_account", async |of| {
+                    of.apply_one(now, ChangeAccount { id: *id, change: change.clone() }).await
+                })
+                .await
             }
-            Command::PutCategories(new) => self.both("put_categories", async |of| of.put_categories(new).await).await,
+            Command::PutCategories(new) => self.both("put_categories", async |of| of.apply(now, new).await).await,
             Command::PutEvents(who, new) => {
-                self.both("put_events", async |of| of.put_events(now, who, new).await).await
+                self.both("put_events", async |of| of.apply(now, &put_events(who, new)).await).await
             }
-            Command::CancelEvent(id) => self.both("cancel_event", async |of| of.cancel_event(now, *id).await).await,
+            Command::CancelEvent(id) => {
+                self.both("cancel_event", async |of| of.apply_one(now, CancelEvent { id: *id }).await).await
+            }
             Command::Hold(wishes, hold_for) => {
                 let until = |wish: &Hold| Hold { hold_until: now + *hold_for, ..wish.clone() };
                 let wishes: Vec<Hold> = wishes.iter().map(until).collect();
-                self.both("hold", async |of| of.hold(now, &wishes).await).await
+                self.both("hold", async |of| of.apply(now, &wishes).await).await
             }
-            Command::Release(wishes) => self.both("release", async |of| of.release(now, wishes).await).await,
+            Command::Release(wishes) => self.both("release", async |of| of.apply(now, wishes).await).await,
             Command::ExpireHolds(limit) => {
-                self.both("expire_holds", async |of| of.expire_holds(now, *limit).await).await
+                self.both("expire_holds", async |of| of.apply_one(now, ExpireHolds { limit: *limit }).await).await
             }
-            Command::OpenAttempts(wishes) => {
-                self.both("open_attempts", async |of| of.open_attempts(now, wishes).await).await
-            }
+            Command::OpenAttempts(wishes) => self.both("open_attempts", async |of| of.apply(now, wishes).await).await,
             Command::ReportCheckouts(reports) => {
-                self.both("report_checkouts", async |of| of.report_checkouts(now, reports).await).await
+                self.both("report_checkouts", async |of| of.apply(now, reports).await).await
             }
             Command::Settle(said) => {
                 let mut observed = Vec::new();
                 for (reference, said, seed) in said {
                     observed.push(self.observed(reference, *said, *seed).await);
                 }
-                self.both("settle", async |of| of.settle(now, &observed).await).await
+                self.both("settle", async |of| of.apply(now, &observed).await).await
             }
-            Command::ClaimPolls(limit) => self.both("claim_polls", async |of| of.claim_polls(now, *limit).await).await,
+            Command::ClaimPolls(limit) => {
+                self.both("claim_polls", async |of| of.apply_one(now, ClaimPolls { limit: *limit }).await).await
+            }
             Command::ResolveReviews(wishes) => {
-                self.both("resolve_reviews", async |of| of.resolve_reviews(now, wishes).await).await
+                self.both("resolve_reviews", async |of| of.apply(now, wishes).await).await
             }
             Command::RequestRefunds(wishes) => {
-                self.both("request_refunds", async |of| of.request_refunds(now, wishes).await).await
+                self.both("request_refunds", async |of| of.apply(now, wishes).await).await
             }
             Command::ClaimRefunds(lease, limit) => {
-                self.both("claim_refunds", async |of| of.claim_refunds(now, *lease, *limit).await).await
+                self.both("claim_refunds", async |of| {
+                    of.apply_one(now, ClaimRefunds { lease: *lease, limit: *limit }).await
+                })
+                .await
             }
             Command::ReportRefunds(reports) => {
-                self.both("report_refunds", async |of| of.report_refunds(now, reports).await).await
+                self.both("report_refunds", async |of| of.apply(now, reports).await).await
             }
             Command::RetryRefund(id, who) => {
-                self.both("retry_refund", async |of| of.retry_refund(now, *id, who).await).await
+                self.both("retry_refund", async |of| {
+                    of.apply_one(now, RetryRefund { id: *id, actor: who.clone() }).await
+                })
+                .await
             }
             Command::WakeRefunds(attempt) => {
-                self.both("wake_refunds", async |of| of.wake_refunds(now, attempt).await).await
+                self.both("wake_refunds", async |of| of.apply_one(now, WakeRefunds { attempt: attempt.clone() }).await)
+                    .await
             }
             Command::Undo(seeds) => {
-                self.both("undo_cancelled_events", async |of| of.undo_cancelled_events(now, seeds).await).await
+                self.both("undo_cancelled_events", async |of| {
+                    of.apply_one(now, UndoCancelledEvents { seeds: seeds.to_vec() }).await
+                })
+                .await
             }
             Command::CheckIn(scans) => {
                 let codes = self.codes().await;
@@ -185,34 +215,41 @@ impl Pair {
                     }
                 }
                 let scans: Vec<_> = scans.into_iter().map(|(_, scan)| scan).collect();
-                self.both("check_in", async |of| of.check_in(now, &scans).await).await
+                self.both("check_in", async |of| of.apply(now, &scans).await).await
             }
             Command::ClaimMails(lease, limit) => {
-                self.both("claim_mails", async |of| of.claim_mails(now, *lease, *limit).await).await
+                self.both("claim_mails", async |of| {
+                    of.apply_one(now, ClaimMails { lease: *lease, limit: *limit }).await
+                })
+                .await
             }
-            Command::ReportMails(reports) => {
-                self.both("report_mails", async |of| of.report_mails(now, reports).await).await
+            Command::ReportMails(reports) => self.both("report_mails", async |of| of.apply(now, reports).await).await,
+            Command::ResendMail(id) => {
+                self.both("resend_mail", async |of| of.apply_one(now, ResendMail { id: *id }).await).await
             }
-            Command::ResendMail(id) => self.both("resend_mail", async |of| of.resend_mail(now, *id).await).await,
-            Command::ReceiveWebhooks(new) => {
-                self.both("receive_webhooks", async |of| of.receive_webhooks(now, new).await).await
-            }
+            Command::ReceiveWebhooks(new) => self.both("receive_webhooks", async |of| of.apply(now, new).await).await,
             Command::ClaimWebhooks(lease, limit) => {
-                self.both("claim_webhooks", async |of| of.claim_webhooks(now, *lease, *limit).await).await
+                self.both("claim_webhooks", async |of| {
+                    of.apply_one(now, ClaimWebhooks { lease: *lease, limit: *limit }).await
+                })
+                .await
             }
             Command::ReportWebhooks(reports) => {
-                self.both("report_webhooks", async |of| of.report_webhooks(now, reports).await).await
+                self.both("report_webhooks", async |of| of.apply(now, reports).await).await
             }
             Command::BeginRequest(begin) => {
-                self.both("begin_request", async |of| of.begin_request(now, begin).await).await
+                self.both("begin_request", async |of| of.apply_one(now, begin.clone()).await).await
             }
             Command::FinishRequest(scope, answer) => {
-                self.both("finish_request", async |of| of.finish_request(now, scope, answer.as_ref()).await).await
+                self.both("finish_request", async |of| {
+                    of.apply_one(now, FinishRequest { scope: scope.to_owned(), answer: answer.as_ref().cloned() }).await
+                })
+                .await
             }
             Command::TakeTokens(wishes) => self.both("take_tokens", async |of| of.take_tokens(now, wishes).await).await,
             Command::ForgetTokens => self.both("forget_tokens", async |of| of.forget_tokens(now, 1000).await).await,
             Command::ForgetRequests => {
-                self.both("forget_requests", async |of| of.forget_requests(now, 1000).await).await
+                self.both("forget_requests", async |of| of.forget(&request::outdated(now, 1000)).await).await
             }
         }
     }

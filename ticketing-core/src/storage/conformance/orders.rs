@@ -1,9 +1,12 @@
 use super::shop::{HOLD_FOR, PRICE, Shop, buyer, granted, only};
 use crate::domain::id::{EventId, OrderId, TicketTypeId};
+use crate::domain::order::ExpireHolds;
+use crate::domain::order::FindPurchase;
 use crate::domain::order::{OrderKey, OrderStatus, Release};
 use crate::domain::payment::Observation;
 use crate::domain::refusal::Refusal;
 use crate::storage::Storage;
+use crate::storage::StorageExt as _;
 use jiff::SignedDuration;
 use std::sync::Arc;
 
@@ -73,7 +76,7 @@ pub async fn a_reference_used_for_something_else_is_refused(storage: Arc<dyn Sto
     granted(shop.try_hold(&wish).await);
     let mut others = vec![wish.clone(); 5];
     others[0].lines[0].quantity = 1;
-    others[1].lines[0].ticket_type_id = event.ticket_types[1].id;
+    others[1].lines[0].ticket_type_id = Some(event.ticket_types[1].id);
     others[2].buyer = buyer("bob");
     others[3].buyer.email = "other@example.com".parse().unwrap();
     others[4].event_id = shop.event().create().await.id;
@@ -92,7 +95,7 @@ pub async fn a_hold_of_what_is_not_for_sale_is_refused(storage: Arc<dyn Storage>
     assert_eq!(shop.try_hold(&unknown).await, Err(Refusal::EventUnknown { event_id: unknown.event_id }));
     for ticket_type_id in [other.ticket_types[0].id, TicketTypeId(other.ticket_types[0].id.0 + 1)] {
         let mut wish = shop.wish(&event, 1);
-        wish.lines[0].ticket_type_id = ticket_type_id;
+        wish.lines[0].ticket_type_id = Some(ticket_type_id);
         assert_eq!(shop.try_hold(&wish).await, Err(Refusal::TicketTypeUnknown { ticket_type_id }));
     }
     shop.wait(SignedDuration::from_hours(1) - MICRO);
@@ -130,7 +133,7 @@ pub async fn an_order_that_is_not_merely_held_is_not_released(storage: Arc<dyn S
     let shop = Shop::open(storage);
     let event = shop.event().create().await;
     let unknown = Release { reference: shop.reference(), actor: shop.organizer.clone() };
-    assert_eq!(only(shop.storage.release(shop.now(), &[unknown]).await), Err(Refusal::OrderUnknown));
+    assert_eq!(only(shop.storage.apply(shop.now(), &[unknown]).await), Err(Refusal::OrderUnknown));
     let paid = shop.buy(&event, 1).await;
     assert_eq!(shop.release(&paid.order).await, Err(Refusal::OrderPaid));
     let expired = shop.hold(&event, 1).await;
@@ -176,7 +179,7 @@ pub async fn the_holds_longest_overdue_end_first(storage: Arc<dyn Storage>) {
     shop.wait(HOLD_FOR + SignedDuration::from_micros(20));
     let now = shop.now();
     let ended = async |limit| -> Vec<OrderId> {
-        shop.storage.expire_holds(now, limit).await.unwrap().iter().map(|order| order.id).collect()
+        shop.storage.apply_one(now, ExpireHolds { limit: limit }).await.unwrap().iter().map(|order| order.id).collect()
     };
     assert_eq!(ended(0).await, []);
     assert_eq!(ended(2).await, [made[1], made[3]], "equal ones by id");
@@ -198,9 +201,13 @@ pub async fn orders_are_found_together_each_with_its_tickets(storage: Arc<dyn St
     let (two, three) = (shop.buy(&event, 2).await, shop.buy(&event, 3).await);
     let held = shop.hold(&event, 1).await;
     let ids = [three.order.id, held.id, OrderId(i64::MAX), two.order.id, three.order.id];
-    let found = shop.storage.purchases(&ids).await.unwrap();
+    let found =
+        shop.storage.find_all(&ids.iter().copied().map(FindPurchase).collect::<Vec<_>>().as_slice()).await.unwrap();
     let three = Some((three.order, three.tickets));
     let expected = [three.clone(), Some((held, vec![])), None, Some((two.order, two.tickets)), three];
     assert_eq!(found, expected, "one answer for each, in the order they were asked for");
-    assert_eq!(shop.storage.purchases(&[]).await.unwrap(), []);
+    assert_eq!(
+        shop.storage.find_all(&[].iter().copied().map(FindPurchase).collect::<Vec<_>>().as_slice()).await.unwrap(),
+        []
+    );
 }

@@ -2,15 +2,17 @@ use super::shop::{Shop, external};
 use super::till::LEASE;
 use crate::domain::id::MailId;
 use crate::domain::order::OrderKey;
+use crate::domain::outbox::ResendMail;
 use crate::domain::outbox::{MAX_TRIES, MailReport, MailResult, MailStatus, OutboxMail, backoff};
 use crate::domain::page::{Page, PageRequest};
 use crate::storage::Storage;
+use crate::storage::StorageExt as _;
 use jiff::SignedDuration;
 use std::sync::Arc;
 
 async fn report(shop: &Shop, mail: &OutboxMail, result: MailResult) -> OutboxMail {
     let report = MailReport { id: mail.id, tries: mail.tries, result };
-    shop.storage.report_mails(shop.now(), &[report]).await.unwrap().remove(0).unwrap()
+    shop.storage.apply(shop.now(), &[report]).await.unwrap().remove(0).unwrap()
 }
 
 fn ids(mails: &[OutboxMail]) -> Vec<MailId> {
@@ -23,7 +25,7 @@ pub async fn a_mail_is_owed_from_the_moment_of_what_it_tells(storage: Arc<dyn St
     let bought = shop.buy(&event, 1).await;
     let mails = shop.mails(&bought.order).await;
     assert_eq!(mails.len(), 1);
-    assert_eq!((&mails[0].to, mails[0].order_id), (&bought.order.buyer.email, bought.order.id));
+    assert_eq!((&mails[0].to, mails[0].subject), (&bought.order.buyer.email, bought.order.id.into()));
     assert_eq!((mails[0].status, mails[0].tries, mails[0].due_at), (MailStatus::Waiting, 0, shop.now()));
     let by_reference = OrderKey::Reference(bought.order.reference.clone());
     assert_eq!(shop.storage.mails(&by_reference).await.unwrap(), mails);
@@ -67,7 +69,7 @@ pub async fn a_mail_that_was_sent_is_not_sent_again(storage: Arc<dyn Storage>) {
     }
     assert_eq!(shop.mails(&bought.order).await, [sent]);
     let nobody = MailReport { id: MailId(mail.id.0 + 1), tries: 1, result: MailResult::Sent };
-    assert_eq!(shop.storage.report_mails(shop.now(), &[nobody]).await.unwrap(), [None]);
+    assert_eq!(shop.storage.apply(shop.now(), &[nobody]).await.unwrap(), [None]);
 }
 
 pub async fn a_stale_report_changes_nothing_unless_the_mail_was_sent_by_it(storage: Arc<dyn Storage>) {
@@ -106,7 +108,7 @@ pub async fn a_mail_is_tried_less_and_less_often_and_given_up_in_the_end(storage
     let dead = shop.mails(&bought.order).await.remove(0);
 
     // A person has another look.
-    let again = shop.storage.resend_mail(shop.now(), dead.id).await.unwrap().unwrap();
+    let again = shop.storage.apply_one(shop.now(), ResendMail { id: dead.id }).await.unwrap().unwrap();
     assert_eq!((again.id, again.status, again.tries), (dead.id, MailStatus::Waiting, 0));
     assert_eq!(ids(&shop.claim_mails(10).await), [dead.id]);
 }
@@ -155,7 +157,7 @@ pub async fn a_mail_is_sent_again_on_request(storage: Arc<dyn Storage>) {
     let event = shop.event().create().await;
     shop.buy(&event, 1).await;
     let mail = shop.claim_mails(1).await.remove(0);
-    let resend = async |id| shop.storage.resend_mail(shop.now(), id).await.unwrap();
+    let resend = async |id| shop.storage.apply_one(shop.now(), ResendMail { id: id }).await.unwrap();
     assert_eq!(resend(mail.id).await, Some(mail.clone()), "one that is under way stays as it is");
     report(&shop, &mail, MailResult::Sent).await;
     let again = resend(mail.id).await.unwrap();

@@ -4,6 +4,7 @@ use crate::domain::order::OrderFilter;
 use crate::domain::page::{Page, PageRequest};
 use crate::domain::ticket::TicketFilter;
 use crate::storage::Storage;
+use crate::storage::StorageExt as _;
 use std::fmt::Debug;
 use std::sync::Arc;
 

@@ -1,11 +1,13 @@
 use super::shop::{Shop, granted};
+use crate::domain::payment::ClaimPolls;
 use crate::domain::payment::{Attempt, AttemptStatus, CheckoutResult, Observation, POLL_FOR, Settlement};
 use crate::storage::Storage;
+use crate::storage::StorageExt as _;
 use jiff::{SignedDuration, Timestamp};
 use std::sync::Arc;
 
 async fn claim(shop: &Shop) -> Vec<Attempt> {
-    shop.storage.claim_polls(shop.now(), 100).await.unwrap()
+    shop.storage.apply_one(shop.now(), ClaimPolls { limit: 100 }).await.unwrap()
 }
 
 /// Lets time pass until then.
@@ -95,7 +97,7 @@ pub async fn the_attempts_longest_overdue_are_asked_about_first(storage: Arc<dyn
     shop.wait(SignedDuration::from_mins(1));
     let now = shop.now();
     let claim = async |limit| -> Vec<_> {
-        let claimed = shop.storage.claim_polls(now, limit).await.unwrap();
+        let claimed = shop.storage.apply_one(now, ClaimPolls { limit: limit }).await.unwrap();
         claimed.into_iter().map(|attempt| attempt.reference).collect()
     };
     assert_eq!(claim(0).await, []);

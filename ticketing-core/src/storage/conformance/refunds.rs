@@ -4,22 +4,26 @@ use crate::domain::id::{RefundId, TicketId};
 use crate::domain::money::{Currency, Money};
 use crate::domain::outbox::MailKind;
 use crate::domain::payment::{AttemptStatus, Mode, Observation};
+use crate::domain::payment::{Resolve, Verdict};
+use crate::domain::refund::ClaimRefunds;
+use crate::domain::refund::RetryRefund;
+use crate::domain::refund::WakeRefunds;
 use crate::domain::refund::{Refund, RefundReport, RefundStatus};
 use crate::domain::refusal::Refusal;
-use crate::domain::rules::{Resolve, Verdict};
 use crate::domain::ticket::TicketStatus;
+use crate::storage::StorageExt as _;
 use crate::storage::{Outcome, Storage};
 use jiff::SignedDuration;
 use std::sync::Arc;
 
 async fn claim(shop: &Shop, limit: u32) -> Vec<Refund> {
-    shop.storage.claim_refunds(shop.now(), LEASE, limit).await.unwrap()
+    shop.storage.apply_one(shop.now(), ClaimRefunds { lease: LEASE, limit: limit }).await.unwrap()
 }
 
 async fn report(shop: &Shop, id: RefundId, status: RefundStatus) -> Outcome<Refund> {
     let report =
         RefundReport { id, tries: 1, status, gateway_id: Some("trx".to_owned()), raw_status: status.name().to_owned() };
-    only(shop.storage.report_refunds(shop.now(), &[report]).await)
+    only(shop.storage.apply(shop.now(), &[report]).await)
 }
 
 pub async fn refunded_tickets_are_void_and_their_places_free(storage: Arc<dyn Storage>) {
@@ -133,7 +137,7 @@ pub async fn never_more_goes_back_than_came(storage: Arc<dyn Storage>) {
             actor: shop.organizer.clone(),
             seed: shop.seed(),
         };
-        granted(only(shop.storage.resolve_reviews(shop.now(), &[accept]).await));
+        granted(only(shop.storage.apply(shop.now(), &[accept]).await));
         let tickets = shop.payment(&order).await.tickets;
         assert_eq!(granted(shop.refund(&shop.refund_of(&order, &[&tickets[0]])).await).amount, first);
         assert_eq!(granted(shop.refund(&shop.refund_of(&order, &[])).await).amount, second);
@@ -183,11 +187,15 @@ pub async fn a_processed_refund_stays_processed(storage: Arc<dyn Storage>) {
     for status in RefundStatus::ALL {
         assert_eq!(report(&shop, refund.id, *status).await, Ok(processed.clone()), "whatever is said later");
     }
-    assert_eq!(shop.storage.retry_refund(shop.now(), refund.id, &shop.organizer).await.unwrap(), Ok(processed.clone()));
+    assert_eq!(
+        shop.storage.apply_one(shop.now(), RetryRefund { id: refund.id, actor: shop.organizer.clone() }).await.unwrap(),
+        Ok(processed.clone())
+    );
     assert_eq!(shop.refund_now(&bought.order, &wish.key).await, processed);
     let unknown = RefundId(refund.id.0 + 1);
     assert_eq!(report(&shop, unknown, RefundStatus::Pending).await, Err(Refusal::RefundUnknown));
-    let retried = shop.storage.retry_refund(shop.now(), unknown, &shop.organizer).await.unwrap();
+    let retried =
+        shop.storage.apply_one(shop.now(), RetryRefund { id: unknown, actor: shop.organizer.clone() }).await.unwrap();
     assert_eq!(retried, Err(Refusal::RefundUnknown));
 }
 
@@ -205,7 +213,11 @@ pub async fn a_refund_that_failed_is_tried_again_by_hand(storage: Arc<dyn Storag
         assert_eq!(claim(&shop, 10).await, []);
         assert_eq!(shop.refund(&shop.refund_of(&bought.order, &[])).await, Err(Refusal::NothingToRefund));
         assert_eq!(shop.ticket_now(&bought.tickets[0]).await.status, TicketStatus::Refunded, "the tickets stay void");
-        let retried = shop.storage.retry_refund(shop.now(), refund.id, &shop.organizer).await.unwrap();
+        let retried = shop
+            .storage
+            .apply_one(shop.now(), RetryRefund { id: refund.id, actor: shop.organizer.clone() })
+            .await
+            .unwrap();
         assert_eq!(granted(retried).status, again);
         assert_eq!(claim(&shop, 10).await.len(), 1);
         granted(report(&shop, refund.id, RefundStatus::Processed).await);
@@ -217,14 +229,16 @@ pub async fn refunds_that_something_is_said_of_are_looked_up_at_once(storage: Ar
     let event = shop.event().create().await;
     let bought = shop.buy(&event, 2).await;
     let due = granted(shop.refund(&shop.refund_of(&bought.order, &[&bought.tickets[0]])).await);
-    let wake = async || shop.storage.wake_refunds(shop.now(), &bought.attempt.reference).await.unwrap();
+    let wake = async || {
+        shop.storage.apply_one(shop.now(), WakeRefunds { attempt: bought.attempt.reference.clone() }).await.unwrap()
+    };
     assert_eq!(wake().await, [], "what was never sent has nothing to be looked up");
     claim(&shop, 1).await;
     granted(report(&shop, due.id, RefundStatus::Pending).await);
     assert_eq!(claim(&shop, 10).await, []);
     assert_eq!(wake().await, [due.id]);
     assert_eq!(claim(&shop, 10).await.iter().map(|refund| refund.id).collect::<Vec<_>>(), [due.id]);
-    assert_eq!(shop.storage.wake_refunds(shop.now(), &shop.reference()).await.unwrap(), []);
+    assert_eq!(shop.storage.apply_one(shop.now(), WakeRefunds { attempt: shop.reference() }).await.unwrap(), []);
 }
 
 /// Also a refund that the rules decided.

@@ -1,7 +1,10 @@
 use super::shop::Shop;
 use super::till::LEASE;
+use crate::domain::request;
+use crate::domain::request::FinishRequest;
 use crate::domain::request::{Answer, BeginRequest, Begun, KEEP_ANSWERS};
 use crate::storage::Storage;
+use crate::storage::StorageExt as _;
 use jiff::SignedDuration;
 use std::sync::Arc;
 
@@ -15,7 +18,7 @@ fn answer(body: &[u8]) -> Answer {
 }
 
 async fn begin(shop: &Shop, scope: &str, content: &str) -> Begun {
-    shop.storage.begin_request(shop.now(), &request(scope, content)).await.unwrap()
+    shop.storage.apply_one(shop.now(), request(scope, content)).await.unwrap()
 }
 
 pub async fn a_request_gets_its_first_answer_again(storage: Arc<dyn Storage>) {
@@ -27,13 +30,19 @@ pub async fn a_request_gets_its_first_answer_again(storage: Arc<dyn Storage>) {
     assert_eq!(begin(&shop, "a", "y").await, Begun::OtherContent);
     assert!(matches!(begin(&shop, "b", "y").await, Begun::Work { .. }), "another key is another request");
     for body in [&b"\x00first\xff"[..], b"second"] {
-        shop.storage.finish_request(shop.now(), "a", Some(&answer(body))).await.unwrap();
+        shop.storage
+            .apply_one(shop.now(), FinishRequest { scope: "a".to_owned(), answer: Some(&answer(body)).cloned() })
+            .await
+            .unwrap();
         assert_eq!(begin(&shop, "a", "x").await, Begun::Repeat(answer(b"\x00first\xff")));
     }
     assert_eq!(begin(&shop, "a", "y").await, Begun::OtherContent);
-    shop.storage.finish_request(shop.now(), "a", None).await.unwrap();
+    shop.storage.apply_one(shop.now(), FinishRequest { scope: "a".to_owned(), answer: None }).await.unwrap();
     assert_eq!(begin(&shop, "a", "x").await, Begun::Repeat(answer(b"\x00first\xff")), "an answer stays");
-    shop.storage.finish_request(shop.now(), "never begun", Some(&answer(b""))).await.unwrap();
+    shop.storage
+        .apply_one(shop.now(), FinishRequest { scope: "never begun".to_owned(), answer: Some(&answer(b"")).cloned() })
+        .await
+        .unwrap();
     assert!(matches!(begin(&shop, "never begun", "x").await, Begun::Work { .. }));
 }
 
@@ -44,7 +53,7 @@ pub async fn a_request_whose_worker_is_gone_is_done_by_the_next(storage: Arc<dyn
     shop.wait(LEASE);
     assert_eq!(begin(&shop, "a", "x").await, Begun::Work { since }, "the lease has ended; it is the same request");
     assert!(matches!(begin(&shop, "a", "x").await, Begun::InProgress { .. }));
-    shop.storage.finish_request(shop.now(), "a", None).await.unwrap();
+    shop.storage.apply_one(shop.now(), FinishRequest { scope: "a".to_owned(), answer: None }).await.unwrap();
     assert_eq!(begin(&shop, "a", "x").await, Begun::Work { since }, "it gave up");
 }
 
@@ -52,18 +61,21 @@ pub async fn answers_are_kept_for_a_day_and_then_forgotten(storage: Arc<dyn Stor
     let shop = Shop::open(storage);
     for scope in ["a", "b"] {
         assert!(matches!(begin(&shop, scope, "x").await, Begun::Work { .. }));
-        shop.storage.finish_request(shop.now(), scope, Some(&answer(b"old"))).await.unwrap();
+        shop.storage
+            .apply_one(shop.now(), FinishRequest { scope: scope.to_owned(), answer: Some(&answer(b"old")).cloned() })
+            .await
+            .unwrap();
     }
     shop.wait(KEEP_ANSWERS - SignedDuration::from_micros(1));
     assert!(matches!(begin(&shop, "young", "x").await, Begun::Work { .. }));
-    assert_eq!(shop.storage.forget_requests(shop.now(), 10).await.unwrap(), 0);
+    assert_eq!(shop.storage.forget(&request::outdated(shop.now(), 10)).await.unwrap(), 0);
     assert_eq!(begin(&shop, "a", "x").await, Begun::Repeat(answer(b"old")));
     shop.wait(SignedDuration::from_micros(1));
     let anew = Begun::Work { since: shop.now() };
     assert_eq!(begin(&shop, "a", "y").await, anew, "too old to count, even before it is forgotten");
     assert!(matches!(begin(&shop, "a", "y").await, Begun::InProgress { .. }));
-    assert_eq!(shop.storage.forget_requests(shop.now(), 0).await.unwrap(), 0);
-    assert_eq!(shop.storage.forget_requests(shop.now(), 10).await.unwrap(), 1);
+    assert_eq!(shop.storage.forget(&request::outdated(shop.now(), 0)).await.unwrap(), 0);
+    assert_eq!(shop.storage.forget(&request::outdated(shop.now(), 10)).await.unwrap(), 1);
     assert!(matches!(begin(&shop, "b", "x").await, Begun::Work { .. }));
     assert!(matches!(begin(&shop, "young", "x").await, Begun::InProgress { .. }));
 }

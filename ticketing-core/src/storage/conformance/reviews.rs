@@ -4,9 +4,10 @@ use crate::domain::event::Event;
 use crate::domain::order::{Order, OrderStatus};
 use crate::domain::page::PageRequest;
 use crate::domain::payment::{Attempt, AttemptStatus, Mode, Observation};
+use crate::domain::payment::{Resolve, Verdict};
 use crate::domain::refund::RefundReason;
 use crate::domain::refusal::Refusal;
-use crate::domain::rules::{Resolve, Verdict};
+use crate::storage::StorageExt as _;
 use crate::storage::{Outcome, Storage};
 use jiff::SignedDuration;
 use std::sync::Arc;
@@ -27,7 +28,7 @@ async fn resolve(shop: &Shop, attempt: &Attempt, verdict: Verdict) -> Outcome<At
         actor: shop.organizer.clone(),
         seed: shop.seed(),
     };
-    only(shop.storage.resolve_reviews(shop.now(), &[wish]).await)
+    only(shop.storage.apply(shop.now(), &[wish]).await)
 }
 
 pub async fn an_accepted_review_buys_the_tickets_once(storage: Arc<dyn Storage>) {

@@ -6,10 +6,12 @@ use crate::domain::money::{Currency, Money};
 use crate::domain::order::OrderStatus;
 use crate::domain::outbox::MailKind;
 use crate::domain::payment::{Attempt, AttemptStatus, Captured, Mode, Observation, Settle, Settlement};
+use crate::domain::refund::ClaimRefunds;
 use crate::domain::refund::{RefundReason, RefundStatus};
 use crate::domain::refusal::Refusal;
 use crate::domain::ticket::TicketStatus;
 use crate::storage::Storage;
+use crate::storage::StorageExt as _;
 use jiff::SignedDuration;
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -317,7 +319,11 @@ pub async fn our_own_refund_is_not_mistaken_for_a_reversal(storage: Arc<dyn Stor
     let bought = shop.buy(&event, 1).await;
     granted(shop.refund(&shop.refund_of(&bought.order, &[])).await);
     // It is on its way: one that never left could not be what is seen there.
-    let sent = shop.storage.claim_refunds(shop.now(), SignedDuration::from_secs(60), 10).await.unwrap();
+    let sent = shop
+        .storage
+        .apply_one(shop.now(), ClaimRefunds { lease: SignedDuration::from_secs(60), limit: 10 })
+        .await
+        .unwrap();
     assert_eq!(sent.len(), 1);
     shop.observe(&bought.attempt, Observation::Reversed).await;
     assert_eq!(shop.attempt_now(&bought.attempt).await.status, AttemptStatus::Fulfilled);
@@ -360,5 +366,5 @@ pub async fn money_of_an_unknown_reference_is_refused(storage: Arc<dyn Storage>)
         raw_status: "open".to_owned(),
         seed: shop.seed(),
     };
-    assert_eq!(only(shop.storage.settle(shop.now(), &[said]).await), Err(Refusal::AttemptUnknown));
+    assert_eq!(only(shop.storage.apply(shop.now(), &[said]).await), Err(Refusal::AttemptUnknown));
 }

@@ -4,10 +4,12 @@
 
 use crate::domain::account::{Account, NewAccount, Role};
 use crate::domain::code::{Reference, Seed};
-use crate::domain::event::{Event, NewEvent, NewTicketType};
+use crate::domain::event::{Event, NewEvent, NewTicketType, PutEvent};
 use crate::domain::money::{Currency, Money};
+use crate::domain::order::ExpireHolds;
 use crate::domain::order::{Hold, HoldLine, Order, OrderKey, OrderStatus, Release};
 use crate::domain::principal::{Buyer, EmailAddress, Principal};
+use crate::storage::StorageExt as _;
 use crate::storage::{Outcome, Storage, StorageError};
 use jiff::{SignedDuration, Timestamp};
 use std::fmt::Debug;
@@ -122,7 +124,7 @@ impl Shop {
 
     /// Registers somebody.
     pub async fn register(&self, address: &str) -> Account {
-        only(self.storage.register(self.now(), &[newcomer(address, None)]).await).unwrap()
+        only(self.storage.apply(self.now(), &[newcomer(address, None)]).await).unwrap()
     }
 
     /// Begins an event: 100 places at [`PRICE`], in thirty days.
@@ -151,7 +153,7 @@ impl Shop {
     /// A wish for tickets of several types, by their places in the event's list.
     pub fn wish_of(&self, event: &Event, lines: &[(usize, u32)]) -> Hold {
         let line = |&(index, quantity): &(usize, u32)| {
-            let ticket_type_id = event.ticket_types[index].id;
+            let ticket_type_id = Some(event.ticket_types[index].id);
             HoldLine { ticket_type_id, quantity }
         };
         Hold {
@@ -165,7 +167,7 @@ impl Shop {
 
     /// Asks for places.
     pub async fn try_hold(&self, wish: &Hold) -> Outcome<Order> {
-        only(self.storage.hold(self.now(), std::slice::from_ref(wish)).await)
+        only(self.storage.apply(self.now(), std::slice::from_ref(wish)).await)
     }
 
     /// Takes places.
@@ -176,12 +178,12 @@ impl Shop {
     /// Gives an order up.
     pub async fn release(&self, order: &Order) -> Outcome<Order> {
         let wish = Release { reference: order.reference.clone(), actor: order.buyer.who.clone() };
-        only(self.storage.release(self.now(), &[wish]).await)
+        only(self.storage.apply(self.now(), &[wish]).await)
     }
 
     /// Ends the holds that have run out.
     pub async fn expire(&self) -> Vec<Order> {
-        self.storage.expire_holds(self.now(), 1000).await.unwrap()
+        self.storage.apply_one(self.now(), ExpireHolds { limit: 1000 }).await.unwrap()
     }
 
     /// Lets the order's hold run out and ends it.
@@ -258,11 +260,16 @@ impl EventMaker<'_> {
 
     /// Asks for it.
     pub async fn try_create(self) -> Outcome<Event> {
-        only(self.shop.storage.put_events(self.shop.now(), &self.organizer, &[self.new]).await)
+        only(self.shop.storage.apply(self.shop.now(), &put_events(&self.organizer, &[self.new])).await)
     }
 
     /// Makes it.
     pub async fn create(self) -> Event {
         granted(self.try_create().await)
     }
+}
+
+/// Events of one organiser, to be made.
+pub(super) fn put_events(organizer: &Principal, events: &[NewEvent]) -> Vec<PutEvent> {
+    events.iter().map(|event| PutEvent { organizer: organizer.clone(), event: event.clone() }).collect()
 }

@@ -5,6 +5,7 @@ use crate::domain::page::PageRequest;
 use crate::domain::refusal::Refusal;
 use crate::domain::ticket::{TicketFilter, TicketKey, TicketStatus};
 use crate::storage::Storage;
+use crate::storage::StorageExt as _;
 use jiff::SignedDuration;
 use std::sync::Arc;
 

@@ -3,17 +3,22 @@
 use super::shop::{Shop, granted, only};
 use crate::domain::check_in::{CheckIn, Scan};
 use crate::domain::code::Reference;
+use crate::domain::event::CancelEvent;
 use crate::domain::event::Event;
 use crate::domain::money::Money;
 use crate::domain::order::{Order, OrderKey};
+use crate::domain::outbox::ClaimMails;
 use crate::domain::outbox::{MailKind, OutboxMail};
 use crate::domain::payment::{
-    Attempt, Captured, Checkout, CheckoutReport, CheckoutResult, Mode, Observation, OpenAttempt, OpenedAttempt,
-    Payment, Settle, Settlement,
+    Attempt, Captured, Checkout, CheckoutReport, CheckoutResult, Mode, Observation, OpenAttempt, OpenedAttempt, Settle,
+    Settlement,
 };
+use crate::domain::payment_history::Payment;
+use crate::domain::refund::UndoCancelledEvents;
 use crate::domain::refund::{Refund, RefundReason, RefundRequest};
 use crate::domain::ticket::{Ticket, TicketKey};
 use crate::storage::Outcome;
+use crate::storage::StorageExt as _;
 use jiff::SignedDuration;
 
 /// How long a worker keeps what it claims.
@@ -67,7 +72,7 @@ impl Shop {
 
     /// Asks for an attempt to be written.
     pub async fn try_attempt(&self, wish: &OpenAttempt) -> Outcome<OpenedAttempt> {
-        only(self.storage.open_attempts(self.now(), std::slice::from_ref(wish)).await)
+        only(self.storage.apply(self.now(), std::slice::from_ref(wish)).await)
     }
 
     /// Writes an attempt, as it is before the gateway has answered.
@@ -85,7 +90,7 @@ impl Shop {
     /// Writes down what came of asking for a checkout.
     pub async fn report_checkout(&self, attempt: &Attempt, result: CheckoutResult) -> Outcome<Attempt> {
         let report = CheckoutReport { reference: attempt.reference.clone(), result };
-        only(self.storage.report_checkouts(self.now(), &[report]).await)
+        only(self.storage.apply(self.now(), &[report]).await)
     }
 
     /// What the gateway says, ready to be applied.
@@ -96,7 +101,7 @@ impl Shop {
 
     /// Applies what the gateway says.
     pub async fn observe(&self, attempt: &Attempt, observation: Observation) -> Settlement {
-        granted(only(self.storage.settle(self.now(), &[self.said(attempt, observation)]).await))
+        granted(only(self.storage.apply(self.now(), &[self.said(attempt, observation)]).await))
     }
 
     /// The buyer pays exactly what is asked for.
@@ -149,7 +154,7 @@ impl Shop {
 
     /// Asks for money back.
     pub async fn refund(&self, wish: &RefundRequest) -> Outcome<Refund> {
-        only(self.storage.request_refunds(self.now(), std::slice::from_ref(wish)).await)
+        only(self.storage.apply(self.now(), std::slice::from_ref(wish)).await)
     }
 
     /// The refund as it is stored.
@@ -169,12 +174,12 @@ impl Shop {
 
     /// Scans a ticket at the gate.
     pub async fn scan(&self, scan: &Scan) -> Outcome<CheckIn> {
-        only(self.storage.check_in(self.now(), std::slice::from_ref(scan)).await)
+        only(self.storage.apply(self.now(), std::slice::from_ref(scan)).await)
     }
 
     /// Takes mails to be sent.
     pub async fn claim_mails(&self, limit: u32) -> Vec<OutboxMail> {
-        self.storage.claim_mails(self.now(), LEASE, limit).await.unwrap()
+        self.storage.apply_one(self.now(), ClaimMails { lease: LEASE, limit: limit }).await.unwrap()
     }
 
     /// The mails of the order.
@@ -189,12 +194,12 @@ impl Shop {
 
     /// Calls an event off.
     pub async fn cancel_event(&self, event: &Event) -> Event {
-        granted(self.storage.cancel_event(self.now(), event.id).await.unwrap())
+        granted(self.storage.apply_one(self.now(), CancelEvent { id: event.id }).await.unwrap())
     }
 
     /// Undoes at most `limit` orders of events that were called off.
     pub async fn undo(&self, limit: usize) -> Vec<Order> {
         let seeds: Vec<_> = (0..limit).map(|_| self.seed()).collect();
-        self.storage.undo_cancelled_events(self.now(), &seeds).await.unwrap()
+        self.storage.apply_one(self.now(), UndoCancelledEvents { seeds }).await.unwrap()
     }
 }

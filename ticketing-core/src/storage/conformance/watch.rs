@@ -1,6 +1,7 @@
 use super::shop::{Shop, ngn};
 use super::till::{LEASE, paid};
 use crate::domain::payment::{Mode, Observation};
+use crate::storage::StorageExt as _;
 use crate::storage::{Gauges, Storage};
 use jiff::SignedDuration;
 use std::sync::Arc;

@@ -2,8 +2,10 @@ use super::shop::{Shop, ngn};
 use super::till::{LEASE, paid};
 use crate::domain::id::WebhookId;
 use crate::domain::payment::{Captured, Mode, POLL_FOR};
+use crate::domain::webhook::ClaimWebhooks;
 use crate::domain::webhook::{NewWebhook, StoredWebhook, WebhookAction, WebhookReport, WebhookStatus};
 use crate::storage::Storage;
+use crate::storage::StorageExt as _;
 use jiff::SignedDuration;
 use std::sync::Arc;
 
@@ -20,16 +22,16 @@ fn webhook(key: &str, action: WebhookAction) -> NewWebhook {
 }
 
 async fn receive(shop: &Shop, new: &NewWebhook) -> (StoredWebhook, bool) {
-    shop.storage.receive_webhooks(shop.now(), std::slice::from_ref(new)).await.unwrap().remove(0)
+    shop.storage.apply(shop.now(), std::slice::from_ref(new)).await.unwrap().remove(0)
 }
 
 async fn claim(shop: &Shop) -> Vec<StoredWebhook> {
-    shop.storage.claim_webhooks(shop.now(), LEASE, 100).await.unwrap()
+    shop.storage.apply_one(shop.now(), ClaimWebhooks { lease: LEASE, limit: 100 }).await.unwrap()
 }
 
 async fn report(shop: &Shop, id: WebhookId, status: WebhookStatus) -> Option<StoredWebhook> {
     let report = WebhookReport { id, status, note: Some("seen".to_owned()) };
-    shop.storage.report_webhooks(shop.now(), &[report]).await.unwrap().remove(0)
+    shop.storage.apply(shop.now(), &[report]).await.unwrap().remove(0)
 }
 
 pub async fn a_webhook_is_kept_byte_for_byte_once(storage: Arc<dyn Storage>) {
@@ -63,7 +65,10 @@ pub async fn a_claimed_webhook_is_one_workers_only_until_the_lease_ends(storage:
     shop.wait(SignedDuration::from_micros(1));
     let (second, _) = receive(&shop, &webhook("second", WebhookAction::Refunds)).await;
     let ids = |webhooks: Vec<StoredWebhook>| webhooks.iter().map(|webhook| webhook.id).collect::<Vec<_>>();
-    assert_eq!(ids(shop.storage.claim_webhooks(shop.now(), LEASE, 1).await.unwrap()), [first.id]);
+    assert_eq!(
+        ids(shop.storage.apply_one(shop.now(), ClaimWebhooks { lease: LEASE, limit: 1 }).await.unwrap()),
+        [first.id]
+    );
     assert_eq!(ids(claim(&shop).await), [second.id]);
     shop.wait(LEASE - SignedDuration::from_micros(1));
     assert_eq!(ids(claim(&shop).await), []);

@@ -1,85 +1,75 @@
 //! Ids in blocks: each process draws them from blocks of its own, so that no two wait for each other.
 
-use super::Connection;
-use crate::domain::book::NextIds;
+use crate::domain::shelf::{IdRanges, Ids};
+use crate::domain::working_set::{Noun, WorkingSet};
+use crate::storage::sql::{Connection, Result, Statement, broken, one_int};
 use tokio::sync::Mutex;
 
 /// What one draw from a sequence reserves. The sequences are made with this increment.
 const BLOCK: i64 = 100_000;
 
-/// For one item of a batch, so many ids of each kind are enough: an order has at most 100 tickets.
-const PER_ITEM: i64 = 110;
+/// How many ids of each kind are set aside for a command: more than nearly all of them take. Work that takes more is decided
+/// again with [`MORE`] times as many.
+pub(super) const IDS_PER_COMMAND: i64 = 16;
+/// How many times as many ids are set aside where they were too few.
+pub(super) const MORE: i64 = 8;
 
-/// The blocks of this process.
+/// The blocks of this process: for each noun, of its rows and of their parts.
 #[derive(Debug, Default)]
-pub(super) struct Ids {
-    blocks: Mutex<Option<(NextIds, NextIds)>>,
+pub(super) struct Blocks {
+    blocks: Mutex<Vec<IdRanges>>,
 }
 
-type Field = fn(&mut NextIds) -> &mut i64;
-const KINDS: &[(&str, Field)] = &[
-    ("select nextval('accounts_ids')", |ids| &mut ids.account),
-    ("select nextval('categories_ids')", |ids| &mut ids.category),
-    ("select nextval('events_ids')", |ids| &mut ids.event),
-    ("select nextval('ticket_types_ids')", |ids| &mut ids.ticket_type),
-    ("select nextval('orders_ids')", |ids| &mut ids.order),
-    ("select nextval('tickets_ids')", |ids| &mut ids.ticket),
-    ("select nextval('refunds_ids')", |ids| &mut ids.refund),
-    ("select nextval('mails_ids')", |ids| &mut ids.mail),
-    ("select nextval('audit_ids')", |ids| &mut ids.audit),
-    ("select nextval('webhooks_ids')", |ids| &mut ids.webhook),
-];
-
-impl Ids {
-    /// Ids for a batch of so many items, which nobody else gets.
-    pub(super) async fn take(&self, connection: &mut Connection, items: usize) -> Result<NextIds, sqlx::Error> {
-        let wanted = wanted(items);
+impl Blocks {
+    /// Sets ids aside, which no other transaction gets: at most a block of each kind.
+    pub(super) async fn take(&self, connection: &mut dyn Connection, count: i64) -> Result<Vec<IdRanges>> {
+        let count = count.min(BLOCK);
         let mut blocks = self.blocks.lock().await;
-        let (mut next, mut ends) = blocks.unwrap_or((zero(), zero()));
-        for (sql, field) in KINDS {
-            if *field(&mut ends) - *field(&mut next) < wanted {
-                let start: i64 = sqlx::query_scalar(*sql).fetch_one(&mut *connection).await?;
-                *field(&mut next) = start;
-                *field(&mut ends) = start + BLOCK;
-            }
+        if blocks.is_empty() {
+            blocks.resize(Noun::ALL.len(), IdRanges { rows: Ids { next: 0, end: 0 }, parts: Ids { next: 0, end: 0 } });
         }
-        let taken = next;
-        for (_, field) in KINDS {
-            *field(&mut next) += wanted;
+        let mut taken = Vec::with_capacity(blocks.len());
+        for (noun, block) in Noun::ALL.iter().zip(blocks.iter_mut()) {
+            let table = noun.table();
+            let part = table.part.as_ref().filter(|part| part.numbered);
+            let rows = match table.numbered {
+                true => set_aside(connection, table.name, &mut block.rows, count).await?,
+                false => block.rows,
+            };
+            let parts = match part {
+                Some(part) => set_aside(connection, part.name, &mut block.parts, count).await?,
+                None => block.parts,
+            };
+            taken.push(IdRanges { rows, parts });
         }
-        *blocks = Some((next, ends));
         Ok(taken)
     }
 
-    /// Gives back what a batch did not need, unless somebody has taken more since. So a lone process has ids without gaps, and a
-    /// busy one does not use up whole blocks for nothing.
-    pub(super) async fn give_back(&self, mut taken: NextIds, items: usize, mut used: NextIds) {
-        let wanted = wanted(items);
-        if let Some((next, _)) = &mut *self.blocks.lock().await {
-            for (_, field) in KINDS {
-                if *field(next) == *field(&mut taken) + wanted {
-                    *field(next) = *field(&mut used);
+    /// Gives back what was not needed, unless another transaction has taken more since. So a lone process has ids without gaps,
+    /// and a busy one does not use up whole blocks for nothing.
+    pub(super) async fn give_back(&self, taken: &[IdRanges], rows: &WorkingSet) {
+        let mut blocks = self.blocks.lock().await;
+        for ((noun, block), taken) in Noun::ALL.iter().zip(blocks.iter_mut()).zip(taken) {
+            let used = rows.shelf(*noun).ids();
+            for (block, taken, used) in
+                [(&mut block.rows, taken.rows, used.rows), (&mut block.parts, taken.parts, used.parts)]
+            {
+                if block.next == taken.end {
+                    block.next = used.next;
                 }
             }
         }
     }
 }
 
-fn wanted(items: usize) -> i64 {
-    PER_ITEM.saturating_mul(i64::try_from(items.max(1)).unwrap_or(i64::MAX)).min(BLOCK)
-}
-
-fn zero() -> NextIds {
-    NextIds {
-        account: 0,
-        category: 0,
-        event: 0,
-        ticket_type: 0,
-        order: 0,
-        ticket: 0,
-        refund: 0,
-        mail: 0,
-        audit: 0,
-        webhook: 0,
+async fn set_aside(connection: &mut dyn Connection, table: &str, block: &mut Ids, count: i64) -> Result<Ids> {
+    if block.end - block.next < count {
+        let sql = format!("select nextval('{table}_ids')");
+        let start = one_int(connection, Statement { sql, ..Statement::default() }).await?;
+        let start = start.ok_or_else(|| broken(format!("the sequence of {table} gave no number")))?;
+        *block = Ids { next: start, end: start + BLOCK };
     }
+    let taken = Ids { next: block.next, end: block.next + count };
+    block.next = taken.end;
+    Ok(taken)
 }

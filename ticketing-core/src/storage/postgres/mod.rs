@@ -3,68 +3,49 @@
 //! A batch is one transaction under `read committed`: the rows it names are locked in key order, the rules decide on them, the
 //! difference is written under the tables' constraints. Nothing rests on the isolation level.
 
+mod dialect;
 mod ids;
 mod open;
 
-#[path = "../sql/check.rs"]
-mod check;
-#[path = "../sql/limits.rs"]
-mod limits;
-#[path = "../sql/load.rs"]
-mod load;
-#[path = "../sql/reads.rs"]
-mod reads;
-#[path = "../sql/rows.rs"]
-mod rows;
-#[path = "../sql/storage.rs"]
-mod storage;
-#[path = "../sql/watch.rs"]
-mod watch;
-#[path = "../sql/write.rs"]
-mod write;
-
-use self::write::Kind;
-use super::sql::{Due, Wanted, broken, trouble};
-use super::{Connections, StorageError};
-use crate::domain::book::Book;
-use serde_json::Value;
-use sqlx::AssertSqlSafe;
-use sqlx::postgres::PgPool;
+use self::ids::{Blocks, IDS_PER_COMMAND, MORE};
+use self::open::migrations;
+use super::sql::{self, Connection, broken, limits, trouble};
+use super::{Connections, Storage, StorageError};
+use crate::domain::command::Work;
+use crate::domain::limit::{Take, Taken};
+use crate::domain::list::{List, Tallied, Tally};
+use crate::domain::load::{LoadKeys, Needs};
+use crate::domain::working_set::{Noun, WorkingSet};
+use async_trait::async_trait;
+use jiff::Timestamp;
+use sqlx::postgres::{PgConnection, PgPool};
+use sqlx::{Connection as _, Postgres, Transaction};
 use std::sync::Arc;
+use std::time::Duration;
 
-// What the shared files speak of.
-type This = PostgresStorage;
-type Db = sqlx::Postgres;
-type Row = sqlx::postgres::PgRow;
-type Connection = sqlx::PgConnection;
-
-/// The newest version of the tables: how many migrations there are.
-const MIGRATIONS: i64 = 1;
+type Result<T> = std::result::Result<T, StorageError>;
 
 /// Everything in one PostgreSQL database. Cheap to clone; all clones share one pool of connections.
 #[derive(Clone, Debug)]
 pub struct PostgresStorage {
     pool: PgPool,
-    ids: Arc<ids::Ids>,
+    blocks: Arc<Blocks>,
     behind_pgbouncer: bool,
 }
 
-/// Batches of holds of different events: while one waits for the disk, another is worked out.
-const BATCHES_AT_ONCE: usize = 4;
+/// How often a transaction is tried that met another one (a deadlock, or both inserted the same key), lost its connection before
+/// it was committed, or took more ids than were set aside.
+const TRANSACTION_TRIES_MAX: u32 = 5;
 
-/// How often a transaction is tried that met another one (a deadlock, or both inserted the same key) or lost its connection
-/// before it was committed.
-const TRIES: u32 = 5;
+/// How long to wait before the next try after a connection was lost, times the number of tries: two seconds in all.
+const RECONNECT_BACKOFF: Duration = Duration::from_millis(200);
 
-/// How long to wait before trying again after a connection was lost, times the number of tries: two seconds in all.
-const PAUSE: std::time::Duration = std::time::Duration::from_millis(200);
+/// The timeout of one try. A connection that a firewall forgot never answers, and TCP would give it up only after a quarter of an
+/// hour, or never.
+const TRY_TIMEOUT: Duration = Duration::from_secs(10);
 
-/// How long one try may take. A connection that a firewall forgot never answers: without an end to the wait it would be waited
-/// for until TCP gives up, which takes from a quarter of an hour to for ever.
-const PATIENCE: std::time::Duration = std::time::Duration::from_secs(10);
-
-/// The same for reads that are shared, and for beginning.
-const READ_PATIENCE: std::time::Duration = std::time::Duration::from_secs(5);
+/// The timeout of reads that many callers share, and of beginning a transaction.
+const READ_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// What every session is told, once.
 ///
@@ -85,235 +66,203 @@ const SNAPSHOT_BEHIND_PGBOUNCER: &str = "begin isolation level repeatable read r
 const SURVEY: &str = "begin isolation level repeatable read read only; set local enable_seqscan = on";
 const SURVEY_BEHIND_PGBOUNCER: &str = "begin isolation level repeatable read read only; deallocate all";
 
-/// `column in (…)` for the `index`-th parameter, and what to bind to it.
-fn one_of_ints(column: &str, index: u32, values: &[i64]) -> (String, String) {
-    let list = values.iter().map(ToString::to_string).collect::<Vec<_>>().join(",");
-    (format!("{column} = any(string_to_array(${index}, ',')::bigint[])"), list)
-}
-
-/// The same for texts.
-fn one_of_texts(column: &str, index: u32, values: &[String]) -> (String, String) {
-    let list = serde_json::Value::from(values.to_vec()).to_string();
-    (format!("{column} = any(array(select json_array_elements_text(${index}::json)))"), list)
-}
-
-/// Locks the rows that are read.
-fn lock(of: &str) -> String {
-    format!(" for update{of}")
-}
-
-type Query<'q> = sqlx::query::Query<'q, Db, <Db as sqlx::Database>::Arguments>;
-
-/// Where rows of such columns come from, and each of their values: an array for each column. Against one JSON text for all,
-/// which the database would read again for every value, that takes a fraction of its time. The parameters come after those that
-/// there are already.
-fn source(kinds: &[Kind], parameters: &mut usize) -> (String, Vec<String>) {
-    let array = |kind: &Kind| {
-        *parameters += 1;
-        match kind {
-            Kind::Int | Kind::Sum => format!("${parameters}::bigint[]"),
-            Kind::Text => format!("${parameters}::text[]"),
-            Kind::Bytes => format!("${parameters}::bytea[]"),
-        }
-    };
-    let arrays: Vec<String> = kinds.iter().map(array).collect();
-    let names: Vec<String> = (0..kinds.len()).map(|index| format!("c{index}")).collect();
-    let source = format!("unnest({}) as r ({})", arrays.join(", "), names.join(", "));
-    (source, names.into_iter().map(|name| format!("r.{name}")).collect())
-}
-
-/// The rows, for a statement that has such a source.
-fn given<'q>(mut query: Query<'q>, kinds: &[Kind], rows: Vec<Value>) -> Result<Query<'q>, StorageError> {
-    let mut rows: Vec<std::vec::IntoIter<Value>> = rows
-        .into_iter()
-        .map(|row| match row {
-            Value::Array(values) if values.len() == kinds.len() => Ok(values.into_iter()),
-            other => Err(broken(format!("a row of {} values is wanted, found {other}", kinds.len()))),
-        })
-        .collect::<Result<_, _>>()?;
-    for kind in kinds {
-        let column = rows.iter_mut().filter_map(Iterator::next);
-        query = match kind {
-            Kind::Int | Kind::Sum => query.bind(column.map(int).collect::<Result<Vec<_>, _>>()?),
-            Kind::Text => query.bind(column.map(text).collect::<Vec<_>>()),
-            Kind::Bytes => query.bind(column.map(bytes).collect::<Result<Vec<_>, _>>()?),
-        };
-    }
-    Ok(query)
-}
-
-/// All of these as one statement, which says how many rows were written. Each sees the rows as they were before all of them, and
-/// no two write the same; references are checked at its end.
-fn together(statements: &[String]) -> String {
-    let part = |(index, statement): (usize, &String)| format!("w{index} as ({statement} returning 1)");
-    let parts: Vec<String> = statements.iter().enumerate().map(part).collect();
-    let counts: Vec<String> = (0..parts.len()).map(|index| format!("(select count(*) from w{index})")).collect();
-    format!("with {} select {}", parts.join(", "), counts.join(" + "))
-}
-
-/// Runs such statements, and says how many rows they wrote in all.
-async fn written(connection: &mut Connection, query: Query<'_>) -> Result<u64, StorageError> {
-    let row = query.fetch_one(connection).await.map_err(trouble)?;
-    let rows: i64 = sqlx::Row::try_get(&row, 0).map_err(trouble)?;
-    u64::try_from(rows).map_err(broken)
-}
-
-fn int(value: Value) -> Result<Option<i64>, StorageError> {
-    match value {
-        Value::Null => Ok(None),
-        value => value.as_i64().map(Some).ok_or_else(|| broken(format!("a whole number is wanted, found {value}"))),
-    }
-}
-
-fn text(value: Value) -> Option<String> {
-    match value {
-        Value::Null => None,
-        Value::String(text) => Some(text),
-        value => Some(value.to_string()),
-    }
-}
-
-/// Bytes from their hexadecimal digits.
-fn bytes(value: Value) -> Result<Option<Vec<u8>>, StorageError> {
-    let Some(digits) = text(value) else { return Ok(None) };
-    let byte = |at| digits.get(at..at + 2).and_then(|digits| u8::from_str_radix(digits, 16).ok());
-    let bytes = (0..digits.len()).step_by(2).map(byte).collect::<Option<Vec<u8>>>();
-    bytes.map(Some).ok_or_else(|| broken(format!("hexadecimal digits are wanted, found {digits}")))
-}
-
-/// The functions that give the greatest and the least of several numbers.
-fn greatest_and_least() -> (&'static str, &'static str) {
-    ("greatest", "least")
-}
-
-/// The function that finds a text in another.
-fn contains() -> &'static str {
-    "strpos"
+fn plain(connection: &mut PgConnection) -> &mut dyn Connection {
+    connection
 }
 
 impl PostgresStorage {
-    /// Loads what a batch names, applies the rules, writes the difference: one transaction, tried again where it met another.
-    ///
-    /// Runs on by itself: a caller that leaves cannot leave a transaction half-way.
-    async fn write<T: Send + 'static>(
-        &self,
-        wanted: Wanted,
-        decide: impl Fn(&mut Book) -> T + Send + Sync + 'static,
-    ) -> Result<T, StorageError> {
-        self.run(None, move |_: &[i64]| wanted.clone(), move |book, _| decide(book)).await
-    }
-
-    /// Finds and locks what is due, and writes what the rule makes of it. What another process has locked is passed over: it
-    /// is at work on it, and this one takes what comes next instead of waiting.
-    async fn claim<K: Key, T: Send + 'static>(
-        &self,
-        due: Due,
-        wanted: impl Fn(&[K]) -> Wanted + Send + Sync + 'static,
-        decide: impl Fn(&mut Book, &[K]) -> Vec<T> + Send + Sync + 'static,
-    ) -> Result<Vec<T>, StorageError> {
-        self.run(Some(due), wanted, decide).await
-    }
-
-    async fn run<K: Key, T: Send + 'static>(
-        &self,
-        due: Option<Due>,
-        wanted: impl Fn(&[K]) -> Wanted + Send + Sync + 'static,
-        decide: impl Fn(&mut Book, &[K]) -> T + Send + Sync + 'static,
-    ) -> Result<T, StorageError> {
-        let storage = self.clone();
-        let work = tokio::spawn(async move {
-            let mut tries = 0;
-            loop {
-                tries += 1;
-                let error = match tokio::time::timeout(PATIENCE, storage.try_run(due, &wanted, &decide)).await {
-                    Ok(Ok(decided)) => return decided,
-                    Ok(Err(error)) => error,
-                    // It may be done or not, like where the connection was lost at the commit.
-                    Err(_) => return Err(StorageError::Unavailable("the database did not answer in time".into())),
-                };
-                if tries == TRIES || !error.is_worth_another_try() {
-                    return Err(trouble(error.cause));
-                }
-                tracing::debug!(error = %error.cause, tries, "a transaction was undone and is tried again");
-                if !met_another(&error.cause) {
-                    tokio::time::sleep(PAUSE * tries).await;
-                }
-            }
-        });
-        work.await.map_err(broken)?
-    }
-
     /// One try. The outer error is the database's, for the caller to see whether it is worth another try.
-    async fn try_run<K: Key, T>(
+    async fn try_once(
         &self,
-        due: Option<Due>,
-        wanted: &(impl Fn(&[K]) -> Wanted + Send + Sync),
-        decide: &(impl Fn(&mut Book, &[K]) -> T + Send + Sync),
-    ) -> Result<Result<T, StorageError>, Undone> {
+        now: Timestamp,
+        work: &dyn Work,
+        ids_per_command: i64,
+    ) -> std::result::Result<Result<()>, Undone> {
         let mut transaction = self.begin().await?;
-        let keys = match due {
-            Some(due) => lock_due(&mut transaction, due).await?,
-            None => vec![],
-        };
-        let wanted = wanted(&keys);
-        let next = self.ids.take(&mut transaction, wanted.size()).await?;
-        let mut book = match load::book(&mut transaction, &wanted, next).await {
-            Ok(book) => book,
+        let mut rows = match sql::load::load(plain(&mut transaction), LoadKeys::at(now), work, true).await {
+            Ok(rows) => rows,
             Err(error) => return inner(error),
         };
-        let decided = decide(&mut book, &keys);
-        match write::changes(&mut transaction, &book).await {
-            Ok(true) => transaction.commit().await.map_err(|cause| Undone { cause, may_be_done: true })?,
-            // At once: a transaction that is merely dropped ends a moment later, and who claims meanwhile passes over its rows.
-            // Nothing to lose: that it may fail does not matter.
+        let count = ids_per_command.saturating_mul(i64::try_from(work.size().max(1)).unwrap_or(i64::MAX));
+        let taken = match self.blocks.take(plain(&mut transaction), count).await {
+            Ok(taken) => taken,
+            Err(error) => return inner(error),
+        };
+        for (noun, ids) in Noun::ALL.iter().zip(&taken) {
+            rows.shelf_mut(*noun).set_ids(*ids);
+        }
+        work.decide(&mut rows, now);
+        if Noun::ALL
+            .iter()
+            .map(|noun| rows.shelf(*noun).ids())
+            .any(|ids| ids.rows.are_overdrawn() || ids.parts.are_overdrawn())
+        {
+            drop(transaction.rollback().await);
+            return Err(Undone::TooFewIds);
+        }
+        match sql::write::write(plain(&mut transaction), &rows).await {
+            Ok(true) => transaction.commit().await.map_err(|cause| Undone::Failed { cause, may_be_done: true })?,
+            // At once: a transaction that is merely dropped ends a moment later, and a claim meanwhile passes over its rows.
+            // Nothing can be lost: that it may fail does not matter.
             Ok(false) => drop(transaction.rollback().await),
             Err(error) => return inner(error),
         }
-        self.ids.give_back(next, wanted.size(), book.next).await;
-        Ok(Ok(decided))
+        self.blocks.give_back(&taken, &rows).await;
+        Ok(Ok(()))
+    }
+
+    async fn tries(self, now: Timestamp, work: Arc<dyn Work>) -> Result<()> {
+        let (mut tries, mut ids_per_command) = (0, IDS_PER_COMMAND);
+        loop {
+            tries += 1;
+            let error = match tokio::time::timeout(TRY_TIMEOUT, self.try_once(now, &*work, ids_per_command)).await {
+                Ok(Ok(done)) => return done,
+                Ok(Err(error)) => error,
+                // It may be done or not, like where the connection was lost at the commit.
+                Err(_) => return Err(StorageError::Unavailable("the database did not answer in time".into())),
+            };
+            let is_last = tries == TRANSACTION_TRIES_MAX || !error.is_worth_another_try();
+            match error {
+                Undone::TooFewIds if is_last => return Err(broken("a transaction took more ids than a block has")),
+                Undone::TooFewIds => ids_per_command = ids_per_command.saturating_mul(MORE),
+                Undone::Failed { cause, .. } if is_last => return Err(trouble(cause)),
+                Undone::Failed { cause, .. } => {
+                    tracing::debug!(error = %cause, tries, "a transaction was rolled back and is retried");
+                    if !met_another(&cause) {
+                        tokio::time::sleep(RECONNECT_BACKOFF * tries).await;
+                    }
+                }
+            }
+        }
     }
 
     /// Behind PgBouncer, the connection is another one for every transaction, and may know statements that somebody else
     /// prepared under the names that we are going to use.
-    async fn begin(&self) -> Result<sqlx::Transaction<'static, Db>, sqlx::Error> {
+    async fn begin(&self) -> std::result::Result<Transaction<'static, Postgres>, sqlx::Error> {
         self.begin_with(if self.behind_pgbouncer { BEGIN_BEHIND_PGBOUNCER } else { BEGIN }).await
     }
 
     /// Begins in a task of its own, which is not dropped with our caller. sqlx 0.9.0 knows nothing of a transaction whose `begin`
     /// was dropped before it was answered: the next one to get the connection would read and write within it
     /// (<https://github.com/launchbadge/sqlx/issues/4393>).
-    async fn begin_with(&self, statement: &'static str) -> Result<sqlx::Transaction<'static, Db>, sqlx::Error> {
+    async fn begin_with(
+        &self,
+        statement: &'static str,
+    ) -> std::result::Result<Transaction<'static, Postgres>, sqlx::Error> {
         let pool = self.pool.clone();
         let begun = tokio::spawn(async move {
-            let begun = tokio::time::timeout(READ_PATIENCE, pool.begin_with(statement)).await;
+            let begun = tokio::time::timeout(READ_TIMEOUT, pool.begin_with(statement)).await;
             begun.unwrap_or(Err(sqlx::Error::PoolTimedOut))
         });
         begun.await.map_err(|_| sqlx::Error::WorkerCrashed)?
     }
 
     /// A read that many wait for ends in time: on a line that a firewall forgot, all who come after them would wait too.
-    async fn in_time<T>(&self, read: impl Future<Output = Result<T, StorageError>> + Send) -> Result<T, StorageError> {
+    async fn in_time<T>(&self, read: impl Future<Output = Result<T>> + Send) -> Result<T> {
         let late = |_| StorageError::Unavailable("the database did not answer in time".into());
-        tokio::time::timeout(READ_PATIENCE, read).await.map_err(late)?
+        tokio::time::timeout(READ_TIMEOUT, read).await.map_err(late)?
     }
 
     /// For a few statements that need no snapshot. End it with [`done`](Self::done).
-    async fn writer(&self) -> Result<Lease, StorageError> {
+    async fn reader(&self) -> Result<Lease> {
         Ok(match self.behind_pgbouncer {
             false => Lease::Connection(self.pool.acquire().await.map_err(trouble)?),
             true => Lease::Transaction(self.begin().await.map_err(trouble)?),
         })
     }
 
-    async fn done(&self, lease: Lease) -> Result<(), StorageError> {
+    async fn done(&self, lease: Lease) -> Result<()> {
         match lease {
             Lease::Connection(_) => Ok(()),
             Lease::Transaction(transaction) => transaction.commit().await.map_err(trouble),
         }
     }
 
-    async fn reader(&self) -> Result<Lease, StorageError> {
-        self.writer().await
+    /// To read with several statements as of one moment: without it, each statement would see what was committed since the one
+    /// before it, and an order could be paid and have no tickets.
+    async fn snapshot(&self) -> Result<Transaction<'static, Postgres>> {
+        let begin = if self.behind_pgbouncer { SNAPSHOT_BEHIND_PGBOUNCER } else { SNAPSHOT };
+        self.begin_with(begin).await.map_err(trouble)
+    }
+
+    /// The same to read everything.
+    async fn survey(&self) -> Result<Transaction<'static, Postgres>> {
+        let begin = if self.behind_pgbouncer { SURVEY_BEHIND_PGBOUNCER } else { SURVEY };
+        self.begin_with(begin).await.map_err(trouble)
+    }
+}
+
+#[async_trait]
+impl Storage for PostgresStorage {
+    /// Is not cancelled when the caller leaves: that cannot leave a transaction half-done.
+    async fn transact(&self, now: Timestamp, work: Arc<dyn Work>) -> Result<()> {
+        tokio::spawn(self.clone().tries(now, work)).await.map_err(broken)?
+    }
+
+    async fn load(&self, needs: &dyn Needs) -> Result<WorkingSet> {
+        self.in_time(async {
+            if needs.is_of_one_moment() {
+                let mut snapshot = self.snapshot().await?;
+                return sql::load::load(plain(&mut snapshot), LoadKeys::default(), needs, false).await;
+            }
+            let mut reader = self.reader().await?;
+            let rows = sql::load::load(plain(&mut reader), LoadKeys::default(), needs, false).await?;
+            self.done(reader).await?;
+            Ok(rows)
+        })
+        .await
+    }
+
+    async fn tally(&self, tallies: &[Tally]) -> Result<Vec<Tallied>> {
+        let mut snapshot = self.snapshot().await?;
+        sql::list::tally(plain(&mut snapshot), tallies).await
+    }
+
+    async fn forget(&self, list: &List) -> Result<u32> {
+        let mut writer = self.reader().await?;
+        let forgotten = sql::list::forget(plain(&mut writer), list).await?;
+        self.done(writer).await?;
+        Ok(forgotten)
+    }
+
+    async fn take_tokens(&self, now: Timestamp, takes: &[Take]) -> Result<Taken> {
+        let mut writer = self.reader().await?;
+        let taken = match takes {
+            [_] => limits::take(plain(&mut writer), now, takes).await?,
+            _ => {
+                let mut transaction = writer.begin().await.map_err(trouble)?;
+                let taken = limits::take(plain(&mut transaction), now, takes).await?;
+                match taken {
+                    Some(_) => transaction.commit().await.map_err(trouble)?,
+                    None => transaction.rollback().await.map_err(trouble)?,
+                }
+                taken
+            }
+        };
+        let taken = match taken {
+            Some(full_at) => Taken::All { full_at },
+            None => limits::refused(plain(&mut writer), now, takes).await?,
+        };
+        self.done(writer).await?;
+        Ok(taken)
+    }
+
+    async fn forget_tokens(&self, now: Timestamp, limit: u32) -> Result<u32> {
+        let mut writer = self.reader().await?;
+        let forgotten = limits::forget(plain(&mut writer), now, limit).await?;
+        self.done(writer).await?;
+        Ok(forgotten)
+    }
+
+    async fn ready(&self) -> Result<()> {
+        let mut reader = self.reader().await?;
+        sql::ready(plain(&mut reader), migrations::newest()).await?;
+        self.done(reader).await
+    }
+
+    async fn check(&self) -> Result<Vec<String>> {
+        let mut survey = self.survey().await?;
+        sql::check::all(plain(&mut survey)).await
     }
 
     fn connections(&self) -> Connections {
@@ -322,31 +271,23 @@ impl PostgresStorage {
         Connections { open, busy: open.saturating_sub(idle), limit: self.pool.options().get_max_connections() }
     }
 
-    /// To read with several statements as of one moment: without it, each statement would see what was committed since the one
-    /// before it, and an order could be paid and have no tickets.
-    async fn snapshot(&self) -> Result<sqlx::Transaction<'static, Db>, StorageError> {
-        let begin = if self.behind_pgbouncer { SNAPSHOT_BEHIND_PGBOUNCER } else { SNAPSHOT };
-        self.begin_with(begin).await.map_err(trouble)
-    }
-
-    /// The same to read everything.
-    async fn survey(&self) -> Result<sqlx::Transaction<'static, Db>, StorageError> {
-        let begin = if self.behind_pgbouncer { SURVEY_BEHIND_PGBOUNCER } else { SURVEY };
-        self.begin_with(begin).await.map_err(trouble)
+    /// While one batch waits for the disk, another is worked out.
+    fn parallel_batches(&self) -> usize {
+        4
     }
 }
 
 /// A connection for a few statements. Behind PgBouncer in transaction mode, a statement that is prepared outside a transaction
 /// may be executed on another connection, which does not know it.
 enum Lease {
-    Connection(sqlx::pool::PoolConnection<Db>),
-    Transaction(sqlx::Transaction<'static, Db>),
+    Connection(sqlx::pool::PoolConnection<Postgres>),
+    Transaction(Transaction<'static, Postgres>),
 }
 
 impl std::ops::Deref for Lease {
-    type Target = Connection;
+    type Target = PgConnection;
 
-    fn deref(&self) -> &Connection {
+    fn deref(&self) -> &PgConnection {
         match self {
             Self::Connection(connection) => connection,
             Self::Transaction(transaction) => transaction,
@@ -355,7 +296,7 @@ impl std::ops::Deref for Lease {
 }
 
 impl std::ops::DerefMut for Lease {
-    fn deref_mut(&mut self) -> &mut Connection {
+    fn deref_mut(&mut self) -> &mut PgConnection {
         match self {
             Self::Connection(connection) => connection,
             Self::Transaction(transaction) => transaction,
@@ -364,15 +305,19 @@ impl std::ops::DerefMut for Lease {
 }
 
 /// A transaction that came to nothing, as far as is known.
-struct Undone {
-    cause: sqlx::Error,
-    /// It was lost while it was committed: it may have come to something.
-    may_be_done: bool,
+enum Undone {
+    Failed {
+        cause: sqlx::Error,
+        /// It was lost while it was committed: it may have come to something.
+        may_be_done: bool,
+    },
+    /// It took more ids than were set aside, and was rolled back.
+    TooFewIds,
 }
 
 impl From<sqlx::Error> for Undone {
     fn from(cause: sqlx::Error) -> Self {
-        Self { cause, may_be_done: false }
+        Self::Failed { cause, may_be_done: false }
     }
 }
 
@@ -380,28 +325,15 @@ impl Undone {
     /// Where it may be done, only the caller knows whether repeating it is right: an account that was made would be refused the
     /// second time.
     fn is_worth_another_try(&self) -> bool {
-        met_another(&self.cause) || (!self.may_be_done && was_cut_off(&self.cause))
+        match self {
+            Self::Failed { cause, may_be_done } => met_another(cause) || (!may_be_done && was_cut_off(cause)),
+            Self::TooFewIds => true,
+        }
     }
-}
-
-/// What the keys of due rows are.
-trait Key: for<'r> sqlx::Decode<'r, Db> + sqlx::Type<Db> + Send + Sync + Unpin + 'static {}
-
-impl Key for i64 {}
-impl Key for String {}
-
-/// Locks what is due and nobody else has locked.
-async fn lock_due<K: Key>(connection: &mut Connection, due: Due) -> Result<Vec<K>, sqlx::Error> {
-    let sql = format!("{} for update of {} skip locked", due.sql, due.of);
-    let mut query = sqlx::query_scalar(AssertSqlSafe(sql)).bind(i64::from(due.limit));
-    if let Some(now) = due.now {
-        query = query.bind(now);
-    }
-    query.fetch_all(connection).await
 }
 
 /// The database's error out of ours, where there is one.
-fn inner<T>(error: StorageError) -> Result<Result<T, StorageError>, Undone> {
+fn inner<T>(error: StorageError) -> std::result::Result<Result<T>, Undone> {
     match error {
         StorageError::Broken(cause) | StorageError::Unavailable(cause) if cause.is::<sqlx::Error>() => {
             Err((*cause.downcast::<sqlx::Error>().map_err(sqlx::Error::Configuration)?).into())

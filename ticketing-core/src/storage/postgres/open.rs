@@ -3,16 +3,31 @@
 use super::{PostgresStorage, SESSION};
 use crate::storage::StorageError;
 use crate::storage::sql::trouble;
-use sqlx::migrate::{Migration, MigrationType, Migrator};
+use sqlx::Connection as _;
 use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
-use sqlx::{Connection as _, SqlSafeStr};
 use std::str::FromStr;
 use std::time::Duration;
 
-/// The shape of the database, version by version. A shipped one is never edited.
-fn migrations() -> Migrator {
-    let init = include_str!("../../../migrations/postgres/0001_init.sql");
-    Migrator::with_migrations(vec![Migration::new(1, "init".into(), MigrationType::Simple, init.into_sql_str(), false)])
+/// The tables, version by version. A landed migration is never edited.
+pub(super) mod migrations {
+    use sqlx::SqlSafeStr as _;
+    use sqlx::migrate::{Migration, MigrationType, Migrator};
+
+    const INIT: &str = include_str!("../../../migrations/postgres/0001_init.sql");
+    const SUBJECTS: &str = include_str!("../../../migrations/postgres/0002_subjects_and_parts.sql");
+
+    /// All of them.
+    pub(in crate::storage) fn all() -> Migrator {
+        let one = |version, name: &'static str, sql: &'static str| {
+            Migration::new(version, name.into(), MigrationType::Simple, sql.into_sql_str(), false)
+        };
+        Migrator::with_migrations(vec![one(1, "init", INIT), one(2, "subjects and parts", SUBJECTS)])
+    }
+
+    /// The newest version.
+    pub(in crate::storage) fn newest() -> i64 {
+        all().iter().map(|migration| migration.version).max().unwrap_or(0)
+    }
 }
 
 /// Any number that nobody else takes: the name of the lock under which one process migrates.
@@ -74,7 +89,7 @@ impl PostgresStorage {
             .connect_with(options.application_name("ticketing"))
             .await
             .map_err(trouble)?;
-        Ok(Self { pool, ids: std::sync::Arc::default(), behind_pgbouncer })
+        Ok(Self { pool, blocks: std::sync::Arc::default(), behind_pgbouncer })
     }
 
     /// In one transaction, under a lock that ends with it: a lock of the session's would stay with whatever connection PgBouncer
@@ -83,7 +98,7 @@ impl PostgresStorage {
         let mut transaction = self.begin().await.map_err(trouble)?;
         let lock = sqlx::query("select pg_advisory_xact_lock($1)").bind(MIGRATING);
         lock.execute(&mut *transaction).await.map_err(trouble)?;
-        let mut migrations = migrations();
+        let mut migrations = migrations::all();
         migrations.set_locking(false);
         migrations
             .run_direct(None, &mut *transaction, false)

@@ -1,9 +1,7 @@
-//! The invariants as questions: each finds what should not be there, and says so in words.
+//! The invariants in SQL: each query finds what should not be there, and says so in words. Worded independently of
+//! [`invariants`](crate::domain::invariants) on purpose, so that a mistake in one does not hide a fault.
 
-use super::Connection;
-use crate::storage::StorageError;
-use crate::storage::sql::trouble;
-use sqlx::{AssertSqlSafe, Row as _};
+use super::{Connection, Found, Result, Statement};
 
 /// Each finds rows with a `wrong` column.
 const QUESTIONS: &[&str] = &[
@@ -43,13 +41,15 @@ const QUESTIONS: &[&str] = &[
     where o.status = 'paid' and not exists (select 1 from mails m where m.order_id = o.id and m.kind = 'tickets') order by o.id",
 ];
 
-/// What is wrong, in words; nothing where all is well.
-pub(super) async fn all(connection: &mut Connection) -> Result<Vec<String>, StorageError> {
+/// What is wrong, in words. Empty where all is well.
+pub(in crate::storage) async fn all(connection: &mut dyn Connection) -> Result<Vec<String>> {
     let mut wrong = Vec::new();
     for question in QUESTIONS {
-        for row in sqlx::query(AssertSqlSafe(*question)).fetch_all(&mut *connection).await.map_err(trouble)? {
-            wrong.push(row.try_get("wrong").map_err(trouble)?);
-        }
+        let mut see = |row: &mut dyn Found| {
+            wrong.extend(row.text()?);
+            Ok(())
+        };
+        connection.fetch(Statement { sql: (*question).to_owned(), ..Statement::default() }, &mut see).await?;
     }
     Ok(wrong)
 }

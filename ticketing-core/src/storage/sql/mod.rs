@@ -1,48 +1,129 @@
-//! What SQL storages share. The other files of this folder are compiled once for each database, as modules of `sqlite` and
-//! its like: they speak of `super::Db` and `super::Row`, and use only SQL that all of them understand.
+//! What SQL storages share: statements made from the declarations of tables. A database adds its [dialect](Dialect), how it
+//! binds and decodes values, and its transactions.
 
+pub(super) mod check;
+pub(super) mod limits;
+pub(super) mod list;
+pub(super) mod load;
+pub(super) mod rows;
+pub(super) mod write;
+
+use self::rows::Rows;
 use super::StorageError;
-use crate::domain::outbox::MailKind;
-use crate::domain::principal::Principal;
-use jiff::Timestamp;
+use crate::domain::row::{Kind, Source, Value};
+use async_trait::async_trait;
 
-/// Who somebody is, as the two columns that are stored: an account or an identity of the application's.
-pub(super) fn who(account: Option<i64>, external: Option<String>) -> Result<Principal, StorageError> {
-    match (account, external) {
-        (Some(id), None) => Ok(Principal::Account(id.into())),
-        (None, Some(id)) => Ok(Principal::External(id)),
-        (account, external) => Err(broken(format!("somebody is account {account:?} and external {external:?}"))),
+pub(super) type Result<T> = std::result::Result<T, StorageError>;
+
+/// What is bound to a statement.
+#[derive(Debug)]
+pub(super) enum Parameter {
+    /// One value: one parameter.
+    One(Value),
+    /// Keys, whose values are of these kinds: as many parameters as the dialect's [`one_of`](Dialect::one_of) takes.
+    Keys(Vec<Kind>, Vec<Value>),
+    /// Rows: as many parameters as the dialect's [`source`](Dialect::source) takes.
+    Rows(Rows),
+}
+
+/// A statement with its parameters, in the order of their numbers.
+#[derive(Debug, Default)]
+pub(super) struct Statement {
+    pub(super) sql: String,
+    pub(super) parameters: Vec<Parameter>,
+    /// How many `$n` there are so far.
+    pub(super) bound: usize,
+}
+
+impl Statement {
+    /// Binds a value, and gives its place in the statement.
+    pub(super) fn bind(&mut self, value: Value) -> String {
+        self.parameters.push(Parameter::One(value));
+        self.bound += 1;
+        format!("${}", self.bound)
+    }
+
+    /// That these columns have one of these keys.
+    pub(super) fn one_of(&mut self, dialect: &dyn Dialect, columns: &[(String, Kind)], keys: &[Value]) -> String {
+        match (columns, keys) {
+            // The plan for one row is simpler, and so is its text.
+            ([(column, _)], [key]) => format!("{column} = {}", self.bind(key.clone())),
+            _ => {
+                let (names, kinds): (Vec<&str>, Vec<Kind>) =
+                    columns.iter().map(|(name, kind)| (name.as_str(), *kind)).unzip();
+                let condition = dialect.one_of(&names, &kinds, &mut self.bound);
+                self.parameters.push(Parameter::Keys(kinds, keys.to_vec()));
+                condition
+            }
+        }
     }
 }
 
-pub(super) fn time(microseconds: i64) -> Result<Timestamp, StorageError> {
-    Timestamp::from_microsecond(microseconds).map_err(broken)
+/// Where the SQL of databases differs.
+pub(super) trait Dialect: Send + Sync {
+    /// That columns have one of the keys that are bound next.
+    fn one_of(&self, columns: &[&str], kinds: &[Kind], bound: &mut usize) -> String;
+    /// A table `r` of the rows that are bound next, and an expression for each of its columns.
+    fn source(&self, kinds: &[Kind], bound: &mut usize) -> (String, Vec<String>);
+    /// An empty list of rows of such columns, in the form in which it is bound.
+    fn rows(&self, kinds: Vec<Kind>) -> Rows;
+    /// Several writes as one statement.
+    fn together(&self, statements: &[String]) -> String;
+    /// Whether rows are locked one by one; else a transaction that writes has everything.
+    fn has_row_locks(&self) -> bool;
+    /// The function that finds a text in another, and gives 0 where it is not.
+    fn find_text(&self) -> &'static str;
+    /// The functions that give the greatest and the least of several numbers.
+    fn greatest_and_least(&self) -> (&'static str, &'static str);
 }
 
-pub(super) fn micros(at: Timestamp) -> i64 {
-    at.as_microsecond()
+/// A row that was found, column by column.
+pub(super) trait Found: Source {
+    /// Goes to this column, counted from 0.
+    fn seek(&mut self, column: usize);
 }
 
-/// A word of an enum.
-pub(super) fn word<T>(column: &str, word: &str, from_name: impl Fn(&str) -> Option<T>) -> Result<T, StorageError> {
-    from_name(word).ok_or_else(|| broken(format!("{column} is {word:?}, which this version does not know")))
+/// A connection, outside or within a transaction.
+#[async_trait]
+pub(super) trait Connection: Send {
+    fn dialect(&self) -> &'static dyn Dialect;
+
+    /// Runs a statement and shows each row that it gives.
+    async fn fetch(
+        &mut self,
+        statement: Statement,
+        see: &mut (dyn for<'r> FnMut(&'r mut dyn Found) -> Result<()> + Send),
+    ) -> Result<()>;
+
+    /// Runs writes made by [`Dialect::together`], or one of another kind, and says how many rows were written.
+    async fn execute(&mut self, statement: Statement) -> Result<u64>;
 }
 
-/// The kind of a mail as one column: an order has at most one mail of each.
-pub(super) fn mail_kind(kind: MailKind) -> String {
-    match kind {
-        MailKind::Tickets => "tickets".to_owned(),
-        MailKind::Refund(id) => format!("refund:{id}"),
-        MailKind::EventCancelled => "event_cancelled".to_owned(),
+/// The one number that a statement gives, if it gives one.
+pub(super) async fn one_int(connection: &mut dyn Connection, statement: Statement) -> Result<Option<i64>> {
+    let mut found = None;
+    let mut see = |row: &mut dyn Found| {
+        found = row.int()?;
+        Ok(())
+    };
+    connection.fetch(statement, &mut see).await?;
+    Ok(found)
+}
+
+/// The version of the tables.
+pub(super) async fn version(connection: &mut dyn Connection) -> Result<i64> {
+    let sql = "select coalesce(max(version), 0) from _sqlx_migrations where success".to_owned();
+    Ok(one_int(connection, Statement { sql, ..Statement::default() }).await?.unwrap_or(0))
+}
+
+/// Fails where the tables are of an older version. A newer one is fine: migrations only ever add, and another process may be
+/// ahead of this one.
+pub(super) async fn ready(connection: &mut dyn Connection, needed: i64) -> Result<()> {
+    let found = version(connection).await?;
+    if found < needed {
+        return Err(StorageError::Unusable(format!("the tables must be of version {needed} (got {found})")));
     }
-}
-
-pub(super) fn mail_kind_from(text: &str) -> Option<MailKind> {
-    match text {
-        "tickets" => Some(MailKind::Tickets),
-        "event_cancelled" => Some(MailKind::EventCancelled),
-        _ => Some(MailKind::Refund(text.strip_prefix("refund:")?.parse::<i64>().ok()?.into())),
-    }
+    Ok(())
 }
 
 pub(super) fn broken(what: impl Into<Box<dyn std::error::Error + Send + Sync>>) -> StorageError {
@@ -55,83 +136,5 @@ pub(super) fn trouble(error: sqlx::Error) -> StorageError {
         sqlx::Error::Database(cause) if cause.kind() != sqlx::error::ErrorKind::Other => broken(error),
         sqlx::Error::ColumnDecode { .. } | sqlx::Error::ColumnNotFound(_) | sqlx::Error::Decode(_) => broken(error),
         _ => StorageError::Unavailable(error.into()),
-    }
-}
-
-/// Rows that are due, to be claimed.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct Due {
-    /// Finds their keys, the longest overdue first: at most `$1` that are due at `$2`.
-    pub(super) sql: &'static str,
-    /// The table that is locked for it: what comes first in the order in which every transaction locks.
-    #[cfg_attr(not(feature = "postgres"), allow(dead_code, reason = "SQLite has no row locks"))]
-    pub(super) of: &'static str,
-    /// Now, where `$2` is in it.
-    pub(super) now: Option<i64>,
-    pub(super) limit: u32,
-}
-
-/// What belongs to orders.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(super) enum OfOrders {
-    #[default]
-    Nothing,
-    Attempts,
-    /// Attempts, refunds, tickets and mails.
-    All,
-}
-
-/// What a batch names, to be loaded with all that its rules look at.
-#[derive(Clone, Debug, Default)]
-pub(super) struct Wanted {
-    /// How many items the batch has, where they name no rows.
-    #[cfg_attr(not(feature = "postgres"), expect(dead_code, reason = "SQLite gives ids as it goes"))]
-    pub(super) items: usize,
-    pub(super) accounts: Vec<i64>,
-    pub(super) emails: Vec<String>,
-    pub(super) usernames: Vec<String>,
-    pub(super) categories: Vec<i64>,
-    pub(super) category_names: Vec<String>,
-    pub(super) events: Vec<i64>,
-    pub(super) orders: Vec<i64>,
-    pub(super) order_references: Vec<String>,
-    pub(super) attempts: Vec<String>,
-    pub(super) refunds: Vec<i64>,
-    pub(super) refund_keys: Vec<String>,
-    pub(super) codes: Vec<String>,
-    pub(super) nonces: Vec<String>,
-    pub(super) mails: Vec<i64>,
-    pub(super) event_keys: Vec<String>,
-    pub(super) webhooks: Vec<i64>,
-    pub(super) webhook_keys: Vec<String>,
-    pub(super) requests: Vec<String>,
-    /// What of the orders is wanted too.
-    pub(super) of_orders: OfOrders,
-    /// The rules look at events, but never change them: they need not be locked, and nobody waits for them.
-    pub(super) events_as_they_are: bool,
-}
-
-impl Wanted {
-    /// How many rows are named, or items there are: a bound for how many items the batch has.
-    #[cfg(feature = "postgres")]
-    pub(super) fn size(&self) -> usize {
-        let ids =
-            [&self.accounts, &self.categories, &self.events, &self.orders, &self.refunds, &self.mails, &self.webhooks];
-        let texts = [
-            &self.emails,
-            &self.usernames,
-            &self.category_names,
-            &self.order_references,
-            &self.attempts,
-            &self.refund_keys,
-            &self.codes,
-            &self.nonces,
-            &self.event_keys,
-            &self.webhook_keys,
-            &self.requests,
-        ];
-        self.items
-            + ids.iter().map(|ids| ids.len()).sum::<usize>()
-            + texts.iter().map(|texts| texts.len()).sum::<usize>()
     }
 }

@@ -1,21 +1,36 @@
 //! Opening the file, and making sure that it keeps what it is given.
 
+use super::SqliteStorage;
 use super::writer::Writer;
-use super::{Db, SqliteStorage};
 use crate::storage::StorageError;
 use crate::storage::sql::trouble;
 use sqlx::error::DatabaseError;
-use sqlx::migrate::{Migration, MigrationType, Migrator};
 use sqlx::pool::PoolOptions;
 use sqlx::sqlite::{SqliteConnectOptions, SqliteConnection, SqliteJournalMode, SqlitePool, SqliteSynchronous};
-use sqlx::{ConnectOptions as _, Connection as _, SqlSafeStr};
+use sqlx::{ConnectOptions as _, Connection as _, Sqlite};
 use std::path::Path;
 use std::time::Duration;
 
-/// The shape of the file, version by version. A shipped one is never edited.
-fn migrations() -> Migrator {
-    let init = include_str!("../../../migrations/sqlite/0001_init.sql");
-    Migrator::with_migrations(vec![Migration::new(1, "init".into(), MigrationType::Simple, init.into_sql_str(), false)])
+/// The tables, version by version. A landed migration is never edited.
+pub(super) mod migrations {
+    use sqlx::SqlSafeStr as _;
+    use sqlx::migrate::{Migration, MigrationType, Migrator};
+
+    const INIT: &str = include_str!("../../../migrations/sqlite/0001_init.sql");
+    const SUBJECTS: &str = include_str!("../../../migrations/sqlite/0002_subjects_and_parts.sql");
+
+    /// All of them.
+    pub(in crate::storage) fn all() -> Migrator {
+        let one = |version, name: &'static str, sql: &'static str| {
+            Migration::new(version, name.into(), MigrationType::Simple, sql.into_sql_str(), false)
+        };
+        Migrator::with_migrations(vec![one(1, "init", INIT), one(2, "subjects and parts", SUBJECTS)])
+    }
+
+    /// The newest version.
+    pub(in crate::storage) fn newest() -> i64 {
+        all().iter().map(|migration| migration.version).max().unwrap_or(0)
+    }
 }
 
 /// How many may read at once. Reading never waits for writing.
@@ -117,9 +132,9 @@ async fn look_first(path: &Path, options: &SqliteConnectOptions) -> Result<(), S
     if foreign {
         return Err(StorageError::Unusable(format!("{path} is a database of something else; name another file")));
     }
-    let known = migrations().iter().map(|migration| migration.version).max();
-    match (newest, known) {
-        (Some(newest), Some(known)) if newest > known => Err(StorageError::Unusable(format!(
+    let known = migrations::newest();
+    match newest {
+        Some(newest) if newest > known => Err(StorageError::Unusable(format!(
             "{path} is of version {newest}, and this program knows files up to version {known}; use a newer program"
         ))),
         _ => Ok(()),
@@ -145,7 +160,7 @@ async fn migrate(writer: &SqlitePool, path: &Path) -> Result<(), StorageError> {
     let failed = |why: String| StorageError::Unusable(format!("{}: {why}", path.display()));
     let mut connection = writer.acquire().await.map_err(trouble)?;
     let mut transaction = connection.begin_with("begin immediate").await.map_err(trouble)?;
-    migrations().run_direct(None, &mut *transaction, false).await.map_err(|error| failed(error.to_string()))?;
+    migrations::all().run_direct(None, &mut *transaction, false).await.map_err(|error| failed(error.to_string()))?;
     transaction.commit().await.map_err(trouble)
 }
 
@@ -191,7 +206,7 @@ async fn is_usable(connection: &mut SqliteConnection) -> Result<bool, sqlx::Erro
 }
 
 async fn pool(connections: u32, options: SqliteConnectOptions) -> Result<SqlitePool, sqlx::Error> {
-    let pool: PoolOptions<Db> = PoolOptions::new()
+    let pool: PoolOptions<Sqlite> = PoolOptions::new()
         .max_connections(connections)
         .acquire_timeout(Duration::from_secs(10))
         .idle_timeout(None)
@@ -207,21 +222,23 @@ mod tests {
 
     #[tokio::test]
     async fn a_back_up_is_whole_and_never_overwrites() {
-        use crate::storage::Storage;
+        use crate::storage::{Storage as _, StorageExt as _};
+        let now = jiff::Timestamp::UNIX_EPOCH;
         let folder = std::env::temp_dir().join(format!("ticketing-backup-{}", std::process::id()));
         std::fs::create_dir_all(&folder).unwrap();
         let (file, copy) = (folder.join("tickets.db"), folder.join("copy.db"));
         assert!(SqliteStorage::open_as_is(&file).await.is_err(), "there is nothing to look at");
         assert!(!file.exists());
         let storage = SqliteStorage::open(&file).await.unwrap();
-        let category = crate::domain::event::NewCategory { name: "Music".to_owned(), description: None };
-        storage.put_categories(&[category]).await.unwrap();
+        let category = crate::domain::category::NewCategory { name: "Music".to_owned(), description: None };
+        storage.apply(now, &[category]).await.unwrap();
         SqliteStorage::open_as_is(&file).await.unwrap().back_up(&copy).await.unwrap();
         assert!(storage.back_up(&copy).await.is_err(), "the first one stays");
         let copied = SqliteStorage::open_as_is(&copy).await.unwrap();
         assert_eq!(copied.categories().await.unwrap(), storage.categories().await.unwrap());
         assert_eq!(copied.check().await.unwrap(), Vec::<String>::new());
-        assert!(copied.put_categories(&[]).await.is_ok(), "and is only looked at");
+        let none: [crate::domain::category::NewCategory; 0] = [];
+        assert!(copied.apply(now, &none).await.is_ok(), "and is only looked at");
         std::fs::remove_dir_all(folder).unwrap();
     }
 

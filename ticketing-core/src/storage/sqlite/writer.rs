@@ -4,63 +4,84 @@
 //! after the other in one transaction of the file, each behind a savepoint of its own, and are flushed together. There is no
 //! timer: one that comes alone is committed alone and at once.
 
-use super::{Connection, load, next_ids, write};
-use crate::domain::book::{Book, NextIds};
+use crate::domain::command::Work;
+use crate::domain::load::LoadKeys;
+use crate::domain::shelf::IdRanges;
+use crate::domain::working_set::Noun;
 use crate::runtime::caught;
 use crate::storage::StorageError;
-use crate::storage::sql::{Wanted, broken, trouble};
-use async_trait::async_trait;
+use crate::storage::sql::{self, Connection, Found, Statement, broken, trouble};
+use jiff::Timestamp;
 use sqlx::Connection as _;
-use sqlx::sqlite::SqlitePool;
+use sqlx::sqlite::{SqliteConnection, SqlitePool};
 use std::collections::VecDeque;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use tokio::sync::oneshot;
 
 type Result<T> = std::result::Result<T, StorageError>;
 
-/// So many share a commit at most: who comes first should not wait for ever.
-const MOST: usize = 64;
+/// How many transactions share a commit at most: the first one should not wait too long.
+const MAX_SHARED_COMMIT: usize = 64;
 
-/// One transaction, as its caller sees it.
-#[async_trait]
-trait Work: Send {
-    /// Does it. What it comes to is not told before it is committed. Says whether anything was written.
-    async fn run(&mut self, connection: &mut Connection, next: &mut NextIds) -> Result<bool>;
-
-    /// It is done, or not.
-    fn tell(self: Box<Self>, committed: Result<()>);
+/// One transaction, and the caller that waits for it.
+struct Job {
+    now: Timestamp,
+    work: Arc<dyn Work>,
+    caller: oneshot::Sender<Result<()>>,
 }
 
-struct Rules<T, F> {
-    wanted: Wanted,
-    decide: F,
-    decided: Option<T>,
-    caller: oneshot::Sender<Result<T>>,
-}
+impl Job {
+    /// It is done, or not. A caller that left does not hear of it.
+    fn tell(self, committed: Result<()>) {
+        drop(self.caller.send(committed));
+    }
 
-#[async_trait]
-impl<T: Send + 'static, F: Fn(&mut Book) -> T + Send + Sync + 'static> Work for Rules<T, F> {
-    async fn run(&mut self, connection: &mut Connection, next: &mut NextIds) -> Result<bool> {
-        let mut book = load::book(connection, &self.wanted, *next).await?;
-        self.decided = Some((self.decide)(&mut book));
-        let any = write::changes(connection, &book).await?;
-        // Whoever comes next goes on from here.
-        *next = book.next;
+    /// Does it, without the commit. Says whether anything was written.
+    async fn run(&self, connection: &mut dyn Connection, next: &mut NextIds) -> Result<bool> {
+        let mut rows = sql::load::load(connection, LoadKeys::at(self.now), &*self.work, true).await?;
+        for (noun, ids) in Noun::ALL.iter().zip(next.iter()) {
+            rows.shelf_mut(*noun).set_ids(*ids);
+        }
+        self.work.decide(&mut rows, self.now);
+        let any = sql::write::write(connection, &rows).await?;
+        // The next transaction of the same commit goes on from here.
+        *next = Noun::ALL.iter().map(|noun| rows.shelf(*noun).ids()).collect();
         Ok(any)
     }
-
-    fn tell(self: Box<Self>, committed: Result<()>) {
-        let lost = || broken("a transaction came to nothing");
-        // Who left does not hear of it.
-        let Self { caller, decided, .. } = *self;
-        drop(caller.send(committed.and_then(|()| decided.ok_or_else(lost))));
-    }
 }
 
-/// Who waits for the writer, and whether it is at work.
+/// The ids that come next, of each noun.
+type NextIds = Vec<IdRanges>;
+
+/// The ids that come next: no other transaction writes meanwhile.
+async fn next_ids(connection: &mut dyn Connection) -> Result<NextIds> {
+    let last = |numbered: bool, table: &str, key: &str| match numbered {
+        true => format!("(select max({key}) from {table})"),
+        false => "null".to_owned(),
+    };
+    let of_noun = |noun: &Noun| {
+        let table = noun.table();
+        let part = table.part.as_ref().filter(|part| part.numbered);
+        let parts = part.map_or_else(|| "null".to_owned(), |part| last(true, part.name, part.columns[0].name));
+        format!("{}, {parts}", last(table.numbered, table.name, table.key()))
+    };
+    let sql = format!("select {}", Noun::ALL.iter().map(of_noun).collect::<Vec<_>>().join(", "));
+    let mut next = vec![IdRanges::default(); Noun::ALL.len()];
+    let mut see = |row: &mut dyn Found| {
+        for ids in &mut next {
+            ids.rows.next = row.int()?.unwrap_or(0) + 1;
+            ids.parts.next = row.int()?.unwrap_or(0) + 1;
+        }
+        Ok(())
+    };
+    connection.fetch(Statement { sql, ..Statement::default() }, &mut see).await?;
+    Ok(next)
+}
+
+/// Transactions that wait for the writer, and whether it is at work.
 #[derive(Default)]
 struct Queue {
-    waiting: VecDeque<Box<dyn Work>>,
+    waiting: VecDeque<Job>,
     is_at_work: bool,
 }
 
@@ -86,24 +107,20 @@ impl Writer {
         self.queue.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Loads what a batch names, applies the rules, writes the difference. Runs on by itself: a caller that leaves cannot leave
-    /// a transaction half-way.
-    pub(super) async fn write<T: Send + 'static>(
-        &self,
-        wanted: Wanted,
-        decide: impl Fn(&mut Book) -> T + Send + Sync + 'static,
-    ) -> Result<T> {
+    /// Loads what the work needs, lets it decide, writes the difference. Is not cancelled when the caller leaves: that cannot
+    /// leave a transaction half-done.
+    pub(super) async fn transact(&self, now: Timestamp, work: Arc<dyn Work>) -> Result<()> {
         let (caller, answer) = oneshot::channel();
         let starts = {
             let mut queue = self.queue();
-            queue.waiting.push_back(Box::new(Rules { wanted, decide, decided: None, caller }));
+            queue.waiting.push_back(Job { now, work, caller });
             !std::mem::replace(&mut queue.is_at_work, true)
         };
         if starts {
             let turn = Turn { writer: self.clone(), is_over: false };
             tokio::spawn(turn.work());
         }
-        // The writer ends without a word where the runtime is shut down.
+        // The writer ends without an answer where the runtime is shut down.
         answer.await.map_err(|stopped| StorageError::Unavailable(stopped.into()))?
     }
 }
@@ -123,14 +140,14 @@ impl Turn {
         }
     }
 
-    fn next(&mut self) -> Option<Vec<Box<dyn Work>>> {
+    fn next(&mut self) -> Option<Vec<Job>> {
         let mut queue = self.writer.queue();
         if queue.waiting.is_empty() {
             queue.is_at_work = false;
             self.is_over = true;
             return None;
         }
-        let some = queue.waiting.len().min(MOST);
+        let some = queue.waiting.len().min(MAX_SHARED_COMMIT);
         Some(queue.waiting.drain(..some).collect())
     }
 }
@@ -149,49 +166,49 @@ impl Drop for Turn {
     }
 }
 
-async fn commit_together(pool: &SqlitePool, all: Vec<Box<dyn Work>>) {
+async fn commit_together(pool: &SqlitePool, all: Vec<Job>) {
     let (mut done, mut failed) = (vec![], vec![]);
     let committed = try_commit(pool, all, &mut done, &mut failed).await;
-    for (work, error) in failed {
-        work.tell(Err(error));
+    for (job, error) in failed {
+        job.tell(Err(error));
     }
-    // One error, and many to be told.
+    // One error, and many callers to be told.
     let error = committed.err().map(Arc::new);
-    for work in done {
-        work.tell(error.as_ref().map_or(Ok(()), |error| Err(StorageError::again(error))));
+    for job in done {
+        job.tell(error.as_ref().map_or(Ok(()), |error| Err(StorageError::again(error))));
     }
 }
 
 /// Runs all in one transaction. What fails is undone alone; where an error is returned, none of `done` is done.
 async fn try_commit(
     pool: &SqlitePool,
-    all: Vec<Box<dyn Work>>,
-    done: &mut Vec<Box<dyn Work>>,
-    failed: &mut Vec<(Box<dyn Work>, StorageError)>,
+    all: Vec<Job>,
+    done: &mut Vec<Job>,
+    failed: &mut Vec<(Job, StorageError)>,
 ) -> Result<()> {
     let alone = all.len() == 1;
     done.extend(all);
     let mut connection = pool.acquire().await.map_err(trouble)?;
-    // Immediate: a transaction that reads first and writes later would be refused if somebody wrote in between.
+    // Immediate: a transaction that reads first and writes later would be refused if another process wrote in between.
     let mut transaction = connection.begin_with("begin immediate").await.map_err(trouble)?;
-    let mut next = next_ids(&mut transaction).await?;
+    let mut next = next_ids(&mut *transaction).await?;
     let mut any = false;
     if alone {
-        for work in done.iter_mut() {
-            any |= run(work, &mut transaction, &mut next).await?;
+        for job in done.iter() {
+            any |= run(job, &mut transaction, &mut next).await?;
         }
     } else {
-        for mut work in std::mem::take(done) {
+        for job in std::mem::take(done) {
             let mut savepoint = transaction.begin().await.map_err(trouble)?;
-            match run(&mut work, &mut savepoint, &mut next).await {
+            match run(&job, &mut savepoint, &mut next).await {
                 Ok(wrote) => {
                     savepoint.commit().await.map_err(trouble)?;
                     any |= wrote;
-                    done.push(work);
+                    done.push(job);
                 }
                 Err(error) => {
                     savepoint.rollback().await.map_err(trouble)?;
-                    failed.push((work, error));
+                    failed.push((job, error));
                 }
             }
         }
@@ -203,8 +220,9 @@ async fn try_commit(
 }
 
 /// A rule that panics breaks its own transaction only: it does so between two statements.
-async fn run(work: &mut Box<dyn Work>, connection: &mut Connection, next: &mut NextIds) -> Result<bool> {
-    caught(work.run(connection, next)).await.unwrap_or_else(|| Err(broken("a rule panicked")))
+async fn run(job: &Job, connection: &mut SqliteConnection, next: &mut NextIds) -> Result<bool> {
+    let panicked = || Err(broken("a rule panicked"));
+    caught(Box::pin(job.run(connection, next))).await.unwrap_or_else(panicked)
 }
 
 #[cfg(test)]

@@ -13,10 +13,10 @@ use crate::domain::limit::{Quota, Take};
 use crate::domain::order::{Hold, HoldLine};
 use crate::domain::outbox::MailResult;
 use crate::domain::payment::{Checkout, CheckoutReport, CheckoutResult, OpenAttempt};
+use crate::domain::payment::{Resolve, Verdict};
 use crate::domain::principal::Buyer;
 use crate::domain::refund::{RefundReason, RefundRequest};
 use crate::domain::request::Answer;
-use crate::domain::rules::{Resolve, Verdict};
 use crate::domain::webhook::{NewWebhook, WebhookAction};
 use jiff::{SignedDuration, Timestamp};
 
@@ -69,7 +69,7 @@ pub(super) fn hold(by: &mut Chance) -> Hold {
         3 => (1, vec![1, 2]),
         _ => (1, vec![by.id(2)]),
     };
-    let mut line = |id| HoldLine { ticket_type_id: TicketTypeId(id), quantity: if by.one_in(3) { 2 } else { 1 } };
+    let mut line = |id| HoldLine { ticket_type_id: Some(TicketTypeId(id)), quantity: if by.one_in(3) { 2 } else { 1 } };
     let lines = types.into_iter().map(&mut line).collect();
     let number = by.below(ORDERS);
     by.held.push(number);

@@ -9,18 +9,19 @@ pub(super) use world::{event_filters, furniture, references, who};
 
 use super::shop::seed;
 use crate::domain::account::{AccountChange, NewAccount};
+use crate::domain::category::NewCategory;
 use crate::domain::check_in::Scan;
 use crate::domain::code::{Reference, Seed};
-use crate::domain::event::{NewCategory, NewEvent};
+use crate::domain::event::NewEvent;
 use crate::domain::id::{AccountId, EventId, MailId, RefundId, WebhookId};
 use crate::domain::limit::Take;
 use crate::domain::order::{Hold, Release};
 use crate::domain::outbox::MailReport;
+use crate::domain::payment::Resolve;
 use crate::domain::payment::{CheckoutReport, Mode, OpenAttempt};
 use crate::domain::principal::Principal;
 use crate::domain::refund::{RefundReport, RefundRequest, RefundStatus};
 use crate::domain::request::{Answer, BeginRequest};
-use crate::domain::rules::Resolve;
 use crate::domain::webhook::{NewWebhook, WebhookReport, WebhookStatus};
 use items::{
     account, account_change, answer, attempt, checkout, event, hold, mail_result, refund, resolve, said, scan, tokens,

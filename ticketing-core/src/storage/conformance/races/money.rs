@@ -4,11 +4,12 @@ use super::super::shop::{Shop, external, only};
 use super::super::till::exactly;
 use super::at_once;
 use crate::domain::payment::{Observation, Settlement};
+use crate::domain::payment::{Resolve, Verdict};
 use crate::domain::refund::RefundReason;
 use crate::domain::refusal::Refusal;
-use crate::domain::rules::{Resolve, Verdict};
 use crate::domain::ticket::TicketStatus;
 use crate::storage::Storage;
+use crate::storage::StorageExt as _;
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
@@ -157,7 +158,7 @@ pub async fn a_review_is_decided_once(storage: Arc<dyn Storage>) {
                 seed: shop.seed(),
             };
             let shop = Arc::clone(&shop);
-            async move { only(shop.storage.resolve_reviews(shop.now(), &[wish]).await) }
+            async move { only(shop.storage.apply(shop.now(), &[wish]).await) }
         });
         let decided = decided.await;
         assert_eq!(decided.iter().filter(|one| one.is_ok()).count(), 1);

@@ -6,6 +6,7 @@ use crate::domain::order::{OrderKey, OrderStatus};
 use crate::domain::outbox::MailKind;
 use crate::domain::refusal::Refusal;
 use crate::storage::Storage;
+use crate::storage::StorageExt as _;
 use std::sync::Arc;
 
 pub async fn the_last_place_goes_to_one_buyer(storage: Arc<dyn Storage>) {

@@ -7,10 +7,14 @@ use crate::domain::code::Reference;
 use crate::domain::event::EventFilter;
 use crate::domain::order::{OrderFilter, OrderStatus};
 use crate::domain::page::PageRequest;
+use crate::domain::payment::ClaimPolls;
+use crate::domain::refund::ClaimRefunds;
 use crate::domain::refusal::Refusal;
 use crate::domain::request::{BeginRequest, Begun};
+use crate::domain::webhook::ClaimWebhooks;
 use crate::domain::webhook::{NewWebhook, WebhookAction};
 use crate::storage::Storage;
+use crate::storage::StorageExt as _;
 use jiff::SignedDuration;
 use std::collections::BTreeSet;
 use std::future::poll_fn;
@@ -50,7 +54,7 @@ pub async fn eight_workers_never_take_the_same_refund_poll_or_webhook(storage: A
         let bought = shop.buy(&event, 1).await;
         granted(shop.refund(&shop.refund_of(&bought.order, &[])).await);
         shop.attempt(&shop.hold(&event, 1).await).await;
-        shop.storage.receive_webhooks(shop.now(), &[webhook(&format!("{index}"))]).await.unwrap();
+        shop.storage.apply(shop.now(), &[webhook(&format!("{index}"))]).await.unwrap();
     }
     shop.wait(SignedDuration::from_mins(5));
     let taken = at_once(9, |index| {
@@ -63,11 +67,13 @@ pub async fn eight_workers_never_take_the_same_refund_poll_or_webhook(storage: A
             }
             let mut mine: Vec<String> = Vec::new();
             for _ in 0..4 {
-                let refunds = shop.storage.claim_refunds(shop.now(), LEASE, limit).await.unwrap();
+                let refunds =
+                    shop.storage.apply_one(shop.now(), ClaimRefunds { lease: LEASE, limit: limit }).await.unwrap();
                 mine.extend(refunds.iter().map(|refund| format!("refund {}", refund.id)));
-                let polls = shop.storage.claim_polls(shop.now(), limit).await.unwrap();
+                let polls = shop.storage.apply_one(shop.now(), ClaimPolls { limit: limit }).await.unwrap();
                 mine.extend(polls.iter().map(|attempt| attempt.reference.to_string()));
-                let webhooks = shop.storage.claim_webhooks(shop.now(), LEASE, limit).await.unwrap();
+                let webhooks =
+                    shop.storage.apply_one(shop.now(), ClaimWebhooks { lease: LEASE, limit: limit }).await.unwrap();
                 mine.extend(webhooks.iter().map(|webhook| format!("webhook {}", webhook.id)));
             }
             mine
@@ -95,7 +101,7 @@ pub async fn what_is_made_under_one_key_eight_times_at_once_is_made_once(storage
     for round in 0..5 {
         let accounts = at_once(8, |_| {
             let (shop, new) = (Arc::clone(&shop), newcomer(&format!("{round}@example.com"), None));
-            async move { only(shop.storage.register(now, &[new]).await) }
+            async move { only(shop.storage.apply(now, &[new]).await) }
         });
         let accounts = accounts.await;
         assert_eq!(accounts.iter().filter(|account| account.is_ok()).count(), 1);
@@ -111,7 +117,7 @@ pub async fn what_is_made_under_one_key_eight_times_at_once_is_made_once(storage
 
         let deliveries = at_once(8, |_| {
             let (shop, new) = (Arc::clone(&shop), webhook(&format!("{round}")));
-            async move { shop.storage.receive_webhooks(now, &[new]).await.unwrap().remove(0) }
+            async move { shop.storage.apply(now, &[new]).await.unwrap().remove(0) }
         });
         let deliveries = deliveries.await;
         assert_eq!(deliveries.iter().filter(|(_, first)| *first).count(), 1);
@@ -120,7 +126,7 @@ pub async fn what_is_made_under_one_key_eight_times_at_once_is_made_once(storage
         let begun = at_once(8, |_| {
             let begin = BeginRequest { scope: format!("{round}"), content: "x".to_owned(), lease: LEASE };
             let shop = Arc::clone(&shop);
-            async move { shop.storage.begin_request(now, &begin).await.unwrap() }
+            async move { shop.storage.apply_one(now, begin.clone()).await.unwrap() }
         });
         assert_eq!(begun.await.iter().filter(|begun| matches!(begun, Begun::Work { .. })).count(), 1);
     }
@@ -184,7 +190,7 @@ pub async fn a_dropped_call_is_done_or_not_done(storage: Arc<dyn Storage>) {
         let wishes = [shop.wish(&event, 1), shop.wish(&event, 1)];
         let call = {
             let (shop, wishes) = (Arc::clone(&shop), wishes.clone());
-            tokio::spawn(async move { shop.storage.hold(shop.now(), &wishes).await.map(drop) })
+            tokio::spawn(async move { shop.storage.apply(shop.now(), &wishes).await.map(drop) })
         };
         if round % 4 > 0 {
             tokio::time::sleep(Duration::from_micros(round * 50)).await;
@@ -198,7 +204,7 @@ pub async fn a_dropped_call_is_done_or_not_done(storage: Arc<dyn Storage>) {
             assert!(held == 0 || held == 2, "{held} of two orders");
         }
         // A repeat comes after it, and finds what it did.
-        let outcomes = shop.storage.hold(shop.now(), &wishes).await.unwrap();
+        let outcomes = shop.storage.apply(shop.now(), &wishes).await.unwrap();
         assert!(outcomes.iter().all(Result::is_ok));
         assert_eq!(shop.stock(&event).await, (2, 0));
     }

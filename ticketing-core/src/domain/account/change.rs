@@ -1,0 +1,47 @@
+use super::{Account, AccountChange};
+use crate::domain::command::Command;
+use crate::domain::id::AccountId;
+use crate::domain::load::LoadKeys;
+use crate::domain::working_set::WorkingSet;
+use jiff::Timestamp;
+
+/// Changes an account. Gives it as it is then, or nothing where there is none.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ChangeAccount {
+    /// Which account.
+    pub id: AccountId,
+    /// The change.
+    pub change: AccountChange,
+}
+
+impl Command for ChangeAccount {
+    type Outcome = Option<Account>;
+    const NAME: &'static str = "change_account";
+
+    fn needs(&self, _rows: &WorkingSet, load: &mut LoadKeys) {
+        load.row::<Account>(&self.id);
+    }
+
+    fn apply(&self, rows: &mut WorkingSet, now: Timestamp) -> Option<Account> {
+        rows.accounts.update(&self.id, |account| {
+            match &self.change {
+                // Another call has changed the password meanwhile: that one is newer.
+                AccountChange::PasswordHash { seen, .. } | AccountChange::NewPassword { seen, .. }
+                    if *seen != account.password_hash =>
+                {
+                    return;
+                }
+                AccountChange::PasswordHash { hash, .. } => account.password_hash.clone_from(hash),
+                AccountChange::NewPassword { hash, .. } => {
+                    account.password_hash.clone_from(hash);
+                    account.sessions_ended += 1;
+                }
+                AccountChange::EndSessions => account.sessions_ended += 1,
+                AccountChange::Active(active) => account.is_active = *active,
+                AccountChange::Role(role) => account.role = *role,
+            }
+            account.updated_at = now;
+        });
+        rows.accounts.get(&self.id).cloned()
+    }
+}

@@ -1,0 +1,45 @@
+use super::{Account, BY_EMAIL, BY_USERNAME, NewAccount};
+use crate::domain::command::Command;
+use crate::domain::id::AccountId;
+use crate::domain::load::LoadKeys;
+use crate::domain::refusal::Refusal;
+use crate::domain::working_set::WorkingSet;
+use jiff::Timestamp;
+
+/// Makes an account, unless its address or user name is taken.
+impl Command for NewAccount {
+    type Outcome = Result<Account, Refusal>;
+    const NAME: &'static str = "register";
+
+    fn needs(&self, _rows: &WorkingSet, load: &mut LoadKeys) {
+        load.find(BY_EMAIL, &self.email.key());
+        if let Some(username) = &self.username {
+            load.find(BY_USERNAME, &username.to_lowercase());
+        }
+    }
+
+    fn apply(&self, rows: &mut WorkingSet, now: Timestamp) -> Result<Account, Refusal> {
+        if rows.account_by_email(&self.email).is_some() {
+            return Err(Refusal::EmailTaken);
+        }
+        if self.username.as_ref().is_some_and(|username| rows.account_by_username(username).is_some()) {
+            return Err(Refusal::UsernameTaken);
+        }
+        let account = Account {
+            id: AccountId(rows.accounts.take_id()),
+            email: self.email.clone(),
+            name: self.name.clone(),
+            username: self.username.clone(),
+            phone: self.phone.clone(),
+            password_hash: self.password_hash.clone(),
+            role: self.role,
+            is_active: true,
+            is_verified: false,
+            sessions_ended: 0,
+            created_at: now,
+            updated_at: now,
+        };
+        rows.accounts.insert(account.clone());
+        Ok(account)
+    }
+}

@@ -1,0 +1,84 @@
+use super::{BY_KEY, Event, EventStatus, NewEvent, Stock, TicketType};
+use crate::domain::category::Category;
+use crate::domain::command::Command;
+use crate::domain::id::{EventId, TicketTypeId};
+use crate::domain::load::LoadKeys;
+use crate::domain::principal::Principal;
+use crate::domain::refusal::Refusal;
+use crate::domain::working_set::WorkingSet;
+use jiff::Timestamp;
+
+/// Makes an event with its ticket types. The caller has checked all that it says but its category. A repeat under the same key
+/// finds the same event.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct PutEvent {
+    /// Who runs it.
+    pub organizer: Principal,
+    /// The event.
+    pub event: NewEvent,
+}
+
+impl Command for PutEvent {
+    type Outcome = Result<Event, Refusal>;
+    const NAME: &'static str = "put_event";
+
+    fn needs(&self, rows: &WorkingSet, load: &mut LoadKeys) {
+        if let Some(id) = &self.event.category_id {
+            load.look::<Category>(id);
+        }
+        if let Some(key) = &self.event.key {
+            load.find(BY_KEY, key);
+            for id in rows.events.loaded(BY_KEY, key).filter_map(|known| known.category_id) {
+                load.look::<Category>(&id);
+            }
+        }
+    }
+
+    fn apply(&self, rows: &mut WorkingSet, now: Timestamp) -> Result<Event, Refusal> {
+        let new = &self.event;
+        if let Some(known) = new.key.as_ref().and_then(|key| rows.event_by_key(key)) {
+            return if known.organizer == self.organizer && known.title == new.title {
+                Ok(known.with_category(rows))
+            } else {
+                Err(Refusal::KeyReused)
+            };
+        }
+        if new.category_id.is_some_and(|id| rows.categories.get(&id).is_none()) {
+            return Err(Refusal::CategoryUnknown);
+        }
+        let id = EventId(rows.events.take_id());
+        let ticket_types = new
+            .ticket_types
+            .iter()
+            .map(|ticket_type| TicketType {
+                id: TicketTypeId(rows.events.take_part_id()),
+                event_id: id,
+                name: ticket_type.name.clone(),
+                price: ticket_type.price,
+                stock: Stock::of_capacity(ticket_type.capacity),
+            })
+            .collect();
+        let event = Event {
+            id,
+            key: new.key.clone(),
+            organizer: self.organizer.clone(),
+            title: new.title.clone(),
+            description: new.description.clone(),
+            starts_at: new.starts_at,
+            ends_at: new.ends_at,
+            location: new.location.clone(),
+            address: new.address.clone(),
+            image_url: new.image_url.clone(),
+            category_id: new.category_id,
+            category: None,
+            currency: new.currency,
+            stock: Stock::of_capacity(new.capacity),
+            status: EventStatus::Active,
+            ticket_types,
+            created_at: now,
+            updated_at: now,
+        };
+        rows.events.insert(event.clone());
+        Ok(event.with_category(rows))
+    }
+}

@@ -1,0 +1,102 @@
+//! What must always be true of everything that is stored.
+//!
+//! SQL storages ask the same in SQL, and the end-to-end tests ask it again with queries of their own: three independent wordings,
+//! so that a mistake in one does not hide a fault.
+
+use crate::domain::event::{Event, Stock};
+use crate::domain::id::TicketTypeId;
+use crate::domain::order::{Order, OrderStatus};
+use crate::domain::outbox::MailKind;
+use crate::domain::payment::AttemptStatus;
+use crate::domain::ticket::TicketStatus;
+use crate::domain::working_set::WorkingSet;
+use std::collections::BTreeMap;
+
+/// What is wrong with a working set that holds everything, in words. Empty where all is well.
+pub fn check(rows: &WorkingSet) -> Vec<String> {
+    let mut wrong = Vec::new();
+    let mut held: BTreeMap<TicketTypeId, i64> = BTreeMap::new();
+    let mut sold: BTreeMap<TicketTypeId, i64> = BTreeMap::new();
+    for (_, order) in rows.orders.iter() {
+        if let OrderStatus::Held { .. } = order.status {
+            for line in &order.lines {
+                *held.entry(line.ticket_type_id).or_default() += i64::from(line.quantity);
+            }
+        }
+        of_order(rows, order, &mut wrong);
+    }
+    for (_, ticket) in rows.tickets.iter().filter(|(_, ticket)| ticket.status.takes_a_place()) {
+        *sold.entry(ticket.ticket_type_id).or_default() += 1;
+    }
+    for (_, event) in rows.events.iter() {
+        of_event(event, &held, &sold, &mut wrong);
+    }
+    wrong
+}
+
+fn of_event(
+    event: &Event,
+    held: &BTreeMap<TicketTypeId, i64>,
+    sold: &BTreeMap<TicketTypeId, i64>,
+    wrong: &mut Vec<String>,
+) {
+    let count = |counts: &BTreeMap<TicketTypeId, i64>, id| counts.get(&id).copied().unwrap_or(0);
+    let mut compare = |what: String, stock: &Stock, held: i64, sold: i64| {
+        if (stock.held, stock.sold) != (held, sold) {
+            wrong.push(format!(
+                "{what} counts {} held and {} sold, but {held} are held and {sold} sold",
+                stock.held, stock.sold
+            ));
+        }
+        if stock.capacity.is_some_and(|capacity| held + sold > capacity) {
+            wrong.push(format!("{what} is oversold: {held} held and {sold} sold of {:?}", stock.capacity));
+        }
+    };
+    for ticket_type in &event.ticket_types {
+        let id = ticket_type.id;
+        compare(format!("ticket type {id}"), &ticket_type.stock, count(held, id), count(sold, id));
+    }
+    let all = |counts| event.ticket_types.iter().map(|ticket_type| count(counts, ticket_type.id)).sum();
+    compare(format!("event {}", event.id), &event.stock, all(held), all(sold));
+}
+
+fn of_order(rows: &WorkingSet, order: &Order, wrong: &mut Vec<String>) {
+    let id = order.id;
+    let tickets = rows.tickets_of(id).count();
+    let is_paid = order.status == OrderStatus::Paid;
+    let wanted = if is_paid { order.quantity() as usize } else { 0 };
+    if tickets != wanted {
+        wrong.push(format!("order {id} is {} and has {tickets} tickets, not {wanted}", order.status.name()));
+    }
+    if is_paid && !rows.mails_of(id).any(|mail| mail.kind == MailKind::Tickets) {
+        wrong.push(format!("order {id} is paid and no mail with its tickets is owed or sent"));
+    }
+    let used = rows.tickets_of(id).filter(|ticket| ticket.status == TicketStatus::Used);
+    for ticket in used.filter(|ticket| rows.check_ins.get(&ticket.id).is_none()) {
+        wrong.push(format!("ticket {} is used and nobody was let in", ticket.id));
+    }
+    let bought = |status: AttemptStatus| {
+        matches!(status, AttemptStatus::Fulfilled | AttemptStatus::Reversed | AttemptStatus::Disputed)
+    };
+    let fulfilled = rows.attempts_of(id).filter(|attempt| attempt.status == AttemptStatus::Fulfilled).count();
+    if fulfilled > 1
+        || (is_paid && !rows.attempts_of(id).any(|attempt| bought(attempt.status)))
+        || (!is_paid && fulfilled > 0)
+    {
+        wrong.push(format!("order {id} is {} and {fulfilled} attempts bought its tickets", order.status.name()));
+    }
+    for attempt in rows.attempts_of(id) {
+        let back: i64 =
+            rows.refunds_of(id).filter(|refund| refund.attempt == attempt.reference).map(|r| r.amount.minor()).sum();
+        let captured = attempt.captured.as_ref().map_or(0, |captured| captured.amount.minor());
+        if back > captured {
+            wrong.push(format!("attempt {} brought {captured} and {back} go back", attempt.reference));
+        }
+        if attempt.status.has_captured() && attempt.captured.is_none() && attempt.status != AttemptStatus::Reversed {
+            wrong.push(format!("attempt {} is {} without money", attempt.reference, attempt.status.name()));
+        }
+        if attempt.status == AttemptStatus::RefundDue && back != captured {
+            wrong.push(format!("attempt {} is to go back whole: {captured} came and {back} go", attempt.reference));
+        }
+    }
+}

@@ -1,0 +1,239 @@
+//! Lists, claims and counts as data: which rows, in which order. Each storage turns them into its own language, or evaluates
+//! them with [`select`] and [`count`].
+
+use super::page::{Page, PageRequest};
+use super::principal::Principal;
+use super::row::{Field, Value};
+use super::table::{Record, Table};
+use super::working_set::{Noun, WorkingSet};
+use std::collections::HashSet;
+
+/// What a row must be like. Columns are named as in the table's declaration.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Condition {
+    /// The column has this value, which is not null.
+    Is(&'static str, Value),
+    /// The column has one of these stable names. They are part of the statement, so that a database finds the index that has
+    /// only rows of that name.
+    Named(&'static str, &'static [&'static str]),
+    /// The column is not null.
+    Known(&'static str),
+    /// The number in the column is at least this.
+    AtLeast(&'static str, i64),
+    /// The number in the column is at most this.
+    AtMost(&'static str, i64),
+    /// The number in the column is below this.
+    Below(&'static str, i64),
+    /// The text in the column has this text in it, letter by letter.
+    Contains(&'static str, String),
+    /// The row of another noun that the column names is like this. Looked at row by row.
+    Parent(&'static str, Noun, Vec<Condition>),
+    /// There is a row of another noun whose column (the second) names this row, and which is like this. Looked at row by row.
+    Child(Noun, &'static str, Vec<Condition>),
+    /// One of these holds. Looked at row by row.
+    Any(Vec<Vec<Condition>>),
+    /// One of these holds. Each finds its rows by an index of its own, so that no other rows are read.
+    Union(Vec<Vec<Condition>>),
+}
+
+/// In which direction a column sorts.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Sort {
+    /// The least first.
+    Ascending,
+    /// The greatest first.
+    Descending,
+}
+
+/// Some rows of a noun, in an order.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct List {
+    /// What its result is found under.
+    pub name: &'static str,
+    /// Of which noun.
+    pub noun: Noun,
+    /// All of these hold.
+    pub all: Vec<Condition>,
+    /// By these columns. Equal rows come by key, ascending.
+    pub order: Vec<(&'static str, Sort)>,
+    /// Which part of them.
+    pub page: PageRequest,
+}
+
+impl List {
+    /// The rows of a noun for which all of this holds.
+    pub fn of<R: Record>(name: &'static str, all: Vec<Condition>) -> Self {
+        Self { name, noun: R::NOUN, all, order: vec![], page: PageRequest::default() }
+    }
+
+    /// In this order.
+    #[must_use]
+    pub fn by(mut self, column: &'static str, sort: Sort) -> Self {
+        self.order.push((column, sort));
+        self
+    }
+
+    /// This part of them.
+    #[must_use]
+    pub fn page(mut self, page: PageRequest) -> Self {
+        self.page = page;
+        self
+    }
+
+    /// Not more of them than this.
+    #[must_use]
+    pub fn at_most(mut self, limit: u32) -> Self {
+        self.page = PageRequest { limit, ..PageRequest::default() };
+        self
+    }
+}
+
+/// That a principal stands in two columns.
+pub(crate) fn is_principal(account: &'static str, external: &'static str, who: &Principal) -> Condition {
+    match who {
+        Principal::Account(id) => Condition::Is(account, id.value()),
+        Principal::External(id) => Condition::Is(external, Value::Text(id.clone())),
+    }
+}
+
+/// How many rows there are, and the least value of a column among them.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Tally {
+    /// Of which noun.
+    pub noun: Noun,
+    /// All of these hold.
+    pub all: Vec<Condition>,
+    /// A column of numbers.
+    pub least: Option<&'static str>,
+}
+
+/// What a [`Tally`] came to.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Tallied {
+    /// How many rows.
+    pub count: i64,
+    /// The least value, where one was asked for and there is any.
+    pub least: Option<i64>,
+}
+
+/// Rows that can be looked through: for storages without a query language of their own.
+pub trait Scan {
+    /// Shows these columns, given by position, of every row of a noun, in the order of the keys.
+    fn scan(&self, noun: Noun, columns: &[usize], see: &mut dyn FnMut(&[Value]));
+}
+
+impl Scan for WorkingSet {
+    fn scan(&self, noun: Noun, columns: &[usize], see: &mut dyn FnMut(&[Value])) {
+        self.shelf(noun).scan(columns, see);
+    }
+}
+
+/// The page of a list, by keys.
+pub fn select(rows: &(impl Scan + ?Sized), list: &List) -> Page<Value> {
+    let order: Vec<&'static str> = list.order.iter().map(|(column, _)| *column).collect();
+    let mut found = matching(rows, list.noun, &list.all, &order);
+    if !list.order.is_empty() {
+        // Stable: equal rows stay in the order of their keys.
+        found.sort_by(|(_, a), (_, b)| {
+            let each = a.iter().zip(b).zip(&list.order).map(|((a, b), (_, sort))| match sort {
+                Sort::Ascending => a.cmp(b),
+                Sort::Descending => b.cmp(a),
+            });
+            each.fold(std::cmp::Ordering::Equal, std::cmp::Ordering::then)
+        });
+    }
+    Page::of(found.into_iter().map(|(key, _)| key), list.page)
+}
+
+/// How many rows there are, and the least of a column.
+pub fn count(rows: &(impl Scan + ?Sized), tally: &Tally) -> Tallied {
+    let found = matching(rows, tally.noun, &tally.all, tally.least.as_slice());
+    let least = |(_, values): &(Value, Vec<Value>)| match values.first() {
+        Some(Value::Int(value)) => Some(*value),
+        _ => None,
+    };
+    Tallied { count: i64::try_from(found.len()).unwrap_or(i64::MAX), least: found.iter().filter_map(least).min() }
+}
+
+/// A condition that can be put to the values of a row.
+enum Test {
+    Is(usize, Value),
+    OneOf(usize, HashSet<Value>),
+    Known(usize),
+    Within(usize, Option<i64>, Option<i64>),
+    Contains(usize, String),
+    Any(Vec<Vec<Test>>),
+}
+
+/// The keys of the rows for which all of this holds, each with the values of these columns.
+fn matching(
+    rows: &(impl Scan + ?Sized),
+    noun: Noun,
+    all: &[Condition],
+    columns: &[&'static str],
+) -> Vec<(Value, Vec<Value>)> {
+    let table = noun.table();
+    let mut picked: Vec<usize> = vec![0];
+    picked.extend(columns.iter().map(|column| table.position(column)));
+    let tests: Vec<Test> = all.iter().map(|condition| test(rows, table, condition, &mut picked)).collect();
+    let mut found = vec![];
+    rows.scan(noun, &picked, &mut |values| {
+        if tests.iter().all(|test| test.holds(values)) {
+            found.push((values[0].clone(), values[1..=columns.len()].to_vec()));
+        }
+    });
+    found
+}
+
+fn test(rows: &(impl Scan + ?Sized), table: &Table, condition: &Condition, picked: &mut Vec<usize>) -> Test {
+    let mut at = |column: &str| {
+        let position = table.position(column);
+        picked.iter().position(|known| *known == position).unwrap_or_else(|| {
+            picked.push(position);
+            picked.len() - 1
+        })
+    };
+    match condition {
+        Condition::Is(column, value) => Test::Is(at(column), value.clone()),
+        Condition::Named(column, names) => {
+            Test::OneOf(at(column), names.iter().map(|name| Value::Text((*name).to_owned())).collect())
+        }
+        Condition::Known(column) => Test::Known(at(column)),
+        Condition::AtLeast(column, least) => Test::Within(at(column), Some(*least), None),
+        Condition::AtMost(column, most) => Test::Within(at(column), None, Some(*most)),
+        Condition::Below(column, end) => Test::Within(at(column), None, Some(end.saturating_sub(1))),
+        Condition::Contains(column, text) => Test::Contains(at(column), text.clone()),
+        Condition::Parent(column, noun, conditions) => {
+            let parents = matching(rows, *noun, conditions, &[]);
+            Test::OneOf(at(column), parents.into_iter().map(|(key, _)| key).collect())
+        }
+        Condition::Child(noun, column, conditions) => {
+            let children = matching(rows, *noun, conditions, &[column]);
+            Test::OneOf(0, children.into_iter().filter_map(|(_, values)| values.into_iter().next()).collect())
+        }
+        Condition::Any(each) | Condition::Union(each) => {
+            let mut tests = |all: &Vec<Condition>| {
+                all.iter().map(|condition| test(rows, table, condition, picked)).collect::<Vec<_>>()
+            };
+            Test::Any(each.iter().map(&mut tests).collect())
+        }
+    }
+}
+
+impl Test {
+    fn holds(&self, values: &[Value]) -> bool {
+        match self {
+            Self::Is(at, value) => values[*at] == *value,
+            Self::OneOf(at, any) => any.contains(&values[*at]),
+            Self::Known(at) => values[*at] != Value::Null,
+            Self::Within(at, least, most) => match &values[*at] {
+                Value::Int(value) => {
+                    least.is_none_or(|least| *value >= least) && most.is_none_or(|most| *value <= most)
+                }
+                _ => false,
+            },
+            Self::Contains(at, part) => matches!(&values[*at], Value::Text(text) if text.contains(part.as_str())),
+            Self::Any(each) => each.iter().any(|all| all.iter().all(|test| test.holds(values))),
+        }
+    }
+}

@@ -1,0 +1,118 @@
+use super::{BY_REFERENCE, Hold, Order, OrderLine, OrderStatus};
+use crate::domain::command::Command;
+use crate::domain::event::{Event, EventStatus};
+use crate::domain::id::{OrderId, TicketTypeId};
+use crate::domain::load::LoadKeys;
+use crate::domain::money::Money;
+use crate::domain::pricing;
+use crate::domain::refusal::Refusal;
+use crate::domain::stock::{Move, has_places, move_order};
+use crate::domain::working_set::WorkingSet;
+use crate::domain::{payment, refund, ticket};
+use jiff::Timestamp;
+use std::collections::BTreeMap;
+
+/// Takes places for an order, or refuses. A repeat with the same reference and content finds the same order.
+impl Command for Hold {
+    type Outcome = Result<Order, Refusal>;
+    const NAME: &'static str = "hold";
+
+    /// All holds of an event change its counters.
+    fn group(&self) -> i64 {
+        self.event_id.0
+    }
+
+    fn needs(&self, _rows: &WorkingSet, load: &mut LoadKeys) {
+        load.find(BY_REFERENCE, &self.reference);
+        load.row::<Event>(&self.event_id);
+    }
+
+    fn apply(&self, rows: &mut WorkingSet, now: Timestamp) -> Result<Order, Refusal> {
+        let event = rows.events.get(&self.event_id).ok_or(Refusal::EventUnknown { event_id: self.event_id });
+        if let Some(order) = rows.order_by_reference(&self.reference) {
+            return match event {
+                Ok(event) if self.is_same(order, event) => Ok(order.clone()),
+                _ => Err(Refusal::KeyReused),
+            };
+        }
+        let event = event?;
+        is_on_sale(event, now)?;
+        let wanted = self.by_type(event)?;
+        has_places(event, wanted.iter().map(|(id, quantity)| (*id, *quantity)))?;
+        let (lines, total) = priced(event, &wanted)?;
+
+        let order = Order {
+            id: OrderId(rows.orders.take_id()),
+            reference: self.reference.clone(),
+            event_id: self.event_id,
+            buyer: self.buyer.clone(),
+            lines,
+            total,
+            status: OrderStatus::Held { hold_until: self.hold_until },
+            hold_extended: false,
+            created_at: now,
+            updated_at: now,
+        };
+        move_order(rows, &order, Move::Hold);
+        nothing_belongs_to(rows, order.id);
+        rows.orders.insert(order.clone());
+        Ok(order)
+    }
+}
+
+impl Hold {
+    /// How many tickets of each type, in the order of their ids. A line without a type means the event's only one.
+    fn by_type(&self, event: &Event) -> Result<BTreeMap<TicketTypeId, u32>, Refusal> {
+        let mut wanted: BTreeMap<TicketTypeId, u32> = BTreeMap::new();
+        for line in &self.lines {
+            let id = match (line.ticket_type_id, event.ticket_types.as_slice()) {
+                (Some(id), _) => id,
+                (None, [only]) => only.id,
+                (None, several) => return Err(Refusal::TicketTypeNeeded { types: several.len() }),
+            };
+            let quantity = wanted.entry(id).or_default();
+            *quantity = quantity.saturating_add(line.quantity);
+        }
+        Ok(wanted)
+    }
+
+    fn is_same(&self, order: &Order, event: &Event) -> bool {
+        let known = order.lines.iter().map(|line| (line.ticket_type_id, line.quantity));
+        order.event_id == self.event_id
+            && order.buyer == self.buyer
+            && self.by_type(event).is_ok_and(|wanted| wanted.into_iter().eq(known))
+    }
+}
+
+/// Whether tickets of the event can be sold now.
+pub(crate) fn is_on_sale(event: &Event, now: Timestamp) -> Result<(), Refusal> {
+    if event.status == EventStatus::Cancelled {
+        return Err(Refusal::EventCancelled);
+    }
+    match event.ends_at {
+        Some(ended_at) if ended_at <= now => Err(Refusal::EventOver { ended_at }),
+        _ => Ok(()),
+    }
+}
+
+fn priced(event: &Event, wanted: &BTreeMap<TicketTypeId, u32>) -> Result<(Vec<OrderLine>, Money), Refusal> {
+    let mut lines = Vec::with_capacity(wanted.len());
+    let mut total = Money::zero(event.currency);
+    for (ticket_type_id, quantity) in wanted.iter().map(|(id, quantity)| (*id, *quantity)) {
+        let ticket_type = event.ticket_types.iter().find(|ticket_type| ticket_type.id == ticket_type_id);
+        let ticket_type = ticket_type.ok_or(Refusal::TicketTypeUnknown { ticket_type_id })?;
+        let parts = pricing::price(ticket_type);
+        let unit_price = parts.total(event.currency);
+        let price = unit_price.checked_mul(quantity).map_err(|_| Refusal::TotalTooLarge)?;
+        total = total.checked_add(price).map_err(|_| Refusal::TotalTooLarge)?;
+        lines.push(OrderLine { ticket_type_id, quantity, unit_price, parts });
+    }
+    Ok((lines, total))
+}
+
+/// A new order has no rows that belong to it, and a later command of the same batch may look at them.
+fn nothing_belongs_to(rows: &mut WorkingSet, order: OrderId) {
+    rows.attempts.none_yet(payment::BY_ORDER, &order);
+    rows.refunds.none_yet(refund::BY_ORDER, &order);
+    rows.tickets.none_yet(ticket::BY_ORDER, &order);
+}

@@ -1,0 +1,108 @@
+//! Sending a mail, and what came of it.
+
+use super::{MAX_TRIES, MailReport, MailResult, MailStatus, OutboxMail, backoff};
+use crate::domain::command::Command;
+use crate::domain::id::MailId;
+use crate::domain::list::{Condition, List, Sort};
+use crate::domain::load::LoadKeys;
+use crate::domain::working_set::WorkingSet;
+use jiff::{SignedDuration, Timestamp};
+
+/// Takes mails that are due, the most overdue first: no other caller takes them until the lease ends.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct ClaimMails {
+    /// How long they are left to the caller.
+    pub lease: SignedDuration,
+    /// How many at most.
+    pub limit: u32,
+}
+
+impl Command for ClaimMails {
+    type Outcome = Vec<OutboxMail>;
+    const NAME: &'static str = "claim_mails";
+
+    fn needs(&self, rows: &WorkingSet, load: &mut LoadKeys) {
+        let waiting = Condition::Named("status", &["waiting"]);
+        let due = vec![waiting, Condition::AtMost("due_at", load.now().as_microsecond())];
+        let due = List::of::<OutboxMail>(Self::NAME, due).by("due_at", Sort::Ascending);
+        load.claim(due.at_most(self.limit));
+        rows.claimed::<MailId>(Self::NAME).iter().for_each(|id| load.row::<OutboxMail>(id));
+    }
+
+    fn apply(&self, rows: &mut WorkingSet, now: Timestamp) -> Vec<OutboxMail> {
+        let due = rows.claimed::<MailId>(Self::NAME);
+        due.into_iter().filter_map(|id| claim_mail(rows, now, id, self.lease)).collect()
+    }
+}
+
+fn claim_mail(rows: &mut WorkingSet, now: Timestamp, id: MailId, lease: SignedDuration) -> Option<OutboxMail> {
+    let mail = rows.mails.get(&id)?;
+    if mail.status != MailStatus::Waiting || mail.due_at > now {
+        return None;
+    }
+    rows.mails.update(&id, |mail| {
+        mail.tries += 1;
+        mail.due_at = now + lease;
+        mail.updated_at = now;
+    });
+    rows.mails.get(&id).cloned()
+}
+
+/// Writes down what came of a try; gives nothing where there is no such mail. A report of an older try changes nothing, unless
+/// the mail was sent by it.
+impl Command for MailReport {
+    type Outcome = Option<OutboxMail>;
+    const NAME: &'static str = "report_mail";
+
+    fn needs(&self, _rows: &WorkingSet, load: &mut LoadKeys) {
+        load.row::<OutboxMail>(&self.id);
+    }
+
+    fn apply(&self, rows: &mut WorkingSet, now: Timestamp) -> Option<OutboxMail> {
+        let mail = rows.mails.get(&self.id)?.clone();
+        let (status, due_at, error) = match &self.result {
+            _ if mail.status == MailStatus::Sent => return Some(mail),
+            MailResult::Sent => (MailStatus::Sent, mail.due_at, None),
+            _ if mail.status != MailStatus::Waiting || mail.tries != self.tries => return Some(mail),
+            MailResult::Refused(error) => (MailStatus::Dead, mail.due_at, Some(error)),
+            MailResult::Retry(error) if mail.tries >= MAX_TRIES => (MailStatus::Dead, mail.due_at, Some(error)),
+            MailResult::Retry(error) => (MailStatus::Waiting, now + backoff(mail.tries), Some(error)),
+        };
+        rows.mails.update(&self.id, |mail| {
+            mail.status = status;
+            mail.due_at = due_at;
+            mail.last_error = error.cloned();
+            mail.updated_at = now;
+        });
+        rows.mails.get(&self.id).cloned()
+    }
+}
+
+/// Puts a mail that was sent or given up back into the queue: the same mail with the same Message-ID, and fresh tries. Gives
+/// nothing where there is no such mail.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct ResendMail {
+    /// Which mail.
+    pub id: MailId,
+}
+
+impl Command for ResendMail {
+    type Outcome = Option<OutboxMail>;
+    const NAME: &'static str = "resend_mail";
+
+    fn needs(&self, _rows: &WorkingSet, load: &mut LoadKeys) {
+        load.row::<OutboxMail>(&self.id);
+    }
+
+    fn apply(&self, rows: &mut WorkingSet, now: Timestamp) -> Option<OutboxMail> {
+        rows.mails.update(&self.id, |mail| {
+            if mail.status != MailStatus::Waiting {
+                mail.status = MailStatus::Waiting;
+                mail.tries = 0;
+                mail.due_at = now;
+                mail.updated_at = now;
+            }
+        });
+        rows.mails.get(&self.id).cloned()
+    }
+}

@@ -1,0 +1,291 @@
+//! What the gateway says of an attempt, applied. The one place where money becomes tickets.
+
+use super::{Attempt, AttemptStatus, Captured, FREE_GATEWAY, Observation, POLL_FOR, Settle, Settlement};
+use crate::domain::audit::{Actor, Change};
+use crate::domain::code::{Seed, TicketCode};
+use crate::domain::command::Command;
+use crate::domain::event::{Event, EventStatus};
+use crate::domain::id::TicketId;
+use crate::domain::load::LoadKeys;
+use crate::domain::order::{Order, OrderStatus, end_hold, is_on_sale};
+use crate::domain::outbox::{self, MailKind};
+use crate::domain::refund::{self, Refund, RefundReason, RefundStatus, owe_refund};
+use crate::domain::refusal::Refusal;
+use crate::domain::stock::{Move, has_places, move_order, move_places};
+use crate::domain::ticket::{self, Ticket, TicketStatus};
+use crate::domain::working_set::WorkingSet;
+use jiff::{SignedDuration, Timestamp};
+
+/// How long a hold is extended, once, when the gateway says that a payment is in progress.
+const PROCESSING_EXTENSION: SignedDuration = SignedDuration::from_mins(15);
+
+/// Applies what the gateway says of an attempt. May be called any number of times, in any order, from anywhere: an order gets
+/// its tickets once, every other capture goes back or to review, and nothing moves backwards.
+impl Command for Settle {
+    type Outcome = Result<Settlement, Refusal>;
+    const NAME: &'static str = "settle";
+
+    fn needs(&self, rows: &WorkingSet, load: &mut LoadKeys) {
+        load.row::<Attempt>(&self.reference);
+        if let Some(attempt) = rows.attempts.loaded_row(&self.reference) {
+            money_needs(rows, load, attempt);
+        }
+    }
+
+    fn apply(&self, rows: &mut WorkingSet, now: Timestamp) -> Result<Settlement, Refusal> {
+        let attempt = rows.attempts.get(&self.reference).cloned().ok_or(Refusal::AttemptUnknown)?;
+        let order = rows.orders.get(&attempt.order_id).cloned().ok_or(Refusal::OrderUnknown)?;
+        // What a person is to decide about is not the end: where the gateway says by now that all is as it should be, it is.
+        let cleared = attempt.status == AttemptStatus::Review
+            && matches!(&self.observation, Observation::Success(captured) if attempt.mismatch(captured).is_none());
+        if attempt.status.has_captured() && !cleared {
+            match self.observation {
+                Observation::Reversed => take_back(rows, now, &attempt, &order, AttemptStatus::Reversed),
+                Observation::Disputed => take_back(rows, now, &attempt, &order, AttemptStatus::Disputed),
+                _ => {}
+            }
+            return current(rows, &attempt);
+        }
+        match &self.observation {
+            Observation::Success(captured) | Observation::Mismatched(captured) => {
+                rows.attempts.update(&attempt.reference, |row| {
+                    row.captured = Some(captured.clone());
+                    row.poll = None;
+                    row.last_seen = Some(self.raw_status.clone());
+                    row.updated_at = now;
+                });
+                let about_another = matches!(self.observation, Observation::Mismatched(_));
+                let another = about_another.then(|| "the gateway answered about another payment".to_owned());
+                match another.or_else(|| attempt.mismatch(captured)) {
+                    Some(reason) => {
+                        turn(rows, now, &attempt, AttemptStatus::Review, &reason);
+                        if about_another {
+                            // Of this very attempt nothing is known yet, so it is asked about on.
+                            rows.attempts.update(&attempt.reference, |row| row.poll = attempt.poll);
+                        }
+                    }
+                    None => capture(rows, now, &attempt, &order, captured, &self.seed),
+                }
+            }
+            Observation::Reversed => {
+                rows.attempts.update(&attempt.reference, |row| row.poll = None);
+                turn(rows, now, &attempt, AttemptStatus::Reversed, "paid and taken back before we saw it");
+            }
+            // A dispute before the charge was seen: the charge is asked about as ever, and the dispute told again.
+            Observation::Disputed => see(rows, now, &attempt, self, attempt.status),
+            Observation::Processing => see(rows, now, &attempt, self, AttemptStatus::Processing),
+            Observation::Failed => see(rows, now, &attempt, self, AttemptStatus::Failed),
+            Observation::Open => see(rows, now, &attempt, self, AttemptStatus::Open),
+            // "Not found" is not "failed": the initialize call may still be under way, or its answer lost.
+            Observation::NotFound | Observation::Unrecognised => see(rows, now, &attempt, self, attempt.status),
+        }
+        current(rows, &attempt)
+    }
+}
+
+/// What [`capture`], [`take_back`] and refunds look at and change.
+pub(crate) fn money_needs(rows: &WorkingSet, load: &mut LoadKeys, attempt: &Attempt) {
+    load.row::<Order>(&attempt.order_id);
+    load.find(refund::BY_ORDER, &attempt.order_id);
+    load.find(ticket::BY_ORDER, &attempt.order_id);
+    load.find(outbox::BY_ORDER, &attempt.order_id);
+    if let Some(order) = rows.orders.loaded_row(&attempt.order_id) {
+        load.row::<Event>(&order.event_id);
+    }
+}
+
+/// Tickets for a captured amount that is what was asked for; else the money goes back.
+pub(crate) fn capture(
+    rows: &mut WorkingSet,
+    now: Timestamp,
+    attempt: &Attempt,
+    order: &Order,
+    captured: &Captured,
+    seed: &Seed,
+) {
+    let Some(event) = rows.events.get(&order.event_id).cloned() else { return };
+    let places = || order.lines.iter().map(|line| (line.ticket_type_id, line.quantity));
+    let places_from = match order.status {
+        OrderStatus::Paid => Err((RefundReason::Duplicate, "the order was already paid by another attempt")),
+        _ if event.status == EventStatus::Cancelled => Err((RefundReason::EventCancelled, "the event was called off")),
+        OrderStatus::Held { .. } => Ok(Move::Sell),
+        OrderStatus::Expired | OrderStatus::Cancelled => {
+            match is_on_sale(&event, now).and_then(|()| has_places(&event, places())) {
+                Ok(()) => Ok(Move::SellAgain),
+                Err(_) => Err((RefundReason::Late, "paid after the hold had ended, and the places are gone")),
+            }
+        }
+    };
+    match places_from {
+        Ok(from) => fulfil(rows, now, attempt, order, from, seed),
+        Err((reason, why)) => {
+            if let (RefundReason::EventCancelled, OrderStatus::Held { .. }) = (reason, order.status) {
+                end_hold(rows, now, order, OrderStatus::Cancelled, Actor::System, why);
+            }
+            turn(rows, now, attempt, AttemptStatus::RefundDue, why);
+            owe_refund(rows, now, attempt, order, captured.amount, reason, seed);
+        }
+    }
+}
+
+fn fulfil(rows: &mut WorkingSet, now: Timestamp, attempt: &Attempt, order: &Order, from: Move, seed: &Seed) {
+    move_order(rows, order, from);
+    rows.orders.update(&order.id, |row| {
+        row.status = OrderStatus::Paid;
+        row.updated_at = now;
+    });
+    let mut index = 0;
+    for (line, wanted) in (0..).zip(&order.lines) {
+        for ordinal in 0..wanted.quantity {
+            let ticket = Ticket {
+                id: TicketId(rows.tickets.take_id()),
+                code: TicketCode::derive(seed, index),
+                order_id: order.id,
+                line,
+                ordinal,
+                event_id: order.event_id,
+                ticket_type_id: wanted.ticket_type_id,
+                holder: order.buyer.who.clone(),
+                price: wanted.unit_price,
+                status: TicketStatus::Active,
+                issued_at: now,
+                updated_at: now,
+            };
+            rows.tickets.insert(ticket);
+            index += 1;
+        }
+    }
+    rows.enqueue_mail(now, order.id, MailKind::Tickets, order.buyer.email.clone());
+    let reason = match from {
+        Move::SellAgain => "paid after the hold had ended; the places were still free",
+        _ => "paid in time",
+    };
+    let change = Change::of(order.reference.as_str(), order.status.name(), OrderStatus::Paid.name());
+    rows.record_audit(now, order.id, by(attempt), "order.paid", reason, change);
+    turn(rows, now, attempt, AttemptStatus::Fulfilled, reason);
+}
+
+/// Notes what was seen of an attempt that has brought no money.
+fn see(rows: &mut WorkingSet, now: Timestamp, attempt: &Attempt, said: &Settle, status: AttemptStatus) {
+    // A dropped or lapsed attempt is revived by money only.
+    let ended = matches!(attempt.status, AttemptStatus::Dropped | AttemptStatus::Lapsed);
+    let status = if ended { attempt.status } else { status };
+    if status != attempt.status || attempt.last_seen.as_deref() != Some(&said.raw_status) {
+        rows.attempts.update(&attempt.reference, |row| {
+            row.status = status;
+            row.last_seen = Some(said.raw_status.clone());
+            row.updated_at = now;
+        });
+    }
+    if status == AttemptStatus::Processing {
+        extend_hold(rows, now, attempt);
+    }
+    // Only an answer ends the asking: while nobody could ask, for days even, money may have come.
+    if !ended && now.duration_since(attempt.created_at) >= POLL_FOR {
+        rows.attempts.update(&attempt.reference, |row| {
+            row.status = AttemptStatus::Lapsed;
+            row.poll = None;
+            row.updated_at = now;
+        });
+        let change = Change::of(attempt.reference.as_str(), attempt.status.name(), AttemptStatus::Lapsed.name());
+        rows.record_audit(now, attempt.order_id, Actor::System, "attempt.lapsed", "no money came", change);
+    }
+}
+
+fn extend_hold(rows: &mut WorkingSet, now: Timestamp, attempt: &Attempt) {
+    let Some(order) = rows.orders.get(&attempt.order_id) else { return };
+    if let (OrderStatus::Held { hold_until }, false) = (order.status, order.hold_extended) {
+        let reference = order.reference.clone();
+        let hold_until = hold_until.max(now + PROCESSING_EXTENSION);
+        rows.orders.update(&attempt.order_id, |row| {
+            row.status = OrderStatus::Held { hold_until };
+            row.hold_extended = true;
+            row.updated_at = now;
+        });
+        let change = Change { item: Some(reference.as_str()), ..Change::default() };
+        rows.record_audit(
+            now,
+            attempt.order_id,
+            by(attempt),
+            "order.hold_extended",
+            "a payment is in progress",
+            change,
+        );
+    }
+}
+
+/// The gateway took back money that had come, or holds it back while it is disputed.
+fn take_back(rows: &mut WorkingSet, now: Timestamp, attempt: &Attempt, order: &Order, status: AttemptStatus) {
+    // Our own refunds look the same from there. Only what we did not send back ourselves is news.
+    let ours: i64 = rows
+        .refunds_of(order.id)
+        .filter(|refund| refund.attempt == attempt.reference)
+        // What never left cannot be what is seen there.
+        .filter(|refund| !matches!(refund.status, RefundStatus::Due | RefundStatus::Failed))
+        .map(|refund| refund.amount.minor())
+        .sum();
+    // What a payer added for the gateway's fees is not ours to send back.
+    let captured = attempt.captured.as_ref().map_or(0, |captured| captured.amount.minor().min(attempt.amount.minor()));
+    let known = attempt.status == status || attempt.status == AttemptStatus::Reversed;
+    if known || ours >= captured {
+        return;
+    }
+    if attempt.status == AttemptStatus::Fulfilled {
+        let valid: Vec<Ticket> =
+            rows.tickets_of(order.id).filter(|ticket| ticket.status.takes_a_place()).cloned().collect();
+        for ticket in &valid {
+            rows.tickets.update(&ticket.id, |row| {
+                row.status = TicketStatus::Cancelled;
+                row.updated_at = now;
+            });
+        }
+        let places: Vec<_> = valid.iter().map(|ticket| (ticket.ticket_type_id, 1)).collect();
+        move_places(rows, order.event_id, &places, Move::Return);
+    }
+    let reason = match status {
+        AttemptStatus::Disputed => "the payer disputes the charge",
+        _ => "the gateway took the money back",
+    };
+    turn(rows, now, attempt, status, reason);
+}
+
+/// The one way an attempt's money finds or changes its end.
+pub(crate) fn turn(rows: &mut WorkingSet, now: Timestamp, attempt: &Attempt, status: AttemptStatus, reason: &str) {
+    rows.attempts.update(&attempt.reference, |row| {
+        row.status = status;
+        row.poll = None;
+        row.updated_at = now;
+    });
+    let action = format!("attempt.{}", status.name());
+    let change = Change::of(attempt.reference.as_str(), attempt.status.name(), status.name());
+    rows.record_audit(now, attempt.order_id, by(attempt), &action, reason, change);
+}
+
+fn by(attempt: &Attempt) -> Actor {
+    if attempt.gateway == FREE_GATEWAY { Actor::System } else { Actor::Gateway(attempt.gateway.clone()) }
+}
+
+/// What became of an attempt so far.
+fn current(rows: &WorkingSet, before: &Attempt) -> Result<Settlement, Refusal> {
+    let attempt = rows.attempts.get(&before.reference).cloned().ok_or(Refusal::AttemptUnknown)?;
+    let order = rows.orders.get(&attempt.order_id).cloned().ok_or(Refusal::OrderUnknown)?;
+    Ok(match attempt.status {
+        AttemptStatus::Fulfilled => {
+            let tickets = rows.tickets_of(order.id).cloned().collect();
+            Settlement::Fulfilled { order, tickets, first: before.status != AttemptStatus::Fulfilled }
+        }
+        AttemptStatus::RefundDue => {
+            let refund: Option<Refund> =
+                rows.refunds_of(order.id).find(|refund| refund.attempt == attempt.reference).cloned();
+            Settlement::RefundDue { order, refund: refund.ok_or(Refusal::RefundUnknown)? }
+        }
+        AttemptStatus::Review => Settlement::Review { order, attempt },
+        AttemptStatus::Reversed | AttemptStatus::Disputed => Settlement::Reversed { order },
+        AttemptStatus::Failed | AttemptStatus::Dropped => Settlement::Failed { order, attempt },
+        AttemptStatus::Created
+        | AttemptStatus::Unknown
+        | AttemptStatus::Open
+        | AttemptStatus::Processing
+        | AttemptStatus::Lapsed => Settlement::Open { order, attempt },
+    })
+}

@@ -1,0 +1,187 @@
+//! Refunds are decided here, once. Upkeep sends them.
+
+use super::{BY_KEY, Refund, RefundReason, RefundRequest, RefundStatus};
+use crate::domain::audit::{Actor, Change};
+use crate::domain::code::{Reference, Seed};
+use crate::domain::command::Command;
+use crate::domain::id::{OrderId, RefundId, TicketId};
+use crate::domain::load::LoadKeys;
+use crate::domain::money::Money;
+use crate::domain::order::{self, Order};
+use crate::domain::outbox::MailKind;
+use crate::domain::payment::{self, Attempt, AttemptStatus};
+use crate::domain::refusal::Refusal;
+use crate::domain::stock::{Move, move_places};
+use crate::domain::ticket::{Ticket, TicketStatus};
+use crate::domain::working_set::WorkingSet;
+use crate::domain::{event, outbox, ticket};
+use jiff::Timestamp;
+use std::collections::BTreeSet;
+
+/// Decides that tickets of a paid order go back: they are void at once, their places are free, the money follows.
+/// A repeat with the same key finds the same refund. Never more goes back than came: a request for all tickets of an order for
+/// which less was accepted gets that.
+impl Command for RefundRequest {
+    type Outcome = Result<Refund, Refusal>;
+    const NAME: &'static str = "request_refund";
+
+    fn needs(&self, rows: &WorkingSet, load: &mut LoadKeys) {
+        load.find(order::BY_REFERENCE, &self.order);
+        load.find(BY_KEY, &self.key);
+        for order in rows.orders.loaded(order::BY_REFERENCE, &self.order) {
+            refund_needs(load, order);
+        }
+    }
+
+    fn apply(&self, rows: &mut WorkingSet, now: Timestamp) -> Result<Refund, Refusal> {
+        let order = rows.order_by_reference(&self.order).cloned().ok_or(Refusal::OrderUnknown)?;
+        // A set: a ticket that is named twice must not be paid back twice, nor free two places.
+        let wanted: BTreeSet<TicketId> = self.tickets.iter().copied().collect();
+        if let Some(refund) = rows.refund_by_key(&self.key) {
+            let same = refund.order_id == order.id && (wanted.is_empty() || refund.tickets.iter().eq(&wanted));
+            return if same { Ok(refund.clone()) } else { Err(Refusal::KeyReused) };
+        }
+        let actor = Actor::Person(self.actor.clone());
+        refund_tickets(rows, now, &order, &wanted, &self.key, self.reason, self.note.clone(), actor)
+    }
+}
+
+/// What [`refund_tickets`] looks at and changes.
+pub(super) fn refund_needs(load: &mut LoadKeys, order: &Order) {
+    load.find(payment::BY_ORDER, &order.id);
+    load.find(super::BY_ORDER, &order.id);
+    load.find(ticket::BY_ORDER, &order.id);
+    load.find(outbox::BY_ORDER, &order.id);
+    load.row::<event::Event>(&order.event_id);
+}
+
+/// All of an attempt's money goes back, because it buys nothing.
+pub(crate) fn owe_refund(
+    rows: &mut WorkingSet,
+    now: Timestamp,
+    attempt: &Attempt,
+    order: &Order,
+    amount: Money,
+    reason: RefundReason,
+    seed: &Seed,
+) -> Refund {
+    let key = Reference::of_attempt(seed);
+    add_refund(
+        rows,
+        now,
+        Owed { key, order, attempt, amount, reason, note: None, tickets: vec![], actor: Actor::System },
+    )
+}
+
+struct Owed<'a> {
+    key: Reference,
+    order: &'a Order,
+    attempt: &'a Attempt,
+    amount: Money,
+    reason: RefundReason,
+    note: Option<String>,
+    tickets: Vec<TicketId>,
+    actor: Actor,
+}
+
+fn add_refund(rows: &mut WorkingSet, now: Timestamp, owed: Owed<'_>) -> Refund {
+    // Nothing is to be sent back for a free ticket.
+    let status = if owed.amount.is_zero() { RefundStatus::Processed } else { RefundStatus::Due };
+    let refund = Refund {
+        id: RefundId(rows.refunds.take_id()),
+        key: owed.key,
+        order_id: owed.order.id,
+        attempt: owed.attempt.reference.clone(),
+        amount: owed.amount,
+        reason: owed.reason,
+        note: owed.note,
+        tickets: owed.tickets,
+        status,
+        gateway_id: None,
+        last_seen: None,
+        tries: 0,
+        next_at: (status == RefundStatus::Due).then_some(now),
+        created_at: now,
+        updated_at: now,
+    };
+    rows.refunds.insert(refund.clone());
+    rows.enqueue_mail(now, owed.order.id, MailKind::Refund(refund.id), owed.order.buyer.email.clone());
+    let change = Change { item: Some(refund.key.as_str()), before: None, after: Some(status.name()) };
+    rows.record_audit(now, owed.order.id, owed.actor, "refund.decided", owed.reason.name(), change);
+    refund
+}
+
+#[expect(clippy::too_many_arguments, reason = "the two callers have nothing in common but these")]
+pub(super) fn refund_tickets(
+    rows: &mut WorkingSet,
+    now: Timestamp,
+    order: &Order,
+    wanted: &BTreeSet<TicketId>,
+    key: &Reference,
+    reason: RefundReason,
+    note: Option<String>,
+    actor: Actor,
+) -> Result<Refund, Refusal> {
+    let attempt = rows.attempts_of(order.id).find(|attempt| attempt.status == AttemptStatus::Fulfilled).cloned();
+    let attempt = attempt.ok_or(Refusal::NothingToRefund)?;
+    let valid: Vec<Ticket> =
+        rows.tickets_of(order.id).filter(|ticket| ticket.status.takes_a_place()).cloned().collect();
+    let chosen: Vec<Ticket> = if wanted.is_empty() {
+        valid.clone()
+    } else {
+        let chosen = wanted.iter().map(|id| valid.iter().find(|ticket| ticket.id == *id).cloned());
+        chosen.collect::<Option<_>>().ok_or(Refusal::NothingToRefund)?
+    };
+    if chosen.is_empty() {
+        return Err(Refusal::NothingToRefund);
+    }
+    let refundable = refundable(rows, order.id, &attempt);
+    let sum = |tickets: &[Ticket]| tickets.iter().map(|ticket| ticket.price.minor()).sum::<i64>();
+    let amount = if paid_in_full(order, &attempt) {
+        sum(&chosen)
+    } else {
+        // A person took less, or another currency, for enough: the tickets' prices say nothing of what came. Each ticket
+        // takes its share of what is left of it along, and the last one the rest.
+        share(refundable.minor(), sum(&chosen), sum(&valid))
+    };
+    let amount = Money::new(amount, refundable.currency()).map_err(|_| Refusal::TotalTooLarge)?;
+    if amount.minor() > refundable.minor() {
+        return Err(Refusal::RefundExceedsPaid { refundable });
+    }
+
+    for ticket in &chosen {
+        rows.tickets.update(&ticket.id, |row| {
+            row.status = TicketStatus::Refunded;
+            row.updated_at = now;
+        });
+    }
+    let places: Vec<_> = chosen.iter().map(|ticket| (ticket.ticket_type_id, 1)).collect();
+    move_places(rows, order.event_id, &places, Move::Return);
+    let tickets = chosen.iter().map(|ticket| ticket.id).collect();
+    Ok(add_refund(rows, now, Owed { key: key.clone(), order, attempt: &attempt, amount, reason, note, tickets, actor }))
+}
+
+/// Whether what came covers the order's total, in its currency.
+fn paid_in_full(order: &Order, attempt: &Attempt) -> bool {
+    attempt.captured.as_ref().is_none_or(|captured| {
+        captured.amount.currency() == order.total.currency() && captured.amount.minor() >= order.total.minor()
+    })
+}
+
+/// `part` of `whole` parts of `amount`, rounded down.
+fn share(amount: i64, part: i64, whole: i64) -> i64 {
+    let share = i128::from(amount) * i128::from(part) / i128::from(whole.max(1));
+    i64::try_from(share).unwrap_or(amount)
+}
+
+/// What of an attempt's money is not on its way back yet. Refunds count from their decision on, whatever became of them:
+/// one that failed is tried again, it does not make room for another.
+fn refundable(rows: &WorkingSet, order: OrderId, attempt: &Attempt) -> Money {
+    let captured = attempt.captured.as_ref().map_or(attempt.amount, |captured| captured.amount);
+    let going: i64 = rows
+        .refunds_of(order)
+        .filter(|refund| refund.attempt == attempt.reference)
+        .map(|refund| refund.amount.minor())
+        .sum();
+    Money::new(captured.minor() - going, captured.currency()).unwrap_or(Money::zero(captured.currency()))
+}

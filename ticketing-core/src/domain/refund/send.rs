@@ -1,0 +1,199 @@
+//! Sending a refund to the gateway, and what it says.
+
+use super::{BY_ORDER, REFUND_LEASE, Refund, RefundReport, RefundStatus};
+use crate::domain::audit::{Actor, Change};
+use crate::domain::code::Reference;
+use crate::domain::command::Command;
+use crate::domain::id::RefundId;
+use crate::domain::list::{Condition, List, Sort};
+use crate::domain::load::LoadKeys;
+use crate::domain::payment::Attempt;
+use crate::domain::principal::Principal;
+use crate::domain::refusal::Refusal;
+use crate::domain::working_set::WorkingSet;
+use jiff::{SignedDuration, Timestamp};
+
+/// Takes refunds that are due to be sent or looked up, the most overdue first: no other caller takes them until the lease ends.
+/// Gives each as it stood before, which says whether it is to be sent or looked up.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct ClaimRefunds {
+    /// How long they are left to the caller.
+    pub lease: SignedDuration,
+    /// How many at most.
+    pub limit: u32,
+}
+
+impl Command for ClaimRefunds {
+    type Outcome = Vec<Refund>;
+    const NAME: &'static str = "claim_refunds";
+
+    fn needs(&self, rows: &WorkingSet, load: &mut LoadKeys) {
+        let due = vec![Condition::AtMost("next_at", load.now().as_microsecond())];
+        let due = List::of::<Refund>(Self::NAME, due).by("next_at", Sort::Ascending);
+        load.claim(due.at_most(self.limit));
+        rows.claimed::<RefundId>(Self::NAME).iter().for_each(|id| load.row::<Refund>(id));
+    }
+
+    fn apply(&self, rows: &mut WorkingSet, now: Timestamp) -> Vec<Refund> {
+        let due = rows.claimed::<RefundId>(Self::NAME);
+        due.into_iter().filter_map(|id| claim_refund(rows, now, id, self.lease)).collect()
+    }
+}
+
+/// A refund that was due is marked unknown first, so that whatever happens to the call, it is looked up before anything is sent
+/// again.
+fn claim_refund(rows: &mut WorkingSet, now: Timestamp, id: RefundId, lease: SignedDuration) -> Option<Refund> {
+    let refund = rows.refunds.get(&id)?.clone();
+    if refund.next_at.is_none_or(|next_at| next_at > now) {
+        return None;
+    }
+    rows.refunds.update(&id, |row| {
+        if row.status == RefundStatus::Due {
+            row.status = RefundStatus::Unknown;
+        }
+        row.tries += 1;
+        row.next_at = Some(now + lease);
+        row.updated_at = now;
+    });
+    Some(Refund { tries: refund.tries + 1, ..refund })
+}
+
+/// Writes down what the gateway says of a refund. A processed refund stays processed, whatever is said later, and a caller that
+/// was held up for longer than its lease cannot make a refund due again that another has sent meanwhile.
+impl Command for RefundReport {
+    type Outcome = Result<Refund, Refusal>;
+    const NAME: &'static str = "report_refund";
+
+    fn needs(&self, _rows: &WorkingSet, load: &mut LoadKeys) {
+        load.row::<Refund>(&self.id);
+    }
+
+    fn apply(&self, rows: &mut WorkingSet, now: Timestamp) -> Result<Refund, Refusal> {
+        let refund = rows.refunds.get(&self.id).cloned().ok_or(Refusal::RefundUnknown)?;
+        if refund.status == RefundStatus::Processed {
+            // Woken by a webhook that came late: looked up now, and not again and again.
+            rows.refunds.update(&self.id, |row| row.next_at = None);
+            return rows.refunds.get(&self.id).cloned().ok_or(Refusal::RefundUnknown);
+        }
+        if self.tries != refund.tries {
+            let is_news = self.gateway_id.is_some()
+                // The older call may have arrived after all: so it is looked up once more before anything is sent.
+                || (self.status == RefundStatus::Unknown && refund.status == RefundStatus::Due);
+            if !is_news {
+                return Ok(refund);
+            }
+        }
+        // Who looked and did not find it must not undo what another has heard of the gateway meanwhile: it would be sent again.
+        let is_known =
+            matches!(refund.status, RefundStatus::Pending | RefundStatus::Failed | RefundStatus::NeedsAttention);
+        if self.status == RefundStatus::Due && is_known {
+            return Ok(refund);
+        }
+        rows.refunds.update(&self.id, |row| {
+            row.status = self.status;
+            row.gateway_id = self.gateway_id.clone().or(row.gateway_id.take());
+            row.last_seen = Some(self.raw_status.clone());
+            row.next_at = match self.status {
+                RefundStatus::Due | RefundStatus::Unknown | RefundStatus::Pending => Some(now + interval(row.tries)),
+                RefundStatus::Processed | RefundStatus::Failed | RefundStatus::NeedsAttention => None,
+            };
+            row.updated_at = now;
+        });
+        if self.status != refund.status {
+            let change = Change::of(refund.key.as_str(), refund.status.name(), self.status.name());
+            rows.record_audit(now, refund.order_id, Actor::System, "refund.seen", &self.raw_status, change);
+        }
+        rows.refunds.get(&self.id).cloned().ok_or(Refusal::RefundUnknown)
+    }
+}
+
+/// Lets upkeep try a refund again that the gateway gave up. Does nothing to one that is in progress or done.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RetryRefund {
+    /// Which refund.
+    pub id: RefundId,
+    /// Who asks for it: written to the audit log.
+    pub actor: Principal,
+}
+
+impl Command for RetryRefund {
+    type Outcome = Result<Refund, Refusal>;
+    const NAME: &'static str = "retry_refund";
+
+    fn needs(&self, _rows: &WorkingSet, load: &mut LoadKeys) {
+        load.row::<Refund>(&self.id);
+    }
+
+    fn apply(&self, rows: &mut WorkingSet, now: Timestamp) -> Result<Refund, Refusal> {
+        let id = self.id;
+        let refund = rows.refunds.get(&id).cloned().ok_or(Refusal::RefundUnknown)?;
+        if matches!(refund.status, RefundStatus::Failed | RefundStatus::NeedsAttention) {
+            rows.refunds.update(&id, |row| {
+                // What failed there has moved no money. What wants attention may have; and what was refused may have been so because
+                // an earlier try had arrived after all. Both are looked up first.
+                let failed_there = row.status == RefundStatus::Failed && row.gateway_id.is_some();
+                row.status = if failed_there { RefundStatus::Due } else { RefundStatus::Unknown };
+                row.tries = 0;
+                row.next_at = Some(now);
+                row.updated_at = now;
+            });
+            let after = rows.refunds.get(&id).map_or(refund.status, |refund| refund.status);
+            let change = Change::of(refund.key.as_str(), refund.status.name(), after.name());
+            rows.record_audit(
+                now,
+                refund.order_id,
+                Actor::Person(self.actor.clone()),
+                "refund.retried",
+                "tried again by hand",
+                change,
+            );
+        }
+        rows.refunds.get(&id).cloned().ok_or(Refusal::RefundUnknown)
+    }
+}
+
+/// Makes the open refunds of an attempt due to be looked up at once, because something is said to have happened to them. Gives
+/// their ids.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct WakeRefunds {
+    /// The attempt.
+    pub attempt: Reference,
+}
+
+impl Command for WakeRefunds {
+    type Outcome = Vec<RefundId>;
+    const NAME: &'static str = "wake_refunds";
+
+    fn needs(&self, rows: &WorkingSet, load: &mut LoadKeys) {
+        load.row::<Attempt>(&self.attempt);
+        if let Some(attempt) = rows.attempts.loaded_row(&self.attempt) {
+            load.find(BY_ORDER, &attempt.order_id);
+        }
+    }
+
+    fn apply(&self, rows: &mut WorkingSet, now: Timestamp) -> Vec<RefundId> {
+        let reference = &self.attempt;
+        let Some(attempt) = rows.attempts.get(reference) else { return vec![] };
+        let of_attempt = rows.refunds_of(attempt.order_id).filter(|refund| refund.attempt == *reference);
+        let open: Vec<(RefundId, Timestamp)> = of_attempt
+            .filter_map(|refund| match refund.status {
+                // Perhaps it is being sent at this very moment. Looked for before it has arrived, it would not be found, and sent
+                // a second time.
+                RefundStatus::Unknown => Some((refund.id, now.max(refund.updated_at + REFUND_LEASE))),
+                RefundStatus::Pending | RefundStatus::Failed | RefundStatus::NeedsAttention => Some((refund.id, now)),
+                RefundStatus::Due | RefundStatus::Processed => None,
+            })
+            .collect();
+        for (id, soonest) in &open {
+            rows.refunds.update(id, |refund| {
+                refund.next_at = Some(refund.next_at.map_or(*soonest, |next_at| next_at.min(*soonest)));
+            });
+        }
+        open.into_iter().map(|(id, _)| id).collect()
+    }
+}
+
+/// A minute, doubling, at most 6 hours.
+fn interval(tries: u32) -> SignedDuration {
+    SignedDuration::from_secs((60_i64 << tries.min(9)).min(6 * 3600))
+}

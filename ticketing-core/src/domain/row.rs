@@ -1,0 +1,380 @@
+//! Records as rows: which columns a type takes, and how it is written to them and read from them.
+//!
+//! A storage never sees a noun. It sees tables with columns of a few [kinds](Kind), and rows whose values come and go one by
+//! one, through a [`Sink`] and a [`Source`], in the order of the columns.
+
+use super::code::{Reference, TicketCode};
+use super::money::{Currency, Money};
+use super::principal::{Buyer, EmailAddress, Principal};
+use jiff::Timestamp;
+
+/// What a column holds.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+pub enum Kind {
+    /// A whole number of 64 bits.
+    Int,
+    /// A text.
+    Text,
+    /// Bytes.
+    Bytes,
+    /// A counter. A change of it is added, never set: what another transaction has added meanwhile stays, and the table's
+    /// constraints look at the sum.
+    Sum,
+}
+
+/// A value of a column, or of a key.
+#[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, serde::Serialize, serde::Deserialize)]
+pub enum Value {
+    /// No value.
+    #[default]
+    Null,
+    /// Of [`Kind::Int`] and [`Kind::Sum`].
+    Int(i64),
+    /// Of [`Kind::Text`].
+    Text(String),
+    /// Of [`Kind::Bytes`].
+    Bytes(Vec<u8>),
+    /// Of several columns: only in keys of indexes.
+    Tuple(Vec<Value>),
+}
+
+/// A column of a table.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Column {
+    /// Its name in the database.
+    pub name: &'static str,
+    /// What it holds.
+    pub kind: Kind,
+    /// Whether it is made of other columns: written, but never read back.
+    pub derived: bool,
+}
+
+/// A record as plain values: for storages that keep rows as a whole.
+#[derive(Clone, Debug, Default, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+pub struct Row {
+    /// One for each column of the table.
+    pub values: Vec<Value>,
+    /// Its parts: one value for each column of their table.
+    pub parts: Vec<Vec<Value>>,
+}
+
+/// A row that cannot be read, or that a storage cannot accept.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{0}")]
+pub struct RowError(pub String);
+
+impl RowError {
+    pub(crate) fn of(error: impl std::fmt::Display) -> Self {
+        Self(error.to_string())
+    }
+}
+
+/// Where the values of a row go, column by column.
+pub trait Sink {
+    /// A value of [`Kind::Int`] or [`Kind::Sum`].
+    fn int(&mut self, value: Option<i64>);
+    /// A value of [`Kind::Text`].
+    fn text(&mut self, value: Option<&str>);
+    /// A value of [`Kind::Bytes`].
+    fn bytes(&mut self, value: Option<&[u8]>);
+}
+
+/// Where the values of a row come from, column by column.
+pub trait Source {
+    /// A value of [`Kind::Int`] or [`Kind::Sum`].
+    fn int(&mut self) -> Result<Option<i64>, RowError>;
+    /// A value of [`Kind::Text`].
+    fn text(&mut self) -> Result<Option<String>, RowError>;
+    /// A value of [`Kind::Bytes`].
+    fn bytes(&mut self) -> Result<Option<Vec<u8>>, RowError>;
+}
+
+impl Sink for Vec<Value> {
+    fn int(&mut self, value: Option<i64>) {
+        self.push(value.map_or(Value::Null, Value::Int));
+    }
+
+    fn text(&mut self, value: Option<&str>) {
+        self.push(value.map_or(Value::Null, |text| Value::Text(text.to_owned())));
+    }
+
+    fn bytes(&mut self, value: Option<&[u8]>) {
+        self.push(value.map_or(Value::Null, |bytes| Value::Bytes(bytes.to_vec())));
+    }
+}
+
+impl Source for std::vec::IntoIter<Value> {
+    fn int(&mut self) -> Result<Option<i64>, RowError> {
+        match self.next() {
+            Some(Value::Int(value)) => Ok(Some(value)),
+            Some(Value::Null) => Ok(None),
+            other => Err(RowError(format!("the value must be a whole number (got {other:?})"))),
+        }
+    }
+
+    fn text(&mut self) -> Result<Option<String>, RowError> {
+        match self.next() {
+            Some(Value::Text(value)) => Ok(Some(value)),
+            Some(Value::Null) => Ok(None),
+            other => Err(RowError(format!("the value must be a text (got {other:?})"))),
+        }
+    }
+
+    fn bytes(&mut self) -> Result<Option<Vec<u8>>, RowError> {
+        match self.next() {
+            Some(Value::Bytes(value)) => Ok(Some(value)),
+            Some(Value::Null) => Ok(None),
+            other => Err(RowError(format!("the value must be bytes (got {other:?})"))),
+        }
+    }
+}
+
+/// Keeps the values of some columns and drops the others without copying them.
+pub(crate) struct Pick<'a> {
+    wanted: &'a [usize],
+    at: usize,
+    picked: Vec<Value>,
+}
+
+impl<'a> Pick<'a> {
+    /// The values of these columns, in their order. Columns are given by position.
+    pub(crate) fn from(wanted: &'a [usize], write: impl FnOnce(&mut dyn Sink)) -> Vec<Value> {
+        let mut pick = Pick { wanted, at: 0, picked: vec![Value::Null; wanted.len()] };
+        write(&mut pick);
+        pick.picked
+    }
+
+    fn put(&mut self, value: impl Fn() -> Value) {
+        for (place, wanted) in self.picked.iter_mut().zip(self.wanted) {
+            if *wanted == self.at {
+                *place = value();
+            }
+        }
+        self.at += 1;
+    }
+}
+
+impl Sink for Pick<'_> {
+    fn int(&mut self, value: Option<i64>) {
+        self.put(|| value.map_or(Value::Null, Value::Int));
+    }
+
+    fn text(&mut self, value: Option<&str>) {
+        self.put(|| value.map_or(Value::Null, |text| Value::Text(text.to_owned())));
+    }
+
+    fn bytes(&mut self, value: Option<&[u8]>) {
+        self.put(|| value.map_or(Value::Null, |bytes| Value::Bytes(bytes.to_vec())));
+    }
+}
+
+/// A type that is one column of a row, or several side by side.
+pub trait Field: Sized {
+    /// The kinds of its columns.
+    const KINDS: &'static [Kind];
+
+    /// Writes its columns.
+    fn store(&self, to: &mut dyn Sink);
+
+    /// Reads its columns; nothing where all that would make it up is null.
+    fn read(from: &mut dyn Source) -> Result<Option<Self>, RowError>;
+
+    /// Writes the columns of an absent one.
+    fn store_none(to: &mut dyn Sink) {
+        for kind in Self::KINDS {
+            match kind {
+                Kind::Int | Kind::Sum => to.int(None),
+                Kind::Text => to.text(None),
+                Kind::Bytes => to.bytes(None),
+            }
+        }
+    }
+
+    /// As a key: one value, or a tuple where it has several columns.
+    fn value(&self) -> Value {
+        let mut values = Vec::with_capacity(Self::KINDS.len());
+        self.store(&mut values);
+        if values.len() == 1 { values.remove(0) } else { Value::Tuple(values) }
+    }
+}
+
+/// Reads a field that must be there.
+pub(crate) fn required<T: Field>(from: &mut dyn Source, what: &str) -> Result<T, RowError> {
+    T::read(from)?.ok_or_else(|| RowError(format!("{what} must not be null")))
+}
+
+impl<T: Field> Field for Option<T> {
+    const KINDS: &'static [Kind] = T::KINDS;
+
+    fn store(&self, to: &mut dyn Sink) {
+        match self {
+            Some(field) => field.store(to),
+            None => T::store_none(to),
+        }
+    }
+
+    fn read(from: &mut dyn Source) -> Result<Option<Self>, RowError> {
+        Ok(Some(T::read(from)?))
+    }
+}
+
+impl<A: Field, B: Field> Field for (A, B) {
+    const KINDS: &'static [Kind] = &[];
+
+    fn store(&self, to: &mut dyn Sink) {
+        self.0.store(to);
+        self.1.store(to);
+    }
+
+    fn read(from: &mut dyn Source) -> Result<Option<Self>, RowError> {
+        Ok(A::read(from)?.zip(B::read(from)?))
+    }
+}
+
+impl Field for i64 {
+    const KINDS: &'static [Kind] = &[Kind::Int];
+
+    fn store(&self, to: &mut dyn Sink) {
+        to.int(Some(*self));
+    }
+
+    fn read(from: &mut dyn Source) -> Result<Option<Self>, RowError> {
+        from.int()
+    }
+}
+
+impl Field for u32 {
+    const KINDS: &'static [Kind] = &[Kind::Int];
+
+    fn store(&self, to: &mut dyn Sink) {
+        to.int(Some(i64::from(*self)));
+    }
+
+    fn read(from: &mut dyn Source) -> Result<Option<Self>, RowError> {
+        from.int()?.map(|value| Self::try_from(value).map_err(RowError::of)).transpose()
+    }
+}
+
+impl Field for bool {
+    const KINDS: &'static [Kind] = &[Kind::Int];
+
+    fn store(&self, to: &mut dyn Sink) {
+        to.int(Some(i64::from(*self)));
+    }
+
+    fn read(from: &mut dyn Source) -> Result<Option<Self>, RowError> {
+        Ok(from.int()?.map(|value| value != 0))
+    }
+}
+
+impl Field for String {
+    const KINDS: &'static [Kind] = &[Kind::Text];
+
+    fn store(&self, to: &mut dyn Sink) {
+        to.text(Some(self));
+    }
+
+    fn read(from: &mut dyn Source) -> Result<Option<Self>, RowError> {
+        from.text()
+    }
+}
+
+impl Field for Vec<u8> {
+    const KINDS: &'static [Kind] = &[Kind::Bytes];
+
+    fn store(&self, to: &mut dyn Sink) {
+        to.bytes(Some(self));
+    }
+
+    fn read(from: &mut dyn Source) -> Result<Option<Self>, RowError> {
+        from.bytes()
+    }
+}
+
+/// Microseconds since 1970: whole numbers sort and compare exactly.
+impl Field for Timestamp {
+    const KINDS: &'static [Kind] = &[Kind::Int];
+
+    fn store(&self, to: &mut dyn Sink) {
+        to.int(Some(self.as_microsecond()));
+    }
+
+    fn read(from: &mut dyn Source) -> Result<Option<Self>, RowError> {
+        from.int()?.map(|micros| Self::from_microsecond(micros).map_err(RowError::of)).transpose()
+    }
+}
+
+/// Types that are a text which they parse.
+macro_rules! text_fields {
+    ($($type:ty, |$this:ident| $text:expr;)*) => {$(
+        impl Field for $type {
+            const KINDS: &'static [Kind] = &[Kind::Text];
+
+            fn store(&self, to: &mut dyn Sink) {
+                let $this = self;
+                to.text(Some($text));
+            }
+
+            fn read(from: &mut dyn Source) -> Result<Option<Self>, RowError> {
+                from.text()?.map(|text| text.parse().map_err(RowError::of)).transpose()
+            }
+        }
+    )*};
+}
+
+text_fields! {
+    Reference, |this| this.as_str();
+    TicketCode, |this| this.as_str();
+    EmailAddress, |this| this.as_str();
+    Currency, |this| this.code();
+}
+
+/// An amount in minor units, and its currency.
+impl Field for Money {
+    const KINDS: &'static [Kind] = &[Kind::Int, Kind::Text];
+
+    fn store(&self, to: &mut dyn Sink) {
+        to.int(Some(self.minor()));
+        self.currency().store(to);
+    }
+
+    fn read(from: &mut dyn Source) -> Result<Option<Self>, RowError> {
+        let (minor, currency) = (from.int()?, Currency::read(from)?);
+        minor.zip(currency).map(|(minor, currency)| Self::new(minor, currency).map_err(RowError::of)).transpose()
+    }
+}
+
+/// An account, or an identity of the application's: one of two columns.
+impl Field for Principal {
+    const KINDS: &'static [Kind] = &[Kind::Int, Kind::Text];
+
+    fn store(&self, to: &mut dyn Sink) {
+        to.int(self.account().map(|id| id.0));
+        to.text(self.external());
+    }
+
+    fn read(from: &mut dyn Source) -> Result<Option<Self>, RowError> {
+        match (from.int()?, from.text()?) {
+            (Some(id), None) => Ok(Some(Self::Account(id.into()))),
+            (None, Some(id)) => Ok(Some(Self::External(id))),
+            (None, None) => Ok(None),
+            (account, external) => {
+                Err(RowError(format!("a principal is account {account:?} and external {external:?} at once")))
+            }
+        }
+    }
+}
+
+impl Field for Buyer {
+    const KINDS: &'static [Kind] = &[Kind::Int, Kind::Text, Kind::Text];
+
+    fn store(&self, to: &mut dyn Sink) {
+        self.who.store(to);
+        self.email.store(to);
+    }
+
+    fn read(from: &mut dyn Source) -> Result<Option<Self>, RowError> {
+        let (who, email) = (Principal::read(from)?, EmailAddress::read(from)?);
+        Ok(who.zip(email).map(|(who, email)| Self { who, email }))
+    }
+}

@@ -1,0 +1,311 @@
+//! How a noun is kept: its table, its key, its indexes, and how it is locked. Declared once, by [`table!`].
+
+use super::row::{Column, Field, Kind, Row, RowError, Sink, Source, Value};
+use super::working_set::Noun;
+use std::marker::PhantomData;
+
+/// How the rows of a table are locked. Every transaction takes its locks in the order of the ranks, and by key within a table.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Lock {
+    /// Each row by itself. Tables of a lower rank are locked first.
+    Rank(u8),
+    /// With the row of another noun, which this column names: a transaction that has locked the owner has these rows too.
+    With(Noun, &'static str),
+    /// Rows that are only ever added. A unique index decides between two of the same.
+    Never,
+}
+
+/// A table, as every storage sees it. The first column is its key.
+#[derive(Debug)]
+pub struct Table {
+    /// Whose rows these are.
+    pub noun: Noun,
+    /// Its name in a database.
+    pub name: &'static str,
+    /// Its columns: the key first, derived ones last.
+    pub columns: Vec<Column>,
+    /// How its rows are locked.
+    pub lock: Lock,
+    /// Its indexes. The first one is the key's.
+    pub indexes: Vec<IndexColumns>,
+    /// The table of its parts, where a row has some.
+    pub part: Option<PartTable>,
+    /// Whether its keys are numbers that the storage gives out.
+    pub numbered: bool,
+    /// The columns of all indexes but the key's, one after the other.
+    pub(crate) indexed: Vec<usize>,
+}
+
+/// The columns of an index, by position.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct IndexColumns {
+    /// Their positions in the table.
+    pub columns: Vec<usize>,
+    /// Whether no two rows may have the same values in them. Rows with a null in one of them never clash.
+    pub unique: bool,
+}
+
+/// A table of parts: rows that are never loaded or changed without the row that they belong to.
+#[derive(Debug)]
+pub struct PartTable {
+    /// Its name in a database.
+    pub name: &'static str,
+    /// Its columns.
+    pub columns: Vec<Column>,
+    /// The column that names the row it is a part of, by position.
+    pub parent: usize,
+    /// The column that says which part it is, counted from 0, by position.
+    pub position: usize,
+    /// The columns that tell one part from all others, by position.
+    pub key: &'static [usize],
+    /// Whether its first column is a number that the storage gives out.
+    pub numbered: bool,
+}
+
+impl Table {
+    /// The position of a column.
+    ///
+    /// # Panics
+    /// Where there is no such column: declarations name only what they declare.
+    pub fn position(&self, column: &str) -> usize {
+        let found = self.columns.iter().position(|known| known.name == column);
+        found.unwrap_or_else(|| panic!("{} has no column {column}", self.name))
+    }
+
+    /// The name of the key's column.
+    pub fn key(&self) -> &'static str {
+        self.columns[0].name
+    }
+
+    /// The columns that are read back, which are the first ones.
+    pub fn read_columns(&self) -> &[Column] {
+        let stored = self.columns.iter().take_while(|column| !column.derived).count();
+        &self.columns[..stored]
+    }
+
+    /// What the indexes were declared with, in positions.
+    pub(crate) fn indexes_of(columns: &[Column], indexes: &[(&[&str], bool)]) -> (Vec<IndexColumns>, Vec<usize>) {
+        let at = |name: &&str| {
+            let found = columns.iter().position(|column| column.name == *name);
+            found.unwrap_or_else(|| panic!("an index names the unknown column {name}"))
+        };
+        let mut all = vec![IndexColumns { columns: vec![0], unique: true }];
+        all.extend(
+            indexes
+                .iter()
+                .map(|(names, unique)| IndexColumns { columns: names.iter().map(at).collect(), unique: *unique }),
+        );
+        let indexed = all[1..].iter().flat_map(|index| index.columns.iter().copied()).collect();
+        (all, indexed)
+    }
+
+    /// The rank that its rows are locked at.
+    pub(crate) fn rank(&self) -> u8 {
+        match self.lock {
+            Lock::Rank(rank) => rank,
+            Lock::With(owner, _) => owner.table().rank(),
+            Lock::Never => u8::MAX,
+        }
+    }
+}
+
+impl IndexColumns {
+    /// The key of a row in this index.
+    pub fn key_of(&self, values: &[Value]) -> Value {
+        match self.columns.as_slice() {
+            [column] => values[*column].clone(),
+            columns => Value::Tuple(columns.iter().map(|column| values[*column].clone()).collect()),
+        }
+    }
+}
+
+/// A type whose values are rows of a table. Implemented by [`table!`].
+pub trait Record: Clone + PartialEq + std::fmt::Debug + Send + Sync + 'static {
+    /// What tells one row from all others.
+    type Key: Field + Ord + Clone + std::fmt::Debug + Send + Sync;
+    /// Its noun.
+    const NOUN: Noun;
+    /// Its table.
+    fn table() -> &'static Table;
+    /// Its key.
+    fn key(&self) -> Self::Key;
+    /// Writes all of its columns.
+    fn write(&self, to: &mut dyn Sink);
+    /// Reads it, without its parts.
+    fn read(from: &mut dyn Source) -> Result<Self, RowError>;
+    /// How many parts it has.
+    fn parts(&self) -> usize;
+    /// Writes a part.
+    fn write_part(&self, position: usize, to: &mut dyn Sink);
+    /// Reads its next part.
+    fn read_part(&mut self, from: &mut dyn Source) -> Result<(), RowError>;
+
+    /// All of it as plain values.
+    fn row(&self) -> Row {
+        let mut values = Vec::with_capacity(Self::table().columns.len());
+        self.write(&mut values);
+        let part = |position| {
+            let mut values = Vec::new();
+            self.write_part(position, &mut values);
+            values
+        };
+        Row { values, parts: (0..self.parts()).map(part).collect() }
+    }
+}
+
+/// A part of a record.
+pub trait Part<P>: Sized {
+    /// Its table.
+    fn table() -> PartTable;
+    /// Writes all of its columns.
+    fn write(&self, parent: &P, position: i64, to: &mut dyn Sink);
+    /// Reads it.
+    fn read(parent: &P, from: &mut dyn Source) -> Result<Self, RowError>;
+}
+
+/// A declared index of a record. The key's own index is number 0 and has no name.
+pub struct Index<R>(pub(crate) usize, pub(crate) PhantomData<fn(R)>);
+
+impl<R> Clone for Index<R> {
+    fn clone(&self) -> Self {
+        *self
+    }
+}
+
+impl<R> Copy for Index<R> {}
+
+impl<R> std::fmt::Debug for Index<R> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "Index({})", self.0)
+    }
+}
+
+/// The kinds of the columns of a field, found by inference.
+pub(crate) fn kinds_of<R, F: Field>(_field: impl Fn(&R) -> &F) -> &'static [Kind] {
+    F::KINDS
+}
+
+/// Adds the columns of a field.
+pub(crate) fn add_columns(names: &'static [&'static str], kinds: &'static [Kind], to: &mut Vec<Column>) {
+    assert_eq!(names.len(), kinds.len(), "a field has as many columns as it has names: {names:?}");
+    to.extend(names.iter().zip(kinds).map(|(name, kind)| Column { name, kind: *kind, derived: false }));
+}
+
+/// The columns of a part.
+pub(crate) fn part_columns(columns: &[(&'static str, Kind)]) -> Vec<Column> {
+    columns.iter().map(|(name, kind)| Column { name, kind: *kind, derived: false }).collect()
+}
+
+/// Declares the table of a record.
+///
+/// ```text
+/// table! {
+///     Order in "orders", lock Lock::Rank(1);
+///     numbered id: OrderId, reference, event_id, total [total_minor, currency];
+///     part lines: OrderLine;
+///     index BY_REFERENCE(reference) unique;
+/// }
+/// ```
+/// - Each field is a column of its own name unless column names are given. A `numbered` key is given out by the storage, a
+///   `keyed` one comes with the record.
+/// - `unstored` fields have no column and are read as their default.
+/// - A `part` is a `Vec` in a table of its own.
+/// - A `derived` column is written, for indexes and searches, and never read back.
+macro_rules! table {
+    ($record:ident in $table:literal, lock $lock:expr;
+        $keyword:ident $key:ident: $key_type:ty, $($field:ident $([$($column:ident),+])?),+;
+        $(unstored $unstored:ident;)*
+        $(part $part:ident: $part_type:ty;)?
+        $(derived $derived:ident = $derive:expr;)*
+        $(index $index:ident($($by:ident),+) $($unique:ident)?;)*
+    ) => {
+        #[allow(non_camel_case_types, clippy::upper_case_acronyms, dead_code)]
+        enum Position { KEY, $($index),* }
+        $(#[allow(dead_code, reason = "declared for lists, constraints and later look-ups")]
+        pub(crate) const $index: $crate::domain::table::Index<$record> =
+            $crate::domain::table::Index(Position::$index as usize, std::marker::PhantomData);)*
+
+        impl $crate::domain::table::Record for $record {
+            type Key = $key_type;
+            const NOUN: $crate::domain::working_set::Noun = $crate::domain::working_set::Noun::$record;
+
+            fn table() -> &'static $crate::domain::table::Table {
+                use $crate::domain::table::{Table, add_columns, kinds_of};
+                static TABLE: std::sync::LazyLock<Table> = std::sync::LazyLock::new(|| {
+                    let mut columns = Vec::new();
+                    add_columns(&[stringify!($key)], kinds_of(|row: &$record| &row.$key), &mut columns);
+                    $(add_columns(
+                        table!(@names $field $([$($column),+])?), kinds_of(|row: &$record| &row.$field), &mut columns,
+                    );)+
+                    $(columns.push($crate::domain::row::Column {
+                        name: stringify!($derived), kind: $crate::domain::row::Kind::Text, derived: true,
+                    });)*
+                    let (indexes, indexed) = Table::indexes_of(&columns, &[$(
+                        (&[$(stringify!($by)),+], table!(@unique $($unique)?))
+                    ),*]);
+                    Table {
+                        noun: <$record as $crate::domain::table::Record>::NOUN,
+                        name: $table,
+                        columns,
+                        lock: $lock,
+                        indexes,
+                        part: table!(@part $record $($part_type)?),
+                        numbered: matches!(stringify!($keyword).as_bytes(), b"numbered"),
+                        indexed,
+                    }
+                });
+                &TABLE
+            }
+
+            fn key(&self) -> $key_type {
+                self.$key.clone()
+            }
+
+            fn write(&self, to: &mut dyn $crate::domain::row::Sink) {
+                use $crate::domain::row::Field as _;
+                self.$key.store(to);
+                $(self.$field.store(to);)+
+                $(let derive: fn(&$record) -> Option<String> = $derive;
+                to.text(derive(self).as_deref());)*
+            }
+
+            fn read(from: &mut dyn $crate::domain::row::Source) -> Result<Self, $crate::domain::row::RowError> {
+                use $crate::domain::row::required;
+                Ok(Self {
+                    $key: required(from, concat!($table, ".", stringify!($key)))?,
+                    $($field: required(from, concat!($table, ".", stringify!($field)))?,)+
+                    $($unstored: Default::default(),)*
+                    $($part: Vec::new(),)?
+                })
+            }
+
+            fn parts(&self) -> usize {
+                0 $(+ self.$part.len())?
+            }
+
+            fn write_part(&self, _position: usize, _to: &mut dyn $crate::domain::row::Sink) {
+                $(if let Some(part) = self.$part.get(_position) {
+                    let at = i64::try_from(_position).unwrap_or(i64::MAX);
+                    <$part_type as $crate::domain::table::Part<$record>>::write(part, self, at, _to);
+                })?
+            }
+
+            fn read_part(
+                &mut self,
+                _from: &mut dyn $crate::domain::row::Source,
+            ) -> Result<(), $crate::domain::row::RowError> {
+                $(let part = <$part_type as $crate::domain::table::Part<$record>>::read(self, _from)?;
+                self.$part.push(part);)?
+                Ok(())
+            }
+        }
+    };
+    (@names $field:ident) => { &[stringify!($field)] };
+    (@names $field:ident [$($column:ident),+]) => { &[$(stringify!($column)),+] };
+    (@unique) => { false };
+    (@unique unique) => { true };
+    (@part $record:ident) => { None };
+    (@part $record:ident $part:ty) => { Some(<$part as $crate::domain::table::Part<$record>>::table()) };
+}
+
+pub(crate) use table;

@@ -1,0 +1,142 @@
+//! SQLite's SQL, and how values reach it and come back.
+
+use crate::domain::row::{Kind, RowError, Source, Value};
+use crate::storage::sql::rows::{JsonRows, Rows};
+use crate::storage::sql::{Connection, Dialect, Found, Parameter, Result, Statement, trouble};
+use async_trait::async_trait;
+use sqlx::sqlite::{SqliteArguments, SqliteConnection, SqliteRow};
+use sqlx::{AssertSqlSafe, Row as _};
+
+/// SQLite's SQL. Keys and rows are bound as one JSON text.
+#[derive(Debug)]
+pub(super) struct Sqlite;
+
+impl Dialect for Sqlite {
+    fn one_of(&self, columns: &[&str], _kinds: &[Kind], bound: &mut usize) -> String {
+        *bound += 1;
+        match columns {
+            [column] => format!("{column} in (select value from json_each(${bound}))"),
+            _ => {
+                let values: Vec<String> = (0..columns.len()).map(|at| format!("value ->> {at}")).collect();
+                format!("({}) in (select {} from json_each(${bound}))", columns.join(", "), values.join(", "))
+            }
+        }
+    }
+
+    fn source(&self, kinds: &[Kind], bound: &mut usize) -> (String, Vec<String>) {
+        let value = |(index, kind): (usize, &Kind)| match kind {
+            Kind::Int | Kind::Sum => format!("cast(r.value ->> {index} as bigint)"),
+            Kind::Text => format!("r.value ->> {index}"),
+            Kind::Bytes => format!("unhex(r.value ->> {index})"),
+        };
+        *bound += 1;
+        (format!("json_each(${bound}) as r"), kinds.iter().enumerate().map(value).collect())
+    }
+
+    fn rows(&self, _kinds: Vec<Kind>) -> Rows {
+        Rows::Json(JsonRows::default())
+    }
+
+    /// Every statement is a journey to the connection's thread and back.
+    fn together(&self, statements: &[String]) -> String {
+        statements.join("; ")
+    }
+
+    /// A transaction that writes has the whole file.
+    fn has_row_locks(&self) -> bool {
+        false
+    }
+
+    fn find_text(&self) -> &'static str {
+        "instr"
+    }
+
+    fn greatest_and_least(&self) -> (&'static str, &'static str) {
+        ("max", "min")
+    }
+}
+
+/// A row that was found.
+struct FoundRow<'r> {
+    row: &'r SqliteRow,
+    at: usize,
+}
+
+impl FoundRow<'_> {
+    fn next(&mut self) -> usize {
+        self.at += 1;
+        self.at - 1
+    }
+}
+
+impl Source for FoundRow<'_> {
+    fn int(&mut self) -> std::result::Result<Option<i64>, RowError> {
+        let at = self.next();
+        self.row.try_get_unchecked(at).map_err(RowError::of)
+    }
+
+    fn text(&mut self) -> std::result::Result<Option<String>, RowError> {
+        let at = self.next();
+        self.row.try_get_unchecked(at).map_err(RowError::of)
+    }
+
+    fn bytes(&mut self) -> std::result::Result<Option<Vec<u8>>, RowError> {
+        let at = self.next();
+        self.row.try_get_unchecked(at).map_err(RowError::of)
+    }
+}
+
+impl Found for FoundRow<'_> {
+    fn seek(&mut self, column: usize) {
+        self.at = column;
+    }
+}
+
+type Query<'q> = sqlx::query::Query<'q, sqlx::Sqlite, SqliteArguments>;
+
+fn query<'q>(statement: Statement) -> Query<'q> {
+    let Statement { sql, parameters, .. } = statement;
+    parameters.into_iter().fold(sqlx::query(AssertSqlSafe(sql)), bind)
+}
+
+fn bind(query: Query<'_>, parameter: Parameter) -> Query<'_> {
+    match parameter {
+        Parameter::One(Value::Int(value)) => query.bind(value),
+        Parameter::One(Value::Text(value)) => query.bind(value),
+        Parameter::One(Value::Bytes(value)) => query.bind(value),
+        Parameter::One(Value::Null | Value::Tuple(_)) => query.bind(None::<i64>),
+        Parameter::Keys(_, keys) => query.bind(serde_json::Value::Array(keys.iter().map(json).collect()).to_string()),
+        Parameter::Rows(Rows::Json(rows)) => query.bind(rows.finish()),
+        // Only PostgreSQL's dialect makes these.
+        Parameter::Rows(Rows::Columns(_)) => query.bind("[]"),
+    }
+}
+
+fn json(key: &Value) -> serde_json::Value {
+    match key {
+        Value::Int(value) => serde_json::Value::from(*value),
+        Value::Text(value) => serde_json::Value::from(value.as_str()),
+        Value::Tuple(values) => serde_json::Value::Array(values.iter().map(json).collect()),
+        Value::Null | Value::Bytes(_) => serde_json::Value::Null,
+    }
+}
+
+#[async_trait]
+impl Connection for SqliteConnection {
+    fn dialect(&self) -> &'static dyn Dialect {
+        &Sqlite
+    }
+
+    async fn fetch(
+        &mut self,
+        statement: Statement,
+        see: &mut (dyn for<'r> FnMut(&'r mut dyn Found) -> Result<()> + Send),
+    ) -> Result<()> {
+        let found = query(statement).fetch_all(self).await.map_err(trouble)?;
+        found.iter().try_for_each(|row| see(&mut FoundRow { row, at: 0 }))
+    }
+
+    async fn execute(&mut self, statement: Statement) -> Result<u64> {
+        Ok(query(statement).execute(self).await.map_err(trouble)?.rows_affected())
+    }
+}

@@ -102,7 +102,7 @@ pub async fn check_ins(shop: &Shop, queue: &Queue, count: usize, lasting: Durati
             let code = next(&queue)?;
             // Whoever has a ticket scans it once: its code names the scan.
             let nonce = format!("scan-{}", code.as_str());
-            engine.check_in(Scan { code, nonce, gate: None, by: organizer() }).await?;
+            engine.check_in(Scan::new(code, nonce, organizer())).await?;
             Ok(Came::Done)
         }
     };

@@ -11,7 +11,7 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
     let price = Money::parse("5000.00", "NGN".parse()?)?;
     let event = NewEvent::general_admission("Jazz Night", "2099-12-31T20:00:00Z".parse()?, "Lagos", price, Some(300));
     let event = shop.create_event(&band, event).await?;
-    let ada = Buyer { who: Principal::External("ada".into()), email: "ada@example.com".parse()? };
+    let ada = Buyer::new("ada", "ada@example.com".parse()?);
     let payment = shop.buy(&ada, OrderRequest::tickets(event.id, 1), PayOptions::default()).await?.attempt.reference;
     bank.pay(&payment); // in earnest: the buyer, on the gateway's page
     let Settlement::Fulfilled { tickets, .. } = shop.verify(&ada.who, &payment).await? else { panic!("not paid") };

@@ -88,6 +88,7 @@ impl Error {
 
 /// A field that is not what is wanted.
 #[derive(Clone, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+#[non_exhaustive]
 pub struct Invalid {
     /// Which field, as the caller knows it.
     pub field: String,

@@ -12,6 +12,7 @@ mod password;
 #[cfg(feature = "qr")]
 pub mod qr;
 pub mod runtime;
+mod setters;
 pub mod storage;
 #[cfg(feature = "testing")]
 pub mod testing;

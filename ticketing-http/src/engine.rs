@@ -194,10 +194,7 @@ fn smtp_config(smtp: &crate::config::Smtp) -> SmtpConfig {
         Security::Tls => SmtpSecurity::Tls,
         Security::Plain => SmtpSecurity::Plain,
     };
-    config.login = smtp
-        .login
-        .as_ref()
-        .map(|(user, password)| SmtpLogin { user: user.clone(), password: password.expose().to_owned() });
+    config.login = smtp.login.as_ref().map(|(user, password)| SmtpLogin::new(user, password.expose()));
     config
 }
 

@@ -3,10 +3,12 @@
 use super::id::AccountId;
 use super::principal::EmailAddress;
 use super::words::words;
+use crate::setters::setters;
 use jiff::Timestamp;
 
 /// Somebody who registered.
 #[derive(Clone, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+#[non_exhaustive]
 pub struct Account {
     /// The account's id.
     pub id: AccountId,
@@ -62,6 +64,7 @@ words!(Role {
 
 /// An account to be made. The password is already hashed: hashing takes long and is done outside any storage operation.
 #[derive(Clone, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct NewAccount {
     /// Where mail goes, and the name to log in with.
     pub email: EmailAddress,
@@ -76,6 +79,26 @@ pub struct NewAccount {
     /// What it may do.
     pub role: Role,
 }
+
+impl NewAccount {
+    /// An ordinary member.
+    pub fn new(email: EmailAddress, name: impl Into<String>, password_hash: impl Into<String>) -> Self {
+        Self {
+            email,
+            name: name.into(),
+            username: None,
+            phone: None,
+            password_hash: password_hash.into(),
+            role: Role::Member,
+        }
+    }
+}
+
+setters!(NewAccount {
+    with_username => username: impl Into<Option<String>>,
+    with_phone => phone: impl Into<Option<String>>,
+    with_role => role: Role,
+});
 
 impl std::fmt::Debug for NewAccount {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
@@ -123,6 +146,7 @@ impl std::fmt::Debug for AccountChange {
 
 /// How to find an account.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum AccountKey {
     /// By its id.
     Id(AccountId),

@@ -6,6 +6,7 @@ use jiff::Timestamp;
 
 /// One decision.
 #[derive(Clone, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+#[non_exhaustive]
 pub struct AuditLine {
     /// The line's id: later lines have higher ones.
     pub id: AuditId,
@@ -30,6 +31,7 @@ pub struct AuditLine {
 /// Who decided.
 #[derive(Clone, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 #[serde(rename_all = "snake_case")]
+#[non_exhaustive]
 pub enum Actor {
     /// The engine, by its rules.
     System,

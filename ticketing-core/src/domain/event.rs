@@ -5,10 +5,12 @@ use super::id::{CategoryId, EventId, TicketTypeId};
 use super::money::{Currency, Money};
 use super::principal::Principal;
 use super::words::words;
+use crate::setters::setters;
 use jiff::Timestamp;
 
 /// A heading to list events under.
 #[derive(Clone, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+#[non_exhaustive]
 pub struct Category {
     /// The category's id.
     pub id: CategoryId,
@@ -20,6 +22,7 @@ pub struct Category {
 
 /// A category to be made.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct NewCategory {
     /// 1 to 50 characters.
     pub name: String,
@@ -27,8 +30,20 @@ pub struct NewCategory {
     pub description: Option<String>,
 }
 
+impl NewCategory {
+    /// A category without a description.
+    pub fn new(name: impl Into<String>) -> Self {
+        Self { name: name.into(), description: None }
+    }
+}
+
+setters!(NewCategory {
+    with_description => description: impl Into<Option<String>>,
+});
+
 /// How many places there are, and where they went. `held + sold` never exceeds `capacity`.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+#[non_exhaustive]
 pub struct Stock {
     /// All places; absent means unlimited.
     pub capacity: Option<i64>,
@@ -57,6 +72,7 @@ impl Stock {
 
 /// Something people can get in to with a ticket.
 #[derive(Clone, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+#[non_exhaustive]
 pub struct Event {
     /// The event's id.
     pub id: EventId,
@@ -137,6 +153,7 @@ words!(EventStatus {
 
 /// A price and a number of places within an event.
 #[derive(Clone, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+#[non_exhaustive]
 pub struct TicketType {
     /// The ticket type's id.
     pub id: TicketTypeId,
@@ -155,6 +172,7 @@ pub const GENERAL_ADMISSION: &str = "General admission";
 
 /// An event to be made.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct NewEvent {
     /// Made by the caller so that the call can be repeated: the same key finds the same event. Absent: a repeat makes another.
     pub key: Option<Reference>,
@@ -183,6 +201,30 @@ pub struct NewEvent {
 }
 
 impl NewEvent {
+    /// An event with the required fields. It has no capacity of its own: only its ticket types limit what is sold.
+    pub fn new(
+        title: impl Into<String>,
+        starts_at: Timestamp,
+        location: impl Into<String>,
+        currency: Currency,
+        ticket_types: Vec<NewTicketType>,
+    ) -> Self {
+        Self {
+            key: None,
+            title: title.into(),
+            description: None,
+            starts_at,
+            ends_at: None,
+            location: location.into(),
+            address: None,
+            image_url: None,
+            category_id: None,
+            currency,
+            capacity: None,
+            ticket_types,
+        }
+    }
+
     /// An event with one ticket type, [`GENERAL_ADMISSION`].
     pub fn general_admission(
         title: &str,
@@ -191,25 +233,24 @@ impl NewEvent {
         price: Money,
         capacity: Option<i64>,
     ) -> Self {
-        Self {
-            key: None,
-            title: title.to_owned(),
-            description: None,
-            starts_at,
-            ends_at: None,
-            location: location.to_owned(),
-            address: None,
-            image_url: None,
-            category_id: None,
-            currency: price.currency(),
-            capacity,
-            ticket_types: vec![NewTicketType { name: GENERAL_ADMISSION.to_owned(), price, capacity: None }],
-        }
+        let only = NewTicketType::new(GENERAL_ADMISSION, price);
+        Self { capacity, ..Self::new(title, starts_at, location, price.currency(), vec![only]) }
     }
 }
 
+setters!(NewEvent {
+    with_key => key: impl Into<Option<Reference>>,
+    with_description => description: impl Into<Option<String>>,
+    with_ends_at => ends_at: impl Into<Option<Timestamp>>,
+    with_address => address: impl Into<Option<String>>,
+    with_image_url => image_url: impl Into<Option<String>>,
+    with_category_id => category_id: impl Into<Option<CategoryId>>,
+    with_capacity => capacity: impl Into<Option<i64>>,
+});
+
 /// A ticket type to be made.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct NewTicketType {
     /// 1 to 100 characters, unique within the event.
     pub name: String,
@@ -219,8 +260,20 @@ pub struct NewTicketType {
     pub capacity: Option<i64>,
 }
 
+impl NewTicketType {
+    /// A ticket type without a capacity of its own.
+    pub fn new(name: impl Into<String>, price: Money) -> Self {
+        Self { name: name.into(), price, capacity: None }
+    }
+}
+
+setters!(NewTicketType {
+    with_capacity => capacity: impl Into<Option<i64>>,
+});
+
 /// Which events are wanted.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct EventFilter {
     /// Of the category with this name, in any case.
     pub category: Option<String>,
@@ -238,8 +291,19 @@ pub struct EventFilter {
     pub sort: EventSort,
 }
 
+setters!(EventFilter {
+    with_category => category: impl Into<Option<String>>,
+    with_text => text: impl Into<Option<String>>,
+    with_from => from: impl Into<Option<Timestamp>>,
+    with_to => to: impl Into<Option<Timestamp>>,
+    with_organizer => organizer: impl Into<Option<Principal>>,
+    with_cancelled => with_cancelled: bool,
+    with_sort => sort: EventSort,
+});
+
 /// In which order events are listed. Equal ones are listed by id.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum EventSort {
     /// The first made first.
     #[default]

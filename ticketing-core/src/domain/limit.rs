@@ -4,6 +4,7 @@ use jiff::{SignedDuration, Timestamp};
 
 /// So many at once, and then one every so often (GCRA): nobody waits for a window to end, and a key needs one number.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct Quota {
     /// How many at once; at least 1.
     pub burst: u32,
@@ -11,8 +12,16 @@ pub struct Quota {
     pub every: SignedDuration,
 }
 
+impl Quota {
+    /// `burst` at once, and then one more every `every`.
+    pub const fn new(burst: u32, every: SignedDuration) -> Self {
+        Self { burst, every }
+    }
+}
+
 /// Tokens to be taken from a key's quota.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct Take {
     /// Whose quota: whatever tells apart who is to be limited.
     pub key: String,
@@ -20,6 +29,13 @@ pub struct Take {
     pub count: i32,
     /// How many there are.
     pub quota: Quota,
+}
+
+impl Take {
+    /// `count` tokens of the quota of `key`.
+    pub fn new(key: impl Into<String>, count: i32, quota: Quota) -> Self {
+        Self { key: key.into(), count, quota }
+    }
 }
 
 /// What came of taking tokens.

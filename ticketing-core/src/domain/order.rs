@@ -4,6 +4,7 @@ use super::code::Reference;
 use super::id::{EventId, OrderId, TicketTypeId};
 use super::money::Money;
 use super::principal::{Buyer, Principal};
+use crate::setters::setters;
 use jiff::Timestamp;
 
 /// The most tickets in one order.
@@ -11,6 +12,7 @@ pub const MAX_TICKETS_PER_ORDER: u32 = 100;
 
 /// What somebody wants to buy.
 #[derive(Clone, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+#[non_exhaustive]
 pub struct Order {
     /// The order's id.
     pub id: OrderId,
@@ -43,6 +45,7 @@ impl Order {
 
 /// So many tickets of one type.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+#[non_exhaustive]
 pub struct OrderLine {
     /// Which type.
     pub ticket_type_id: TicketTypeId,
@@ -85,6 +88,7 @@ impl OrderStatus {
 
 /// How to find an order.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum OrderKey {
     /// By its id.
     Id(OrderId),
@@ -94,6 +98,7 @@ pub enum OrderKey {
 
 /// A wish to buy: takes places, or is refused.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct Hold {
     /// The order's reference, made by the caller. A repeat with the same content finds the same order.
     pub reference: Reference,
@@ -107,8 +112,22 @@ pub struct Hold {
     pub hold_until: Timestamp,
 }
 
+impl Hold {
+    /// Creates one from all its fields.
+    pub fn new(
+        reference: Reference,
+        event_id: EventId,
+        buyer: Buyer,
+        lines: Vec<HoldLine>,
+        hold_until: Timestamp,
+    ) -> Self {
+        Self { reference, event_id, buyer, lines, hold_until }
+    }
+}
+
 /// So many tickets of one type.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct HoldLine {
     /// Which type.
     pub ticket_type_id: TicketTypeId,
@@ -116,8 +135,16 @@ pub struct HoldLine {
     pub quantity: u32,
 }
 
+impl HoldLine {
+    /// `quantity` tickets of one type.
+    pub fn new(ticket_type_id: TicketTypeId, quantity: u32) -> Self {
+        Self { ticket_type_id, quantity }
+    }
+}
+
 /// A wish to give places back.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct Release {
     /// Which order.
     pub reference: Reference,
@@ -125,11 +152,24 @@ pub struct Release {
     pub actor: Principal,
 }
 
+impl Release {
+    /// Creates one from all its fields.
+    pub fn new(reference: Reference, actor: impl Into<Principal>) -> Self {
+        Self { reference, actor: actor.into() }
+    }
+}
+
 /// Which orders are wanted.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct OrderFilter {
     /// Of this buyer.
     pub buyer: Option<Principal>,
     /// For this event.
     pub event_id: Option<EventId>,
 }
+
+setters!(OrderFilter {
+    with_buyer => buyer: impl Into<Option<Principal>>,
+    with_event_id => event_id: impl Into<Option<EventId>>,
+});

@@ -10,6 +10,7 @@ pub const MAX_TRIES: u32 = 12;
 
 /// A mail that is owed.
 #[derive(Clone, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+#[non_exhaustive]
 pub struct OutboxMail {
     /// The mail's id.
     pub id: MailId,
@@ -49,6 +50,7 @@ pub enum MailKind {
 /// How a mail stands.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 #[serde(rename_all = "snake_case")]
+#[non_exhaustive]
 pub enum MailStatus {
     /// Waiting to be tried, or to be tried again.
     Waiting,
@@ -66,6 +68,7 @@ words!(MailStatus {
 
 /// What came of a try.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct MailReport {
     /// Which mail.
     pub id: MailId,
@@ -75,8 +78,16 @@ pub struct MailReport {
     pub result: MailResult,
 }
 
+impl MailReport {
+    /// Creates one from all its fields.
+    pub fn new(id: MailId, tries: u32, result: MailResult) -> Self {
+        Self { id, tries, result }
+    }
+}
+
 /// What came of a try.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum MailResult {
     /// The mail server took it.
     Sent,

@@ -1,10 +1,13 @@
 //! Long lists come in pages.
 
+use crate::setters::setters;
+
 /// The largest page.
 pub const MAX_PAGE: u32 = 1000;
 
 /// Which part of a list is wanted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct PageRequest {
     /// How many to leave out at the start.
     pub skip: u64,
@@ -14,6 +17,12 @@ pub struct PageRequest {
     pub count: bool,
 }
 
+setters!(PageRequest {
+    with_skip => skip: u64,
+    with_limit => limit: u32,
+    with_count => count: bool,
+});
+
 impl Default for PageRequest {
     fn default() -> Self {
         Self { skip: 0, limit: 100, count: false }
@@ -22,6 +31,7 @@ impl Default for PageRequest {
 
 /// A part of a list.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct Page<T> {
     /// What was wanted.
     pub items: Vec<T>,
@@ -32,6 +42,11 @@ pub struct Page<T> {
 }
 
 impl<T> Page<T> {
+    /// A page of which everything is known already. See [`Page::of`] for one that is cut from the whole list.
+    pub fn new(items: Vec<T>, more: bool, total: Option<u64>) -> Self {
+        Self { items, more, total }
+    }
+
     /// The wanted part of everything that `all` yields.
     pub fn of(all: impl Iterator<Item = T>, wanted: PageRequest) -> Self {
         let mut items = Vec::new();

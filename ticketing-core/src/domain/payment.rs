@@ -7,6 +7,7 @@ use super::order::Order;
 use super::refund::Refund;
 use super::ticket::Ticket;
 use super::words::words;
+use crate::setters::setters;
 use jiff::{SignedDuration, Timestamp};
 
 /// The gateway name of attempts that need no gateway, because nothing is to be paid.
@@ -17,6 +18,7 @@ pub const POLL_FOR: SignedDuration = SignedDuration::from_hours(96);
 
 /// One try to pay an order: one reference at one gateway. Written before the gateway is called, kept for ever.
 #[derive(Clone, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+#[non_exhaustive]
 pub struct Attempt {
     /// What the gateway knows it by: random, unique, never used twice.
     pub reference: Reference,
@@ -135,6 +137,7 @@ impl AttemptStatus {
 
 /// Where the buyer pays.
 #[derive(Clone, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+#[non_exhaustive]
 pub struct Checkout {
     /// The page to send the buyer to.
     pub url: String,
@@ -142,8 +145,20 @@ pub struct Checkout {
     pub access_code: Option<String>,
 }
 
+impl Checkout {
+    /// A checkout page.
+    pub fn new(url: impl Into<String>) -> Self {
+        Self { url: url.into(), access_code: None }
+    }
+}
+
+setters!(Checkout {
+    with_access_code => access_code: impl Into<Option<String>>,
+});
+
 /// Money that a gateway has taken from a buyer.
 #[derive(Clone, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+#[non_exhaustive]
 pub struct Captured {
     /// What was paid.
     pub amount: Money,
@@ -157,8 +172,22 @@ pub struct Captured {
     pub gateway_id: Option<String>,
 }
 
+impl Captured {
+    /// Money of which the gateway says no more than this.
+    pub fn new(amount: Money, mode: Mode) -> Self {
+        Self { amount, requested: None, mode, paid_at: None, gateway_id: None }
+    }
+}
+
+setters!(Captured {
+    with_requested => requested: impl Into<Option<Money>>,
+    with_paid_at => paid_at: impl Into<Option<Timestamp>>,
+    with_gateway_id => gateway_id: impl Into<Option<String>>,
+});
+
 /// When an open attempt is asked about next.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+#[non_exhaustive]
 pub struct Poll {
     /// Not before this.
     pub at: Timestamp,
@@ -168,6 +197,7 @@ pub struct Poll {
 
 /// A try to be written before the gateway is called.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct OpenAttempt {
     /// Its reference. A repeat with the same content finds the same attempt.
     pub reference: Reference,
@@ -179,8 +209,16 @@ pub struct OpenAttempt {
     pub mode: Mode,
 }
 
+impl OpenAttempt {
+    /// Creates one from its required fields. Mind the order: first the attempt's reference, then the order's.
+    pub fn new(reference: Reference, order: Reference, gateway: impl Into<String>, mode: Mode) -> Self {
+        Self { reference, order, gateway: gateway.into(), mode }
+    }
+}
+
 /// A try that is written down.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct OpenedAttempt {
     /// Its order.
     pub order: Order,
@@ -192,6 +230,7 @@ pub struct OpenedAttempt {
 
 /// What came of asking the gateway for a checkout.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct CheckoutReport {
     /// The attempt.
     pub reference: Reference,
@@ -199,8 +238,16 @@ pub struct CheckoutReport {
     pub result: CheckoutResult,
 }
 
+impl CheckoutReport {
+    /// Creates one from all its fields.
+    pub fn new(reference: Reference, result: CheckoutResult) -> Self {
+        Self { reference, result }
+    }
+}
+
 /// What came of asking the gateway for a checkout.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum CheckoutResult {
     /// The buyer can pay there.
     Opened(Checkout),
@@ -242,6 +289,7 @@ pub enum Observation {
 
 /// What a gateway says of an attempt, to be applied.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct Settle {
     /// Which attempt.
     pub reference: Reference,
@@ -251,6 +299,13 @@ pub struct Settle {
     pub raw_status: String,
     /// Ticket codes are derived from this if tickets come of it. Fresh for every call.
     pub seed: Seed,
+}
+
+impl Settle {
+    /// Creates one from all its fields.
+    pub fn new(reference: Reference, observation: Observation, raw_status: impl Into<String>, seed: Seed) -> Self {
+        Self { reference, observation, raw_status: raw_status.into(), seed }
+    }
 }
 
 /// What came of an observation.
@@ -302,7 +357,8 @@ pub enum Settlement {
 }
 
 /// The whole story of an order's money.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+#[non_exhaustive]
 pub struct Payment {
     /// The order.
     pub order: Order,

@@ -5,6 +5,7 @@ use super::id::AccountId;
 /// Who acts: buys, organises, scans.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, serde::Serialize, serde::Deserialize)]
 #[serde(rename_all = "snake_case")]
+#[non_exhaustive]
 pub enum Principal {
     /// An account of ours.
     Account(AccountId),
@@ -30,6 +31,26 @@ impl Principal {
     }
 }
 
+impl From<AccountId> for Principal {
+    fn from(id: AccountId) -> Self {
+        Self::Account(id)
+    }
+}
+
+/// The application's own id.
+impl From<String> for Principal {
+    fn from(id: String) -> Self {
+        Self::External(id)
+    }
+}
+
+/// The application's own id.
+impl From<&str> for Principal {
+    fn from(id: &str) -> Self {
+        Self::External(id.to_owned())
+    }
+}
+
 impl std::fmt::Display for Principal {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match self {
@@ -41,11 +62,19 @@ impl std::fmt::Display for Principal {
 
 /// Who buys, and where the tickets are mailed to.
 #[derive(Clone, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+#[non_exhaustive]
 pub struct Buyer {
     /// Who: the tickets are theirs.
     pub who: Principal,
     /// Where the tickets go.
     pub email: EmailAddress,
+}
+
+impl Buyer {
+    /// A buyer.
+    pub fn new(who: impl Into<Principal>, email: EmailAddress) -> Self {
+        Self { who: who.into(), email }
+    }
 }
 
 /// An e-mail address: one `@`, no spaces or control characters, at most 254 bytes (RFC 5321, 4.5.3.1).

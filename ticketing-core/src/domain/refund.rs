@@ -5,10 +5,12 @@ use super::id::{OrderId, RefundId, TicketId};
 use super::money::Money;
 use super::principal::Principal;
 use super::words::words;
+use crate::setters::setters;
 use jiff::{SignedDuration, Timestamp};
 
 /// Money on its way back. Never more in all than the attempt brought.
 #[derive(Clone, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+#[non_exhaustive]
 pub struct Refund {
     /// The refund's id.
     pub id: RefundId,
@@ -100,6 +102,7 @@ words!(RefundStatus {
 
 /// A wish to give money back.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct RefundRequest {
     /// Our name for it, made by the caller. A repeat with the same content finds the same refund.
     pub key: Reference,
@@ -115,8 +118,21 @@ pub struct RefundRequest {
     pub actor: Principal,
 }
 
+impl RefundRequest {
+    /// A refund of all tickets that are still valid. Mind the order: first the refund's key, then the order's reference.
+    pub fn new(key: Reference, order: Reference, reason: RefundReason, actor: impl Into<Principal>) -> Self {
+        Self { key, order, tickets: Vec::new(), reason, note: None, actor: actor.into() }
+    }
+}
+
+setters!(RefundRequest {
+    with_tickets => tickets: Vec<TicketId>,
+    with_note => note: impl Into<Option<String>>,
+});
+
 /// What a gateway says of a refund.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct RefundReport {
     /// Which refund.
     pub id: RefundId,
@@ -129,3 +145,14 @@ pub struct RefundReport {
     /// In the gateway's own word, or what went wrong.
     pub raw_status: String,
 }
+
+impl RefundReport {
+    /// A report without the gateway's id.
+    pub fn new(id: RefundId, tries: u32, status: RefundStatus, raw_status: impl Into<String>) -> Self {
+        Self { id, tries, status, gateway_id: None, raw_status: raw_status.into() }
+    }
+}
+
+setters!(RefundReport {
+    with_gateway_id => gateway_id: impl Into<Option<String>>,
+});

@@ -1,14 +1,16 @@
-//! Refusals: the domain's own no. A caller plans for them; they carry facts, not sentences.
+//! Refusals: the errors that the domain's rules return. Callers plan for them; they carry facts.
 
 use super::id::{EventId, TicketTypeId};
 use super::money::Money;
 use jiff::Timestamp;
 
-/// Why the rules say no. Nothing was changed.
+/// Why the rules refused an operation. Nothing was changed.
 ///
-/// The list is closed on purpose: adapters map every row, and a test proves that they do.
+/// Adapters need no list of the variants: [`code`](Self::code), the text and [`facts`](Self::facts) say everything.
+/// `Refusal::examples` (feature `testing`) has one of each, for tests that an adapter knows every code.
 #[derive(Clone, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize, thiserror::Error)]
 #[serde(rename_all = "snake_case")]
+#[non_exhaustive]
 pub enum Refusal {
     /// Somebody has an account with this address.
     #[error("Email already registered")]
@@ -153,7 +155,47 @@ impl Refusal {
         }
     }
 
-    /// One of every kind, for adapters' tests that nothing is left unmapped.
+    /// What the refusal knows, by name: `ticket_type_id` and `available` of [`SoldOut`](Self::SoldOut), for example. Most know
+    /// nothing beyond their code.
+    pub fn facts(&self) -> impl Iterator<Item = (&'static str, Fact<'_>)> {
+        let facts = match self {
+            Self::EventUnknown { event_id } => [Some(("event_id", Fact::Id(event_id.0))), None],
+            Self::EventOver { ended_at } => [Some(("ended_at", Fact::Time(*ended_at))), None],
+            Self::TicketTypeUnknown { ticket_type_id } => [Some(("ticket_type_id", Fact::Id(ticket_type_id.0))), None],
+            Self::SoldOut { ticket_type_id, available } => {
+                [Some(("ticket_type_id", Fact::Id(ticket_type_id.0))), Some(("available", Fact::Count(*available)))]
+            }
+            Self::TicketUsed { used_at, gate } => {
+                [Some(("used_at", Fact::Time(*used_at))), Some(("gate", Fact::Text(gate.as_deref())))]
+            }
+            Self::RefundExceedsPaid { refundable } => [Some(("refundable", Fact::Money(*refundable))), None],
+            Self::EmailTaken
+            | Self::UsernameTaken
+            | Self::CategoryTaken
+            | Self::CategoryUnknown
+            | Self::EventCancelled
+            | Self::TotalTooLarge
+            | Self::KeyReused
+            | Self::OrderUnknown
+            | Self::HoldExpired
+            | Self::OrderCancelled
+            | Self::OrderPaid
+            | Self::PaymentInProgress
+            | Self::AttemptUnknown
+            | Self::NotInReview
+            | Self::TicketUnknown
+            | Self::TicketForeign
+            | Self::TicketRefunded
+            | Self::TicketCancelled
+            | Self::TicketTransferred
+            | Self::NonceReused
+            | Self::RefundUnknown
+            | Self::NothingToRefund => [None, None],
+        };
+        facts.into_iter().flatten()
+    }
+
+    /// One of every variant, for tests that an adapter maps them all. A test checks that none is missing.
     #[cfg(feature = "testing")]
     pub fn examples() -> Vec<Self> {
         let at = Timestamp::UNIX_EPOCH;
@@ -188,5 +230,54 @@ impl Refusal {
             Self::NothingToRefund,
             Self::RefundExceedsPaid { refundable: Money::zero(super::money::Currency::NGN) },
         ]
+    }
+}
+
+/// Something that a [`Refusal`] knows.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Fact<'a> {
+    /// The id of something.
+    Id(i64),
+    /// A number of things.
+    Count(i64),
+    /// A point in time.
+    Time(Timestamp),
+    /// A text, where there is one.
+    Text(Option<&'a str>),
+    /// An amount of money.
+    Money(Money),
+}
+
+#[cfg(all(test, feature = "testing"))]
+mod tests {
+    use super::Refusal;
+    use std::collections::BTreeSet;
+
+    /// serde derives the list of variants, and names them all when it meets an unknown one.
+    #[test]
+    fn examples_has_every_variant_once_under_its_code() {
+        let unknown = serde_json::from_str::<Refusal>("\"?\"").unwrap_err().to_string();
+        let (_, expected) = unknown.split_once("expected one of ").unwrap();
+        let variants: BTreeSet<&str> = expected.split('`').skip(1).step_by(2).collect();
+        let examples = Refusal::examples();
+        let codes: BTreeSet<&str> = examples.iter().map(Refusal::code).collect();
+        assert_eq!(codes, variants);
+        assert_eq!(examples.len(), variants.len());
+    }
+
+    #[test]
+    fn names_of_facts_are_unique_within_a_refusal_and_are_those_of_its_fields() {
+        for refusal in Refusal::examples() {
+            let names: Vec<&str> = refusal.facts().map(|(name, _)| name).collect();
+            let fields = match serde_json::to_value(&refusal).unwrap() {
+                serde_json::Value::Object(tagged) => tagged[refusal.code()].as_object().unwrap().clone(),
+                _ => serde_json::Map::new(),
+            };
+            let mut expected: Vec<&str> = fields.keys().map(String::as_str).collect();
+            let mut found = names.clone();
+            (expected.sort_unstable(), found.sort_unstable());
+            assert_eq!(found, expected, "{}", refusal.code());
+        }
     }
 }

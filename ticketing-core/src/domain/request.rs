@@ -6,7 +6,8 @@ use jiff::{SignedDuration, Timestamp};
 pub const KEEP_ANSWERS: SignedDuration = SignedDuration::from_hours(24);
 
 /// A request that named a key.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+#[non_exhaustive]
 pub struct StoredRequest {
     /// Who asks, for what, under which key: hashed.
     pub scope: String,
@@ -21,7 +22,8 @@ pub struct StoredRequest {
 }
 
 /// An answer as it was given.
-#[derive(Clone, PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+#[non_exhaustive]
 pub struct Answer {
     /// Such as 201.
     pub status: u16,
@@ -29,6 +31,13 @@ pub struct Answer {
     pub headers: Vec<(String, String)>,
     /// Its bytes.
     pub body: Vec<u8>,
+}
+
+impl Answer {
+    /// Creates one from all its fields.
+    pub fn new(status: u16, headers: Vec<(String, String)>, body: Vec<u8>) -> Self {
+        Self { status, headers, body }
+    }
 }
 
 /// Answers may hold tokens and codes.
@@ -40,6 +49,7 @@ impl std::fmt::Debug for Answer {
 
 /// A request that names a key.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct BeginRequest {
     /// Who asks, for what, under which key: hashed.
     pub scope: String,
@@ -47,6 +57,13 @@ pub struct BeginRequest {
     pub content: String,
     /// How long nobody else may work on it. Longer than any request takes.
     pub lease: SignedDuration,
+}
+
+impl BeginRequest {
+    /// Creates one from all its fields.
+    pub fn new(scope: impl Into<String>, content: impl Into<String>, lease: SignedDuration) -> Self {
+        Self { scope: scope.into(), content: content.into(), lease }
+    }
 }
 
 /// What to do about a request that names a key.

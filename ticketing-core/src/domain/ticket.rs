@@ -5,10 +5,12 @@ use super::id::{EventId, OrderId, TicketId, TicketTypeId};
 use super::money::Money;
 use super::principal::Principal;
 use super::words::words;
+use crate::setters::setters;
 use jiff::Timestamp;
 
 /// One admission.
 #[derive(Clone, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+#[non_exhaustive]
 pub struct Ticket {
     /// The ticket's id.
     pub id: TicketId,
@@ -70,6 +72,7 @@ impl TicketStatus {
 
 /// How to find a ticket.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum TicketKey {
     /// By its id.
     Id(TicketId),
@@ -79,9 +82,15 @@ pub enum TicketKey {
 
 /// Which tickets are wanted.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct TicketFilter {
     /// Of this holder.
     pub holder: Option<Principal>,
     /// Of the order with this reference.
     pub order: Option<Reference>,
 }
+
+setters!(TicketFilter {
+    with_holder => holder: impl Into<Option<Principal>>,
+    with_order => order: impl Into<Option<Reference>>,
+});

@@ -4,10 +4,12 @@ use super::code::Reference;
 use super::id::WebhookId;
 use super::payment::Captured;
 use super::words::words;
+use crate::setters::setters;
 use jiff::Timestamp;
 
 /// A webhook whose signature was good.
-#[derive(Clone, PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+#[non_exhaustive]
 pub struct StoredWebhook {
     /// The webhook's id.
     pub id: WebhookId,
@@ -38,7 +40,8 @@ impl std::fmt::Debug for StoredWebhook {
 }
 
 /// A webhook whose signature was just found good.
-#[derive(Clone, PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+#[non_exhaustive]
 pub struct NewWebhook {
     /// From which gateway.
     pub gateway: String,
@@ -56,6 +59,32 @@ pub struct NewWebhook {
     pub body: Vec<u8>,
 }
 
+impl NewWebhook {
+    /// A webhook about no attempt.
+    pub fn new(
+        gateway: impl Into<String>,
+        dedupe_key: impl Into<String>,
+        kind: impl Into<String>,
+        action: WebhookAction,
+        body: Vec<u8>,
+    ) -> Self {
+        Self {
+            gateway: gateway.into(),
+            dedupe_key: dedupe_key.into(),
+            kind: kind.into(),
+            action,
+            reference: None,
+            captured: None,
+            body,
+        }
+    }
+}
+
+setters!(NewWebhook {
+    with_reference => reference: impl Into<Option<Reference>>,
+    with_captured => captured: impl Into<Option<Captured>>,
+});
+
 impl std::fmt::Debug for NewWebhook {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("NewWebhook").field("gateway", &self.gateway).field("kind", &self.kind).finish_non_exhaustive()
@@ -65,6 +94,7 @@ impl std::fmt::Debug for NewWebhook {
 /// What is to be done about a webhook.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 #[serde(rename_all = "snake_case")]
+#[non_exhaustive]
 pub enum WebhookAction {
     /// Ask what became of the attempt.
     Settle,
@@ -81,6 +111,7 @@ words!(WebhookAction { Settle => "settle", Refunds => "refunds", Dispute => "dis
 /// What became of a webhook.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 #[serde(rename_all = "snake_case")]
+#[non_exhaustive]
 pub enum WebhookStatus {
     /// Stored, and not applied yet.
     Waiting,
@@ -107,6 +138,7 @@ words!(WebhookStatus {
 
 /// What came of applying a webhook.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct WebhookReport {
     /// Which.
     pub id: WebhookId,
@@ -115,3 +147,14 @@ pub struct WebhookReport {
     /// What was found out, for people.
     pub note: Option<String>,
 }
+
+impl WebhookReport {
+    /// A report without a note.
+    pub fn new(id: WebhookId, status: WebhookStatus) -> Self {
+        Self { id, status, note: None }
+    }
+}
+
+setters!(WebhookReport {
+    with_note => note: impl Into<Option<String>>,
+});

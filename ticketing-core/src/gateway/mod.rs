@@ -4,6 +4,7 @@ use crate::domain::code::Reference;
 use crate::domain::money::Money;
 use crate::domain::payment::{Checkout, Mode, Observation};
 use crate::domain::principal::EmailAddress;
+use crate::setters::setters;
 use async_trait::async_trait;
 use jiff::Timestamp;
 use std::time::Duration;
@@ -51,6 +52,7 @@ pub trait PaymentGateway: std::fmt::Debug + Send + Sync + 'static {
 
 /// What the buyer is to pay.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct Charge {
     /// The attempt's reference.
     pub reference: Reference,
@@ -64,8 +66,20 @@ pub struct Charge {
     pub order: Reference,
 }
 
+impl Charge {
+    /// A charge without a return URL. Mind the order: first the attempt's reference, last the order's.
+    pub fn new(reference: Reference, amount: Money, email: EmailAddress, order: Reference) -> Self {
+        Self { reference, amount, email, return_url: None, order }
+    }
+}
+
+setters!(Charge {
+    with_return_url => return_url: impl Into<Option<String>>,
+});
+
 /// What a gateway says of an attempt.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct Fetched {
     /// In our words.
     pub observation: Observation,
@@ -73,8 +87,16 @@ pub struct Fetched {
     pub raw_status: String,
 }
 
+impl Fetched {
+    /// What the gateway says, in our words and in its own.
+    pub fn new(observation: Observation, raw_status: impl Into<String>) -> Self {
+        Self { observation, raw_status: raw_status.into() }
+    }
+}
+
 /// Money to be sent back.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct RefundCall {
     /// Our own name for the refund, which the gateway keeps so that we can find it again.
     pub key: Reference,
@@ -86,8 +108,20 @@ pub struct RefundCall {
     pub gateway_id: Option<String>,
 }
 
+impl RefundCall {
+    /// A refund whose gateway id is unknown. Mind the order: first the refund's key, then the attempt's reference.
+    pub fn new(key: Reference, attempt: Reference, amount: Money) -> Self {
+        Self { key, attempt, amount, gateway_id: None }
+    }
+}
+
+setters!(RefundCall {
+    with_gateway_id => gateway_id: impl Into<Option<String>>,
+});
+
 /// What a gateway says of a refund.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct FetchedRefund {
     /// The gateway's own id.
     pub gateway_id: Option<String>,
@@ -97,8 +131,20 @@ pub struct FetchedRefund {
     pub raw_status: String,
 }
 
+impl FetchedRefund {
+    /// A refund without the gateway's id.
+    pub fn new(status: crate::domain::refund::RefundStatus, raw_status: impl Into<String>) -> Self {
+        Self { gateway_id: None, status, raw_status: raw_status.into() }
+    }
+}
+
+setters!(FetchedRefund {
+    with_gateway_id => gateway_id: impl Into<Option<String>>,
+});
+
 /// A webhook as it came in.
 #[derive(Clone, Copy)]
+#[non_exhaustive]
 pub struct Webhook<'a> {
     /// Every header as it came, in order; a repeated header is there twice.
     pub headers: &'a [(&'a str, &'a [u8])],
@@ -106,6 +152,13 @@ pub struct Webhook<'a> {
     pub body: &'a [u8],
     /// When it came.
     pub received_at: Timestamp,
+}
+
+impl<'a> Webhook<'a> {
+    /// Creates one from all its fields.
+    pub const fn new(headers: &'a [(&'a str, &'a [u8])], body: &'a [u8], received_at: Timestamp) -> Self {
+        Self { headers, body, received_at }
+    }
 }
 
 impl std::fmt::Debug for Webhook<'_> {
@@ -119,6 +172,7 @@ impl std::fmt::Debug for Webhook<'_> {
 
 /// A webhook that is certainly the gateway's.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct WebhookEvent {
     /// The same for every delivery of one event, different for different events.
     pub dedupe_key: String,
@@ -129,6 +183,17 @@ pub struct WebhookEvent {
     /// What it is about.
     pub about: WebhookSubject,
 }
+
+impl WebhookEvent {
+    /// An event about no attempt.
+    pub fn new(dedupe_key: impl Into<String>, kind: impl Into<String>, about: WebhookSubject) -> Self {
+        Self { dedupe_key: dedupe_key.into(), kind: kind.into(), reference: None, about }
+    }
+}
+
+setters!(WebhookEvent {
+    with_reference => reference: impl Into<Option<Reference>>,
+});
 
 /// What a webhook is about.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -1,5 +1,6 @@
 //! Delivery of mail.
 
+use crate::setters::setters;
 use async_trait::async_trait;
 
 #[cfg(feature = "smtp")]
@@ -29,6 +30,7 @@ pub trait Mailer: std::fmt::Debug + Send + Sync + 'static {
 
 /// A mail to one recipient. No field has a line break where a header would break.
 #[derive(Clone, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct Mail {
     /// The same at every try, without angle brackets: `ticket-….@example.com`.
     pub message_id: String,
@@ -44,6 +46,30 @@ pub struct Mail {
     pub attachments: Vec<Attachment>,
 }
 
+impl Mail {
+    /// A mail without attachments.
+    pub fn new(
+        message_id: impl Into<String>,
+        to: crate::domain::principal::EmailAddress,
+        subject: impl Into<String>,
+        text: impl Into<String>,
+        html: impl Into<String>,
+    ) -> Self {
+        Self {
+            message_id: message_id.into(),
+            to,
+            subject: subject.into(),
+            text: text.into(),
+            html: html.into(),
+            attachments: Vec::new(),
+        }
+    }
+}
+
+setters!(Mail {
+    with_attachments => attachments: Vec<Attachment>,
+});
+
 /// Codes and addresses stay out of logs.
 impl std::fmt::Debug for Mail {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
@@ -53,6 +79,7 @@ impl std::fmt::Debug for Mail {
 
 /// A file in a mail.
 #[derive(Clone, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct Attachment {
     /// Its name, for saving: ASCII letters, digits, `-` and `.`.
     pub file_name: String,
@@ -63,6 +90,22 @@ pub struct Attachment {
     /// Where it stands within the HTML; absent for one that only comes along.
     pub content_id: Option<String>,
 }
+
+impl Attachment {
+    /// An attachment that is not shown within the HTML.
+    pub fn new(file_name: impl Into<String>, content_type: impl Into<String>, content: impl Into<Vec<u8>>) -> Self {
+        Self {
+            file_name: file_name.into(),
+            content_type: content_type.into(),
+            content: content.into(),
+            content_id: None,
+        }
+    }
+}
+
+setters!(Attachment {
+    with_content_id => content_id: impl Into<Option<String>>,
+});
 
 impl std::fmt::Debug for Attachment {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {

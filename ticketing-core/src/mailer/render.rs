@@ -42,6 +42,7 @@ pub struct Renderer {
 
 /// Here are your tickets.
 #[derive(Clone, Copy, Debug)]
+#[non_exhaustive]
 pub struct TicketsMail<'a> {
     /// The paid order.
     pub order: &'a Order,
@@ -53,8 +54,23 @@ pub struct TicketsMail<'a> {
     pub public_url: Option<&'a str>,
 }
 
+impl<'a> TicketsMail<'a> {
+    /// A mail without a link to the order.
+    pub const fn new(order: &'a Order, event: &'a Event, tickets: &'a [Ticket]) -> Self {
+        Self { order, event, tickets, public_url: None }
+    }
+
+    /// Sets [`public_url`](Self::public_url).
+    #[must_use]
+    pub fn with_public_url(mut self, public_url: impl Into<Option<&'a str>>) -> Self {
+        self.public_url = public_url.into();
+        self
+    }
+}
+
 /// Your money goes back, and why.
 #[derive(Clone, Copy, Debug)]
+#[non_exhaustive]
 pub struct RefundMail<'a> {
     /// The order.
     pub order: &'a Order,
@@ -64,13 +80,28 @@ pub struct RefundMail<'a> {
     pub refund: &'a Refund,
 }
 
+impl<'a> RefundMail<'a> {
+    /// Creates one from all its fields.
+    pub const fn new(order: &'a Order, event: &'a Event, refund: &'a Refund) -> Self {
+        Self { order, event, refund }
+    }
+}
+
 /// The event was called off.
 #[derive(Clone, Copy, Debug)]
+#[non_exhaustive]
 pub struct EventCancelledMail<'a> {
     /// The paid order.
     pub order: &'a Order,
     /// The event.
     pub event: &'a Event,
+}
+
+impl<'a> EventCancelledMail<'a> {
+    /// Creates one from all its fields.
+    pub const fn new(order: &'a Order, event: &'a Event) -> Self {
+        Self { order, event }
+    }
 }
 
 impl Renderer {

@@ -24,6 +24,7 @@ pub struct FakeGateway {
 
 /// How often the gateway was asked.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct Calls {
     /// For a checkout.
     pub open_checkout: usize,

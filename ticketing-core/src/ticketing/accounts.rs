@@ -8,6 +8,7 @@ use crate::domain::id::AccountId;
 use crate::domain::principal::EmailAddress;
 use crate::error::{Error, Result};
 use crate::password::{Passwords, is_weak};
+use crate::setters::setters;
 use crate::token::{TokenKey, Tokens};
 use jiff::{SignedDuration, Timestamp};
 
@@ -30,6 +31,7 @@ impl Accounts {
 
 /// Somebody who wants an account.
 #[derive(Clone, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct Registration {
     /// An e-mail address, unique without regard to case.
     pub email: String,
@@ -43,6 +45,18 @@ pub struct Registration {
     pub phone: Option<String>,
 }
 
+impl Registration {
+    /// Without a user name and a phone number.
+    pub fn new(email: impl Into<String>, name: impl Into<String>, password: impl Into<String>) -> Self {
+        Self { email: email.into(), name: name.into(), username: None, password: password.into(), phone: None }
+    }
+}
+
+setters!(Registration {
+    with_username => username: impl Into<Option<String>>,
+    with_phone => phone: impl Into<Option<String>>,
+});
+
 impl std::fmt::Debug for Registration {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.write_str("Registration(..)")
@@ -51,6 +65,7 @@ impl std::fmt::Debug for Registration {
 
 /// Somebody who is logged in.
 #[derive(Clone, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct Session {
     /// Who.
     pub account: Account,

@@ -9,6 +9,7 @@ use crate::domain::principal::{Buyer, Principal};
 use crate::domain::refusal::Refusal;
 use crate::error::{Error, Result};
 use crate::metrics::{self, Stage};
+use crate::setters::setters;
 use std::collections::{BTreeMap, HashMap};
 use std::sync::{PoisonError, RwLock};
 use tracing::Instrument as _;
@@ -16,6 +17,7 @@ use tracing::field::Empty;
 
 /// What somebody wants to buy.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct OrderRequest {
     /// For which event.
     pub event_id: EventId,
@@ -27,20 +29,41 @@ pub struct OrderRequest {
 }
 
 impl OrderRequest {
-    /// So many tickets of the event's only type. Fails in [`Ticketing::hold`] where it has several.
+    /// An order of these lines.
+    pub fn new(event_id: EventId, lines: Vec<LineRequest>) -> Self {
+        Self { event_id, lines, reference: None }
+    }
+
+    /// `quantity` tickets of the event's only type. Fails in [`Ticketing::hold`] where it has several.
     pub fn tickets(event_id: EventId, quantity: u32) -> Self {
-        Self { event_id, lines: vec![LineRequest { ticket_type_id: None, quantity }], reference: None }
+        Self::new(event_id, vec![LineRequest::new(quantity)])
     }
 }
 
+setters!(OrderRequest {
+    with_reference => reference: impl Into<Option<Reference>>,
+});
+
 /// So many tickets of one type.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct LineRequest {
     /// Which type. May be absent where the event has only one.
     pub ticket_type_id: Option<TicketTypeId>,
     /// How many.
     pub quantity: u32,
 }
+
+impl LineRequest {
+    /// `quantity` tickets of the event's only type.
+    pub fn new(quantity: u32) -> Self {
+        Self { ticket_type_id: None, quantity }
+    }
+}
+
+setters!(LineRequest {
+    with_ticket_type_id => ticket_type_id: impl Into<Option<TicketTypeId>>,
+});
 
 impl Ticketing {
     /// Keeps places for an unpaid order, until the order's `hold_until`. A repeat with the same reference and content finds

@@ -12,6 +12,7 @@ use crate::error::{Error, Result};
 use crate::gateway::{Charge, Fetched, GatewayError, PaymentGateway};
 use crate::metrics::{self, Stage};
 use crate::runtime;
+use crate::setters::setters;
 use crate::ticketing::OrderRequest;
 use std::sync::Arc;
 use tracing::Instrument as _;
@@ -19,6 +20,7 @@ use tracing::field::Empty;
 
 /// How a buyer pays.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct PayOptions {
     /// Where the gateway sends the buyer afterwards, with `?reference=` added.
     pub return_url: Option<String>,
@@ -28,8 +30,15 @@ pub struct PayOptions {
     pub reference: Option<Reference>,
 }
 
+setters!(PayOptions {
+    with_return_url => return_url: impl Into<Option<String>>,
+    with_email => email: impl Into<Option<EmailAddress>>,
+    with_reference => reference: impl Into<Option<Reference>>,
+});
+
 /// A payment that has begun.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct Started {
     /// The order.
     pub order: Order,

@@ -10,6 +10,7 @@ use crate::mailer::render::{EventCancelledMail, RefundMail, TicketsMail};
 use crate::mailer::{Mail, MailError, Mailer};
 use crate::metrics::{self, Stage};
 use crate::runtime::{self, Runtime};
+use crate::setters::setters;
 use jiff::{SignedDuration, Timestamp};
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
@@ -26,6 +27,11 @@ pub struct Upkeep {
     /// Calls to gateway or mailer under way at once. Defaults to 8.
     pub at_once: usize,
 }
+
+setters!(Upkeep {
+    with_limit => limit: u32,
+    with_at_once => at_once: usize,
+});
 
 impl Default for Upkeep {
     fn default() -> Self {

@@ -71,7 +71,7 @@ impl Sale {
     }
 
     fn buyer(&self) -> Buyer {
-        Buyer { who: self.who(), email: format!("buyer-{}@example.com", self.number).parse().unwrap() }
+        Buyer::new(self.who(), format!("buyer-{}@example.com", self.number).parse().unwrap())
     }
 }
 
@@ -115,8 +115,8 @@ impl World {
         let buyer = sale.buyer();
         let buy = || {
             let lines = OrderRequest::tickets(self.events[sale.event].id, sale.quantity);
-            let request = OrderRequest { reference: Some(sale.order.clone()), ..lines };
-            let options = PayOptions { reference: Some(sale.attempt.clone()), ..PayOptions::default() };
+            let request = lines.with_reference(sale.order.clone());
+            let options = PayOptions::default().with_reference(sale.attempt.clone());
             self.engine(sale).buy(&buyer, request, options)
         };
         if self.dice.percent(10, "goes away", sale.number) {

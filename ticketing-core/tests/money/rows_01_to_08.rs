@@ -37,7 +37,7 @@ async fn row_01_an_opened_checkout_awaits_the_payer_and_keeps_the_places(shop: &
 async fn row_02_an_unknown_outcome_of_initialize_is_kept_and_asked_about(shop: &mut Shop) {
     let event = shop.event(5000, 10).await;
     let reference = crate::shop::reference("attempt");
-    let options = PayOptions { reference: Some(reference.clone()), ..PayOptions::default() };
+    let options = PayOptions::default().with_reference(reference.clone());
     let request = ticketing_core::ticketing::OrderRequest::tickets(event.id, 1);
     shop.gateway.lose_next_open();
     let lost = shop.engine.buy(&crate::shop::buyer("ada"), request, options).await;

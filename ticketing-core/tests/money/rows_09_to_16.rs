@@ -35,7 +35,7 @@ async fn row_09_the_same_success_again_has_no_effect(shop: &mut Shop) {
 }
 
 async fn pay_again(shop: &Shop, started: &Started, name: &str) -> Started {
-    let options = PayOptions { reference: Some(reference(name)), ..PayOptions::default() };
+    let options = PayOptions::default().with_reference(reference(name));
     shop.engine.pay(&started.order.buyer.who, &started.order.reference, options).await.unwrap()
 }
 
@@ -223,12 +223,12 @@ async fn row_15_what_is_said_after_a_success_is_ignored(shop: &mut Shop) {
         Observation::Unrecognised,
     ] {
         shop.later(1);
-        let settle = ticketing_core::domain::payment::Settle {
-            reference: started.attempt.reference.clone(),
-            observation: said.clone(),
-            raw_status: "later".to_owned(),
-            seed: ticketing_core::domain::code::Seed([5; 32]),
-        };
+        let settle = ticketing_core::domain::payment::Settle::new(
+            started.attempt.reference.clone(),
+            said.clone(),
+            "later",
+            ticketing_core::domain::code::Seed([5; 32]),
+        );
         let now = shop.story(&started).await.order.updated_at;
         let settled = shop.storage.settle(now, &[settle]).await.unwrap().pop().unwrap().unwrap();
         assert!(matches!(settled, Settlement::Fulfilled { first: false, .. }), "{said:?}: {settled:?}");

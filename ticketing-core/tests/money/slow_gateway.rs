@@ -18,13 +18,7 @@ async fn a_gateway_that_does_not_answer_slows_down_nobody_else(shop: &mut Shop) 
     for number in 0..20 {
         paying.push((format!("b{number}"), shop.buy(&event, &format!("b{number}")).await));
     }
-    let account = Registration {
-        email: "ada@example.com".to_owned(),
-        name: "Ada".to_owned(),
-        username: None,
-        password: "correct horse".to_owned(),
-        phone: None,
-    };
+    let account = Registration::new("ada@example.com", "Ada", "correct horse");
     shop.engine.register(account).await.unwrap();
     let stuck = StuckGateway::new(shop.gateway.clone());
     shop.use_gateway(Arc::new(stuck.clone()));

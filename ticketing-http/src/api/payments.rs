@@ -211,8 +211,8 @@ impl Payments {
         request: OrderRequest,
         options: PayOptions,
     ) -> Result<Json<CheckoutView>, BuyProblems> {
-        let request = OrderRequest { reference: reference(http, "order"), ..request };
-        let options = PayOptions { reference: reference(http, "attempt"), ..options };
+        let request = request.with_reference(reference(http, "order"));
+        let options = options.with_reference(reference(http, "attempt"));
         let started = self.0.ticketing.buy(&session.buyer(), request, options).await?;
         Ok(Json(CheckoutView::new(started, &self.0.settings)))
     }

@@ -2,6 +2,7 @@
 
 use super::super::message::mailbox;
 use crate::Error;
+use crate::setters::setters;
 use lettre::message::Mailbox;
 use lettre::transport::smtp::authentication::Credentials;
 use lettre::transport::smtp::client::{Certificate, TlsParameters};
@@ -38,6 +39,17 @@ pub struct SmtpConfig {
     pub extra_root_pem: Option<String>,
 }
 
+setters!(SmtpConfig {
+    with_port => port: u16,
+    with_security => security: SmtpSecurity,
+    with_login => login: impl Into<Option<SmtpLogin>>,
+    with_hello_name => hello_name: impl Into<Option<String>>,
+    with_connect_timeout => connect_timeout: Duration,
+    with_send_timeout => send_timeout: Duration,
+    with_pool_size => pool_size: usize,
+    with_extra_root_pem => extra_root_pem: impl Into<Option<String>>,
+});
+
 impl SmtpConfig {
     /// STARTTLS on port 587 without login, 10 s to connect, 30 s to send, 4 connections.
     pub fn new(host: impl Into<String>, from: impl Into<String>) -> Self {
@@ -71,11 +83,19 @@ pub enum SmtpSecurity {
 
 /// Who we are to the mail server.
 #[derive(Clone)]
+#[non_exhaustive]
 pub struct SmtpLogin {
     /// The user's name.
     pub user: String,
     /// The secret.
     pub password: String,
+}
+
+impl SmtpLogin {
+    /// Creates one from all its fields.
+    pub fn new(user: impl Into<String>, password: impl Into<String>) -> Self {
+        Self { user: user.into(), password: password.into() }
+    }
 }
 
 /// The password stays out of logs.

@@ -35,15 +35,9 @@ impl OrderBody {
     /// The engine's words for it.
     pub(crate) fn into_request(self) -> Result<OrderRequest, Problem> {
         no_promotions(self.promo_code)?;
-        let line = |line: LineBody| LineRequest {
-            ticket_type_id: line.ticket_type_id.map(TicketTypeId),
-            quantity: line.quantity,
-        };
-        Ok(OrderRequest {
-            event_id: self.event_id.into(),
-            lines: self.lines.into_iter().map(line).collect(),
-            reference: None,
-        })
+        let line =
+            |line: LineBody| LineRequest::new(line.quantity).with_ticket_type_id(line.ticket_type_id.map(TicketTypeId));
+        Ok(OrderRequest::new(self.event_id.into(), self.lines.into_iter().map(line).collect()))
     }
 }
 

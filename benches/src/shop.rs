@@ -17,7 +17,7 @@ use ticketing_core::mailer::{Mail, MailError, Mailer};
 use ticketing_core::storage::Storage;
 use ticketing_core::storage::postgres::PostgresStorage;
 use ticketing_core::storage::sqlite::SqliteStorage;
-use ticketing_core::ticketing::{LineRequest, OrderRequest};
+use ticketing_core::{LineRequest, OrderRequest};
 use ticketing_tests::cluster::Cluster;
 
 /// Which database.

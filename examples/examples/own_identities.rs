@@ -13,8 +13,8 @@ use ticketing_core::domain::refusal::Refusal;
 use ticketing_core::domain::ticket::Ticket;
 use ticketing_core::storage::memory::MemoryStorage;
 use ticketing_core::testing::FakeGateway;
-use ticketing_core::ticketing::{LineRequest, OrderRequest, PayOptions};
 use ticketing_core::{Error, Ticketing};
+use ticketing_core::{LineRequest, OrderRequest, PayOptions};
 
 type Outcome<T = ()> = Result<T, Box<dyn std::error::Error>>;
 

@@ -11,7 +11,7 @@ use ticketing_core::domain::principal::{Buyer, Principal};
 use ticketing_core::mailer::{Mail, MailError, Mailer};
 use ticketing_core::storage::memory::MemoryStorage;
 use ticketing_core::testing::ManualClock;
-use ticketing_core::ticketing::{OrderRequest, PayOptions, Upkeep};
+use ticketing_core::{OrderRequest, PayOptions, Upkeep};
 
 /// Tells of mails on the screen. The first try fails, as first tries do.
 #[derive(Debug, Default)]

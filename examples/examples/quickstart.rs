@@ -1,6 +1,6 @@
 use ticketing_core::domain::principal::{Buyer, Principal};
 use ticketing_core::domain::{event::NewEvent, money::Money, payment::Settlement};
-use ticketing_core::ticketing::{OrderRequest, PayOptions};
+use ticketing_core::{OrderRequest, PayOptions};
 use ticketing_core::{Ticketing, qr, storage::sqlite::SqliteStorage, testing::FakeGateway};
 
 #[tokio::main]

@@ -16,9 +16,14 @@ mod setters;
 pub mod storage;
 #[cfg(feature = "testing")]
 pub mod testing;
-pub mod ticketing;
+mod ticketing;
 #[cfg(feature = "accounts")]
 pub mod token;
 
 pub use error::{Error, Invalid, Result};
-pub use ticketing::{Ticketing, TicketingBuilder};
+pub use ticketing::{
+    LineRequest, OrderRequest, PayOptions, RefundOptions, Started, Ticketing, TicketingBuilder, Upkeep, UpkeepHandle,
+    UpkeepReport,
+};
+#[cfg(feature = "accounts")]
+pub use ticketing::{Registration, Session};

@@ -7,6 +7,7 @@ use pyo3::exceptions::PyTypeError;
 use pyo3::prelude::*;
 use pyo3::types::{PyDateTime, PyString, PyTzInfo};
 use pyo3::{Borrowed, intern};
+use ticketing_core::LineRequest;
 use ticketing_core::domain::code::{Reference, TicketCode};
 use ticketing_core::domain::event::{EventSort, NewTicketType};
 use ticketing_core::domain::id::TicketTypeId;
@@ -16,7 +17,6 @@ use ticketing_core::domain::principal::{Buyer, EmailAddress, Principal};
 use ticketing_core::domain::refund::RefundStatus;
 use ticketing_core::domain::rules::Verdict;
 use ticketing_core::gateway::{Fetched, FetchedRefund, WebhookEvent, WebhookSubject};
-use ticketing_core::ticketing::LineRequest;
 
 /// A value of the engine's, read from Python.
 pub(crate) struct In<T>(pub(crate) T);

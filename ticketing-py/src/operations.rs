@@ -32,8 +32,8 @@ use ticketing_core::domain::rules::Verdict;
 use ticketing_core::domain::ticket::Ticket;
 use ticketing_core::domain::webhook::StoredWebhook;
 use ticketing_core::gateway::Webhook;
-use ticketing_core::ticketing::{
-    LineRequest, OrderRequest, PayOptions, Registration, Session, Started, Upkeep, UpkeepReport,
+use ticketing_core::{
+    LineRequest, OrderRequest, PayOptions, RefundOptions, Registration, Session, Started, Upkeep, UpkeepReport,
 };
 
 /// The engine for plain code: calls wait, and other Python threads run meanwhile.
@@ -296,7 +296,8 @@ operations! {
         key: In<Option<Reference>>,
     ) -> Refund {
         let tickets = tickets.into_iter().map(TicketId).collect();
-        core.get().await?.refund(&actor.0, &reference.0, tickets, note, key.0).await?
+        let options = RefundOptions::default().with_tickets(tickets).with_note(note).with_key(key.0);
+        core.get().await?.refund(&actor.0, &reference.0, options).await?
     }
 
     fn retry_refund(core, actor: In<Principal>, payment: In<Reference>, refund_id: i64) -> Refund {

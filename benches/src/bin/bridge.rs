@@ -17,7 +17,7 @@ use ticketing_core::domain::principal::{Buyer, Principal};
 use ticketing_core::storage::Storage;
 use ticketing_core::storage::memory::MemoryStorage;
 use ticketing_core::storage::sqlite::SqliteStorage;
-use ticketing_core::ticketing::{LineRequest, OrderRequest};
+use ticketing_core::{LineRequest, OrderRequest};
 
 type Failure = Box<dyn std::error::Error + Send + Sync>;
 

@@ -12,12 +12,12 @@ use sqlx::{AssertSqlSafe, Connection as _, PgConnection, SqliteConnection};
 use std::sync::{Arc, PoisonError};
 use std::time::{Duration, Instant};
 use ticketing_core::Ticketing;
+use ticketing_core::Upkeep;
 use ticketing_core::domain::code::{Reference, TicketCode};
 use ticketing_core::domain::event::{Event, EventFilter};
 use ticketing_core::domain::id::EventId;
 use ticketing_core::domain::page::PageRequest;
 use ticketing_core::domain::principal::Principal;
-use ticketing_core::ticketing::Upkeep;
 
 /// How full.
 #[derive(Clone, Debug, clap::Args)]

@@ -17,8 +17,8 @@ use ticketing_core::domain::payment::Settlement;
 use ticketing_core::domain::principal::{Buyer, Principal};
 use ticketing_core::storage::sqlite::SqliteStorage;
 use ticketing_core::testing::FakeGateway;
-use ticketing_core::ticketing::{OrderRequest, PayOptions};
 use ticketing_core::{Error, Result, Ticketing};
+use ticketing_core::{OrderRequest, PayOptions};
 
 /// How often a step is tried. All of them are safe to repeat.
 const TRIES: usize = 3;

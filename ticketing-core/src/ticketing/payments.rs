@@ -1,5 +1,6 @@
 //! From an order to its tickets, by way of a payment gateway.
 
+use super::OrderRequest;
 use super::Ticketing;
 use crate::domain::code::Reference;
 use crate::domain::order::{Order, OrderStatus};
@@ -13,7 +14,6 @@ use crate::gateway::{Charge, Fetched, GatewayError, PaymentGateway};
 use crate::metrics::{self, Stage};
 use crate::runtime;
 use crate::setters::setters;
-use crate::ticketing::OrderRequest;
 use std::sync::Arc;
 use tracing::Instrument as _;
 use tracing::field::Empty;

@@ -10,7 +10,7 @@ use ticketing_core::domain::principal::{Buyer, Principal};
 use ticketing_core::domain::refund::RefundStatus;
 use ticketing_core::domain::refusal::Refusal;
 use ticketing_core::domain::rules::Verdict;
-use ticketing_core::ticketing::{OrderRequest, PayOptions, Started};
+use ticketing_core::{OrderRequest, PayOptions, RefundOptions, Started};
 
 /// How somebody pays.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -247,7 +247,9 @@ impl World {
         // Asked for at both processes at once, under one name.
         let both = self.engines.each_ref().map(|engine| {
             let (engine, order, tickets, key) = (engine.clone(), sale.order.clone(), tickets.clone(), key.clone());
-            async move { engine.refund(&organizer(), &order, tickets, None, Some(key)).await }
+            async move {
+                engine.refund(&organizer(), &order, RefundOptions::default().with_tickets(tickets).with_key(key)).await
+            }
         });
         let [first, second] = both;
         let (first, second) = tokio::join!(first, second);

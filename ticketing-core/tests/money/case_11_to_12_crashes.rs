@@ -6,7 +6,7 @@ use crate::stuck::StuckGateway;
 use std::sync::Arc;
 use ticketing_core::domain::payment::AttemptStatus;
 use ticketing_core::gateway::GatewayError;
-use ticketing_core::ticketing::{OrderRequest, PayOptions, Upkeep};
+use ticketing_core::{OrderRequest, PayOptions, Upkeep};
 
 on_every_storage!(
     case_11_a_verify_that_dies_anywhere_leaves_one_set_of_tickets,

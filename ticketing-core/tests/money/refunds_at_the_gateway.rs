@@ -5,7 +5,7 @@ use crate::shop::{Shop, organizer};
 use jiff::SignedDuration;
 use ticketing_core::domain::refund::{REFUND_LEASE, RefundReport, RefundStatus};
 use ticketing_core::gateway::Webhook;
-use ticketing_core::ticketing::Started;
+use ticketing_core::{RefundOptions, Started};
 
 on_every_storage!(
     a_refund_that_was_applied_and_not_answered_is_found_and_not_sent_again,
@@ -34,7 +34,10 @@ fn sent(bank: &Bank) -> usize {
 /// One of the two tickets goes back: the gateway would take a second refund of as much.
 async fn refund_one(shop: &Shop, started: &Started) {
     let ticket = shop.story(started).await.tickets[0].id;
-    shop.engine.refund(&organizer(), &started.order.reference, vec![ticket], None, None).await.unwrap();
+    shop.engine
+        .refund(&organizer(), &started.order.reference, RefundOptions::default().with_tickets(vec![ticket]))
+        .await
+        .unwrap();
 }
 
 async fn a_refund_that_was_applied_and_not_answered_is_found_and_not_sent_again(shop: &mut Shop) {
@@ -150,7 +153,7 @@ async fn no_more_refunds_are_claimed_than_are_sent_at_once(shop: &mut Shop) {
     }
     shop.use_gateway(std::sync::Arc::new(stuck.clone()));
     let engine = shop.engine.clone();
-    let mut upkeep = ticketing_core::ticketing::Upkeep::default();
+    let mut upkeep = ticketing_core::Upkeep::default();
     upkeep.at_once = 2;
     let pass = tokio::spawn(async move { engine.run_upkeep(upkeep).await.unwrap() });
     stuck.until_stuck(2).await;

@@ -8,8 +8,8 @@ use ticketing_core::domain::page::PageRequest;
 use ticketing_core::domain::payment::{Attempt, AttemptStatus, Settlement};
 use ticketing_core::domain::refund::RefundStatus;
 use ticketing_core::gateway::GatewayError;
-use ticketing_core::ticketing::{OrderRequest, PayOptions, Started};
 use ticketing_core::{Error, Result};
+use ticketing_core::{OrderRequest, PayOptions, RefundOptions, Started};
 
 on_every_storage!(
     a_buy_that_is_dropped_anywhere_and_repeated_is_one_order,
@@ -124,7 +124,13 @@ async fn a_refund_that_is_dropped_anywhere_and_repeated_is_one_refund(shop: &mut
         let tickets = vec![shop.story(&started).await.tickets[0].id];
         let key = reference(&format!("refund-{polls}"));
         let who = organizer();
-        let refund = || shop.engine.refund(&who, &started.order.reference, tickets.clone(), None, Some(key.clone()));
+        let refund = || {
+            shop.engine.refund(
+                &who,
+                &started.order.reference,
+                RefundOptions::default().with_tickets(tickets.clone()).with_key(key.clone()),
+            )
+        };
         let done = drop_after(polls, refund()).await.is_some();
         let told = refund().await.unwrap();
         shop.upkeep().await;

@@ -26,8 +26,8 @@ use ticketing_core::storage::memory::MemoryStorage;
 use ticketing_core::storage::postgres::PostgresStorage;
 use ticketing_core::storage::sqlite::SqliteStorage;
 use ticketing_core::testing::{FakeGateway, ManualClock, SeededRandom};
-use ticketing_core::ticketing::{OrderRequest, PayOptions, Started, Upkeep, UpkeepReport};
 use ticketing_core::token::TokenKey;
+use ticketing_core::{OrderRequest, PayOptions, Started, Upkeep, UpkeepReport};
 use ticketing_core::{Result, Ticketing};
 
 /// Where a test keeps what it stores. Gone at its end.

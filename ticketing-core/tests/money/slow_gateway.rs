@@ -4,7 +4,7 @@ use crate::shop::{Shop, buyer, organizer};
 use crate::stuck::StuckGateway;
 use std::sync::Arc;
 use ticketing_core::domain::payment::Settlement;
-use ticketing_core::ticketing::{OrderRequest, PayOptions, Registration, Upkeep};
+use ticketing_core::{OrderRequest, PayOptions, RefundOptions, Registration, Upkeep};
 
 on_every_storage!(a_gateway_that_does_not_answer_slows_down_nobody_else);
 
@@ -25,7 +25,7 @@ async fn a_gateway_that_does_not_answer_slows_down_nobody_else(shop: &mut Shop) 
     shop.later(1);
 
     // Twenty buyers ask, twenty more want a checkout, upkeep polls and sends money back: all of them wait.
-    shop.engine.refund(&organizer(), &going_back.order.reference, vec![], None, None).await.unwrap();
+    shop.engine.refund(&organizer(), &going_back.order.reference, RefundOptions::default()).await.unwrap();
     let mut waiting = Vec::new();
     for (who, started) in &paying {
         shop.gateway.pay(&started.attempt.reference);

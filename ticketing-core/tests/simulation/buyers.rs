@@ -13,7 +13,7 @@ use ticketing_core::domain::money::{Currency, Money};
 use ticketing_core::domain::order::Order;
 use ticketing_core::domain::payment::{Captured, Mode, Observation, Settlement};
 use ticketing_core::domain::principal::Buyer;
-use ticketing_core::ticketing::{LineRequest, OrderRequest, PayOptions};
+use ticketing_core::{LineRequest, OrderRequest, PayOptions};
 
 fn reference(text: String) -> Reference {
     text.parse().unwrap_or_else(|_| unreachable!("made of legal letters"))

@@ -3,7 +3,7 @@ use super::text::Text;
 use super::time::Time;
 use poem_openapi::Object;
 use ticketing_core::domain::account::Account;
-use ticketing_core::ticketing::{Registration, Session};
+use ticketing_core::{Registration, Session};
 
 body! {
     /// Somebody who wants an account.

@@ -7,7 +7,7 @@ use crate::problem::Problem;
 use poem_openapi::Object;
 use ticketing_core::domain::id::TicketTypeId;
 use ticketing_core::domain::order::{Order, OrderStatus};
-use ticketing_core::ticketing::{LineRequest, OrderRequest};
+use ticketing_core::{LineRequest, OrderRequest};
 
 body! {
     /// What somebody wants to buy.

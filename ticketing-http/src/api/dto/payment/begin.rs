@@ -10,7 +10,7 @@ use poem_openapi::Object;
 use ticketing_core::domain::code::Reference;
 use ticketing_core::domain::id::TicketTypeId;
 use ticketing_core::domain::principal::EmailAddress;
-use ticketing_core::ticketing::{LineRequest, OrderRequest, PayOptions, Started};
+use ticketing_core::{LineRequest, OrderRequest, PayOptions, Started};
 
 body! {
     /// Tickets of one type, to be paid for at once.

@@ -24,7 +24,7 @@ pub struct FileMailer {
 impl FileMailer {
     /// Mail from `from`, such as `Tickets <tickets@example.com>`, into `directory`, which is made with the first mail.
     /// [`Error::Configuration`](crate::Error::Configuration) where `from` is not an address.
-    pub fn new(directory: impl Into<PathBuf>, from: &str) -> crate::Result<Self> {
+    pub fn new(directory: impl Into<PathBuf>, from: &str) -> crate::error::Result<Self> {
         Ok(Self { directory: directory.into(), from: mailbox(from)? })
     }
 

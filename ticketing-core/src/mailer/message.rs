@@ -11,9 +11,12 @@ use lettre::message::header::{ContentTransferEncoding, ContentType, HeaderName, 
 use lettre::message::{Attachment as Part, Body, Mailbox, Message, MultiPart, SinglePart};
 
 /// Reads `Ada's Tickets <tickets@example.com>` or a bare address.
-pub(super) fn mailbox(from: &str) -> crate::Result<Mailbox> {
-    let wanted =
-        || crate::Error::Configuration("mail is sent from an address such as Tickets <tickets@example.com>".to_owned());
+pub(super) fn mailbox(from: &str) -> crate::error::Result<Mailbox> {
+    let wanted = || {
+        crate::error::Error::Configuration(
+            "mail is sent from an address such as Tickets <tickets@example.com>".to_owned(),
+        )
+    };
     let mut mailbox: Mailbox = from.trim().parse().map_err(|_| wanted())?;
     mailbox.name = mailbox.name.map(|name| one_line(&name)).filter(|name| !name.is_empty());
     Ok(mailbox)

@@ -5,12 +5,12 @@
 
 use super::line::one_line;
 use super::{Attachment, Mail};
-use crate::Error;
 use crate::domain::code::Reference;
 use crate::domain::event::Event;
 use crate::domain::order::Order;
 use crate::domain::refund::{Refund, RefundReason};
 use crate::domain::ticket::Ticket;
+use crate::error::Error;
 use jiff::tz::TimeZone;
 use minijinja::syntax::SyntaxConfig;
 use minijinja::value::Serde;
@@ -107,7 +107,7 @@ impl<'a> EventCancelledMail<'a> {
 impl Renderer {
     /// Mails with dates in UTC and Message-IDs that end in `from_domain`: the domain that mails are sent from, in ASCII.
     /// [`Error::Configuration`] where it is none.
-    pub fn new(from_domain: &str) -> crate::Result<Self> {
+    pub fn new(from_domain: &str) -> crate::error::Result<Self> {
         let legal = |label: &str| {
             !label.is_empty() && label.bytes().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_'))
         };
@@ -132,7 +132,7 @@ impl Renderer {
 
     /// The mail that brings the tickets: each with its type, its code for people, and (feature `qr`) its QR image, once
     /// within the HTML and once as `ticket-<n>.png`.
-    pub fn tickets_mail(&self, mail: &TicketsMail<'_>) -> crate::Result<Mail> {
+    pub fn tickets_mail(&self, mail: &TicketsMail<'_>) -> crate::error::Result<Mail> {
         let valid: Vec<&Ticket> = mail.tickets.iter().filter(|ticket| ticket.status.takes_a_place()).collect();
         let mut attachments = Vec::new();
         let tickets = valid.iter().enumerate().map(|(at, ticket)| {
@@ -158,7 +158,7 @@ impl Renderer {
     }
 
     /// The mail that tells that money is on its way back, how much, and why in plain words.
-    pub fn refund_mail(&self, mail: &RefundMail<'_>) -> crate::Result<Mail> {
+    pub fn refund_mail(&self, mail: &RefundMail<'_>) -> crate::error::Result<Mail> {
         let amount = mail.refund.amount.to_string();
         let voided = match mail.refund.tickets.len() {
             0 => None,
@@ -172,7 +172,7 @@ impl Renderer {
     }
 
     /// The mail that tells a buyer that the event was called off, and what becomes of the money.
-    pub fn event_cancelled_mail(&self, mail: &EventCancelledMail<'_>) -> crate::Result<Mail> {
+    pub fn event_cancelled_mail(&self, mail: &EventCancelledMail<'_>) -> crate::error::Result<Mail> {
         let money = if mail.order.total.is_zero() {
             "The tickets were free, so there is nothing to pay back."
         } else {
@@ -183,12 +183,17 @@ impl Renderer {
         self.mail(&letter, Vec::new(), EventCancelledView { money })
     }
 
-    fn mail<V: Serialize>(&self, letter: &Letter<'_>, attachments: Vec<Attachment>, own: V) -> crate::Result<Mail> {
+    fn mail<V: Serialize>(
+        &self,
+        letter: &Letter<'_>,
+        attachments: Vec<Attachment>,
+        own: V,
+    ) -> crate::error::Result<Mail> {
         let Letter { name, key, what, order, event } = letter;
         let title = one_line(&event.title);
         let subject = one_line(&format!("{what}: {title}"));
         let view = View { subject: &subject, facts: self.facts(order, event), event: EventView { title: &title }, own };
-        let written = |kind: &str| -> crate::Result<String> {
+        let written = |kind: &str| -> crate::error::Result<String> {
             let template = self.templates.get_template(&format!("{name}.{kind}")).map_err(|error| fault(&error))?;
             template.render(Serde(&view)).map_err(|error| fault(&error))
         };

@@ -48,7 +48,7 @@ pub struct SmtpMailer {
 impl SmtpMailer {
     /// A mailer that connects when the first mail is sent. [`Error::Configuration`](crate::Error::Configuration) says what in
     /// `config` cannot work. Reads the system's root certificates from the disk where TLS is wanted.
-    pub fn new(config: SmtpConfig) -> crate::Result<Self> {
+    pub fn new(config: SmtpConfig) -> crate::error::Result<Self> {
         let free = Semaphore::new(config.pool_size);
         Ok(Self { server: Server::new(config)?, free, idle: Mutex::new(Vec::new()) })
     }

@@ -59,12 +59,13 @@ impl TicketingBuilder {
         }
     }
 
-    /// Who takes the money. Without one, only free tickets can be had.
+    /// The payment gateway. Without one, only free tickets can be sold. For an `Arc<dyn PaymentGateway>`, use
+    /// [`gateway_on`](Self::gateway_on).
     pub fn gateway(self, gateway: impl PaymentGateway) -> Self {
         self.gateway_on(Arc::new(gateway))
     }
 
-    /// The same with a gateway that is shared already.
+    /// Like [`gateway`](Self::gateway), for a gateway that is shared or chosen at run time.
     pub fn gateway_on(mut self, gateway: Arc<dyn PaymentGateway>) -> Self {
         self.gateway = Some(gateway);
         self

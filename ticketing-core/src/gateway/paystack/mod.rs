@@ -46,7 +46,7 @@ impl PaystackGateway {
     /// # Errors
     /// [`Error::Configuration`](crate::Error::Configuration), where a key is not a secret key, the keys are of different modes, the
     /// base URL cannot be used, a timeout is zero, or the machine has no root certificates.
-    pub fn new(config: PaystackConfig) -> crate::Result<Self> {
+    pub fn new(config: PaystackConfig) -> crate::error::Result<Self> {
         let checked = config.check()?;
         Ok(Self {
             client: Client::new(&checked)?,

@@ -1,7 +1,7 @@
 //! Which mail server, and how it is spoken to.
 
 use super::super::message::mailbox;
-use crate::Error;
+use crate::error::Error;
 use crate::setters::setters;
 use lettre::message::Mailbox;
 use lettre::transport::smtp::authentication::Credentials;
@@ -116,7 +116,7 @@ pub(super) struct Server {
 }
 
 impl Server {
-    pub(super) fn new(config: SmtpConfig) -> crate::Result<Self> {
+    pub(super) fn new(config: SmtpConfig) -> crate::error::Result<Self> {
         let wrong = |what: &str| Err(Error::Configuration(format!("SMTP: {what}")));
         if !(1..=100).contains(&config.pool_size) {
             return wrong("a pool of 1 to 100 connections is wanted");
@@ -150,7 +150,7 @@ fn is_this_machine(host: &str) -> bool {
 }
 
 /// rustls with the provider that the process has installed, or else ring; TLS 1.2 or later; the name is always checked.
-fn tls(config: &SmtpConfig) -> crate::Result<TlsParameters> {
+fn tls(config: &SmtpConfig) -> crate::error::Result<TlsParameters> {
     let mut builder = TlsParameters::builder(config.host.clone());
     if let Some(pem) = &config.extra_root_pem {
         let certificate = Certificate::from_pem(pem.as_bytes()).ok().filter(|_| pem.contains("-BEGIN CERTIFICATE-"));

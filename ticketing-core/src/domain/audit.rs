@@ -1,30 +1,30 @@
-//! The audit log: what was decided, when, by whom and why. Lines are only ever added.
+//! The audit log: what was decided, when, by whom and why. It is append-only.
 
 use super::id::{AuditId, OrderId};
 use super::principal::Principal;
 use jiff::Timestamp;
 
-/// One decision.
+/// An entry of the audit log: one decision.
 #[derive(Clone, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 #[non_exhaustive]
 pub struct AuditLine {
-    /// The line's id: later lines have higher ones.
+    /// The entry's id. Later entries have higher ids.
     pub id: AuditId,
-    /// When.
+    /// When it was decided.
     pub at: Timestamp,
-    /// The order it is about.
+    /// The order that it is about.
     pub order_id: OrderId,
     /// Who decided.
     pub actor: Actor,
-    /// What was done, in a stable word such as `order.expired`.
+    /// What was done: a stable name such as `order.expired`.
     pub action: String,
-    /// What it was done to: an attempt's reference, a refund's id.
+    /// What it was done to, such as an attempt's reference or a refund's id.
     pub subject: Option<String>,
-    /// How that stood before.
+    /// The status before.
     pub before: Option<String>,
-    /// How it stands since.
+    /// The status after.
     pub after: Option<String>,
-    /// Why, for people.
+    /// Why, for people to read.
     pub reason: String,
 }
 
@@ -33,9 +33,9 @@ pub struct AuditLine {
 #[serde(rename_all = "snake_case")]
 #[non_exhaustive]
 pub enum Actor {
-    /// The engine, by its rules.
+    /// The engine's rules.
     System,
-    /// The payment gateway, by what it said.
+    /// The payment gateway with this name, through what it reported.
     Gateway(String),
     /// A person.
     Person(Principal),

@@ -1,4 +1,4 @@
-//! Events, what is sold for them, and how many places are left.
+//! Events, their ticket types, and how many places are left.
 
 use super::code::Reference;
 use super::id::{CategoryId, EventId, TicketTypeId};
@@ -8,30 +8,30 @@ use super::words::words;
 use crate::setters::setters;
 use jiff::Timestamp;
 
-/// A heading to list events under.
+/// A category of events.
 #[derive(Clone, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 #[non_exhaustive]
 pub struct Category {
     /// The category's id.
     pub id: CategoryId,
-    /// 1 to 50 characters, unique without regard to case.
+    /// 1–50 characters. Unique, ignoring case.
     pub name: String,
-    /// What belongs under it.
+    /// What belongs to it.
     pub description: Option<String>,
 }
 
-/// A category to be made.
+/// A category to create.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct NewCategory {
-    /// 1 to 50 characters.
+    /// 1–50 characters.
     pub name: String,
-    /// What belongs under it.
+    /// What belongs to it.
     pub description: Option<String>,
 }
 
 impl NewCategory {
-    /// A category without a description.
+    /// Creates a category without a description.
     pub fn new(name: impl Into<String>) -> Self {
         Self { name: name.into(), description: None }
     }
@@ -41,77 +41,77 @@ setters!(NewCategory {
     with_description => description: impl Into<Option<String>>,
 });
 
-/// How many places there are, and where they went. `held + sold` never exceeds `capacity`.
+/// How many places there are, and how many are taken. `held + sold` never exceeds `capacity`.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 #[non_exhaustive]
 pub struct Stock {
-    /// All places; absent means unlimited.
+    /// The total number of places. `None` means unlimited.
     pub capacity: Option<i64>,
-    /// Places of unpaid orders.
+    /// Places held by unpaid orders.
     pub held: i64,
-    /// Places of valid tickets.
+    /// Places taken by valid tickets.
     pub sold: i64,
 }
 
 impl Stock {
-    /// No place taken yet.
+    /// A stock of which nothing is taken yet.
     pub fn of_capacity(capacity: Option<i64>) -> Self {
         Self { capacity, held: 0, sold: 0 }
     }
 
-    /// How many places can still be taken; absent means unlimited.
+    /// How many places are left. `None` means unlimited.
     pub fn available(&self) -> Option<i64> {
         self.capacity.map(|capacity| capacity - self.held - self.sold)
     }
 
-    /// Whether `quantity` more places can be taken.
+    /// Whether `quantity` places are left.
     pub fn has(&self, quantity: i64) -> bool {
         self.available().is_none_or(|available| available >= quantity)
     }
 }
 
-/// Something people can get in to with a ticket.
+/// An event that tickets are sold for.
 #[derive(Clone, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 #[non_exhaustive]
 pub struct Event {
     /// The event's id.
     pub id: EventId,
-    /// The key it was made under, where its maker gave one.
+    /// The idempotency key that it was created with, if any.
     pub key: Option<Reference>,
-    /// Who runs it: only they check in, change it and see its orders.
+    /// Who runs it: checks tickets in, refunds them and may cancel the event.
     pub organizer: Principal,
-    /// 3 to 200 characters.
+    /// The title: 3–200 characters.
     pub title: String,
-    /// Free text.
+    /// The description.
     pub description: Option<String>,
-    /// When it begins.
+    /// When it starts.
     pub starts_at: Timestamp,
-    /// When it ends. Tickets are sold until then; without it, as long as the event is active.
+    /// When it ends. Tickets are sold until then. `None`: they are sold as long as the event is active.
     pub ends_at: Option<Timestamp>,
-    /// Where, in a line.
+    /// The place, in one line.
     pub location: String,
-    /// Where, for a map.
+    /// The postal address, for a map.
     pub address: Option<String>,
-    /// A picture, by `https` or `http` address.
+    /// The `https` or `http` URL of a picture.
     pub image_url: Option<String>,
-    /// What heading it is listed under.
+    /// The category.
     pub category: Option<Category>,
-    /// Of all its prices.
+    /// The currency of all its prices.
     pub currency: Currency,
     /// The places that all its ticket types share.
     pub stock: Stock,
-    /// Whether it is listed and sold.
+    /// Whether it is on sale or cancelled.
     pub status: EventStatus,
-    /// What is sold: at least one, in the organiser's order.
+    /// The ticket types: at least one, in the organiser's order.
     pub ticket_types: Vec<TicketType>,
-    /// When it was made.
+    /// When it was created.
     pub created_at: Timestamp,
-    /// When it last changed (not: when a ticket was last sold).
+    /// When it last changed. Sales do not count.
     pub updated_at: Timestamp,
 }
 
 impl Event {
-    /// The lowest price that a ticket costs, which the first seed's clients know as the event's `price`.
+    /// The lowest price of all its ticket types.
     pub fn lowest_price(&self) -> Money {
         let lowest = self.ticket_types.iter().map(|ticket_type| ticket_type.price).min_by_key(Money::minor);
         lowest.unwrap_or(Money::zero(self.currency))
@@ -135,14 +135,14 @@ impl Event {
     }
 }
 
-/// Whether an event is on.
+/// The status of an event.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 #[serde(rename_all = "snake_case")]
 #[non_exhaustive]
 pub enum EventStatus {
-    /// Listed and sold.
+    /// Listed and on sale.
     Active,
-    /// Called off: not listed, not sold, nobody gets in, and who paid gets the money back.
+    /// Cancelled: not listed, not on sale, no check-ins, and payments are refunded.
     Cancelled,
 }
 
@@ -151,7 +151,7 @@ words!(EventStatus {
     Cancelled => "cancelled",
 });
 
-/// A price and a number of places within an event.
+/// A kind of ticket for an event, with its price and capacity.
 #[derive(Clone, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 #[non_exhaustive]
 pub struct TicketType {
@@ -159,49 +159,49 @@ pub struct TicketType {
     pub id: TicketTypeId,
     /// The event it belongs to.
     pub event_id: EventId,
-    /// 1 to 100 characters, unique within the event.
+    /// 1–100 characters. Unique within the event.
     pub name: String,
-    /// Of one ticket, in the event's currency. Nothing means free.
+    /// The price of one ticket, in the event's currency. Zero means free.
     pub price: Money,
-    /// Its own places; it also takes from the event's.
+    /// Its own places. A ticket also takes one of the event's.
     pub stock: Stock,
 }
 
-/// The one ticket type of an event that was made with only a price and a capacity.
+/// The name of the only ticket type of an event that was created with one price.
 pub const GENERAL_ADMISSION: &str = "General admission";
 
-/// An event to be made.
+/// An event to create.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct NewEvent {
-    /// Made by the caller so that the call can be repeated: the same key finds the same event. Absent: a repeat makes another.
+    /// The idempotency key: a repeat with the same key returns the same event. Default: none, so that a repeat creates another event.
     pub key: Option<Reference>,
-    /// 3 to 200 characters.
+    /// The title: 3–200 characters.
     pub title: String,
-    /// At most 10,000 characters.
+    /// The description: at most 10,000 characters.
     pub description: Option<String>,
-    /// When it begins.
+    /// When it starts.
     pub starts_at: Timestamp,
-    /// When it ends: after its beginning.
+    /// When it ends. Must be after `starts_at`.
     pub ends_at: Option<Timestamp>,
-    /// 1 to 200 characters.
+    /// The place: 1–200 characters.
     pub location: String,
-    /// At most 500 characters.
+    /// The postal address: at most 500 characters.
     pub address: Option<String>,
-    /// An `https` or `http` address of at most 2,000 characters.
+    /// The `https` or `http` URL of a picture: at most 2,000 characters.
     pub image_url: Option<String>,
-    /// A category's id.
+    /// The category.
     pub category_id: Option<CategoryId>,
-    /// Of all prices.
+    /// The currency of all prices.
     pub currency: Currency,
-    /// The places that all ticket types share; absent means unlimited.
+    /// The places that all ticket types share. Default: unlimited.
     pub capacity: Option<i64>,
-    /// 1 to 50 of them.
+    /// 1–50 ticket types.
     pub ticket_types: Vec<NewTicketType>,
 }
 
 impl NewEvent {
-    /// An event with the required fields. It has no capacity of its own: only its ticket types limit what is sold.
+    /// Creates an event whose number of tickets only its ticket types limit.
     pub fn new(
         title: impl Into<String>,
         starts_at: Timestamp,
@@ -225,7 +225,7 @@ impl NewEvent {
         }
     }
 
-    /// An event with one ticket type, [`GENERAL_ADMISSION`].
+    /// Creates an event with one ticket type, [`GENERAL_ADMISSION`].
     pub fn general_admission(
         title: &str,
         starts_at: Timestamp,
@@ -248,20 +248,20 @@ setters!(NewEvent {
     with_capacity => capacity: impl Into<Option<i64>>,
 });
 
-/// A ticket type to be made.
+/// A ticket type to create.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct NewTicketType {
-    /// 1 to 100 characters, unique within the event.
+    /// 1–100 characters. Unique within the event.
     pub name: String,
-    /// Of one ticket, in the event's currency.
+    /// The price of one ticket, in the event's currency.
     pub price: Money,
-    /// Its own places; absent means only the event's limit.
+    /// Its own places. Default: only the event's capacity limits it.
     pub capacity: Option<i64>,
 }
 
 impl NewTicketType {
-    /// A ticket type without a capacity of its own.
+    /// Creates a ticket type without a capacity of its own.
     pub fn new(name: impl Into<String>, price: Money) -> Self {
         Self { name: name.into(), price, capacity: None }
     }
@@ -271,23 +271,23 @@ setters!(NewTicketType {
     with_capacity => capacity: impl Into<Option<i64>>,
 });
 
-/// Which events are wanted.
+/// Which events to list.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct EventFilter {
-    /// Of the category with this name, in any case.
+    /// In the category with this name, ignoring case.
     pub category: Option<String>,
-    /// With this text in the title, the location or the description, in any case.
+    /// With this text in the title, the location or the description, ignoring case.
     pub text: Option<String>,
-    /// Beginning at or after this.
+    /// Starting at or after this.
     pub from: Option<Timestamp>,
-    /// Beginning before this.
+    /// Starting before this.
     pub to: Option<Timestamp>,
-    /// Of this organiser.
+    /// Run by this organiser.
     pub organizer: Option<Principal>,
-    /// Whether cancelled ones are wanted too.
+    /// Whether to include cancelled events. Default: no.
     pub with_cancelled: bool,
-    /// In which order.
+    /// The sort order. Default: by id.
     pub sort: EventSort,
 }
 
@@ -301,16 +301,16 @@ setters!(EventFilter {
     with_sort => sort: EventSort,
 });
 
-/// In which order events are listed. Equal ones are listed by id.
+/// The sort order of events. Ties are broken by id.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum EventSort {
-    /// The first made first.
+    /// By id: the oldest event first.
     #[default]
     Id,
-    /// The soonest first.
+    /// By start: the earliest first.
     Date,
-    /// The last to begin first.
+    /// By start: the latest first.
     DateDescending,
     /// By title, in code-point order.
     Title,

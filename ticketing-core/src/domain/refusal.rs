@@ -12,13 +12,13 @@ use jiff::Timestamp;
 #[serde(rename_all = "snake_case")]
 #[non_exhaustive]
 pub enum Refusal {
-    /// Somebody has an account with this address.
+    /// An account with this e-mail address exists.
     #[error("Email already registered")]
     EmailTaken,
-    /// Somebody has this user name.
+    /// An account with this user name exists.
     #[error("Username already taken")]
     UsernameTaken,
-    /// There is a category with this name.
+    /// A category with this name exists.
     #[error("Category already exists")]
     CategoryTaken,
     /// There is no such category.
@@ -27,10 +27,10 @@ pub enum Refusal {
     /// There is no such event.
     #[error("Event not found")]
     EventUnknown {
-        /// What was asked for.
+        /// The requested id.
         event_id: EventId,
     },
-    /// The event was called off.
+    /// The event was cancelled.
     #[error("Event is cancelled")]
     EventCancelled,
     /// The event has ended.
@@ -42,80 +42,80 @@ pub enum Refusal {
     /// The event has no such ticket type.
     #[error("Ticket type not found")]
     TicketTypeUnknown {
-        /// What was asked for.
+        /// The requested id.
         ticket_type_id: TicketTypeId,
     },
-    /// There are fewer places than wanted.
+    /// There are fewer places left than requested.
     #[error("Event sold out")]
     SoldOut {
-        /// Of which type.
+        /// The ticket type.
         ticket_type_id: TicketTypeId,
-        /// How many there are.
+        /// How many places are left.
         available: i64,
     },
-    /// The order would cost more than can be counted.
+    /// The order's total is too large.
     #[error("The order is too large")]
     TotalTooLarge,
-    /// The same key was used before, for something else.
+    /// The idempotency key was used before, for something else.
     #[error("This key was used before, for something else")]
     KeyReused,
     /// There is no such order.
     #[error("Order not found")]
     OrderUnknown,
-    /// The hold ran out.
+    /// The hold expired.
     #[error("The hold on these places has run out")]
     HoldExpired,
-    /// The order was given up.
+    /// The order was cancelled.
     #[error("The order was cancelled")]
     OrderCancelled,
     /// The order is paid already.
     #[error("The order is already paid")]
     OrderPaid,
-    /// A payment of the order is in progress, so it cannot be given up.
+    /// A payment of the order is in progress, so it cannot be cancelled.
     #[error("A payment of this order is in progress")]
     PaymentInProgress,
     /// There is no such payment attempt.
     #[error("Payment not found")]
     AttemptUnknown,
-    /// The attempt is not waiting for a decision.
+    /// The payment attempt is not in review.
     #[error("This payment is not waiting for a decision")]
     NotInReview,
-    /// Nobody has such a ticket.
+    /// There is no such ticket.
     #[error("Ticket not found")]
     TicketUnknown,
-    /// The ticket is for an event of somebody else.
+    /// The ticket is for another organiser's event.
     #[error("This ticket is for another organiser's event")]
     TicketForeign,
-    /// The ticket has let somebody in.
+    /// The ticket was used.
     #[error("This ticket was used before")]
     TicketUsed {
-        /// When.
+        /// When it was used.
         used_at: Timestamp,
-        /// Where, if the scanner said.
+        /// At which entrance, if the scanner said.
         gate: Option<String>,
     },
-    /// The ticket's money goes back, or went.
+    /// The ticket was refunded, or its refund is in progress.
     #[error("This ticket was refunded")]
     TicketRefunded,
     /// The ticket is void.
     #[error("This ticket was cancelled")]
     TicketCancelled,
-    /// Somebody else has the ticket now, under another code.
+    /// The ticket was transferred to somebody else, under another code.
     #[error("This ticket was transferred to somebody else")]
     TicketTransferred,
-    /// The scan's name was used before, for another ticket.
+    /// The scan's nonce was used before, for another ticket.
     #[error("This scan nonce was used for another ticket")]
     NonceReused,
     /// There is no such refund.
     #[error("Refund not found")]
     RefundUnknown,
-    /// Nothing is left that could be refunded.
+    /// Nothing is left to refund.
     #[error("Nothing is left to refund")]
     NothingToRefund,
-    /// More than was paid would go back.
+    /// The refund would exceed what was paid.
     #[error("More than was paid would go back")]
     RefundExceedsPaid {
-        /// What may still go back.
+        /// What can still be refunded.
         refundable: Money,
     },
 }

@@ -1,4 +1,4 @@
-//! One stable word for each variant of an enum: in storages, on the wire and in logs.
+//! Stable names of enum variants, for storages, the wire and logs.
 
 /// Gives an enum without data `name`, `from_name` and `ALL`.
 macro_rules! words {
@@ -7,14 +7,14 @@ macro_rules! words {
             /// Every variant, for exhaustive tables and tests.
             pub const ALL: &'static [Self] = &[$(Self::$variant),+];
 
-            /// The variant in one stable word.
+            /// The variant's stable name.
             pub fn name(&self) -> &'static str {
                 match self {
                     $(Self::$variant => $word),+
                 }
             }
 
-            /// The variant of this word.
+            /// The variant with this stable name.
             pub fn from_name(word: &str) -> Option<Self> {
                 match word {
                     $($word => Some(Self::$variant),)+

@@ -161,7 +161,7 @@ fn every_refund_says_why_in_plain_words_and_keeps_the_note_to_the_house() {
     for (reason, words) in [
         (RefundReason::Late, "the places had gone to others"),
         (RefundReason::Duplicate, "second payment"),
-        (RefundReason::EventCancelled, "called off"),
+        (RefundReason::EventCancelled, "cancelled by its organiser"),
         (RefundReason::Requested, "has asked us"),
         (RefundReason::Review, "looked into your payment"),
     ] {

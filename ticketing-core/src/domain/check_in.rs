@@ -12,7 +12,8 @@ use jiff::Timestamp;
 pub struct Scan {
     /// The code that was read.
     pub code: TicketCode,
-    /// The scan's idempotency key, made by the scanner (1–100 characters). A repeat returns the same result and admits nobody else.
+    /// The scan's idempotency key, made by the scanner (1–100 characters). A repeat returns the same result and admits nobody
+    /// else.
     pub nonce: String,
     /// Which entrance, if there are several.
     pub gate: Option<String>,

@@ -174,7 +174,8 @@ pub const GENERAL_ADMISSION: &str = "General admission";
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct NewEvent {
-    /// The idempotency key: a repeat with the same key returns the same event. Default: none, so that a repeat creates another event.
+    /// The idempotency key: a repeat with the same key returns the same event. Default: none, so that a repeat creates another
+    /// event.
     pub key: Option<Reference>,
     /// The title: 3–200 characters.
     pub title: String,

@@ -1,4 +1,5 @@
-//! The domain: types and rules of ticket sales. Pure functions without I/O, clock and randomness; `now`, ids and codes are arguments.
+//! The domain: types and rules of ticket sales. Pure functions without I/O, clock and randomness; `now`, ids and codes are
+//! arguments.
 
 pub mod account;
 pub mod audit;

@@ -378,7 +378,7 @@ pub enum StorageError {
     #[error("the storage cannot be used: {0}")]
     Unusable(String),
     /// What is stored, or was to be stored, breaks an invariant. A bug, or somebody changed rows by hand.
-    #[error("the storage found an invariant broken")]
+    #[error("storage invariant violated")]
     Broken(#[source] Box<dyn std::error::Error + Send + Sync>),
 }
 

@@ -189,5 +189,5 @@ impl TicketingBuilder {
 }
 
 fn wrong(setting: &str, wanted: &str, found: &dyn std::fmt::Debug) -> Error {
-    Error::Configuration(format!("{setting}: {wanted} is wanted, found {found:?}"))
+    Error::Configuration(format!("{setting}: must be {wanted} (got {found:?})"))
 }

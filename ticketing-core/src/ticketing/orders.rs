@@ -15,26 +15,27 @@ use std::sync::{PoisonError, RwLock};
 use tracing::Instrument as _;
 use tracing::field::Empty;
 
-/// What somebody wants to buy.
+/// A request to buy tickets of one event.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct OrderRequest {
-    /// For which event.
+    /// The event.
     pub event_id: EventId,
-    /// What: 1 to 100 tickets in all. The same type may stand in several lines; they are added up.
+    /// The lines: 1–100 tickets in total. Several lines of the same ticket type are added up.
     pub lines: Vec<LineRequest>,
-    /// The order's reference, made by the caller so that the call can be repeated; absent, a fresh one is made, and a
-    /// repeat makes a second order.
+    /// The order's reference, which is its idempotency key: a repeat with the same reference and content returns the same order.
+    /// Default: a new one, so that a repeat makes a second order.
     pub reference: Option<Reference>,
 }
 
 impl OrderRequest {
-    /// An order of these lines.
+    /// Creates a request for these lines.
     pub fn new(event_id: EventId, lines: Vec<LineRequest>) -> Self {
         Self { event_id, lines, reference: None }
     }
 
-    /// `quantity` tickets of the event's only type. Fails in [`Ticketing::hold`] where it has several.
+    /// Creates a request for `quantity` tickets of the event's only type. [`Ticketing::hold`] rejects it if there are several
+    /// types.
     pub fn tickets(event_id: EventId, quantity: u32) -> Self {
         Self::new(event_id, vec![LineRequest::new(quantity)])
     }
@@ -44,18 +45,18 @@ setters!(OrderRequest {
     with_reference => reference: impl Into<Option<Reference>>,
 });
 
-/// So many tickets of one type.
+/// A number of tickets of one type.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct LineRequest {
-    /// Which type. May be absent where the event has only one.
+    /// The ticket type. May be `None` if the event has only one.
     pub ticket_type_id: Option<TicketTypeId>,
-    /// How many.
+    /// The number of tickets.
     pub quantity: u32,
 }
 
 impl LineRequest {
-    /// `quantity` tickets of the event's only type.
+    /// Creates a line for `quantity` tickets of the event's only type.
     pub fn new(quantity: u32) -> Self {
         Self { ticket_type_id: None, quantity }
     }
@@ -115,9 +116,9 @@ impl Ticketing {
         let mut checks = Checks::default();
         let in_all = wanted.values().fold(0_u32, |sum, quantity| sum.saturating_add(*quantity));
         checks.require("quantity", request.lines.iter().all(|line| line.quantity > 0), || {
-            "at least 1 is wanted, found 0".to_owned()
+            "must be at least 1 (got 0)".to_owned()
         });
-        let message = || format!("1 to {MAX_TICKETS_PER_ORDER} tickets are wanted, found {in_all}");
+        let message = || format!("must be 1–{MAX_TICKETS_PER_ORDER} tickets (got {in_all})");
         checks.require("quantity", (1..=MAX_TICKETS_PER_ORDER).contains(&in_all), message);
         checks.done()?;
         Ok(wanted.into_iter().map(|(ticket_type_id, quantity)| HoldLine { ticket_type_id, quantity }).collect())
@@ -136,7 +137,7 @@ impl Ticketing {
                 Ok(only.id)
             }
             several => {
-                let message = format!("the event has {} ticket types: one of them is wanted", several.len());
+                let message = format!("must name one of the event's {} ticket types", several.len());
                 Err(Error::invalid("ticket_type_id", message))
             }
         }

@@ -111,7 +111,7 @@ async fn what_may_pass_or_can_be_mended_is_for_later() {
     for (behaviour, answer) in [
         (Behaviour { greeting: "421 too busy", ..Behaviour::default() }, "421"),
         (Behaviour { greeting: "554 go away", ..Behaviour::default() }, "554"),
-        (Behaviour { greeting: "ada@example.com HTTP/1.1 400", ..Behaviour::default() }, "not answer in SMTP"),
+        (Behaviour { greeting: "ada@example.com HTTP/1.1 400", ..Behaviour::default() }, "not respond in SMTP"),
         (Behaviour { sender: "553 5.7.1 sender not yours", ..Behaviour::default() }, "553 5.7.1"),
         (Behaviour { recipient: "450 4.2.1 <ada@example.com> greylisted", ..Behaviour::default() }, "450 4.2.1"),
         (Behaviour { recipient: "550 5.7.1 no relay for ada@example.com", ..Behaviour::default() }, "550 5.7.1"),

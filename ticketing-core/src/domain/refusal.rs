@@ -269,14 +269,14 @@ mod tests {
     #[test]
     fn names_of_facts_are_unique_within_a_refusal_and_are_those_of_its_fields() {
         for refusal in Refusal::examples() {
-            let names: Vec<&str> = refusal.facts().map(|(name, _)| name).collect();
+            let mut found: Vec<&str> = refusal.facts().map(|(name, _)| name).collect();
             let fields = match serde_json::to_value(&refusal).unwrap() {
                 serde_json::Value::Object(tagged) => tagged[refusal.code()].as_object().unwrap().clone(),
                 _ => serde_json::Map::new(),
             };
             let mut expected: Vec<&str> = fields.keys().map(String::as_str).collect();
-            let mut found = names.clone();
-            (expected.sort_unstable(), found.sort_unstable());
+            expected.sort_unstable();
+            found.sort_unstable();
             assert_eq!(found, expected, "{}", refusal.code());
         }
     }

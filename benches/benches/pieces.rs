@@ -57,13 +57,13 @@ fn holds_are_decided(bencher: Bencher<'_, '_>, holds: u64) {
         .map(|number| {
             let mut seed = [0; 32];
             seed[..8].copy_from_slice(&number.to_be_bytes());
-            Hold {
-                reference: Reference::of_order(&Seed(seed)),
-                event_id: event.id,
-                buyer: buyer(1).unwrap(),
-                lines: vec![HoldLine { ticket_type_id: event.ticket_types[0].id, quantity: 1 }],
-                hold_until: now + SignedDuration::from_mins(15),
-            }
+            Hold::new(
+                Reference::of_order(&Seed(seed)),
+                event.id,
+                buyer(1).unwrap(),
+                vec![HoldLine::new(event.ticket_types[0].id, 1)],
+                now + SignedDuration::from_mins(15),
+            )
         })
         .collect();
     bencher

@@ -5,12 +5,12 @@ use crate::measure::{Came, Measured, callers};
 use crate::shop::{Shop, buyer, one_of, organizer};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
+use ticketing_core::PayOptions;
 use ticketing_core::Ticketing;
 use ticketing_core::domain::check_in::Scan;
 use ticketing_core::domain::code::TicketCode;
 use ticketing_core::domain::event::Event;
 use ticketing_core::domain::payment::Settlement;
-use ticketing_core::ticketing::PayOptions;
 
 /// Places taken, by one transaction each.
 pub async fn naive_holds(shop: &Shop, events: &[Event], count: usize, lasting: Duration) -> Result<Measured, Failure> {
@@ -102,7 +102,7 @@ pub async fn check_ins(shop: &Shop, queue: &Queue, count: usize, lasting: Durati
             let code = next(&queue)?;
             // Whoever has a ticket scans it once: its code names the scan.
             let nonce = format!("scan-{}", code.as_str());
-            engine.check_in(Scan { code, nonce, gate: None, by: organizer() }).await?;
+            engine.check_in(Scan::new(code, nonce, organizer())).await?;
             Ok(Came::Done)
         }
     };

@@ -29,21 +29,12 @@ impl PaymentGateway for Instant {
     async fn open_checkout(&self, charge: &Charge) -> Result<Checkout, GatewayError> {
         let mut paid = self.paid.lock().unwrap_or_else(PoisonError::into_inner);
         paid.insert(charge.reference.clone(), charge.amount);
-        Ok(Checkout { url: format!("https://pay.example.com/{}", charge.reference), access_code: None })
+        Ok(Checkout::new(format!("https://pay.example.com/{}", charge.reference)))
     }
 
     async fn fetch(&self, reference: &Reference) -> Result<Option<Fetched>, GatewayError> {
         let paid = self.paid.lock().unwrap_or_else(PoisonError::into_inner).remove(reference);
-        Ok(paid.map(|amount| Fetched {
-            observation: Observation::Success(Captured {
-                amount,
-                requested: None,
-                mode: Mode::Test,
-                paid_at: None,
-                gateway_id: None,
-            }),
-            raw_status: "success".to_owned(),
-        }))
+        Ok(paid.map(|amount| Fetched::new(Observation::Success(Captured::new(amount, Mode::Test)), "success")))
     }
 
     async fn refund(&self, _call: &RefundCall) -> Result<FetchedRefund, GatewayError> {

@@ -17,7 +17,7 @@ use ticketing_core::mailer::{Mail, MailError, Mailer};
 use ticketing_core::storage::Storage;
 use ticketing_core::storage::postgres::PostgresStorage;
 use ticketing_core::storage::sqlite::SqliteStorage;
-use ticketing_core::ticketing::{LineRequest, OrderRequest};
+use ticketing_core::{LineRequest, OrderRequest};
 use ticketing_tests::cluster::Cluster;
 
 /// Which database.
@@ -170,10 +170,10 @@ pub fn organizer() -> Principal {
 
 /// One of many buyers.
 pub fn buyer(number: usize) -> Result<Buyer, Failure> {
-    Ok(Buyer { who: Principal::External(format!("buyer-{number}")), email: "buyer@example.com".parse()? })
+    Ok(Buyer::new(Principal::External(format!("buyer-{number}")), "buyer@example.com".parse()?))
 }
 
 /// One ticket.
 pub fn one_of(event: &Event) -> OrderRequest {
-    OrderRequest { event_id: event.id, lines: vec![LineRequest { ticket_type_id: None, quantity: 1 }], reference: None }
+    OrderRequest::new(event.id, vec![LineRequest::new(1)])
 }

@@ -13,8 +13,8 @@ use ticketing_core::domain::refusal::Refusal;
 use ticketing_core::domain::ticket::Ticket;
 use ticketing_core::storage::memory::MemoryStorage;
 use ticketing_core::testing::FakeGateway;
-use ticketing_core::ticketing::{LineRequest, OrderRequest, PayOptions};
 use ticketing_core::{Error, Ticketing};
+use ticketing_core::{LineRequest, OrderRequest, PayOptions};
 
 type Outcome<T = ()> = Result<T, Box<dyn std::error::Error>>;
 
@@ -33,7 +33,7 @@ impl Club {
 
     fn buyer(&self, member: u32) -> Outcome<Buyer> {
         let email = self.members.get(&member).ok_or("no such member")?;
-        Ok(Buyer { who: Self::principal(member), email: email.parse()? })
+        Ok(Buyer::new(Self::principal(member), email.parse()?))
     }
 
     /// Buys for a member, who pays at once.
@@ -66,13 +66,13 @@ async fn main() -> Outcome {
         Some(3),
     );
     party.ticket_types = vec![
-        NewTicketType { name: "Lawn".into(), price: Money::parse("1500.00", ngn)?, capacity: None },
-        NewTicketType { name: "Front row".into(), price: Money::parse("9000.00", ngn)?, capacity: Some(1) },
+        NewTicketType::new("Lawn", Money::parse("1500.00", ngn)?),
+        NewTicketType::new("Front row", Money::parse("9000.00", ngn)?).with_capacity(1),
     ];
     let party = club.tickets.create_event(&chair, party).await?;
     let [lawn, front] = [party.ticket_types[0].id, party.ticket_types[1].id];
-    let wish = |id, quantity| LineRequest { ticket_type_id: Some(id), quantity };
-    let order = |lines| OrderRequest { event_id: party.id, lines, reference: None };
+    let wish = |id, quantity| LineRequest::new(quantity).with_ticket_type_id(id);
+    let order = |lines| OrderRequest::new(party.id, lines);
 
     // One order, two kinds of tickets.
     let adas = club.sell(7, order(vec![wish(lawn, 1), wish(front, 1)])).await?;
@@ -91,12 +91,7 @@ async fn main() -> Outcome {
     assert!(matches!(club.tickets.ticket(&bob, adas[0].id).await, Err(Error::NotFound(_))));
 
     // At the gate: the first scan lets Ada in, the second one says when that was.
-    let scan = |nonce: &str| Scan {
-        code: adas[0].code.clone(),
-        nonce: nonce.into(),
-        gate: Some("north".into()),
-        by: chair.clone(),
-    };
+    let scan = |nonce: &str| Scan::new(adas[0].code.clone(), nonce, chair.clone()).with_gate("north".to_owned());
     club.tickets.check_in(scan("scan-1")).await?;
     println!("Ada is in");
     match club.tickets.check_in(scan("scan-2")).await {

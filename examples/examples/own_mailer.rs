@@ -11,7 +11,7 @@ use ticketing_core::domain::principal::{Buyer, Principal};
 use ticketing_core::mailer::{Mail, MailError, Mailer};
 use ticketing_core::storage::memory::MemoryStorage;
 use ticketing_core::testing::ManualClock;
-use ticketing_core::ticketing::{OrderRequest, PayOptions, Upkeep};
+use ticketing_core::{OrderRequest, PayOptions, Upkeep};
 
 /// Tells of mails on the screen. The first try fails, as first tries do.
 #[derive(Debug, Default)]
@@ -44,7 +44,7 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
     let free = Money::zero("NGN".parse()?);
     let event = NewEvent::general_admission("Open day", "2099-05-01T09:00:00Z".parse()?, "Workshop", free, Some(40));
     let event = shop.create_event(&Principal::External("us".into()), event).await?;
-    let ada = Buyer { who: Principal::External("ada".into()), email: "ada@example.com".parse()? };
+    let ada = Buyer::new("ada", "ada@example.com".parse()?);
     shop.buy(&ada, OrderRequest::tickets(event.id, 2), PayOptions::default()).await?;
 
     // Mail is owed from the moment that the tickets exist, and upkeep delivers it. This program turns the clock itself; yours

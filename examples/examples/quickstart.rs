@@ -1,19 +1,17 @@
-use ticketing_core::domain::principal::{Buyer, Principal};
-use ticketing_core::domain::{event::NewEvent, money::Money, payment::Settlement};
-use ticketing_core::ticketing::{OrderRequest, PayOptions};
-use ticketing_core::{Ticketing, qr, storage::sqlite::SqliteStorage, testing::FakeGateway};
+use ticketing_core::prelude::*;
+use ticketing_core::{qr, testing::FakeGateway};
 
 #[tokio::main]
 async fn main() -> Result<(), Box<dyn std::error::Error>> {
     let bank = FakeGateway::new(); // the real one is PaystackGateway
     let shop = Ticketing::builder(SqliteStorage::open("quickstart.db").await?).gateway(bank.clone()).build()?;
-    let band = Principal::External("band-7".into()); // people are your own: no accounts needed
+    let band = Principal::from("band-7"); // an id of your own: no accounts needed
     let price = Money::parse("5000.00", "NGN".parse()?)?;
     let event = NewEvent::general_admission("Jazz Night", "2099-12-31T20:00:00Z".parse()?, "Lagos", price, Some(300));
     let event = shop.create_event(&band, event).await?;
-    let ada = Buyer { who: Principal::External("ada".into()), email: "ada@example.com".parse()? };
+    let ada = Buyer::new("ada", "ada@example.com".parse()?);
     let payment = shop.buy(&ada, OrderRequest::tickets(event.id, 1), PayOptions::default()).await?.attempt.reference;
-    bank.pay(&payment); // in earnest: the buyer, on the gateway's page
+    bank.pay(&payment); // in production, the buyer pays on the gateway's page
     let Settlement::Fulfilled { tickets, .. } = shop.verify(&ada.who, &payment).await? else { panic!("not paid") };
     Ok(std::fs::write("ticket.png", qr::png(&tickets[0].code))?)
 }

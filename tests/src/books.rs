@@ -12,13 +12,13 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
 use std::time::Duration;
 use ticketing_core::Ticketing;
+use ticketing_core::Upkeep;
 use ticketing_core::clock::{Clock, SystemClock};
 use ticketing_core::gateway::paystack::{PaystackConfig, PaystackGateway};
 use ticketing_core::mailer::memory::MemoryMailer;
 use ticketing_core::mailer::{Mail, MailError, Mailer};
 use ticketing_core::storage::Storage;
 use ticketing_core::storage::sqlite::SqliteStorage;
-use ticketing_core::ticketing::Upkeep;
 
 /// What must never be found, by what it would mean.
 const NEVER: &[(&str, &str)] = &[

@@ -77,7 +77,7 @@ impl Fleet {
     pub fn assert_calm(&self) {
         for server in &self.servers {
             assert!(!server.log().contains("panicked"), "something panicked: {}", server.folder.display());
-            assert!(!server.log().contains("invariant broken"), "see {}", server.folder.display());
+            assert!(!server.log().contains("invariant violated"), "see {}", server.folder.display());
         }
     }
 }

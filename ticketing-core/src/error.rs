@@ -1,4 +1,4 @@
-//! What can go wrong, in one type.
+//! The error type of the engine.
 
 use crate::domain::refusal::Refusal;
 use crate::gateway::{GatewayError, WebhookError};
@@ -8,47 +8,47 @@ use std::time::Duration;
 /// A result of the engine.
 pub type Result<T, E = Error> = std::result::Result<T, E>;
 
-/// Why a call did not do what was wanted. Nothing is half-done.
+/// Why a call failed. A failed call leaves nothing half-done.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum Error {
-    /// The rules say no.
+    /// The rules refused the operation.
     #[error(transparent)]
     Refused(#[from] Refusal),
-    /// What was given is not what is wanted.
+    /// Fields of the request are invalid. All of them are listed.
     #[error("{}", Invalid::sentence(.0))]
     Invalid(Vec<Invalid>),
-    /// There is no such thing, or it is somebody else's.
+    /// There is no such thing, or it belongs to somebody else.
     #[error("{0} not found")]
     NotFound(&'static str),
-    /// Who asks may not do this.
+    /// The caller may not do this.
     #[error("{0}")]
     Forbidden(&'static str),
-    /// Who asks did not prove who they are.
+    /// The caller is not authenticated.
     #[error("{0}")]
     Unauthenticated(&'static str),
-    /// Too much at once.
-    #[error("too busy, try again")]
+    /// Overloaded: the call was rejected at once instead of queued.
+    #[error("busy, try again later")]
     Busy {
-        /// When it is worth trying again.
+        /// How long to wait before a retry.
         retry_after: Duration,
     },
-    /// The payment gateway did not do what was wanted.
+    /// A call to the payment gateway failed.
     #[error(transparent)]
     Gateway(#[from] GatewayError),
-    /// A webhook was not read.
+    /// A webhook was rejected.
     #[error(transparent)]
     Webhook(#[from] WebhookError),
-    /// The storage is in trouble.
+    /// The storage failed.
     #[error("storage: {0}")]
     Storage(#[from] StorageError),
-    /// The engine is put together in a way that cannot work.
+    /// The engine's configuration is invalid.
     #[error("configuration: {0}")]
     Configuration(String),
 }
 
 impl Error {
-    /// One field that is not what is wanted.
+    /// An error about one invalid field.
     pub fn invalid(field: impl Into<String>, message: impl Into<String>) -> Self {
         Self::Invalid(vec![Invalid::new(field, message)])
     }
@@ -70,7 +70,7 @@ impl Error {
         }
     }
 
-    /// When the same call may work, if it may.
+    /// How long to wait before a retry; `None` where a retry cannot help.
     pub fn retry_after(&self) -> Option<Duration> {
         match self {
             Self::Busy { retry_after } => Some(*retry_after),
@@ -80,23 +80,24 @@ impl Error {
         }
     }
 
-    /// Whether the same call may work later.
+    /// Whether a retry may succeed.
     pub fn is_retryable(&self) -> bool {
         self.retry_after().is_some()
     }
 }
 
-/// A field that is not what is wanted.
+/// An invalid field of a request.
 #[derive(Clone, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+#[non_exhaustive]
 pub struct Invalid {
-    /// Which field, as the caller knows it.
+    /// The field's name, as the caller knows it.
     pub field: String,
-    /// What is wanted, and what was found.
+    /// What the field must be, and what it is.
     pub message: String,
 }
 
 impl Invalid {
-    /// `field` is not what is wanted.
+    /// `field` is invalid, as `message` says.
     pub fn new(field: impl Into<String>, message: impl Into<String>) -> Self {
         Self { field: field.into(), message: message.into() }
     }

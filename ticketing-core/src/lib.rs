@@ -1,4 +1,5 @@
 #![doc = include_str!("../README.md")]
+#![cfg_attr(docsrs, feature(doc_cfg))]
 #![allow(clippy::duplicate_mod, reason = "what SQL storages share is compiled once for each database")]
 
 pub mod clock;
@@ -9,15 +10,27 @@ pub mod mailer;
 pub mod metrics;
 #[cfg(feature = "accounts")]
 mod password;
+pub mod prelude;
 #[cfg(feature = "qr")]
 pub mod qr;
 pub mod runtime;
+mod setters;
 pub mod storage;
 #[cfg(feature = "testing")]
 pub mod testing;
-pub mod ticketing;
+mod ticketing;
 #[cfg(feature = "accounts")]
 pub mod token;
 
+/// The attribute for implementations of this crate's asynchronous traits: `#[ticketing_core::async_trait]`. Re-exported from
+/// [`async-trait`](https://docs.rs/async-trait), so that your crate needs no dependency of its own.
+pub use async_trait::async_trait;
 pub use error::{Error, Invalid, Result};
-pub use ticketing::{Ticketing, TicketingBuilder};
+/// The crate of this API's points in time and durations, in the version that this crate uses.
+pub use jiff;
+pub use ticketing::{
+    LineRequest, OrderRequest, PayOptions, RefundOptions, Started, Ticketing, TicketingBuilder, Upkeep, UpkeepHandle,
+    UpkeepReport,
+};
+#[cfg(feature = "accounts")]
+pub use ticketing::{Registration, Session};

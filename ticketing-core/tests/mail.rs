@@ -14,20 +14,16 @@ use ticketing_core::mailer::{Attachment, Mail, MailError, Mailer as _};
 const PASSWORD: &str = "correct horse";
 
 fn mail() -> Mail {
-    let png = |content_id: Option<&str>| Attachment {
-        file_name: "ticket-1.png".to_owned(),
-        content_type: "image/png".to_owned(),
-        content: (0..=255).collect(),
-        content_id: content_id.map(str::to_owned),
-    };
-    Mail {
-        message_id: "tickets.abc@example.com".to_owned(),
-        to: "ada@example.com".parse().unwrap(),
-        subject: "Your ticket: Ọdún 🎷".to_owned(),
-        text: "Ọdún\n.\nA line that is a dot, and one that begins with two:\n..x".to_owned(),
-        html: "<p>Ọdún <img src=\"cid:ticket-1@example.com\">".to_owned(),
-        attachments: vec![png(Some("ticket-1@example.com")), png(None)],
-    }
+    let png = Attachment::new("ticket-1.png", "image/png", (0..=255).collect::<Vec<u8>>());
+    let inline = png.clone().with_content_id("ticket-1@example.com".to_owned());
+    Mail::new(
+        "tickets.abc@example.com",
+        "ada@example.com".parse().unwrap(),
+        "Your ticket: Ọdún 🎷",
+        "Ọdún\n.\nA line that is a dot, and one that begins with two:\n..x",
+        "<p>Ọdún <img src=\"cid:ticket-1@example.com\">",
+    )
+    .with_attachments(vec![inline, png])
 }
 
 fn config(server: &Server, security: SmtpSecurity) -> SmtpConfig {
@@ -44,7 +40,7 @@ fn mailer(server: &Server) -> SmtpMailer {
 }
 
 fn login(password: &str) -> Option<SmtpLogin> {
-    Some(SmtpLogin { user: "box".to_owned(), password: password.to_owned() })
+    Some(SmtpLogin::new("box", password))
 }
 
 /// No error repeats who was written to, or the password.
@@ -115,7 +111,7 @@ async fn what_may_pass_or_can_be_mended_is_for_later() {
     for (behaviour, answer) in [
         (Behaviour { greeting: "421 too busy", ..Behaviour::default() }, "421"),
         (Behaviour { greeting: "554 go away", ..Behaviour::default() }, "554"),
-        (Behaviour { greeting: "ada@example.com HTTP/1.1 400", ..Behaviour::default() }, "not answer in SMTP"),
+        (Behaviour { greeting: "ada@example.com HTTP/1.1 400", ..Behaviour::default() }, "not respond in SMTP"),
         (Behaviour { sender: "553 5.7.1 sender not yours", ..Behaviour::default() }, "553 5.7.1"),
         (Behaviour { recipient: "450 4.2.1 <ada@example.com> greylisted", ..Behaviour::default() }, "450 4.2.1"),
         (Behaviour { recipient: "550 5.7.1 no relay for ada@example.com", ..Behaviour::default() }, "550 5.7.1"),
@@ -186,7 +182,8 @@ async fn many_mails_at_once_share_the_pool() {
     let mailer = std::sync::Arc::new(SmtpMailer::new(config).unwrap());
     let sends: Vec<_> = (0..40)
         .map(|n| {
-            let (mailer, mail) = (std::sync::Arc::clone(&mailer), Mail { message_id: format!("{n}@x"), ..mail() });
+            let (mailer, mut mail) = (std::sync::Arc::clone(&mailer), mail());
+            mail.message_id = format!("{n}@x");
             tokio::spawn(async move { mailer.send(&mail).await })
         })
         .collect();
@@ -275,7 +272,11 @@ async fn a_wrong_password_is_the_operators_to_mend() {
 #[tokio::test]
 async fn an_address_that_is_not_ascii_needs_a_server_that_can_carry_it() {
     let plain = Server::start(Behaviour::default()).await;
-    let to = |to: &str| Mail { to: to.parse().unwrap(), ..mail() };
+    let to = |to: &str| {
+        let mut mail = mail();
+        mail.to = to.parse().unwrap();
+        mail
+    };
     // The domain has an ASCII form, and only the name before it has none.
     mailer(&plain).send(&to("ada@exämple.de")).await.unwrap();
     assert!(plain.seen().in_clear.iter().any(|line| line == "RCPT TO:<ada@xn--exmple-cua.de>"));

@@ -76,16 +76,13 @@ async fn processes_that_start_at_once_on_an_empty_database_all_come_up_and_never
     let buying: Vec<_> = (0..60_u8)
         .map(|number| {
             let storage = processes[usize::from(number) % processes.len()].clone();
-            let hold = Hold {
-                reference: Reference::of_order(&Seed([number; 32])),
-                event_id: event.id,
-                buyer: Buyer {
-                    who: Principal::External(format!("b{number}")),
-                    email: "b@example.com".parse().unwrap(),
-                },
-                lines: vec![HoldLine { ticket_type_id: event.ticket_types[0].id, quantity: 1 }],
-                hold_until: now() + jiff::SignedDuration::from_mins(15),
-            };
+            let hold = Hold::new(
+                Reference::of_order(&Seed([number; 32])),
+                event.id,
+                Buyer::new(format!("b{number}"), "b@example.com".parse().unwrap()),
+                vec![HoldLine::new(event.ticket_types[0].id, 1)],
+                now() + jiff::SignedDuration::from_mins(15),
+            );
             tokio::spawn(async move { storage.hold(now(), &[hold]).await.unwrap().pop().unwrap() })
         })
         .collect();

@@ -156,7 +156,7 @@ async fn several_processes_may_open_an_empty_file_at_once_and_sell() {
             assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
         }
         let storage = open(&path).await;
-        let page = PageRequest { count: true, ..PageRequest::default() };
+        let page = PageRequest::default().with_count(true);
         assert_eq!(storage.orders(&Default::default(), page).await.unwrap().total, Some(40));
         assert_eq!(storage.check().await.unwrap(), Vec::<String>::new());
     }
@@ -356,7 +356,7 @@ fn whoever_leaves_half_way_leaves_the_file_whole() {
     runtime.block_on(async {
         let storage = open(&path).await;
         assert_eq!(storage.check().await.unwrap(), Vec::<String>::new());
-        let page = PageRequest { count: true, ..PageRequest::default() };
+        let page = PageRequest::default().with_count(true);
         assert!(storage.orders(&Default::default(), page).await.unwrap().total > Some(0));
     });
 }

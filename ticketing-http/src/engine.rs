@@ -20,8 +20,8 @@ use ticketing_core::mailer::smtp::{SmtpConfig, SmtpLogin, SmtpMailer, SmtpSecuri
 use ticketing_core::storage::Storage;
 use ticketing_core::storage::memory::MemoryStorage;
 use ticketing_core::storage::sqlite::SqliteStorage;
-use ticketing_core::ticketing::{Upkeep, UpkeepHandle};
 use ticketing_core::token::TokenKey;
+use ticketing_core::{Upkeep, UpkeepHandle};
 
 /// Why the engine could not be started, in one sentence.
 pub type Failure = Box<dyn std::error::Error + Send + Sync>;
@@ -194,10 +194,7 @@ fn smtp_config(smtp: &crate::config::Smtp) -> SmtpConfig {
         Security::Tls => SmtpSecurity::Tls,
         Security::Plain => SmtpSecurity::Plain,
     };
-    config.login = smtp
-        .login
-        .as_ref()
-        .map(|(user, password)| SmtpLogin { user: user.clone(), password: password.expose().to_owned() });
+    config.login = smtp.login.as_ref().map(|(user, password)| SmtpLogin::new(user, password.expose()));
     config
 }
 

@@ -18,8 +18,8 @@ use shop::{Shop, reference_of};
 use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
+use ticketing_core::Upkeep;
 use ticketing_core::metrics::METRICS;
-use ticketing_core::ticketing::Upkeep;
 use ticketing_http::metrics::{Access, Numbers, OF_THE_SERVER};
 
 /// The value of a series as it stands in the text; nothing where there is none.

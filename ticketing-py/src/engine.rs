@@ -21,9 +21,9 @@ use ticketing_core::gateway::{PaymentGateway, WebhookError, WebhookEvent};
 use ticketing_core::storage::postgres::PostgresStorage;
 use ticketing_core::storage::sqlite::SqliteStorage;
 use ticketing_core::storage::{Storage, memory};
-use ticketing_core::ticketing::{Upkeep, UpkeepHandle};
 use ticketing_core::token::TokenKey;
 use ticketing_core::{Error, Ticketing, TicketingBuilder};
+use ticketing_core::{Upkeep, UpkeepHandle};
 use tokio::sync::{Mutex, OnceCell};
 
 /// Everything in memory: gone with the process. Engines that are given the same one share it.

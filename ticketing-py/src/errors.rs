@@ -6,7 +6,7 @@ use pyo3::sync::PyOnceLock;
 use pyo3::types::{PyDict, PyTuple};
 use std::time::Duration;
 use ticketing_core::Error;
-use ticketing_core::domain::refusal::Refusal;
+use ticketing_core::domain::refusal::{Fact, Refusal};
 use ticketing_core::gateway::GatewayError;
 use ticketing_core::storage::StorageError;
 
@@ -123,42 +123,17 @@ pub(crate) fn kind(error: &GatewayError) -> &'static str {
 
 /// What a refusal knows.
 fn tell(py: Python<'_>, refusal: &Refusal, facts: &Bound<'_, PyDict>) -> PyResult<()> {
-    match refusal {
-        Refusal::EventUnknown { event_id } => facts.set_item("event_id", event_id.0),
-        Refusal::EventOver { ended_at } => facts.set_item("ended_at", time(py, *ended_at)?),
-        Refusal::TicketTypeUnknown { ticket_type_id } => facts.set_item("ticket_type_id", ticket_type_id.0),
-        Refusal::SoldOut { ticket_type_id, available } => {
-            facts.set_item("ticket_type_id", ticket_type_id.0)?;
-            facts.set_item("available", available)
+    for (name, fact) in refusal.facts() {
+        match fact {
+            Fact::Id(number) | Fact::Count(number) => facts.set_item(name, number)?,
+            Fact::Time(at) => facts.set_item(name, time(py, at)?)?,
+            Fact::Text(text) => facts.set_item(name, text)?,
+            Fact::Money(money) => facts.set_item(name, money.to_python(py)?)?,
+            // A kind of fact that is newer than this adapter.
+            _ => {}
         }
-        Refusal::TicketUsed { used_at, gate } => {
-            facts.set_item("used_at", time(py, *used_at)?)?;
-            facts.set_item("gate", gate)
-        }
-        Refusal::RefundExceedsPaid { refundable } => facts.set_item("refundable", refundable.to_python(py)?),
-        Refusal::EmailTaken
-        | Refusal::UsernameTaken
-        | Refusal::CategoryTaken
-        | Refusal::CategoryUnknown
-        | Refusal::EventCancelled
-        | Refusal::TotalTooLarge
-        | Refusal::KeyReused
-        | Refusal::OrderUnknown
-        | Refusal::HoldExpired
-        | Refusal::OrderCancelled
-        | Refusal::OrderPaid
-        | Refusal::PaymentInProgress
-        | Refusal::AttemptUnknown
-        | Refusal::NotInReview
-        | Refusal::TicketUnknown
-        | Refusal::TicketForeign
-        | Refusal::TicketRefunded
-        | Refusal::TicketCancelled
-        | Refusal::TicketTransferred
-        | Refusal::NonceReused
-        | Refusal::RefundUnknown
-        | Refusal::NothingToRefund => Ok(()),
     }
+    Ok(())
 }
 
 /// One exception of every refusal there is: for tests that none is left without a class.

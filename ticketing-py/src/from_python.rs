@@ -7,6 +7,7 @@ use pyo3::exceptions::PyTypeError;
 use pyo3::prelude::*;
 use pyo3::types::{PyDateTime, PyString, PyTzInfo};
 use pyo3::{Borrowed, intern};
+use ticketing_core::LineRequest;
 use ticketing_core::domain::code::{Reference, TicketCode};
 use ticketing_core::domain::event::{EventSort, NewTicketType};
 use ticketing_core::domain::id::TicketTypeId;
@@ -16,7 +17,6 @@ use ticketing_core::domain::principal::{Buyer, EmailAddress, Principal};
 use ticketing_core::domain::refund::RefundStatus;
 use ticketing_core::domain::rules::Verdict;
 use ticketing_core::gateway::{Fetched, FetchedRefund, WebhookEvent, WebhookSubject};
-use ticketing_core::ticketing::LineRequest;
 
 /// A value of the engine's, read from Python.
 pub(crate) struct In<T>(pub(crate) T);
@@ -105,7 +105,8 @@ impl Read for Buyer {
     fn read(value: &Bound<'_, PyAny>) -> PyResult<Self> {
         let py = value.py();
         let field = |name| value.getattr(name).map_err(|_| wanted("a Buyer", value));
-        Ok(Self { who: Read::read(&field(intern!(py, "who"))?)?, email: Read::read(&field(intern!(py, "email"))?)? })
+        let who: Principal = Read::read(&field(intern!(py, "who"))?)?;
+        Ok(Self::new(who, Read::read(&field(intern!(py, "email"))?)?))
     }
 }
 
@@ -129,11 +130,10 @@ impl Read for NewTicketType {
     fn read(value: &Bound<'_, PyAny>) -> PyResult<Self> {
         let py = value.py();
         let field = |name| value.getattr(name).map_err(|_| wanted("a NewTicketType", value));
-        Ok(Self {
-            name: field(intern!(py, "name"))?.extract()?,
-            price: Read::read(&field(intern!(py, "price"))?)?,
-            capacity: field(intern!(py, "capacity"))?.extract()?,
-        })
+        let name: String = field(intern!(py, "name"))?.extract()?;
+        let price = Read::read(&field(intern!(py, "price"))?)?;
+        let capacity: Option<i64> = field(intern!(py, "capacity"))?.extract()?;
+        Ok(Self::new(name, price).with_capacity(capacity))
     }
 }
 
@@ -142,10 +142,8 @@ impl Read for LineRequest {
         let py = value.py();
         let field = |name| value.getattr(name).map_err(|_| wanted("a Line", value));
         let ticket_type_id: Option<i64> = field(intern!(py, "ticket_type_id"))?.extract()?;
-        Ok(Self {
-            ticket_type_id: ticket_type_id.map(TicketTypeId),
-            quantity: whole(&field(intern!(py, "quantity"))?, "quantity")?,
-        })
+        let quantity = whole(&field(intern!(py, "quantity"))?, "quantity")?;
+        Ok(Self::new(quantity).with_ticket_type_id(ticket_type_id.map(TicketTypeId)))
     }
 }
 
@@ -250,23 +248,21 @@ impl<T: Read> Read for Vec<T> {
 impl Read for Checkout {
     fn read(value: &Bound<'_, PyAny>) -> PyResult<Self> {
         let py = value.py();
-        Ok(Self {
-            url: value.getattr(intern!(py, "url"))?.extract()?,
-            access_code: value.getattr(intern!(py, "access_code"))?.extract()?,
-        })
+        let url: String = value.getattr(intern!(py, "url"))?.extract()?;
+        let access_code: Option<String> = value.getattr(intern!(py, "access_code"))?.extract()?;
+        Ok(Self::new(url).with_access_code(access_code))
     }
 }
 
 impl Read for Captured {
     fn read(value: &Bound<'_, PyAny>) -> PyResult<Self> {
         let py = value.py();
-        Ok(Self {
-            amount: Read::read(&value.getattr(intern!(py, "amount"))?)?,
-            requested: Read::read(&value.getattr(intern!(py, "requested"))?)?,
-            mode: Read::read(&value.getattr(intern!(py, "mode"))?)?,
-            paid_at: Read::read(&value.getattr(intern!(py, "paid_at"))?)?,
-            gateway_id: value.getattr(intern!(py, "gateway_id"))?.extract()?,
-        })
+        let amount = Read::read(&value.getattr(intern!(py, "amount"))?)?;
+        let requested: Option<Money> = Read::read(&value.getattr(intern!(py, "requested"))?)?;
+        let mode = Read::read(&value.getattr(intern!(py, "mode"))?)?;
+        let paid_at: Option<Timestamp> = Read::read(&value.getattr(intern!(py, "paid_at"))?)?;
+        let gateway_id: Option<String> = value.getattr(intern!(py, "gateway_id"))?.extract()?;
+        Ok(Self::new(amount, mode).with_requested(requested).with_paid_at(paid_at).with_gateway_id(gateway_id))
     }
 }
 
@@ -288,18 +284,18 @@ impl Read for Fetched {
             "not_found" => Observation::NotFound,
             _ => Observation::Unrecognised,
         };
-        Ok(Self { observation, raw_status: value.getattr(intern!(py, "raw_status"))?.extract()? })
+        let raw_status: String = value.getattr(intern!(py, "raw_status"))?.extract()?;
+        Ok(Self::new(observation, raw_status))
     }
 }
 
 impl Read for FetchedRefund {
     fn read(value: &Bound<'_, PyAny>) -> PyResult<Self> {
         let py = value.py();
-        Ok(Self {
-            gateway_id: value.getattr(intern!(py, "gateway_id"))?.extract()?,
-            status: Read::read(&value.getattr(intern!(py, "status"))?)?,
-            raw_status: value.getattr(intern!(py, "raw_status"))?.extract()?,
-        })
+        let gateway_id: Option<String> = value.getattr(intern!(py, "gateway_id"))?.extract()?;
+        let status = Read::read(&value.getattr(intern!(py, "status"))?)?;
+        let raw_status: String = value.getattr(intern!(py, "raw_status"))?.extract()?;
+        Ok(Self::new(status, raw_status).with_gateway_id(gateway_id))
     }
 }
 
@@ -309,18 +305,14 @@ impl Read for WebhookEvent {
         let about = value.getattr(intern!(py, "about"))?;
         let said: Option<Fetched> = Read::read(&value.getattr(intern!(py, "said"))?)?;
         let about = match about.cast::<PyString>().map_err(|_| wanted("a WebhookSubject", &about))?.to_cow()?.as_ref() {
-            "charge" => WebhookSubject::Charge(
-                said.unwrap_or(Fetched { observation: Observation::Unrecognised, raw_status: String::new() }),
-            ),
+            "charge" => WebhookSubject::Charge(said.unwrap_or(Fetched::new(Observation::Unrecognised, ""))),
             "refund" => WebhookSubject::Refund,
             "dispute" => WebhookSubject::Dispute,
             _ => WebhookSubject::Other,
         };
-        Ok(Self {
-            dedupe_key: value.getattr(intern!(py, "dedupe_key"))?.extract()?,
-            kind: value.getattr(intern!(py, "kind"))?.extract()?,
-            reference: Read::read(&value.getattr(intern!(py, "reference"))?)?,
-            about,
-        })
+        let dedupe_key: String = value.getattr(intern!(py, "dedupe_key"))?.extract()?;
+        let kind: String = value.getattr(intern!(py, "kind"))?.extract()?;
+        let reference: Option<Reference> = Read::read(&value.getattr(intern!(py, "reference"))?)?;
+        Ok(Self::new(dedupe_key, kind, about).with_reference(reference))
     }
 }

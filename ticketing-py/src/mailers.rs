@@ -51,7 +51,7 @@ impl SmtpMailer {
         };
         config.port = port.unwrap_or(config.port);
         config.login = match (user, password) {
-            (Some(user), Some(password)) => Some(SmtpLogin { user, password }),
+            (Some(user), Some(password)) => Some(SmtpLogin::new(user, password)),
             (None, None) => None,
             _ => return Err(PyTypeError::new_err("user and password are wanted together")),
         };

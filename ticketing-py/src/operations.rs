@@ -32,8 +32,8 @@ use ticketing_core::domain::rules::Verdict;
 use ticketing_core::domain::ticket::Ticket;
 use ticketing_core::domain::webhook::StoredWebhook;
 use ticketing_core::gateway::Webhook;
-use ticketing_core::ticketing::{
-    LineRequest, OrderRequest, PayOptions, Registration, Session, Started, Upkeep, UpkeepReport,
+use ticketing_core::{
+    LineRequest, OrderRequest, PayOptions, RefundOptions, Registration, Session, Started, Upkeep, UpkeepReport,
 };
 
 /// The engine for plain code: calls wait, and other Python threads run meanwhile.
@@ -147,7 +147,8 @@ operations! {
     fn register(
         core, email: String, name: String, password: String, username: Option<String>, phone: Option<String>,
     ) -> Account {
-        core.get().await?.register(Registration { email, name, username, password, phone }).await?
+        let registration = Registration::new(email, name, password).with_username(username).with_phone(phone);
+        core.get().await?.register(registration).await?
     }
 
     fn login(core, name: String, password: String) -> Session {
@@ -181,20 +182,15 @@ operations! {
         image_url: Option<String>, category: Option<String>, category_id: Option<i64>, key: In<Option<Reference>>,
     ) -> Event {
         let ticket_types = what_is_sold(price.0, ticket_types.0)?;
-        let event = NewEvent {
-            key: key.0,
-            title,
-            description,
-            starts_at: starts_at.0,
-            ends_at: ends_at.0,
-            location,
-            address,
-            image_url,
-            category_id: category_id.map(CategoryId),
-            currency: ticket_types[0].price.currency(),
-            capacity,
-            ticket_types,
-        };
+        let currency = ticket_types[0].price.currency();
+        let event = NewEvent::new(title, starts_at.0, location, currency, ticket_types)
+            .with_key(key.0)
+            .with_description(description)
+            .with_ends_at(ends_at.0)
+            .with_address(address)
+            .with_image_url(image_url)
+            .with_category_id(category_id.map(CategoryId))
+            .with_capacity(capacity);
         let ticketing = core.get().await?;
         match category {
             None => ticketing.create_event(&organizer.0, event).await?,
@@ -206,7 +202,7 @@ operations! {
     }
 
     fn create_category(core, name: String, description: Option<String>) -> Category {
-        core.get().await?.create_category(NewCategory { name, description }).await?
+        core.get().await?.create_category(NewCategory::new(name).with_description(description)).await?
     }
 
     fn categories(core) -> Vec<Category> {
@@ -222,15 +218,14 @@ operations! {
         starts_before: In<Option<Timestamp>>, organizer: In<Option<Principal>>, with_cancelled: bool,
         sort: In<EventSort>, skip: In<u64>, limit: In<u32>, count: bool,
     ) -> Page<Event> {
-        let filter = EventFilter {
-            category,
-            text,
-            from: starts_from.0,
-            to: starts_before.0,
-            organizer: organizer.0,
-            with_cancelled,
-            sort: sort.0,
-        };
+        let filter = EventFilter::default()
+            .with_category(category)
+            .with_text(text)
+            .with_from(starts_from.0)
+            .with_to(starts_before.0)
+            .with_organizer(organizer.0)
+            .with_cancelled(with_cancelled)
+            .with_sort(sort.0);
         core.get().await?.events(&filter, page(skip, limit, count)).await?
     }
 
@@ -264,7 +259,8 @@ operations! {
         attempt_reference: In<Option<Reference>>,
     ) -> Started {
         let request = order_request(event_id, quantity.0, lines.0, reference.0)?;
-        let options = PayOptions { return_url, email: email.0, reference: attempt_reference.0 };
+        let options =
+            PayOptions::default().with_return_url(return_url).with_email(email.0).with_reference(attempt_reference.0);
         core.get().await?.buy(&buyer.0, request, options).await?
     }
 
@@ -272,7 +268,7 @@ operations! {
         core, actor: In<Principal>, order: In<Reference>, return_url: Option<String>, email: In<Option<EmailAddress>>,
         reference: In<Option<Reference>>,
     ) -> Started {
-        let options = PayOptions { return_url, email: email.0, reference: reference.0 };
+        let options = PayOptions::default().with_return_url(return_url).with_email(email.0).with_reference(reference.0);
         core.get().await?.pay(&actor.0, &order.0, options).await?
     }
 
@@ -290,7 +286,7 @@ operations! {
     {
         let headers: Vec<(&str, &[u8])> =
             headers.0.iter().map(|(name, value)| (name.as_str(), value.0.as_slice())).collect();
-        let webhook = Webhook { headers: &headers, body: &body, received_at };
+        let webhook = Webhook::new(&headers, &body, received_at);
         let ticketing = core.get().await?;
         PythonGateway::with_read(event, ticketing.receive_webhook(&gateway, &webhook)).await?
     }
@@ -300,7 +296,8 @@ operations! {
         key: In<Option<Reference>>,
     ) -> Refund {
         let tickets = tickets.into_iter().map(TicketId).collect();
-        core.get().await?.refund(&actor.0, &reference.0, tickets, note, key.0).await?
+        let options = RefundOptions::default().with_tickets(tickets).with_note(note).with_key(key.0);
+        core.get().await?.refund(&actor.0, &reference.0, options).await?
     }
 
     fn retry_refund(core, actor: In<Principal>, payment: In<Reference>, refund_id: i64) -> Refund {
@@ -339,7 +336,7 @@ operations! {
         core, by: In<Principal>, code: In<TicketCode>, nonce: Option<String>, gate: Option<String>,
     ) -> CheckIn {
         let nonce = nonce.unwrap_or_else(|| Reference::derived(&SystemRandom.seed(), "scan").as_str().to_owned());
-        core.get().await?.check_in(Scan { code: code.0, nonce, gate, by: by.0 }).await?
+        core.get().await?.check_in(Scan::new(code.0, nonce, by.0).with_gate(gate)).await?
     }
 
     fn dead_mails(core, actor: In<Principal>, skip: In<u64>, limit: In<u32>, count: bool) -> Page<OutboxMail> {
@@ -352,15 +349,13 @@ operations! {
 }
 
 fn page(skip: In<u64>, limit: In<u32>, count: bool) -> PageRequest {
-    PageRequest { skip: skip.0, limit: limit.0, count }
+    PageRequest::default().with_skip(skip.0).with_limit(limit.0).with_count(count)
 }
 
 /// One ticket type at a price, or the ones that are named. At least one: its currency is the event's.
 fn what_is_sold(price: Option<Money>, types: Vec<NewTicketType>) -> Result<Vec<NewTicketType>, Failure> {
     match price {
-        Some(price) if types.is_empty() => {
-            Ok(vec![NewTicketType { name: GENERAL_ADMISSION.to_owned(), price, capacity: None }])
-        }
+        Some(price) if types.is_empty() => Ok(vec![NewTicketType::new(GENERAL_ADMISSION, price)]),
         None if !types.is_empty() => Ok(types),
         _ => Err(Error::invalid("price", "either a price or ticket_types are wanted").into()),
     }
@@ -375,7 +370,7 @@ fn order_request(
     let lines = match (quantity, lines) {
         (Some(_), Some(_)) => return Err(Error::invalid("lines", "either a quantity or lines are wanted").into()),
         (_, Some(lines)) => lines,
-        (quantity, None) => vec![LineRequest { ticket_type_id: None, quantity: quantity.unwrap_or(1) }],
+        (quantity, None) => vec![LineRequest::new(quantity.unwrap_or(1))],
     };
-    Ok(OrderRequest { event_id: EventId(event_id), lines, reference })
+    Ok(OrderRequest::new(EventId(event_id), lines).with_reference(reference))
 }

@@ -19,7 +19,7 @@ use ticketing_core::domain::ticket::{Ticket, TicketStatus};
 use ticketing_core::domain::webhook::{StoredWebhook, WebhookStatus};
 use ticketing_core::gateway::{Charge, RefundCall};
 use ticketing_core::mailer::Mail;
-use ticketing_core::ticketing::{Session, Started, UpkeepReport};
+use ticketing_core::{Session, Started, UpkeepReport};
 
 /// Something that Python has a class for.
 pub(crate) trait ToPython {

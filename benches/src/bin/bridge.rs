@@ -17,7 +17,7 @@ use ticketing_core::domain::principal::{Buyer, Principal};
 use ticketing_core::storage::Storage;
 use ticketing_core::storage::memory::MemoryStorage;
 use ticketing_core::storage::sqlite::SqliteStorage;
-use ticketing_core::ticketing::{LineRequest, OrderRequest};
+use ticketing_core::{LineRequest, OrderRequest};
 
 type Failure = Box<dyn std::error::Error + Send + Sync>;
 
@@ -31,8 +31,8 @@ fn median(mut times: Vec<Duration>) -> u128 {
 }
 
 fn request(event: &Event) -> OrderRequest {
-    let lines = vec![LineRequest { ticket_type_id: event.ticket_types.first().map(|only| only.id), quantity: 1 }];
-    OrderRequest { event_id: event.id, lines, reference: None }
+    let lines = vec![LineRequest::new(1).with_ticket_type_id(event.ticket_types.first().map(|only| only.id))];
+    OrderRequest::new(event.id, lines)
 }
 
 async fn measure(name: &str, storage: Arc<dyn Storage>) -> Result<String, Failure> {
@@ -42,7 +42,7 @@ async fn measure(name: &str, storage: Arc<dyn Storage>) -> Result<String, Failur
     let soon = Timestamp::now() + jiff::SignedDuration::from_hours(24);
     let new = NewEvent::general_admission("Hot event", soon, "Lagos", price, Some(1_000_000_000));
     let event = shop.create_event(&organiser, new).await?;
-    let ada = Buyer { who: Principal::External("ada".to_owned()), email: "ada@example.com".parse()? };
+    let ada = Buyer::new(Principal::External("ada".to_owned()), "ada@example.com".parse()?);
 
     let (mut reads, mut holds) = (Vec::new(), Vec::new());
     for _ in 0..CALLS {

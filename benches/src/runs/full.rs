@@ -12,12 +12,12 @@ use sqlx::{AssertSqlSafe, Connection as _, PgConnection, SqliteConnection};
 use std::sync::{Arc, PoisonError};
 use std::time::{Duration, Instant};
 use ticketing_core::Ticketing;
+use ticketing_core::Upkeep;
 use ticketing_core::domain::code::{Reference, TicketCode};
 use ticketing_core::domain::event::{Event, EventFilter};
 use ticketing_core::domain::id::EventId;
 use ticketing_core::domain::page::PageRequest;
 use ticketing_core::domain::principal::Principal;
-use ticketing_core::ticketing::Upkeep;
 
 /// How full.
 #[derive(Clone, Debug, clap::Args)]
@@ -86,7 +86,7 @@ impl Side {
         let wanted = 201
             - shop
                 .engine
-                .events(&EventFilter::default(), PageRequest { limit: 1000, ..PageRequest::default() })
+                .events(&EventFilter::default(), PageRequest::default().with_limit(1000))
                 .await?
                 .items
                 .len()
@@ -148,7 +148,7 @@ const LOOKS: [(&str, Look, usize); 8] = [
 
 impl Look {
     async fn once(self, engine: &Ticketing, event: EventId, sold: &Sold, number: usize) -> Result<(), Failure> {
-        let page = PageRequest { limit: 20, count: true, ..PageRequest::default() };
+        let page = PageRequest::default().with_limit(20).with_count(true);
         let (who, reference, code) = &sold[number % sold.len()];
         match self {
             Self::Upkeep => drop(engine.run_upkeep(Upkeep::default()).await?),
@@ -161,7 +161,7 @@ impl Look {
             }
             Self::Event => drop(engine.event(event).await?),
             Self::Search => {
-                let filter = EventFilter { text: Some("lagos".to_owned()), ..EventFilter::default() };
+                let filter = EventFilter::default().with_text("lagos".to_owned());
                 drop(engine.events(&filter, page).await?);
             }
             Self::MyTickets => drop(engine.tickets(who, page).await?),

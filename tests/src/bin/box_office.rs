@@ -17,8 +17,8 @@ use ticketing_core::domain::payment::Settlement;
 use ticketing_core::domain::principal::{Buyer, Principal};
 use ticketing_core::storage::sqlite::SqliteStorage;
 use ticketing_core::testing::FakeGateway;
-use ticketing_core::ticketing::{OrderRequest, PayOptions};
 use ticketing_core::{Error, Result, Ticketing};
+use ticketing_core::{OrderRequest, PayOptions};
 
 /// How often a step is tried. All of them are safe to repeat.
 const TRIES: usize = 3;
@@ -65,16 +65,16 @@ async fn event(ticketing: &Ticketing) -> Result<EventId> {
 
 /// One whole sale: places, a checkout, money, tickets, and for every second one somebody who walks in.
 async fn sell(shop: &Shop, number: u64) {
-    let buyer = Buyer {
-        who: Principal::External(format!("buyer-{}-{number}", std::process::id())),
-        email: "ada@example.com".parse().unwrap(),
-    };
+    let buyer = Buyer::new(
+        Principal::External(format!("buyer-{}-{number}", std::process::id())),
+        "ada@example.com".parse().unwrap(),
+    );
     let quantity = u32::try_from(number % 3 + 1).unwrap();
     let order = Reference::of_order(&SystemRandom.seed());
     let attempt = Reference::of_attempt(&SystemRandom.seed());
     let started = tried("begin", async || {
-        let request = OrderRequest { reference: Some(order.clone()), ..OrderRequest::tickets(shop.event, quantity) };
-        let options = PayOptions { reference: Some(attempt.clone()), ..PayOptions::default() };
+        let request = OrderRequest::tickets(shop.event, quantity).with_reference(order.clone());
+        let options = PayOptions::default().with_reference(attempt.clone());
         shop.ticketing.buy(&buyer, request, options).await
     });
     let Some(started) = started.await else { return };
@@ -89,12 +89,7 @@ async fn sell(shop: &Shop, number: u64) {
     let codes: Vec<&str> = tickets.iter().map(|ticket| ticket.code.as_str()).collect();
     println!("bought {attempt} {}", codes.join(" "));
     if number.is_multiple_of(2) {
-        let scan = Scan {
-            code: tickets[0].code.clone(),
-            nonce: attempt.to_string(),
-            gate: None,
-            by: Principal::External("organizer".to_owned()),
-        };
+        let scan = Scan::new(tickets[0].code.clone(), attempt.to_string(), "organizer");
         if tried("admit", async || shop.ticketing.check_in(scan.clone()).await).await.is_some() {
             println!("admitted {}", codes[0]);
         }

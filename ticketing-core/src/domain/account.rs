@@ -1,4 +1,4 @@
-//! Accounts: people who registered with us. Embedding applications with accounts of their own need none of this.
+//! Accounts of registered people. An application with accounts of its own needs none of this.
 
 use super::command::Query;
 use super::id::AccountId;
@@ -7,6 +7,7 @@ use super::principal::EmailAddress;
 use super::table::{Lock, table};
 use super::wire_names::wire_names;
 use super::working_set::WorkingSet;
+use crate::setters::setters;
 use jiff::Timestamp;
 
 mod change;
@@ -14,30 +15,31 @@ mod register;
 
 pub use change::ChangeAccount;
 
-/// Somebody who registered.
+/// A registered account.
 #[derive(Clone, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+#[non_exhaustive]
 pub struct Account {
     /// The account's id.
     pub id: AccountId,
-    /// Unique without regard to case.
+    /// The e-mail address. Unique, ignoring case.
     pub email: EmailAddress,
-    /// How the person is called: 2 to 100 characters.
+    /// The person's name: 2–100 characters.
     pub name: String,
-    /// A second name to log in with: unique without regard to case.
+    /// A user name to log in with. Unique, ignoring case.
     pub username: Option<String>,
-    /// As typed, for the organiser.
+    /// The phone number as typed, for the organiser.
     pub phone: Option<String>,
-    /// The argon2id hash in PHC form. Never leaves the engine.
+    /// The argon2id hash in PHC format. Never leaves the engine.
     pub password_hash: String,
     /// What the account may do beyond buying and organising.
     pub role: Role,
-    /// Switched-off accounts cannot log in and their tokens are refused.
+    /// A deactivated account cannot log in, and its tokens are rejected.
     pub is_active: bool,
-    /// Whether the address was proved to be theirs.
+    /// Whether the e-mail address was verified.
     pub is_verified: bool,
-    /// How often all their sessions were ended: a token is good while this is what it was when the token was made.
+    /// How often all sessions were ended. A token is valid only while this number is the same as when it was issued.
     pub sessions_ended: i64,
-    /// When it was made.
+    /// When it was created.
     pub created_at: Timestamp,
     /// When it last changed.
     pub updated_at: Timestamp,
@@ -79,22 +81,43 @@ wire_names!(Role {
     Admin => "admin",
 });
 
-/// An account to be made. The password is already hashed: hashing takes long and is done outside any storage operation.
+/// An account to create. The password is hashed already, since hashing is slow and does not belong in a storage operation.
 #[derive(Clone, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct NewAccount {
-    /// Where mail goes, and the name to log in with.
+    /// The e-mail address: where mail goes, and a name to log in with.
     pub email: EmailAddress,
-    /// How the person is called.
+    /// The person's name.
     pub name: String,
-    /// A second name to log in with.
+    /// A user name to log in with.
     pub username: Option<String>,
-    /// As typed.
+    /// The phone number as typed.
     pub phone: Option<String>,
-    /// The hash in PHC form.
+    /// The argon2id hash in PHC format.
     pub password_hash: String,
-    /// What it may do.
+    /// The role.
     pub role: Role,
 }
+
+impl NewAccount {
+    /// Creates an ordinary member.
+    pub fn new(email: EmailAddress, name: impl Into<String>, password_hash: impl Into<String>) -> Self {
+        Self {
+            email,
+            name: name.into(),
+            username: None,
+            phone: None,
+            password_hash: password_hash.into(),
+            role: Role::Member,
+        }
+    }
+}
+
+setters!(NewAccount {
+    with_username => username: impl Into<Option<String>>,
+    with_phone => phone: impl Into<Option<String>>,
+    with_role => role: Role,
+});
 
 impl std::fmt::Debug for NewAccount {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
@@ -102,29 +125,29 @@ impl std::fmt::Debug for NewAccount {
     }
 }
 
-/// One change of one account.
+/// A change to an account.
 #[derive(Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum AccountChange {
-    /// The same password under stronger parameters. Applied only where the hash is still `seen`.
+    /// The same password, hashed with stronger parameters. Applied only if the hash is still `seen`.
     PasswordHash {
-        /// The hash that the change was made from.
+        /// The hash that the change is based on.
         seen: String,
-        /// The hash from now on.
+        /// The new hash.
         hash: String,
     },
-    /// A new password: whoever is logged in has to log in again. Applied only where the hash is still `seen`.
+    /// A new password, which ends all sessions. Applied only if the hash is still `seen`.
     NewPassword {
-        /// The hash that the change was made from.
+        /// The hash that the change is based on.
         seen: String,
-        /// The hash from now on.
+        /// The new hash.
         hash: String,
     },
-    /// Whoever is logged in has to log in again.
+    /// End all sessions.
     EndSessions,
-    /// Switch the account on or off.
+    /// Activate or deactivate the account.
     Active(bool),
-    /// What it may do from now on.
+    /// Change the role.
     Role(Role),
 }
 
@@ -142,12 +165,13 @@ impl std::fmt::Debug for AccountChange {
 
 /// How to find an account.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
 pub enum AccountKey {
     /// By its id.
     Id(AccountId),
-    /// By its address, in any case.
+    /// By its e-mail address, ignoring case.
     Email(EmailAddress),
-    /// By its user name, in any case.
+    /// By its user name, ignoring case.
     Username(String),
 }
 

@@ -1,4 +1,4 @@
-//! The audit log: what was decided, when, by whom and why. Lines are only ever added.
+//! The audit log: what was decided, when, by whom and why. It is append-only.
 
 use super::id::AuditId;
 use super::principal::Principal;
@@ -8,12 +8,13 @@ use super::table::{Lock, table};
 use super::working_set::WorkingSet;
 use jiff::Timestamp;
 
-/// One decision.
+/// An entry of the audit log: one decision.
 #[derive(Clone, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+#[non_exhaustive]
 pub struct AuditLine {
-    /// The line's id: later lines have higher ones.
+    /// The entry's id. Later entries have higher ids.
     pub id: AuditId,
-    /// When.
+    /// When it was decided.
     pub at: Timestamp,
     /// What it is about.
     pub subject: Subject,
@@ -23,21 +24,22 @@ pub struct AuditLine {
     pub action: String,
     /// What of the subject it was done to: an attempt's reference, a refund's key.
     pub item: Option<String>,
-    /// How that stood before.
+    /// The status before.
     pub before: Option<String>,
-    /// How it stands since.
+    /// The status after.
     pub after: Option<String>,
-    /// Why, for people.
+    /// Why, for people to read.
     pub reason: String,
 }
 
 /// Who decided.
 #[derive(Clone, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 #[serde(rename_all = "snake_case")]
+#[non_exhaustive]
 pub enum Actor {
-    /// The engine, by its rules.
+    /// The engine's rules.
     System,
-    /// The payment gateway, by what it said.
+    /// The payment gateway with this name, through what it reported.
     Gateway(String),
     /// A person.
     Person(Principal),

@@ -8,27 +8,41 @@ use super::page::PageRequest;
 use super::refusal::Refusal;
 use super::table::{Lock, table};
 use super::working_set::WorkingSet;
+use crate::setters::setters;
 use jiff::Timestamp;
 
-/// A heading to list events under.
+/// A category of events.
 #[derive(Clone, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+#[non_exhaustive]
 pub struct Category {
     /// The category's id.
     pub id: CategoryId,
-    /// 1 to 50 characters, unique without regard to case.
+    /// 1–50 characters. Unique, ignoring case.
     pub name: String,
-    /// What belongs under it.
+    /// What belongs to it.
     pub description: Option<String>,
 }
 
-/// A category to be made.
+/// A category to create.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct NewCategory {
-    /// 1 to 50 characters.
+    /// 1–50 characters.
     pub name: String,
-    /// What belongs under it.
+    /// What belongs to it.
     pub description: Option<String>,
 }
+
+impl NewCategory {
+    /// Creates a category without a description.
+    pub fn new(name: impl Into<String>) -> Self {
+        Self { name: name.into(), description: None }
+    }
+}
+
+setters!(NewCategory {
+    with_description => description: impl Into<Option<String>>,
+});
 
 table! {
     Category in "categories", lock Lock::Rank(5);

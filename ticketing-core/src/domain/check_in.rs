@@ -1,4 +1,4 @@
-//! Check-ins: scans that let somebody in.
+//! Check-ins: ticket scans at the entrance.
 
 use super::code::TicketCode;
 use super::command::{Command, Query};
@@ -10,35 +10,50 @@ use super::refusal::Refusal;
 use super::table::{Lock, table};
 use super::ticket::{self, TicketStatus};
 use super::working_set::WorkingSet;
+use crate::setters::setters;
 use jiff::Timestamp;
 
-/// A scan at the gate.
+/// A scan of a ticket at the entrance.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct Scan {
-    /// What was read.
+    /// The code that was read.
     pub code: TicketCode,
-    /// Made by the scanner for this scan (1 to 100 characters). A repeat gets the same answer and lets nobody else in.
+    /// The scan's idempotency key, made by the scanner (1–100 characters). A repeat returns the same result and admits nobody
+    /// else.
     pub nonce: String,
-    /// Where, if the organiser has several.
+    /// Which entrance, if there are several.
     pub gate: Option<String>,
-    /// Who scans: must be the event's organiser.
+    /// Who scans. Must be the event's organiser.
     pub by: Principal,
 }
 
-/// A scan that let somebody in. There is at most one of a ticket.
+impl Scan {
+    /// Creates a scan without a gate.
+    pub fn new(code: TicketCode, nonce: impl Into<String>, by: impl Into<Principal>) -> Self {
+        Self { code, nonce: nonce.into(), gate: None, by: by.into() }
+    }
+}
+
+setters!(Scan {
+    with_gate => gate: impl Into<Option<String>>,
+});
+
+/// A scan that admitted somebody. A ticket has at most one.
 #[derive(Clone, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+#[non_exhaustive]
 pub struct CheckIn {
-    /// Which ticket.
+    /// The ticket.
     pub ticket_id: TicketId,
-    /// In to what.
+    /// The event.
     pub event_id: EventId,
-    /// The scan's own name.
+    /// The scan's idempotency key.
     pub nonce: String,
-    /// Where.
+    /// Which entrance, if the scanner said.
     pub gate: Option<String>,
     /// Who scanned.
     pub by: Principal,
-    /// When.
+    /// When it was scanned.
     pub at: Timestamp,
 }
 

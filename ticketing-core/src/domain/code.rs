@@ -1,4 +1,4 @@
-//! What must not be guessed: ticket codes and references. Each carries 130 random bits in Crockford's base 32, which has
+//! Ticket codes and references, which must be impossible to guess. Each carries 130 random bits in Crockford's base 32, which has
 //! no look-alikes (no I, L, O, U) and is forgiving when typed.
 
 use sha2::{Digest, Sha256};
@@ -8,7 +8,7 @@ const ALPHABET: &[u8; 32] = b"0123456789ABCDEFGHJKMNPQRSTVWXYZ";
 /// 26 symbols of 5 bits: 130 bits, above the 128 that OWASP ASVS 5.0 (11.5.1) asks of anything that must not be guessed.
 const SYMBOLS: usize = 26;
 
-/// Fresh random bytes from which codes and references are derived. Made by the caller, used once, never stored.
+/// Random bytes from which codes and references are derived. Made by the caller, used once and never stored.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub struct Seed(pub [u8; 32]);
 
@@ -19,14 +19,14 @@ impl fmt::Debug for Seed {
 }
 
 impl Seed {
-    /// 26 symbols that depend on every bit of the seed, on what they are `for_what`, and on `index`.
+    /// 26 symbols that depend on every bit of the seed, on the purpose `for_what`, and on `index`.
     fn symbols(&self, for_what: &str, index: u32) -> String {
         let hash = Sha256::new_with_prefix(self.0).chain_update(for_what).chain_update(index.to_be_bytes()).finalize();
         hash.iter().take(SYMBOLS).map(|byte| char::from(ALPHABET[usize::from(byte & 31)])).collect()
     }
 }
 
-/// The secret a ticket is: who shows it gets in. Canonical form: 26 upper-case symbols without separators.
+/// A ticket's secret code: anyone who shows it is admitted. Canonical form: 26 upper-case symbols without separators.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, serde::Serialize, serde::Deserialize)]
 #[serde(try_from = "String", into = "String")]
 pub struct TicketCode(String);
@@ -42,7 +42,7 @@ impl TicketCode {
         &self.0
     }
 
-    /// In groups, for people: `7GQ4M-...`.
+    /// The code in groups, for people to read: `7GQ4M-...`.
     pub fn grouped(&self) -> String {
         let groups: Vec<&str> =
             [0..5, 5..10, 10..15, 15..20, 20..26].into_iter().filter_map(|range| self.0.get(range)).collect();
@@ -91,19 +91,19 @@ impl fmt::Display for TicketCode {
     }
 }
 
-/// A code is a secret: logs get its first four symbols only.
+/// A code is secret: logs show its first four symbols only.
 impl fmt::Debug for TicketCode {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "TicketCode({}..)", &self.0[..4])
     }
 }
 
-/// What was typed is not a ticket code: 26 letters and digits without I, L, O, U are.
+/// The text is not a ticket code. A code has 26 letters and digits, without I, L, O and U.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("not a ticket code: 26 letters and digits are wanted, dashes and spaces do not count")]
+#[error("must be a ticket code: 26 letters and digits, ignoring dashes and spaces")]
 pub struct CodeError;
 
-/// Names an order, or one attempt to pay it, towards buyers and payment gateways.
+/// The public name of an order, or of one attempt to pay it, towards buyers and payment gateways.
 ///
 /// Only letters, digits, `-`, `.` and `=`, at most 50 of them: what Paystack allows in a transaction reference.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, serde::Serialize, serde::Deserialize)]
@@ -111,7 +111,7 @@ pub struct CodeError;
 pub struct Reference(String);
 
 impl Reference {
-    /// The longest reference.
+    /// The maximum length.
     pub const MAX_LEN: usize = 50;
 
     /// A random order reference.
@@ -124,8 +124,8 @@ impl Reference {
         Self(seed.symbols("attempt", 0).to_ascii_lowercase())
     }
 
-    /// A reference that is the same for the same seed and purpose, and of which nothing can be told without the seed: for
-    /// work that may be begun again after a crash and must find what it made the first time.
+    /// A reference that is the same for the same seed and purpose, and cannot be guessed without the seed: for
+    /// work that may be restarted after a crash and must find what it created the first time.
     pub fn derived(seed: &Seed, purpose: &str) -> Self {
         Self(seed.symbols(purpose, 0).to_ascii_lowercase())
     }
@@ -168,9 +168,9 @@ impl fmt::Display for Reference {
     }
 }
 
-/// The text cannot be a reference.
+/// The text is not a reference.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("not a reference: 1 to 50 letters, digits, `-`, `.` or `=` are wanted")]
+#[error("must be a reference: 1–50 letters, digits, `-`, `.` or `=`")]
 pub struct ReferenceError;
 
 #[cfg(test)]

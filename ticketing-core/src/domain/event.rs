@@ -1,4 +1,4 @@
-//! Events, what is sold for them, and how many places are left.
+//! Events, their ticket types, and how many places are left.
 
 use super::category::Category;
 use super::code::Reference;
@@ -9,6 +9,7 @@ use super::row::{Field, Kind, RowError, Sink, Source, required};
 use super::table::{Lock, Part, PartTable, part_columns, table};
 use super::wire_names::wire_names;
 use super::working_set::WorkingSet;
+use crate::setters::setters;
 use jiff::Timestamp;
 
 mod cancel;
@@ -19,72 +20,74 @@ pub use cancel::CancelEvent;
 pub use find::{FindEvent, ListEvents};
 pub use put::PutEvent;
 
-/// How many places there are, and where they went. `held + sold` never exceeds `capacity`.
+/// How many places there are, and how many are taken. `held + sold` never exceeds `capacity`.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+#[non_exhaustive]
 pub struct Stock {
-    /// All places; absent means unlimited.
+    /// The total number of places. `None` means unlimited.
     pub capacity: Option<i64>,
-    /// Places of unpaid orders.
+    /// Places held by unpaid orders.
     pub held: i64,
-    /// Places of valid tickets.
+    /// Places taken by valid tickets.
     pub sold: i64,
 }
 
 impl Stock {
-    /// No place taken yet.
+    /// A stock of which nothing is taken yet.
     pub fn of_capacity(capacity: Option<i64>) -> Self {
         Self { capacity, held: 0, sold: 0 }
     }
 
-    /// How many places can still be taken; absent means unlimited.
+    /// How many places are left. `None` means unlimited.
     pub fn available(&self) -> Option<i64> {
         self.capacity.map(|capacity| capacity - self.held - self.sold)
     }
 
-    /// Whether `quantity` more places can be taken.
+    /// Whether `quantity` places are left.
     pub fn has(&self, quantity: i64) -> bool {
         self.available().is_none_or(|available| available >= quantity)
     }
 }
 
-/// Something people can get in to with a ticket.
+/// An event that tickets are sold for.
 #[derive(Clone, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+#[non_exhaustive]
 pub struct Event {
     /// The event's id.
     pub id: EventId,
-    /// The key it was made under, where its maker gave one.
+    /// The idempotency key that it was created with, if any.
     pub key: Option<Reference>,
-    /// Who runs it: only they check in, change it and see its orders.
+    /// Who runs it: checks tickets in, refunds them and may cancel the event.
     pub organizer: Principal,
-    /// 3 to 200 characters.
+    /// The title: 3–200 characters.
     pub title: String,
-    /// Free text.
+    /// The description.
     pub description: Option<String>,
-    /// When it begins.
+    /// When it starts.
     pub starts_at: Timestamp,
-    /// When it ends. Tickets are sold until then; without it, as long as the event is active.
+    /// When it ends. Tickets are sold until then. `None`: they are sold as long as the event is active.
     pub ends_at: Option<Timestamp>,
-    /// Where, in a line.
+    /// The place, in one line.
     pub location: String,
-    /// Where, for a map.
+    /// The postal address, for a map.
     pub address: Option<String>,
-    /// A picture, by `https` or `http` address.
+    /// The `https` or `http` URL of a picture.
     pub image_url: Option<String>,
     /// The category it is listed under.
     pub category_id: Option<CategoryId>,
-    /// The same as a whole. Filled in by reads; absent while a command decides.
+    /// The category as a whole. Filled in by reads; absent while a command decides.
     pub category: Option<Category>,
-    /// Of all its prices.
+    /// The currency of all its prices.
     pub currency: Currency,
     /// The places that all its ticket types share.
     pub stock: Stock,
-    /// Whether it is listed and sold.
+    /// Whether it is on sale or cancelled.
     pub status: EventStatus,
-    /// What is sold: at least one, in the organiser's order.
+    /// The ticket types: at least one, in the organiser's order.
     pub ticket_types: Vec<TicketType>,
-    /// When it was made.
+    /// When it was created.
     pub created_at: Timestamp,
-    /// When it last changed (not: when a ticket was last sold).
+    /// When it last changed. Sales do not count.
     pub updated_at: Timestamp,
 }
 
@@ -168,7 +171,7 @@ impl Event {
         Self { category, ..self.clone() }
     }
 
-    /// The lowest price that a ticket costs, which the first seed's clients know as the event's `price`.
+    /// The lowest price of all its ticket types.
     pub fn lowest_price(&self) -> Money {
         let lowest = self.ticket_types.iter().map(|ticket_type| ticket_type.price).min_by_key(Money::minor);
         lowest.unwrap_or(Money::zero(self.currency))
@@ -192,14 +195,14 @@ impl Event {
     }
 }
 
-/// Whether an event is on.
+/// The status of an event.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 #[serde(rename_all = "snake_case")]
 #[non_exhaustive]
 pub enum EventStatus {
-    /// Listed and sold.
+    /// Listed and on sale.
     Active,
-    /// Called off: not listed, not sold, nobody gets in, and who paid gets the money back.
+    /// Cancelled: not listed, not on sale, no check-ins, and payments are refunded.
     Cancelled,
 }
 
@@ -208,55 +211,82 @@ wire_names!(EventStatus {
     Cancelled => "cancelled",
 });
 
-/// A price and a number of places within an event.
+/// A kind of ticket for an event, with its price and capacity.
 #[derive(Clone, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+#[non_exhaustive]
 pub struct TicketType {
     /// The ticket type's id.
     pub id: TicketTypeId,
     /// The event it belongs to.
     pub event_id: EventId,
-    /// 1 to 100 characters, unique within the event.
+    /// 1–100 characters. Unique within the event.
     pub name: String,
-    /// Of one ticket, in the event's currency. Nothing means free.
+    /// The price of one ticket, in the event's currency. Zero means free.
     pub price: Money,
-    /// Its own places; it also takes from the event's.
+    /// Its own places. A ticket also takes one of the event's.
     pub stock: Stock,
 }
 
-/// The one ticket type of an event that was made with only a price and a capacity.
+/// The name of the only ticket type of an event that was created with one price.
 pub const GENERAL_ADMISSION: &str = "General admission";
 
-/// An event to be made.
+/// An event to create.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct NewEvent {
-    /// Made by the caller so that the call can be repeated: the same key finds the same event. Absent: a repeat makes another.
+    /// The idempotency key: a repeat with the same key returns the same event. Default: none, so that a repeat creates another
+    /// event.
     pub key: Option<Reference>,
-    /// 3 to 200 characters.
+    /// The title: 3–200 characters.
     pub title: String,
-    /// At most 10,000 characters.
+    /// The description: at most 10,000 characters.
     pub description: Option<String>,
-    /// When it begins.
+    /// When it starts.
     pub starts_at: Timestamp,
-    /// When it ends: after its beginning.
+    /// When it ends. Must be after `starts_at`.
     pub ends_at: Option<Timestamp>,
-    /// 1 to 200 characters.
+    /// The place: 1–200 characters.
     pub location: String,
-    /// At most 500 characters.
+    /// The postal address: at most 500 characters.
     pub address: Option<String>,
-    /// An `https` or `http` address of at most 2,000 characters.
+    /// The `https` or `http` URL of a picture: at most 2,000 characters.
     pub image_url: Option<String>,
-    /// A category's id.
+    /// The category.
     pub category_id: Option<CategoryId>,
-    /// Of all prices.
+    /// The currency of all prices.
     pub currency: Currency,
-    /// The places that all ticket types share; absent means unlimited.
+    /// The places that all ticket types share. Default: unlimited.
     pub capacity: Option<i64>,
-    /// 1 to 50 of them.
+    /// 1–50 ticket types.
     pub ticket_types: Vec<NewTicketType>,
 }
 
 impl NewEvent {
-    /// An event with one ticket type, [`GENERAL_ADMISSION`].
+    /// Creates an event whose number of tickets only its ticket types limit.
+    pub fn new(
+        title: impl Into<String>,
+        starts_at: Timestamp,
+        location: impl Into<String>,
+        currency: Currency,
+        ticket_types: Vec<NewTicketType>,
+    ) -> Self {
+        Self {
+            key: None,
+            title: title.into(),
+            description: None,
+            starts_at,
+            ends_at: None,
+            location: location.into(),
+            address: None,
+            image_url: None,
+            category_id: None,
+            currency,
+            capacity: None,
+            ticket_types,
+        }
+    }
+
+    /// Creates an event with one ticket type, [`GENERAL_ADMISSION`].
     pub fn general_admission(
         title: &str,
         starts_at: Timestamp,
@@ -264,62 +294,84 @@ impl NewEvent {
         price: Money,
         capacity: Option<i64>,
     ) -> Self {
-        Self {
-            key: None,
-            title: title.to_owned(),
-            description: None,
-            starts_at,
-            ends_at: None,
-            location: location.to_owned(),
-            address: None,
-            image_url: None,
-            category_id: None,
-            currency: price.currency(),
-            capacity,
-            ticket_types: vec![NewTicketType { name: GENERAL_ADMISSION.to_owned(), price, capacity: None }],
-        }
+        let only = NewTicketType::new(GENERAL_ADMISSION, price);
+        Self { capacity, ..Self::new(title, starts_at, location, price.currency(), vec![only]) }
     }
 }
 
-/// A ticket type to be made.
+setters!(NewEvent {
+    with_key => key: impl Into<Option<Reference>>,
+    with_description => description: impl Into<Option<String>>,
+    with_ends_at => ends_at: impl Into<Option<Timestamp>>,
+    with_address => address: impl Into<Option<String>>,
+    with_image_url => image_url: impl Into<Option<String>>,
+    with_category_id => category_id: impl Into<Option<CategoryId>>,
+    with_capacity => capacity: impl Into<Option<i64>>,
+});
+
+/// A ticket type to create.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct NewTicketType {
-    /// 1 to 100 characters, unique within the event.
+    /// 1–100 characters. Unique within the event.
     pub name: String,
-    /// Of one ticket, in the event's currency.
+    /// The price of one ticket, in the event's currency.
     pub price: Money,
-    /// Its own places; absent means only the event's limit.
+    /// Its own places. Default: only the event's capacity limits it.
     pub capacity: Option<i64>,
 }
 
-/// Which events are wanted.
+impl NewTicketType {
+    /// Creates a ticket type without a capacity of its own.
+    pub fn new(name: impl Into<String>, price: Money) -> Self {
+        Self { name: name.into(), price, capacity: None }
+    }
+}
+
+setters!(NewTicketType {
+    with_capacity => capacity: impl Into<Option<i64>>,
+});
+
+/// Which events to list.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct EventFilter {
-    /// Of the category with this name, in any case.
+    /// In the category with this name, ignoring case.
     pub category: Option<String>,
-    /// With this text in the title, the location or the description, in any case.
+    /// With this text in the title, the location or the description, ignoring case.
     pub text: Option<String>,
-    /// Beginning at or after this.
+    /// Starting at or after this.
     pub from: Option<Timestamp>,
-    /// Beginning before this.
+    /// Starting before this.
     pub to: Option<Timestamp>,
-    /// Of this organiser.
+    /// Run by this organiser.
     pub organizer: Option<Principal>,
-    /// Whether cancelled ones are wanted too.
+    /// Whether to include cancelled events. Default: no.
     pub with_cancelled: bool,
-    /// In which order.
+    /// The sort order. Default: by id.
     pub sort: EventSort,
 }
 
-/// In which order events are listed. Equal ones are listed by id.
+setters!(EventFilter {
+    with_category => category: impl Into<Option<String>>,
+    with_text => text: impl Into<Option<String>>,
+    with_from => from: impl Into<Option<Timestamp>>,
+    with_to => to: impl Into<Option<Timestamp>>,
+    with_organizer => organizer: impl Into<Option<Principal>>,
+    with_cancelled => with_cancelled: bool,
+    with_sort => sort: EventSort,
+});
+
+/// The sort order of events. Ties are broken by id.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum EventSort {
-    /// The first made first.
+    /// By id: the oldest event first.
     #[default]
     Id,
-    /// The soonest first.
+    /// By start: the earliest first.
     Date,
-    /// The last to begin first.
+    /// By start: the latest first.
     DateDescending,
     /// By title, in code-point order.
     Title,

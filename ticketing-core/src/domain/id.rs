@@ -1,4 +1,4 @@
-//! Integer ids: small, public, and never a secret. They stay below 2^53 so that JavaScript reads them exactly.
+//! Integer ids: small, public, and never secret. They stay below 2^53 so that JavaScript reads them exactly.
 
 /// The largest id and the largest amount that leave this crate: 2^53 - 1, JavaScript's `Number.MAX_SAFE_INTEGER`.
 pub const MAX_SAFE_INTEGER: i64 = 9_007_199_254_740_991;
@@ -53,7 +53,7 @@ ids! {
     RefundId,
     /// The id of a mail waiting in the outbox.
     MailId,
-    /// The id of a line of the audit log.
+    /// The id of an entry of the audit log.
     AuditId,
     /// The id of a stored webhook.
     WebhookId,

@@ -1,38 +1,54 @@
-//! How often somebody may do something, counted by all processes together.
+//! Rate limits, counted by all processes together.
 
 use jiff::{SignedDuration, Timestamp};
 
-/// So many at once, and then one every so often (GCRA): nobody waits for a window to end, and a key needs one number.
+/// A rate limit: a burst at once, and then one more at a steady rate (GCRA). There are no windows, and a key needs one number.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct Quota {
-    /// How many at once; at least 1.
+    /// How many at once: at least 1.
     pub burst: u32,
-    /// How long it takes until there is one more; longer than nothing.
+    /// The interval after which there is one more: longer than zero.
     pub every: SignedDuration,
 }
 
-/// Tokens to be taken from a key's quota.
+impl Quota {
+    /// `burst` at once, and then one more per interval `every`.
+    pub const fn new(burst: u32, every: SignedDuration) -> Self {
+        Self { burst, every }
+    }
+}
+
+/// Tokens to take from a key's quota.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct Take {
-    /// Whose quota: whatever tells apart who is to be limited.
+    /// What is limited, such as a client's address or an account.
     pub key: String,
-    /// How many; fewer than none gives them back, at most until the quota is full.
+    /// How many tokens. A negative number returns tokens, until the quota is full.
     pub count: i32,
-    /// How many there are.
+    /// The rate limit.
     pub quota: Quota,
 }
 
-/// What came of taking tokens.
+impl Take {
+    /// `count` tokens of the quota of `key`.
+    pub fn new(key: impl Into<String>, count: i32, quota: Quota) -> Self {
+        Self { key: key.into(), count, quota }
+    }
+}
+
+/// The result of taking tokens.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Taken {
-    /// All were there.
+    /// All were available and are taken.
     All {
-        /// When each of the quotas is full again, in the order of asking.
+        /// When each of the quotas will be full again, in the order of the request.
         full_at: Vec<Timestamp>,
     },
-    /// One quota at least has too few: none was taken from any.
+    /// At least one quota has too few. Nothing was taken from any.
     None {
-        /// When all of them will have enough, if nobody takes any meanwhile.
+        /// When all of them will have enough, if nothing is taken in the meantime.
         again_at: Timestamp,
     },
 }
@@ -50,12 +66,12 @@ impl Take {
         if cost <= 0 || after <= now.saturating_add(span) { Ok(after) } else { Err(after.saturating_sub(span)) }
     }
 
-    /// How long it takes until what is taken has come again, in microseconds.
+    /// How long it takes to refill what is taken, in microseconds.
     pub(crate) fn cost(&self) -> i64 {
         self.every().saturating_mul(i64::from(self.count)).clamp(-LONGEST, LONGEST)
     }
 
-    /// How long it takes until an empty quota is full, in microseconds.
+    /// How long it takes to fill an empty quota, in microseconds.
     pub(crate) fn span(&self) -> i64 {
         self.every().saturating_mul(i64::from(self.quota.burst.max(1))).min(LONGEST)
     }

@@ -41,3 +41,28 @@ pub mod row;
 pub mod shelf;
 pub mod table;
 pub mod working_set;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Row types are `#[non_exhaustive]`, so a storage outside this crate makes them by deserializing.
+    #[test]
+    fn every_row_type_can_be_written_and_read_with_serde() {
+        fn row<T: serde::Serialize + serde::de::DeserializeOwned>() {}
+        row::<account::Account>();
+        row::<audit::AuditLine>();
+        row::<category::Category>();
+        row::<check_in::CheckIn>();
+        row::<event::Event>();
+        row::<event::TicketType>();
+        row::<order::Order>();
+        row::<outbox::OutboxMail>();
+        row::<payment::Attempt>();
+        row::<payment_history::Payment>();
+        row::<refund::Refund>();
+        row::<request::StoredRequest>();
+        row::<ticket::Ticket>();
+        row::<webhook::StoredWebhook>();
+    }
+}

@@ -17,7 +17,7 @@ impl Currency {
     /// Euro.
     pub const EUR: Self = Self(iso_currency::Currency::EUR);
 
-    /// The three letters.
+    /// The three-letter code.
     pub fn code(&self) -> &'static str {
         self.0.code()
     }
@@ -73,7 +73,7 @@ pub struct Money {
 }
 
 impl Money {
-    /// Nothing, in `currency`.
+    /// Zero, in `currency`.
     pub const fn zero(currency: Currency) -> Self {
         Self { minor: 0, currency }
     }
@@ -83,8 +83,8 @@ impl Money {
         if (0..=MAX_SAFE_INTEGER).contains(&minor) { Ok(Self { minor, currency }) } else { Err(MoneyError::OutOfRange) }
     }
 
-    /// Reads a decimal amount such as `1999.9`. More decimals than the currency has are an error, not a rounding;
-    /// zeros behind them are not "more".
+    /// Parses a decimal amount such as `1999.9`. More decimals than the currency has are an error, and are never rounded;
+    /// trailing zeros do not count.
     pub fn parse(decimal: &str, currency: Currency) -> Result<Self, MoneyError> {
         let not_decimal = || MoneyError::NotDecimal { found: decimal.chars().take(40).collect() };
         let (whole, fraction) = decimal.split_once('.').unwrap_or((decimal, "0"));
@@ -111,7 +111,7 @@ impl Money {
         self.currency
     }
 
-    /// Whether this is nothing.
+    /// Whether the amount is zero.
     pub const fn is_zero(&self) -> bool {
         self.minor == 0
     }
@@ -129,7 +129,7 @@ impl Money {
         }
     }
 
-    /// The sum, where the currencies are the same and the sum is in range.
+    /// The sum. Fails if the currencies differ or the sum is out of range.
     pub fn checked_add(self, other: Self) -> Result<Self, MoneyError> {
         if self.currency != other.currency {
             return Err(MoneyError::CurrenciesDiffer { left: self.currency, right: other.currency });
@@ -137,7 +137,7 @@ impl Money {
         Self::new(self.minor.checked_add(other.minor).ok_or(MoneyError::OutOfRange)?, self.currency)
     }
 
-    /// `quantity` times the amount.
+    /// `quantity` times the amount. Fails if the result is out of range.
     pub fn checked_mul(self, quantity: u32) -> Result<Self, MoneyError> {
         Self::new(self.minor.checked_mul(i64::from(quantity)).ok_or(MoneyError::OutOfRange)?, self.currency)
     }
@@ -149,34 +149,34 @@ impl fmt::Display for Money {
     }
 }
 
-/// Why something is not an amount of money.
+/// Why something is not a valid amount of money.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum MoneyError {
-    /// Not digits with at most one point.
-    #[error("a decimal amount such as \"5000.00\" is wanted, found {found:?}")]
+    /// Not digits with at most one decimal point.
+    #[error("must be a decimal amount such as \"5000.00\" (got {found:?})")]
     NotDecimal {
         /// The start of what was found.
         found: String,
     },
     /// More decimals than the currency has.
-    #[error("{currency} has {wanted} decimals, more were found")]
+    #[error("must have at most {wanted} decimals in {currency}")]
     TooManyDecimals {
-        /// How many the currency has.
+        /// How many decimals the currency has.
         wanted: u32,
         /// The currency.
         currency: Currency,
     },
     /// Negative, or above 2^53 - 1 minor units.
-    #[error("the amount is negative or too large")]
+    #[error("must not be negative or larger than 9007199254740991 minor units")]
     OutOfRange,
     /// Not an ISO 4217 code of a currency that people pay with.
-    #[error("an ISO 4217 currency code such as NGN is wanted, found {found:?}")]
+    #[error("must be an ISO 4217 currency code such as NGN (got {found:?})")]
     UnknownCurrency {
         /// The start of what was found.
         found: String,
     },
-    /// Two currencies in one sum.
+    /// Amounts of two currencies cannot be added.
     #[error("{left} and {right} cannot be added")]
     CurrenciesDiffer {
         /// One of them.

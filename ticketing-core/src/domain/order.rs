@@ -1,4 +1,4 @@
-//! Orders: what a buyer wants, and the places kept for it.
+//! Orders, and the places held for them.
 
 use super::code::Reference;
 use super::id::{EventId, OrderId, TicketTypeId};
@@ -8,6 +8,7 @@ use super::principal::{Buyer, Principal};
 use super::row::{Field, Kind, RowError, Sink, Source, required};
 use super::table::{Lock, Part, PartTable, part_columns, table};
 use super::working_set::WorkingSet;
+use crate::setters::setters;
 use jiff::Timestamp;
 
 mod end;
@@ -19,29 +20,30 @@ pub(crate) use end::end_hold;
 pub use find::{FindOrder, FindPurchase, ListOrders};
 pub(crate) use hold::is_on_sale;
 
-/// The most tickets in one order.
+/// The maximum number of tickets in an order.
 pub const MAX_TICKETS_PER_ORDER: u32 = 100;
 
-/// What somebody wants to buy.
+/// An order for tickets of one event.
 #[derive(Clone, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+#[non_exhaustive]
 pub struct Order {
     /// The order's id.
     pub id: OrderId,
-    /// Its public name: random, made by the caller before the first call, so that a repeated call finds the same order.
+    /// Its public name: random, and made by the caller before the first call, so that a retry finds the same order.
     pub reference: Reference,
-    /// What it is for.
+    /// The event.
     pub event_id: EventId,
-    /// Who it is for.
+    /// The buyer.
     pub buyer: Buyer,
-    /// What is wanted: each ticket type once, in the order of their ids.
+    /// The lines: each ticket type once, ordered by id.
     pub lines: Vec<OrderLine>,
-    /// What it costs.
+    /// The total price.
     pub total: Money,
-    /// How it stands.
+    /// The status.
     pub status: OrderStatus,
-    /// Whether the hold was already extended for a payment in progress. That is done once.
+    /// Whether the hold was extended for a payment in progress already. That happens at most once.
     pub hold_extended: bool,
-    /// When it was made.
+    /// When it was created.
     pub created_at: Timestamp,
     /// When its status last changed.
     pub updated_at: Timestamp,
@@ -63,20 +65,21 @@ impl WorkingSet {
 }
 
 impl Order {
-    /// How many tickets it is for.
+    /// The number of tickets.
     pub fn quantity(&self) -> u32 {
         self.lines.iter().map(|line| line.quantity).sum()
     }
 }
 
-/// So many tickets of one type.
+/// A number of tickets of one type.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+#[non_exhaustive]
 pub struct OrderLine {
-    /// Which type.
+    /// The ticket type.
     pub ticket_type_id: TicketTypeId,
-    /// How many: at least one.
+    /// The number of tickets: at least one.
     pub quantity: u32,
-    /// What one cost when the order was made: the [total](Parts::total) of its parts.
+    /// The price of one ticket when the order was created.
     pub unit_price: Money,
     /// What the price of one is made of, in the order's currency.
     #[serde(default)]
@@ -126,27 +129,27 @@ impl Part<Order> for OrderLine {
     }
 }
 
-/// How an order stands. It moves only downwards in this list, but for a late payment, which makes
-/// an expired or cancelled order paid where there are places again.
+/// The status of an order. It only moves down this list, with one exception: a late payment turns
+/// an expired or cancelled order into a paid one if places are available again.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 #[serde(rename_all = "snake_case", tag = "status")]
 #[non_exhaustive]
 pub enum OrderStatus {
-    /// Places are kept until `hold_until`, and a payment that arrives in time gets them.
+    /// The places are held until `hold_until`. A payment that arrives in time gets them.
     Held {
-        /// From then on upkeep may give the places to others.
+        /// From then on, upkeep may release the places.
         hold_until: Timestamp,
     },
-    /// Paid for: its tickets exist.
+    /// Paid. Its tickets exist.
     Paid,
-    /// The hold ran out: the places are free again.
+    /// The hold expired. The places are released.
     Expired,
-    /// Given up by the buyer, or because no checkout could be opened: the places are free again.
+    /// Cancelled by the buyer, or because no checkout could be opened. The places are released.
     Cancelled,
 }
 
 impl OrderStatus {
-    /// The stable name of the status.
+    /// The status as a stable name.
     pub fn name(&self) -> &'static str {
         match self {
             Self::Held { .. } => "held",
@@ -182,6 +185,7 @@ impl Field for OrderStatus {
 
 /// How to find an order.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
 pub enum OrderKey {
     /// By its id.
     Id(OrderId),
@@ -189,44 +193,80 @@ pub enum OrderKey {
     Reference(Reference),
 }
 
-/// A wish to buy: takes places, or is refused.
+/// A request to hold places.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct Hold {
-    /// The order's reference, made by the caller. A repeat with the same content finds the same order.
+    /// The order's reference, made by the caller. A repeat with the same content returns the same order.
     pub reference: Reference,
-    /// For which event.
+    /// The event.
     pub event_id: EventId,
-    /// Who buys.
+    /// The buyer.
     pub buyer: Buyer,
-    /// What, each line at least one ticket. Lines of one type are added up.
+    /// The lines: each ticket type once, ordered by id, with at least one ticket each.
     pub lines: Vec<HoldLine>,
-    /// Until when places are kept.
+    /// When the hold expires.
     pub hold_until: Timestamp,
 }
 
-/// So many tickets of one type.
+impl Hold {
+    /// Creates one from all its fields.
+    pub fn new(
+        reference: Reference,
+        event_id: EventId,
+        buyer: Buyer,
+        lines: Vec<HoldLine>,
+        hold_until: Timestamp,
+    ) -> Self {
+        Self { reference, event_id, buyer, lines, hold_until }
+    }
+}
+
+/// A number of tickets of one type.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct HoldLine {
     /// Which type. May be absent where the event has only one.
     pub ticket_type_id: Option<TicketTypeId>,
-    /// How many.
+    /// The number of tickets.
     pub quantity: u32,
 }
 
-/// A wish to give places back.
+impl HoldLine {
+    /// `quantity` tickets of one type. `None` means the event's only type.
+    pub fn new(ticket_type_id: impl Into<Option<TicketTypeId>>, quantity: u32) -> Self {
+        Self { ticket_type_id: ticket_type_id.into(), quantity }
+    }
+}
+
+/// A request to cancel an unpaid order and release its places.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct Release {
-    /// Which order.
+    /// The order's reference.
     pub reference: Reference,
-    /// Who wants it: written to the audit log.
+    /// Who requests it, for the audit log.
     pub actor: Principal,
 }
 
-/// Which orders are wanted.
+impl Release {
+    /// Creates one from all its fields.
+    pub fn new(reference: Reference, actor: impl Into<Principal>) -> Self {
+        Self { reference, actor: actor.into() }
+    }
+}
+
+/// Which orders to list.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct OrderFilter {
-    /// Of this buyer.
+    /// Orders of this buyer.
     pub buyer: Option<Principal>,
-    /// For this event.
+    /// Orders for this event.
     pub event_id: Option<EventId>,
 }
+
+setters!(OrderFilter {
+    with_buyer => buyer: impl Into<Option<Principal>>,
+    with_event_id => event_id: impl Into<Option<EventId>>,
+});

@@ -1,4 +1,4 @@
-//! The outbox: mails that are owed. A mail is put here in the same transaction as what it tells of.
+//! The outbox: mails to send. A mail is added in the same transaction as the change that it reports.
 
 use super::id::{MailId, OrderId, RefundId};
 use super::principal::EmailAddress;
@@ -15,29 +15,30 @@ mod send;
 pub use find::{FindMail, FindMailsOfOrder, ListDeadMails};
 pub use send::{ClaimMails, ResendMail};
 
-/// A mail is tried this often before it is given up and shown to the organiser.
+/// How often a mail is tried before it is given up and shown to the organiser.
 pub const MAX_TRIES: u32 = 12;
 
-/// A mail that is owed.
+/// A mail in the outbox.
 #[derive(Clone, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+#[non_exhaustive]
 pub struct OutboxMail {
     /// The mail's id.
     pub id: MailId,
     /// What it is about.
     pub subject: Subject,
-    /// What it says. There is at most one mail of a kind about a subject.
+    /// The kind of mail. An order has at most one of each kind.
     pub kind: MailKind,
-    /// To whom.
+    /// The recipient.
     pub to: EmailAddress,
-    /// How it stands.
+    /// The status.
     pub status: MailStatus,
-    /// How often it was tried.
+    /// The number of tries.
     pub tries: u32,
-    /// When it is tried next. While somebody tries, this is when the lease on it ends.
+    /// When it is tried next. During a try, this is when the lease ends.
     pub due_at: Timestamp,
-    /// What went wrong last.
+    /// The error of the last try.
     pub last_error: Option<String>,
-    /// When it was put here.
+    /// When it was added.
     pub created_at: Timestamp,
     /// When it last changed.
     pub updated_at: Timestamp,
@@ -108,28 +109,29 @@ impl Field for MailKind {
     }
 }
 
-/// What a mail says.
+/// The kind of a mail.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, serde::Serialize, serde::Deserialize)]
 #[serde(rename_all = "snake_case")]
 #[non_exhaustive]
 pub enum MailKind {
-    /// Here are your tickets.
+    /// The tickets of a paid order.
     Tickets,
-    /// Your money goes back, and why.
+    /// A refund, with its reason.
     Refund(RefundId),
-    /// The event was called off.
+    /// The event was cancelled.
     EventCancelled,
 }
 
-/// How a mail stands.
+/// The status of a mail.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 #[serde(rename_all = "snake_case")]
+#[non_exhaustive]
 pub enum MailStatus {
-    /// Waiting to be tried, or to be tried again.
+    /// Waiting for the next try.
     Waiting,
-    /// Taken by the mail server.
+    /// Accepted by the mail server.
     Sent,
-    /// Given up after [`MAX_TRIES`], or refused for good.
+    /// Given up after [`MAX_TRIES`], or permanently refused.
     Dead,
 }
 
@@ -139,29 +141,38 @@ wire_names!(MailStatus {
     Dead => "dead",
 });
 
-/// What came of a try.
+/// The result of a try.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct MailReport {
-    /// Which mail.
+    /// The mail.
     pub id: MailId,
-    /// Which try, as claimed. A report of an older try changes nothing.
+    /// The number of the try, as claimed. A report of an older try changes nothing.
     pub tries: u32,
-    /// What came of it.
+    /// The result.
     pub result: MailResult,
 }
 
-/// What came of a try.
+impl MailReport {
+    /// Creates one from all its fields.
+    pub fn new(id: MailId, tries: u32, result: MailResult) -> Self {
+        Self { id, tries, result }
+    }
+}
+
+/// The result of a try.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum MailResult {
-    /// The mail server took it.
+    /// The mail server accepted it.
     Sent,
-    /// Not this time.
+    /// It failed, and is tried again. With the error.
     Retry(String),
-    /// Never: the address or the mail itself was refused.
+    /// The address or the mail itself was refused, so it is not tried again. With the error.
     Refused(String),
 }
 
-/// How long to wait after the `tries`-th failure: 30 s, doubling, at most 6 hours.
+/// The delay after the `tries`-th failure: 30 s, doubling, at most 6 hours.
 pub fn backoff(tries: u32) -> SignedDuration {
     let doubled = 30_i64.saturating_mul(1_i64 << tries.saturating_sub(1).min(20));
     SignedDuration::from_secs(doubled.min(6 * 3600))

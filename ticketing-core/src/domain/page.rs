@@ -1,18 +1,27 @@
-//! Long lists come in pages.
+//! Pagination.
 
-/// The largest page.
+use crate::setters::setters;
+
+/// The maximum page size.
 pub const MAX_PAGE: u32 = 1000;
 
-/// Which part of a list is wanted.
+/// Which page of a list to return. Default: the first 100 items, without their total number.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct PageRequest {
-    /// How many to leave out at the start.
+    /// The number of items to skip.
     pub skip: u64,
-    /// How many are wanted: at most [`MAX_PAGE`].
+    /// The page size: at most [`MAX_PAGE`].
     pub limit: u32,
-    /// Whether the number of all is wanted too, which costs more than the page.
+    /// Whether to count all items, which costs more than the page itself.
     pub count: bool,
 }
+
+setters!(PageRequest {
+    with_skip => skip: u64,
+    with_limit => limit: u32,
+    with_count => count: bool,
+});
 
 impl Default for PageRequest {
     fn default() -> Self {
@@ -20,19 +29,25 @@ impl Default for PageRequest {
     }
 }
 
-/// A part of a list.
+/// A page of a list.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct Page<T> {
-    /// What was wanted.
+    /// The items of this page.
     pub items: Vec<T>,
-    /// Whether there is more behind it.
+    /// Whether more items follow.
     pub more: bool,
-    /// How many there are in all, if asked for.
+    /// The total number of items, if requested.
     pub total: Option<u64>,
 }
 
 impl<T> Page<T> {
-    /// The wanted part of everything that `all` yields.
+    /// Creates a page from its parts. [`Page::of`] cuts one from a whole list.
+    pub fn new(items: Vec<T>, more: bool, total: Option<u64>) -> Self {
+        Self { items, more, total }
+    }
+
+    /// Cuts the requested page from all items.
     pub fn of(all: impl Iterator<Item = T>, wanted: PageRequest) -> Self {
         let mut items = Vec::new();
         let mut seen: u64 = 0;
@@ -46,7 +61,7 @@ impl<T> Page<T> {
         Self { items, more, total: wanted.count.then_some(seen) }
     }
 
-    /// The same page of something else.
+    /// The same page with every item mapped.
     pub fn map<U>(self, f: impl FnMut(T) -> U) -> Page<U> {
         Page { items: self.items.into_iter().map(f).collect(), more: self.more, total: self.total }
     }

@@ -1,4 +1,4 @@
-//! Payments: attempts to pay an order, what the gateway says of them, and what becomes of the money.
+//! Payments: attempts to pay an order, what the gateway reports about them, and the outcome.
 
 use super::code::{Reference, Seed};
 use super::id::OrderId;
@@ -10,6 +10,7 @@ use super::table::{Lock, table};
 use super::ticket::Ticket;
 use super::wire_names::wire_names;
 use super::working_set::{Noun, WorkingSet};
+use crate::setters::setters;
 use jiff::{SignedDuration, Timestamp};
 
 mod checkout;
@@ -24,36 +25,37 @@ pub use poll::ClaimPolls;
 pub(crate) use review::of_organizer;
 pub use review::{ListReviews, Resolve, Verdict};
 
-/// The gateway name of attempts that need no gateway, because nothing is to be paid.
+/// The gateway name of attempts that need no gateway, since the order is free.
 pub const FREE_GATEWAY: &str = "free";
 
-/// An open attempt is asked about for this long, and until there is an answer: longer than the 72 hours for which Paystack repeats its webhooks.
+/// How long an open attempt is polled: longer than the 72 hours for which Paystack repeats its webhooks.
 pub const POLL_FOR: SignedDuration = SignedDuration::from_hours(96);
 
-/// One try to pay an order: one reference at one gateway. Written before the gateway is called, kept for ever.
+/// One attempt to pay an order: one reference at one gateway. Stored before the gateway is called, and kept indefinitely.
 #[derive(Clone, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+#[non_exhaustive]
 pub struct Attempt {
-    /// What the gateway knows it by: random, unique, never used twice.
+    /// Its reference at the gateway: random, unique and never reused.
     pub reference: Reference,
-    /// The order it pays.
+    /// The order to pay.
     pub order_id: OrderId,
-    /// Which gateway.
+    /// The gateway's name.
     pub gateway: String,
-    /// What must be paid: the order's total when the attempt was made.
+    /// The amount to pay: the order's total when the attempt was created.
     pub amount: Money,
-    /// Whether real money moves. Test money must never buy a ticket where real money is wanted, and the other way round.
+    /// Whether real money moves. Test money never buys a ticket that costs real money, nor the other way round.
     pub mode: Mode,
-    /// How it stands.
+    /// The status.
     pub status: AttemptStatus,
     /// Where the buyer pays.
     pub checkout: Option<Checkout>,
-    /// What the gateway last said, in its own word.
+    /// The last status that the gateway reported, in its own words.
     pub last_seen: Option<String>,
-    /// What was paid, once something was.
+    /// What was paid, if anything.
     pub captured: Option<Captured>,
-    /// When the gateway is asked next, while the end is open.
+    /// When the gateway is polled next. `None` once the outcome is final.
     pub poll: Option<Poll>,
-    /// When it was made.
+    /// When it was created.
     pub created_at: Timestamp,
     /// When it last changed.
     pub updated_at: Timestamp,
@@ -76,10 +78,10 @@ impl WorkingSet {
 }
 
 impl Attempt {
-    /// Why this money must not become tickets, if it must not: the attempt wanted another amount, currency or mode.
+    /// Why the captured money must not buy the tickets, if amount, currency or mode differ from what the attempt requires.
     pub fn mismatch(&self, captured: &Captured) -> Option<String> {
         if captured.mode != self.mode {
-            return Some(format!("{:?} money was wanted, {:?} money came", self.mode, captured.mode));
+            return Some(format!("expected {:?} money, got {:?} money", self.mode, captured.mode));
         }
         // Where the payer bears the gateway's fees, more is paid than was asked for; `requested` is then what was asked for.
         let wanted = self.amount;
@@ -92,7 +94,7 @@ impl Attempt {
             None => captured.amount == wanted,
         };
         let of = captured.requested.map(|requested| format!(" for a request of {requested}")).unwrap_or_default();
-        (!fits).then(|| format!("{wanted} was wanted, {}{of} came", captured.amount))
+        (!fits).then(|| format!("expected {wanted}, got {}{of}", captured.amount))
     }
 }
 
@@ -111,34 +113,34 @@ wire_names!(Mode {
     Live => "live",
 });
 
-/// How an attempt stands.
+/// The status of an attempt.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 #[serde(rename_all = "snake_case")]
 #[non_exhaustive]
 pub enum AttemptStatus {
-    /// Written; the gateway is about to be asked.
+    /// Stored. The gateway is called next.
     Created,
-    /// Nobody knows whether the gateway opened a checkout. It is asked again later.
+    /// Whether the gateway opened a checkout is unknown. The gateway is asked again later.
     Unknown,
     /// The buyer can pay.
     Open,
-    /// The gateway says that a payment is in progress.
+    /// The gateway reports a payment in progress.
     Processing,
-    /// The gateway says that paying failed. May still become a success.
+    /// The gateway reports a failed payment. It may still succeed.
     Failed,
-    /// The gateway never had it, or refused it: nothing can come of it.
+    /// The gateway has no record of it, or rejected it. It cannot be paid.
     Dropped,
-    /// Asked about for [`POLL_FOR`] and no money came. A webhook could still revive it.
+    /// Polled for [`POLL_FOR`] without a payment. A webhook can still revive it.
     Lapsed,
-    /// Its money bought the order's tickets. At most one attempt of an order ends here.
+    /// Paid, and the order's tickets are issued. At most one attempt of an order gets here.
     Fulfilled,
-    /// Its money goes back: see the refund.
+    /// Paid, and to be sent back: see the refund.
     RefundDue,
-    /// Money came, but not what was asked for. A person decides.
+    /// Something else was paid than requested. A person decides.
     Review,
-    /// The gateway took the money back after it had been fulfilled: refunded there by hand, or charged back.
+    /// The money was taken back after fulfilment: refunded in the gateway's dashboard, or charged back.
     Reversed,
-    /// The payer disputes the charge: the tickets are void while the gateway looks into it.
+    /// The payer disputes the charge. The tickets are void while the gateway investigates.
     Disputed,
 }
 
@@ -158,7 +160,7 @@ wire_names!(AttemptStatus {
 });
 
 impl AttemptStatus {
-    /// Whether money has come with it. From then on it no longer listens to "open", "failed" and the like.
+    /// Whether money was captured. From then on, reports such as "open" and "failed" are ignored.
     pub fn has_captured(&self) -> bool {
         matches!(self, Self::Fulfilled | Self::RefundDue | Self::Review | Self::Reversed | Self::Disputed)
     }
@@ -166,166 +168,219 @@ impl AttemptStatus {
 
 /// Where the buyer pays.
 #[derive(Clone, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+#[non_exhaustive]
 pub struct Checkout {
-    /// The page to send the buyer to.
+    /// The URL of the page to send the buyer to.
     pub url: String,
-    /// For gateways with a pop-up.
+    /// The access code, for gateways with a pop-up.
     pub access_code: Option<String>,
 }
 
-/// Money that a gateway has taken from a buyer.
+impl Checkout {
+    /// Creates a checkout with a page.
+    pub fn new(url: impl Into<String>) -> Self {
+        Self { url: url.into(), access_code: None }
+    }
+}
+
+setters!(Checkout {
+    with_access_code => access_code: impl Into<Option<String>>,
+});
+
+/// Money that a gateway has captured.
 #[derive(Clone, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+#[non_exhaustive]
 pub struct Captured {
     /// What was paid.
     pub amount: Money,
-    /// What had been asked for, where the gateway says so. More may be paid than asked for, if the payer bears the fees.
+    /// The amount that was requested, if the gateway reports it. More is paid than requested if the payer bears the fees.
     pub requested: Option<Money>,
-    /// Whether it was real money.
+    /// Whether real money was paid.
     pub mode: Mode,
-    /// When, where the gateway says so.
+    /// When it was paid, if the gateway reports it.
     pub paid_at: Option<Timestamp>,
-    /// The gateway's own id.
+    /// The gateway's id of the payment.
     pub gateway_id: Option<String>,
 }
 
-/// When an open attempt is asked about next.
+impl Captured {
+    /// Creates one from the required fields.
+    pub fn new(amount: Money, mode: Mode) -> Self {
+        Self { amount, requested: None, mode, paid_at: None, gateway_id: None }
+    }
+}
+
+setters!(Captured {
+    with_requested => requested: impl Into<Option<Money>>,
+    with_paid_at => paid_at: impl Into<Option<Timestamp>>,
+    with_gateway_id => gateway_id: impl Into<Option<String>>,
+});
+
+/// When an open attempt is polled next.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+#[non_exhaustive]
 pub struct Poll {
     /// Not before this.
     pub at: Timestamp,
-    /// How often it was asked about.
+    /// How often it was polled.
     pub count: u32,
 }
 
-/// A try to be written before the gateway is called.
+/// A request to store a new attempt before the gateway is called.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct OpenAttempt {
-    /// Its reference. A repeat with the same content finds the same attempt.
+    /// The attempt's reference. A repeat with the same content returns the same attempt.
     pub reference: Reference,
     /// The order's reference.
     pub order: Reference,
-    /// Which gateway is about to be called.
+    /// The name of the gateway.
     pub gateway: String,
     /// Whether real money moves there.
     pub mode: Mode,
 }
 
-/// A try that is written down.
+impl OpenAttempt {
+    /// Creates one from its required fields. Mind the order: first the attempt's reference, then the order's.
+    pub fn new(reference: Reference, order: Reference, gateway: impl Into<String>, mode: Mode) -> Self {
+        Self { reference, order, gateway: gateway.into(), mode }
+    }
+}
+
+/// An attempt that is stored.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct OpenedAttempt {
-    /// Its order.
+    /// The order.
     pub order: Order,
     /// The attempt.
     pub attempt: Attempt,
-    /// Whether it was written down now: else a former call has, and may have called the gateway.
+    /// Whether this call stored it. Otherwise an earlier call did, and may have called the gateway.
     pub first: bool,
 }
 
-/// What came of asking the gateway for a checkout.
+/// The result of asking the gateway for a checkout.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct CheckoutReport {
     /// The attempt.
     pub reference: Reference,
-    /// What came of it.
+    /// The result.
     pub result: CheckoutResult,
 }
 
-/// What came of asking the gateway for a checkout.
+impl CheckoutReport {
+    /// Creates one from all its fields.
+    pub fn new(reference: Reference, result: CheckoutResult) -> Self {
+        Self { reference, result }
+    }
+}
+
+/// The result of asking the gateway for a checkout.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum CheckoutResult {
     /// The buyer can pay there.
     Opened(Checkout),
-    /// Perhaps it is open, perhaps not: the answer was lost.
+    /// Unknown: the response was lost.
     Unknown,
-    /// Nothing was sent, or the gateway refused. Where `release` says so and no other attempt can
-    /// still bring money, the order is cancelled and its places go back.
+    /// Nothing was sent, or the gateway rejected the request. If `release` is set and no other attempt can
+    /// still be paid, the order is cancelled and its places are released.
     NotOpened {
         /// Why, for the audit log.
         reason: String,
-        /// Whether the places are to go back at once.
+        /// Whether to release the places at once.
         release: bool,
     },
 }
 
-/// What a gateway says of an attempt.
+/// What a gateway reports about an attempt.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Observation {
     /// Paid.
     Success(Captured),
-    /// Money came, but the gateway's answer is about another payment than the one it was asked about. Nobody knows whose it is.
+    /// Something was paid, but the gateway's response is about another payment than the one requested. A person decides.
     Mismatched(Captured),
-    /// The payer has not acted, or has walked away. Not a failure.
+    /// Not paid yet: the payer has not acted, or has left. Not a failure.
     Open,
     /// In progress.
     Processing,
-    /// This try failed; may still flip to success.
+    /// The payment failed. It may still succeed.
     Failed,
-    /// Paid, and taken back since.
+    /// Paid, and since taken back.
     Reversed,
-    /// Paid, and disputed by the payer since.
+    /// Paid, and since disputed by the payer.
     Disputed,
     /// The gateway does not know the reference.
     NotFound,
-    /// A word that we do not know. Kept, and asked about again.
+    /// An unknown status. It is recorded, and the gateway is asked again.
     Unrecognised,
 }
 
-/// What a gateway says of an attempt, to be applied.
+/// A report of the gateway about an attempt, to apply.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct Settle {
-    /// Which attempt.
+    /// The attempt's reference.
     pub reference: Reference,
-    /// What the gateway says.
+    /// The state, in the engine's terms.
     pub observation: Observation,
-    /// The same in the gateway's own word, kept for people.
+    /// The gateway's own status, kept for people.
     pub raw_status: String,
-    /// Ticket codes are derived from this if tickets come of it. Fresh for every call.
+    /// If tickets are issued, their codes are derived from this. Must be fresh for every call.
     pub seed: Seed,
 }
 
-/// What came of an observation.
+impl Settle {
+    /// Creates one from all its fields.
+    pub fn new(reference: Reference, observation: Observation, raw_status: impl Into<String>, seed: Seed) -> Self {
+        Self { reference, observation, raw_status: raw_status.into(), seed }
+    }
+}
+
+/// The outcome of a report of the gateway.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Settlement {
-    /// The order is paid and has its tickets. `first` is true in exactly one call for the order.
+    /// The order is paid and has its tickets. `first` is true for exactly one call per order.
     Fulfilled {
         /// The order.
         order: Order,
         /// Its tickets.
         tickets: Vec<Ticket>,
-        /// Whether this very call issued them.
+        /// Whether this call issued them.
         first: bool,
     },
-    /// Nothing is decided: the buyer may still pay.
+    /// Nothing is decided yet. The buyer may still pay.
     Open {
         /// The order.
         order: Order,
-        /// The attempt as it stands now.
+        /// The attempt in its current state.
         attempt: Attempt,
     },
-    /// The gateway says that this try failed.
+    /// The gateway reports that the payment failed.
     Failed {
         /// The order.
         order: Order,
-        /// The attempt as it stands now.
+        /// The attempt in its current state.
         attempt: Attempt,
     },
-    /// Money came that buys nothing (too late, or a second time), and goes back by itself.
+    /// The payment came too late or twice. It is refunded automatically.
     RefundDue {
         /// The order.
         order: Order,
-        /// The refund that takes it back.
+        /// The refund.
         refund: Refund,
     },
-    /// Money came, but not what was asked for. A person decides.
+    /// Something else was paid than requested. A person decides.
     Review {
         /// The order.
         order: Order,
         /// The attempt, with what was captured.
         attempt: Attempt,
     },
-    /// The money was taken back at the gateway, or is disputed there; the tickets are void.
+    /// The money was taken back at the gateway, or is disputed. The tickets are void.
     Reversed {
         /// The order.
         order: Order,

@@ -1,4 +1,4 @@
-//! The whole story of an order's money.
+//! The payment history of an order: everything that happened to its money.
 
 use super::audit::{self, AuditLine};
 use super::code::Reference;
@@ -12,24 +12,25 @@ use super::ticket::{self, Ticket};
 use super::webhook::{self, StoredWebhook};
 use super::working_set::WorkingSet;
 
-/// The whole story of an order's money.
-#[derive(Clone, Debug, PartialEq, Eq)]
+/// The payment history of an order.
+#[derive(Clone, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+#[non_exhaustive]
 pub struct Payment {
     /// The order.
     pub order: Order,
-    /// Every attempt, oldest first.
+    /// All attempts, oldest first.
     pub attempts: Vec<Attempt>,
-    /// Every refund, oldest first.
+    /// All refunds, oldest first.
     pub refunds: Vec<Refund>,
     /// The order's tickets.
     pub tickets: Vec<Ticket>,
-    /// What the gateway said of the attempts by webhook, oldest first.
+    /// All webhooks about its attempts, oldest first.
     pub webhooks: Vec<StoredWebhook>,
-    /// What was decided, when, by whom and why, oldest first.
+    /// Its entries in the audit log, oldest first.
     pub audit: Vec<AuditLine>,
 }
 
-/// Finds the whole story of an order's money, by the order's reference or by one of its attempts'.
+/// Finds the payment history of an order, by the order's reference or by one of its attempts'.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct FindPayment(pub Reference);
 

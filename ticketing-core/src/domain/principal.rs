@@ -1,19 +1,20 @@
-//! Who somebody is: an account of ours, or an identity of the embedding application.
+//! Principals: who acts. An account, or an identity of the embedding application.
 
 use super::id::AccountId;
 
 /// Who acts: buys, organises, scans.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, serde::Serialize, serde::Deserialize)]
 #[serde(rename_all = "snake_case")]
+#[non_exhaustive]
 pub enum Principal {
-    /// An account of ours.
+    /// An account of this engine (feature `accounts`).
     Account(AccountId),
-    /// An identity of the embedding application, under the id that the application gives it (1 to 200 characters).
+    /// An identity of the embedding application: the application's own id (1–200 characters).
     External(String),
 }
 
 impl Principal {
-    /// The account's id, where it is an account of ours.
+    /// The account's id, if it is an account.
     pub fn account(&self) -> Option<AccountId> {
         match self {
             Self::Account(id) => Some(*id),
@@ -21,12 +22,32 @@ impl Principal {
         }
     }
 
-    /// The application's own id, where it is one of its identities.
+    /// The application's own id, if it is one of its identities.
     pub fn external(&self) -> Option<&str> {
         match self {
             Self::Account(_) => None,
             Self::External(id) => Some(id),
         }
+    }
+}
+
+impl From<AccountId> for Principal {
+    fn from(id: AccountId) -> Self {
+        Self::Account(id)
+    }
+}
+
+/// The application's own id.
+impl From<String> for Principal {
+    fn from(id: String) -> Self {
+        Self::External(id)
+    }
+}
+
+/// The application's own id.
+impl From<&str> for Principal {
+    fn from(id: &str) -> Self {
+        Self::External(id.to_owned())
     }
 }
 
@@ -39,13 +60,21 @@ impl std::fmt::Display for Principal {
     }
 }
 
-/// Who buys, and where the tickets are mailed to.
+/// A buyer, and the address to which the tickets are mailed.
 #[derive(Clone, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+#[non_exhaustive]
 pub struct Buyer {
-    /// Who: the tickets are theirs.
+    /// The principal who owns the tickets.
     pub who: Principal,
-    /// Where the tickets go.
+    /// The address to which the tickets are mailed.
     pub email: EmailAddress,
+}
+
+impl Buyer {
+    /// Creates a buyer. `who` may be a `&str`, `String` or `AccountId`.
+    pub fn new(who: impl Into<Principal>, email: EmailAddress) -> Self {
+        Self { who: who.into(), email }
+    }
 }
 
 /// An e-mail address: one `@`, no spaces or control characters, at most 254 bytes (RFC 5321, 4.5.3.1).
@@ -56,17 +85,17 @@ pub struct Buyer {
 pub struct EmailAddress(String);
 
 impl EmailAddress {
-    /// The address as it is written to.
+    /// The address as text.
     pub fn as_str(&self) -> &str {
         &self.0
     }
 
-    /// The address in lower case: two accounts cannot share one.
+    /// The address in lower case, which is unique among accounts.
     pub fn key(&self) -> String {
         self.0.to_lowercase()
     }
 
-    /// For logs: the first letter and the domain.
+    /// The address for logs: the first letter and the domain.
     pub fn masked(&self) -> String {
         let (local, domain) = self.0.split_once('@').unwrap_or((&self.0, ""));
         format!("{}***@{domain}", local.chars().next().unwrap_or('*'))
@@ -136,7 +165,7 @@ impl std::fmt::Debug for EmailAddress {
 
 /// The text is not an e-mail address.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("an e-mail address such as ada@example.com is wanted")]
+#[error("must be an e-mail address such as ada@example.com")]
 pub struct EmailError;
 
 #[cfg(test)]

@@ -1,4 +1,4 @@
-//! Refunds: money on its way back.
+//! Refunds.
 
 use super::code::Reference;
 use super::id::{OrderId, RefundId, TicketId};
@@ -8,6 +8,7 @@ use super::row::{Field, Kind, RowError, Sink, Source};
 use super::table::{Lock, table};
 use super::wire_names::wire_names;
 use super::working_set::{Noun, WorkingSet};
+use crate::setters::setters;
 use jiff::{SignedDuration, Timestamp};
 
 mod request;
@@ -18,34 +19,35 @@ pub(crate) use request::owe_refund;
 pub use send::{ClaimRefunds, RetryRefund, WakeRefunds};
 pub use undo::UndoCancelledEvents;
 
-/// Money on its way back. Never more in all than the attempt brought.
+/// A refund. All refunds of an attempt together never exceed what was captured.
 #[derive(Clone, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+#[non_exhaustive]
 pub struct Refund {
     /// The refund's id.
     pub id: RefundId,
-    /// What the gateway is told as our own name for it, to find it again when an answer is lost.
+    /// The idempotency key. The gateway keeps it, so that the refund can be found again when a response is lost.
     pub key: Reference,
     /// The order.
     pub order_id: OrderId,
-    /// The attempt whose money it is.
+    /// The reference of the refunded attempt.
     pub attempt: Reference,
-    /// How much.
+    /// The amount.
     pub amount: Money,
-    /// Why.
+    /// The reason.
     pub reason: RefundReason,
-    /// In words, where a person gave some.
+    /// A note of the person who decided it, if any.
     pub note: Option<String>,
-    /// The tickets that it voided.
+    /// The tickets that it voids.
     pub tickets: Vec<TicketId>,
-    /// How it stands.
+    /// The status.
     pub status: RefundStatus,
-    /// The gateway's own id, once known.
+    /// The gateway's id of the refund, once known.
     pub gateway_id: Option<String>,
-    /// What the gateway last said, or what went wrong last.
+    /// The last status that the gateway reported, or the last error.
     pub last_seen: Option<String>,
-    /// How often the gateway was asked.
+    /// How often the gateway was called.
     pub tries: u32,
-    /// When the gateway is asked next, while the end is open.
+    /// When the gateway is called next. `None` once the outcome is final.
     pub next_at: Option<Timestamp>,
     /// When it was decided.
     pub created_at: Timestamp,
@@ -87,20 +89,20 @@ impl Field for Vec<TicketId> {
     }
 }
 
-/// Why money goes back.
+/// The reason of a refund.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 #[serde(rename_all = "snake_case")]
 #[non_exhaustive]
 pub enum RefundReason {
-    /// It came when the places were gone.
+    /// The payment came after the places were gone.
     Late,
     /// The order was already paid by another attempt.
     Duplicate,
-    /// The event was called off.
+    /// The event was cancelled.
     EventCancelled,
-    /// The organiser wanted it.
+    /// The organiser requested it.
     Requested,
-    /// A person decided so after a review.
+    /// A person decided it after a review.
     Review,
 }
 
@@ -112,25 +114,25 @@ wire_names!(RefundReason {
     Review => "review",
 });
 
-/// For how long a refund that was claimed is left to whoever claimed it: longer than the slowest call to a gateway.
+/// The lease of a claimed refund: longer than the slowest call to a gateway.
 pub const REFUND_LEASE: SignedDuration = SignedDuration::from_secs(120);
 
-/// How a refund stands.
+/// The status of a refund.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 #[serde(rename_all = "snake_case")]
 #[non_exhaustive]
 pub enum RefundStatus {
-    /// Decided; the gateway was not asked yet, or certainly did not get it.
+    /// Decided. The gateway was not called yet, or certainly did not receive the call.
     Due,
-    /// The gateway is being asked, or the answer was lost: it must be looked up before anything is sent again.
+    /// The gateway is being called, or its response was lost. The refund must be looked up before it is sent again.
     Unknown,
     /// The gateway has accepted it.
     Pending,
-    /// The money is back.
+    /// The money was sent back.
     Processed,
-    /// The gateway gave up. A person must act.
+    /// The gateway failed to send it. A person must act.
     Failed,
-    /// The gateway wants something from a person.
+    /// The gateway needs a person to act.
     NeedsAttention,
 }
 
@@ -143,34 +145,59 @@ wire_names!(RefundStatus {
     NeedsAttention => "needs_attention",
 });
 
-/// A wish to give money back.
+/// A request for a refund.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct RefundRequest {
-    /// Our name for it, made by the caller. A repeat with the same content finds the same refund.
+    /// The idempotency key, made by the caller. A repeat with the same content returns the same refund.
     pub key: Reference,
     /// The order's reference.
     pub order: Reference,
-    /// Which tickets; none given means all that are still valid.
+    /// The tickets to refund. Empty: all that are still valid.
     pub tickets: Vec<TicketId>,
-    /// Why.
+    /// The reason.
     pub reason: RefundReason,
-    /// In words.
+    /// A note, for people.
     pub note: Option<String>,
-    /// Who wants it: written to the audit log.
+    /// Who requests it, for the audit log.
     pub actor: Principal,
 }
 
-/// What a gateway says of a refund.
+impl RefundRequest {
+    /// Creates a refund of all tickets that are still valid. Mind the order: first the refund's key, then the order's reference.
+    pub fn new(key: Reference, order: Reference, reason: RefundReason, actor: impl Into<Principal>) -> Self {
+        Self { key, order, tickets: Vec::new(), reason, note: None, actor: actor.into() }
+    }
+}
+
+setters!(RefundRequest {
+    with_tickets => tickets: Vec<TicketId>,
+    with_note => note: impl Into<Option<String>>,
+});
+
+/// What a gateway reports about a refund.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct RefundReport {
-    /// Which refund.
+    /// The refund.
     pub id: RefundId,
-    /// Which try, as claimed. What an older try did not find is no news.
+    /// The number of the try, as claimed. That an older try found nothing is ignored.
     pub tries: u32,
-    /// How it stands there.
+    /// The status at the gateway.
     pub status: RefundStatus,
-    /// The gateway's own id, if it told.
+    /// The gateway's id of the refund, if reported.
     pub gateway_id: Option<String>,
-    /// In the gateway's own word, or what went wrong.
+    /// The gateway's own status, or the error.
     pub raw_status: String,
 }
+
+impl RefundReport {
+    /// Creates a report without the gateway's id.
+    pub fn new(id: RefundId, tries: u32, status: RefundStatus, raw_status: impl Into<String>) -> Self {
+        Self { id, tries, status, gateway_id: None, raw_status: raw_status.into() }
+    }
+}
+
+setters!(RefundReport {
+    with_gateway_id => gateway_id: impl Into<Option<String>>,
+});

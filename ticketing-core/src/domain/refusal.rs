@@ -1,22 +1,24 @@
-//! Refusals: the domain's own no. A caller plans for them; they carry facts, not sentences.
+//! Refusals: the errors that the domain's rules return. Callers plan for them; they carry facts.
 
 use super::id::{EventId, TicketTypeId};
 use super::money::Money;
 use jiff::Timestamp;
 
-/// Why the rules say no. Nothing was changed.
+/// Why the rules refused an operation. Nothing was changed.
 ///
-/// The list is closed on purpose: adapters map every row, and a test proves that they do.
+/// Adapters need no list of the variants: [`code`](Self::code), the text and [`facts`](Self::facts) say everything.
+/// `Refusal::examples` (feature `testing`) has one of each, for tests that an adapter knows every code.
 #[derive(Clone, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize, thiserror::Error)]
 #[serde(rename_all = "snake_case")]
+#[non_exhaustive]
 pub enum Refusal {
-    /// Somebody has an account with this address.
+    /// An account with this e-mail address exists.
     #[error("Email already registered")]
     EmailTaken,
-    /// Somebody has this user name.
+    /// An account with this user name exists.
     #[error("Username already taken")]
     UsernameTaken,
-    /// There is a category with this name.
+    /// A category with this name exists.
     #[error("Category already exists")]
     CategoryTaken,
     /// There is no such category.
@@ -25,10 +27,10 @@ pub enum Refusal {
     /// There is no such event.
     #[error("Event not found")]
     EventUnknown {
-        /// What was asked for.
+        /// The requested id.
         event_id: EventId,
     },
-    /// The event was called off.
+    /// The event was cancelled.
     #[error("Event is cancelled")]
     EventCancelled,
     /// The event has ended.
@@ -40,86 +42,86 @@ pub enum Refusal {
     /// The event has no such ticket type.
     #[error("Ticket type not found")]
     TicketTypeUnknown {
-        /// What was asked for.
+        /// The requested id.
         ticket_type_id: TicketTypeId,
     },
     /// A line of the order names no ticket type, and the event has several.
     #[error("A ticket type is required: the event has {types} of them")]
     TicketTypeNeeded {
         /// How many the event has.
-        types: usize,
+        types: u32,
     },
-    /// There are fewer places than wanted.
+    /// There are fewer places left than requested.
     #[error("Event sold out")]
     SoldOut {
-        /// Of which type.
+        /// The ticket type.
         ticket_type_id: TicketTypeId,
-        /// How many there are.
+        /// How many places are left.
         available: i64,
     },
-    /// The order would cost more than can be counted.
+    /// The order's total is too large.
     #[error("The order is too large")]
     TotalTooLarge,
-    /// The same key was used before, for something else.
+    /// The idempotency key was used before, for something else.
     #[error("This key was used before, for something else")]
     KeyReused,
     /// There is no such order.
     #[error("Order not found")]
     OrderUnknown,
-    /// The hold ran out.
+    /// The hold expired.
     #[error("The hold on these places has run out")]
     HoldExpired,
-    /// The order was given up.
+    /// The order was cancelled.
     #[error("The order was cancelled")]
     OrderCancelled,
     /// The order is paid already.
     #[error("The order is already paid")]
     OrderPaid,
-    /// A payment of the order is in progress, so it cannot be given up.
+    /// A payment of the order is in progress, so it cannot be cancelled.
     #[error("A payment of this order is in progress")]
     PaymentInProgress,
     /// There is no such payment attempt.
     #[error("Payment not found")]
     AttemptUnknown,
-    /// The attempt is not waiting for a decision.
+    /// The payment attempt is not in review.
     #[error("This payment is not waiting for a decision")]
     NotInReview,
-    /// Nobody has such a ticket.
+    /// There is no such ticket.
     #[error("Ticket not found")]
     TicketUnknown,
-    /// The ticket is for an event of somebody else.
+    /// The ticket is for another organiser's event.
     #[error("This ticket is for another organiser's event")]
     TicketForeign,
-    /// The ticket has let somebody in.
+    /// The ticket was used.
     #[error("This ticket was used before")]
     TicketUsed {
-        /// When.
+        /// When it was used.
         used_at: Timestamp,
-        /// Where, if the scanner said.
+        /// At which entrance, if the scanner said.
         gate: Option<String>,
     },
-    /// The ticket's money goes back, or went.
+    /// The ticket was refunded, or its refund is in progress.
     #[error("This ticket was refunded")]
     TicketRefunded,
     /// The ticket is void.
     #[error("This ticket was cancelled")]
     TicketCancelled,
-    /// Somebody else has the ticket now, under another code.
+    /// The ticket was transferred to somebody else, under another code.
     #[error("This ticket was transferred to somebody else")]
     TicketTransferred,
-    /// The scan's name was used before, for another ticket.
+    /// The scan's nonce was used before, for another ticket.
     #[error("This scan nonce was used for another ticket")]
     NonceReused,
     /// There is no such refund.
     #[error("Refund not found")]
     RefundUnknown,
-    /// Nothing is left that could be refunded.
+    /// Nothing is left to refund.
     #[error("Nothing is left to refund")]
     NothingToRefund,
-    /// More than was paid would go back.
+    /// The refund would exceed what was paid.
     #[error("More than was paid would go back")]
     RefundExceedsPaid {
-        /// What may still go back.
+        /// What can still be refunded.
         refundable: Money,
     },
 }
@@ -160,7 +162,48 @@ impl Refusal {
         }
     }
 
-    /// One of every kind, for adapters' tests that nothing is left unmapped.
+    /// What the refusal knows, by name: `ticket_type_id` and `available` of [`SoldOut`](Self::SoldOut), for example. Most know
+    /// nothing beyond their code.
+    pub fn facts(&self) -> impl Iterator<Item = (&'static str, Fact<'_>)> {
+        let facts = match self {
+            Self::EventUnknown { event_id } => [Some(("event_id", Fact::Id(event_id.0))), None],
+            Self::EventOver { ended_at } => [Some(("ended_at", Fact::Time(*ended_at))), None],
+            Self::TicketTypeUnknown { ticket_type_id } => [Some(("ticket_type_id", Fact::Id(ticket_type_id.0))), None],
+            Self::TicketTypeNeeded { types } => [Some(("types", Fact::Count(i64::from(*types)))), None],
+            Self::SoldOut { ticket_type_id, available } => {
+                [Some(("ticket_type_id", Fact::Id(ticket_type_id.0))), Some(("available", Fact::Count(*available)))]
+            }
+            Self::TicketUsed { used_at, gate } => {
+                [Some(("used_at", Fact::Time(*used_at))), Some(("gate", Fact::Text(gate.as_deref())))]
+            }
+            Self::RefundExceedsPaid { refundable } => [Some(("refundable", Fact::Money(*refundable))), None],
+            Self::EmailTaken
+            | Self::UsernameTaken
+            | Self::CategoryTaken
+            | Self::CategoryUnknown
+            | Self::EventCancelled
+            | Self::TotalTooLarge
+            | Self::KeyReused
+            | Self::OrderUnknown
+            | Self::HoldExpired
+            | Self::OrderCancelled
+            | Self::OrderPaid
+            | Self::PaymentInProgress
+            | Self::AttemptUnknown
+            | Self::NotInReview
+            | Self::TicketUnknown
+            | Self::TicketForeign
+            | Self::TicketRefunded
+            | Self::TicketCancelled
+            | Self::TicketTransferred
+            | Self::NonceReused
+            | Self::RefundUnknown
+            | Self::NothingToRefund => [None, None],
+        };
+        facts.into_iter().flatten()
+    }
+
+    /// One of every variant, for tests that an adapter maps them all. A test checks that none is missing.
     #[cfg(feature = "testing")]
     pub fn examples() -> Vec<Self> {
         let at = Timestamp::UNIX_EPOCH;
@@ -196,5 +239,54 @@ impl Refusal {
             Self::NothingToRefund,
             Self::RefundExceedsPaid { refundable: Money::zero(super::money::Currency::NGN) },
         ]
+    }
+}
+
+/// Something that a [`Refusal`] knows.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Fact<'a> {
+    /// The id of something.
+    Id(i64),
+    /// A number of things.
+    Count(i64),
+    /// A point in time.
+    Time(Timestamp),
+    /// A text, where there is one.
+    Text(Option<&'a str>),
+    /// An amount of money.
+    Money(Money),
+}
+
+#[cfg(all(test, feature = "testing"))]
+mod tests {
+    use super::Refusal;
+    use std::collections::BTreeSet;
+
+    /// serde derives the list of variants, and names them all when it meets an unknown one.
+    #[test]
+    fn examples_has_every_variant_once_under_its_code() {
+        let unknown = serde_json::from_str::<Refusal>("\"?\"").unwrap_err().to_string();
+        let (_, expected) = unknown.split_once("expected one of ").unwrap();
+        let variants: BTreeSet<&str> = expected.split('`').skip(1).step_by(2).collect();
+        let examples = Refusal::examples();
+        let codes: BTreeSet<&str> = examples.iter().map(Refusal::code).collect();
+        assert_eq!(codes, variants);
+        assert_eq!(examples.len(), variants.len());
+    }
+
+    #[test]
+    fn names_of_facts_are_unique_within_a_refusal_and_are_those_of_its_fields() {
+        for refusal in Refusal::examples() {
+            let mut found: Vec<&str> = refusal.facts().map(|(name, _)| name).collect();
+            let fields = match serde_json::to_value(&refusal).unwrap() {
+                serde_json::Value::Object(tagged) => tagged[refusal.code()].as_object().unwrap().clone(),
+                _ => serde_json::Map::new(),
+            };
+            let mut expected: Vec<&str> = fields.keys().map(String::as_str).collect();
+            expected.sort_unstable();
+            found.sort_unstable();
+            assert_eq!(found, expected, "{}", refusal.code());
+        }
     }
 }

@@ -1,4 +1,4 @@
-//! Requests that are safe to repeat: the first answer is kept and given again (`Idempotency-Key`).
+//! Idempotency keys: the first response to a request is stored and returned to repeats (`Idempotency-Key`).
 
 use super::command::Command;
 use super::list::{Condition, List, Sort};
@@ -8,21 +8,22 @@ use super::table::{Lock, table};
 use super::working_set::WorkingSet;
 use jiff::{SignedDuration, Timestamp};
 
-/// An answer is kept for so long.
+/// How long a response is stored.
 pub const KEEP_ANSWERS: SignedDuration = SignedDuration::from_hours(24);
 
-/// A request that named a key.
-#[derive(Clone, Debug, PartialEq, Eq)]
+/// A request with an idempotency key.
+#[derive(Clone, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+#[non_exhaustive]
 pub struct StoredRequest {
-    /// Who asks, for what, under which key: hashed.
+    /// A hash of the caller, the operation and the key.
     pub scope: String,
-    /// A hash of what was sent.
+    /// A hash of the request's content.
     pub content: String,
-    /// The answer, once there is one.
+    /// The response, once there is one.
     pub answer: Option<Answer>,
-    /// While there is no answer: until when somebody is at work on it.
+    /// While there is no response: when the lease of the caller that works on it ends.
     pub locked_until: Timestamp,
-    /// When it came first.
+    /// When it was first received.
     pub created_at: Timestamp,
 }
 
@@ -31,52 +32,68 @@ table! {
     keyed scope: String, content, answer [status, headers, body], locked_until, created_at;
 }
 
-/// An answer as it was given.
-#[derive(Clone, PartialEq, Eq)]
+/// A stored response.
+#[derive(Clone, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+#[non_exhaustive]
 pub struct Answer {
-    /// Such as 201.
+    /// The status, such as 201.
     pub status: u16,
-    /// Such as `content-type`, in order.
+    /// The headers, such as `content-type`, in order.
     pub headers: Vec<(String, String)>,
-    /// Its bytes.
+    /// The body.
     pub body: Vec<u8>,
 }
 
-/// Answers may hold tokens and codes.
+impl Answer {
+    /// Creates one from all its fields.
+    pub fn new(status: u16, headers: Vec<(String, String)>, body: Vec<u8>) -> Self {
+        Self { status, headers, body }
+    }
+}
+
+/// Responses may contain tokens and codes.
 impl std::fmt::Debug for Answer {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("Answer").field("status", &self.status).field("bytes", &self.body.len()).finish_non_exhaustive()
     }
 }
 
-/// A request that names a key.
+/// The beginning of a request with an idempotency key.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct BeginRequest {
-    /// Who asks, for what, under which key: hashed.
+    /// A hash of the caller, the operation and the key.
     pub scope: String,
-    /// A hash of what was sent.
+    /// A hash of the request's content.
     pub content: String,
-    /// How long nobody else may work on it. Longer than any request takes.
+    /// The lease: nobody else works on it for this long. Must be longer than any request takes.
     pub lease: SignedDuration,
 }
 
-/// What to do about a request that names a key.
+impl BeginRequest {
+    /// Creates one from all its fields.
+    pub fn new(scope: impl Into<String>, content: impl Into<String>, lease: SignedDuration) -> Self {
+        Self { scope: scope.into(), content: content.into(), lease }
+    }
+}
+
+/// What to do about a request with an idempotency key. Exhaustive on purpose: a caller must handle every case.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Begun {
-    /// Do it: it was never done, or whoever began it is gone. What it does must be safe to repeat.
+    /// Process it: it was never processed, or the lease of an earlier caller ended. Processing must be safe to repeat.
     Work {
-        /// When the request came first. With the scope it names the request for ever, also where the key is used again once
-        /// the answer is forgotten.
+        /// When the request was first received. With the scope it identifies the request, also where the key is used again after
+        /// the response was deleted.
         since: Timestamp,
     },
-    /// Give this answer again.
+    /// Return this response again.
     Repeat(Answer),
-    /// Somebody is at work on it.
+    /// Another caller is processing it.
     InProgress {
-        /// Until then at the latest.
+        /// When its lease ends.
         until: Timestamp,
     },
-    /// The key was used for something else.
+    /// The key was used before, for a request with other content.
     OtherContent,
 }
 

@@ -1,4 +1,4 @@
-//! Tickets: one admission each.
+//! Tickets. Each admits one person.
 
 use super::code::{Reference, TicketCode};
 use super::id::{EventId, OrderId, TicketId, TicketTypeId};
@@ -7,34 +7,36 @@ use super::principal::Principal;
 use super::table::{Lock, table};
 use super::wire_names::wire_names;
 use super::working_set::WorkingSet;
+use crate::setters::setters;
 use jiff::Timestamp;
 
 mod find;
 
 pub use find::{FindTicket, ListTickets};
 
-/// One admission.
+/// A ticket, which admits one person.
 #[derive(Clone, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+#[non_exhaustive]
 pub struct Ticket {
     /// The ticket's id.
     pub id: TicketId,
-    /// The secret that gets its holder in.
+    /// The secret code that admits its holder.
     pub code: TicketCode,
-    /// The order that it came of.
+    /// The order that it was bought with.
     pub order_id: OrderId,
-    /// Which of the order's lines.
+    /// The index of the order's line.
     pub line: u32,
-    /// Which of the line's tickets.
+    /// The index within the line.
     pub ordinal: u32,
-    /// What it lets in to.
+    /// The event.
     pub event_id: EventId,
-    /// As what.
+    /// The ticket type.
     pub ticket_type_id: TicketTypeId,
-    /// Whose it is.
+    /// The holder.
     pub holder: Principal,
-    /// What it cost.
+    /// The price that was paid.
     pub price: Money,
-    /// How it stands.
+    /// The status.
     pub status: TicketStatus,
     /// When it was issued.
     pub issued_at: Timestamp,
@@ -62,20 +64,20 @@ impl WorkingSet {
     }
 }
 
-/// How a ticket stands.
+/// The status of a ticket.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 #[serde(rename_all = "snake_case")]
 #[non_exhaustive]
 pub enum TicketStatus {
-    /// Lets one person in.
+    /// Valid: admits one person.
     Active,
-    /// Has let one person in.
+    /// Used: has admitted one person.
     Used,
-    /// Its money goes back, or went.
+    /// Refunded, or being refunded.
     Refunded,
-    /// Void: the event was called off, or the payment was reversed.
+    /// Void: the event was cancelled, or the payment was reversed.
     Cancelled,
-    /// Somebody else has it now, under another code.
+    /// Transferred to somebody else, under another code.
     Transferred,
 }
 
@@ -96,18 +98,25 @@ impl TicketStatus {
 
 /// How to find a ticket.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
 pub enum TicketKey {
     /// By its id.
     Id(TicketId),
-    /// By its secret.
+    /// By its code.
     Code(TicketCode),
 }
 
-/// Which tickets are wanted.
+/// Which tickets to list.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct TicketFilter {
-    /// Of this holder.
+    /// Tickets of this holder.
     pub holder: Option<Principal>,
-    /// Of the order with this reference.
+    /// Tickets of the order with this reference.
     pub order: Option<Reference>,
 }
+
+setters!(TicketFilter {
+    with_holder => holder: impl Into<Option<Principal>>,
+    with_order => order: impl Into<Option<Reference>>,
+});

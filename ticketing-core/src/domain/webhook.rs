@@ -1,4 +1,4 @@
-//! Webhooks as they came in: kept byte for byte, applied afterwards.
+//! Webhooks: stored byte for byte when received, and applied afterwards.
 
 use super::code::Reference;
 use super::id::WebhookId;
@@ -6,6 +6,7 @@ use super::payment::Captured;
 use super::row::{Field, Kind, RowError, Sink, Source};
 use super::table::{Lock, table};
 use super::wire_names::wire_names;
+use crate::setters::setters;
 use jiff::Timestamp;
 
 mod apply;
@@ -13,22 +14,23 @@ mod receive;
 
 pub use apply::ClaimWebhooks;
 
-/// A webhook whose signature was good.
-#[derive(Clone, PartialEq, Eq)]
+/// A stored webhook. Its signature was verified.
+#[derive(Clone, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+#[non_exhaustive]
 pub struct StoredWebhook {
     /// The webhook's id.
     pub id: WebhookId,
-    /// Whose it is, what it says, and its bytes.
+    /// The webhook itself.
     pub event: NewWebhook,
-    /// What became of it.
+    /// The status.
     pub status: WebhookStatus,
-    /// How often applying it was tried.
+    /// How often it was tried to apply it.
     pub tries: u32,
-    /// When it is tried next, while the end is open.
+    /// When it is tried next. `None` once the outcome is final.
     pub next_at: Option<Timestamp>,
-    /// What was last found out, for people.
+    /// What the last try found, for people to read.
     pub note: Option<String>,
-    /// When it came.
+    /// When it was received.
     pub received_at: Timestamp,
     /// When it last changed.
     pub updated_at: Timestamp,
@@ -81,24 +83,51 @@ impl std::fmt::Debug for StoredWebhook {
     }
 }
 
-/// A webhook whose signature was just found good.
-#[derive(Clone, PartialEq, Eq)]
+/// A webhook to store. Its signature was verified.
+#[derive(Clone, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+#[non_exhaustive]
 pub struct NewWebhook {
-    /// From which gateway.
+    /// The gateway's name.
     pub gateway: String,
     /// The same for every delivery of one event. A second delivery is not stored again.
     pub dedupe_key: String,
-    /// In the gateway's own word.
+    /// The gateway's own name for the kind of event.
     pub kind: String,
-    /// What is to be done about it.
+    /// What to do about it.
     pub action: WebhookAction,
-    /// The attempt it is about.
+    /// The attempt that it is about, if any.
     pub reference: Option<Reference>,
-    /// What it says was paid. Believed only where the gateway cannot be asked.
+    /// What it reports as paid. Trusted only while the gateway cannot be reached.
     pub captured: Option<Captured>,
     /// Its bytes.
     pub body: Vec<u8>,
 }
+
+impl NewWebhook {
+    /// Creates a webhook that is about no attempt.
+    pub fn new(
+        gateway: impl Into<String>,
+        dedupe_key: impl Into<String>,
+        kind: impl Into<String>,
+        action: WebhookAction,
+        body: Vec<u8>,
+    ) -> Self {
+        Self {
+            gateway: gateway.into(),
+            dedupe_key: dedupe_key.into(),
+            kind: kind.into(),
+            action,
+            reference: None,
+            captured: None,
+            body,
+        }
+    }
+}
+
+setters!(NewWebhook {
+    with_reference => reference: impl Into<Option<Reference>>,
+    with_captured => captured: impl Into<Option<Captured>>,
+});
 
 impl std::fmt::Debug for NewWebhook {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
@@ -106,37 +135,39 @@ impl std::fmt::Debug for NewWebhook {
     }
 }
 
-/// What is to be done about a webhook.
+/// What to do about a webhook.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 #[serde(rename_all = "snake_case")]
+#[non_exhaustive]
 pub enum WebhookAction {
-    /// Ask what became of the attempt.
+    /// Fetch the attempt from the gateway.
     Settle,
-    /// Ask what became of the attempt's refunds.
+    /// Look up the attempt's refunds at the gateway.
     Refunds,
     /// The payer disputes the charge.
     Dispute,
-    /// Nothing: it is only kept.
+    /// Nothing: it is only stored.
     None,
 }
 
 wire_names!(WebhookAction { Settle => "settle", Refunds => "refunds", Dispute => "dispute", None => "none" });
 
-/// What became of a webhook.
+/// The status of a webhook.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 #[serde(rename_all = "snake_case")]
+#[non_exhaustive]
 pub enum WebhookStatus {
-    /// Stored, and not applied yet.
+    /// Not applied yet.
     Waiting,
-    /// Applied on its own word while the gateway could not be asked. Still to be confirmed.
+    /// Applied without confirmation, while the gateway could not be reached. To be confirmed.
     Unconfirmed,
     /// Applied.
     Applied,
-    /// About nothing that we know. Kept for people to look at.
+    /// About an unknown payment. Stored for a person to check.
     Quarantined,
-    /// Nothing was to be done.
+    /// There was nothing to do.
     Ignored,
-    /// Applied on its own word, and the gateway says otherwise. A person must look at it.
+    /// Applied without confirmation, and contradicted by the gateway later. A person must check it.
     Contradicted,
 }
 
@@ -149,13 +180,25 @@ wire_names!(WebhookStatus {
     Contradicted => "contradicted",
 });
 
-/// What came of applying a webhook.
+/// The result of applying a webhook.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct WebhookReport {
-    /// Which.
+    /// The webhook.
     pub id: WebhookId,
-    /// What became of it. Waiting and unconfirmed ones are tried again later.
+    /// The status. Waiting and unconfirmed ones are tried again later.
     pub status: WebhookStatus,
-    /// What was found out, for people.
+    /// What was found, for people to read.
     pub note: Option<String>,
 }
+
+impl WebhookReport {
+    /// Creates a report without a note.
+    pub fn new(id: WebhookId, status: WebhookStatus) -> Self {
+        Self { id, status, note: None }
+    }
+}
+
+setters!(WebhookReport {
+    with_note => note: impl Into<Option<String>>,
+});

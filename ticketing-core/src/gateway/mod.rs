@@ -1,9 +1,10 @@
-//! The payment gateway: opens checkouts, tells what became of them, sends money back.
+//! Payment gateways: open checkouts, report what was paid, send refunds.
 
 use crate::domain::code::Reference;
 use crate::domain::money::Money;
 use crate::domain::payment::{Checkout, Mode, Observation};
 use crate::domain::principal::EmailAddress;
+use crate::setters::setters;
 use async_trait::async_trait;
 use jiff::Timestamp;
 use std::time::Duration;
@@ -12,100 +13,201 @@ pub mod circuit_breaker;
 #[cfg(feature = "paystack")]
 pub mod paystack;
 
-/// Takes money. Paystack is one; write your own by implementing this.
+/// A payment gateway. The crate has one for Paystack (feature `paystack`); implement this trait to add your own.
+///
+/// The methods are asynchronous: put [`#[ticketing_core::async_trait]`](crate::async_trait) above the `impl`. Without it rustc
+/// reports "lifetime parameters do not match the trait". `Debug` is required, since the engine itself is `Debug`; write it by
+/// hand where the type holds a key.
 ///
 /// # Contract
-/// - **Reference**: every call names the attempt by our reference. A gateway never takes money twice for one reference.
-/// - **Truth**: only [`fetch`](Self::fetch) tells whether money came. What a webhook's body says is a hint.
-/// - **Errors say whether a retry is safe**, see [`GatewayError::was_not_sent`]. Where an adapter is not sure that nothing was
-///   sent, it says [`GatewayError::OutcomeUnknown`]: money hangs on this.
-/// - **`Ok(None)` is not an error**: from `fetch` it means that the gateway has no record, which a decline is not either.
-/// - **Time**: every call ends by itself, with an error at the latest after some tens of seconds.
-/// - **Secrets** appear neither in `Debug` nor in an error.
-/// - Dropping a call's future may leave it done or not done, like [`GatewayError::OutcomeUnknown`].
+/// - **References**: every call names the attempt by our reference. A gateway never takes money twice for one reference.
+/// - **Source of truth**: only [`fetch`](Self::fetch) decides whether money was paid. The body of a webhook is a hint.
+/// - **Errors say whether a retry is safe**, see [`GatewayError::was_not_sent`]. An adapter that is not certain that nothing was
+///   sent returns [`GatewayError::OutcomeUnknown`]. Money depends on this.
+/// - **`Ok(None)` is not an error**: `fetch` returns it where the gateway has no record of the attempt. A declined payment is a
+///   record.
+/// - **Timeouts**: every call ends by itself, with an error after some tens of seconds at the latest.
+/// - **Secrets** appear neither in `Debug` nor in errors.
+/// - **Cancellation**: after a call's future was dropped, the outcome is unknown, as with [`GatewayError::OutcomeUnknown`].
+///
+/// # Example
+/// ```
+/// use ticketing_core::domain::{code::Reference, payment::{Checkout, Mode}};
+/// use ticketing_core::gateway::*;
+///
+/// #[derive(Debug)]
+/// struct Invoices;
+///
+/// #[ticketing_core::async_trait]
+/// impl PaymentGateway for Invoices {
+///     fn name(&self) -> &'static str {
+///         "invoices"
+///     }
+///
+///     fn mode(&self) -> Mode {
+///         Mode::Live
+///     }
+///
+///     async fn open_checkout(&self, charge: &Charge) -> Result<Checkout, GatewayError> {
+///         Ok(Checkout::new(format!("https://invoices.example.com/{}", charge.reference)))
+///     }
+///
+///     async fn fetch(&self, _reference: &Reference) -> Result<Option<Fetched>, GatewayError> {
+///         Ok(None)
+///     }
+///
+///     async fn refund(&self, _refund: &RefundCall) -> Result<FetchedRefund, GatewayError> {
+///         Err(GatewayError::Unsupported)
+///     }
+///
+///     async fn find_refund(&self, _refund: &RefundCall) -> Result<Option<FetchedRefund>, GatewayError> {
+///         Ok(None)
+///     }
+///
+///     fn read_webhook(&self, _webhook: &Webhook<'_>) -> Result<WebhookEvent, WebhookError> {
+///         Err(WebhookError::BadSignature)
+///     }
+/// }
+/// ```
 #[async_trait]
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` is not a `PaymentGateway`",
+    note = "for an `Arc<dyn PaymentGateway>`, use `TicketingBuilder::gateway_on` instead of `gateway`"
+)]
 pub trait PaymentGateway: std::fmt::Debug + Send + Sync + 'static {
-    /// The gateway's short name, stored with every attempt: lower-case letters.
+    /// The gateway's short name, stored with every attempt: lower-case letters. It must never change.
     fn name(&self) -> &'static str;
 
     /// Whether real money moves.
     fn mode(&self) -> Mode;
 
-    /// Opens a checkout where the buyer pays `charge.amount`. Not repeatable: a used reference is
+    /// Opens a checkout where the buyer pays `charge.amount`. Not repeatable: for a reference that was used before it returns
     /// [`GatewayError::DuplicateReference`].
     async fn open_checkout(&self, charge: &Charge) -> Result<Checkout, GatewayError>;
 
-    /// What the gateway knows of an attempt; `None` where it has no record of it. Repeatable.
+    /// Looks an attempt up; `None` where the gateway has no record of it. Repeatable.
     async fn fetch(&self, reference: &Reference) -> Result<Option<Fetched>, GatewayError>;
 
-    /// Sends money back. Never repeated blindly: after [`GatewayError::OutcomeUnknown`] ask
+    /// Sends money back. Not repeatable: after [`GatewayError::OutcomeUnknown`] the engine calls
     /// [`find_refund`](Self::find_refund) first.
     async fn refund(&self, refund: &RefundCall) -> Result<FetchedRefund, GatewayError>;
 
-    /// Looks for a refund that was, or may have been, asked for; `None` where the gateway has no record of it. Repeatable.
+    /// Looks up a refund that was, or may have been, requested; `None` where the gateway has no record of it. Repeatable.
     async fn find_refund(&self, refund: &RefundCall) -> Result<Option<FetchedRefund>, GatewayError>;
 
-    /// Checks a webhook's signature and reads it. There is no way to read one without checking it.
+    /// Verifies a webhook's signature and parses it. There is no way to parse one without verifying it.
     fn read_webhook(&self, webhook: &Webhook<'_>) -> Result<WebhookEvent, WebhookError>;
 }
 
-/// What the buyer is to pay.
+/// A payment to open a checkout for.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct Charge {
-    /// The attempt's reference.
+    /// The payment attempt's reference.
     pub reference: Reference,
-    /// How much.
+    /// The amount to pay.
     pub amount: Money,
-    /// Who pays.
+    /// The payer's e-mail address.
     pub email: EmailAddress,
-    /// Where the buyer is sent afterwards. A hint to look, never a proof of payment.
+    /// Where to send the buyer afterwards. Coming back is no proof of payment.
     pub return_url: Option<String>,
-    /// The order's own reference, for people who look at the gateway's dashboard.
+    /// The order's reference, for people who look at the gateway's dashboard.
     pub order: Reference,
 }
 
-/// What a gateway says of an attempt.
+impl Charge {
+    /// A charge without a return URL. Mind the order: first the attempt's reference, last the order's.
+    pub fn new(reference: Reference, amount: Money, email: EmailAddress, order: Reference) -> Self {
+        Self { reference, amount, email, return_url: None, order }
+    }
+}
+
+setters!(Charge {
+    with_return_url => return_url: impl Into<Option<String>>,
+});
+
+/// What a gateway reports about an attempt.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct Fetched {
-    /// In our words.
+    /// The state, in the engine's terms.
     pub observation: Observation,
-    /// In the gateway's own word.
+    /// The gateway's own status, kept for people.
     pub raw_status: String,
 }
 
-/// Money to be sent back.
+impl Fetched {
+    /// Creates one from all its fields.
+    pub fn new(observation: Observation, raw_status: impl Into<String>) -> Self {
+        Self { observation, raw_status: raw_status.into() }
+    }
+}
+
+/// A refund to send or to look up.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct RefundCall {
-    /// Our own name for the refund, which the gateway keeps so that we can find it again.
+    /// The refund's idempotency key. The gateway keeps it, so that the refund can be found again.
     pub key: Reference,
-    /// The attempt whose money it is.
+    /// The payment attempt to refund.
     pub attempt: Reference,
-    /// How much.
+    /// The amount to send back.
     pub amount: Money,
-    /// The gateway's own id of the refund, where we know it.
+    /// The gateway's id of the refund, if known.
     pub gateway_id: Option<String>,
 }
 
-/// What a gateway says of a refund.
+impl RefundCall {
+    /// A refund whose gateway id is unknown. Mind the order: first the refund's key, then the attempt's reference.
+    pub fn new(key: Reference, attempt: Reference, amount: Money) -> Self {
+        Self { key, attempt, amount, gateway_id: None }
+    }
+}
+
+setters!(RefundCall {
+    with_gateway_id => gateway_id: impl Into<Option<String>>,
+});
+
+/// What a gateway reports about a refund.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct FetchedRefund {
-    /// The gateway's own id.
+    /// The gateway's id of the refund.
     pub gateway_id: Option<String>,
-    /// How it stands.
+    /// The state, in the engine's terms.
     pub status: crate::domain::refund::RefundStatus,
-    /// In the gateway's own word.
+    /// The gateway's own status, kept for people.
     pub raw_status: String,
 }
 
-/// A webhook as it came in.
+impl FetchedRefund {
+    /// A refund without the gateway's id.
+    pub fn new(status: crate::domain::refund::RefundStatus, raw_status: impl Into<String>) -> Self {
+        Self { gateway_id: None, status, raw_status: raw_status.into() }
+    }
+}
+
+setters!(FetchedRefund {
+    with_gateway_id => gateway_id: impl Into<Option<String>>,
+});
+
+/// A webhook request, not verified yet.
 #[derive(Clone, Copy)]
+#[non_exhaustive]
 pub struct Webhook<'a> {
-    /// Every header as it came, in order; a repeated header is there twice.
+    /// All headers in the order received. A repeated header is listed each time.
     pub headers: &'a [(&'a str, &'a [u8])],
     /// The body, byte for byte.
     pub body: &'a [u8],
-    /// When it came.
+    /// When it was received.
     pub received_at: Timestamp,
+}
+
+impl<'a> Webhook<'a> {
+    /// Creates one from all its fields.
+    pub const fn new(headers: &'a [(&'a str, &'a [u8])], body: &'a [u8], received_at: Timestamp) -> Self {
+        Self { headers, body, received_at }
+    }
 }
 
 impl std::fmt::Debug for Webhook<'_> {
@@ -117,92 +219,104 @@ impl std::fmt::Debug for Webhook<'_> {
     }
 }
 
-/// A webhook that is certainly the gateway's.
+/// A webhook whose signature was verified.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct WebhookEvent {
-    /// The same for every delivery of one event, different for different events.
+    /// The same for every delivery of one event, and different for different events.
     pub dedupe_key: String,
-    /// In the gateway's own word, such as `charge.success`.
+    /// The gateway's own name for the kind of event, such as `charge.success`.
     pub kind: String,
-    /// The attempt it is about, if it is about one.
+    /// The payment attempt that it is about, if any.
     pub reference: Option<Reference>,
-    /// What it is about.
+    /// What happened.
     pub about: WebhookSubject,
 }
 
-/// What a webhook is about.
+impl WebhookEvent {
+    /// An event about no attempt.
+    pub fn new(dedupe_key: impl Into<String>, kind: impl Into<String>, about: WebhookSubject) -> Self {
+        Self { dedupe_key: dedupe_key.into(), kind: kind.into(), reference: None, about }
+    }
+}
+
+setters!(WebhookEvent {
+    with_reference => reference: impl Into<Option<Reference>>,
+});
+
+/// What a webhook reports.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum WebhookSubject {
-    /// Money came, or is said to have come.
+    /// A payment changed its state.
     Charge(Fetched),
-    /// A refund moved: look it up.
+    /// A refund changed its state, and must be looked up.
     Refund,
-    /// The payer disputes the charge: look it up.
+    /// The payer disputes the charge, which must be looked up.
     Dispute,
-    /// Something that we have no use for.
+    /// Something that the engine does not use.
     Other,
 }
 
-/// Why a webhook is not read. Nothing of its body was looked at before the signature was found good.
+/// Why a webhook was rejected. The body is not parsed before the signature is verified.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum WebhookError {
     /// The signature is missing, repeated, malformed or wrong.
     #[error("the signature is missing or wrong")]
     BadSignature,
-    /// The signature is good, but the body is not what the gateway documents.
-    #[error("the signature is good, but the body cannot be read")]
+    /// The signature is valid, but the body is not what the gateway documents.
+    #[error("the signature is valid, but the body cannot be parsed")]
     Unreadable,
 }
 
-/// Why a gateway call did not do what was wanted.
+/// Why a call to the payment gateway failed.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum GatewayError {
-    /// Nothing reached the gateway: no connection could be made.
+    /// No connection could be made. The gateway received nothing.
     #[error("the payment gateway cannot be reached")]
     NotSent,
-    /// The breaker is open: nothing was sent.
-    #[error("the payment gateway is out of order")]
+    /// The circuit breaker is open. Nothing was sent.
+    #[error("the payment gateway is unavailable (circuit breaker open)")]
     CircuitOpen {
-        /// When it is worth trying again.
+        /// How long to wait before the next try.
         retry_after: Duration,
     },
-    /// Something was sent and no usable answer came back: done or not done, nobody knows.
-    #[error("the payment gateway did not answer")]
+    /// Something was sent, and no usable response came back. Whether it took effect is unknown.
+    #[error("the payment gateway did not respond")]
     OutcomeUnknown,
-    /// The gateway answered that it is out of order. For a call that changes nothing, this is certain not to have worked.
-    #[error("the payment gateway is out of order")]
+    /// The gateway responded that it is unavailable. A read has certainly failed; whether a write took effect is unknown.
+    #[error("the payment gateway is unavailable")]
     Unavailable,
-    /// The gateway does not want this.
-    #[error("the payment gateway refused")]
+    /// The gateway rejected the request.
+    #[error("the payment gateway rejected the request")]
     Rejected {
-        /// The gateway's own code, if it has one. Its text stays in the log.
+        /// The gateway's own error code, if it has one. Its message goes to the log only.
         code: Option<String>,
     },
     /// The reference was used before.
-    #[error("the payment gateway knows this reference already")]
+    #[error("the payment gateway already knows this reference")]
     DuplicateReference,
-    /// The key is wrong, or may not do this.
-    #[error("the payment gateway refused our key")]
+    /// The API key is wrong, or lacks a permission.
+    #[error("the payment gateway rejected the API key")]
     Auth,
-    /// Too many calls.
-    #[error("the payment gateway wants fewer calls")]
+    /// The gateway's rate limit was exceeded.
+    #[error("the payment gateway's rate limit was exceeded")]
     RateLimited {
-        /// When it is worth trying again, where the gateway says so.
+        /// How long to wait before the next try, if the gateway says so.
         retry_after: Option<Duration>,
     },
-    /// The answer cannot be read.
-    #[error("the payment gateway's answer cannot be read")]
+    /// The response cannot be parsed.
+    #[error("the payment gateway's response cannot be parsed")]
     Malformed,
-    /// The gateway cannot do this at all.
-    #[error("the payment gateway cannot do this")]
+    /// The gateway does not support this.
+    #[error("the payment gateway does not support this")]
     Unsupported,
 }
 
 impl GatewayError {
-    /// Whether it is certain that the gateway did nothing: the same call may be made again.
+    /// Whether the gateway certainly did nothing, so that a retry is safe.
     pub fn was_not_sent(&self) -> bool {
         match self {
             Self::NotSent
@@ -227,7 +341,7 @@ impl GatewayError {
         }
     }
 
-    /// When it is worth trying again, if ever.
+    /// How long to wait before a retry; `None` where a retry cannot help.
     pub fn retry_after(&self) -> Option<Duration> {
         match self {
             Self::CircuitOpen { retry_after } => Some(*retry_after),

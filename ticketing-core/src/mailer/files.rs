@@ -11,10 +11,11 @@ use std::io::{self, Write as _};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
 
-/// Writes every mail to `<message id>.eml` in one directory: what a mail program opens by double click.
+/// Writes every mail to `<message id>.eml` in one directory. Mail programs open these files.
 ///
-/// A mail that is sent again replaces its file. A file is whole or not there: it is written beside, flushed to the disk and
-/// then renamed. Files and a directory that it makes are readable by their owner alone (on Unix), for who reads a ticket has it.
+/// A repeated mail replaces its file. Files appear atomically: each is written under another name, flushed to the disk and
+/// then renamed. On Unix, files and directories that it creates are readable by their owner only, since anyone who can read a
+/// ticket can use it.
 #[derive(Debug)]
 pub struct FileMailer {
     directory: PathBuf,
@@ -22,13 +23,13 @@ pub struct FileMailer {
 }
 
 impl FileMailer {
-    /// Mail from `from`, such as `Tickets <tickets@example.com>`, into `directory`, which is made with the first mail.
-    /// [`Error::Configuration`](crate::Error::Configuration) where `from` is not an address.
-    pub fn new(directory: impl Into<PathBuf>, from: &str) -> crate::Result<Self> {
+    /// Writes mail from `from`, such as `Tickets <tickets@example.com>`, into `directory`, which is created with the first mail.
+    /// Fails with [`Error::Configuration`](crate::Error::Configuration) if `from` is not an address.
+    pub fn new(directory: impl Into<PathBuf>, from: &str) -> crate::error::Result<Self> {
         Ok(Self { directory: directory.into(), from: mailbox(from)? })
     }
 
-    /// Where the mail with this Message-ID is, or will be.
+    /// The path of the mail with this Message-ID.
     pub fn path(&self, message_id: &str) -> PathBuf {
         self.directory.join(file_name(message_id))
     }
@@ -48,8 +49,8 @@ impl Mailer for FileMailer {
     }
 }
 
-/// Two Message-IDs never share a name, and none leaves the directory: what is not plain in every file system is written as
-/// its bytes, `%2F`. A name that would be too long becomes its hash.
+/// Two Message-IDs never share a name, and no name leaves the directory: characters that are not safe in every file system are
+/// written as their bytes, `%2F`. A name that would be too long becomes its hash.
 fn file_name(message_id: &str) -> String {
     let mut name = String::with_capacity(message_id.len() + 4);
     for (at, byte) in message_id.bytes().enumerate() {
@@ -68,17 +69,17 @@ fn file_name(message_id: &str) -> String {
     name + ".eml"
 }
 
-/// Writes a file that is whole or not there, also after a power cut.
+/// Writes a file atomically, also in case of a power failure.
 fn write(path: &Path, bytes: &[u8]) -> io::Result<()> {
     static WRITTEN: AtomicU64 = AtomicU64::new(0);
     let directory = path.parent().unwrap_or(Path::new("."));
     make(directory)?;
-    // A name of our own, since two of us may write the same mail at once: the last one stays.
+    // A unique name, since two writers may write the same mail at once. The last one wins.
     let count = WRITTEN.fetch_add(1, Ordering::Relaxed);
     let beside = path.with_extension(format!("{}-{count}.tmp", std::process::id()));
     let written = write_new(&beside, bytes).and_then(|()| fs::rename(&beside, path));
     if written.is_err() {
-        // The first error is the one to tell.
+        // The first error is the one to report.
         let _ = fs::remove_file(&beside);
     }
     written?;

@@ -1,12 +1,13 @@
-//! Other people's text in one line: a subject, a name, a title.
+//! Untrusted text in one line: a subject, a name, a title.
 
-/// The longest line, in characters. RFC 5322 (2.1.1) bounds a header line at 998 bytes; a title is far below.
+/// The maximum length, in characters. RFC 5322 (2.1.1) limits a header line to 998 bytes; a title is far below.
 const MAX_CHARS: usize = 240;
 
-/// `text` in one line in which nothing can pass for another header, line or direction.
+/// `text` in one line, without anything that could act as another header, line or direction.
 ///
 /// CR, LF, NUL, every other control character and the line and paragraph separators of Unicode become spaces (OWASP ASVS
-/// 5.0, 1.3.11), runs of spaces one. Marks that turn the reading direction round go: with them, `gpj.exe` reads `exe.jpg`.
+/// 5.0, 1.3.11), and runs of spaces become one. Marks that change the reading direction are removed: with them, `gpj.exe` reads
+/// `exe.jpg`.
 pub(crate) fn one_line(text: &str) -> String {
     let turns = |c: char| matches!(c, '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}');
     let breaks = |c: char| c.is_whitespace() || c.is_control();

@@ -1,4 +1,4 @@
-//! A mailer that remembers, for tests and trials.
+//! A mailer that keeps mails in memory, for tests and trials.
 
 use super::{Mail, MailError, Mailer};
 use crate::domain::principal::EmailAddress;
@@ -6,10 +6,10 @@ use async_trait::async_trait;
 use std::collections::VecDeque;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-/// Keeps every mail in memory, and fails when told to.
+/// Keeps every mail in memory, and fails on demand.
 ///
-/// What is told with [`fail_next`](Self::fail_next) and [`lose_next_answer`](Self::lose_next_answer) happens in the order of
-/// the telling, once each; all other mails are taken.
+/// [`fail_next`](Self::fail_next) and [`lose_next_answer`](Self::lose_next_answer) queue outcomes, which are used up in
+/// order. All other mails are accepted.
 #[derive(Default)]
 pub struct MemoryMailer {
     state: Mutex<State>,
@@ -27,38 +27,38 @@ enum Scripted {
 }
 
 impl MemoryMailer {
-    /// A mailer that has seen nothing.
+    /// Creates a mailer without mails.
     pub fn new() -> Self {
         Self::default()
     }
 
-    /// Every mail that was taken, the first one first. One that was sent twice is there twice.
+    /// All accepted mails, oldest first. A mail that was sent twice is listed twice.
     pub fn sent(&self) -> Vec<Mail> {
         self.state().sent.clone()
     }
 
-    /// Every mail that was taken for `to`, the first one first.
+    /// All accepted mails for `to`, oldest first.
     pub fn sent_to(&self, to: &EmailAddress) -> Vec<Mail> {
         self.state().sent.iter().filter(|mail| mail.to == *to).cloned().collect()
     }
 
-    /// The next mail that nothing was told about yet is not taken, and its sender gets `error`.
+    /// Queues a failure: the mail is not accepted, and its sender gets `error`.
     pub fn fail_next(&self, error: MailError) {
         self.state().script.push_back(Scripted::Fail(error));
     }
 
-    /// The next mail that nothing was told about yet is taken, but its sender gets [`MailError::Later`]: the answer was lost
-    /// on the way, as when a line is cut.
+    /// Queues a lost response: the mail is accepted, but its sender gets [`MailError::Later`], as when a connection breaks
+    /// after the mail was sent.
     pub fn lose_next_answer(&self) {
         self.state().script.push_back(Scripted::LoseAnswer);
     }
 
-    /// Forgets every mail, and what was told.
+    /// Deletes all mails and queued outcomes.
     pub fn clear(&self) {
         *self.state() = State::default();
     }
 
-    /// No code of ours panics while it holds the lock, so that what a poisoned one guards is whole.
+    /// No code panics while it holds the lock, so the data behind a poisoned lock is intact.
     fn state(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -74,7 +74,7 @@ impl Mailer for MemoryMailer {
         }
         state.sent.push(mail.clone());
         match scripted {
-            Some(_) => Err(MailError::Later("the answer was lost".to_owned())),
+            Some(_) => Err(MailError::Later("the response was lost".to_owned())),
             None => Ok(()),
         }
     }

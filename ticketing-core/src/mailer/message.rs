@@ -1,7 +1,7 @@
-//! A mail as it goes over the wire and into `.eml` files (RFC 5322 and MIME, RFC 2045 to 2049).
+//! A mail on the wire and in `.eml` files (RFC 5322 and MIME, RFC 2045 to 2049).
 //!
-//! Everything is 7-bit, so that no server needs an extension to carry it; only an address that is itself not ASCII does.
-//! The header fields are the same for every mail. Text of other people stands in none but the subject, cleaned.
+//! Everything is 7-bit, so that no server needs an extension to carry it, except for addresses that are not ASCII.
+//! The header fields are the same for every mail. Only the subject contains text of other people, sanitized.
 
 use super::line::one_line;
 use super::{Attachment, Mail, MailError};
@@ -11,15 +11,18 @@ use lettre::message::header::{ContentTransferEncoding, ContentType, HeaderName, 
 use lettre::message::{Attachment as Part, Body, Mailbox, Message, MultiPart, SinglePart};
 
 /// Reads `Ada's Tickets <tickets@example.com>` or a bare address.
-pub(super) fn mailbox(from: &str) -> crate::Result<Mailbox> {
-    let wanted =
-        || crate::Error::Configuration("mail is sent from an address such as Tickets <tickets@example.com>".to_owned());
+pub(super) fn mailbox(from: &str) -> crate::error::Result<Mailbox> {
+    let wanted = || {
+        crate::error::Error::Configuration(
+            "the sender must be an address such as Tickets <tickets@example.com>".to_owned(),
+        )
+    };
     let mut mailbox: Mailbox = from.trim().parse().map_err(|_| wanted())?;
     mailbox.name = mailbox.name.map(|name| one_line(&name)).filter(|name| !name.is_empty());
     Ok(mailbox)
 }
 
-/// The mail as a message from `from`, dated now. What cannot be put on the wire is [`MailError::Refused`].
+/// The mail as a message from `from`, dated now. [`MailError::Refused`] if it cannot be encoded.
 pub(super) fn build(from: &Mailbox, mail: &Mail) -> Result<Message, MailError> {
     let (inline, attached): (Vec<&Attachment>, Vec<&Attachment>) =
         mail.attachments.iter().partition(|attachment| attachment.content_id.is_some());
@@ -45,20 +48,20 @@ pub(super) fn build(from: &Mailbox, mail: &Mail) -> Result<Message, MailError> {
         .map_err(|error| MailError::Refused(format!("the mail cannot be put into a message: {error}")))
 }
 
-/// Only the domain is put into ASCII (RFC 5890), so that servers without SMTPUTF8 take it.
+/// Only the domain is converted to ASCII (RFC 5890), so that servers without SMTPUTF8 accept it.
 fn recipient(to: &EmailAddress) -> Result<Address, MailError> {
-    let refused = || MailError::Refused("the recipient's address cannot be written to".to_owned());
+    let refused = || MailError::Refused("the recipient's address is not usable".to_owned());
     let (local, domain) = to.as_str().rsplit_once('@').ok_or_else(refused)?;
     let domain = idna::domain_to_ascii(domain).map_err(|_| refused())?;
     Address::new(local, domain).map_err(|_| refused())
 }
 
-/// An encoded word (RFC 2047) that somebody typed is not decoded: it would pass what is cleaned here.
+/// An encoded word (RFC 2047) that somebody typed is not decoded: it would bypass this sanitizing.
 fn subject(subject: &str) -> String {
     one_line(subject).replace("=?", "= ?")
 }
 
-/// What may stand between the angle brackets of a Message-ID or Content-ID (RFC 5322, 3.6.4, without its obsolete forms).
+/// What is allowed between the angle brackets of a Message-ID or Content-ID (RFC 5322, 3.6.4, without its obsolete forms).
 fn id(id: &str) -> Result<&str, MailError> {
     let atom = |text: &str| {
         let atext = |byte: u8| byte.is_ascii_alphanumeric() || b"!#$%&'*+-/=?^_`{|}~".contains(&byte);
@@ -66,13 +69,13 @@ fn id(id: &str) -> Result<&str, MailError> {
     };
     match id.split_once('@') {
         Some((left, right)) if id.len() <= 250 && atom(left) && atom(right) => Ok(id),
-        _ => Err(MailError::Refused("the mail's own id is not of the form left@right".to_owned())),
+        _ => Err(MailError::Refused("the Message-ID must have the form left@right".to_owned())),
     }
 }
 
 fn add(parts: MultiPart, attachment: &Attachment) -> Result<MultiPart, MailError> {
     let content_type = ContentType::parse(&attachment.content_type)
-        .map_err(|_| MailError::Refused("an attachment's content type is not one".to_owned()))?;
+        .map_err(|_| MailError::Refused("an attachment's content type is invalid".to_owned()))?;
     let legal = |c: char| if c.is_ascii_alphanumeric() || matches!(c, '-' | '.') { c } else { '-' };
     let name: String = attachment.file_name.chars().map(legal).collect();
     let part = match &attachment.content_id {

@@ -1,5 +1,6 @@
-//! Delivery of mail.
+//! Mail delivery.
 
+use crate::setters::setters;
 use async_trait::async_trait;
 
 #[cfg(feature = "smtp")]
@@ -12,37 +13,80 @@ pub mod render;
 #[cfg(feature = "smtp")]
 pub mod smtp;
 
-/// Delivers mail. SMTP, `.eml` files and memory come with the crate; write your own by implementing this.
+/// Delivers mail. The crate has mailers for SMTP, `.eml` files and memory; implement this trait to add your own.
+///
+/// The method is asynchronous: put [`#[ticketing_core::async_trait]`](crate::async_trait) above the `impl`.
 ///
 /// # Contract
-/// - **At least once**: the engine sends a mail again until one try succeeded, always with the same
-///   [`message_id`](Mail::message_id), so that whoever receives it twice can tell. A mailer need not remember anything.
-/// - **Ok means taken**: the mail survives a crash of ours from then on.
-/// - **Errors say whether a retry makes sense**: [`MailError::Refused`] is for good, [`MailError::Later`] is not.
-/// - **Time**: every call ends by itself, at the latest after a minute.
-/// - **Secrets** appear neither in `Debug` nor in an error.
+/// - **At least once**: the engine retries a mail until one try succeeds, always with the same
+///   [`message_id`](Mail::message_id), so that recipients can detect duplicates. A mailer is stateless.
+/// - **`Ok` means accepted**: from then on the mail survives a crash of this process.
+/// - **Errors say whether a retry helps**: [`MailError::Refused`] is permanent, [`MailError::Later`] is not.
+/// - **Timeouts**: every call ends by itself, after a minute at the latest.
+/// - **Secrets** appear neither in `Debug` nor in errors.
+///
+/// # Example
+/// ```
+/// use ticketing_core::mailer::{Mail, MailError, Mailer};
+///
+/// #[derive(Debug)]
+/// struct Stdout;
+///
+/// #[ticketing_core::async_trait]
+/// impl Mailer for Stdout {
+///     async fn send(&self, mail: &Mail) -> Result<(), MailError> {
+///         println!("To: {}\nSubject: {}\n\n{}", mail.to, mail.subject, mail.text);
+///         Ok(())
+///     }
+/// }
+/// ```
 #[async_trait]
 pub trait Mailer: std::fmt::Debug + Send + Sync + 'static {
     /// Delivers one mail to its one recipient.
     async fn send(&self, mail: &Mail) -> Result<(), MailError>;
 }
 
-/// A mail to one recipient. No field has a line break where a header would break.
+/// A mail to one recipient. Fields that become headers contain no line breaks.
 #[derive(Clone, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct Mail {
-    /// The same at every try, without angle brackets: `ticket-….@example.com`.
+    /// The Message-ID, without angle brackets. The same at every try.
     pub message_id: String,
-    /// To whom.
+    /// The recipient.
     pub to: crate::domain::principal::EmailAddress,
-    /// What it is about, in a line.
+    /// The subject line.
     pub subject: String,
-    /// As plain text.
+    /// The body as plain text.
     pub text: String,
-    /// As HTML. Refers to inline attachments as `cid:` and their `content_id`.
+    /// The body as HTML. Inline attachments are referred to as `cid:` and their `content_id`.
     pub html: String,
-    /// What comes with it.
+    /// The attachments.
     pub attachments: Vec<Attachment>,
 }
+
+impl Mail {
+    /// A mail without attachments.
+    pub fn new(
+        message_id: impl Into<String>,
+        to: crate::domain::principal::EmailAddress,
+        subject: impl Into<String>,
+        text: impl Into<String>,
+        html: impl Into<String>,
+    ) -> Self {
+        Self {
+            message_id: message_id.into(),
+            to,
+            subject: subject.into(),
+            text: text.into(),
+            html: html.into(),
+            attachments: Vec::new(),
+        }
+    }
+}
+
+setters!(Mail {
+    with_attachments => attachments: Vec<Attachment>,
+});
 
 /// Codes and addresses stay out of logs.
 impl std::fmt::Debug for Mail {
@@ -53,16 +97,33 @@ impl std::fmt::Debug for Mail {
 
 /// A file in a mail.
 #[derive(Clone, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct Attachment {
-    /// Its name, for saving: ASCII letters, digits, `-` and `.`.
+    /// The file name: ASCII letters, digits, `-` and `.`.
     pub file_name: String,
-    /// Such as `image/png`.
+    /// The media type, such as `image/png`.
     pub content_type: String,
-    /// Its bytes.
+    /// The bytes.
     pub content: Vec<u8>,
-    /// Where it stands within the HTML; absent for one that only comes along.
+    /// The content id of an attachment that the HTML shows; `None` for one that is only attached.
     pub content_id: Option<String>,
 }
+
+impl Attachment {
+    /// An attachment that the HTML does not show.
+    pub fn new(file_name: impl Into<String>, content_type: impl Into<String>, content: impl Into<Vec<u8>>) -> Self {
+        Self {
+            file_name: file_name.into(),
+            content_type: content_type.into(),
+            content: content.into(),
+            content_id: None,
+        }
+    }
+}
+
+setters!(Attachment {
+    with_content_id => content_id: impl Into<Option<String>>,
+});
 
 impl std::fmt::Debug for Attachment {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
@@ -79,10 +140,10 @@ impl std::fmt::Debug for Attachment {
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum MailError {
-    /// It may work later: the server cannot be reached, is busy, or did not answer.
-    #[error("not delivered this time: {0}")]
+    /// A retry may succeed: the server cannot be reached, is busy, or did not respond.
+    #[error("not delivered yet: {0}")]
     Later(String),
-    /// It will never work: the recipient or the mail itself was refused.
+    /// A retry cannot succeed: the recipient or the mail itself was refused.
     #[error("refused: {0}")]
     Refused(String),
 }

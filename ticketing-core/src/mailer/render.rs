@@ -1,23 +1,23 @@
-//! What the mails say.
+//! The texts of the mails.
 //!
-//! Organisers' and buyers' text is data: it is put into a template as it is, escaped where it is HTML, and never read as a
-//! template itself. Templates see the few strings that are listed here and nothing else.
+//! Text of organisers and buyers is data: it is inserted into a template as it is, escaped in HTML, and never parsed as a
+//! template itself. Templates see only the few strings listed here.
 
 use super::line::one_line;
 use super::{Attachment, Mail};
-use crate::Error;
 use crate::domain::code::Reference;
 use crate::domain::event::Event;
 use crate::domain::order::Order;
 use crate::domain::refund::{Refund, RefundReason};
 use crate::domain::ticket::Ticket;
+use crate::error::Error;
 use jiff::tz::TimeZone;
 use minijinja::syntax::SyntaxConfig;
 use minijinja::value::Serde;
 use minijinja::{Environment, UndefinedBehavior};
 use serde::Serialize;
 
-/// `.html` in a name is what turns escaping on.
+/// `.html` in a name turns escaping on.
 const TEMPLATES: [(&str, &str); 8] = [
     ("layout.html", include_str!("templates/layout.html.j2")),
     ("layout.txt", include_str!("templates/layout.txt.j2")),
@@ -29,10 +29,10 @@ const TEMPLATES: [(&str, &str); 8] = [
     ("event_cancelled.txt", include_str!("templates/event_cancelled.txt.j2")),
 ];
 
-/// Writes the mails. Made once: the templates are compiled then.
+/// Renders the mails. Create it once: the templates are compiled then.
 ///
-/// The same content always makes the same mail, Message-ID included, so that a mail that is sent again can be told from a new
-/// one. A mail fails to be written ([`Error::Configuration`]) only by a fault in a template.
+/// The same content always renders to the same mail, Message-ID included, so that a repeated mail can be told from a new
+/// one. Rendering fails ([`Error::Configuration`]) only because of a bug in a template.
 #[derive(Debug)]
 pub struct Renderer {
     templates: Environment<'static>,
@@ -40,32 +40,56 @@ pub struct Renderer {
     time_zone: TimeZone,
 }
 
-/// Here are your tickets.
+/// The data of the mail with the tickets.
 #[derive(Clone, Copy, Debug)]
+#[non_exhaustive]
 pub struct TicketsMail<'a> {
     /// The paid order.
     pub order: &'a Order,
-    /// What it is for.
+    /// The event.
     pub event: &'a Event,
-    /// Its tickets, in order. Those that let nobody in any more are left out.
+    /// Its tickets, in order. Tickets that are no longer valid are left out.
     pub tickets: &'a [Ticket],
-    /// Where the buyer finds the order on the web: an `https` or `http` address, linked to as it is.
+    /// The `https` or `http` URL where the buyer finds the order, linked as it is.
     pub public_url: Option<&'a str>,
 }
 
-/// Your money goes back, and why.
+impl<'a> TicketsMail<'a> {
+    /// Creates one without a link to the order.
+    pub const fn new(order: &'a Order, event: &'a Event, tickets: &'a [Ticket]) -> Self {
+        Self { order, event, tickets, public_url: None }
+    }
+
+    /// Sets [`public_url`](Self::public_url).
+    #[must_use]
+    pub fn with_public_url(mut self, public_url: impl Into<Option<&'a str>>) -> Self {
+        self.public_url = public_url.into();
+        self
+    }
+}
+
+/// The data of the mail about a refund.
 #[derive(Clone, Copy, Debug)]
+#[non_exhaustive]
 pub struct RefundMail<'a> {
     /// The order.
     pub order: &'a Order,
-    /// What it was for.
+    /// The event.
     pub event: &'a Event,
-    /// The money. Its note is not told: people write it for each other.
+    /// The refund. Its note is internal and not part of the mail.
     pub refund: &'a Refund,
 }
 
-/// The event was called off.
+impl<'a> RefundMail<'a> {
+    /// Creates one from all its fields.
+    pub const fn new(order: &'a Order, event: &'a Event, refund: &'a Refund) -> Self {
+        Self { order, event, refund }
+    }
+}
+
+/// The data of the mail about a cancelled event.
 #[derive(Clone, Copy, Debug)]
+#[non_exhaustive]
 pub struct EventCancelledMail<'a> {
     /// The paid order.
     pub order: &'a Order,
@@ -73,15 +97,22 @@ pub struct EventCancelledMail<'a> {
     pub event: &'a Event,
 }
 
+impl<'a> EventCancelledMail<'a> {
+    /// Creates one from all its fields.
+    pub const fn new(order: &'a Order, event: &'a Event) -> Self {
+        Self { order, event }
+    }
+}
+
 impl Renderer {
-    /// Mails with dates in UTC and Message-IDs that end in `from_domain`: the domain that mails are sent from, in ASCII.
-    /// [`Error::Configuration`] where it is none.
-    pub fn new(from_domain: &str) -> crate::Result<Self> {
+    /// Creates a renderer with dates in UTC. `from_domain` is the domain that mails are sent from, in ASCII; Message-IDs end in it.
+    /// Fails with [`Error::Configuration`] if it is not a domain.
+    pub fn new(from_domain: &str) -> crate::error::Result<Self> {
         let legal = |label: &str| {
             !label.is_empty() && label.bytes().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_'))
         };
         if from_domain.len() > 150 || !from_domain.split('.').all(legal) {
-            return Err(Error::Configuration("mail comes from a domain such as example.com".to_owned()));
+            return Err(Error::Configuration("the mail domain must be a domain such as example.com".to_owned()));
         }
         let mut templates = Environment::new();
         templates.set_undefined_behavior(UndefinedBehavior::Strict);
@@ -94,14 +125,14 @@ impl Renderer {
         Ok(Self { templates, from_domain: from_domain.to_ascii_lowercase(), time_zone: TimeZone::UTC })
     }
 
-    /// The same with dates in `time_zone`. A date always says how far it is from UTC.
+    /// Renders dates in `time_zone`, always with their offset from UTC.
     pub fn in_time_zone(self, time_zone: TimeZone) -> Self {
         Self { time_zone, ..self }
     }
 
-    /// The mail that brings the tickets: each with its type, its code for people, and (feature `qr`) its QR image, once
-    /// within the HTML and once as `ticket-<n>.png`.
-    pub fn tickets_mail(&self, mail: &TicketsMail<'_>) -> crate::Result<Mail> {
+    /// The mail with the tickets: each with its type, its code and (feature `qr`) its QR image, once
+    /// inline in the HTML and once attached as `ticket-<n>.png`.
+    pub fn tickets_mail(&self, mail: &TicketsMail<'_>) -> crate::error::Result<Mail> {
         let valid: Vec<&Ticket> = mail.tickets.iter().filter(|ticket| ticket.status.takes_a_place()).collect();
         let mut attachments = Vec::new();
         let tickets = valid.iter().enumerate().map(|(at, ticket)| {
@@ -126,8 +157,8 @@ impl Renderer {
         self.mail(&letter, attachments, view)
     }
 
-    /// The mail that tells that money is on its way back, how much, and why in plain words.
-    pub fn refund_mail(&self, mail: &RefundMail<'_>) -> crate::Result<Mail> {
+    /// The mail about a refund: how much, and why.
+    pub fn refund_mail(&self, mail: &RefundMail<'_>) -> crate::error::Result<Mail> {
         let amount = mail.refund.amount.to_string();
         let voided = match mail.refund.tickets.len() {
             0 => None,
@@ -140,8 +171,8 @@ impl Renderer {
         self.mail(&letter, Vec::new(), RefundView { amount: &amount, why: why(mail.refund.reason), voided })
     }
 
-    /// The mail that tells a buyer that the event was called off, and what becomes of the money.
-    pub fn event_cancelled_mail(&self, mail: &EventCancelledMail<'_>) -> crate::Result<Mail> {
+    /// The mail about a cancelled event, and whether a refund follows.
+    pub fn event_cancelled_mail(&self, mail: &EventCancelledMail<'_>) -> crate::error::Result<Mail> {
         let money = if mail.order.total.is_zero() {
             "The tickets were free, so there is nothing to pay back."
         } else {
@@ -152,12 +183,17 @@ impl Renderer {
         self.mail(&letter, Vec::new(), EventCancelledView { money })
     }
 
-    fn mail<V: Serialize>(&self, letter: &Letter<'_>, attachments: Vec<Attachment>, own: V) -> crate::Result<Mail> {
+    fn mail<V: Serialize>(
+        &self,
+        letter: &Letter<'_>,
+        attachments: Vec<Attachment>,
+        own: V,
+    ) -> crate::error::Result<Mail> {
         let Letter { name, key, what, order, event } = letter;
         let title = one_line(&event.title);
         let subject = one_line(&format!("{what}: {title}"));
         let view = View { subject: &subject, facts: self.facts(order, event), event: EventView { title: &title }, own };
-        let written = |kind: &str| -> crate::Result<String> {
+        let written = |kind: &str| -> crate::error::Result<String> {
             let template = self.templates.get_template(&format!("{name}.{kind}")).map_err(|error| fault(&error))?;
             template.render(Serde(&view)).map_err(|error| fault(&error))
         };
@@ -166,7 +202,7 @@ impl Renderer {
         Ok(Mail { message_id, to: order.buyer.email.clone(), subject, text, html, attachments })
     }
 
-    /// What every mail tells, in the order of interest.
+    /// The facts in every mail, in the order of interest.
     fn facts(&self, order: &Order, event: &Event) -> Vec<(&'static str, String)> {
         let when =
             event.starts_at.to_zoned(self.time_zone.clone()).strftime("%A, %-d %B %Y, %H:%M (UTC%:z)").to_string();
@@ -181,7 +217,7 @@ impl Renderer {
         format!("{name}.{}@{}", key.as_str().replace('.', "_"), self.from_domain)
     }
 
-    /// Puts the image into the mail twice, and tells its content id.
+    /// Adds the image to the mail twice, and returns its content id.
     #[cfg(feature = "qr")]
     fn attach_image(&self, to: &mut Vec<Attachment>, order: &Order, ticket: &Ticket, number: usize) -> Option<String> {
         let content_id = self.id(&format!("ticket-{number}"), &order.reference);
@@ -212,24 +248,24 @@ fn why(reason: RefundReason) -> &'static str {
             "This order had already been paid, so we are returning the second payment. \
              The first one stands, and your tickets with it."
         }
-        RefundReason::EventCancelled => "The event was called off by its organiser.",
+        RefundReason::EventCancelled => "The event was cancelled by its organiser.",
         RefundReason::Requested => "The organiser has asked us to give you your money back.",
         RefundReason::Review => "We have looked into your payment and decided to return it.",
     }
 }
 
-/// The templates are ours, so that this is a fault of ours. minijinja tells where, not with what content.
+/// The templates are part of the crate, so this is a bug in it. minijinja reports the place, not the content.
 fn fault(error: &minijinja::Error) -> Error {
-    Error::Configuration(format!("a mail template is at fault: {error}"))
+    Error::Configuration(format!("a mail template is invalid: {error}"))
 }
 
-/// What makes one mail differ from another.
+/// What differs between mails.
 struct Letter<'a> {
-    /// Of its templates, and in its Message-ID.
+    /// The name of its templates, and in its Message-ID.
     name: &'a str,
-    /// What there is one such mail of.
+    /// What the mail is about: there is one such mail for each key.
     key: &'a Reference,
-    /// Begins the subject.
+    /// The beginning of the subject.
     what: &'a str,
     order: &'a Order,
     event: &'a Event,

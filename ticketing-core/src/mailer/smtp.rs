@@ -1,7 +1,7 @@
 //! Mail over SMTP (RFC 5321), by lettre.
 //!
-//! The connections are pooled here and not by lettre: its pool starts tasks when it is made and when it is dropped, which
-//! aborts a process that does either outside a tokio runtime.
+//! The connections are pooled here and not by lettre: its pool starts tasks when it is created and when it is dropped, which
+//! aborts a process that does either outside a Tokio runtime.
 
 mod config;
 mod connection;
@@ -19,36 +19,37 @@ use std::time::Duration;
 use tokio::sync::Semaphore;
 use tokio::time::timeout;
 
-/// Longer than this, and a router on the way has forgotten the connection, or the server is about to close it.
+/// A connection that is idle for longer may have been dropped by a router, or is about to be closed by the server.
 const IDLE_LIMIT: Duration = Duration::from_secs(60);
-/// How long a connection that has been idle may take to show that it is alive.
+/// How long an idle connection may take to show that it is alive.
 const AWAKE_LIMIT: Duration = Duration::from_secs(5);
-/// How long a server may take to say goodbye.
+/// How long a server may take to respond to QUIT.
 const QUIT_LIMIT: Duration = Duration::from_secs(1);
 
-/// Hands mail to one mail server, over a few connections that are kept open between mails.
+/// Sends mail through one mail server, over a few connections that are kept open between mails.
 ///
-/// - [`MailError::Refused`]: the server said for good (5xx) that it does not take this recipient or this mail.
-/// - [`MailError::Later`]: everything else. That includes what the operator must mend - a wrong password, a certificate that
-///   is not trusted, no STARTTLS where it is wanted, a sender the server does not allow -, since no mail may be lost to it.
-/// - A mail whose answer is lost, or comes after the time limit, may have been taken: it is [`MailError::Later`] all the same,
+/// - [`MailError::Refused`]: the server permanently (5xx) refused this recipient or this mail.
+/// - [`MailError::Later`]: everything else. That includes what the operator must fix (a wrong password, a certificate that
+///   is not trusted, missing STARTTLS, a sender that the server does not allow), since no mail may be lost to it.
+/// - A mail whose response is lost, or comes after the timeout, may have been accepted. It is [`MailError::Later`] all the same,
 ///   and the next try has the same Message-ID.
-/// - Errors carry the server's numbers and not its words, in which it may repeat the recipient.
+/// - Errors contain the server's status codes but not its text, which may repeat the recipient.
 ///
-/// It may be made and dropped anywhere; only sending needs a tokio runtime. The time limit covers a whole send: lettre's own
+/// It can be created and dropped anywhere; only sending needs a Tokio runtime. The timeout covers a whole send: lettre's own
 /// ends when the connection stands. Over plain TCP and STARTTLS a mail takes as long as the server; over
 /// [`SmtpSecurity::Tls`] add up to 40 ms, since lettre sets no TCP_NODELAY there (lettre#1159, not yet released).
 pub struct SmtpMailer {
     server: Server,
-    /// One permit a connection that is in use.
+    /// One permit for each connection in use.
     free: Semaphore,
     idle: Mutex<Vec<Connection>>,
 }
 
 impl SmtpMailer {
-    /// A mailer that connects when the first mail is sent. [`Error::Configuration`](crate::Error::Configuration) says what in
-    /// `config` cannot work. Reads the system's root certificates from the disk where TLS is wanted.
-    pub fn new(config: SmtpConfig) -> crate::Result<Self> {
+    /// Creates a mailer that connects when the first mail is sent. [`Error::Configuration`](crate::Error::Configuration) says
+    /// what in
+    /// `config` is invalid. With TLS, it reads the system's root certificates from the disk.
+    pub fn new(config: SmtpConfig) -> crate::error::Result<Self> {
         let free = Semaphore::new(config.pool_size);
         Ok(Self { server: Server::new(config)?, free, idle: Mutex::new(Vec::new()) })
     }
@@ -63,7 +64,7 @@ impl SmtpMailer {
             connection.rest();
             self.idle().push(connection);
         } else {
-            // After a refusal a connection could be used again; it is rare, and a fresh one is certain to be in order.
+            // After a refusal a connection could be reused; it is rare, and a fresh one is certain to be in order.
             let _ = timeout(QUIT_LIMIT, connection.quit()).await;
         }
         result
@@ -87,7 +88,7 @@ impl SmtpMailer {
         Ok(connection)
     }
 
-    /// No code of ours panics while it holds the lock, so that what a poisoned one guards is whole.
+    /// No code panics while it holds the lock, so the data behind a poisoned lock is intact.
     fn idle(&self) -> std::sync::MutexGuard<'_, Vec<Connection>> {
         self.idle.lock().unwrap_or_else(PoisonError::into_inner)
     }

@@ -41,6 +41,7 @@ pub struct Gauges {
 
 /// Connections of one process to its storage; all zero where there are none.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct Connections {
     /// How many there are.
     pub open: u32,

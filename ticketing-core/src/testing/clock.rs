@@ -2,24 +2,24 @@ use crate::clock::{Clock, whole_microseconds};
 use jiff::{SignedDuration, Timestamp};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-/// A clock that stands still until it is turned. Clones show the same time.
+/// A clock that stands still until it is set. Clones share the time.
 #[derive(Clone, Debug)]
 pub struct ManualClock {
     now: Arc<Mutex<Timestamp>>,
 }
 
 impl ManualClock {
-    /// A clock that shows `now`.
+    /// Creates a clock that shows `now`.
     pub fn new(now: Timestamp) -> Self {
         Self { now: Arc::new(Mutex::new(whole_microseconds(now))) }
     }
 
-    /// Turns the clock to `now`, forwards or back.
+    /// Sets the clock to `now`, forwards or backwards.
     pub fn set(&self, now: Timestamp) {
         *self.time() = whole_microseconds(now);
     }
 
-    /// Turns the clock forwards.
+    /// Moves the clock forwards.
     pub fn advance(&self, by: SignedDuration) {
         let mut time = self.time();
         *time = whole_microseconds(*time + by);

@@ -10,28 +10,29 @@ use async_trait::async_trait;
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-/// The header without which a webhook is not this gateway's, and its only good value.
+/// The header that signs this gateway's webhooks, and its only valid value.
 const SIGNATURE: (&str, &[u8]) = ("x-fake-signature", b"ok");
 
-/// A gateway in memory that does as it is told, and keeps the truth about the money. Clones share one till.
+/// A scripted payment gateway in memory. Clones share one state.
 ///
-/// It holds what every gateway must: a reference is used once, an attempt brings money at most once, and no more goes back
-/// than came. A call that is told to fail did nothing; one whose answer is told to be lost did what was wanted.
+/// It keeps the contract of every gateway: a reference is used once, an attempt is paid at most once, and no more is refunded
+/// than was paid. A call that is scripted to fail has no effect; a call whose response is scripted to be lost has.
 #[derive(Clone, Debug, Default)]
 pub struct FakeGateway {
     till: Arc<Mutex<Till>>,
 }
 
-/// How often the gateway was asked.
+/// How often each method was called.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct Calls {
-    /// For a checkout.
+    /// Calls of `open_checkout`.
     pub open_checkout: usize,
-    /// What became of an attempt.
+    /// Calls of `fetch`.
     pub fetch: usize,
-    /// To send money back.
+    /// Calls of `refund`.
     pub refund: usize,
-    /// For a refund that may have been asked for.
+    /// Calls of `find_refund`.
     pub find_refund: usize,
 }
 
@@ -46,22 +47,22 @@ struct Till {
     calls: Calls,
 }
 
-/// What is to become of a call.
+/// The scripted outcome of a call.
 #[derive(Clone, Debug)]
 enum Fate {
-    /// It does nothing.
+    /// It fails without an effect.
     Fails(GatewayError),
-    /// It works, and nobody hears of it.
+    /// It takes effect, and its response is lost.
     AnswerLost,
 }
 
 impl FakeGateway {
-    /// A gateway that nobody has paid at.
+    /// Creates a gateway without payments.
     pub fn new() -> Self {
         Self::default()
     }
 
-    /// The buyer pays what was asked for.
+    /// The buyer pays the requested amount.
     pub fn pay(&self, reference: &Reference) {
         let amount = self.charge(reference).map(|charge| charge.amount);
         if let Some(amount) = amount {
@@ -69,14 +70,14 @@ impl FakeGateway {
         }
     }
 
-    /// The buyer pays something else than what was asked for.
+    /// The buyer pays another amount than requested.
     pub fn pay_amount(&self, reference: &Reference, amount: Money) {
         let captured =
             Captured { amount, requested: None, mode: Mode::Test, paid_at: None, gateway_id: Some("1".to_owned()) };
         self.say(reference, Observation::Success(captured));
     }
 
-    /// The bank says no.
+    /// The payment fails.
     pub fn decline(&self, reference: &Reference) {
         self.say(reference, Observation::Failed);
     }
@@ -86,69 +87,69 @@ impl FakeGateway {
         self.say(reference, Observation::Processing);
     }
 
-    /// The money is taken back from the seller.
+    /// The payment is reversed.
     pub fn reverse(&self, reference: &Reference) {
         self.say(reference, Observation::Reversed);
     }
 
-    /// The next call for a checkout fails and opens none. Several are used up in order.
+    /// The next `open_checkout` fails without an effect. Several scripted outcomes are used up in order.
     pub fn fail_next_open(&self, error: GatewayError) {
         self.till().next_open.push_back(Fate::Fails(error));
     }
 
-    /// The next call for a checkout opens one, and its answer is lost.
+    /// The next `open_checkout` takes effect, and its response is lost.
     pub fn lose_next_open(&self) {
         self.till().next_open.push_back(Fate::AnswerLost);
     }
 
-    /// The next question what became of an attempt is not answered.
+    /// The next `fetch` fails.
     pub fn fail_next_fetch(&self, error: GatewayError) {
         self.till().next_fetch.push_back(Fate::Fails(error));
     }
 
-    /// The next call to send money back fails and sends none.
+    /// The next `refund` fails without an effect.
     pub fn fail_next_refund(&self, error: GatewayError) {
         self.till().next_refund.push_back(Fate::Fails(error));
     }
 
-    /// The next call to send money back sends it, and its answer is lost.
+    /// The next `refund` takes effect, and its response is lost.
     pub fn lose_next_refund(&self) {
         self.till().next_refund.push_back(Fate::AnswerLost);
     }
 
-    /// From now on refunds are accepted first, and done once [`finish_refunds`](Self::finish_refunds) says so.
+    /// From now on, refunds stay pending until [`finish_refunds`](Self::finish_refunds) is called.
     pub fn refunds_take_time(&self) {
         self.till().refunds_take_time = true;
     }
 
-    /// All accepted refunds are done.
+    /// Sets the status of all accepted refunds.
     pub fn finish_refunds(&self, status: RefundStatus) {
         for (_, found) in self.till().refunds.values_mut() {
             *found = status;
         }
     }
 
-    /// What was asked for under a reference, if a checkout was opened.
+    /// The charge under a reference, if a checkout was opened.
     pub fn charge(&self, reference: &Reference) -> Option<Charge> {
         self.till().charges.get(reference).map(|(charge, _)| charge.clone())
     }
 
-    /// Every refund that was really made.
+    /// All refunds that took effect.
     pub fn refunds(&self) -> Vec<RefundCall> {
         self.till().refunds.values().map(|(call, _)| call.clone()).collect()
     }
 
-    /// How often the gateway was asked.
+    /// How often each method was called.
     pub fn calls(&self) -> Calls {
         self.till().calls
     }
 
-    /// The header that makes a webhook this gateway's.
+    /// The header that signs a webhook.
     pub fn signature() -> (&'static str, &'static [u8]) {
         SIGNATURE
     }
 
-    /// What is said of an attempt from now on, for what has no verb of its own here.
+    /// Sets what is reported about an attempt, for states without a method of their own.
     pub fn say(&self, reference: &Reference, observation: Observation) {
         if let Some((_, said)) = self.till().charges.get_mut(reference) {
             *said = observation;
@@ -179,7 +180,7 @@ impl Till {
             _ => 0,
         };
         let of_attempt = self.refunds.values().filter(|(other, _)| other.attempt == call.attempt);
-        // What failed has moved nothing.
+        // Failed refunds moved no money.
         let of_attempt = of_attempt.filter(|(_, status)| *status != RefundStatus::Failed);
         let gone: i64 = of_attempt.map(|(other, _)| other.amount.minor()).sum();
         if gone + call.amount.minor() > paid {
@@ -206,7 +207,7 @@ impl PaymentGateway for FakeGateway {
     }
 
     async fn open_checkout(&self, charge: &Charge) -> Result<Checkout, GatewayError> {
-        // Every real gateway takes its time: others get their turn.
+        // Every real gateway takes its time, so others get their turn.
         tokio::task::yield_now().await;
         let mut till = self.till();
         till.calls.open_checkout += 1;
@@ -256,8 +257,8 @@ impl PaymentGateway for FakeGateway {
         Ok(till.refunds.get(&refund.key).map(|(call, status)| answer(call, *status)))
     }
 
-    /// The body is the reference that it is about, as bare text; for other events than `charge.success` their name and a blank
-    /// stand before it.
+    /// The body is the reference that it is about, as plain text. For other events than `charge.success`, their name and a space
+    /// come before it.
     fn read_webhook(&self, webhook: &Webhook<'_>) -> Result<WebhookEvent, WebhookError> {
         let mut signatures = webhook.headers.iter().filter(|(name, _)| name.eq_ignore_ascii_case(SIGNATURE.0));
         match (signatures.next(), signatures.next()) {

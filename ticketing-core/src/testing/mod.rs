@@ -1,4 +1,4 @@
-//! For tests: a clock you turn by hand, chance you can repeat, and a gateway that does as it is told.
+//! Test doubles: a manual clock, repeatable randomness, and a scripted payment gateway.
 
 mod clock;
 mod gateway;

@@ -1,14 +1,14 @@
 use crate::clock::Random;
 use std::sync::{Mutex, PoisonError};
 
-/// Bytes that look random and are the same at every run of the same seed. Anybody can guess them.
+/// Bytes that look random, and are the same for the same seed. Not secret: for tests only.
 #[derive(Debug)]
 pub struct SeededRandom {
     state: Mutex<u64>,
 }
 
 impl SeededRandom {
-    /// The bytes that follow from `seed`.
+    /// Creates the sequence of `seed`.
     pub fn new(seed: u64) -> Self {
         Self { state: Mutex::new(seed) }
     }

@@ -8,6 +8,7 @@ use crate::domain::id::AccountId;
 use crate::domain::principal::EmailAddress;
 use crate::error::{Error, Result};
 use crate::password::{Passwords, is_weak};
+use crate::setters::setters;
 use crate::storage::StorageExt as _;
 use crate::token::{TokenKey, Tokens};
 use jiff::{SignedDuration, Timestamp};
@@ -29,20 +30,33 @@ impl Accounts {
     }
 }
 
-/// Somebody who wants an account.
+/// A request to create an account.
 #[derive(Clone, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct Registration {
-    /// An e-mail address, unique without regard to case.
+    /// The e-mail address. Unique, ignoring case.
     pub email: String,
-    /// 2 to 100 characters.
+    /// The person's name: 2–100 characters.
     pub name: String,
-    /// 2 to 50 letters, digits, `.`, `_` or `-`, unique without regard to case.
+    /// A user name to log in with: 2–50 letters, digits, `.`, `_` or `-`. Unique, ignoring case.
     pub username: Option<String>,
-    /// At least 8 characters, at most 1024 bytes; any, none needed, none cut off.
+    /// The password: at least 8 characters and at most 1024 bytes, without any other rule.
     pub password: String,
-    /// At most 30 characters.
+    /// The phone number: at most 30 characters.
     pub phone: Option<String>,
 }
+
+impl Registration {
+    /// Creates one without a user name and a phone number.
+    pub fn new(email: impl Into<String>, name: impl Into<String>, password: impl Into<String>) -> Self {
+        Self { email: email.into(), name: name.into(), username: None, password: password.into(), phone: None }
+    }
+}
+
+setters!(Registration {
+    with_username => username: impl Into<Option<String>>,
+    with_phone => phone: impl Into<Option<String>>,
+});
 
 impl std::fmt::Debug for Registration {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
@@ -50,14 +64,15 @@ impl std::fmt::Debug for Registration {
     }
 }
 
-/// Somebody who is logged in.
+/// A session of an account.
 #[derive(Clone, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct Session {
-    /// Who.
+    /// The account.
     pub account: Account,
-    /// What proves it: send it as `Authorization: Bearer`.
+    /// The session token, for the header `Authorization: Bearer`.
     pub token: String,
-    /// Until when.
+    /// When the session ends.
     pub ends_at: Timestamp,
 }
 
@@ -84,12 +99,12 @@ impl Ticketing {
             // No `@`: a user name must never look like somebody's address.
             let ok = |c: char| c.is_alphanumeric() || matches!(c, '.' | '_' | '-');
             checks.require("username", username.chars().all(ok), || {
-                "only letters, digits, `.`, `_` and `-` are wanted".to_owned()
+                "must contain only letters, digits, `.`, `_` and `-`".to_owned()
             });
         }
         check_password(&mut checks, &registration.password);
         checks.done()?;
-        let Some(email) = email else { return Err(Error::invalid("email", "an e-mail address is wanted")) };
+        let Some(email) = email else { return Err(Error::invalid("email", "must be an e-mail address")) };
 
         // Asked before hashing too, to spare the work. The storage decides in the end.
         if self.inner.storage.account(&AccountKey::Email(email.clone())).await?.is_some() {
@@ -183,10 +198,8 @@ impl Ticketing {
 fn check_password(checks: &mut Checks, password: &str) {
     let found = password.chars().count();
     checks.require("password", found >= MIN_PASSWORD, || {
-        format!("at least {MIN_PASSWORD} characters are wanted, found {found}")
+        format!("must be at least {MIN_PASSWORD} characters (got {found})")
     });
     let bytes = password.len();
-    checks.require("password", bytes <= MAX_PASSWORD, || {
-        format!("at most {MAX_PASSWORD} bytes are wanted, found {bytes}")
-    });
+    checks.require("password", bytes <= MAX_PASSWORD, || format!("must be at most {MAX_PASSWORD} bytes (got {bytes})"));
 }

@@ -57,12 +57,13 @@ impl TicketingBuilder {
         }
     }
 
-    /// Who takes the money. Without one, only free tickets can be had.
+    /// The payment gateway. Without one, only free tickets can be sold. For an `Arc<dyn PaymentGateway>`, use
+    /// [`gateway_on`](Self::gateway_on).
     pub fn gateway(self, gateway: impl PaymentGateway) -> Self {
         self.gateway_on(Arc::new(gateway))
     }
 
-    /// The same with a gateway that is shared already.
+    /// Like [`gateway`](Self::gateway), for a gateway that is shared or chosen at run time.
     pub fn gateway_on(mut self, gateway: Arc<dyn PaymentGateway>) -> Self {
         self.gateway = Some(gateway);
         self
@@ -184,5 +185,5 @@ impl TicketingBuilder {
 }
 
 fn wrong(setting: &str, wanted: &str, found: &dyn std::fmt::Debug) -> Error {
-    Error::Configuration(format!("{setting}: {wanted} is wanted, found {found:?}"))
+    Error::Configuration(format!("{setting}: must be {wanted} (got {found:?})"))
 }

@@ -21,11 +21,11 @@ impl Checks {
     pub(super) fn text(&mut self, field: &str, text: &str, min: usize, max: usize) {
         let found = text.trim().chars().count();
         self.require(field, (min..=max).contains(&found), || match min {
-            0 => format!("at most {max} characters are wanted, found {found}"),
-            _ => format!("{min} to {max} characters are wanted, found {found}"),
+            0 => format!("must be at most {max} characters (got {found})"),
+            _ => format!("must be {min}–{max} characters (got {found})"),
         });
         let is_bad = |c: char| c.is_control() && !(max > 500 && matches!(c, '\n' | '\r' | '\t'));
-        self.require(field, !text.chars().any(is_bad), || "no control characters are wanted".to_owned());
+        self.require(field, !text.chars().any(is_bad), || "must not contain control characters".to_owned());
     }
 
     /// The same of what may be absent.

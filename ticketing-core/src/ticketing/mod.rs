@@ -23,6 +23,7 @@ pub use accounts::{Registration, Session};
 pub use builder::TicketingBuilder;
 pub use orders::{LineRequest, OrderRequest};
 pub use payments::{PayOptions, Started};
+pub use refunds::RefundOptions;
 pub use upkeep::{Upkeep, UpkeepHandle, UpkeepReport};
 
 use crate::clock::{Clock, Random};
@@ -69,12 +70,13 @@ struct Inner {
 }
 
 impl Ticketing {
-    /// Starts to put an engine together. The storage is the one part that it cannot be without.
+    /// Starts to put an engine together. The storage is the only required part. For an `Arc<dyn Storage>`, use
+    /// [`builder_on`](Self::builder_on).
     pub fn builder(storage: impl Storage) -> TicketingBuilder {
         TicketingBuilder::new(Arc::new(storage))
     }
 
-    /// The same on a storage that is shared already, or chosen at run time.
+    /// Like [`builder`](Self::builder), for a storage that is shared or chosen at run time.
     pub fn builder_on(storage: Arc<dyn Storage>) -> TicketingBuilder {
         TicketingBuilder::new(storage)
     }

@@ -9,37 +9,61 @@ use crate::domain::principal::{Buyer, Principal};
 use crate::domain::refusal::Refusal;
 use crate::error::{Error, Result};
 use crate::metrics::{self, Stage};
+use crate::setters::setters;
 use crate::storage::StorageExt as _;
 use tracing::Instrument as _;
 use tracing::field::Empty;
 
-/// What somebody wants to buy.
+/// A request to buy tickets of one event.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct OrderRequest {
-    /// For which event.
+    /// The event.
     pub event_id: EventId,
-    /// What: 1 to 100 tickets in all. The same type may stand in several lines; they are added up.
+    /// The lines: 1–100 tickets in total. Several lines of the same ticket type are added up.
     pub lines: Vec<LineRequest>,
-    /// The order's reference, made by the caller so that the call can be repeated; absent, a fresh one is made, and a
-    /// repeat makes a second order.
+    /// The order's reference, which is its idempotency key: a repeat with the same reference and content returns the same order.
+    /// Default: a new one, so that a repeat makes a second order.
     pub reference: Option<Reference>,
 }
 
 impl OrderRequest {
-    /// So many tickets of the event's only type. Fails in [`Ticketing::hold`] where it has several.
+    /// Creates a request for these lines.
+    pub fn new(event_id: EventId, lines: Vec<LineRequest>) -> Self {
+        Self { event_id, lines, reference: None }
+    }
+
+    /// Creates a request for `quantity` tickets of the event's only type. [`Ticketing::hold`] rejects it if there are several
+    /// types.
     pub fn tickets(event_id: EventId, quantity: u32) -> Self {
-        Self { event_id, lines: vec![LineRequest { ticket_type_id: None, quantity }], reference: None }
+        Self::new(event_id, vec![LineRequest::new(quantity)])
     }
 }
 
-/// So many tickets of one type.
+setters!(OrderRequest {
+    with_reference => reference: impl Into<Option<Reference>>,
+});
+
+/// A number of tickets of one type.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct LineRequest {
-    /// Which type. May be absent where the event has only one.
+    /// The ticket type. May be `None` if the event has only one.
     pub ticket_type_id: Option<TicketTypeId>,
-    /// How many.
+    /// The number of tickets.
     pub quantity: u32,
 }
+
+impl LineRequest {
+    /// Creates a line for `quantity` tickets of the event's only type.
+    pub fn new(quantity: u32) -> Self {
+        Self { ticket_type_id: None, quantity }
+    }
+}
+
+setters!(LineRequest {
+    with_ticket_type_id => ticket_type_id: impl Into<Option<TicketTypeId>>,
+});
 
 impl Ticketing {
     /// Keeps places for an unpaid order, until the order's `hold_until`. A repeat with the same reference and content finds
@@ -67,7 +91,7 @@ impl Ticketing {
         };
         let order = self.inner.batches.apply(wish).await?.map_err(|refusal| match refusal {
             Refusal::TicketTypeNeeded { types } => {
-                let message = format!("is required: the event has {types} ticket types");
+                let message = format!("must name one of the event's {types} ticket types");
                 Error::invalid("ticket_type_id", message)
             }
             refusal => refused(refusal),
@@ -121,7 +145,7 @@ fn hold_lines(request: &OrderRequest) -> Result<Vec<HoldLine>> {
         "must be at least 1 (got 0)".to_owned()
     });
     let in_all = request.lines.iter().fold(0_u32, |sum, line| sum.saturating_add(line.quantity));
-    let message = || format!("must be 1 to {MAX_TICKETS_PER_ORDER} tickets in all (got {in_all})");
+    let message = || format!("must be 1–{MAX_TICKETS_PER_ORDER} tickets (got {in_all})");
     checks.require("quantity", (1..=MAX_TICKETS_PER_ORDER).contains(&in_all), message);
     checks.done()?;
     let line = |line: &LineRequest| HoldLine { ticket_type_id: line.ticket_type_id, quantity: line.quantity };

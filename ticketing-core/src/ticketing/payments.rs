@@ -1,6 +1,6 @@
 //! From an order to its tickets, by way of a payment gateway.
 
-use super::{Ticketing, refused};
+use super::{OrderRequest, Ticketing, refused};
 use crate::domain::code::Reference;
 use crate::domain::order::{Order, OrderStatus};
 use crate::domain::payment::{
@@ -13,31 +13,39 @@ use crate::error::{Error, Result};
 use crate::gateway::{Charge, Fetched, GatewayError, PaymentGateway};
 use crate::metrics::{self, Stage};
 use crate::runtime;
+use crate::setters::setters;
 use crate::storage::StorageExt as _;
-use crate::ticketing::OrderRequest;
 use std::sync::Arc;
 use tracing::Instrument as _;
 use tracing::field::Empty;
 
-/// How a buyer pays.
+/// Options of a payment.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct PayOptions {
-    /// Where the gateway sends the buyer afterwards, with `?reference=` added.
+    /// Where the gateway sends the buyer afterwards. Paystack adds `?reference=` to it.
     pub return_url: Option<String>,
-    /// The address to give to the gateway, if not the buyer's.
+    /// The e-mail address for the gateway. Default: the buyer's.
     pub email: Option<EmailAddress>,
-    /// The attempt's reference, made by the caller so that the call can be repeated; absent, a fresh one is made.
+    /// The attempt's reference, which is its idempotency key. Default: a new one.
     pub reference: Option<Reference>,
 }
 
-/// A payment that has begun.
+setters!(PayOptions {
+    with_return_url => return_url: impl Into<Option<String>>,
+    with_email => email: impl Into<Option<EmailAddress>>,
+    with_reference => reference: impl Into<Option<Reference>>,
+});
+
+/// A payment that was started.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct Started {
     /// The order.
     pub order: Order,
-    /// The attempt: its reference is what to [verify](Ticketing::verify).
+    /// The attempt. [`Ticketing::verify`] takes its reference.
     pub attempt: Attempt,
-    /// Where the buyer pays. Absent for a free order, whose tickets are issued already.
+    /// Where the buyer pays. `None` for a free order, whose tickets are issued already.
     pub checkout: Option<Checkout>,
 }
 
@@ -238,7 +246,7 @@ impl Ticketing {
         self.inner
             .gateway
             .as_ref()
-            .ok_or_else(|| Error::Configuration("a payment gateway is wanted to sell tickets".to_owned()))
+            .ok_or_else(|| Error::Configuration("selling tickets requires a payment gateway".to_owned()))
     }
 
     /// The gateway that an attempt was made at.

@@ -10,22 +10,35 @@ use crate::domain::payment::{Resolve, Verdict};
 use crate::domain::principal::Principal;
 use crate::domain::refund::{Refund, RefundReason, RefundRequest, RetryRefund};
 use crate::error::{Error, Result};
+use crate::setters::setters;
 use crate::storage::StorageExt as _;
 
+/// What to refund, and why.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct RefundOptions {
+    /// The tickets to refund. Default: all that are still valid.
+    pub tickets: Vec<TicketId>,
+    /// A note for the audit log and the payment's history: at most 500 characters. The buyer does not see it.
+    pub note: Option<String>,
+    /// The idempotency key: a repeat with the same key returns the same refund. Default: a new key, so that a repeat makes
+    /// another refund.
+    pub key: Option<Reference>,
+}
+
+setters!(RefundOptions {
+    with_tickets => tickets: Vec<TicketId>,
+    with_note => note: impl Into<Option<String>>,
+    with_key => key: impl Into<Option<Reference>>,
+});
+
 impl Ticketing {
-    /// Refunds tickets of a paid order; none given means all that are still valid. They are void at once and their places
-    /// free; upkeep sends the money back. For the event's organiser, or an administrator. The order is found by its own
-    /// reference or by one of its attempts'. A repeat with the same `key` finds the same refund.
+    /// Refunds tickets of a paid order. They become void and their places free at once; upkeep sends the money back. Allowed for
+    /// the event's organiser and administrators. `reference` is the order's or that of one of its payment attempts.
     ///
     /// Refusals: `nothing_to_refund`, `refund_exceeds_paid`, `key_reused`.
-    pub async fn refund(
-        &self,
-        actor: &Principal,
-        reference: &Reference,
-        tickets: Vec<TicketId>,
-        note: Option<String>,
-        key: Option<Reference>,
-    ) -> Result<Refund> {
+    pub async fn refund(&self, actor: &Principal, reference: &Reference, options: RefundOptions) -> Result<Refund> {
+        let RefundOptions { tickets, note, key } = options;
         let mut checks = Checks::default();
         checks.optional_text("note", note.as_deref(), 500);
         checks.done()?;

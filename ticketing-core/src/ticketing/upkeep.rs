@@ -13,6 +13,7 @@ use crate::mailer::render::{EventCancelledMail, RefundMail, TicketsMail};
 use crate::mailer::{Mail, MailError, Mailer};
 use crate::metrics::{self, Stage};
 use crate::runtime::{self, Runtime};
+use crate::setters::setters;
 use crate::storage::StorageExt as _;
 use jiff::{SignedDuration, Timestamp};
 use std::sync::Arc;
@@ -21,15 +22,20 @@ use std::time::Duration;
 use tokio::sync::{Semaphore, oneshot, watch};
 use tracing::Instrument as _;
 
-/// How much one pass does at most, and how much of it at once.
+/// The limits of one pass of upkeep.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Upkeep {
-    /// Of each kind of work. Defaults to 100.
+    /// The maximum number of items of each kind of work. Default: 100.
     pub limit: u32,
-    /// Calls to gateway or mailer under way at once. Defaults to 8.
+    /// The maximum number of concurrent calls to the gateway or mailer. Default: 8.
     pub at_once: usize,
 }
+
+setters!(Upkeep {
+    with_limit => limit: u32,
+    with_at_once => at_once: usize,
+});
 
 impl Default for Upkeep {
     fn default() -> Self {
@@ -37,23 +43,23 @@ impl Default for Upkeep {
     }
 }
 
-/// What a pass did.
+/// What a pass of upkeep did.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct UpkeepReport {
     /// Webhooks that were applied.
     pub webhooks: usize,
-    /// Holds that had run out.
+    /// Holds that expired.
     pub expired: usize,
-    /// Orders of called-off events that were undone.
+    /// Orders of cancelled events that were undone.
     pub undone: usize,
-    /// Open attempts that were asked about.
+    /// Open attempts that were polled.
     pub polled: usize,
-    /// Refunds that were sent or asked about.
+    /// Refunds that were sent or looked up.
     pub refunds: usize,
     /// Mails that were tried.
     pub mails: usize,
-    /// Work that failed and is tried again later.
+    /// Items that failed and are retried later.
     pub failed: usize,
 }
 

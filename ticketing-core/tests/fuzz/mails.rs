@@ -92,20 +92,10 @@ fn mail(post: &Post, input: &[u8]) -> Seen {
         input.split(|byte| *byte == SEPARATOR).map(|field| String::from_utf8_lossy(field).into_owned()).collect();
     let field = |index: usize| fields.get(index).map_or("", String::as_str);
     let Ok(to) = field(0).parse::<EmailAddress>() else { return Ok("no recipient".to_owned()) };
-    let attachment = Attachment {
-        file_name: field(5).to_owned(),
-        content_type: field(6).to_owned(),
-        content: field(3).as_bytes().to_vec(),
-        content_id: Some(field(7).to_owned()).filter(|id| !id.is_empty()),
-    };
-    let mail = Mail {
-        message_id: field(4).to_owned(),
-        to,
-        subject: field(1).to_owned(),
-        text: field(2).to_owned(),
-        html: field(3).to_owned(),
-        attachments: if field(6).is_empty() { vec![] } else { vec![attachment] },
-    };
+    let attachment = Attachment::new(field(5), field(6), field(3))
+        .with_content_id(Some(field(7).to_owned()).filter(|id| !id.is_empty()));
+    let attachments = if field(6).is_empty() { vec![] } else { vec![attachment] };
+    let mail = Mail::new(field(4), to, field(1), field(2), field(3)).with_attachments(attachments);
     let from = format!("{} <box@example.com>", field(8));
     let bytes = match post.send(&from, &mail) {
         None => return Ok("no sender".to_owned()),

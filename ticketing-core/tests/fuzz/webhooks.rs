@@ -21,7 +21,7 @@ fn signature(body: &[u8]) -> String {
 }
 
 fn read(headers: &[(&str, &[u8])], body: &[u8]) -> Result<WebhookEvent, WebhookError> {
-    GATEWAY.read_webhook(&Webhook { headers, body, received_at: Timestamp::UNIX_EPOCH })
+    GATEWAY.read_webhook(&Webhook::new(headers, body, Timestamp::UNIX_EPOCH))
 }
 
 /// The first line is a signature; `!` in it stands for the right one, so that most of a right one can be tried.

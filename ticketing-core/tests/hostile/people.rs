@@ -10,7 +10,7 @@ use ticketing_core::domain::principal::{Buyer, Principal};
 use ticketing_core::domain::refund::RefundStatus;
 use ticketing_core::domain::refusal::Refusal;
 use ticketing_core::domain::rules::Verdict;
-use ticketing_core::ticketing::{OrderRequest, PayOptions, Started};
+use ticketing_core::{OrderRequest, PayOptions, RefundOptions, Started};
 
 /// How somebody pays.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -71,7 +71,7 @@ impl Sale {
     }
 
     fn buyer(&self) -> Buyer {
-        Buyer { who: self.who(), email: format!("buyer-{}@example.com", self.number).parse().unwrap() }
+        Buyer::new(self.who(), format!("buyer-{}@example.com", self.number).parse().unwrap())
     }
 }
 
@@ -115,8 +115,8 @@ impl World {
         let buyer = sale.buyer();
         let buy = || {
             let lines = OrderRequest::tickets(self.events[sale.event].id, sale.quantity);
-            let request = OrderRequest { reference: Some(sale.order.clone()), ..lines };
-            let options = PayOptions { reference: Some(sale.attempt.clone()), ..PayOptions::default() };
+            let request = lines.with_reference(sale.order.clone());
+            let options = PayOptions::default().with_reference(sale.attempt.clone());
             self.engine(sale).buy(&buyer, request, options)
         };
         if self.dice.percent(10, "goes away", sale.number) {
@@ -247,7 +247,9 @@ impl World {
         // Asked for at both processes at once, under one name.
         let both = self.engines.each_ref().map(|engine| {
             let (engine, order, tickets, key) = (engine.clone(), sale.order.clone(), tickets.clone(), key.clone());
-            async move { engine.refund(&organizer(), &order, tickets, None, Some(key)).await }
+            async move {
+                engine.refund(&organizer(), &order, RefundOptions::default().with_tickets(tickets).with_key(key)).await
+            }
         });
         let [first, second] = both;
         let (first, second) = tokio::join!(first, second);

@@ -58,7 +58,7 @@ impl World {
     async fn payments(&self) -> BTreeMap<String, Payment> {
         let mut payments = BTreeMap::new();
         for event in &self.events {
-            let filter = OrderFilter { buyer: None, event_id: Some(event.id) };
+            let filter = OrderFilter::default().with_event_id(event.id);
             let mut page = PageRequest::default();
             loop {
                 let orders = self.storage.orders(&filter, page).await.unwrap().items;
@@ -78,7 +78,7 @@ impl World {
     /// However often somebody called: a second order is made only where the first came to nothing.
     async fn one_order_each(&self) {
         for sale in &self.sales {
-            let filter = OrderFilter { buyer: Some(sale.who()), event_id: None };
+            let filter = OrderFilter::default().with_buyer(sale.who());
             let orders = self.storage.orders(&filter, PageRequest::default()).await.unwrap().items;
             let first = orders.iter().find(|order| order.reference == sale.order);
             assert!(orders.is_empty() || first.is_some(), "sale {} has orders, and none of its own name", sale.number);

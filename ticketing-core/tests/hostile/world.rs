@@ -11,6 +11,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 use ticketing_core::Ticketing;
+use ticketing_core::Upkeep;
 use ticketing_core::clock::Clock;
 use ticketing_core::domain::event::{Event, NewEvent};
 use ticketing_core::domain::money::{Currency, Money};
@@ -19,7 +20,6 @@ use ticketing_core::gateway::circuit_breaker::{BreakerConfig, CircuitBreaker, St
 use ticketing_core::gateway::paystack::{PaystackConfig, PaystackGateway};
 use ticketing_core::storage::Storage;
 use ticketing_core::testing::{ManualClock, SeededRandom};
-use ticketing_core::ticketing::Upkeep;
 use tokio::task::JoinHandle;
 
 /// All sales begin within this time.

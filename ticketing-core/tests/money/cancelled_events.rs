@@ -3,7 +3,7 @@
 use crate::dropping::drop_after;
 use crate::shop::{Shop, organizer};
 use ticketing_core::domain::refund::{RefundReason, RefundStatus};
-use ticketing_core::ticketing::{Started, Upkeep};
+use ticketing_core::{Started, Upkeep};
 
 on_every_storage!(an_event_that_is_called_off_refunds_everybody, calling_off_goes_on_wherever_it_was_cut_off,);
 

@@ -92,7 +92,7 @@ async fn case_10_five_who_want_one_place_at_once_get_one_hold_and_four_refusals(
         .enumerate()
         .map(|(number, who)| {
             let engine = if number % 2 == 0 { here.clone() } else { there.clone() };
-            let request = ticketing_core::ticketing::OrderRequest::tickets(event.id, 1);
+            let request = ticketing_core::OrderRequest::tickets(event.id, 1);
             tokio::spawn(async move { engine.buy(&buyer(who), request, Default::default()).await })
         })
         .collect();

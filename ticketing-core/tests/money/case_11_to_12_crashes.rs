@@ -6,7 +6,7 @@ use crate::stuck::StuckGateway;
 use std::sync::Arc;
 use ticketing_core::domain::payment::AttemptStatus;
 use ticketing_core::gateway::GatewayError;
-use ticketing_core::ticketing::{OrderRequest, PayOptions, Upkeep};
+use ticketing_core::{OrderRequest, PayOptions, Upkeep};
 
 on_every_storage!(
     case_11_a_verify_that_dies_anywhere_leaves_one_set_of_tickets,
@@ -64,7 +64,7 @@ async fn dies_while_buying(shop: &mut Shop) -> ticketing_core::domain::code::Ref
     let stuck = StuckGateway::new(shop.gateway.clone());
     shop.use_gateway(Arc::new(stuck.clone()));
     let reference = crate::shop::reference("attempt");
-    let options = PayOptions { reference: Some(reference.clone()), ..PayOptions::default() };
+    let options = PayOptions::default().with_reference(reference.clone());
     let (engine, request) = (shop.engine.clone(), OrderRequest::tickets(event.id, 1));
     let buying = tokio::spawn(async move { engine.buy(&buyer("ada"), request, options).await.map(drop) });
     stuck.until_stuck(1).await;

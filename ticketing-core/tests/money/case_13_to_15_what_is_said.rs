@@ -138,7 +138,7 @@ async fn case_15_a_success_is_heard_of_by_both_at_once(shop: &mut Shop) {
             let signature = crate::bank::signature(crate::bank::KEY, &news.body);
             let headers = [("x-paystack-signature", signature.as_bytes())];
             let (body, received_at) = (news.body.as_bytes(), started.order.created_at);
-            let webhook = ticketing_core::gateway::Webhook { headers: &headers, body, received_at };
+            let webhook = ticketing_core::gateway::Webhook::new(&headers, body, received_at);
             let stored = shop.engine.receive_webhook("paystack", &webhook).await.unwrap();
             assert_eq!(stored.status, WebhookStatus::Waiting);
         }

@@ -25,7 +25,7 @@ async fn deliver(shop: &Shop, body: &str, key: &str) -> Result<StoredWebhook, Er
 
 async fn with_headers(shop: &Shop, body: &str, headers: &[(&str, &[u8])]) -> Result<StoredWebhook, Error> {
     use ticketing_core::clock::Clock;
-    let webhook = Webhook { headers, body: body.as_bytes(), received_at: shop.clock.now() };
+    let webhook = Webhook::new(headers, body.as_bytes(), shop.clock.now());
     shop.engine.receive_webhook("paystack", &webhook).await
 }
 
@@ -158,8 +158,8 @@ async fn case_16_a_webhook_before_the_initialize_response_is_applied(shop: &mut 
     let other = shop.another_process();
     shop.use_gateway(std::sync::Arc::new(stuck.clone()));
     let reference = crate::shop::reference("attempt");
-    let options = ticketing_core::ticketing::PayOptions { reference: Some(reference.clone()), ..Default::default() };
-    let (engine, request) = (shop.engine.clone(), ticketing_core::ticketing::OrderRequest::tickets(event.id, 1));
+    let options = ticketing_core::PayOptions::default().with_reference(reference.clone());
+    let (engine, request) = (shop.engine.clone(), ticketing_core::OrderRequest::tickets(event.id, 1));
     let buying = tokio::spawn(async move { engine.buy(&crate::shop::buyer("ada"), request, options).await });
     stuck.until_stuck(1).await;
     shop.gateway.pay(&reference);

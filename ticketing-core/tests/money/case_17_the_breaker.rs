@@ -29,9 +29,8 @@ async fn case_17_five_404s_do_not_open_the_breaker(shop: &mut Shop) {
     let mut all = Vec::new();
     for number in 0..6 {
         let reference = crate::shop::reference(&format!("attempt-{number}"));
-        let options =
-            ticketing_core::ticketing::PayOptions { reference: Some(reference.clone()), ..Default::default() };
-        let request = ticketing_core::ticketing::OrderRequest::tickets(event.id, 1);
+        let options = ticketing_core::PayOptions::default().with_reference(reference.clone());
+        let request = ticketing_core::OrderRequest::tickets(event.id, 1);
         assert!(shop.engine.buy(&buyer("ada"), request, options).await.is_err());
         all.push(reference);
     }

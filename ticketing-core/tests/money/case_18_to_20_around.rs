@@ -68,7 +68,7 @@ async fn case_19_a_shop_without_a_gateway_says_so_and_keeps_no_place() {
     let event =
         ticketing_core::domain::event::NewEvent::general_admission("Concert", starts_at, "Lagos", price, Some(1));
     let event = engine.create_event(&crate::shop::organizer(), event).await.unwrap();
-    let request = ticketing_core::ticketing::OrderRequest::tickets(event.id, 1);
+    let request = ticketing_core::OrderRequest::tickets(event.id, 1);
     let refused = engine.buy(&buyer("ada"), request, Default::default()).await.unwrap_err();
     assert!(matches!(&refused, Error::Configuration(message) if message.contains("gateway")), "{refused:?}");
     assert_eq!(engine.event(event.id).await.unwrap().stock.held, 0);

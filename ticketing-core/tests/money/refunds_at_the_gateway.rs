@@ -5,7 +5,7 @@ use crate::shop::{Shop, organizer};
 use jiff::SignedDuration;
 use ticketing_core::domain::refund::{REFUND_LEASE, RefundReport, RefundStatus};
 use ticketing_core::gateway::Webhook;
-use ticketing_core::ticketing::Started;
+use ticketing_core::{RefundOptions, Started};
 
 on_every_storage!(
     a_refund_that_was_applied_and_not_answered_is_found_and_not_sent_again,
@@ -34,7 +34,10 @@ fn sent(bank: &Bank) -> usize {
 /// One of the two tickets goes back: the gateway would take a second refund of as much.
 async fn refund_one(shop: &Shop, started: &Started) {
     let ticket = shop.story(started).await.tickets[0].id;
-    shop.engine.refund(&organizer(), &started.order.reference, vec![ticket], None, None).await.unwrap();
+    shop.engine
+        .refund(&organizer(), &started.order.reference, RefundOptions::default().with_tickets(vec![ticket]))
+        .await
+        .unwrap();
 }
 
 async fn a_refund_that_was_applied_and_not_answered_is_found_and_not_sent_again(shop: &mut Shop) {
@@ -87,7 +90,7 @@ async fn a_refund_that_is_being_sent_is_not_looked_for_when_a_webhook_comes(shop
         format!(r#"{{"event":"refund.pending","data":{{"transaction_reference":"{}"}}}}"#, started.attempt.reference);
     let signature = crate::bank::signature(KEY, &body);
     let headers = [("x-paystack-signature", signature.as_bytes())];
-    let webhook = Webhook { headers: &headers, body: body.as_bytes(), received_at: now };
+    let webhook = Webhook::new(&headers, body.as_bytes(), now);
     shop.engine.receive_webhook("paystack", &webhook).await.unwrap();
     shop.upkeep().await;
     assert!(!bank.lines().iter().any(|line| line.starts_with("GET /refund")), "{:?}", bank.lines());
@@ -103,12 +106,8 @@ async fn who_was_held_up_cannot_make_a_refund_due_again(shop: &mut Shop) {
     now += REFUND_LEASE;
     let second = shop.storage.claim_refunds(now, REFUND_LEASE, 1).await.unwrap().remove(0);
     assert_eq!((first.id, first.tries, second.tries), (second.id, 1, 2));
-    let report = |tries, status, gateway_id: Option<&str>| RefundReport {
-        id: first.id,
-        tries,
-        status,
-        gateway_id: gateway_id.map(str::to_owned),
-        raw_status: "told".to_owned(),
+    let report = |tries, status, gateway_id: Option<&str>| {
+        RefundReport::new(first.id, tries, status, "told").with_gateway_id(gateway_id.map(str::to_owned))
     };
     let pending = report(2, RefundStatus::Pending, Some("7"));
     let status = |outcome: Vec<Result<ticketing_core::domain::refund::Refund, _>>| {
@@ -131,7 +130,7 @@ async fn who_was_held_up_cannot_make_a_refund_due_again(shop: &mut Shop) {
         assert!(shop.storage.claim_refunds(now, REFUND_LEASE, 10).await.unwrap().iter().any(|refund| refund.id == id));
         now += REFUND_LEASE;
     }
-    let report = |tries, status| RefundReport { id, tries, status, gateway_id: None, raw_status: "told".to_owned() };
+    let report = |tries, status| RefundReport::new(id, tries, status, "told");
     for (told, wanted) in [
         (report(2, RefundStatus::Due), RefundStatus::Due),
         (report(1, RefundStatus::Due), RefundStatus::Due),
@@ -154,7 +153,7 @@ async fn no_more_refunds_are_claimed_than_are_sent_at_once(shop: &mut Shop) {
     }
     shop.use_gateway(std::sync::Arc::new(stuck.clone()));
     let engine = shop.engine.clone();
-    let mut upkeep = ticketing_core::ticketing::Upkeep::default();
+    let mut upkeep = ticketing_core::Upkeep::default();
     upkeep.at_once = 2;
     let pass = tokio::spawn(async move { engine.run_upkeep(upkeep).await.unwrap() });
     stuck.until_stuck(2).await;
@@ -183,21 +182,10 @@ async fn a_refund_believed_failed_is_found_when_a_webhook_tells_of_it(shop: &mut
     let now = shop.story(&started).await.order.updated_at;
     // Sent, and told to have been refused; it was not.
     let claimed = shop.storage.claim_refunds(now, REFUND_LEASE, 1).await.unwrap().remove(0);
-    let report = RefundReport {
-        id: claimed.id,
-        tries: claimed.tries,
-        status: RefundStatus::Failed,
-        gateway_id: None,
-        raw_status: "refused".to_owned(),
-    };
+    let report = RefundReport::new(claimed.id, claimed.tries, RefundStatus::Failed, "refused");
     shop.storage.report_refunds(now, &[report]).await.unwrap();
     let client = crate::shop::paystack(&bank);
-    let call = ticketing_core::gateway::RefundCall {
-        key: claimed.key.clone(),
-        attempt: claimed.attempt.clone(),
-        amount: claimed.amount,
-        gateway_id: None,
-    };
+    let call = ticketing_core::gateway::RefundCall::new(claimed.key.clone(), claimed.attempt.clone(), claimed.amount);
     ticketing_core::gateway::PaymentGateway::refund(&client, &call).await.unwrap();
     // A person who tries it again does not send it a second time.
     shop.storage.retry_refund(now, claimed.id, &organizer()).await.unwrap().unwrap();

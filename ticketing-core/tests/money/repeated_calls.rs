@@ -8,8 +8,8 @@ use ticketing_core::domain::page::PageRequest;
 use ticketing_core::domain::payment::{Attempt, AttemptStatus, Settlement};
 use ticketing_core::domain::refund::RefundStatus;
 use ticketing_core::gateway::GatewayError;
-use ticketing_core::ticketing::{OrderRequest, PayOptions, Started};
 use ticketing_core::{Error, Result};
+use ticketing_core::{OrderRequest, PayOptions, RefundOptions, Started};
 
 on_every_storage!(
     a_buy_that_is_dropped_anywhere_and_repeated_is_one_order,
@@ -25,11 +25,11 @@ on_every_storage!(
 const ENOUGH: usize = 400;
 
 fn named(event: ticketing_core::domain::id::EventId, order: &Reference) -> OrderRequest {
-    OrderRequest { reference: Some(order.clone()), ..OrderRequest::tickets(event, 2) }
+    OrderRequest::tickets(event, 2).with_reference(order.clone())
 }
 
 fn attempt(reference: &Reference) -> PayOptions {
-    PayOptions { reference: Some(reference.clone()), ..PayOptions::default() }
+    PayOptions::default().with_reference(reference.clone())
 }
 
 /// Waits until what runs on after its caller has left has come to its end. Not for ever: who leaves after the attempt was
@@ -74,7 +74,7 @@ async fn a_buy_that_is_dropped_anywhere_and_repeated_is_one_order(shop: &mut Sho
         assert!(matches!(settlement, Settlement::Fulfilled { first: true, .. }), "{settlement:?}");
         // Once more, now that it is paid: no second order, no second set of tickets.
         let _ = buy().await;
-        let filter = OrderFilter { buyer: Some(buyer(&who).who), event_id: None };
+        let filter = OrderFilter::default().with_buyer(buyer(&who).who);
         let orders = shop.storage.orders(&filter, PageRequest::default()).await.unwrap().items;
         assert_eq!(orders.len(), 1, "dropped after {polls} polls");
         assert_eq!((orders[0].status, shop.tickets(&started).await), (OrderStatus::Paid, (2, 2)));
@@ -124,7 +124,13 @@ async fn a_refund_that_is_dropped_anywhere_and_repeated_is_one_refund(shop: &mut
         let tickets = vec![shop.story(&started).await.tickets[0].id];
         let key = reference(&format!("refund-{polls}"));
         let who = organizer();
-        let refund = || shop.engine.refund(&who, &started.order.reference, tickets.clone(), None, Some(key.clone()));
+        let refund = || {
+            shop.engine.refund(
+                &who,
+                &started.order.reference,
+                RefundOptions::default().with_tickets(tickets.clone()).with_key(key.clone()),
+            )
+        };
         let done = drop_after(polls, refund()).await.is_some();
         let told = refund().await.unwrap();
         shop.upkeep().await;
@@ -178,8 +184,8 @@ async fn of_two_calls_at_once_the_one_that_came_to_nothing_drops_no_payment(shop
     assert!(failed.is_err());
     assert_eq!(shop.storage.attempt(&pay).await.unwrap().unwrap().status, AttemptStatus::Dropped);
     // The other call, under way all the time with the same reference, did reach the gateway.
-    let checkout = Checkout { url: "https://pay.example.com".to_owned(), access_code: None };
-    let report = CheckoutReport { reference: pay.clone(), result: CheckoutResult::Opened(checkout) };
+    let checkout = Checkout::new("https://pay.example.com".to_owned());
+    let report = CheckoutReport::new(pay.clone(), CheckoutResult::Opened(checkout));
     shop.storage.report_checkouts(shop.clock.now(), &[report]).await.unwrap().remove(0).unwrap();
     let attempt = shop.storage.attempt(&pay).await.unwrap().unwrap();
     assert_eq!((attempt.status, attempt.poll.is_some()), (AttemptStatus::Open, true));
@@ -208,6 +214,6 @@ async fn the_same_reference_for_something_else_is_refused(shop: &mut Shop) {
     assert_eq!(theirs.code(), "key_reused");
     let other = shop.engine.buy(&buyer("eve"), named(event.id, &reference("other")), attempt(&pay)).await.unwrap_err();
     assert_eq!(other.code(), "key_reused");
-    let more = OrderRequest { reference: Some(order), ..OrderRequest::tickets(event.id, 3) };
+    let more = OrderRequest::tickets(event.id, 3).with_reference(order);
     assert_eq!(shop.engine.hold(&buyer("ada"), more).await.unwrap_err().code(), "key_reused");
 }

@@ -5,7 +5,7 @@ use ticketing_core::domain::money::{Currency, Money};
 use ticketing_core::domain::payment::AttemptStatus;
 use ticketing_core::domain::refund::RefundStatus;
 use ticketing_core::domain::rules::Verdict;
-use ticketing_core::ticketing::Started;
+use ticketing_core::{RefundOptions, Started};
 
 on_every_storage!(
     too_little_that_was_accepted_goes_back_as_what_came,
@@ -36,7 +36,11 @@ async fn too_little_that_was_accepted_goes_back_as_what_came(shop: &mut Shop) {
     assert_eq!(decide(shop, &started, Verdict::Accept).await.unwrap(), AttemptStatus::Fulfilled);
     let ticket = shop.story(&started).await.tickets[0].id;
     // Half of what came, and the rest with the last ticket: not the 50.00 of its price.
-    let half = shop.engine.refund(&organizer(), &started.order.reference, vec![ticket], None, None).await.unwrap();
+    let half = shop
+        .engine
+        .refund(&organizer(), &started.order.reference, RefundOptions::default().with_tickets(vec![ticket]))
+        .await
+        .unwrap();
     assert_eq!(half.amount, ngn(3000));
     // The event is called off: everybody gets all that is left of their money, and the work comes to an end.
     shop.engine.cancel_event(&organizer(), started.order.event_id).await.unwrap();
@@ -50,7 +54,7 @@ async fn another_currency_that_was_accepted_goes_back_in_that_currency(shop: &mu
     let dollars = |minor| Money::new(minor, Currency::USD).unwrap();
     let started = in_review(shop, dollars(30_000)).await;
     assert_eq!(decide(shop, &started, Verdict::Accept).await.unwrap(), AttemptStatus::Fulfilled);
-    let refund = shop.engine.refund(&organizer(), &started.order.reference, vec![], None, None).await.unwrap();
+    let refund = shop.engine.refund(&organizer(), &started.order.reference, RefundOptions::default()).await.unwrap();
     assert_eq!(refund.amount, dollars(30_000));
     shop.upkeep().await;
     assert_eq!(shop.gateway.refunds()[0].amount, dollars(30_000));

@@ -3,13 +3,13 @@
 use crate::shop::{Shop, ngn};
 use jiff::SignedDuration;
 use ticketing_core::Error;
+use ticketing_core::PayOptions;
 use ticketing_core::clock::Clock;
 use ticketing_core::domain::order::OrderStatus;
 use ticketing_core::domain::outbox::MailKind;
 use ticketing_core::domain::payment::{AttemptStatus, Settlement};
 use ticketing_core::domain::refund::{RefundReason, RefundStatus};
 use ticketing_core::gateway::GatewayError;
-use ticketing_core::ticketing::PayOptions;
 
 on_every_storage!(
     row_01_an_opened_checkout_awaits_the_payer_and_keeps_the_places,
@@ -37,8 +37,8 @@ async fn row_01_an_opened_checkout_awaits_the_payer_and_keeps_the_places(shop: &
 async fn row_02_an_unknown_outcome_of_initialize_is_kept_and_asked_about(shop: &mut Shop) {
     let event = shop.event(5000, 10).await;
     let reference = crate::shop::reference("attempt");
-    let options = PayOptions { reference: Some(reference.clone()), ..PayOptions::default() };
-    let request = ticketing_core::ticketing::OrderRequest::tickets(event.id, 1);
+    let options = PayOptions::default().with_reference(reference.clone());
+    let request = ticketing_core::OrderRequest::tickets(event.id, 1);
     shop.gateway.lose_next_open();
     let lost = shop.engine.buy(&crate::shop::buyer("ada"), request, options).await;
     assert!(matches!(lost, Err(Error::Gateway(GatewayError::OutcomeUnknown))), "{lost:?}");

@@ -6,7 +6,7 @@ use ticketing_core::domain::refund::{RefundReason, RefundStatus};
 use ticketing_core::domain::ticket::TicketStatus;
 use ticketing_core::domain::webhook::WebhookStatus;
 use ticketing_core::gateway::GatewayError;
-use ticketing_core::ticketing::{PayOptions, Started};
+use ticketing_core::{PayOptions, RefundOptions, Started};
 
 on_every_storage!(
     row_09_the_same_success_again_has_no_effect,
@@ -35,7 +35,7 @@ async fn row_09_the_same_success_again_has_no_effect(shop: &mut Shop) {
 }
 
 async fn pay_again(shop: &Shop, started: &Started, name: &str) -> Started {
-    let options = PayOptions { reference: Some(reference(name)), ..PayOptions::default() };
+    let options = PayOptions::default().with_reference(reference(name));
     shop.engine.pay(&started.order.buyer.who, &started.order.reference, options).await.unwrap()
 }
 
@@ -79,13 +79,17 @@ async fn row_11_a_refund_voids_its_tickets_at_once_and_gives_the_places_back_onc
     let (one, key) = (vec![tickets[1].id], Some(reference("refund")));
     let order = &started.order.reference;
     for _ in 0..2 {
-        let refund = shop.engine.refund(&organizer(), order, one.clone(), None, key.clone()).await.unwrap();
+        let refund = shop
+            .engine
+            .refund(&organizer(), order, RefundOptions::default().with_tickets(one.clone()).with_key(key.clone()))
+            .await
+            .unwrap();
         assert_eq!((refund.amount, refund.status), (ngn(5000), RefundStatus::Due));
         assert_eq!((shop.tickets(&started).await, shop.stock(&event).await), ((2, 3), (0, 2)));
     }
-    let again = shop.engine.refund(&organizer(), order, one, None, None).await.unwrap_err();
+    let again = shop.engine.refund(&organizer(), order, RefundOptions::default().with_tickets(one)).await.unwrap_err();
     assert_eq!(again.code(), "nothing_to_refund");
-    let not_theirs = shop.engine.refund(&buyer("ada").who, order, vec![], None, None).await.unwrap_err();
+    let not_theirs = shop.engine.refund(&buyer("ada").who, order, RefundOptions::default()).await.unwrap_err();
     assert_eq!(not_theirs.code(), "forbidden");
     shop.upkeep().await;
     assert_eq!((shop.gateway.refunds().len(), shop.stock(&event).await), (1, (0, 2)));
@@ -97,14 +101,19 @@ async fn row_12_refunds_in_parts_add_up_to_no_more_than_was_paid(shop: &mut Shop
     shop.gateway.refunds_take_time();
     let order = &started.order.reference;
     let tickets = shop.story(&started).await.tickets;
-    let first = shop.engine.refund(&organizer(), order, vec![tickets[0].id], None, None).await.unwrap();
+    let first = shop
+        .engine
+        .refund(&organizer(), order, RefundOptions::default().with_tickets(vec![tickets[0].id]))
+        .await
+        .unwrap();
     // Unknown at the gateway, and still counted.
     shop.gateway.lose_next_refund();
     shop.pass().await;
-    let rest = shop.engine.refund(&organizer(), order, vec![], Some("all".to_owned()), None).await.unwrap();
+    let rest =
+        shop.engine.refund(&organizer(), order, RefundOptions::default().with_note("all".to_owned())).await.unwrap();
     assert_eq!((first.amount, rest.amount, rest.tickets.len()), (ngn(5000), ngn(10_000), 2));
     assert_eq!(
-        shop.engine.refund(&organizer(), order, vec![], None, None).await.unwrap_err().code(),
+        shop.engine.refund(&organizer(), order, RefundOptions::default()).await.unwrap_err().code(),
         "nothing_to_refund"
     );
     shop.live_through(5).await;
@@ -124,7 +133,7 @@ async fn row_13_a_failed_refund_is_seen_and_tried_again_by_hand(shop: &mut Shop)
     let event = shop.event(5000, 10).await;
     let started = shop.sell(&event, "ada", 1).await;
     shop.gateway.refunds_take_time();
-    shop.engine.refund(&organizer(), &started.order.reference, vec![], None, None).await.unwrap();
+    shop.engine.refund(&organizer(), &started.order.reference, RefundOptions::default()).await.unwrap();
     shop.upkeep().await;
     shop.gateway.finish_refunds(RefundStatus::Failed);
     shop.webhook(format!("refund.failed {}", started.attempt.reference)).await;
@@ -153,7 +162,7 @@ async fn row_13_a_refund_that_needs_attention_is_seen_and_looked_up_again(shop: 
     let event = shop.event(5000, 10).await;
     let started = shop.sell(&event, "ada", 1).await;
     shop.gateway.refunds_take_time();
-    shop.engine.refund(&organizer(), &started.order.reference, vec![], None, None).await.unwrap();
+    shop.engine.refund(&organizer(), &started.order.reference, RefundOptions::default()).await.unwrap();
     shop.upkeep().await;
     shop.gateway.finish_refunds(RefundStatus::NeedsAttention);
     shop.webhook(format!("refund.needs-attention {}", started.attempt.reference)).await;
@@ -182,7 +191,7 @@ async fn row_14_a_dispute_freezes_the_tickets_and_sends_nothing_back(shop: &mut 
         (("paid", AttemptStatus::Disputed), (0, 2))
     );
     assert_eq!(shop.stock(&event).await, (0, 0));
-    let again = shop.engine.refund(&organizer(), &started.order.reference, vec![], None, None).await.unwrap_err();
+    let again = shop.engine.refund(&organizer(), &started.order.reference, RefundOptions::default()).await.unwrap_err();
     assert_eq!((again.code(), shop.gateway.refunds().len()), ("nothing_to_refund", 0));
     // Lost: told by another event, and the gateway says so.
     shop.gateway.reverse(&started.attempt.reference);
@@ -202,7 +211,7 @@ async fn row_14_money_taken_back_at_the_gateway_voids_the_tickets(shop: &mut Sho
     assert!(shop.story(&theirs).await.tickets.iter().all(|ticket| ticket.status == TicketStatus::Cancelled));
     // Our own refund looks the same from there, and is no news.
     let ours = shop.sell(&event, "grace", 1).await;
-    shop.engine.refund(&organizer(), &ours.order.reference, vec![], None, None).await.unwrap();
+    shop.engine.refund(&organizer(), &ours.order.reference, RefundOptions::default()).await.unwrap();
     shop.upkeep().await;
     shop.gateway.reverse(&ours.attempt.reference);
     shop.webhook(format!("refund.processed {}", ours.attempt.reference)).await;
@@ -223,12 +232,12 @@ async fn row_15_what_is_said_after_a_success_is_ignored(shop: &mut Shop) {
         Observation::Unrecognised,
     ] {
         shop.later(1);
-        let settle = ticketing_core::domain::payment::Settle {
-            reference: started.attempt.reference.clone(),
-            observation: said.clone(),
-            raw_status: "later".to_owned(),
-            seed: ticketing_core::domain::code::Seed([5; 32]),
-        };
+        let settle = ticketing_core::domain::payment::Settle::new(
+            started.attempt.reference.clone(),
+            said.clone(),
+            "later",
+            ticketing_core::domain::code::Seed([5; 32]),
+        );
         let now = shop.story(&started).await.order.updated_at;
         let settled = shop.storage.settle(now, &[settle]).await.unwrap().pop().unwrap().unwrap();
         assert!(matches!(settled, Settlement::Fulfilled { first: false, .. }), "{said:?}: {settled:?}");

@@ -26,8 +26,8 @@ use ticketing_core::storage::memory::MemoryStorage;
 use ticketing_core::storage::postgres::PostgresStorage;
 use ticketing_core::storage::sqlite::SqliteStorage;
 use ticketing_core::testing::{FakeGateway, ManualClock, SeededRandom};
-use ticketing_core::ticketing::{OrderRequest, PayOptions, Started, Upkeep, UpkeepReport};
 use ticketing_core::token::TokenKey;
+use ticketing_core::{OrderRequest, PayOptions, Started, Upkeep, UpkeepReport};
 use ticketing_core::{Result, Ticketing};
 
 /// Where a test keeps what it stores. Gone at its end.
@@ -173,7 +173,7 @@ impl Shop {
     pub(crate) async fn webhook(&self, body: impl AsRef<str>) -> StoredWebhook {
         let headers = [FakeGateway::signature()];
         let body = body.as_ref().as_bytes();
-        let webhook = Webhook { headers: &headers, body, received_at: self.clock.now() };
+        let webhook = Webhook::new(&headers, body, self.clock.now());
         self.engine.receive_webhook("fake", &webhook).await.unwrap()
     }
 
@@ -273,7 +273,7 @@ pub(crate) fn organizer() -> Principal {
 }
 
 pub(crate) fn buyer(who: &str) -> Buyer {
-    Buyer { who: Principal::External(who.to_owned()), email: format!("{who}@example.com").parse().unwrap() }
+    Buyer::new(Principal::External(who.to_owned()), format!("{who}@example.com").parse().unwrap())
 }
 
 pub(crate) fn ngn(minor: i64) -> Money {

@@ -4,7 +4,7 @@ use crate::shop::{Shop, buyer, organizer};
 use crate::stuck::StuckGateway;
 use std::sync::Arc;
 use ticketing_core::domain::payment::Settlement;
-use ticketing_core::ticketing::{OrderRequest, PayOptions, Registration, Upkeep};
+use ticketing_core::{OrderRequest, PayOptions, RefundOptions, Registration, Upkeep};
 
 on_every_storage!(a_gateway_that_does_not_answer_slows_down_nobody_else);
 
@@ -18,20 +18,14 @@ async fn a_gateway_that_does_not_answer_slows_down_nobody_else(shop: &mut Shop) 
     for number in 0..20 {
         paying.push((format!("b{number}"), shop.buy(&event, &format!("b{number}")).await));
     }
-    let account = Registration {
-        email: "ada@example.com".to_owned(),
-        name: "Ada".to_owned(),
-        username: None,
-        password: "correct horse".to_owned(),
-        phone: None,
-    };
+    let account = Registration::new("ada@example.com", "Ada", "correct horse");
     shop.engine.register(account).await.unwrap();
     let stuck = StuckGateway::new(shop.gateway.clone());
     shop.use_gateway(Arc::new(stuck.clone()));
     shop.later(1);
 
     // Twenty buyers ask, twenty more want a checkout, upkeep polls and sends money back: all of them wait.
-    shop.engine.refund(&organizer(), &going_back.order.reference, vec![], None, None).await.unwrap();
+    shop.engine.refund(&organizer(), &going_back.order.reference, RefundOptions::default()).await.unwrap();
     let mut waiting = Vec::new();
     for (who, started) in &paying {
         shop.gateway.pay(&started.attempt.reference);

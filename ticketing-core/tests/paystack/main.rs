@@ -55,15 +55,11 @@ fn ngn(minor: i64) -> Money {
 }
 
 fn a_charge() -> Charge {
-    Charge {
-        reference: reference("attempt-1"),
-        amount: ngn(199_990),
-        email: "ada@example.com".parse().unwrap(),
-        return_url: Some("https://shop.example/back?a=b&c=d".to_owned()),
-        order: reference("order-1"),
-    }
+    let email = "ada@example.com".parse().unwrap();
+    Charge::new(reference("attempt-1"), ngn(199_990), email, reference("order-1"))
+        .with_return_url("https://shop.example/back?a=b&c=d".to_owned())
 }
 
 fn a_refund() -> RefundCall {
-    RefundCall { key: reference("refund-1"), attempt: reference("attempt-1"), amount: ngn(5000), gateway_id: None }
+    RefundCall::new(reference("refund-1"), reference("attempt-1"), ngn(5000))
 }

@@ -13,7 +13,7 @@ fn row(id: u64, note: &str, status: &str) -> serde_json::Value {
 }
 
 fn found(id: &str, status: RefundStatus, raw: &str) -> Result<Option<FetchedRefund>, GatewayError> {
-    Ok(Some(FetchedRefund { gateway_id: Some(id.into()), status, raw_status: raw.into() }))
+    Ok(Some(FetchedRefund::new(status, raw).with_gateway_id(id.to_owned())))
 }
 
 #[tokio::test]
@@ -41,7 +41,7 @@ async fn a_refused_refund_is_certain_not_to_have_happened() {
 
 #[tokio::test]
 async fn a_refund_whose_id_is_known_is_fetched_by_it() {
-    let call = RefundCall { gateway_id: Some("77/../1".into()), ..a_refund() };
+    let call = a_refund().with_gateway_id("77/../1".to_owned());
     let (gateway, server) = against([Step::data(row(77, "", "processed").to_string())]).await;
     assert_eq!(gateway.find_refund(&call).await, found("77", RefundStatus::Processed, "processed"));
     assert_eq!(server.lines(), ["GET /refund/77%2F..%2F1"]);
@@ -107,7 +107,7 @@ async fn a_transaction_that_paystack_does_not_know_has_no_refund() {
 
 #[tokio::test]
 async fn a_failed_refund_gives_way_to_a_later_try_under_the_same_key() {
-    let call = RefundCall { gateway_id: Some("1".into()), ..a_refund() };
+    let call = a_refund().with_gateway_id("1".to_owned());
     let rows = json!([row(1, "refund-1", "failed"), row(2, "refund-1", "processing")]).to_string();
     let failed = || Step::data(row(1, "refund-1", "failed").to_string());
     let (gateway, _server) = against([failed(), Step::data(TRANSACTION), Step::data(rows)]).await;

@@ -12,13 +12,8 @@ async fn fetched(data: Value) -> Result<Option<Fetched>, GatewayError> {
 
 #[tokio::test]
 async fn every_status_of_the_table() {
-    let captured = || Captured {
-        amount: ngn(40333),
-        requested: Some(ngn(30050)),
-        mode: Mode::Live,
-        paid_at: None,
-        gateway_id: Some("4099260516".into()),
-    };
+    let captured =
+        || Captured::new(ngn(40333), Mode::Live).with_requested(ngn(30050)).with_gateway_id("4099260516".to_owned());
     for (status, wanted) in [
         ("success", Observation::Success(captured())),
         ("failed", Observation::Failed),
@@ -34,7 +29,7 @@ async fn every_status_of_the_table() {
             "id": 4_099_260_516_u64, "domain": "live", "status": status, "reference": "attempt-1", "amount": 40333,
             "requested_amount": 30050, "currency": "NGN", "metadata": 0, "unheard_of": {"x": []},
         });
-        assert_eq!(fetched(data).await, Ok(Some(Fetched { observation: wanted, raw_status: status.into() })));
+        assert_eq!(fetched(data).await, Ok(Some(Fetched::new(wanted, status))));
     }
 }
 

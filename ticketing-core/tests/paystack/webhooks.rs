@@ -15,7 +15,7 @@ fn gateway(keys: [&str; 2]) -> PaystackGateway {
 
 fn read(headers: &[(&str, &[u8])], body: &[u8]) -> Result<WebhookEvent, WebhookError> {
     let received_at = "2026-01-03T10:00:01Z".parse().unwrap();
-    gateway(["sk_test_vector", "sk_test_other"]).read_webhook(&Webhook { headers, body, received_at })
+    gateway(["sk_test_vector", "sk_test_other"]).read_webhook(&Webhook::new(headers, body, received_at))
 }
 
 /// Signs by our own hand: for the shapes of bodies, not for the signature.
@@ -29,22 +29,14 @@ fn signed(body: &str) -> Result<WebhookEvent, WebhookError> {
 
 #[test]
 fn a_signed_charge_reads_whole() {
-    let captured = Captured {
-        amount: ngn(10000),
-        requested: None,
-        mode: Mode::Test,
-        paid_at: Some("2026-01-03T10:00:00Z".parse().unwrap()),
-        gateway_id: Some("302961".into()),
-    };
-    let wanted = WebhookEvent {
-        dedupe_key: "charge.success:302961:3593752be1661ba91e4a5954b2d41c59022a3df64e175871c3e2fb62b302a767".into(),
-        kind: "charge.success".into(),
-        reference: Some(reference("qtp4p3fcz8j1")),
-        about: WebhookSubject::Charge(Fetched {
-            observation: Observation::Success(captured),
-            raw_status: "success".into(),
-        }),
-    };
+    let paid_at: jiff::Timestamp = "2026-01-03T10:00:00Z".parse().unwrap();
+    let captured = Captured::new(ngn(10000), Mode::Test).with_paid_at(paid_at).with_gateway_id("302961".to_owned());
+    let wanted = WebhookEvent::new(
+        "charge.success:302961:3593752be1661ba91e4a5954b2d41c59022a3df64e175871c3e2fb62b302a767",
+        "charge.success",
+        WebhookSubject::Charge(Fetched::new(Observation::Success(captured), "success")),
+    )
+    .with_reference(reference("qtp4p3fcz8j1"));
     let upper = SIGNED.to_uppercase();
     for (name, signature) in
         [("x-paystack-signature", SIGNED), ("X-Paystack-Signature", SIGNED), ("x-paystack-signature", &upper)]
@@ -57,7 +49,7 @@ fn a_signed_charge_reads_whole() {
 #[test]
 fn either_key_is_accepted_while_keys_change() {
     let headers: &[(&str, &[u8])] = &[("x-paystack-signature", SIGNED.as_bytes())];
-    let webhook = Webhook { headers, body: BODY, received_at: "2026-01-03T10:00:01Z".parse().unwrap() };
+    let webhook = Webhook::new(headers, BODY, "2026-01-03T10:00:01Z".parse().unwrap());
     assert!(gateway(["sk_test_new", "sk_test_vector"]).read_webhook(&webhook).is_ok());
     assert_eq!(gateway(["sk_test_new", "sk_test_newer"]).read_webhook(&webhook), Err(WebhookError::BadSignature));
 }

@@ -60,8 +60,9 @@ impl Planted {
         let is_success = matches!(said.observation, Observation::Success(_));
         match (self.bug, &mut said.observation) {
             (Bug::SettleTakesAnyAmount, Observation::Success(captured)) => {
-                *captured =
-                    Captured { amount: attempt.amount, requested: None, mode: attempt.mode, ..captured.clone() };
+                captured.amount = attempt.amount;
+                captured.requested = None;
+                captured.mode = attempt.mode;
             }
             (Bug::FailedIsFinal, observation) if is_success && attempt.status == AttemptStatus::Failed => {
                 *observation = Observation::Failed;
@@ -117,8 +118,12 @@ impl Storage for Planted {
             let spelt_so = accounts.iter().any(|account| account.email == new.email);
             if self.has(Bug::AddressesHaveCase) && *outcome == Err(Refusal::EmailTaken) && !spelt_so {
                 let elsewhere = format!("x{}@example.com", accounts.len()).parse().unwrap();
-                let made = self.inner.register(now, &[NewAccount { email: elsewhere, ..new.clone() }]).await?.remove(0);
-                *outcome = made.map(|account| Account { email: new.email.clone(), ..account });
+                let mut moved = new.clone();
+                moved.email = elsewhere;
+                *outcome = self.inner.register(now, &[moved]).await?.remove(0);
+                if let Ok(account) = outcome {
+                    account.email = new.email.clone();
+                }
                 self.inner.tamper(|book| outcome.iter().for_each(|account| book.load_account(account.clone())));
             }
         }
@@ -316,7 +321,10 @@ impl Storage for Planted {
         if self.has(Bug::ReadsInPieces) {
             a_moment().await;
             let second = self.inner.payment(reference).await?;
-            return Ok(first.zip(second).map(|(first, second)| Payment { order: first.order, ..second }));
+            return Ok(first.zip(second).map(|(first, mut second)| {
+                second.order = first.order;
+                second
+            }));
         }
         Ok(first)
     }

@@ -174,7 +174,11 @@ impl BuggyStorage {
             }
             Some(Bug::HoldNotIdempotent) => Ok(memory.tamper(|book| {
                 let again = |wish: &Hold| match book.order_by_reference(&wish.reference) {
-                    Some(_) => Hold { reference: self.fresh(), ..wish.clone() },
+                    Some(_) => {
+                        let mut again = wish.clone();
+                        again.reference = self.fresh();
+                        again
+                    }
                     None => wish.clone(),
                 };
                 let wishes: Vec<Hold> = wishes.iter().map(again).collect();
@@ -254,7 +258,7 @@ impl BuggyStorage {
                 }
                 let before = book.attempts.get(&report.reference).cloned();
                 let result = CheckoutResult::NotOpened { reason: "no answer".to_owned(), release: true };
-                let dropped = CheckoutReport { reference: report.reference.clone(), result };
+                let dropped = CheckoutReport::new(report.reference.clone(), result);
                 let came = rules::report_checkout(book, now, &dropped);
                 if let Some(before) = before {
                     book.load_attempt(before);
@@ -403,7 +407,11 @@ impl BuggyStorage {
                 check_in(book)
             }),
             Some(Bug::NonceIgnored) => memory.tamper(|book| {
-                let fresh = |scan: &Scan| Scan { nonce: self.fresh().to_string(), ..scan.clone() };
+                let fresh = |scan: &Scan| {
+                    let mut scan = scan.clone();
+                    scan.nonce = self.fresh().to_string();
+                    scan
+                };
                 let is_known = |book: &Book, scan: &Scan| book.check_in_by_nonce(&scan.nonce).is_some();
                 let scans: Vec<Scan> =
                     scans.iter().map(|scan| if is_known(book, scan) { fresh(scan) } else { scan.clone() }).collect();
@@ -450,8 +458,10 @@ impl BuggyStorage {
         if !self.is(Bug::WebhookNotDeduplicated) {
             return self.world.memory.receive_webhooks(now, new).await;
         }
-        let new: Vec<NewWebhook> =
-            new.iter().map(|new| NewWebhook { dedupe_key: self.fresh().to_string(), ..new.clone() }).collect();
+        let mut new = new.to_vec();
+        for webhook in &mut new {
+            webhook.dedupe_key = self.fresh().to_string();
+        }
         self.world.memory.receive_webhooks(now, &new).await
     }
 }
@@ -460,12 +470,14 @@ impl BuggyStorage {
 fn half_blind(attempt: &Attempt, captured: &Captured, bug: Bug) -> Captured {
     let money = |minor, currency| Money::new(minor, currency).unwrap_or(captured.amount);
     let (amount, wanted) = (captured.amount, attempt.amount);
+    let mut seen = captured.clone();
     match bug {
-        Bug::AmountNotChecked => Captured { amount: money(wanted.minor(), amount.currency()), ..captured.clone() },
-        Bug::CurrencyNotChecked => Captured { amount: money(amount.minor(), wanted.currency()), ..captured.clone() },
-        Bug::ModeNotChecked => Captured { mode: attempt.mode, ..captured.clone() },
-        _ => captured.clone(),
+        Bug::AmountNotChecked => seen.amount = money(wanted.minor(), amount.currency()),
+        Bug::CurrencyNotChecked => seen.amount = money(amount.minor(), wanted.currency()),
+        Bug::ModeNotChecked => seen.mode = attempt.mode,
+        _ => {}
     }
+    seen
 }
 
 fn settle(book: &mut Book, now: Timestamp, said: &Settle, bug: Bug) -> Outcome<Settlement> {
@@ -523,8 +535,9 @@ fn refund(book: &mut Book, now: Timestamp, wish: &RefundRequest, bug: Bug) -> Ou
     if let (Bug::RefundSumUnchecked, None, Some(order)) = (bug, &known, order) {
         let before: Vec<Refund> = book.refunds_of(order).cloned().collect();
         for refund in &before {
-            let amount = Money::zero(refund.amount.currency());
-            book.load_refund(Refund { amount, ..refund.clone() });
+            let mut none = refund.clone();
+            none.amount = Money::zero(refund.amount.currency());
+            book.load_refund(none);
         }
         let void: Vec<_> =
             book.tickets_of(order).filter(|ticket| ticket.status == TicketStatus::Refunded).cloned().collect();
@@ -575,7 +588,9 @@ impl GatewayBugs {
         }
         let mut seed = [0; 32];
         seed[..8].copy_from_slice(&world.draw().to_le_bytes());
-        RefundCall { key: Reference::of_attempt(&Seed(seed)), ..call.clone() }
+        let mut call = call.clone();
+        call.key = Reference::of_attempt(&Seed(seed));
+        call
     }
 
     pub(crate) fn told(&self, reference: &Reference, captured: &Captured) {
@@ -586,9 +601,7 @@ impl GatewayBugs {
 
     pub(crate) fn fetched(&self, reference: &Reference, fetched: Option<Fetched>) -> Option<Fetched> {
         match lock(&self.told).get(reference) {
-            Some(captured) => {
-                Some(Fetched { observation: Observation::Success(captured.clone()), raw_status: "success".to_owned() })
-            }
+            Some(captured) => Some(Fetched::new(Observation::Success(captured.clone()), "success")),
             None => fetched,
         }
     }

@@ -12,8 +12,8 @@ use ticketing_core::domain::event::Event;
 use ticketing_core::domain::money::{Currency, Money};
 use ticketing_core::domain::order::Order;
 use ticketing_core::domain::payment::{Captured, Mode, Observation, Settlement};
-use ticketing_core::domain::principal::{Buyer, Principal};
-use ticketing_core::ticketing::{LineRequest, OrderRequest, PayOptions};
+use ticketing_core::domain::principal::Buyer;
+use ticketing_core::{LineRequest, OrderRequest, PayOptions};
 
 fn reference(text: String) -> Reference {
     text.parse().unwrap_or_else(|_| unreachable!("made of legal letters"))
@@ -24,14 +24,14 @@ pub(crate) async fn visit(world: Arc<World>, event: Event, number: u64) {
     let arrival = if world.options.burst && world.below(4) > 0 { world.below(200) } else { world.below(20 * MINUTE) };
     world.sleep(arrival).await;
     let email = format!("buyer-{number}@example.com").parse().unwrap_or_else(|_| unreachable!("an address"));
-    let buyer = Buyer { who: Principal::External(format!("buyer-{number}")), email };
+    let buyer = Buyer::new(format!("buyer-{number}"), email);
     let mut lines = vec![];
     for _ in 0..world.between(1, 2) {
         let ticket_type = &event.ticket_types[world.below(event.ticket_types.len() as u64) as usize];
         let quantity = u32::try_from(world.between(1, 3)).unwrap_or(1);
-        lines.push(LineRequest { ticket_type_id: Some(ticket_type.id), quantity });
+        lines.push(LineRequest::new(quantity).with_ticket_type_id(ticket_type.id));
     }
-    let request = OrderRequest { event_id: event.id, lines, reference: Some(reference(format!("o-{number}"))) };
+    let request = OrderRequest::new(event.id, lines).with_reference(reference(format!("o-{number}")));
     let bought = if world.below(3) == 0 {
         buy(&world, &buyer, &request, number).await
     } else {
@@ -83,7 +83,7 @@ async fn hold(world: &Arc<World>, buyer: &Buyer, request: &OrderRequest) -> Opti
 async fn buy(world: &Arc<World>, buyer: &Buyer, request: &OrderRequest, number: u64) -> Option<Order> {
     for _ in 0..4 {
         let (who, wish) = (buyer.clone(), request.clone());
-        let options = PayOptions { reference: Some(reference(format!("a-{number}-0"))), ..PayOptions::default() };
+        let options = PayOptions::default().with_reference(reference(format!("a-{number}-0")));
         match ask(world, |server| async move { server.buy(&who, wish, options).await }).await {
             Some(Ok(started)) => return Some(started.order),
             Some(Err(Error::Refused(refusal))) => {
@@ -109,7 +109,7 @@ async fn give_up(world: &Arc<World>, buyer: &Buyer, order: &Order) {
 async fn pay(world: &Arc<World>, buyer: &Buyer, order: &Order, at: &Reference) {
     for _ in 0..4 {
         let (who, wanted) = (buyer.who.clone(), order.reference.clone());
-        let options = PayOptions { reference: Some(at.clone()), ..PayOptions::default() };
+        let options = PayOptions::default().with_reference(at.clone());
         match ask(world, |server| async move { server.pay(&who, &wanted, options).await }).await {
             Some(Ok(_)) => return,
             Some(Err(Error::Refused(refusal))) => return world.saw("refused", refusal.code()),
@@ -205,7 +205,7 @@ async fn act(world: &Arc<World>, at: &Reference) {
 }
 
 fn captured_of(amount: Money, mode: Mode) -> Captured {
-    Captured { amount, requested: None, mode, paid_at: None, gateway_id: None }
+    Captured::new(amount, mode)
 }
 
 /// Something came, but not what was asked for.

@@ -18,12 +18,8 @@ pub(crate) async fn open(world: Arc<World>, organizer: Principal) {
             world.saw("gate", "one ticket at two gates");
         }
         for gate in 0..scanners {
-            let scan = Scan {
-                code: code.clone(),
-                nonce: format!("{:x}-{gate}", world.draw()),
-                gate: Some(format!("gate {gate}")),
-                by: organizer.clone(),
-            };
+            let nonce = format!("{:x}-{gate}", world.draw());
+            let scan = Scan::new(code.clone(), nonce, organizer.clone()).with_gate(format!("gate {gate}"));
             let scanner = Arc::clone(&world);
             world.go(async move { insist(&scanner, scan).await });
         }

@@ -120,7 +120,7 @@ impl SimulatedGateway {
             self.world.saw("gateway", "says not found of an open checkout");
             return None;
         }
-        Some(Fetched { observation: observation.clone(), raw_status: raw(observation).to_owned() })
+        Some(Fetched::new(observation.clone(), raw(observation)))
     }
 
     fn send_back(&self, call: &RefundCall) -> Result<RefundStatus, GatewayError> {
@@ -206,7 +206,7 @@ impl PaymentGateway for SimulatedGateway {
             }
         }
         crate::buyers::checkout_opened(&self.world, &charge.reference);
-        let checkout = Checkout { url: format!("https://pay.example.com/{}", charge.reference), access_code: None };
+        let checkout = Checkout::new(format!("https://pay.example.com/{}", charge.reference));
         self.answer(fate, "open_checkout", checkout).await.map_err(|error| self.bugs.checkout_error(error))
     }
 
@@ -231,11 +231,7 @@ impl PaymentGateway for SimulatedGateway {
         };
         let status = self.send_back(&call)?;
         crate::invariants::money(&self.world);
-        let answer = FetchedRefund {
-            gateway_id: Some(format!("refund-{}", call.key)),
-            status,
-            raw_status: status.name().to_owned(),
-        };
+        let answer = FetchedRefund::new(status, status.name()).with_gateway_id(format!("refund-{}", call.key));
         self.answer(fate, "refund", answer).await.map_err(|error| self.bugs.refund_error(error))
     }
 
@@ -248,10 +244,8 @@ impl PaymentGateway for SimulatedGateway {
         let found = {
             let till = lock(&self.world.till);
             let ours = till.refunds.iter().rev().find(|sent| sent.key == refund.key);
-            ours.map(|sent| FetchedRefund {
-                gateway_id: Some(format!("refund-{}", sent.key)),
-                status: sent.status,
-                raw_status: sent.status.name().to_owned(),
+            ours.map(|sent| {
+                FetchedRefund::new(sent.status, sent.status.name()).with_gateway_id(format!("refund-{}", sent.key))
             })
         };
         self.world.saw("refund looked up", if found.is_some() { "found" } else { "not found" });
@@ -275,14 +269,14 @@ impl PaymentGateway for SimulatedGateway {
                 let minor = minor.parse().map_err(|_| WebhookError::Unreadable)?;
                 let amount = Money::new(minor, currency).map_err(|_| WebhookError::Unreadable)?;
                 let mode = if mode == Mode::Test.name() { Mode::Test } else { Mode::Live };
-                let captured = Captured { amount, requested: None, mode, paid_at: None, gateway_id: None };
+                let captured = Captured::new(amount, mode);
                 self.bugs.told(&reference, &captured);
                 let observation = Observation::Success(captured);
-                WebhookSubject::Charge(Fetched { observation, raw_status: "success".to_owned() })
+                WebhookSubject::Charge(Fetched::new(observation, "success"))
             }
             _ => WebhookSubject::Refund,
         };
         let (kind, dedupe_key) = (kind.to_owned(), body.to_owned());
-        Ok(WebhookEvent { dedupe_key, kind, reference: Some(reference), about })
+        Ok(WebhookEvent::new(dedupe_key, kind, about).with_reference(reference))
     }
 }

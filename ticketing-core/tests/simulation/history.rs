@@ -59,8 +59,7 @@ pub(crate) fn run(seed: u64, bug: Option<Bug>, trace: bool) -> Outcome {
 
 fn put_event(world: &Arc<World>, organizer: &Principal) -> Option<Event> {
     let price = |minor| Money::new(minor, Currency::NGN).unwrap_or(Money::zero(Currency::NGN));
-    let ticket_type =
-        |name: &str, minor, capacity| NewTicketType { name: name.to_owned(), price: price(minor), capacity };
+    let ticket_type = |name: &str, minor, capacity| NewTicketType::new(name, price(minor)).with_capacity(capacity);
     let capacity = world.options.capacity;
     let mut event = NewEvent::general_admission("Simulated", world.time(), "Lagos", price(5000), Some(capacity));
     event.ticket_types.push(ticket_type("Early", 2500, Some(capacity / 2 + 1)));

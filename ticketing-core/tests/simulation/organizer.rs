@@ -3,6 +3,7 @@
 use crate::servers::ask;
 use crate::world::{MINUTE, SECOND, World};
 use std::sync::Arc;
+use ticketing_core::RefundOptions;
 use ticketing_core::domain::code::Reference;
 use ticketing_core::domain::id::{EventId, TicketId};
 use ticketing_core::domain::order::OrderStatus;
@@ -61,7 +62,9 @@ async fn refund(world: &Arc<World>, organizer: &Principal) {
         Arc::clone(&world).go(async move {
             for _ in 0..presses {
                 let (who, order, tickets, key) = (who.clone(), order.clone(), tickets.clone(), key.clone());
-                let answer = ask(&world, |server| async move { server.refund(&who, &order, tickets, None, key).await });
+                let answer = ask(&world, |server| async move {
+                    server.refund(&who, &order, RefundOptions::default().with_tickets(tickets).with_key(key)).await
+                });
                 if let Some(Ok(_)) = answer.await {
                     world.saw("organiser", "refunds");
                 }

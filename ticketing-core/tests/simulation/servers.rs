@@ -10,9 +10,9 @@ use crate::world::{MINUTE, SECOND, SimulatedClock, World};
 use jiff::SignedDuration;
 use std::sync::Arc;
 use std::time::Duration;
+use ticketing_core::Upkeep;
 use ticketing_core::storage::Storage;
 use ticketing_core::testing::SeededRandom;
-use ticketing_core::ticketing::Upkeep;
 use ticketing_core::{Error, Result, Ticketing};
 
 /// How long a client waits for an answer.

@@ -47,7 +47,7 @@ async fn deliver(world: &Arc<World>, body: &str, signature: &'static [u8]) -> bo
     let (body, received_at) = (body.to_owned(), world.time());
     let answer = ask(world, move |server| async move {
         let headers = [(SIGNATURE.0, signature)];
-        let webhook = Webhook { headers: &headers, body: body.as_bytes(), received_at };
+        let webhook = Webhook::new(&headers, body.as_bytes(), received_at);
         server.receive_webhook(NAME, &webhook).await
     });
     matches!(answer.await, Some(Ok(_)))

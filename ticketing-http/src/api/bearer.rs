@@ -41,7 +41,7 @@ impl Session {
 
     /// Who buys, and where their tickets are mailed to.
     pub(crate) fn buyer(&self) -> Buyer {
-        Buyer { who: self.who(), email: self.0.email.clone() }
+        Buyer::new(self.who(), self.0.email.clone())
     }
 }
 

@@ -19,7 +19,7 @@ use poem::http::Uri;
 use poem_openapi::param::{Header, Path, Query};
 use poem_openapi::payload::Json;
 use poem_openapi::{ApiResponse, Enum, OpenApi};
-use ticketing_core::domain::event::{EventFilter, EventSort, NewEvent};
+use ticketing_core::domain::event::{EventFilter, EventSort};
 use ticketing_core::domain::principal::Principal;
 
 problems! {
@@ -99,7 +99,7 @@ impl Events {
             session => MaybeSession(session).required()?.who(),
         };
         let WantedEvent { event, category } = body.0.into_event(self.0.settings.default_currency)?;
-        let event = NewEvent { key: reference(http, "event"), ..event };
+        let event = event.with_key(reference(http, "event"));
         let event = match category {
             Some(category) => self.0.ticketing.create_event_in(&organizer, event, &category).await?,
             None => self.0.ticketing.create_event(&organizer, event).await?,
@@ -133,14 +133,12 @@ impl Events {
         sort: Query<Option<Sort>>,
     ) -> Result<List<EventView>, ListProblems> {
         let wanted = page(skip.0, limit.0, count.0);
-        let filter = EventFilter {
-            category: searchable("category", category.0)?,
-            text: searchable("q", q.0)?,
-            from: from.0.map(|time| time.0),
-            to: to.0.map(|time| time.0),
-            sort: sort.0.map(Into::into).unwrap_or_default(),
-            ..EventFilter::default()
-        };
+        let filter = EventFilter::default()
+            .with_category(searchable("category", category.0)?)
+            .with_text(searchable("q", q.0)?)
+            .with_from(from.0.map(|time| time.0))
+            .with_to(to.0.map(|time| time.0))
+            .with_sort(sort.0.map(Into::into).unwrap_or_default());
         let found = self.0.ticketing.events(&filter, wanted).await?;
         Ok(List::new(found, wanted, uri, &self.0.settings, |event| (&event).into()))
     }

@@ -57,7 +57,7 @@ impl<E: Endpoint<Output = Response>> Endpoint for Idempotent<E> {
         let body = request.take_body().into_bytes().await?;
         let seed = self.seed(&request, &key).await;
         let scope: String = hex(&Sha256::digest(seed));
-        let begin = BeginRequest { scope: scope.clone(), content: content(&request, &body), lease: LEASE };
+        let begin = BeginRequest::new(scope.clone(), content(&request, &body), LEASE);
         request.set_body(body);
 
         let ticketing = &self.state.ticketing;
@@ -157,11 +157,8 @@ async fn kept(outcome: poem::Result<Response>) -> poem::Result<(poem::Result<Res
     let body = body.into_bytes().await?;
     let header =
         |name: &HeaderName| Some((name.as_str().to_owned(), parts.headers.get(name)?.to_str().ok()?.to_owned()));
-    let answer = Answer {
-        status: parts.status.as_u16(),
-        headers: KEPT_HEADERS.iter().filter_map(header).collect(),
-        body: body.to_vec(),
-    };
+    let headers = KEPT_HEADERS.iter().filter_map(header).collect();
+    let answer = Answer::new(parts.status.as_u16(), headers, body.to_vec());
     Ok((Ok(Response::from_parts(parts, body.into())), Some(answer)))
 }
 

@@ -5,7 +5,7 @@ use crate::problem::Problem;
 use poem::Request;
 use std::net::{IpAddr, Ipv6Addr};
 use ticketing_core::Error;
-use ticketing_core::ticketing::Session;
+use ticketing_core::Session;
 
 /// Logs somebody in, by address or user name, unless they, or somebody on their behalf, have guessed too often.
 pub(crate) async fn login(state: &ApiState, request: &Request, name: &str, password: &str) -> Result<Session, Problem> {

@@ -18,7 +18,6 @@ use poem_openapi::payload::Json;
 use poem_openapi::{ApiResponse, OpenApi};
 use ticketing_core::Error;
 use ticketing_core::domain::code::Reference;
-use ticketing_core::ticketing::{OrderRequest, PayOptions};
 
 problems! {
     HoldProblems: BODY, KEYED, TOKEN, PLACES;
@@ -46,7 +45,7 @@ impl Orders {
     /// All of them or none. They are kept until `expires_at`, to be paid for.
     #[oai(path = "/orders", method = "post", operation_id = "createOrder")]
     async fn hold(&self, http: &Request, session: Session, body: Body<OrderBody>) -> Result<Held, HoldProblems> {
-        let request = OrderRequest { reference: reference(http, "order"), ..body.0.into_request()? };
+        let request = body.0.into_request()?.with_reference(reference(http, "order"));
         let order = self.0.ticketing.hold(&session.buyer(), request).await?;
         Ok(Held::Created(Json((&order).into()), format!("/orders/{}", order.reference)))
     }
@@ -96,7 +95,7 @@ impl Orders {
         order: Path<Name>,
         body: Body<PayOrderBody>,
     ) -> Result<Json<CheckoutView>, PayProblems> {
-        let options = PayOptions { reference: reference(http, "attempt"), ..body.0.into_options(&self.0.settings)? };
+        let options = body.0.into_options(&self.0.settings)?.with_reference(reference(http, "attempt"));
         let started = self.0.ticketing.pay(&session.who(), &known(&order)?, options).await?;
         Ok(Json(CheckoutView::new(started, &self.0.settings)))
     }

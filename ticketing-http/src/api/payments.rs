@@ -23,7 +23,7 @@ use ticketing_core::domain::code::Reference;
 use ticketing_core::domain::id::{RefundId, TicketId};
 use ticketing_core::domain::order::Order;
 use ticketing_core::domain::payment::{AttemptStatus, Settlement};
-use ticketing_core::ticketing::{OrderRequest, PayOptions};
+use ticketing_core::{OrderRequest, PayOptions, RefundOptions};
 
 problems! {
     BuyProblems: BODY, KEYED, TOKEN, PLACES, GATEWAY, &["hold_expired"];
@@ -161,11 +161,9 @@ impl Payments {
     ) -> Result<Refunded, RefundProblems> {
         let tickets = body.0.tickets.unwrap_or_default().into_iter().map(TicketId).collect();
         let note = body.0.note.map(|note| note.0);
-        let refund = self
-            .0
-            .ticketing
-            .refund(&session.who(), &known(&payment)?, tickets, note, reference(http, "refund"))
-            .await?;
+        let options =
+            RefundOptions::default().with_tickets(tickets).with_note(note).with_key(reference(http, "refund"));
+        let refund = self.0.ticketing.refund(&session.who(), &known(&payment)?, options).await?;
         Ok(Refunded::Created(Json((&refund).into())))
     }
 
@@ -211,8 +209,8 @@ impl Payments {
         request: OrderRequest,
         options: PayOptions,
     ) -> Result<Json<CheckoutView>, BuyProblems> {
-        let request = OrderRequest { reference: reference(http, "order"), ..request };
-        let options = PayOptions { reference: reference(http, "attempt"), ..options };
+        let request = request.with_reference(reference(http, "order"));
+        let options = options.with_reference(reference(http, "attempt"));
         let started = self.0.ticketing.buy(&session.buyer(), request, options).await?;
         Ok(Json(CheckoutView::new(started, &self.0.settings)))
     }

@@ -41,7 +41,7 @@ impl Webhooks {
         let body = body.into_bytes().await.map_err(|_| Problem::new("bad_request", "The body could not be read."))?;
         let headers: Vec<(&str, &[u8])> =
             request.headers().iter().map(|(name, value)| (name.as_str(), value.as_bytes())).collect();
-        let webhook = Webhook { headers: &headers, body: &body, received_at: self.0.clock.now() };
+        let webhook = Webhook::new(&headers, &body, self.0.clock.now());
         let stored = self.0.ticketing.receive_webhook(&gateway.0.0, &webhook).await?;
         Ok(Json(WebhookView { status: stored.status.name().to_owned() }))
     }

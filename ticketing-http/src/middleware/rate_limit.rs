@@ -46,8 +46,8 @@ impl RateLimit {
         now: Timestamp,
     ) -> Option<Result<Standing, Standing>> {
         let every = SignedDuration::from_micros(self.interval_us);
-        let quota = limit::Quota { burst: self.quota.requests, every };
-        let take = Take { key: format!("requests {}", client.group()), count: 1, quota };
+        let quota = limit::Quota::new(self.quota.requests, every);
+        let take = Take::new(format!("requests {}", client.group()), 1, quota);
         let taken = match tokio::time::timeout(PATIENCE, ticketing.take_tokens(&[take])).await {
             Ok(Ok(taken)) => taken,
             Ok(Err(error)) => {

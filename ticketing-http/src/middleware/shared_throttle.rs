@@ -11,12 +11,10 @@ use ticketing_core::Ticketing;
 use ticketing_core::domain::limit::{Quota, Take, Taken};
 
 /// Five guesses, then one every quarter of an hour; but after seven only one every hour. So the wait grows.
-const ACCOUNT: [Quota; 2] = [
-    Quota { burst: 5, every: SignedDuration::from_mins(15) },
-    Quota { burst: 7, every: SignedDuration::from_hours(1) },
-];
+const ACCOUNT: [Quota; 2] =
+    [Quota::new(5, SignedDuration::from_mins(15)), Quota::new(7, SignedDuration::from_hours(1))];
 /// Whatever the account: an office shares one address.
-const SOURCE: Quota = Quota { burst: 50, every: SignedDuration::from_mins(15) };
+const SOURCE: Quota = Quota::new(50, SignedDuration::from_mins(15));
 
 /// How long a log-in waits to be counted.
 const PATIENCE: Duration = Duration::from_secs(2);
@@ -57,7 +55,7 @@ impl SharedThrottle {
     }
 
     fn takes(&self, counts: [i32; 3]) -> [Take; 3] {
-        let take = |key: String, count, quota| Take { key, count, quota };
+        let take = |key: String, count, quota| Take::new(key, count, quota);
         [
             take(format!("tries {}", self.account), counts[0], ACCOUNT[0]),
             take(format!("more tries {}", self.account), counts[1], ACCOUNT[1]),

@@ -2,7 +2,7 @@
 
 use super::{FieldError, Problem};
 use ticketing_core::Error;
-use ticketing_core::domain::refusal::Refusal;
+use ticketing_core::domain::refusal::{Fact, Refusal};
 use ticketing_core::gateway::WebhookError;
 
 impl From<Error> for Problem {
@@ -51,46 +51,29 @@ impl Problem {
 
     fn of_refusal(refusal: &Refusal) -> Self {
         let mut problem = Self::new(refusal.code(), refusal.to_string());
-        match refusal {
-            Refusal::EventUnknown { event_id } => problem.event_id = Some(event_id.0),
-            Refusal::EventOver { ended_at } => problem.ended_at = Some(ended_at.to_string()),
-            Refusal::TicketTypeUnknown { ticket_type_id } => problem.ticket_type_id = Some(ticket_type_id.0),
-            Refusal::SoldOut { ticket_type_id, available } => {
-                problem.ticket_type_id = Some(ticket_type_id.0);
-                problem.available = Some(*available);
+        for (name, fact) in refusal.facts() {
+            match (name, fact) {
+                ("event_id", Fact::Id(id)) => problem.event_id = Some(id),
+                ("ticket_type_id", Fact::Id(id)) => problem.ticket_type_id = Some(id),
+                ("available", Fact::Count(available)) => problem.available = Some(available),
+                ("ended_at", Fact::Time(at)) => problem.ended_at = Some(at.to_string()),
+                ("used_at", Fact::Time(at)) => problem.used_at = Some(at.to_string()),
+                ("gate", Fact::Text(gate)) => problem.gate = gate.map(str::to_owned),
+                ("refundable", Fact::Money(refundable)) => {
+                    problem.refundable = Some(refundable.decimal());
+                    problem.currency = Some(refundable.currency().code().to_owned());
+                }
+                // A test checks that no fact of today's refusals ends here.
+                _ => {}
             }
-            Refusal::TicketUsed { used_at, gate } => {
-                problem.used_at = Some(used_at.to_string());
-                problem.gate.clone_from(gate);
-            }
-            Refusal::RefundExceedsPaid { refundable } => {
-                problem.refundable = Some(refundable.decimal());
-                problem.currency = Some(refundable.currency().code().to_owned());
-            }
-            // Both are fields of a body, so they are answered like any other field that is not what is wanted.
-            Refusal::CategoryUnknown => problem.errors = vec![FieldError::new("category_id", refusal.to_string())],
-            Refusal::TotalTooLarge => problem.errors = vec![FieldError::new("quantity", refusal.to_string())],
-            Refusal::EmailTaken
-            | Refusal::UsernameTaken
-            | Refusal::CategoryTaken
-            | Refusal::EventCancelled
-            | Refusal::KeyReused
-            | Refusal::OrderUnknown
-            | Refusal::HoldExpired
-            | Refusal::OrderCancelled
-            | Refusal::OrderPaid
-            | Refusal::PaymentInProgress
-            | Refusal::AttemptUnknown
-            | Refusal::NotInReview
-            | Refusal::TicketUnknown
-            | Refusal::TicketForeign
-            | Refusal::TicketRefunded
-            | Refusal::TicketCancelled
-            | Refusal::TicketTransferred
-            | Refusal::NonceReused
-            | Refusal::RefundUnknown
-            | Refusal::NothingToRefund => {}
         }
+        // These two are about a field of the body, so they are answered like any other invalid field.
+        let field = match refusal {
+            Refusal::CategoryUnknown => Some("category_id"),
+            Refusal::TotalTooLarge => Some("quantity"),
+            _ => None,
+        };
+        problem.errors.extend(field.map(|field| FieldError::new(field, refusal.to_string())));
         problem
     }
 }
@@ -183,6 +166,17 @@ mod tests {
         assert_eq!(detail(Refusal::EventUnknown { event_id: EventId(7) }), "Event not found");
         assert_eq!(detail(Refusal::SoldOut { ticket_type_id: TicketTypeId(1), available: 0 }), "Event sold out");
         assert_eq!(Problem::from(Error::NotFound("event")).detail(), "Event not found");
+    }
+
+    #[test]
+    fn every_fact_of_every_refusal_is_a_member_of_its_problem() {
+        use poem_openapi::types::ToJSON as _;
+        for refusal in Refusal::examples() {
+            let problem = Problem::from(refusal.clone()).to_json().unwrap_or_default();
+            for (name, _) in refusal.facts() {
+                assert!(problem.get(name).is_some_and(|member| !member.is_null()), "{}: {name}", refusal.code());
+            }
+        }
     }
 
     #[test]

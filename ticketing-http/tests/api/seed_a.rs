@@ -94,7 +94,7 @@ async fn deliver_mails(shop: &Shop, reference: &str) {
     let storage = shop.ticketing.storage();
     let order = storage.payment(&reference_of(reference)).await.unwrap().unwrap().order;
     for mail in storage.mails(&OrderKey::Id(order.id)).await.unwrap() {
-        let report = MailReport { id: mail.id, tries: mail.tries, result: MailResult::Sent };
+        let report = MailReport::new(mail.id, mail.tries, MailResult::Sent);
         storage.report_mails(order.created_at, &[report]).await.unwrap();
     }
 }

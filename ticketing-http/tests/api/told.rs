@@ -1,8 +1,8 @@
 //! What payment gateways tell by webhook, and what becomes of it.
 
 use crate::shop::{Answer, Call, Shop, reference_of};
+use ticketing_core::Upkeep;
 use ticketing_core::gateway::GatewayError;
-use ticketing_core::ticketing::Upkeep;
 
 async fn webhook(shop: &Shop, signature: &str, body: &str) -> Answer {
     let call = Call::new("post", "/payments/webhooks/fake").body("application/json", body);

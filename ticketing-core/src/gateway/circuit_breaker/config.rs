@@ -2,8 +2,8 @@
 
 use std::time::Duration;
 
-/// When a [`CircuitBreaker`](super::CircuitBreaker) trips, how long it stays open, and what closes it. Holds for each class of
-/// calls by itself. Numbers below one count as one.
+/// When a [`CircuitBreaker`](super::CircuitBreaker) trips, how long it stays open, and what closes it. Applies to each class of
+/// calls separately. Numbers below one count as one.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct BreakerConfig {
     pub(super) window: Duration,
@@ -30,8 +30,8 @@ impl Default for BreakerConfig {
 }
 
 impl BreakerConfig {
-    /// Trips when at least `percent` of the calls of the last `window` failed, and there were at least `min_calls` of them.
-    /// The window is counted in whole seconds. Defaults to 50 % of at least 10 calls in 30 seconds.
+    /// Trips when at least `percent` of the calls of the last `window` failed, if there were at least `min_calls`.
+    /// The window is counted in whole seconds. Default: 50 % of at least 10 calls in 30 seconds.
     #[must_use]
     pub fn with_failure_rate(mut self, percent: u32, min_calls: u32, window: Duration) -> Self {
         self.failure_percent = percent.clamp(1, 100);
@@ -40,15 +40,15 @@ impl BreakerConfig {
         self
     }
 
-    /// Trips after this many failures without a success between them, however long that took. Defaults to 5.
+    /// Trips after this many failures without a success in between, however long that takes. Default: 5.
     #[must_use]
     pub fn with_failures_in_a_row(mut self, failures: u32) -> Self {
         self.failures_in_a_row = failures.max(1);
         self
     }
 
-    /// Stays open for `first`, and twice as long each time that the probe fails, up to `at_most`; each time a random 20 % more or
-    /// less, lest many servers knock at the same moment. Defaults to one minute, up to ten.
+    /// Stays open for `first`, and twice as long each time that the probe fails, up to `at_most`. A random 20 % more or
+    /// less keeps many servers from retrying at the same moment. Default: one minute, up to ten.
     #[must_use]
     pub fn with_open_for(mut self, first: Duration, at_most: Duration) -> Self {
         self.open_for = first.max(Duration::from_millis(1));
@@ -56,14 +56,14 @@ impl BreakerConfig {
         self
     }
 
-    /// Closes after this many probes in a row went well. Defaults to 2.
+    /// Closes after this many successful probes in a row. Default: 2.
     #[must_use]
     pub fn with_successes_to_close(mut self, successes: u32) -> Self {
         self.successes_to_close = successes.max(1);
         self
     }
 
-    /// How long to stay open after `trips` trips without a recovery between them. `draw` is any random number.
+    /// How long to stay open after `trips` trips without a recovery in between. `draw` is any random number.
     pub(super) fn wait(&self, trips: u32, draw: u32) -> Duration {
         let growth = 1_u32.checked_shl(trips.saturating_sub(1)).unwrap_or(u32::MAX);
         let wait = self.open_for.saturating_mul(growth).min(self.open_for_at_most);

@@ -1,4 +1,4 @@
-//! A circuit breaker round any gateway: when the gateway is out of order, nobody is kept waiting to learn it.
+//! A circuit breaker for any payment gateway: while the gateway is unavailable, calls fail at once instead of waiting.
 
 mod config;
 mod state;
@@ -23,7 +23,7 @@ use std::fmt;
 use std::future::Future;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-/// Calls that share a breaker. Three, so that people who ask how their payment stands cannot close the shop.
+/// Calls that share a breaker. There are three, so that failing reads do not stop checkouts.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, serde::Serialize, serde::Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Class {
@@ -39,7 +39,7 @@ impl Class {
     /// Every class, for tables and metrics.
     pub const ALL: [Self; 3] = [Self::Checkout, Self::Read, Self::Refund];
 
-    /// The class in one word.
+    /// The class's stable name.
     pub fn name(&self) -> &'static str {
         match self {
             Self::Checkout => "checkout",
@@ -49,41 +49,41 @@ impl Class {
     }
 }
 
-/// How the breaker of one class stands.
+/// The state of the breaker of one class.
 #[derive(Clone, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 #[non_exhaustive]
 pub struct ClassState {
-    /// Which calls.
+    /// The class of calls.
     pub class: Class,
-    /// How it stands. An open breaker whose time has come turns half open with the next call, not before.
+    /// The state. An open breaker becomes half open with the next call after its wait, not before.
     pub state: StateName,
-    /// Since when.
+    /// When this state began.
     pub since: Timestamp,
-    /// In how many milliseconds a call may pass again, where none passes now.
+    /// In how many milliseconds a call may pass again, if none passes now.
     pub retry_after_ms: Option<u64>,
-    /// While closed: the calls within the window.
+    /// While closed: the number of calls within the window.
     pub calls: u32,
     /// While closed: how many of them failed.
     pub failures: u32,
-    /// While closed: failures since the last success.
+    /// While closed: the number of failures since the last success.
     pub failures_in_a_row: u32,
     /// How often it tripped since it was last closed.
     pub trips: u32,
-    /// Calls refused so far.
+    /// How many calls were rejected so far.
     pub refused: u64,
 }
 
-/// What is told of every change of state.
+/// A callback for changes of state.
 pub type OnChange = Arc<dyn Fn(Class, StateName) + Send + Sync>;
 
-/// A gateway behind circuit breakers, one for each [`Class`]; webhooks pass by them.
+/// A gateway behind circuit breakers, one for each [`Class`]. Webhooks do not go through them.
 ///
-/// Counts as **failure**: no connection, no answer, an answer that the gateway is out of order, or one that cannot be read. As
-/// **success**: any other answer, a refusal or "no such thing" included. As **neither**: too many calls, a wrong key.
+/// These count as a **failure**: no connection, no response, "unavailable", and responses that cannot be parsed. As a
+/// **success**: any other response, "rejected" and "not found" included. As **neither**: a rate limit, a wrong API key.
 ///
-/// **Closed**, it trips as [`BreakerConfig`] says. **Open**, it answers [`GatewayError::CircuitOpen`] and sends nothing. **Half
-/// open**, one call at a time passes: a failure opens it again, some successes in a row close it. A caller that goes away
-/// while its call is that one leaves nobody knowing, which counts as failure.
+/// **Closed**, it trips as [`BreakerConfig`] says. **Open**, it returns [`GatewayError::CircuitOpen`] and sends nothing. **Half
+/// open**, one call at a time passes: a failure opens it again, some successes in a row close it. If that call is dropped
+/// before it ends, its outcome is unknown, which counts as a failure.
 pub struct CircuitBreaker {
     gateway: Arc<dyn PaymentGateway>,
     clock: Arc<dyn Clock>,
@@ -95,7 +95,7 @@ pub struct CircuitBreaker {
 }
 
 impl CircuitBreaker {
-    /// Puts `gateway` behind breakers that are closed.
+    /// Puts `gateway` behind circuit breakers, which start closed.
     pub fn new(
         gateway: Arc<dyn PaymentGateway>,
         config: BreakerConfig,
@@ -107,14 +107,14 @@ impl CircuitBreaker {
         Self { gateway, clock, random, on_change: None, checkout: machine(), read: machine(), refund: machine() }
     }
 
-    /// Calls `hook` after every change of state, on the caller's task: it must be quick. Meant for metrics.
+    /// Calls `hook` after every change of state, on the caller's task. It must be fast. Meant for metrics.
     #[must_use]
     pub fn with_on_change(mut self, hook: OnChange) -> Self {
         self.on_change = Some(hook);
         self
     }
 
-    /// How the breakers stand, in the order of [`Class::ALL`].
+    /// The state of the breakers, in the order of [`Class::ALL`].
     pub fn state(&self) -> [ClassState; 3] {
         let now = self.clock.now();
         Class::ALL.map(|class| ClassState::of(class, self.machine(class).snapshot(now)))
@@ -156,7 +156,7 @@ impl CircuitBreaker {
         }
     }
 
-    /// Does something to a machine and tells of it if its state has changed.
+    /// Applies `act` to a machine, and reports if its state changed.
     fn changing<T>(&self, class: Class, act: impl FnOnce(&mut Machine, Timestamp) -> T) -> T {
         let mut machine = self.machine(class);
         // Read under the lock, or a later call could act on an earlier time.
@@ -182,7 +182,7 @@ impl CircuitBreaker {
                 before = before.name(),
                 trips = now.trips,
                 retry_after_ms = now.retry_after.map(|wait| saturated(wait.as_millis())),
-                "circuit breaker opened: the payment gateway is out of order, calls are refused for a while"
+                "circuit breaker opened: the payment gateway is unavailable, calls are rejected for a while"
             ),
             StateName::HalfOpen | StateName::Closed => {
                 tracing::info!(gateway, class = class_name, state, before = before.name(), "circuit breaker changed");
@@ -242,7 +242,7 @@ impl ClassState {
     }
 }
 
-/// A permit that comes back by itself: dropped without a verdict, its call counts as abandoned.
+/// A permit that returns itself: dropped without a verdict, its call counts as abandoned.
 struct Guard<'a> {
     breaker: &'a CircuitBreaker,
     class: Class,
@@ -276,7 +276,7 @@ fn verdict<T>(result: &Result<T, GatewayError>) -> Verdict {
         Err(
             GatewayError::NotSent | GatewayError::OutcomeUnknown | GatewayError::Unavailable | GatewayError::Malformed,
         ) => Verdict::Failure,
-        // The last two say that the gateway was not asked at all.
+        // With the last two, the gateway was not called at all.
         Err(
             GatewayError::RateLimited { .. }
             | GatewayError::Auth

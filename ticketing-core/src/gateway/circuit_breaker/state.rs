@@ -1,28 +1,28 @@
-//! The state machine of one breaker. It reads no clock, draws no number and waits for nothing: the time, the random number and
-//! the verdicts are handed in.
+//! The state machine of one breaker. It reads no clock, draws no random number and waits for nothing: the time, the random
+//! number and the verdicts are arguments.
 
 use super::config::BreakerConfig;
 use super::window::Window;
 use jiff::{SignedDuration, Timestamp};
 use std::time::Duration;
 
-/// While a probe is under way nobody knows how long it takes; whoever is refused meanwhile may ask again soon.
+/// The `retry_after` while a probe is in progress, since nobody knows how long it takes.
 const ASK_AGAIN: Duration = Duration::from_secs(1);
 
-/// How a breaker stands.
+/// The state of a breaker.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, serde::Serialize, serde::Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum StateName {
     /// Calls pass.
     Closed,
-    /// Calls are refused.
+    /// Calls are rejected.
     Open,
-    /// One call at a time passes, to find out whether the gateway is back.
+    /// One call at a time passes, to find out whether the gateway is available again.
     HalfOpen,
 }
 
 impl StateName {
-    /// The state in one word.
+    /// The state's stable name.
     pub fn name(&self) -> &'static str {
         match self {
             Self::Closed => "closed",
@@ -32,20 +32,20 @@ impl StateName {
     }
 }
 
-/// What came of a call.
+/// The outcome of a call.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Verdict {
-    /// The gateway works: it gave a proper answer, if perhaps not the one that was hoped for.
+    /// The gateway works: it gave a proper response, if perhaps not the desired one.
     Success,
-    /// The gateway is out of order.
+    /// The gateway is unavailable.
     Failure,
     /// Says nothing about whether the gateway works.
     Neutral,
-    /// The caller went away before the answer came.
+    /// The caller dropped the call before it ended.
     Abandoned,
 }
 
-/// The right to make one call. Made by [`Machine::acquire`], given back once through [`Machine::report`].
+/// The right to make one call. Made by [`Machine::acquire`], returned once through [`Machine::report`].
 #[derive(Debug)]
 pub(super) struct Permit {
     era: u64,

@@ -1,10 +1,10 @@
-//! How many calls of the last while were made, and how many of them failed.
+//! A sliding window: how many calls were made lately, and how many of them failed.
 
 use jiff::Timestamp;
 use std::collections::VecDeque;
 use std::time::Duration;
 
-/// Calls counted by the second, so that a rush costs no more memory than a quiet hour.
+/// Calls counted per second, so that memory does not depend on the load.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(super) struct Window {
     seconds: VecDeque<Second>,

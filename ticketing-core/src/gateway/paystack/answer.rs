@@ -1,4 +1,4 @@
-//! What an HTTP answer means: the one place where status codes and Paystack's envelope become our errors.
+//! What an HTTP response means: the one place that maps status codes and Paystack's envelope to errors.
 
 use super::wire::clipped;
 use crate::gateway::GatewayError;
@@ -9,33 +9,33 @@ use reqwest::header::{DATE, HeaderMap};
 use serde_json::Value;
 use std::time::Duration;
 
-/// Whether a call changes something at Paystack. If so, an answer that says nothing leaves its outcome unknown.
+/// Whether a call changes something at Paystack. If so, an unclear response leaves its outcome unknown.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Kind {
     Read,
     Write,
 }
 
-/// An answer that can be used.
+/// A usable response.
 #[derive(Debug, PartialEq)]
 pub(super) enum Reply {
     /// Done, or found.
     Found(Envelope),
-    /// Paystack has no such thing. Of a read only.
+    /// Paystack has no such thing. For reads only.
     Missing {
         /// Paystack's own code.
         code: Option<String>,
     },
 }
 
-/// Why a body was not read to its end.
+/// Why a body was not read completely.
 #[derive(Debug)]
 pub(super) enum Unread {
     TooLarge,
     Cut(String),
 }
 
-/// What Paystack wraps every answer in: `{status, message, data, meta?, type?, code?}`. `status` is about the call, not about
+/// The envelope of every response: `{status, message, data, meta?, type?, code?}`. `status` is about the call, not about
 /// money.
 #[derive(Debug, PartialEq)]
 pub(super) struct Envelope {
@@ -57,7 +57,7 @@ impl Envelope {
         Some(Self { status, message, code, data, meta })
     }
 
-    /// `code` is optional in Paystack's errors, so that the sentence counts too.
+    /// `code` is optional in Paystack's errors, so the message is checked too.
     fn says_duplicate(&self) -> bool {
         let sentence = self.message.to_ascii_lowercase();
         self.code.as_deref() == Some("duplicate_reference")
@@ -66,7 +66,7 @@ impl Envelope {
     }
 }
 
-/// Paystack's own words go to the log, but not if they quote a key.
+/// Paystack's messages go to the log, unless they quote a key.
 fn loggable(message: &str) -> String {
     if ["sk_test_", "sk_live_"].iter().any(|key| message.contains(key)) {
         return "(withheld: it quotes a key)".to_owned();
@@ -74,7 +74,7 @@ fn loggable(message: &str) -> String {
     clipped(message, 200)
 }
 
-/// Reads an answer. What is not plainly Paystack saying "no" is never taken for one: on a write it leaves the outcome unknown.
+/// Parses a response. Only a clear rejection by Paystack counts as one: on a write, anything else leaves the outcome unknown.
 pub(super) fn judge(
     kind: Kind,
     status: StatusCode,
@@ -96,14 +96,14 @@ pub(super) fn judge(
         code,
         message,
         unread = cut,
-        "the payment gateway did not say yes"
+        "the payment gateway did not report success"
     );
 
     let says_no = envelope.filter(|envelope| !envelope.status);
     Err(match (status.as_u16(), says_no) {
         (401 | 403, _) => GatewayError::Auth,
         (429, _) => GatewayError::RateLimited { retry_after: retry_after(headers) },
-        // 408 is what a machine in front of Paystack says when it lost patience.
+        // 408 comes from a proxy in front of Paystack that timed out.
         (408 | 500..=599, _) if kind == Kind::Read => GatewayError::Unavailable,
         (400..=407 | 409..=499, Some(no)) if kind == Kind::Write && no.says_duplicate() => {
             GatewayError::DuplicateReference
@@ -115,7 +115,7 @@ pub(super) fn judge(
     })
 }
 
-/// When to come again, at most in an hour. `Retry-After` counts seconds; the `…ratelimit-reset` headers are used for seconds from
+/// When to retry, at most in an hour. `Retry-After` counts seconds; the `…ratelimit-reset` headers are used for seconds from
 /// now and for seconds or milliseconds since 1970 alike, and the size tells which.
 fn retry_after(headers: &HeaderMap) -> Option<Duration> {
     let number = |name: &str| headers.get(name)?.to_str().ok()?.trim().parse::<i64>().ok();
@@ -128,7 +128,7 @@ fn retry_after(headers: &HeaderMap) -> Option<Duration> {
     Some(Duration::from_secs(u64::try_from(seconds).unwrap_or(0).clamp(1, 3600)))
 }
 
-/// When the answer was given, by the clock of who gave it.
+/// When the response was sent, by the sender's clock.
 fn said_at(headers: &HeaderMap) -> Option<Timestamp> {
     let date = headers.get(DATE)?.to_str().ok()?;
     DateTimeParser::new().parse_timestamp(date).ok()

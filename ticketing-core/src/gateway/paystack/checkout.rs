@@ -19,7 +19,7 @@ pub(super) async fn open(client: &Client, charge: &Charge) -> Result<Checkout, G
         tracing::warn!(
             gateway = "paystack",
             reference = charge.reference.as_str(),
-            "the answer holds no usable checkout"
+            "the response contains no usable checkout"
         );
         GatewayError::OutcomeUnknown
     })

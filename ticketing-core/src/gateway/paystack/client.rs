@@ -1,4 +1,4 @@
-//! One call over HTTP: sent, repeated where that is safe, and read up to a limit.
+//! One call over HTTP: sent, retried where that is safe, and read up to a limit.
 
 use super::answer::{Kind, Reply, Unread, judge};
 use super::config::Checked;
@@ -13,19 +13,19 @@ use std::future::Future;
 use std::sync::Arc;
 use std::time::Duration;
 
-/// The largest answer that is read: some hundred times what Paystack sends.
+/// The largest response that is read: some hundred times what Paystack sends.
 const MAX_ANSWER: usize = 1024 * 1024;
-/// How often a call is repeated at most.
+/// The maximum number of retries.
 const MAX_RETRIES: u32 = 2;
-/// Connections that Paystack has not heard of for this long are not used again, lest it has closed them just then.
+/// Connections idle for longer than this are not reused, since Paystack may be closing them.
 const KEEP_IDLE: Duration = Duration::from_secs(30);
 
-/// When a call may be sent again.
+/// When a call may be retried.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Repeat {
-    /// Whenever no answer came: it changes nothing.
+    /// Whenever no response came: it changes nothing.
     Read,
-    /// Only where nothing was sent.
+    /// Only if nothing was sent.
     IfNotSent,
     /// Never.
     Never,
@@ -52,7 +52,8 @@ pub(super) struct Client {
 
 impl Client {
     pub(super) fn new(config: &Checked) -> Result<Self, Error> {
-        let trouble = |why: String| Error::Configuration(format!("the client for Paystack cannot be made: {why}"));
+        let trouble =
+            |why: String| Error::Configuration(format!("the HTTP client for Paystack cannot be created: {why}"));
         let http = reqwest::Client::builder()
             // Ring is handed over here: a library installs no crypto provider for the whole process.
             .tls_backend_preconfigured(tls(config.base.scheme() == "https").map_err(trouble)?)
@@ -60,7 +61,7 @@ impl Client {
             .no_proxy()
             .redirect(reqwest::redirect::Policy::none())
             .referer(false)
-            // We alone decide what is sent twice.
+            // Retries are decided here only.
             .retry(reqwest::retry::never())
             .user_agent(concat!(env!("CARGO_PKG_NAME"), "/", env!("CARGO_PKG_VERSION")))
             .connect_timeout(config.connect_timeout)
@@ -78,7 +79,7 @@ impl Client {
         self.base.as_str()
     }
 
-    /// Asks; repeated where no answer comes.
+    /// A read: retried if no response comes.
     pub(super) async fn get(&self, path: &[&str], query: &[(&str, &str)]) -> Result<Reply, GatewayError> {
         let mut url = self.url(path)?;
         if !query.is_empty() {
@@ -87,7 +88,7 @@ impl Client {
         self.repeated(Kind::Read, Repeat::Read, || self.http.get(url.clone())).await
     }
 
-    /// Does something. An answer other than Paystack's "done" is an error.
+    /// A write. Any response but success is an error.
     pub(super) async fn post(&self, path: &[&str], body: &Value, repeat: Repeat) -> Result<Value, GatewayError> {
         let url = self.url(path)?;
         match self.repeated(Kind::Write, repeat, || self.http.post(url.clone()).json(body)).await? {
@@ -118,7 +119,7 @@ impl Client {
     async fn once(&self, kind: Kind, request: RequestBuilder) -> Result<Reply, GatewayError> {
         let request = request.header(AUTHORIZATION, self.authorization.clone()).header(ACCEPT, "application/json");
         let response = request.send().await.map_err(|error| {
-            tracing::warn!(gateway = "paystack", error = chain(&error), "no answer from the payment gateway");
+            tracing::warn!(gateway = "paystack", error = chain(&error), "no response from the payment gateway");
             // Only where no connection was made is it certain that nothing was sent.
             if error.is_connect() || error.is_builder() { GatewayError::NotSent } else { GatewayError::OutcomeUnknown }
         })?;
@@ -144,7 +145,7 @@ impl Client {
     }
 }
 
-/// Gives a whole operation an end. Where the time runs out, nobody knows what was sent.
+/// Limits the time of a whole operation. After a timeout, what was sent is unknown.
 pub(super) async fn within<T>(
     limit: Duration,
     operation: impl Future<Output = Result<T, GatewayError>>,
@@ -153,13 +154,13 @@ pub(super) async fn within<T>(
         tracing::warn!(
             gateway = "paystack",
             limit_ms = limit.as_millis(),
-            "the payment gateway did not answer in time"
+            "the payment gateway did not respond in time"
         );
         Err(GatewayError::OutcomeUnknown)
     })
 }
 
-/// Reads the body, counting: what the answer says of its own length is not believed.
+/// Reads the body up to the limit. `Content-Length` is not trusted.
 async fn read(mut response: Response) -> Result<Vec<u8>, Unread> {
     let mut body = Vec::new();
     loop {
@@ -187,7 +188,7 @@ fn tls(must_have_roots: bool) -> Result<ClientConfig, String> {
     Ok(config)
 }
 
-/// An error and what is behind it, in one line.
+/// An error and its causes, in one line.
 fn chain(error: &dyn std::error::Error) -> String {
     let behind = std::iter::successors(error.source(), |error| error.source());
     behind.fold(error.to_string(), |text, error| format!("{text}: {error}"))

@@ -1,4 +1,4 @@
-//! What is needed to talk to Paystack, and whether it can work.
+//! The configuration of the Paystack gateway, and its checks.
 
 use crate::clock::{Random, SystemRandom};
 use crate::domain::payment::Mode;
@@ -9,7 +9,7 @@ use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
-/// How to reach Paystack. Checked by [`PaystackGateway::new`](super::PaystackGateway::new).
+/// The configuration of the Paystack gateway. Checked by [`PaystackGateway::new`](super::PaystackGateway::new).
 #[derive(Clone)]
 pub struct PaystackConfig {
     keys: Vec<SecretKey>,
@@ -21,7 +21,8 @@ pub struct PaystackConfig {
 }
 
 impl PaystackConfig {
-    /// With a secret key, `sk_test_…` or `sk_live_…`: it signs our calls, checks webhooks, and says whether real money moves.
+    /// Creates one with a secret key, `sk_test_…` or `sk_live_…`. The key authenticates calls, verifies webhooks, and selects
+    /// the mode.
     pub fn new(secret_key: impl Into<String>) -> Self {
         Self {
             keys: vec![SecretKey(secret_key.into())],
@@ -33,44 +34,44 @@ impl PaystackConfig {
         }
     }
 
-    /// A further key by which webhooks may be signed, of the same mode. While a key is being changed, webhooks signed with
-    /// either come in: Paystack repeats a webhook for 72 hours, so keep the former key for as long.
+    /// Another key that webhooks may be signed with, of the same mode. While a key is rotated, webhooks signed with
+    /// either arrive: Paystack repeats a webhook for 72 hours, so keep the old key for as long.
     #[must_use]
     pub fn with_webhook_key(mut self, secret_key: impl Into<String>) -> Self {
         self.keys.push(SecretKey(secret_key.into()));
         self
     }
 
-    /// Another address, such as a simulator's. Defaults to `https://api.paystack.co`. With a live key it must be `https`, except
-    /// on this very machine.
+    /// The base URL. Default: `https://api.paystack.co`. With a live key it must be `https`, except
+    /// on the same machine.
     #[must_use]
     pub fn with_base_url(mut self, base_url: impl Into<String>) -> Self {
         self.base_url = base_url.into();
         self
     }
 
-    /// How long making a connection may take. Defaults to 3 seconds.
+    /// The connect timeout. Default: 3 seconds.
     #[must_use]
     pub fn with_connect_timeout(mut self, timeout: Duration) -> Self {
         self.connect_timeout = timeout;
         self
     }
 
-    /// How long opening a checkout or fetching an attempt may take in all, retries included. Defaults to 10 seconds.
+    /// The timeout of opening a checkout or fetching an attempt, retries included. Default: 10 seconds.
     #[must_use]
     pub fn with_timeout(mut self, timeout: Duration) -> Self {
         self.timeout = timeout;
         self
     }
 
-    /// How long a refund, or finding one, may take in all. Defaults to 30 seconds.
+    /// The timeout of sending or finding a refund, retries included. Default: 30 seconds.
     #[must_use]
     pub fn with_refund_timeout(mut self, timeout: Duration) -> Self {
         self.refund_timeout = timeout;
         self
     }
 
-    /// Where the random part of the pauses between retries comes from. Defaults to the operating system.
+    /// The source of the jitter of retries. Default: the operating system.
     #[must_use]
     pub fn with_random(mut self, random: Arc<dyn Random>) -> Self {
         self.random = random;
@@ -80,16 +81,16 @@ impl PaystackConfig {
     pub(super) fn check(self) -> Result<Checked, Error> {
         let mut modes = self.keys.iter().map(SecretKey::mode);
         let mode =
-            modes.next().unwrap_or_else(|| Err(Error::Configuration("a Paystack secret key is wanted".into())))?;
+            modes.next().unwrap_or_else(|| Err(Error::Configuration("a Paystack secret key is required".into())))?;
         for other in modes {
             if other? != mode {
-                let message = "the Paystack keys are of different modes: all must be sk_test_ or all sk_live_";
+                let message = "the Paystack keys are of different modes: all must be sk_test_ or all must be sk_live_";
                 return Err(Error::Configuration(message.to_owned()));
             }
         }
         let timeouts = [self.connect_timeout, self.timeout, self.refund_timeout];
         if timeouts.iter().any(Duration::is_zero) {
-            return Err(Error::Configuration("a Paystack timeout of zero cannot work".into()));
+            return Err(Error::Configuration("Paystack timeouts must be longer than zero".into()));
         }
         let [connect_timeout, timeout, refund_timeout] = timeouts;
         let base = base(&self.base_url, mode)?;
@@ -109,7 +110,7 @@ impl fmt::Debug for PaystackConfig {
     }
 }
 
-/// A configuration that was found good.
+/// A configuration that was checked.
 pub(super) struct Checked {
     /// The first signs; webhooks may be signed by any.
     pub(super) keys: Vec<SecretKey>,
@@ -130,9 +131,9 @@ impl SecretKey {
         &self.0
     }
 
-    /// The messages say nothing of the key itself but what kind it is of.
+    /// The messages do not show the key, only its kind.
     fn mode(&self) -> Result<Mode, Error> {
-        let wanted = "a Paystack secret key starts with sk_test_ or sk_live_";
+        let wanted = "a Paystack secret key must start with sk_test_ or sk_live_";
         let (mode, rest) = if let Some(rest) = self.0.strip_prefix("sk_test_") {
             (Mode::Test, rest)
         } else if let Some(rest) = self.0.strip_prefix("sk_live_") {
@@ -148,7 +149,7 @@ impl SecretKey {
         };
         if rest.is_empty() || !rest.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_') {
             return Err(Error::Configuration(format!(
-                "{wanted} and goes on with letters and digits; the one given does not"
+                "{wanted}, followed by letters and digits; the one given does not"
             )));
         }
         Ok(mode)
@@ -161,7 +162,7 @@ impl fmt::Debug for SecretKey {
     }
 }
 
-/// Reads the base URL. A URL may hold a password, so that the messages do not show it.
+/// Parses the base URL. A URL may contain a password, so the messages do not show it.
 fn base(text: &str, mode: Mode) -> Result<Url, Error> {
     let refuse = |message: &str| Err(Error::Configuration(format!("the Paystack base URL {message}")));
     let Ok(url) = Url::parse(text) else { return refuse("is not a URL such as https://api.paystack.co") };

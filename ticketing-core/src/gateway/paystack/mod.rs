@@ -1,8 +1,8 @@
 //! Paystack, the payment gateway of Ghana, Kenya, Nigeria, South Africa and neighbours.
 //!
 //! What is known of it comes from its public [OpenAPI description](https://github.com/PaystackOSS/openapi), its
-//! [documentation](https://paystack.com/docs/api/) and its official samples. Answers are read leniently: fields and words that
-//! we do not know survive.
+//! [documentation](https://paystack.com/docs/api/) and its official samples. Responses are parsed leniently: unknown fields and
+//! values are accepted.
 
 mod answer;
 mod checkout;
@@ -26,12 +26,12 @@ use config::SecretKey;
 use std::fmt;
 use std::time::Duration;
 
-/// Takes money through Paystack. Needs a tokio runtime; keeps connections open between calls, so make one and share it.
+/// The Paystack gateway. Needs a Tokio runtime. It keeps connections open between calls, so create one and share it.
 ///
-/// - **Retries**: reads are repeated up to twice where no answer came; opening a checkout only where nothing was sent; refunds
-///   never. All of it ends within the timeout of the call.
-/// - **Answers** larger than 1 MiB are not read, redirects are not followed, and the environment's proxies are not used.
-/// - **Paystack's own words** go to the log (`tracing`, level warn), never into an error.
+/// - **Retries**: reads are retried up to twice if no response came; opening a checkout only if nothing was sent; refunds
+///   never. All tries together end within the timeout of the call.
+/// - **Responses** larger than 1 MiB are rejected, redirects are not followed, and the environment's proxies are not used.
+/// - **Paystack's messages** go to the log (`tracing`, level warn), never into an error.
 pub struct PaystackGateway {
     client: Client,
     mode: Mode,
@@ -41,12 +41,12 @@ pub struct PaystackGateway {
 }
 
 impl PaystackGateway {
-    /// Checks `config` and makes a client. Sends nothing.
+    /// Checks `config` and creates the client. Sends nothing.
     ///
     /// # Errors
     /// [`Error::Configuration`](crate::Error::Configuration), where a key is not a secret key, the keys are of different modes, the
     /// base URL cannot be used, a timeout is zero, or the machine has no root certificates.
-    pub fn new(config: PaystackConfig) -> crate::Result<Self> {
+    pub fn new(config: PaystackConfig) -> crate::error::Result<Self> {
         let checked = config.check()?;
         Ok(Self {
             client: Client::new(&checked)?,

@@ -1,6 +1,6 @@
-//! Sending money back, and finding out whether it was: `POST /refund`, `GET /refund/{id}`, `GET /refund`.
+//! Sending and looking up refunds: `POST /refund`, `GET /refund/{id}`, `GET /refund`.
 //!
-//! Paystack has no idempotency key for refunds. Ours travels in `merchant_note`, and a refund whose answer was lost is looked for
+//! Paystack has no idempotency key for refunds. Ours is sent in `merchant_note`, and a refund whose response was lost is looked up
 //! by it among the refunds of its transaction.
 
 use super::answer::Reply;
@@ -11,7 +11,7 @@ use crate::gateway::{FetchedRefund, GatewayError, RefundCall};
 use serde_json::{Value, json};
 
 const PER_PAGE: usize = 100;
-/// Nobody refunds one payment two thousand times; an answer that goes on for longer is not what we asked for.
+/// Nobody refunds one payment two thousand times; a list that is longer is not what was requested.
 const MAX_PAGES: usize = 20;
 
 pub(super) async fn refund(client: &Client, refund: &RefundCall) -> Result<FetchedRefund, GatewayError> {
@@ -25,7 +25,7 @@ pub(super) async fn refund(client: &Client, refund: &RefundCall) -> Result<Fetch
     wire::refund(&data).ok_or(GatewayError::OutcomeUnknown)
 }
 
-/// The refund as it stands. One that failed gives way to a later try under the same key.
+/// The refund in its current state. A failed one is superseded by a later try under the same key.
 pub(super) async fn find(client: &Client, refund: &RefundCall) -> Result<Option<FetchedRefund>, GatewayError> {
     let known = match &refund.gateway_id {
         Some(id) => by_id(client, id).await?,
@@ -44,7 +44,7 @@ async fn by_id(client: &Client, id: &str) -> Result<Option<FetchedRefund>, Gatew
     }
 }
 
-/// `None` only where every page was read: on it hangs whether the money is sent a second time.
+/// `None` only if every page was read: it decides whether the money is sent a second time.
 async fn by_key(client: &Client, refund: &RefundCall) -> Result<Option<FetchedRefund>, GatewayError> {
     // The list is filtered by Paystack's id of the transaction, not by our reference.
     let Some(transaction) = verify::own(client, &refund.attempt).await? else { return Ok(None) };
@@ -74,7 +74,7 @@ async fn by_key(client: &Client, refund: &RefundCall) -> Result<Option<FetchedRe
     Err(GatewayError::Malformed)
 }
 
-/// Whether a refund carries our key: by itself, or among words that Paystack or a person put round it.
+/// Whether a refund carries our key: alone, or within text that Paystack or a person added.
 fn carries(row: &Value, key: &str) -> bool {
     row.get("merchant_note").and_then(Value::as_str).is_some_and(|note| note.split_whitespace().any(|word| word == key))
 }

@@ -1,4 +1,4 @@
-//! What became of an attempt: `GET /transaction/verify/{reference}`.
+//! Fetching an attempt: `GET /transaction/verify/{reference}`.
 
 use super::answer::Reply;
 use super::client::Client;
@@ -12,9 +12,13 @@ pub(super) async fn fetch(client: &Client, reference: &Reference) -> Result<Opti
     let Some(data) = data(client, reference).await? else { return Ok(None) };
     let mut fetched = wire::transaction(&data).ok_or(GatewayError::Malformed)?;
     if !is_about(&data, reference) {
-        // An answer about somebody else's payment must not become our buyer's ticket. One that tells of money goes to a
-        // person; any other tells us nothing.
-        tracing::error!(gateway = "paystack", reference = reference.as_str(), "the answer is about another reference");
+        // A response about another payment must not buy our buyer's ticket. One that reports a payment is reviewed by a
+        // person; any other is ignored.
+        tracing::error!(
+            gateway = "paystack",
+            reference = reference.as_str(),
+            "the response is about another reference"
+        );
         fetched.observation = match fetched.observation {
             Observation::Success(captured) => Observation::Mismatched(captured),
             _ => return Err(GatewayError::Malformed),
@@ -23,12 +27,12 @@ pub(super) async fn fetch(client: &Client, reference: &Reference) -> Result<Opti
     Ok(Some(fetched))
 }
 
-/// Whether the answer names the reference that was asked about.
+/// Whether the response names the requested reference.
 fn is_about(data: &Value, reference: &Reference) -> bool {
     data.get("reference").and_then(Value::as_str) == Some(reference.as_str())
 }
 
-/// The same for what is only about a payment of ours.
+/// The same for parts that refer to a payment of ours.
 pub(super) async fn own(client: &Client, reference: &Reference) -> Result<Option<Value>, GatewayError> {
     match data(client, reference).await? {
         Some(data) if !is_about(&data, reference) => Err(GatewayError::Malformed),
@@ -36,11 +40,11 @@ pub(super) async fn own(client: &Client, reference: &Reference) -> Result<Option
     }
 }
 
-/// `data` as Paystack gives it; `None` where it has no record of the reference.
+/// Paystack's `data`; `None` where it has no record of the reference.
 async fn data(client: &Client, reference: &Reference) -> Result<Option<Value>, GatewayError> {
     match client.get(&["transaction", "verify", reference.as_str()], &[]).await? {
         Reply::Found(envelope) => Ok(Some(envelope.data)),
-        // Paystack says so with 400 or 404. It does not mean that paying failed.
+        // Paystack reports this with 400 or 404. It does not mean that the payment failed.
         Reply::Missing { .. } => Ok(None),
     }
 }

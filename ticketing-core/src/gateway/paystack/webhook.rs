@@ -1,7 +1,7 @@
-//! Webhooks: checked by their signature, then read. See <https://paystack.com/docs/payments/webhooks/>.
+//! Webhooks: verified by their signature, then parsed. See <https://paystack.com/docs/payments/webhooks/>.
 //!
-//! Paystack signs no time and numbers no event, so that a webhook stays valid for ever: what it says is a hint to look, and the
-//! engine may hear it any number of times.
+//! Paystack signs no time and numbers no event, so a webhook stays valid indefinitely. What it says is a hint to fetch, and the
+//! engine may receive it any number of times.
 
 use super::config::SecretKey;
 use super::wire::{self, clipped};
@@ -13,7 +13,7 @@ use serde_json::Value;
 use sha2::{Digest, Sha256, Sha512};
 
 const SIGNATURE: &str = "x-paystack-signature";
-/// SHA-512 makes so many bytes.
+/// The length of a SHA-512 hash.
 const SIGNATURE_BYTES: usize = 64;
 
 pub(super) fn read(keys: &[SecretKey], webhook: &Webhook<'_>) -> Result<WebhookEvent, WebhookError> {
@@ -47,7 +47,7 @@ fn nibble(digit: u8) -> Option<u8> {
     }
 }
 
-/// Over the bytes as they came: the same JSON written anew has another signature. Takes the same time wherever they differ.
+/// Over the bytes as received: the same JSON serialized again has another signature. Compares in constant time.
 fn is_signed(key: &SecretKey, body: &[u8], signature: &[u8; SIGNATURE_BYTES]) -> bool {
     Hmac::<Sha512>::new_from_slice(key.secret().as_bytes())
         .is_ok_and(|mac| mac.chain_update(body).verify_slice(signature).is_ok())
@@ -56,7 +56,7 @@ fn is_signed(key: &SecretKey, body: &[u8], signature: &[u8; SIGNATURE_BYTES]) ->
 fn event(body: &[u8]) -> Option<WebhookEvent> {
     let event: Value = serde_json::from_slice(body).ok()?;
     let kind = clipped(event.get("event")?.as_str()?, 64);
-    // Events that we do not know may carry anything.
+    // Unknown events may carry anything.
     let data = event.get("data").unwrap_or(&Value::Null);
     let (reference, about) = match kind.as_str() {
         "charge.success" => (text(data, "reference"), WebhookSubject::Charge(charge(data))),
@@ -70,14 +70,14 @@ fn event(body: &[u8]) -> Option<WebhookEvent> {
     Some(WebhookEvent { dedupe_key, kind, reference, about })
 }
 
-/// What the body says of the charge. Where that cannot be read, the charge is still looked up.
+/// What the body reports about the charge. If that cannot be parsed, the charge is looked up all the same.
 fn charge(data: &Value) -> Fetched {
     wire::transaction(data)
         .unwrap_or_else(|| Fetched { observation: Observation::Unrecognised, raw_status: "unreadable".to_owned() })
 }
 
 /// The reference of the transaction that a refund or a dispute is about. Refunds say `transaction_reference`, disputes have the
-/// whole `transaction`; where `transaction` is only Paystack's number, it is of no use to us.
+/// whole `transaction`; if `transaction` is only Paystack's number, it is of no use.
 fn of_transaction(data: &Value) -> Option<String> {
     let transaction = || data.get("transaction");
     text(data, "transaction_reference").or_else(|| text(transaction()?, "reference"))

@@ -1,4 +1,4 @@
-//! Paystack's words and numbers, read leniently: what we do not know is kept or left, never a reason to fail.
+//! Paystack's values, parsed leniently: unknown ones are kept or ignored, and never an error.
 
 use crate::clock::whole_microseconds;
 use crate::domain::money::{Currency, Money};
@@ -7,12 +7,12 @@ use crate::domain::refund::RefundStatus;
 use crate::gateway::{Fetched, FetchedRefund};
 use serde_json::Value;
 
-/// A word of Paystack's longer than this is no word.
+/// The maximum length of a status.
 const MAX_WORD: usize = 64;
 
-/// What `data` of a transaction says; `None` where it has no status, or says "paid" without saying what was paid.
+/// What `data` of a transaction reports; `None` if it has no status, or reports "paid" without an amount.
 ///
-/// The words are those of <https://paystack.com/docs/payments/verify-payments/#transaction-statuses>.
+/// The statuses are those of <https://paystack.com/docs/payments/verify-payments/#transaction-statuses>.
 pub(super) fn transaction(data: &Value) -> Option<Fetched> {
     let status = data.get("status")?.as_str()?;
     let observation = match status {
@@ -25,11 +25,7 @@ pub(super) fn transaction(data: &Value) -> Option<Fetched> {
         _ => Observation::Unrecognised,
     };
     if observation == Observation::Unrecognised {
-        tracing::warn!(
-            gateway = "paystack",
-            status = clipped(status, MAX_WORD),
-            "a status of a payment that we do not know"
-        );
+        tracing::warn!(gateway = "paystack", status = clipped(status, MAX_WORD), "unknown status of a payment");
     }
     Some(Fetched { observation, raw_status: clipped(status, MAX_WORD) })
 }
@@ -39,7 +35,7 @@ fn captured(data: &Value) -> Option<Captured> {
     let money = |value: &Value| Money::new(integer(value)?, currency).ok();
     let requested = match data.get("requested_amount") {
         None | Some(Value::Null) => None,
-        // Said, but not to be read: nobody can tell whether it is what was asked for.
+        // Present, but unreadable: whether it matches the requested amount is unknown.
         Some(value) => Some(money(value)?),
     };
     let mode = match data.get("domain")?.as_str()? {
@@ -57,9 +53,9 @@ fn captured(data: &Value) -> Option<Captured> {
     })
 }
 
-/// What `data` of a refund says; `None` where it has no status.
+/// What `data` of a refund reports; `None` if it has no status.
 ///
-/// The words are those of <https://paystack.com/docs/payments/refunds/#refund-statuses>.
+/// The statuses are those of <https://paystack.com/docs/payments/refunds/#refund-statuses>.
 pub(super) fn refund(data: &Value) -> Option<FetchedRefund> {
     let raw = data.get("status")?.as_str()?;
     let status = match raw {
@@ -69,11 +65,7 @@ pub(super) fn refund(data: &Value) -> Option<FetchedRefund> {
         "pending" | "processing" => RefundStatus::Pending,
         // Paystack has it, so it must not be sent again; pending ones are looked at again.
         _ => {
-            tracing::warn!(
-                gateway = "paystack",
-                status = clipped(raw, MAX_WORD),
-                "a status of a refund that we do not know"
-            );
+            tracing::warn!(gateway = "paystack", status = clipped(raw, MAX_WORD), "unknown status of a refund");
             RefundStatus::Pending
         }
     };
@@ -97,13 +89,13 @@ pub(super) fn integer(value: &Value) -> Option<i64> {
         _ => return None,
     };
     let whole = text.split_once('.').map_or(text.as_str(), |(whole, fraction)| {
-        // Of a text with a point it is not sure that it counts minor units.
+        // A text with a decimal point may not count minor units.
         if value.is_number() && fraction.bytes().all(|byte| byte == b'0') { whole } else { "" }
     });
     if whole.bytes().all(|byte| byte.is_ascii_digit()) { whole.parse().ok() } else { None }
 }
 
-/// The first `length` characters, without control characters: what others wrote goes to logs and tables.
+/// The first `length` characters, without control characters: foreign text goes to logs and tables.
 pub(super) fn clipped(text: &str, length: usize) -> String {
     text.chars().filter(|c| !c.is_control()).take(length).collect()
 }

@@ -1,7 +1,8 @@
-//! Which mail server, and how it is spoken to.
+//! The configuration of the SMTP mailer.
 
 use super::super::message::mailbox;
-use crate::Error;
+use crate::error::Error;
+use crate::setters::setters;
 use lettre::message::Mailbox;
 use lettre::transport::smtp::authentication::Credentials;
 use lettre::transport::smtp::client::{Certificate, TlsParameters};
@@ -12,34 +13,45 @@ use std::time::Duration;
 /// A send ends within a minute, as [`Mailer`](crate::mailer::Mailer) promises, with room for a busy machine.
 const LONGEST_SEND: Duration = Duration::from_secs(55);
 
-/// Which mail server, and how it is spoken to.
+/// The configuration of the SMTP mailer.
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct SmtpConfig {
-    /// The server's name, which its certificate must bear, or its IP address.
+    /// The server's host name, which its certificate must carry, or its IP address.
     pub host: String,
-    /// Its port: 587 for STARTTLS and 465 for TLS (RFC 8314, 7.3).
+    /// The port: 587 for STARTTLS and 465 for TLS (RFC 8314, 7.3).
     pub port: u16,
-    /// How the line is kept private.
+    /// How the connection is encrypted.
     pub security: SmtpSecurity,
-    /// Who we are to the server; none for a relay that trusts our address.
+    /// The credentials. `None` for a relay that trusts this machine's address.
     pub login: Option<SmtpLogin>,
-    /// Whom the mails are from: `Ada's Tickets <tickets@example.com>`.
+    /// The sender: `Ada's Tickets <tickets@example.com>`.
     pub from: String,
-    /// What we call ourselves in EHLO: a host name or an address literal. Absent: this machine's name.
+    /// The name in EHLO: a host name or an address literal. Default: this machine's name.
     pub hello_name: Option<String>,
-    /// How long it may take to connect, TLS, EHLO and login included.
+    /// The connect timeout, TLS, EHLO and login included.
     pub connect_timeout: Duration,
-    /// How long a whole send may take, waiting for a free connection and connecting included: at most 55 s.
+    /// The timeout of a whole send, waiting for a free connection and connecting included: at most 55 s.
     pub send_timeout: Duration,
-    /// How many connections there are at most: 1 to 100.
+    /// The maximum number of connections: 1–100.
     pub pool_size: usize,
-    /// Certificates (PEM) of authorities to be trusted besides the system's: a company's own, or a test's.
+    /// Certificates (PEM) of authorities to trust besides the system's, such as a company's own.
     pub extra_root_pem: Option<String>,
 }
 
+setters!(SmtpConfig {
+    with_port => port: u16,
+    with_security => security: SmtpSecurity,
+    with_login => login: impl Into<Option<SmtpLogin>>,
+    with_hello_name => hello_name: impl Into<Option<String>>,
+    with_connect_timeout => connect_timeout: Duration,
+    with_send_timeout => send_timeout: Duration,
+    with_pool_size => pool_size: usize,
+    with_extra_root_pem => extra_root_pem: impl Into<Option<String>>,
+});
+
 impl SmtpConfig {
-    /// STARTTLS on port 587 without login, 10 s to connect, 30 s to send, 4 connections.
+    /// Creates one with STARTTLS on port 587 without login, 10 s to connect, 30 s to send and 4 connections.
     pub fn new(host: impl Into<String>, from: impl Into<String>) -> Self {
         Self {
             host: host.into(),
@@ -56,26 +68,34 @@ impl SmtpConfig {
     }
 }
 
-/// How the line to the mail server is kept private.
+/// How the connection to the mail server is encrypted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum SmtpSecurity {
-    /// Begins in clear and turns to TLS before anything that matters is sent (RFC 3207). A server that does not offer it
-    /// gets nothing.
+    /// Starts unencrypted and switches to TLS before anything that matters is sent (RFC 3207). A server that does not offer it
+    /// receives nothing.
     StartTls,
     /// TLS from the first byte: what RFC 8314 recommends.
     Tls,
-    /// In clear. For a relay on the same machine, or a test's.
+    /// Unencrypted. For a relay on the same machine, and for tests.
     Plain,
 }
 
-/// Who we are to the mail server.
+/// The credentials for the mail server.
 #[derive(Clone)]
+#[non_exhaustive]
 pub struct SmtpLogin {
-    /// The user's name.
+    /// The user name.
     pub user: String,
-    /// The secret.
+    /// The password.
     pub password: String,
+}
+
+impl SmtpLogin {
+    /// Creates one from all its fields.
+    pub fn new(user: impl Into<String>, password: impl Into<String>) -> Self {
+        Self { user: user.into(), password: password.into() }
+    }
 }
 
 /// The password stays out of logs.
@@ -91,21 +111,21 @@ pub(super) struct Server {
     pub(super) from: Mailbox,
     pub(super) hello: ClientId,
     pub(super) credentials: Option<Credentials>,
-    /// Absent where the line is in clear.
+    /// `None` if the connection is unencrypted.
     pub(super) tls: Option<TlsParameters>,
 }
 
 impl Server {
-    pub(super) fn new(config: SmtpConfig) -> crate::Result<Self> {
+    pub(super) fn new(config: SmtpConfig) -> crate::error::Result<Self> {
         let wrong = |what: &str| Err(Error::Configuration(format!("SMTP: {what}")));
         if !(1..=100).contains(&config.pool_size) {
-            return wrong("a pool of 1 to 100 connections is wanted");
+            return wrong("the pool size must be 1–100 connections");
         }
         if config.connect_timeout.is_zero() || config.send_timeout.is_zero() || config.send_timeout > LONGEST_SEND {
-            return wrong("time limits above nothing are wanted, for a send at most 55 s");
+            return wrong("the timeouts must be longer than zero, and the send timeout at most 55 s");
         }
         if config.security == SmtpSecurity::Plain && config.login.is_some() && !is_this_machine(&config.host) {
-            return wrong("a password would go over the network in clear: StartTls or Tls is wanted");
+            return wrong("the password would be sent in clear: use StartTls or Tls");
         }
         let hello = match &config.hello_name {
             None => ClientId::default(),
@@ -114,7 +134,7 @@ impl Server {
             {
                 ClientId::Domain(name.clone())
             }
-            Some(_) => return wrong("the hello name is to be a host name such as tickets.example.com"),
+            Some(_) => return wrong("the hello name must be a host name such as tickets.example.com"),
         };
         let tls = match config.security {
             SmtpSecurity::Plain => None,
@@ -130,7 +150,7 @@ fn is_this_machine(host: &str) -> bool {
 }
 
 /// rustls with the provider that the process has installed, or else ring; TLS 1.2 or later; the name is always checked.
-fn tls(config: &SmtpConfig) -> crate::Result<TlsParameters> {
+fn tls(config: &SmtpConfig) -> crate::error::Result<TlsParameters> {
     let mut builder = TlsParameters::builder(config.host.clone());
     if let Some(pem) = &config.extra_root_pem {
         let certificate = Certificate::from_pem(pem.as_bytes()).ok().filter(|_| pem.contains("-BEGIN CERTIFICATE-"));

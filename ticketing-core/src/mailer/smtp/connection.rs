@@ -1,4 +1,4 @@
-//! One connection to the mail server, and what its answers mean.
+//! One connection to the mail server, and what the responses mean.
 
 use super::config::{Server, SmtpSecurity};
 use super::stream::Stream;
@@ -14,7 +14,7 @@ use std::error::Error as _;
 use std::time::Duration;
 use tokio::time::{Instant, timeout};
 
-/// A message and its envelope, as they go over the wire.
+/// A message and its envelope, as sent.
 pub(super) struct Letter {
     envelope: Envelope,
     bytes: Vec<u8>,
@@ -38,16 +38,16 @@ pub(super) struct Connection {
 }
 
 impl Connection {
-    /// Connects, turns to TLS and logs in, as the configuration says.
+    /// Connects, switches to TLS and logs in, as configured.
     pub(super) async fn open(server: &Server) -> Result<Self, MailError> {
         let limit = server.config.connect_timeout;
         let smtp = timeout(limit, connect(server)).await.map_err(|_| {
-            MailError::Later(format!("the mail server did not answer within {} ms", limit.as_millis()))
+            MailError::Later(format!("the mail server did not respond within {} ms", limit.as_millis()))
         })??;
         Ok(Self { smtp, idle_since: Instant::now() })
     }
 
-    /// MAIL FROM. What goes wrong here lies with us or with the server, never with the recipient.
+    /// MAIL FROM. An error here is about the sender or the server, never about the recipient.
     pub(super) async fn begin(&mut self, letter: &Letter) -> Result<(), MailError> {
         let mut parameters = Vec::new();
         if letter.is_international() {
@@ -63,7 +63,7 @@ impl Connection {
         Ok(())
     }
 
-    /// RCPT TO, DATA and the message itself. `Ok` means that the server has it.
+    /// RCPT TO, DATA and the message itself. `Ok` means that the server has accepted it.
     pub(super) async fn finish(&mut self, letter: &Letter) -> Result<(), MailError> {
         for to in letter.envelope.to() {
             let answer = self.smtp.command(Rcpt::new(to.clone(), Vec::new())).await;
@@ -77,7 +77,7 @@ impl Connection {
         Ok(())
     }
 
-    /// It is idle from now on.
+    /// Marks the connection as idle.
     pub(super) fn rest(&mut self) {
         self.idle_since = Instant::now();
     }
@@ -86,7 +86,7 @@ impl Connection {
         self.idle_since.elapsed()
     }
 
-    /// Says goodbye and closes.
+    /// Sends QUIT and closes.
     pub(super) async fn quit(mut self) {
         self.smtp.abort().await;
     }
@@ -115,7 +115,7 @@ async fn connect(server: &Server) -> Result<AsyncSmtpConnection, MailError> {
     Ok(smtp)
 }
 
-/// Where only a 5xx answer is for good.
+/// Where only a 5xx response is permanent.
 fn judged(what: &str, error: &SmtpError) -> MailError {
     if error.is_permanent() { MailError::Refused(described(what, error)) } else { later(what, error) }
 }
@@ -124,26 +124,28 @@ fn later(what: &str, error: &SmtpError) -> MailError {
     MailError::Later(described(what, error))
 }
 
-/// Whether it is our standing with the server that is wrong, and not the mailbox: authentication (RFC 4954, 6), or security
-/// and policy (RFC 3463, X.7.X), such as a relay that does not know us. The operator can mend that.
+/// Whether the error is about this sender and not the mailbox: authentication (RFC 4954, 6), or security
+/// and policy (RFC 3463, X.7.X), such as a relay that does not know this machine. The operator can fix that.
 fn policy(error: &SmtpError) -> bool {
     let code = error.status().map(u16::from);
     matches!(code, Some(530 | 534 | 535 | 538)) || enhanced(error).is_some_and(|status| status.starts_with("5.7."))
 }
 
-/// The server's numbers, not its words: they may repeat the recipient.
+/// The server's status codes, not its text, which may repeat the recipient.
 fn described(what: &str, error: &SmtpError) -> String {
     match error.status() {
         Some(code) => match enhanced(error) {
-            Some(status) => format!("the mail server answered {code} {status} to {what}"),
-            None => format!("the mail server answered {code} to {what}"),
+            Some(status) => format!("the mail server responded {code} {status} to {what}"),
+            None => format!("the mail server responded {code} to {what}"),
         },
-        None if error.is_response() => format!("the mail server broke off, or did not answer in SMTP, at {what}"),
+        None if error.is_response() => {
+            format!("the mail server closed the connection, or did not respond in SMTP, at {what}")
+        }
         None => format!("{what} failed: {error}"),
     }
 }
 
-/// The enhanced status code (RFC 2034), such as `5.1.1`, where the answer begins with one.
+/// The enhanced status code (RFC 2034), such as `5.1.1`, if the response begins with one.
 fn enhanced(error: &SmtpError) -> Option<String> {
     let text = error.source()?.to_string();
     let word = text.split_ascii_whitespace().next()?;

@@ -3,7 +3,7 @@ use super::text::Text;
 use super::time::Time;
 use poem_openapi::Object;
 use ticketing_core::domain::account::Account;
-use ticketing_core::ticketing::{Registration, Session};
+use ticketing_core::{Registration, Session};
 
 body! {
     /// Somebody who wants an account.
@@ -42,26 +42,15 @@ body! {
 
 impl From<RegisterBody> for Registration {
     fn from(body: RegisterBody) -> Self {
-        Self {
-            email: body.email.0,
-            name: body.name.0,
-            username: None,
-            password: body.password.0,
-            phone: body.phone.map(|phone| phone.0).filter(|phone| !phone.trim().is_empty()),
-        }
+        Self::new(body.email.0, body.name.0, body.password.0)
+            .with_phone(body.phone.map(|phone| phone.0).filter(|phone| !phone.trim().is_empty()))
     }
 }
 
 impl From<UserBody> for Registration {
     /// The second seed asks for no name, so people are called by their user name.
     fn from(body: UserBody) -> Self {
-        Self {
-            email: body.email.0,
-            name: body.username.0.clone(),
-            username: Some(body.username.0),
-            password: body.password.0,
-            phone: None,
-        }
+        Self::new(body.email.0, body.username.0.clone(), body.password.0).with_username(body.username.0)
     }
 }
 

@@ -16,7 +16,7 @@ body! {
 
 impl From<CategoryBody> for NewCategory {
     fn from(body: CategoryBody) -> Self {
-        Self { name: body.name.0.trim().to_owned(), description: body.description.map(|text| text.0) }
+        Self::new(body.name.0.trim()).with_description(body.description.map(|text| text.0))
     }
 }
 

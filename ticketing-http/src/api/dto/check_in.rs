@@ -46,7 +46,7 @@ impl CheckInBody {
     pub(crate) fn into_scan(self, by: Principal) -> Result<Scan, Problem> {
         let Self { code, nonce, gate, direction: None | Some(Direction::In) } = self;
         let code = code.0.parse().map_err(|_| Problem::from(Error::NotFound("Ticket")))?;
-        Ok(Scan { code, nonce: nonce.0, gate: gate.map(|gate| gate.0), by })
+        Ok(Scan::new(code, nonce.0, by).with_gate(gate.map(|gate| gate.0)))
     }
 }
 

@@ -10,6 +10,7 @@ use poem_openapi::Object;
 use ticketing_core::domain::event::{
     Event, EventStatus, GENERAL_ADMISSION, NewEvent, NewTicketType, TicketType as Kind,
 };
+use ticketing_core::domain::id::CategoryId;
 use ticketing_core::domain::money::{Currency, Money};
 
 body! {
@@ -88,20 +89,15 @@ impl EventBody {
             faults.add("category", "is not wanted beside category_id");
         }
         let event = match (date, currency, ticket_types) {
-            (Some(date), Some(currency), Some(ticket_types)) => Some(NewEvent {
-                key: None,
-                title: self.title.0,
-                description: self.description.map(|text| text.0),
-                starts_at: date.0,
-                ends_at: self.end_date.map(|end| end.0),
-                location: self.location.0,
-                address: self.address.map(|text| text.0),
-                image_url: self.image_url.map(|url| url.0).filter(|url| !url.is_empty()),
-                category_id: self.category_id.map(Into::into),
-                currency,
-                capacity: self.capacity,
-                ticket_types,
-            }),
+            (Some(date), Some(currency), Some(ticket_types)) => Some(
+                NewEvent::new(self.title.0, date.0, self.location.0, currency, ticket_types)
+                    .with_description(self.description.map(|text| text.0))
+                    .with_ends_at(self.end_date.map(|end| end.0))
+                    .with_address(self.address.map(|text| text.0))
+                    .with_image_url(self.image_url.map(|url| url.0).filter(|url| !url.is_empty()))
+                    .with_category_id(self.category_id.map(CategoryId))
+                    .with_capacity(self.capacity),
+            ),
             _ => None,
         };
         Ok(WantedEvent { event: faults.or(event)?, category })
@@ -128,12 +124,12 @@ fn ticket_types(
     match (price, given.filter(|types| !types.is_empty())) {
         (Some(price), None) => {
             let price = money("price", price)?;
-            Some(vec![NewTicketType { name: GENERAL_ADMISSION.to_owned(), price, capacity: None }])
+            Some(vec![NewTicketType::new(GENERAL_ADMISSION, price)])
         }
         (None, Some(given)) => {
             let types = (0..).zip(given).map(|(index, kind): (usize, TicketTypeBody)| {
                 let price = money(&format!("ticket_types.{index}.price"), kind.price)?;
-                Some(NewTicketType { name: kind.name.0, price, capacity: kind.capacity })
+                Some(NewTicketType::new(kind.name.0, price).with_capacity(kind.capacity))
             });
             // All of them are looked at, so that every fault is told.
             types.collect::<Vec<_>>().into_iter().collect()

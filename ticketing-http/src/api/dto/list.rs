@@ -18,11 +18,10 @@ pub(crate) struct List<T> {
 /// Which page is wanted, from what the query says.
 pub(crate) fn page(skip: Option<u64>, limit: Option<u32>, count: Option<bool>) -> PageRequest {
     let usual = PageRequest::default();
-    PageRequest {
-        skip: skip.unwrap_or(usual.skip),
-        limit: limit.unwrap_or(usual.limit),
-        count: count.unwrap_or(usual.count),
-    }
+    usual
+        .with_skip(skip.unwrap_or(usual.skip))
+        .with_limit(limit.unwrap_or(usual.limit))
+        .with_count(count.unwrap_or(usual.count))
 }
 
 impl<T> List<T> {

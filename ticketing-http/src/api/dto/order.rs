@@ -7,7 +7,7 @@ use crate::problem::Problem;
 use poem_openapi::Object;
 use ticketing_core::domain::id::TicketTypeId;
 use ticketing_core::domain::order::{Order, OrderStatus};
-use ticketing_core::ticketing::{LineRequest, OrderRequest};
+use ticketing_core::{LineRequest, OrderRequest};
 
 body! {
     /// What somebody wants to buy.
@@ -35,15 +35,9 @@ impl OrderBody {
     /// The engine's words for it.
     pub(crate) fn into_request(self) -> Result<OrderRequest, Problem> {
         no_promotions(self.promo_code)?;
-        let line = |line: LineBody| LineRequest {
-            ticket_type_id: line.ticket_type_id.map(TicketTypeId),
-            quantity: line.quantity,
-        };
-        Ok(OrderRequest {
-            event_id: self.event_id.into(),
-            lines: self.lines.into_iter().map(line).collect(),
-            reference: None,
-        })
+        let line =
+            |line: LineBody| LineRequest::new(line.quantity).with_ticket_type_id(line.ticket_type_id.map(TicketTypeId));
+        Ok(OrderRequest::new(self.event_id.into(), self.lines.into_iter().map(line).collect()))
     }
 }
 

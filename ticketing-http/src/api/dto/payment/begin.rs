@@ -10,7 +10,7 @@ use poem_openapi::Object;
 use ticketing_core::domain::code::Reference;
 use ticketing_core::domain::id::TicketTypeId;
 use ticketing_core::domain::principal::EmailAddress;
-use ticketing_core::ticketing::{LineRequest, OrderRequest, PayOptions, Started};
+use ticketing_core::{LineRequest, OrderRequest, PayOptions, Started};
 
 body! {
     /// Tickets of one type, to be paid for at once.
@@ -48,8 +48,8 @@ impl InitializeBody {
     pub(crate) fn into_request(self, settings: &ApiSettings) -> Result<(OrderRequest, PayOptions), Problem> {
         no_promotions(self.promo_code)?;
         let line =
-            LineRequest { ticket_type_id: self.ticket_type_id.map(TicketTypeId), quantity: self.quantity.unwrap_or(1) };
-        let request = OrderRequest { event_id: self.event_id.into(), lines: vec![line], reference: None };
+            LineRequest::new(self.quantity.unwrap_or(1)).with_ticket_type_id(self.ticket_type_id.map(TicketTypeId));
+        let request = OrderRequest::new(self.event_id.into(), vec![line]);
         Ok((request, options(self.email, settings)?))
     }
 }
@@ -77,7 +77,7 @@ fn options(email: Option<Text<0, 254>>, settings: &ApiSettings) -> Result<PayOpt
         Some(email) => faults.parsed("email", email.parse::<EmailAddress>()).map(Some),
     };
     let email = faults.or(email)?;
-    Ok(PayOptions { return_url: Some(settings.frontend_url.clone()), email, reference: None })
+    Ok(PayOptions::default().with_return_url(settings.frontend_url.clone()).with_email(email))
 }
 
 /// A payment that has begun.

@@ -23,12 +23,18 @@ pub(crate) struct Database {
 }
 
 impl Database {
-    /// Everything in it, as plain SQL with one statement for many rows.
+    /// Everything in it, as plain SQL. Rows name their columns.
     #[allow(dead_code, reason = "not every test binary makes dumps")]
     pub(crate) fn dump(&self) -> String {
         let dumped = self.cluster.run(
             &self.cluster.tool("pg_dump"),
-            &["--no-owner", "--no-privileges", "--rows-per-insert=100", &format!("--dbname={}", self.url)],
+            &[
+                "--no-owner",
+                "--no-privileges",
+                "--column-inserts",
+                "--rows-per-insert=100",
+                &format!("--dbname={}", self.url),
+            ],
         );
         assert!(dumped.status.success(), "pg_dump: {}", String::from_utf8_lossy(&dumped.stderr));
         String::from_utf8(dumped.stdout).unwrap()

@@ -5,6 +5,7 @@ use crate::payment_company::{PaymentCompany, SECRET_KEY};
 use crate::server::{Server, binary};
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
+use std::path::Path;
 use std::process::Command;
 
 /// Servers that share a database, and the payment company that all of them use.
@@ -48,7 +49,12 @@ impl Fleet {
 
     /// Runs `ticketing-http check` as an operator does. Gives what it printed where it is not content.
     pub fn check(&self) -> Result<(), String> {
-        let mut command = Command::new(binary());
+        self.check_by(binary())
+    }
+
+    /// The same by another version of the server.
+    pub fn check_by(&self, program: &Path) -> Result<(), String> {
+        let mut command = Command::new(program);
         command.arg("check").env_clear().current_dir(&self.servers[0].folder).env("DATABASE_URL", &self.url);
         command.env("JWT_SECRET_KEY", "the same 32 bytes for every server here");
         let output = command.output().unwrap();

@@ -132,7 +132,7 @@ async fn assert_alive(server: &Server, after: &str) {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn bytes_that_are_no_request_get_a_clear_no_and_harm_nobody() {
+async fn malformed_requests_get_a_clear_error_and_affect_no_one_else() {
     let server = Server::start(&[]).await;
     for (what, bytes, wanted) in oddities() {
         let (status, heard) = say(server.address, &bytes).await;
@@ -150,7 +150,7 @@ async fn bytes_that_are_no_request_get_a_clear_no_and_harm_nobody() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn noise_is_survived() {
+async fn random_bytes_do_not_stop_the_server() {
     let server = Server::start(&[]).await;
     let mut chance = Chance::default();
     let sample = b"POST /events/ HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nContent-Length: 16\r\n\r\n{\"title\": \"Jazz\"}";
@@ -185,7 +185,7 @@ async fn a_request_before_junk_is_answered_and_the_junk_is_not_taken_for_one() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn clients_that_say_half_a_word_and_wait_do_not_keep_others_out_and_are_sent_away() {
+async fn slow_clients_do_not_block_others_and_are_disconnected() {
     let server = Server::start(&[]).await;
     let mut waiting = Vec::new();
     for _ in 0..100 {
@@ -237,7 +237,7 @@ fn bad_bodies() -> Vec<Vec<u8>> {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn every_operation_says_no_to_bad_bodies_in_the_one_shape_and_nothing_is_written() {
+async fn every_operation_rejects_bad_bodies_as_problem_json_and_writes_nothing() {
     let mut server = Server::start(&[]).await;
     let mut person = Person::join(server.address, "mallory").await;
     let document = person.get("/openapi.json").await.unwrap().json();

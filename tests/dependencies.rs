@@ -104,7 +104,7 @@ fn every_dependency_has_an_allowed_licence_and_none_is_banned() {
 }
 
 #[test]
-fn what_is_not_allowed_is_found() {
+fn forbidden_dependencies_are_found() {
     let package = |name: &str, license: Option<&str>, source: &str| Package {
         name: name.to_owned(),
         license: license.map(str::to_owned),

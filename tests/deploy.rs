@@ -72,7 +72,7 @@ fn config(file: &str, set: &BTreeMap<String, String>) -> Config {
 }
 
 #[test]
-fn the_image_listens_to_everybody_where_its_port_is_exposed() {
+fn the_image_listens_on_all_interfaces() {
     let text = read("Dockerfile");
     let line = text.lines().find_map(|line| line.strip_prefix("ENV ")).unwrap();
     let set: BTreeMap<_, _> = line.split(' ').map(|pair| pair.split_once('=').unwrap()).collect();
@@ -106,7 +106,7 @@ fn compose_reaches_its_database_and_believes_the_proxy_on_the_host() {
 }
 
 #[test]
-fn render_gets_what_the_server_wants() {
+fn render_sets_what_the_server_requires() {
     let text = read("render.yaml");
     let mut set = BTreeMap::new();
     for entry in text.split("- key: ").skip(1) {

@@ -11,7 +11,7 @@ use ticketing_tests::proxy::Proxy;
 use ticketing_tests::sale::Sale;
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_standby_takes_over_with_everything_that_was_answered() {
+async fn a_standby_takes_over_with_every_acknowledged_write() {
     let Some(primary) = Cluster::start() else { return };
     primary.create("shop");
     let standby = primary.with_standby();

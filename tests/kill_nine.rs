@@ -38,7 +38,7 @@ struct Promises {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_server_that_is_killed_again_and_again_keeps_every_promise() {
+async fn a_repeatedly_killed_server_keeps_every_promise() {
     let cycles = number("CRASH_CYCLES_HTTP", 50);
     // The shortest hold there is, so that the first ones run out while the test runs.
     let mut server = Server::prepare(&[("HOLD_SECONDS", "60"), ("PAYSTACK_SECRET_KEY", SECRET_KEY)]);

@@ -49,7 +49,7 @@ const POINTS: &[(&str, Between, &str, When)] = &[
 ];
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_server_that_is_killed_at_the_worst_moment_keeps_every_promise() {
+async fn a_server_killed_at_each_breakpoint_keeps_every_promise() {
     let mut recoveries = Vec::new();
     let at_once = POINTS.iter().map(|(name, between, begins, when)| {
         (name, tokio::spawn(async move { die_at(name, *between, begins, *when).await }))

@@ -22,7 +22,7 @@ const BOX_OFFICE: &str = env!("CARGO_BIN_EXE_box_office");
 const CYCLES_PER_FILE: usize = 25;
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_box_office_that_is_killed_again_and_again_keeps_every_promise() {
+async fn a_repeatedly_killed_storage_process_keeps_every_promise() {
     let cycles = number("CRASH_CYCLES_STORAGE", 100);
     let folder = Folder::new();
     let mut chance = Chance::default();

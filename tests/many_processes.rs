@@ -47,7 +47,7 @@ async fn join(fleet: &Fleet, count: usize) -> Vec<Person> {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn as_many_tickets_are_sold_as_there_are_places_and_each_mail_goes_out_once() {
+async fn three_servers_sell_each_place_once_and_send_each_mail_once() {
     let Some((cluster, mut fleet)) = open(SETTINGS).await else { return };
     let (buyers, places) = (number("FLEET_BUYERS", 60), 20);
     let mut organizer = Person::join(fleet.address(0), "organizer").await;
@@ -136,7 +136,7 @@ async fn as_many_tickets_are_sold_as_there_are_places_and_each_mail_goes_out_onc
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn what_one_server_is_told_holds_at_all_of_them() {
+async fn a_write_at_one_server_is_seen_by_all_servers() {
     let Some((_cluster, fleet)) = open(SETTINGS).await else { return };
     let mut buyer = Person::join(fleet.address(0), "buyer").await;
     let event = buyer.make_event("Three for a family", 30).await;
@@ -191,7 +191,7 @@ async fn what_one_server_is_told_holds_at_all_of_them() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn limits_count_what_all_servers_are_asked_together() {
+async fn rate_limits_count_requests_across_all_servers() {
     let settings = [("RATE_LIMIT_REQUESTS", "40"), ("RATE_LIMIT_WINDOW_SECONDS", "3600")];
     let Some((_cluster, fleet)) = open(&[SETTINGS, &settings].concat()).await else { return };
     let mut anywhere = RoundRobin::new(&fleet, 0);

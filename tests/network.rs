@@ -40,7 +40,7 @@ struct Told {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn bad_lines_delay_a_sale_and_do_no_harm() {
+async fn a_faulty_network_delays_a_sale_and_loses_nothing() {
     let Some(database) = postgres::database().await else { return };
     let seconds = Duration::from_millis(1000 * number("NETWORK_SECONDS", 1) as u64);
     let (scheme, rest) = database.url.split_once('@').unwrap();

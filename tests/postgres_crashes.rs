@@ -18,7 +18,7 @@ use ticketing_tests::sale::Sale;
 const BUYERS: usize = 6;
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn whatever_is_killed_every_promise_is_kept() {
+async fn killing_postgresql_or_the_server_loses_no_promise() {
     let Some(cluster) = Cluster::start() else { return };
     let cycles = number("CRASH_CYCLES_POSTGRES", 20);
     let mut fleet = Fleet::prepare(&cluster.create("shop"), 2, &[("REQUEST_TIMEOUT_SECONDS", "20")]).await;

@@ -68,7 +68,7 @@ async fn a_file_that_is_not_flushed_at_every_commit_does_lose_promises() {
 /// A flush fails, its pages are lost for good, and the power is cut some time later: whatever was said after the failed flush
 /// must not rest on it.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn no_promise_rests_on_a_flush_that_failed() {
+async fn no_promise_depends_on_a_failed_flush() {
     if !strace::is_there() {
         return;
     }

@@ -91,7 +91,7 @@ fn every_promise_has_its_proofs_and_its_limits() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_ticket_is_bought_by_pasting() {
+async fn the_purchase_in_the_readme_works_as_pasted() {
     let server = Server::start(&[]).await;
     let script = block(README, "## Buy a ticket", "sh");
     let here = "http://localhost:8000";

@@ -24,7 +24,7 @@ enum Fate {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn exactly_as_many_tickets_are_sold_as_there_are_places() {
+async fn concurrent_buyers_get_exactly_the_places_there_are() {
     let (buyers, places) = (number("RACE_BUYERS", 120), number("RACE_PLACES", 20));
     let mut server = Server::start(&[("MAX_CONNECTIONS", "10000"), ("REQUEST_TIMEOUT_SECONDS", "120")]).await;
     let mut organizer = Person::join(server.address, "organizer").await;

@@ -17,7 +17,7 @@ const SLOW: Duration = Duration::from_millis(750);
 const ONE_AFTER_THE_OTHER: Duration = Duration::from_millis(50);
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn who_waits_for_the_payment_company_takes_nobodys_place() {
+async fn waiting_for_the_gateway_does_not_block_other_purchases() {
     let mut server = Server::prepare(&[("PAYSTACK_SECRET_KEY", SECRET_KEY), ("MAX_CONNECTIONS", CONNECTIONS)]);
     let company = PaymentCompany::open(server.address).await;
     let line = BadLine::before(company.address).await;

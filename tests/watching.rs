@@ -13,7 +13,7 @@ use ticketing_tests::server::Server;
 const SECRET: &str = "b7c1f0e2a95d4c68813f7e6a2d904b5c1e8f3a7d";
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_whole_sale_in_the_most_talkative_log_gives_nobody_away() {
+async fn a_sale_at_the_most_verbose_log_level_logs_no_secrets() {
     let mut server = Server::prepare(&[
         ("RUST_LOG", "trace"),
         ("PAYSTACK_SECRET_KEY", SECRET_KEY),

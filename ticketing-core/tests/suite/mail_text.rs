@@ -158,7 +158,7 @@ fn the_event_cancelled_mail_is_worded_like_this() {
 }
 
 #[test]
-fn every_refund_says_why_in_plain_words_and_keeps_the_note_to_the_house() {
+fn every_refund_mail_gives_the_reason_and_hides_the_note() {
     for (reason, words) in [
         (RefundReason::Late, "the places had gone to others"),
         (RefundReason::Duplicate, "second payment"),
@@ -206,7 +206,7 @@ fn each_ticket_brings_its_image_twice() {
 }
 
 #[test]
-fn tickets_that_let_nobody_in_are_left_out() {
+fn void_tickets_are_left_out() {
     let mut tickets = tickets(3);
     tickets[0].status = TicketStatus::Refunded;
     tickets[1].status = TicketStatus::Used;
@@ -271,7 +271,7 @@ fn what_looks_like_a_template_stays_as_it_was_typed() {
 }
 
 #[test]
-fn a_domain_that_is_none_is_refused() {
+fn an_invalid_mail_domain_is_rejected() {
     for bad in ["", "a b", "x@y", "a..b", ".", "a\r\nb", "exämple.de"] {
         assert!(Renderer::new(bad).is_err(), "{bad:?}");
     }
@@ -286,7 +286,7 @@ proptest! {
     })]
     /// OWASP ASVS 5.0, 1.2.1: nobody's text opens a tag, leaves an attribute or breaks a line.
     #[test]
-    fn other_peoples_text_stays_text(text in "(\\PC|[<>&\"'/\r\n\0\u{2028}{}%]){1,40}") {
+    fn user_text_in_mails_is_escaped(text in "(\\PC|[<>&\"'/\r\n\0\u{2028}{}%]){1,40}") {
         let plain = tickets_mail(&event(), &tickets(1));
         let mut event = event();
         event.title = text.clone();

@@ -21,7 +21,7 @@ fn now() -> Timestamp {
 
 /// What one process is at work on does not stop another: it takes what comes next.
 #[tokio::test(flavor = "multi_thread")]
-async fn who_claims_passes_over_what_others_have_locked() {
+async fn claims_skip_rows_locked_by_others() {
     let Some(database) = postgres::database().await else { return };
     let storage = PostgresStorage::connect(&database.url).await.unwrap();
     let shop = Shop::open(Arc::new(storage.clone()));
@@ -51,7 +51,7 @@ async fn who_claims_passes_over_what_others_have_locked() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn processes_that_start_at_once_on_an_empty_database_all_come_up_and_never_oversell() {
+async fn processes_started_at_once_on_an_empty_database_never_oversell() {
     let Some(database) = postgres::database().await else { return };
     let opening: Vec<_> = (0..5)
         .map(|_| {

@@ -107,7 +107,7 @@ async fn a_refused_recipient_or_mail_is_refused_for_good() {
 }
 
 #[tokio::test]
-async fn what_may_pass_or_can_be_mended_is_for_later() {
+async fn temporary_failures_are_retried_later() {
     for (behaviour, answer) in [
         (Behaviour { greeting: "421 too busy", ..Behaviour::default() }, "421"),
         (Behaviour { greeting: "554 go away", ..Behaviour::default() }, "554"),
@@ -131,7 +131,7 @@ async fn what_may_pass_or_can_be_mended_is_for_later() {
 }
 
 #[tokio::test]
-async fn a_slow_server_is_for_later_within_the_time_limit() {
+async fn a_slow_server_times_out_and_is_retried_later() {
     let silent = Behaviour { greeting: "", ..Behaviour::default() };
     let stalls = Behaviour { taken: "", ..Behaviour::default() };
     for (behaviour, seconds) in [(silent, "200 ms"), (stalls, "400 ms")] {
@@ -164,7 +164,7 @@ async fn a_mail_whose_answer_is_lost_is_sent_again_under_the_same_id() {
 }
 
 #[tokio::test]
-async fn a_connection_that_the_server_closed_meanwhile_costs_no_try() {
+async fn a_connection_closed_by_the_server_does_not_count_as_a_try() {
     let server = Server::start(Behaviour { mails_per_connection: 1, ..Behaviour::default() }).await;
     let mailer = mailer(&server);
     for _ in 0..3 {
@@ -256,7 +256,7 @@ async fn answers_from_before_tls_are_not_believed() {
 }
 
 #[tokio::test]
-async fn a_wrong_password_is_the_operators_to_mend() {
+async fn a_wrong_password_is_retried_until_the_operator_fixes_it() {
     let authority = Authority::new();
     let behaviour = Behaviour { password: Some(PASSWORD), ..Behaviour::default() };
     let server = Server::start_tls(behaviour, Tls::StartTls, &authority).await;
@@ -269,7 +269,7 @@ async fn a_wrong_password_is_the_operators_to_mend() {
 }
 
 #[tokio::test]
-async fn an_address_that_is_not_ascii_needs_a_server_that_can_carry_it() {
+async fn a_non_ascii_address_needs_a_server_with_smtputf8() {
     let plain = Server::start(Behaviour::default()).await;
     let to = |to: &str| Mail { to: to.parse().unwrap(), ..mail() };
     // The domain has an ASCII form, and only the name before it has none.

@@ -74,7 +74,7 @@ async fn reopening_keeps_everything() {
 }
 
 #[tokio::test]
-async fn what_is_acknowledged_is_in_the_file_before_it_is_closed() {
+async fn acknowledged_writes_are_in_the_file_before_it_is_closed() {
     let (folder, path) = file();
     let storage = open(&path).await;
     let (_, bought) = a_little_of_everything(&storage).await;
@@ -228,7 +228,7 @@ async fn rows_that_were_changed_by_hand_are_found_and_named() {
 }
 
 #[tokio::test]
-async fn a_row_that_cannot_be_read_is_trouble_and_not_a_wrong_answer() {
+async fn an_unreadable_row_is_an_error_and_not_a_wrong_answer() {
     let (_folder, path) = file();
     let storage = open(&path).await;
     let (shop, bought) = a_little_of_everything(&storage).await;
@@ -262,7 +262,7 @@ async fn a_batch_that_fails_half_way_commits_nothing() {
 }
 
 #[tokio::test]
-async fn what_cannot_be_used_is_refused_in_words() {
+async fn an_unusable_file_is_rejected_with_a_reason() {
     let (folder, path) = file();
     // Of a newer version.
     let storage = open(&path).await;
@@ -304,7 +304,7 @@ async fn what_cannot_be_used_is_refused_in_words() {
 }
 
 #[tokio::test]
-async fn a_file_that_may_only_be_read_is_refused_in_words() {
+async fn a_read_only_file_is_rejected_with_a_reason() {
     let (folder, path) = file();
     open(&path).await.close().await;
     let set_readonly = |path: &Path, readonly| {
@@ -323,7 +323,7 @@ async fn a_file_that_may_only_be_read_is_refused_in_words() {
 
 /// However a caller leaves, at whatever moment, even with its whole runtime: nothing is left half-done.
 #[test]
-fn whoever_leaves_half_way_leaves_the_file_whole() {
+fn a_dropped_call_leaves_the_file_whole() {
     let (_folder, path) = file();
     for round in 0..24_u64 {
         let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap();

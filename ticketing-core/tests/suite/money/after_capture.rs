@@ -9,22 +9,22 @@ use ticketing_core::gateway::GatewayError;
 use ticketing_core::ticketing::{PayOptions, Started};
 
 on_every_storage!(
-    row_09_the_same_success_again_has_no_effect,
-    row_10_the_success_of_another_attempt_goes_back_as_a_duplicate,
-    row_10_a_third_attempt_after_a_late_refund_goes_back_too,
-    row_11_a_refund_voids_its_tickets_at_once_and_gives_the_places_back_once,
-    row_12_refunds_in_parts_add_up_to_no_more_than_was_paid,
-    row_13_a_failed_refund_is_seen_and_tried_again_by_hand,
-    row_13_a_refund_that_needs_attention_is_seen_and_looked_up_again,
-    row_14_a_dispute_freezes_the_tickets_and_sends_nothing_back,
-    row_14_money_taken_back_at_the_gateway_voids_the_tickets,
-    row_15_what_is_said_after_a_success_is_ignored,
-    row_16_a_refund_event_before_its_success_is_parked_and_applied_afterwards,
-    row_16_an_unconfirmed_webhook_is_confirmed_when_the_gateway_answers_again,
-    row_16_an_unconfirmed_webhook_that_the_gateway_denies_is_shown_to_people,
+    a_repeated_success_has_no_effect,
+    a_second_attempt_that_succeeds_is_refunded_as_a_duplicate,
+    a_third_attempt_after_a_late_refund_is_refunded_too,
+    a_refund_voids_its_tickets_at_once_and_releases_the_places_once,
+    partial_refunds_never_exceed_what_was_paid,
+    a_failed_refund_is_listed_and_retried_by_hand,
+    a_refund_that_needs_attention_is_listed_and_looked_up_again,
+    a_dispute_voids_the_tickets_and_refunds_nothing,
+    a_reversal_at_the_gateway_voids_the_tickets,
+    observations_after_a_success_are_ignored,
+    a_refund_event_before_its_success_is_parked_and_applied_later,
+    an_unconfirmed_webhook_is_confirmed_once_the_gateway_answers,
+    an_unconfirmed_webhook_that_the_gateway_denies_is_listed_for_review,
 );
 
-async fn row_09_the_same_success_again_has_no_effect(shop: &mut Shop) {
+async fn a_repeated_success_has_no_effect(shop: &mut Shop) {
     let event = shop.event(5000, 10).await;
     let started = shop.sell(&event, "ada", 2).await;
     let story = shop.story(&started).await;
@@ -39,7 +39,7 @@ async fn pay_again(shop: &Shop, started: &Started, name: &str) -> Started {
     shop.engine.pay(&started.order.buyer.who, &started.order.reference, options).await.unwrap()
 }
 
-async fn row_10_the_success_of_another_attempt_goes_back_as_a_duplicate(shop: &mut Shop) {
+async fn a_second_attempt_that_succeeds_is_refunded_as_a_duplicate(shop: &mut Shop) {
     let event = shop.event(5000, 10).await;
     let first = shop.buy_many(&event, "ada", 2).await;
     let second = pay_again(shop, &first, "second").await;
@@ -58,7 +58,7 @@ async fn row_10_the_success_of_another_attempt_goes_back_as_a_duplicate(shop: &m
     assert_eq!((shop.tickets(&first).await, shop.stock(&event).await), ((2, 2), (0, 2)));
 }
 
-async fn row_10_a_third_attempt_after_a_late_refund_goes_back_too(shop: &mut Shop) {
+async fn a_third_attempt_after_a_late_refund_is_refunded_too(shop: &mut Shop) {
     let event = shop.event(5000, 1).await;
     let first = shop.buy(&event, "ada").await;
     let second = pay_again(shop, &first, "second").await;
@@ -72,7 +72,7 @@ async fn row_10_a_third_attempt_after_a_late_refund_goes_back_too(shop: &mut Sho
     assert_eq!((shop.gateway.refunds().len(), shop.stock(&event).await), (2, (0, 1)));
 }
 
-async fn row_11_a_refund_voids_its_tickets_at_once_and_gives_the_places_back_once(shop: &mut Shop) {
+async fn a_refund_voids_its_tickets_at_once_and_releases_the_places_once(shop: &mut Shop) {
     let event = shop.event(5000, 3).await;
     let started = shop.sell(&event, "ada", 3).await;
     let tickets = shop.story(&started).await.tickets;
@@ -91,7 +91,7 @@ async fn row_11_a_refund_voids_its_tickets_at_once_and_gives_the_places_back_onc
     assert_eq!((shop.gateway.refunds().len(), shop.stock(&event).await), (1, (0, 2)));
 }
 
-async fn row_12_refunds_in_parts_add_up_to_no_more_than_was_paid(shop: &mut Shop) {
+async fn partial_refunds_never_exceed_what_was_paid(shop: &mut Shop) {
     let event = shop.event(5000, 10).await;
     let started = shop.sell(&event, "ada", 3).await;
     shop.gateway.refunds_take_time();
@@ -120,7 +120,7 @@ async fn row_12_refunds_in_parts_add_up_to_no_more_than_was_paid(shop: &mut Shop
     assert_eq!((gone, shop.gateway.refunds().len(), shop.stock(&event).await), (15_000, 2, (0, 0)));
 }
 
-async fn row_13_a_failed_refund_is_seen_and_tried_again_by_hand(shop: &mut Shop) {
+async fn a_failed_refund_is_listed_and_retried_by_hand(shop: &mut Shop) {
     let event = shop.event(5000, 10).await;
     let started = shop.sell(&event, "ada", 1).await;
     shop.gateway.refunds_take_time();
@@ -149,7 +149,7 @@ async fn row_13_a_failed_refund_is_seen_and_tried_again_by_hand(shop: &mut Shop)
     assert!(audit.iter().any(|line| line.action == "refund.retried" && line.actor.to_string().contains("organizer")));
 }
 
-async fn row_13_a_refund_that_needs_attention_is_seen_and_looked_up_again(shop: &mut Shop) {
+async fn a_refund_that_needs_attention_is_listed_and_looked_up_again(shop: &mut Shop) {
     let event = shop.event(5000, 10).await;
     let started = shop.sell(&event, "ada", 1).await;
     shop.gateway.refunds_take_time();
@@ -172,7 +172,7 @@ async fn row_13_a_refund_that_needs_attention_is_seen_and_looked_up_again(shop: 
     assert_eq!(shop.tickets(&started).await, (0, 1));
 }
 
-async fn row_14_a_dispute_freezes_the_tickets_and_sends_nothing_back(shop: &mut Shop) {
+async fn a_dispute_voids_the_tickets_and_refunds_nothing(shop: &mut Shop) {
     let event = shop.event(5000, 10).await;
     let started = shop.sell(&event, "ada", 2).await;
     shop.webhook(format!("charge.dispute.create {}", started.attempt.reference)).await;
@@ -191,7 +191,7 @@ async fn row_14_a_dispute_freezes_the_tickets_and_sends_nothing_back(shop: &mut 
     assert_eq!((shop.stands(&started).await, shop.stock(&event).await), (("paid", AttemptStatus::Reversed), (0, 0)));
 }
 
-async fn row_14_money_taken_back_at_the_gateway_voids_the_tickets(shop: &mut Shop) {
+async fn a_reversal_at_the_gateway_voids_the_tickets(shop: &mut Shop) {
     let event = shop.event(5000, 10).await;
     let theirs = shop.sell(&event, "ada", 2).await;
     // Somebody refunds it in the gateway's own dashboard.
@@ -211,7 +211,7 @@ async fn row_14_money_taken_back_at_the_gateway_voids_the_tickets(shop: &mut Sho
     assert_eq!((shop.refund(&ours).await.status, shop.stock(&event).await), (RefundStatus::Processed, (0, 0)));
 }
 
-async fn row_15_what_is_said_after_a_success_is_ignored(shop: &mut Shop) {
+async fn observations_after_a_success_are_ignored(shop: &mut Shop) {
     let event = shop.event(5000, 10).await;
     let started = shop.sell(&event, "ada", 1).await;
     let story = shop.story(&started).await;
@@ -236,7 +236,7 @@ async fn row_15_what_is_said_after_a_success_is_ignored(shop: &mut Shop) {
     }
 }
 
-async fn row_16_a_refund_event_before_its_success_is_parked_and_applied_afterwards(shop: &mut Shop) {
+async fn a_refund_event_before_its_success_is_parked_and_applied_later(shop: &mut Shop) {
     let event = shop.event(5000, 10).await;
     let started = shop.buy(&event, "ada").await;
     shop.webhook(format!("refund.processed {}", started.attempt.reference)).await;
@@ -275,14 +275,14 @@ async fn unconfirmed(shop: &mut Shop) -> Started {
     started
 }
 
-async fn row_16_an_unconfirmed_webhook_is_confirmed_when_the_gateway_answers_again(shop: &mut Shop) {
+async fn an_unconfirmed_webhook_is_confirmed_once_the_gateway_answers(shop: &mut Shop) {
     let started = unconfirmed(shop).await;
     shop.live_through(5).await;
     let told = shop.story(&started).await.webhooks.remove(0);
     assert_eq!((told.status, told.next_at, shop.tickets(&started).await), (WebhookStatus::Applied, None, (1, 1)));
 }
 
-async fn row_16_an_unconfirmed_webhook_that_the_gateway_denies_is_shown_to_people(shop: &mut Shop) {
+async fn an_unconfirmed_webhook_that_the_gateway_denies_is_listed_for_review(shop: &mut Shop) {
     let started = unconfirmed(shop).await;
     // The same amount of another currency is not the same money.
     let amount = ticketing_core::domain::money::Money::new(5000, ticketing_core::domain::money::Currency::USD).unwrap();

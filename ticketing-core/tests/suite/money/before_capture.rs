@@ -12,20 +12,20 @@ use ticketing_core::gateway::GatewayError;
 use ticketing_core::ticketing::PayOptions;
 
 on_every_storage!(
-    row_01_an_opened_checkout_awaits_the_payer_and_keeps_the_places,
-    row_02_an_unknown_outcome_of_initialize_is_kept_and_asked_about,
-    row_02_a_checkout_that_was_certainly_not_opened_gives_the_places_back,
-    row_03_open_changes_nothing_and_processing_extends_the_hold_once,
-    row_04_a_success_in_time_issues_exactly_the_orders_tickets_once,
-    row_05_a_failed_try_leaves_the_hold_for_another,
-    row_06_a_hold_that_runs_out_gives_the_places_back_and_the_attempt_is_asked_about_for_96_hours,
-    row_07_late_money_takes_the_places_again,
-    row_07_late_money_without_places_goes_back_with_a_mail,
-    row_07_late_money_for_an_order_that_was_given_up_takes_the_places_again,
-    row_08_money_that_is_not_what_was_wanted_waits_for_a_person,
+    an_open_checkout_holds_the_places_and_waits_for_the_payer,
+    an_unknown_outcome_of_initialize_is_stored_and_polled,
+    a_checkout_that_was_certainly_not_opened_releases_the_places,
+    open_changes_nothing_and_processing_extends_the_hold_once,
+    a_success_in_time_issues_the_tickets_of_the_order_once,
+    a_failed_attempt_leaves_the_hold_for_another_attempt,
+    an_expired_hold_releases_the_places_and_its_attempt_is_polled_for_96_hours,
+    a_late_payment_takes_the_places_again,
+    a_late_payment_without_places_is_refunded_with_a_mail,
+    a_late_payment_for_a_cancelled_order_takes_the_places_again,
+    a_wrong_payment_waits_for_a_person,
 );
 
-async fn row_01_an_opened_checkout_awaits_the_payer_and_keeps_the_places(shop: &mut Shop) {
+async fn an_open_checkout_holds_the_places_and_waits_for_the_payer(shop: &mut Shop) {
     let event = shop.event(5000, 10).await;
     let started = shop.buy_many(&event, "ada", 3).await;
     assert_eq!((shop.stands(&started).await, shop.stock(&event).await), (("held", AttemptStatus::Open), (3, 0)));
@@ -34,7 +34,7 @@ async fn row_01_an_opened_checkout_awaits_the_payer_and_keeps_the_places(shop: &
     assert_eq!((started.attempt.amount, started.checkout.is_some()), (ngn(15_000), true));
 }
 
-async fn row_02_an_unknown_outcome_of_initialize_is_kept_and_asked_about(shop: &mut Shop) {
+async fn an_unknown_outcome_of_initialize_is_stored_and_polled(shop: &mut Shop) {
     let event = shop.event(5000, 10).await;
     let reference = crate::money::shop::reference("attempt");
     let options = PayOptions { reference: Some(reference.clone()), ..PayOptions::default() };
@@ -50,7 +50,7 @@ async fn row_02_an_unknown_outcome_of_initialize_is_kept_and_asked_about(shop: &
     assert_eq!(shop.stock(&event).await, (0, 1));
 }
 
-async fn row_02_a_checkout_that_was_certainly_not_opened_gives_the_places_back(shop: &mut Shop) {
+async fn a_checkout_that_was_certainly_not_opened_releases_the_places(shop: &mut Shop) {
     let event = shop.event(5000, 1).await;
     for error in [
         GatewayError::NotSent,
@@ -72,7 +72,7 @@ async fn row_02_a_checkout_that_was_certainly_not_opened_gives_the_places_back(s
     }
 }
 
-async fn row_03_open_changes_nothing_and_processing_extends_the_hold_once(shop: &mut Shop) {
+async fn open_changes_nothing_and_processing_extends_the_hold_once(shop: &mut Shop) {
     let event = shop.event(5000, 10).await;
     let started = shop.buy(&event, "ada").await;
     let opened = shop.clock.now();
@@ -94,7 +94,7 @@ async fn row_03_open_changes_nothing_and_processing_extends_the_hold_once(shop: 
     assert_eq!((shop.order_status(&started).await, shop.stock(&event).await), (OrderStatus::Expired, (0, 0)));
 }
 
-async fn row_04_a_success_in_time_issues_exactly_the_orders_tickets_once(shop: &mut Shop) {
+async fn a_success_in_time_issues_the_tickets_of_the_order_once(shop: &mut Shop) {
     let event = shop.event(5000, 100).await;
     let started = shop.sell(&event, "ada", 100).await;
     let story = shop.story(&started).await;
@@ -103,7 +103,7 @@ async fn row_04_a_success_in_time_issues_exactly_the_orders_tickets_once(shop: &
     assert_eq!((codes.len(), shop.mails(&started).await), (100, vec![MailKind::Tickets]));
 }
 
-async fn row_05_a_failed_try_leaves_the_hold_for_another(shop: &mut Shop) {
+async fn a_failed_attempt_leaves_the_hold_for_another_attempt(shop: &mut Shop) {
     let event = shop.event(5000, 1).await;
     let started = shop.buy(&event, "ada").await;
     shop.gateway.decline(&started.attempt.reference);
@@ -117,9 +117,7 @@ async fn row_05_a_failed_try_leaves_the_hold_for_another(shop: &mut Shop) {
     assert_eq!(shop.stands(&started).await, ("paid", AttemptStatus::Failed));
 }
 
-async fn row_06_a_hold_that_runs_out_gives_the_places_back_and_the_attempt_is_asked_about_for_96_hours(
-    shop: &mut Shop,
-) {
+async fn an_expired_hold_releases_the_places_and_its_attempt_is_polled_for_96_hours(shop: &mut Shop) {
     let event = shop.event(5000, 10).await;
     let started = shop.buy(&event, "ada").await;
     shop.later(14);
@@ -153,7 +151,7 @@ async fn row_06_a_hold_that_runs_out_gives_the_places_back_and_the_attempt_is_as
     assert_eq!(shop.stands(&started).await, ("paid", AttemptStatus::Fulfilled));
 }
 
-async fn row_07_late_money_takes_the_places_again(shop: &mut Shop) {
+async fn a_late_payment_takes_the_places_again(shop: &mut Shop) {
     let event = shop.event(5000, 2).await;
     let started = shop.buy_many(&event, "ada", 2).await;
     shop.live_through(16).await;
@@ -163,7 +161,7 @@ async fn row_07_late_money_takes_the_places_again(shop: &mut Shop) {
     assert_eq!((shop.stock(&event).await, shop.tickets(&started).await), ((0, 2), (2, 2)));
 }
 
-async fn row_07_late_money_without_places_goes_back_with_a_mail(shop: &mut Shop) {
+async fn a_late_payment_without_places_is_refunded_with_a_mail(shop: &mut Shop) {
     let event = shop.event(5000, 2).await;
     let started = shop.buy_many(&event, "ada", 2).await;
     shop.live_through(16).await;
@@ -184,7 +182,7 @@ async fn row_07_late_money_without_places_goes_back_with_a_mail(shop: &mut Shop)
     assert!(decided.reason.contains("places are gone"), "{}", decided.reason);
 }
 
-async fn row_07_late_money_for_an_order_that_was_given_up_takes_the_places_again(shop: &mut Shop) {
+async fn a_late_payment_for_a_cancelled_order_takes_the_places_again(shop: &mut Shop) {
     let event = shop.event(5000, 1).await;
     let started = shop.buy(&event, "ada").await;
     let who = crate::money::shop::buyer("ada").who;
@@ -195,7 +193,7 @@ async fn row_07_late_money_for_an_order_that_was_given_up_takes_the_places_again
     assert_eq!((shop.stands(&started).await, shop.stock(&event).await), (("paid", AttemptStatus::Fulfilled), (0, 1)));
 }
 
-async fn row_08_money_that_is_not_what_was_wanted_waits_for_a_person(shop: &mut Shop) {
+async fn a_wrong_payment_waits_for_a_person(shop: &mut Shop) {
     let event = shop.event(5000, 10).await;
     let started = shop.buy(&event, "ada").await;
     shop.gateway.pay_amount(&started.attempt.reference, ngn(4999));

@@ -5,7 +5,7 @@ use crate::support::dropped_calls::drop_after;
 use ticketing_core::domain::refund::{RefundReason, RefundStatus};
 use ticketing_core::ticketing::{Started, Upkeep};
 
-on_every_storage!(an_event_that_is_called_off_refunds_everybody, calling_off_goes_on_wherever_it_was_cut_off,);
+on_every_storage!(a_cancelled_event_refunds_every_buyer, cancelling_an_event_resumes_after_a_crash,);
 
 async fn is_undone(shop: &Shop, paid: &[Started], unpaid: &[Started]) {
     for started in paid {
@@ -24,7 +24,7 @@ async fn is_undone(shop: &Shop, paid: &[Started], unpaid: &[Started]) {
     assert_eq!(gone, wanted);
 }
 
-async fn an_event_that_is_called_off_refunds_everybody(shop: &mut Shop) {
+async fn a_cancelled_event_refunds_every_buyer(shop: &mut Shop) {
     let event = shop.event(5000, 1000).await;
     let (mut paid, mut unpaid) = (Vec::new(), Vec::new());
     for number in 0..12 {
@@ -41,7 +41,7 @@ async fn an_event_that_is_called_off_refunds_everybody(shop: &mut Shop) {
     assert_eq!(shop.stock(&event).await, (0, 0));
 }
 
-async fn calling_off_goes_on_wherever_it_was_cut_off(shop: &mut Shop) {
+async fn cancelling_an_event_resumes_after_a_crash(shop: &mut Shop) {
     let (mut paid, mut unpaid) = (Vec::new(), Vec::new());
     for polls in 0..400 {
         let event = shop.event(5000, 1000).await;

@@ -7,16 +7,16 @@ use ticketing_core::domain::payment::{AttemptStatus, Captured, Mode, Observation
 use ticketing_core::domain::refund::{RefundReason, RefundStatus};
 
 on_every_storage!(
-    case_01_a_price_of_1999_99_is_charged_as_199999,
-    case_01_three_of_them_are_charged_as_599997,
-    case_02_another_amount_currency_mode_or_payment_issues_nothing_and_goes_to_review,
-    case_02_a_verify_answer_about_another_payment_goes_to_review_and_clears_by_itself,
-    case_02_fees_on_top_are_the_payers_affair,
-    case_03_every_paid_attempt_ends_in_tickets_a_refund_or_review,
-    case_04_the_events_own_currency_is_sent_and_compared,
+    a_price_of_1999_99_is_charged_as_199999_minor_units,
+    three_tickets_at_1999_99_are_charged_as_599997_minor_units,
+    a_wrong_amount_currency_mode_or_payment_goes_to_review,
+    a_verify_answer_about_another_payment_goes_to_review_and_clears_itself,
+    fees_paid_on_top_do_not_count_as_a_wrong_amount,
+    every_paid_attempt_ends_in_tickets_a_refund_or_a_review,
+    the_currency_of_the_event_is_sent_and_compared,
 );
 
-async fn case_01_a_price_of_1999_99_is_charged_as_199999(shop: &mut Shop) {
+async fn a_price_of_1999_99_is_charged_as_199999_minor_units(shop: &mut Shop) {
     let fake_paystack = shop.use_fake_paystack().await;
     let event = shop.event_at(Money::parse("1999.99", Currency::NGN).unwrap(), 10).await;
     let started = shop.buy(&event, "ada").await;
@@ -25,7 +25,7 @@ async fn case_01_a_price_of_1999_99_is_charged_as_199999(shop: &mut Shop) {
     assert_eq!((&asked["amount"], &asked["currency"]), (&json!(199_999), &json!("NGN")));
 }
 
-async fn case_01_three_of_them_are_charged_as_599997(shop: &mut Shop) {
+async fn three_tickets_at_1999_99_are_charged_as_599997_minor_units(shop: &mut Shop) {
     let fake_paystack = shop.use_fake_paystack().await;
     let event = shop.event_at(Money::parse("1999.99", Currency::NGN).unwrap(), 10).await;
     let started = shop.buy_many(&event, "ada", 3).await;
@@ -43,7 +43,7 @@ fn captured(minor: i64, currency: Currency) -> Captured {
     Captured { amount, requested: None, mode: Mode::Test, paid_at: None, gateway_id: None }
 }
 
-async fn case_02_another_amount_currency_mode_or_payment_issues_nothing_and_goes_to_review(shop: &mut Shop) {
+async fn a_wrong_amount_currency_mode_or_payment_goes_to_review(shop: &mut Shop) {
     let event = shop.event(199_999, 10).await;
     let right = captured(199_999, Currency::NGN);
     let wrong = [
@@ -70,7 +70,7 @@ async fn case_02_another_amount_currency_mode_or_payment_issues_nothing_and_goes
     assert_eq!(reviews.items.len(), 7);
 }
 
-async fn case_02_a_verify_answer_about_another_payment_goes_to_review_and_clears_by_itself(shop: &mut Shop) {
+async fn a_verify_answer_about_another_payment_goes_to_review_and_clears_itself(shop: &mut Shop) {
     use crate::support::fake_paystack::{Call, Fault};
     let fake_paystack = shop.use_fake_paystack().await;
     let event = shop.event(5000, 10).await;
@@ -86,7 +86,7 @@ async fn case_02_a_verify_answer_about_another_payment_goes_to_review_and_clears
     assert_eq!(shop.stands(&started).await, ("paid", AttemptStatus::Fulfilled));
 }
 
-async fn case_02_fees_on_top_are_the_payers_affair(shop: &mut Shop) {
+async fn fees_paid_on_top_do_not_count_as_a_wrong_amount(shop: &mut Shop) {
     let fake_paystack = shop.use_fake_paystack().await;
     let event = shop.event(30_050, 10).await;
     let started = shop.buy(&event, "ada").await;
@@ -95,7 +95,7 @@ async fn case_02_fees_on_top_are_the_payers_affair(shop: &mut Shop) {
     assert!(matches!(shop.verify("ada", &started).await, Settlement::Fulfilled { .. }));
 }
 
-async fn case_03_every_paid_attempt_ends_in_tickets_a_refund_or_review(shop: &mut Shop) {
+async fn every_paid_attempt_ends_in_tickets_a_refund_or_a_review(shop: &mut Shop) {
     let event = shop.event(5000, 1).await;
     let late = shop.buy(&event, "late").await;
     shop.live_through(16).await;
@@ -115,7 +115,7 @@ async fn case_03_every_paid_attempt_ends_in_tickets_a_refund_or_review(shop: &mu
     assert_eq!(gone, vec![(late.attempt.reference, ngn(5000))]);
 }
 
-async fn case_04_the_events_own_currency_is_sent_and_compared(shop: &mut Shop) {
+async fn the_currency_of_the_event_is_sent_and_compared(shop: &mut Shop) {
     let fake_paystack = shop.use_fake_paystack().await;
     for currency in ["GHS", "KES", "NGN", "USD", "ZAR"] {
         let event = shop.event_at(Money::new(5000, currency.parse().unwrap()).unwrap(), 10).await;

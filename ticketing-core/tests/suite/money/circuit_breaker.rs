@@ -12,14 +12,14 @@ use ticketing_core::gateway::GatewayError;
 use ticketing_core::gateway::circuit_breaker::{CircuitBreaker, Class, StateName};
 
 on_every_storage!(
-    case_17_five_404s_do_not_open_the_breaker,
-    case_17_half_failures_between_successes_open_it,
-    case_17_half_open_admits_one_probe_of_twenty,
-    case_17_an_open_breaker_takes_no_places_and_loses_no_payment,
-    case_17_one_slow_call_delays_no_other,
+    five_404s_do_not_open_the_circuit_breaker,
+    half_failures_among_successes_open_the_circuit_breaker,
+    a_half_open_circuit_breaker_admits_one_probe_of_twenty,
+    an_open_circuit_breaker_takes_no_places_and_loses_no_payment,
+    one_slow_call_does_not_delay_others,
 );
 
-async fn case_17_five_404s_do_not_open_the_breaker(shop: &mut Shop) {
+async fn five_404s_do_not_open_the_circuit_breaker(shop: &mut Shop) {
     let fake_paystack = crate::support::fake_paystack::FakePaystack::start().await;
     let breaker = breaker(Arc::new(paystack(&fake_paystack)), &shop.clock);
     shop.use_gateway(Arc::<CircuitBreaker>::clone(&breaker));
@@ -43,7 +43,7 @@ async fn case_17_five_404s_do_not_open_the_breaker(shop: &mut Shop) {
     assert!(breaker.state().iter().all(|class| class.state == StateName::Closed), "{:?}", breaker.state());
 }
 
-async fn case_17_half_failures_between_successes_open_it(shop: &mut Shop) {
+async fn half_failures_among_successes_open_the_circuit_breaker(shop: &mut Shop) {
     let breaker = shop.use_breaker();
     let event = shop.event(5000, 100).await;
     let started = shop.buy(&event, "ada").await;
@@ -61,7 +61,7 @@ async fn case_17_half_failures_between_successes_open_it(shop: &mut Shop) {
     shop.buy(&event, "grace").await;
 }
 
-async fn case_17_half_open_admits_one_probe_of_twenty(shop: &mut Shop) {
+async fn a_half_open_circuit_breaker_admits_one_probe_of_twenty(shop: &mut Shop) {
     let stuck = BlockedGateway::new(shop.gateway.clone());
     let breaker = breaker(Arc::new(stuck.clone()), &shop.clock);
     let event = shop.event(5000, 100).await;
@@ -104,7 +104,7 @@ async fn case_17_half_open_admits_one_probe_of_twenty(shop: &mut Shop) {
     assert_eq!(shop.gateway.calls().fetch - before, 1);
 }
 
-async fn case_17_an_open_breaker_takes_no_places_and_loses_no_payment(shop: &mut Shop) {
+async fn an_open_circuit_breaker_takes_no_places_and_loses_no_payment(shop: &mut Shop) {
     let breaker = shop.use_breaker();
     let event = shop.event(5000, 2).await;
     let paying = shop.buy(&event, "ada").await;
@@ -129,7 +129,7 @@ async fn case_17_an_open_breaker_takes_no_places_and_loses_no_payment(shop: &mut
     assert!(story.webhooks.iter().all(|webhook| webhook.status == WebhookStatus::Applied));
 }
 
-async fn case_17_one_slow_call_delays_no_other(shop: &mut Shop) {
+async fn one_slow_call_does_not_delay_others(shop: &mut Shop) {
     let stuck = BlockedGateway::new(shop.gateway.clone());
     let event = shop.event(5000, 100).await;
     let slow = shop.buy(&event, "slow").await;

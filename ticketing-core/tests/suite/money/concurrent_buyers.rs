@@ -7,14 +7,14 @@ use ticketing_core::domain::refund::RefundStatus;
 use ticketing_core::domain::refusal::Refusal;
 
 on_every_storage!(
-    case_09_three_verifies_one_after_the_other_issue_one_set,
-    case_09_eight_verifies_at_once_issue_one_set_and_one_says_so,
-    case_10_five_buyers_of_one_place_pay_one_gets_it_and_four_get_their_money_back,
-    case_10_five_who_want_one_place_at_once_get_one_hold_and_four_refusals,
-    case_10_late_payers_at_once_share_what_is_left,
+    three_verifications_in_a_row_issue_tickets_once,
+    eight_concurrent_verifications_issue_tickets_once,
+    five_payers_for_one_place_get_one_ticket_and_four_refunds,
+    five_concurrent_buyers_of_one_place_get_one_hold,
+    concurrent_late_payers_share_the_remaining_places,
 );
 
-async fn case_09_three_verifies_one_after_the_other_issue_one_set(shop: &mut Shop) {
+async fn three_verifications_in_a_row_issue_tickets_once(shop: &mut Shop) {
     let event = shop.event(5000, 10).await;
     let started = shop.buy_many(&event, "ada", 3).await;
     shop.gateway.pay(&started.attempt.reference);
@@ -32,7 +32,7 @@ async fn case_09_three_verifies_one_after_the_other_issue_one_set(shop: &mut Sho
     assert_eq!((firsts, shop.gateway.calls().fetch, shop.stock(&event).await), (1, 1, (0, 3)));
 }
 
-async fn case_09_eight_verifies_at_once_issue_one_set_and_one_says_so(shop: &mut Shop) {
+async fn eight_concurrent_verifications_issue_tickets_once(shop: &mut Shop) {
     let event = shop.event(5000, 100).await;
     for round in 0..5 {
         let started = shop.buy_many(&event, "ada", 2).await;
@@ -56,7 +56,7 @@ async fn case_09_eight_verifies_at_once_issue_one_set_and_one_says_so(shop: &mut
     assert_eq!(shop.stock(&event).await, (0, 10));
 }
 
-async fn case_10_five_buyers_of_one_place_pay_one_gets_it_and_four_get_their_money_back(shop: &mut Shop) {
+async fn five_payers_for_one_place_get_one_ticket_and_four_refunds(shop: &mut Shop) {
     let event = shop.event(5000, 1).await;
     let mut all = Vec::new();
     for who in ["a", "b", "c", "d", "e"] {
@@ -84,7 +84,7 @@ async fn case_10_five_buyers_of_one_place_pay_one_gets_it_and_four_get_their_mon
     assert_eq!((tickets, shop.gateway.refunds().len(), shop.stock(&event).await), (1, 4, (0, 1)));
 }
 
-async fn case_10_five_who_want_one_place_at_once_get_one_hold_and_four_refusals(shop: &mut Shop) {
+async fn five_concurrent_buyers_of_one_place_get_one_hold(shop: &mut Shop) {
     let event = shop.event(5000, 1).await;
     let (here, there) = (shop.engine.clone(), shop.another_process());
     let buying: Vec<_> = ["a", "b", "c", "d", "e"]
@@ -107,7 +107,7 @@ async fn case_10_five_who_want_one_place_at_once_get_one_hold_and_four_refusals(
     assert_eq!((held, refused, shop.stock(&event).await), (1, 4, (1, 0)));
 }
 
-async fn case_10_late_payers_at_once_share_what_is_left(shop: &mut Shop) {
+async fn concurrent_late_payers_share_the_remaining_places(shop: &mut Shop) {
     let event = shop.event(5000, 6).await;
     let mut all = Vec::new();
     for who in ["a", "b", "c"] {

@@ -9,16 +9,16 @@ use ticketing_core::gateway::GatewayError;
 use ticketing_core::ticketing::{OrderRequest, PayOptions, Upkeep};
 
 on_every_storage!(
-    case_11_a_verify_that_dies_anywhere_leaves_one_set_of_tickets,
-    case_11_upkeep_that_dies_anywhere_leaves_one_set_of_tickets,
-    case_12_a_crash_after_the_gateway_was_called_leaves_an_attempt_that_the_webhook_finds,
-    case_12_a_crash_after_the_gateway_was_called_leaves_an_attempt_that_the_poller_finds,
+    a_crash_at_any_await_of_a_verification_leaves_one_set_of_tickets,
+    a_crash_at_any_await_of_upkeep_leaves_one_set_of_tickets,
+    a_webhook_finds_the_attempt_after_a_crash_during_checkout,
+    polling_finds_the_attempt_after_a_crash_during_checkout,
 );
 
 /// More awaits than any single call has.
 const ENOUGH: usize = 400;
 
-async fn case_11_a_verify_that_dies_anywhere_leaves_one_set_of_tickets(shop: &mut Shop) {
+async fn a_crash_at_any_await_of_a_verification_leaves_one_set_of_tickets(shop: &mut Shop) {
     let event = shop.event(5000, 1000).await;
     for polls in 0..ENOUGH {
         let started = shop.buy_many(&event, "ada", 2).await;
@@ -37,7 +37,7 @@ async fn case_11_a_verify_that_dies_anywhere_leaves_one_set_of_tickets(shop: &mu
     panic!("it never came to its end");
 }
 
-async fn case_11_upkeep_that_dies_anywhere_leaves_one_set_of_tickets(shop: &mut Shop) {
+async fn a_crash_at_any_await_of_upkeep_leaves_one_set_of_tickets(shop: &mut Shop) {
     let event = shop.event(5000, 1000).await;
     for polls in 0..ENOUGH {
         let started = shop.buy_many(&event, "ada", 2).await;
@@ -77,7 +77,7 @@ async fn dies_while_buying(shop: &mut Shop) -> ticketing_core::domain::code::Ref
     reference
 }
 
-async fn case_12_a_crash_after_the_gateway_was_called_leaves_an_attempt_that_the_webhook_finds(shop: &mut Shop) {
+async fn a_webhook_finds_the_attempt_after_a_crash_during_checkout(shop: &mut Shop) {
     let reference = dies_while_buying(shop).await;
     shop.webhook(reference.as_str()).await;
     // Before any poll is due.
@@ -86,7 +86,7 @@ async fn case_12_a_crash_after_the_gateway_was_called_leaves_an_attempt_that_the
     assert_eq!((story.order.status.name(), story.tickets.len()), ("paid", 1));
 }
 
-async fn case_12_a_crash_after_the_gateway_was_called_leaves_an_attempt_that_the_poller_finds(shop: &mut Shop) {
+async fn polling_finds_the_attempt_after_a_crash_during_checkout(shop: &mut Shop) {
     let reference = dies_while_buying(shop).await;
     // The poller asks before the gateway's ledger show the payment too, and goes on asking.
     shop.gateway.fail_next_fetch(GatewayError::OutcomeUnknown);

@@ -10,9 +10,9 @@ use ticketing_core::Error;
 use ticketing_core::gateway::GatewayError;
 use ticketing_core::gateway::paystack::{PaystackConfig, PaystackGateway};
 
-on_every_storage!(case_18_upstream_words_and_keys_never_reach_a_client);
+on_every_storage!(gateway_messages_and_keys_never_reach_a_client);
 
-async fn case_18_upstream_words_and_keys_never_reach_a_client(shop: &mut Shop) {
+async fn gateway_messages_and_keys_never_reach_a_client(shop: &mut Shop) {
     let fake_paystack = FakePaystack::start().await;
     let breaker = breaker(Arc::new(paystack(&fake_paystack)), &shop.clock);
     shop.use_gateway(breaker);
@@ -59,7 +59,7 @@ fn case_19_missing_and_wrong_keys_fail_at_start_up_with_a_clear_message() {
 }
 
 #[tokio::test]
-async fn case_19_a_shop_without_a_gateway_says_so_and_keeps_no_place() {
+async fn an_engine_without_a_gateway_rejects_purchases_and_holds_no_places() {
     let place = Place::memory();
     let storage = place.open().await;
     let engine = ticketing_core::Ticketing::builder_on(storage).build().unwrap();
@@ -89,14 +89,14 @@ async fn five_at_once(place: Place) {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn case_20_five_that_start_at_once_on_an_empty_file_all_come_up() {
+async fn five_engines_start_at_once_on_an_empty_sqlite_file() {
     for _ in 0..5 {
         five_at_once(Place::sqlite()).await;
     }
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn case_20_five_that_start_at_once_on_an_empty_database_all_come_up() {
+async fn five_engines_start_at_once_on_an_empty_postgresql_database() {
     let Some(place) = Place::postgres().await else { return };
     five_at_once(place).await;
 }

@@ -8,16 +8,16 @@ use ticketing_core::domain::refund::{RefundReason, RefundStatus};
 use ticketing_core::domain::webhook::WebhookStatus;
 
 on_every_storage!(
-    case_13_a_payment_under_way_when_the_event_is_called_off_goes_back,
-    case_14_words_that_are_no_end_leave_the_payment_open,
-    case_14_a_success_after_failed_gets_its_places_while_there_are_some,
-    case_14_a_success_after_failed_goes_back_where_the_places_are_gone,
-    case_15_a_success_is_heard_of_by_webhook_alone,
-    case_15_a_success_is_heard_of_by_the_poller_alone,
-    case_15_a_success_is_heard_of_by_both_at_once,
+    a_payment_in_progress_is_refunded_when_the_event_is_cancelled,
+    an_undecided_status_leaves_the_payment_open,
+    a_success_after_a_failure_gets_tickets_while_places_are_left,
+    a_success_after_a_failure_is_refunded_when_sold_out,
+    a_success_is_found_by_webhook_alone,
+    a_success_is_found_by_polling_alone,
+    a_success_found_by_webhook_and_polling_at_once_counts_once,
 );
 
-async fn case_13_a_payment_under_way_when_the_event_is_called_off_goes_back(shop: &mut Shop) {
+async fn a_payment_in_progress_is_refunded_when_the_event_is_cancelled(shop: &mut Shop) {
     let event = shop.event(5000, 10).await;
     let before = shop.buy_many(&event, "before", 2).await;
     let after = shop.buy_many(&event, "after", 3).await;
@@ -46,7 +46,7 @@ async fn case_13_a_payment_under_way_when_the_event_is_called_off_goes_back(shop
     assert_eq!(shop.stock(&event).await, (0, 0));
 }
 
-async fn case_14_words_that_are_no_end_leave_the_payment_open(shop: &mut Shop) {
+async fn an_undecided_status_leaves_the_payment_open(shop: &mut Shop) {
     let fake_paystack = shop.use_fake_paystack().await;
     let event = shop.event(5000, 10).await;
     for word in ["ongoing", "pending", "processing", "queued", "abandoned", "hibernating"] {
@@ -62,7 +62,7 @@ async fn case_14_words_that_are_no_end_leave_the_payment_open(shop: &mut Shop) {
     }
 }
 
-async fn case_14_a_success_after_failed_gets_its_places_while_there_are_some(shop: &mut Shop) {
+async fn a_success_after_a_failure_gets_tickets_while_places_are_left(shop: &mut Shop) {
     let event = shop.event(5000, 1).await;
     let started = shop.buy(&event, "ada").await;
     shop.gateway.decline(&started.attempt.reference);
@@ -75,7 +75,7 @@ async fn case_14_a_success_after_failed_gets_its_places_while_there_are_some(sho
     assert_eq!((shop.stands(&started).await, shop.stock(&event).await), (("paid", AttemptStatus::Fulfilled), (0, 1)));
 }
 
-async fn case_14_a_success_after_failed_goes_back_where_the_places_are_gone(shop: &mut Shop) {
+async fn a_success_after_a_failure_is_refunded_when_sold_out(shop: &mut Shop) {
     let event = shop.event(5000, 1).await;
     let started = shop.buy(&event, "ada").await;
     shop.gateway.decline(&started.attempt.reference);
@@ -88,7 +88,7 @@ async fn case_14_a_success_after_failed_goes_back_where_the_places_are_gone(shop
     assert_eq!((shop.refund(&started).await.status, shop.stock(&event).await), (RefundStatus::Processed, (0, 1)));
 }
 
-async fn case_15_a_success_is_heard_of_by_webhook_alone(shop: &mut Shop) {
+async fn a_success_is_found_by_webhook_alone(shop: &mut Shop) {
     let event = shop.event(5000, 10).await;
     let started = shop.buy(&event, "ada").await;
     shop.gateway.pay(&started.attempt.reference);
@@ -101,7 +101,7 @@ async fn case_15_a_success_is_heard_of_by_webhook_alone(shop: &mut Shop) {
     );
 }
 
-async fn case_15_a_success_is_heard_of_by_the_poller_alone(shop: &mut Shop) {
+async fn a_success_is_found_by_polling_alone(shop: &mut Shop) {
     let event = shop.event(5000, 10).await;
     let started = shop.buy(&event, "ada").await;
     shop.gateway.pay(&started.attempt.reference);
@@ -125,7 +125,7 @@ async fn case_15_a_success_is_heard_of_by_the_poller_alone(shop: &mut Shop) {
     assert_eq!((shop.stands(&sleepy).await, shop.tickets(&sleepy).await), (("paid", AttemptStatus::Fulfilled), (1, 1)));
 }
 
-async fn case_15_a_success_is_heard_of_by_both_at_once(shop: &mut Shop) {
+async fn a_success_found_by_webhook_and_polling_at_once_counts_once(shop: &mut Shop) {
     let fake_paystack = shop.use_fake_paystack().await;
     // Every question is answered late, so that all of them are under way together.
     fake_paystack.set_mood(|call, _, _| if call == Call::Verify { Fault::Slow } else { Fault::None });

@@ -10,12 +10,12 @@ use ticketing_core::domain::payment::{AttemptStatus, Settlement};
 use ticketing_core::testing::SeededRandom;
 
 on_every_storage!(
-    case_05_somebody_elses_reference_is_not_found_and_the_ticket_is_the_buyers,
-    case_06_a_forged_reference_is_not_found_and_the_gateway_is_not_asked,
-    case_07_a_reference_pays_its_own_order_and_no_other_of_the_same_price,
+    a_reference_of_another_buyer_is_not_found,
+    a_forged_reference_is_not_found_and_not_looked_up_at_the_gateway,
+    a_reference_pays_only_its_own_order,
 );
 
-async fn case_05_somebody_elses_reference_is_not_found_and_the_ticket_is_the_buyers(shop: &mut Shop) {
+async fn a_reference_of_another_buyer_is_not_found(shop: &mut Shop) {
     let event = shop.event(5000, 10).await;
     let started = shop.buy(&event, "ada").await;
     shop.gateway.pay(&started.attempt.reference);
@@ -31,7 +31,7 @@ async fn case_05_somebody_elses_reference_is_not_found_and_the_ticket_is_the_buy
     assert_eq!(tickets.iter().map(|ticket| &ticket.holder).collect::<Vec<_>>(), [&buyer("ada").who]);
 }
 
-async fn case_06_a_forged_reference_is_not_found_and_the_gateway_is_not_asked(shop: &mut Shop) {
+async fn a_forged_reference_is_not_found_and_not_looked_up_at_the_gateway(shop: &mut Shop) {
     let event = shop.event(5000, 10).await;
     let started = shop.buy(&event, "ada").await;
     for forged in [reference("forged"), started.order.reference.clone(), "TICKET-1-1700000000".parse().unwrap()] {
@@ -41,7 +41,7 @@ async fn case_06_a_forged_reference_is_not_found_and_the_gateway_is_not_asked(sh
     assert_eq!((shop.gateway.calls().fetch, shop.stock(&event).await), (0, (1, 0)));
 }
 
-async fn case_07_a_reference_pays_its_own_order_and_no_other_of_the_same_price(shop: &mut Shop) {
+async fn a_reference_pays_only_its_own_order(shop: &mut Shop) {
     let event = shop.event(5000, 10).await;
     let first = shop.buy(&event, "ada").await;
     let second = shop.buy(&event, "ada").await;
@@ -84,7 +84,7 @@ proptest! {
 }
 
 #[tokio::test]
-async fn case_08_the_gateway_is_told_a_reference_without_the_buyers_address() {
+async fn a_reference_does_not_contain_the_buyers_address() {
     async fn case(shop: &mut Shop) {
         let event = shop.event(5000, 10).await;
         let started = shop.buy(&event, "ada").await;

@@ -8,14 +8,14 @@ use ticketing_core::gateway::Webhook;
 use ticketing_core::ticketing::Started;
 
 on_every_storage!(
-    a_refund_that_was_applied_and_not_answered_is_found_and_not_sent_again,
+    a_refund_whose_answer_was_lost_is_found_and_not_sent_again,
     a_refund_that_never_arrived_is_looked_for_and_then_sent_once,
     a_refused_refund_stands_as_failed_until_a_person_acts,
     a_refund_that_is_being_sent_is_not_looked_for_when_a_webhook_comes,
-    who_was_held_up_cannot_make_a_refund_due_again,
+    a_delayed_worker_cannot_make_a_refund_due_again,
     no_more_refunds_are_claimed_than_are_sent_at_once,
-    a_webhook_about_a_refund_that_is_done_does_not_wake_it,
-    a_refund_believed_failed_is_found_when_a_webhook_tells_of_it,
+    a_webhook_about_a_finished_refund_does_not_restart_it,
+    a_refund_marked_failed_is_found_by_its_webhook,
 );
 
 async fn sold(shop: &mut Shop) -> (FakePaystack, Started) {
@@ -37,7 +37,7 @@ async fn refund_one(shop: &Shop, started: &Started) {
     shop.engine.refund(&organizer(), &started.order.reference, vec![ticket], None, None).await.unwrap();
 }
 
-async fn a_refund_that_was_applied_and_not_answered_is_found_and_not_sent_again(shop: &mut Shop) {
+async fn a_refund_whose_answer_was_lost_is_found_and_not_sent_again(shop: &mut Shop) {
     for fault in [Fault::TimeoutApplied, Fault::DropAfter, Fault::Reset, Fault::Error500Applied, Fault::Truncated] {
         let (fake_paystack, started) = sold(shop).await;
         fake_paystack.set_mood(move |call, _, _| if call == Call::Refund { fault } else { Fault::None });
@@ -94,7 +94,7 @@ async fn a_refund_that_is_being_sent_is_not_looked_for_when_a_webhook_comes(shop
     assert_eq!(shop.refund(&started).await.status, RefundStatus::Unknown);
 }
 
-async fn who_was_held_up_cannot_make_a_refund_due_again(shop: &mut Shop) {
+async fn a_delayed_worker_cannot_make_a_refund_due_again(shop: &mut Shop) {
     let (_bank, started) = sold(shop).await;
     refund_one(shop, &started).await;
     let mut now = shop.story(&started).await.order.updated_at;
@@ -166,7 +166,7 @@ async fn no_more_refunds_are_claimed_than_are_sent_at_once(shop: &mut Shop) {
     pass.await.unwrap();
 }
 
-async fn a_webhook_about_a_refund_that_is_done_does_not_wake_it(shop: &mut Shop) {
+async fn a_webhook_about_a_finished_refund_does_not_restart_it(shop: &mut Shop) {
     let event = shop.event(5000, 10).await;
     let started = shop.sell(&event, "ada", 1).await;
     refund_one(shop, &started).await;
@@ -177,7 +177,7 @@ async fn a_webhook_about_a_refund_that_is_done_does_not_wake_it(shop: &mut Shop)
     assert_eq!((shop.gateway.calls().find_refund, shop.refund(&started).await.next_at), (0, None));
 }
 
-async fn a_refund_believed_failed_is_found_when_a_webhook_tells_of_it(shop: &mut Shop) {
+async fn a_refund_marked_failed_is_found_by_its_webhook(shop: &mut Shop) {
     let (fake_paystack, started) = sold(shop).await;
     refund_one(shop, &started).await;
     let now = shop.story(&started).await.order.updated_at;

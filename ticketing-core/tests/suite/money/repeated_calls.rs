@@ -12,12 +12,12 @@ use ticketing_core::ticketing::{OrderRequest, PayOptions, Started};
 use ticketing_core::{Error, Result};
 
 on_every_storage!(
-    a_buy_that_is_dropped_anywhere_and_repeated_is_one_order,
-    a_pay_that_is_dropped_anywhere_and_repeated_sells_once,
-    a_refund_that_is_dropped_anywhere_and_repeated_is_one_refund,
-    two_buys_at_once_with_the_same_references_are_one_order_and_one_checkout,
-    of_two_calls_at_once_the_one_that_came_to_nothing_drops_no_payment,
-    a_buy_repeated_after_its_hold_has_run_out_begins_anew,
+    a_purchase_dropped_at_any_await_and_repeated_is_one_order,
+    a_payment_dropped_at_any_await_and_repeated_sells_once,
+    a_refund_dropped_at_any_await_and_repeated_is_one_refund,
+    two_concurrent_purchases_with_the_same_references_are_one_order,
+    a_failed_call_does_not_drop_the_payment_of_a_concurrent_call,
+    a_purchase_repeated_after_its_hold_expired_starts_over,
     the_same_reference_for_something_else_is_refused,
 );
 
@@ -55,7 +55,7 @@ async fn persistently<F: Future<Output = Result<Started>>>(call: impl Fn() -> F)
     call().await.unwrap()
 }
 
-async fn a_buy_that_is_dropped_anywhere_and_repeated_is_one_order(shop: &mut Shop) {
+async fn a_purchase_dropped_at_any_await_and_repeated_is_one_order(shop: &mut Shop) {
     let event = shop.event(5000, 10_000).await;
     for polls in 0..ENOUGH {
         let who = format!("buyer{polls}");
@@ -88,7 +88,7 @@ async fn a_buy_that_is_dropped_anywhere_and_repeated_is_one_order(shop: &mut Sho
     panic!("it never came to its end");
 }
 
-async fn a_pay_that_is_dropped_anywhere_and_repeated_sells_once(shop: &mut Shop) {
+async fn a_payment_dropped_at_any_await_and_repeated_sells_once(shop: &mut Shop) {
     let event = shop.event(5000, 10_000).await;
     for polls in 0..ENOUGH {
         let order = shop.engine.hold(&buyer("ada"), OrderRequest::tickets(event.id, 2)).await.unwrap();
@@ -117,7 +117,7 @@ async fn a_pay_that_is_dropped_anywhere_and_repeated_sells_once(shop: &mut Shop)
     panic!("it never came to its end");
 }
 
-async fn a_refund_that_is_dropped_anywhere_and_repeated_is_one_refund(shop: &mut Shop) {
+async fn a_refund_dropped_at_any_await_and_repeated_is_one_refund(shop: &mut Shop) {
     let event = shop.event(5000, 10_000).await;
     for polls in 0..ENOUGH {
         let started = shop.sell(&event, "ada", 2).await;
@@ -139,7 +139,7 @@ async fn a_refund_that_is_dropped_anywhere_and_repeated_is_one_refund(shop: &mut
     panic!("it never came to its end");
 }
 
-async fn two_buys_at_once_with_the_same_references_are_one_order_and_one_checkout(shop: &mut Shop) {
+async fn two_concurrent_purchases_with_the_same_references_are_one_order(shop: &mut Shop) {
     let event = shop.event(5000, 10_000).await;
     for round in 0..10 {
         let (order, pay) = (reference(&format!("order-{round}")), reference(&format!("attempt-{round}")));
@@ -168,7 +168,7 @@ async fn two_buys_at_once_with_the_same_references_are_one_order_and_one_checkou
     assert_eq!(shop.stock(&event).await, (0, 20));
 }
 
-async fn of_two_calls_at_once_the_one_that_came_to_nothing_drops_no_payment(shop: &mut Shop) {
+async fn a_failed_call_does_not_drop_the_payment_of_a_concurrent_call(shop: &mut Shop) {
     use ticketing_core::clock::Clock;
     use ticketing_core::domain::payment::{Checkout, CheckoutReport, CheckoutResult};
     let event = shop.event(5000, 10).await;
@@ -185,7 +185,7 @@ async fn of_two_calls_at_once_the_one_that_came_to_nothing_drops_no_payment(shop
     assert_eq!((attempt.status, attempt.poll.is_some()), (AttemptStatus::Open, true));
 }
 
-async fn a_buy_repeated_after_its_hold_has_run_out_begins_anew(shop: &mut Shop) {
+async fn a_purchase_repeated_after_its_hold_expired_starts_over(shop: &mut Shop) {
     let event = shop.event(5000, 2).await;
     let (order, pay) = (reference("order"), reference("attempt"));
     let first = shop.engine.buy(&buyer("ada"), named(event.id, &order), attempt(&pay)).await.unwrap();

@@ -8,11 +8,11 @@ use ticketing_core::domain::rules::Verdict;
 use ticketing_core::ticketing::Started;
 
 on_every_storage!(
-    too_little_that_was_accepted_goes_back_as_what_came,
-    another_currency_that_was_accepted_goes_back_in_that_currency,
-    odd_money_that_is_refused_goes_back_whole,
+    an_accepted_underpayment_is_refunded_at_the_amount_paid,
+    an_accepted_payment_in_another_currency_is_refunded_in_that_currency,
+    a_rejected_payment_is_refunded_in_full,
     a_second_decision_is_refused_and_only_the_organiser_decides,
-    odd_money_is_not_accepted_without_places,
+    a_payment_in_review_is_not_accepted_without_places,
 );
 
 /// Two tickets of 50.00 each, and something else that came for them.
@@ -31,7 +31,7 @@ async fn decide(shop: &Shop, started: &Started, verdict: Verdict) -> ticketing_c
     Ok(shop.engine.resolve_review(&who, &started.attempt.reference, verdict, note).await?.status)
 }
 
-async fn too_little_that_was_accepted_goes_back_as_what_came(shop: &mut Shop) {
+async fn an_accepted_underpayment_is_refunded_at_the_amount_paid(shop: &mut Shop) {
     let started = in_review(shop, ngn(6001)).await;
     assert_eq!(decide(shop, &started, Verdict::Accept).await.unwrap(), AttemptStatus::Fulfilled);
     let ticket = shop.story(&started).await.tickets[0].id;
@@ -46,7 +46,7 @@ async fn too_little_that_was_accepted_goes_back_as_what_came(shop: &mut Shop) {
     assert!(refunds.iter().all(|refund| refund.status == RefundStatus::Processed));
 }
 
-async fn another_currency_that_was_accepted_goes_back_in_that_currency(shop: &mut Shop) {
+async fn an_accepted_payment_in_another_currency_is_refunded_in_that_currency(shop: &mut Shop) {
     let dollars = |minor| Money::new(minor, Currency::USD).unwrap();
     let started = in_review(shop, dollars(30_000)).await;
     assert_eq!(decide(shop, &started, Verdict::Accept).await.unwrap(), AttemptStatus::Fulfilled);
@@ -56,7 +56,7 @@ async fn another_currency_that_was_accepted_goes_back_in_that_currency(shop: &mu
     assert_eq!(shop.gateway.refunds()[0].amount, dollars(30_000));
 }
 
-async fn odd_money_that_is_refused_goes_back_whole(shop: &mut Shop) {
+async fn a_rejected_payment_is_refunded_in_full(shop: &mut Shop) {
     let started = in_review(shop, ngn(12_345)).await;
     assert_eq!(decide(shop, &started, Verdict::Refund).await.unwrap(), AttemptStatus::RefundDue);
     shop.upkeep().await;
@@ -82,7 +82,7 @@ async fn a_second_decision_is_refused_and_only_the_organiser_decides(shop: &mut 
     assert_eq!((shop.gateway.refunds().len(), shop.tickets(&started).await), (1, (0, 0)));
 }
 
-async fn odd_money_is_not_accepted_without_places(shop: &mut Shop) {
+async fn a_payment_in_review_is_not_accepted_without_places(shop: &mut Shop) {
     let started = in_review(shop, ngn(1)).await;
     shop.live_through(16).await;
     let event = shop.engine.event(started.order.event_id).await.unwrap();

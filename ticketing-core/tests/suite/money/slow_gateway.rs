@@ -6,11 +6,11 @@ use std::sync::Arc;
 use ticketing_core::domain::payment::Settlement;
 use ticketing_core::ticketing::{OrderRequest, PayOptions, Registration, Upkeep};
 
-on_every_storage!(a_gateway_that_does_not_answer_slows_down_nobody_else);
+on_every_storage!(a_gateway_that_does_not_answer_slows_down_no_other_operation);
 
 /// No call below returns before the gateway is let go, and all others must come to their end before that: were they held up,
 /// this test would not end.
-async fn a_gateway_that_does_not_answer_slows_down_nobody_else(shop: &mut Shop) {
+async fn a_gateway_that_does_not_answer_slows_down_no_other_operation(shop: &mut Shop) {
     let event = shop.event(5000, 1000).await;
     let finished = shop.sell(&event, "finished", 1).await;
     let going_back = shop.sell(&event, "back", 1).await;

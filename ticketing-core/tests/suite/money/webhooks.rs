@@ -8,14 +8,14 @@ use ticketing_core::domain::webhook::{StoredWebhook, WebhookStatus};
 use ticketing_core::gateway::{Webhook, WebhookError};
 
 on_every_storage!(
-    case_16_a_duplicate_a_replay_and_a_late_delivery_change_nothing,
-    case_16_a_charge_told_71_hours_late_still_finds_its_payment,
-    case_16_forged_unsigned_and_rewritten_webhooks_are_refused_unread,
-    case_16_a_signed_success_that_the_gateway_does_not_confirm_issues_nothing,
-    case_16_one_about_no_payment_of_ours_is_kept_for_people,
-    case_16_a_refund_told_of_before_its_charge_waits_for_it,
-    case_16_a_webhook_before_the_initialize_response_is_applied,
-    case_16_events_that_we_have_no_use_for_are_kept_and_left,
+    duplicate_replayed_and_late_webhooks_change_nothing,
+    a_webhook_71_hours_late_still_finds_its_payment,
+    forged_unsigned_and_rewritten_webhooks_are_rejected_unread,
+    a_signed_success_that_the_gateway_denies_issues_nothing,
+    a_webhook_about_an_unknown_payment_is_quarantined,
+    a_refund_webhook_before_its_charge_waits_for_the_charge,
+    a_webhook_before_the_initialize_response_is_applied,
+    irrelevant_webhooks_are_stored_and_ignored,
 );
 
 async fn deliver(shop: &Shop, body: &str, key: &str) -> Result<StoredWebhook, Error> {
@@ -37,7 +37,7 @@ fn only_news(fake_paystack: &FakePaystack) -> Notice {
     notice.into_iter().next().unwrap()
 }
 
-async fn case_16_a_duplicate_a_replay_and_a_late_delivery_change_nothing(shop: &mut Shop) {
+async fn duplicate_replayed_and_late_webhooks_change_nothing(shop: &mut Shop) {
     let fake_paystack = shop.use_fake_paystack().await;
     let event = shop.event(5000, 10).await;
     let started = shop.buy_many(&event, "ada", 2).await;
@@ -58,7 +58,7 @@ async fn case_16_a_duplicate_a_replay_and_a_late_delivery_change_nothing(shop: &
     assert_eq!((story.tickets.len(), story.webhooks.len()), (2, 1));
 }
 
-async fn case_16_a_charge_told_71_hours_late_still_finds_its_payment(shop: &mut Shop) {
+async fn a_webhook_71_hours_late_still_finds_its_payment(shop: &mut Shop) {
     let fake_paystack = shop.use_fake_paystack().await;
     let event = shop.event(5000, 1).await;
     let started = shop.buy(&event, "ada").await;
@@ -76,7 +76,7 @@ async fn case_16_a_charge_told_71_hours_late_still_finds_its_payment(shop: &mut 
     assert_eq!((shop.stands(&started).await, shop.stock(&event).await), (("paid", AttemptStatus::Fulfilled), (0, 1)));
 }
 
-async fn case_16_forged_unsigned_and_rewritten_webhooks_are_refused_unread(shop: &mut Shop) {
+async fn forged_unsigned_and_rewritten_webhooks_are_rejected_unread(shop: &mut Shop) {
     let fake_paystack = shop.use_fake_paystack().await;
     let event = shop.event(5000, 10).await;
     let started = shop.buy(&event, "ada").await;
@@ -106,7 +106,7 @@ async fn case_16_forged_unsigned_and_rewritten_webhooks_are_refused_unread(shop:
     assert_eq!(shop.pass().await.webhooks, 0);
 }
 
-async fn case_16_a_signed_success_that_the_gateway_does_not_confirm_issues_nothing(shop: &mut Shop) {
+async fn a_signed_success_that_the_gateway_denies_issues_nothing(shop: &mut Shop) {
     let fake_paystack = shop.use_fake_paystack().await;
     let event = shop.event(5000, 10).await;
     let started = shop.buy(&event, "ada").await;
@@ -121,7 +121,7 @@ async fn case_16_a_signed_success_that_the_gateway_does_not_confirm_issues_nothi
     assert_eq!(fake_paystack.lines().last().unwrap(), &format!("GET /transaction/verify/{reference}"));
 }
 
-async fn case_16_one_about_no_payment_of_ours_is_kept_for_people(shop: &mut Shop) {
+async fn a_webhook_about_an_unknown_payment_is_quarantined(shop: &mut Shop) {
     let _bank = shop.use_fake_paystack().await;
     let body = r#"{"event":"charge.success","data":{"id":1,"domain":"test","status":"success","reference":"not-ours","amount":1,"currency":"NGN"}}"#;
     deliver(shop, body, KEY).await.unwrap();
@@ -130,7 +130,7 @@ async fn case_16_one_about_no_payment_of_ours_is_kept_for_people(shop: &mut Shop
     assert_eq!((kept.status, kept.event.body.as_slice()), (WebhookStatus::Quarantined, body.as_bytes()));
 }
 
-async fn case_16_a_refund_told_of_before_its_charge_waits_for_it(shop: &mut Shop) {
+async fn a_refund_webhook_before_its_charge_waits_for_the_charge(shop: &mut Shop) {
     let fake_paystack = shop.use_fake_paystack().await;
     let event = shop.event(5000, 10).await;
     let started = shop.buy(&event, "ada").await;
@@ -151,7 +151,7 @@ async fn case_16_a_refund_told_of_before_its_charge_waits_for_it(shop: &mut Shop
     assert_eq!(shop.story(&started).await.webhooks[0].status, WebhookStatus::Applied);
 }
 
-async fn case_16_a_webhook_before_the_initialize_response_is_applied(shop: &mut Shop) {
+async fn a_webhook_before_the_initialize_response_is_applied(shop: &mut Shop) {
     let stuck = crate::money::blocked_gateway::BlockedGateway::new(shop.gateway.clone());
     let event = shop.event(5000, 10).await;
     // Another process applies the webhook while this one waits for the checkout.
@@ -174,7 +174,7 @@ async fn case_16_a_webhook_before_the_initialize_response_is_applied(shop: &mut 
     assert_eq!(shop.tickets(&started).await, (1, 1));
 }
 
-async fn case_16_events_that_we_have_no_use_for_are_kept_and_left(shop: &mut Shop) {
+async fn irrelevant_webhooks_are_stored_and_ignored(shop: &mut Shop) {
     let fake_paystack = shop.use_fake_paystack().await;
     let event = shop.event(5000, 10).await;
     let started = shop.buy(&event, "ada").await;

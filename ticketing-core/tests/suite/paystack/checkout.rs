@@ -27,7 +27,7 @@ async fn a_checkout_is_opened_with_all_that_paystack_wants() {
 }
 
 #[tokio::test]
-async fn no_return_url_is_no_field() {
+async fn an_absent_return_url_is_not_sent() {
     let (gateway, server) = against([Step::data(r#"{"authorization_url":"https://checkout.paystack.com/abc"}"#)]).await;
     let charge = Charge { return_url: None, ..a_charge() };
     assert_eq!(gateway.open_checkout(&charge).await.unwrap().access_code, None);
@@ -49,7 +49,7 @@ async fn a_used_reference_is_told_from_other_refusals() {
 }
 
 #[tokio::test]
-async fn the_buyer_is_sent_to_no_strange_place() {
+async fn a_checkout_url_of_another_host_is_rejected() {
     for data in [
         json!({"authorization_url": "javascript:alert(1)"}),
         json!({"authorization_url": "/relative"}),

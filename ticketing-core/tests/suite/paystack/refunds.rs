@@ -72,7 +72,7 @@ async fn a_refund_whose_answer_was_lost_is_found_by_our_key_on_any_page() {
 }
 
 #[tokio::test]
-async fn none_is_said_only_after_the_last_page() {
+async fn no_refund_is_reported_only_after_the_last_page() {
     let other = || Step::data(json!([row(1, "other", "processed")]).to_string());
     let (gateway, server) = against([Step::data(TRANSACTION), other(), Step::data("[]")]).await;
     assert_eq!(gateway.find_refund(&a_refund()).await, Ok(None));

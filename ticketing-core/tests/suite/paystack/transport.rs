@@ -76,7 +76,7 @@ async fn a_read_is_repeated_twice_and_no_more() {
 }
 
 #[tokio::test]
-async fn what_was_sent_is_never_sent_again_if_it_changes_something() {
+async fn a_write_that_was_sent_is_never_sent_again() {
     for step in [
         Step::Close,
         Step::Reset,
@@ -103,7 +103,7 @@ async fn what_was_sent_is_never_sent_again_if_it_changes_something() {
 }
 
 #[tokio::test]
-async fn silence_ends_in_time_and_leaves_the_outcome_unknown() {
+async fn a_silent_gateway_times_out_with_an_unknown_outcome() {
     for step in [Step::Hang, Step::Drip(format!("{:200}", "{"))] {
         let started = Instant::now();
         let (gateway, server) = impatient([step.clone()]).await;

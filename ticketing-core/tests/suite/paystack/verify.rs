@@ -11,7 +11,7 @@ async fn fetched(data: Value) -> Result<Option<Fetched>, GatewayError> {
 }
 
 #[tokio::test]
-async fn every_status_of_the_table() {
+async fn every_status_is_mapped() {
     let captured = || Captured {
         amount: ngn(40333),
         requested: Some(ngn(30050)),

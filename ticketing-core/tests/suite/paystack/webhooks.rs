@@ -63,7 +63,7 @@ fn either_key_is_accepted_while_keys_change() {
 }
 
 #[test]
-fn what_is_not_signed_is_not_read() {
+fn unsigned_webhooks_are_not_read() {
     let good = SIGNED.as_bytes();
     let name = "x-paystack-signature";
     let mut forged = SIGNED.to_owned();

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Tries a rolling upgrade: builds the server of an older commit and the one of this working copy, and lets both sell from one
-# PostgreSQL database (tests/rolling_upgrade.rs says what is looked at). By hand, before a migration lands:
+# PostgreSQL database (tests/suite/rolling_upgrade.rs says what is looked at). By hand, before a migration lands:
 #
 #   tests/rolling_upgrade.sh [commit]        ROLLING_SECONDS=60 tests/rolling_upgrade.sh v0.1.0
 #
@@ -43,4 +43,4 @@ cp "$target/debug/ticketing-http" "$scratch/ticketing-http-new"
 
 echo "== both on one database"
 OLD_SERVER=$scratch/ticketing-http-old TICKETING_SERVER=$scratch/ticketing-http-new \
-    cargo test --quiet --locked -p ticketing-tests --test rolling_upgrade -- --ignored --nocapture
+    cargo test --quiet --locked -p ticketing-tests --test suite rolling_upgrade:: -- --ignored --nocapture

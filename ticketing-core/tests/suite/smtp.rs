@@ -143,7 +143,8 @@ async fn a_slow_server_times_out_and_is_retried_later() {
         let start = Instant::now();
         let (refused, text) = words(mailer.send(&mail()).await);
         assert!(!refused && text.contains(seconds), "{text}");
-        assert!(start.elapsed() < Duration::from_secs(3), "{:?}", start.elapsed());
+        // The limits that are set, and not the defaults of 10 and 30 seconds; with room for a machine that is busy.
+        assert!(start.elapsed() < Duration::from_secs(9), "{:?}", start.elapsed());
     }
 }
 

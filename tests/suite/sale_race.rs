@@ -1,19 +1,17 @@
 //! Everybody wants the same few places at once.
 //!
 //! `RACE_BUYERS` and `RACE_PLACES` say how many of each; 120 and 20 if they are not set.
-#![allow(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
-#![allow(clippy::print_stdout, reason = "says what happened: how much was tested is part of the result")]
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Instant;
-use ticketing_tests::books::Books;
 use ticketing_tests::client::Client;
 use ticketing_tests::number;
-use ticketing_tests::payment_company::play;
-use ticketing_tests::people::{Person, codes_of, reference_of};
 use ticketing_tests::proof::told;
+use ticketing_tests::sandbox_gateway::play;
 use ticketing_tests::server::Server;
+use ticketing_tests::stored_state::StoredState;
+use ticketing_tests::users::{User, codes_of, reference_of};
 use tokio::sync::{Barrier, Semaphore};
 use tokio::task::JoinSet;
 
@@ -25,9 +23,10 @@ enum Fate {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn concurrent_buyers_get_exactly_the_places_there_are() {
+    let _turn = ticketing_tests::one_at_a_time().await;
     let (buyers, places) = (number("RACE_BUYERS", 120), number("RACE_PLACES", 20));
     let mut server = Server::start(&[("MAX_CONNECTIONS", "10000"), ("REQUEST_TIMEOUT_SECONDS", "120")]).await;
-    let mut organizer = Person::join(server.address, "organizer").await;
+    let mut organizer = User::join(server.address, "organizer").await;
     let event = organizer.make_event("The last places", places).await;
 
     let people = join(&server, buyers).await;
@@ -68,15 +67,15 @@ async fn concurrent_buyers_get_exactly_the_places_there_are() {
         "{answer}"
     );
     server.stop().await;
-    let books = Books::open(&server.copy_of_database()).await;
-    books.assert_sound().await;
-    assert_eq!(books.count("select count(*) from tickets").await, i64::try_from(sold).unwrap());
+    let stored = StoredState::open(&server.copy_of_database()).await;
+    stored.assert_sound().await;
+    assert_eq!(stored.count("select count(*) from tickets").await, i64::try_from(sold).unwrap());
     assert_eq!(
-        books.count("select count(*) from orders").await,
+        stored.count("select count(*) from orders").await,
         i64::try_from(sold).unwrap(),
         "who is refused leaves nothing"
     );
-    books.close().await;
+    stored.close().await;
     assert!(!server.log().contains("panicked"));
 }
 
@@ -91,21 +90,21 @@ impl Fate {
 
 /// So many people with accounts. A few at a time: a crowd that registers at once is told to come back later, because hashing
 /// its passwords would take the server's breath away.
-async fn join(server: &Server, count: usize) -> Vec<Person> {
+async fn join(server: &Server, count: usize) -> Vec<User> {
     let (address, door) = (server.address, Arc::new(Semaphore::new(4)));
     let mut joining = JoinSet::new();
     for number in 0..count {
         let door = Arc::clone(&door);
         joining.spawn(async move {
             let _permit = door.acquire().await.unwrap();
-            Person::join(address, &format!("buyer-{number}")).await
+            User::join(address, &format!("buyer-{number}")).await
         });
     }
     joining.join_all().await
 }
 
 /// One buyer, from the first click to the ticket. Any answer but a ticket or a clear no is a failure.
-async fn try_to_buy(mut person: Person, event: i64) -> Fate {
+async fn try_to_buy(mut person: User, event: i64) -> Fate {
     let answer = person.begin(event, 1).await.unwrap();
     if answer.status == 400 {
         let body = answer.json();
@@ -129,8 +128,9 @@ async fn try_to_buy(mut person: Person, event: i64) -> Fate {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn eight_verifications_at_once_issue_one_set_of_tickets() {
+    let _turn = ticketing_tests::one_at_a_time().await;
     let mut server = Server::start(&[]).await;
-    let mut buyer = Person::join(server.address, "buyer").await;
+    let mut buyer = User::join(server.address, "buyer").await;
     let event = buyer.make_event("Three for a family", 10).await;
     let mut first = 0;
     const ROUNDS: usize = 3;
@@ -141,7 +141,7 @@ async fn eight_verifications_at_once_issue_one_set_of_tickets() {
         let start = Arc::new(Barrier::new(8));
         let mut verifying = JoinSet::new();
         for _ in 0..8 {
-            let mut person = Person { client: Client::new(server.address), token: buyer.token.clone() };
+            let mut person = User { client: Client::new(server.address), token: buyer.token.clone() };
             person.get("/health").await.unwrap();
             let (start, reference) = (Arc::clone(&start), reference.clone());
             verifying.spawn(async move {
@@ -164,8 +164,8 @@ async fn eight_verifications_at_once_issue_one_set_of_tickets() {
     }
     assert_eq!(first, ROUNDS, "exactly one of eight was the first, each time");
     server.stop().await;
-    let books = Books::open(&server.copy_of_database()).await;
-    books.assert_sound().await;
-    assert_eq!(books.count("select count(*) from tickets").await, 9);
-    books.close().await;
+    let stored = StoredState::open(&server.copy_of_database()).await;
+    stored.assert_sound().await;
+    assert_eq!(stored.count("select count(*) from tickets").await, 9);
+    stored.close().await;
 }

@@ -1,13 +1,12 @@
 //! What the READMEs show is true: programs are the ones that are run, tables are those of the sources, commands work.
-#![allow(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use ticketing_http::config::VARIABLES;
 use ticketing_tests::server::Server;
 
-const README: &str = include_str!("../README.md");
-const CORE_README: &str = include_str!("../ticketing-core/README.md");
+const README: &str = include_str!("../../README.md");
+const CORE_README: &str = include_str!("../../ticketing-core/README.md");
 
 fn root() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap().to_owned()
@@ -22,7 +21,7 @@ fn block<'a>(text: &'a str, mark: &str, kind: &str) -> &'a str {
 
 #[test]
 fn the_rust_program_is_the_one_that_is_run() {
-    let program = include_str!("../examples/examples/quickstart.rs");
+    let program = include_str!("../../examples/examples/quickstart.rs");
     assert_eq!(block(README, "## The same in Rust", "rust"), program);
     assert_eq!(block(CORE_README, "# ticketing-core", "rust,ignore"), program);
     assert!(program.lines().count() <= 20, "quick is what it says");
@@ -40,7 +39,7 @@ fn every_setting_is_in_the_table_as_the_server_knows_it() {
 
 #[test]
 fn every_feature_is_in_the_tables_as_its_manifest_explains_it() {
-    let manifest = include_str!("../ticketing-core/Cargo.toml");
+    let manifest = include_str!("../../ticketing-core/Cargo.toml");
     let (_, features) = manifest.split_once("[features]\n").unwrap();
     let (features, _) = features.split_once("\n\n").unwrap();
     let mut lines = features.lines();

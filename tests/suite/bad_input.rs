@@ -1,16 +1,15 @@
 //! What no client should send, on a real socket: the server answers with a clear no or hangs up, and lives.
 //!
 //! What well-formed HTTP with bad contents is answered with, operation by operation, is tested in ticketing-http.
-#![allow(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
 use serde_json::{Value, json};
 use std::net::SocketAddr;
 use std::time::{Duration, Instant};
-use ticketing_tests::books::Books;
-use ticketing_tests::chance::Chance;
 use ticketing_tests::client::Client;
-use ticketing_tests::people::Person;
+use ticketing_tests::random::Random;
 use ticketing_tests::server::Server;
+use ticketing_tests::stored_state::StoredState;
+use ticketing_tests::users::User;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 
@@ -152,16 +151,16 @@ async fn malformed_requests_get_a_clear_error_and_affect_no_one_else() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn random_bytes_do_not_stop_the_server() {
     let server = Server::start(&[]).await;
-    let mut chance = Chance::default();
+    let mut random = Random::default();
     let sample = b"POST /events/ HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nContent-Length: 16\r\n\r\n{\"title\": \"Jazz\"}";
     for _ in 0..300 {
         let mut bytes = sample.to_vec();
-        for _ in 0..=chance.below(6) {
-            let at = usize::try_from(chance.below(bytes.len() as u64)).unwrap();
-            bytes[at] = u8::try_from(chance.below(256)).unwrap();
+        for _ in 0..=random.below(6) {
+            let at = usize::try_from(random.below(bytes.len() as u64)).unwrap();
+            bytes[at] = u8::try_from(random.below(256)).unwrap();
         }
-        if chance.percent(30) {
-            bytes.truncate(usize::try_from(chance.below(bytes.len() as u64)).unwrap());
+        if random.percent(30) {
+            bytes.truncate(usize::try_from(random.below(bytes.len() as u64)).unwrap());
         }
         let (status, heard) = say(server.address, &bytes).await;
         assert!(
@@ -193,9 +192,12 @@ async fn slow_clients_do_not_block_others_and_are_disconnected() {
         stream.write_all(b"GET /health HTTP/1.1\r\nHo").await.unwrap();
         waiting.push(stream);
     }
-    let asked = Instant::now();
     assert_alive(&server, "a hundred half requests").await;
-    assert!(asked.elapsed() < Duration::from_secs(5), "others waited for {:?}", asked.elapsed());
+    // Others were answered before the slow ones were given up, and did not wait for that.
+    let is_open = |stream: &TcpStream| {
+        stream.try_read(&mut [0]).is_err_and(|error| error.kind() == std::io::ErrorKind::WouldBlock)
+    };
+    assert!(waiting.iter().any(is_open), "others waited until the slow clients were disconnected");
     for mut stream in waiting {
         let mut heard = Vec::new();
         let end = tokio::time::timeout(Duration::from_secs(30), stream.read_to_end(&mut heard)).await;
@@ -239,7 +241,7 @@ fn bad_bodies() -> Vec<Vec<u8>> {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn every_operation_rejects_bad_bodies_as_problem_json_and_writes_nothing() {
     let mut server = Server::start(&[]).await;
-    let mut person = Person::join(server.address, "mallory").await;
+    let mut person = User::join(server.address, "mallory").await;
     let document = person.get("/openapi.json").await.unwrap().json();
     let mut tried = 0;
     for (path, operations) in document["paths"].as_object().unwrap() {
@@ -275,11 +277,11 @@ async fn every_operation_rejects_bad_bodies_as_problem_json_and_writes_nothing()
     assert!(tried > 100, "only {tried} bad bodies were sent");
     server.stop().await;
     assert!(!server.log().contains("panicked"), "{}", server.log());
-    let books = Books::open(&server.copy_of_database()).await;
-    books.assert_sound().await;
-    assert_eq!(books.count("select count(*) from accounts").await, 1);
+    let stored = StoredState::open(&server.copy_of_database()).await;
+    stored.assert_sound().await;
+    assert_eq!(stored.count("select count(*) from accounts").await, 1);
     for nothing in ["select count(*) from events", "select count(*) from orders", "select count(*) from categories"] {
-        assert_eq!(books.count(nothing).await, 0, "{nothing}");
+        assert_eq!(stored.count(nothing).await, 0, "{nothing}");
     }
-    books.close().await;
+    stored.close().await;
 }

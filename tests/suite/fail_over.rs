@@ -1,7 +1,5 @@
 //! The database dies in the middle of a sale and its standby takes over: nothing that was answered is lost, and sales go on by
 //! themselves.
-#![allow(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
-#![allow(clippy::print_stdout, reason = "says what happened: how much was tested is part of the result")]
 
 use std::time::{Duration, Instant};
 use ticketing_tests::cluster::Cluster;
@@ -12,6 +10,7 @@ use ticketing_tests::sale::Sale;
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_standby_takes_over_with_every_acknowledged_write() {
+    let _turn = ticketing_tests::one_at_a_time().await;
     let Some(primary) = Cluster::start() else { return };
     primary.create("shop");
     let standby = primary.with_standby();

@@ -3,7 +3,7 @@
 //! Twice over: by the storage's own check, and by questions in SQL that know nothing of the storage's code.
 
 use crate::client::Client;
-use crate::payment_company::{PaymentCompany, SECRET_KEY};
+use crate::sandbox_gateway::{SECRET_KEY, SandboxGateway};
 use async_trait::async_trait;
 use jiff::{SignedDuration, Timestamp};
 use sqlx::sqlite::{SqliteConnectOptions, SqlitePool};
@@ -65,12 +65,12 @@ const NEVER: &[(&str, &str)] = &[
 
 /// A database that no server uses.
 #[derive(Debug)]
-pub struct Books {
+pub struct StoredState {
     storage: SqliteStorage,
     sql: SqlitePool,
 }
 
-impl Books {
+impl StoredState {
     /// Opens it. Whatever was under way when its server died is rolled back by this.
     pub async fn open(path: &Path) -> Self {
         let storage = SqliteStorage::open(path).await.unwrap();
@@ -103,12 +103,12 @@ impl Books {
         sqlx::query_as("select reference, status from attempts").fetch_all(&self.sql).await.unwrap()
     }
 
-    /// Lets hours and days go by, with upkeep at work, until nothing is left to do. What the company says is asked over its
+    /// Lets hours and days go by, with upkeep at work, until nothing is left to do. What the gateway says is asked over its
     /// own API, by the very client that the server uses.
     /// Gives the Message-IDs of the mails that were sent meanwhile.
-    pub async fn let_time_pass(&self, company: &PaymentCompany) -> Vec<String> {
+    pub async fn let_time_pass(&self, gateway: &SandboxGateway) -> Vec<String> {
         let clock = Arc::new(LaterClock(AtomicI64::new(0)));
-        let gateway = PaystackGateway::new(PaystackConfig::new(SECRET_KEY).with_base_url(company.url())).unwrap();
+        let gateway = PaystackGateway::new(PaystackConfig::new(SECRET_KEY).with_base_url(gateway.url())).unwrap();
         let mailer = Arc::new(MemoryMailer::new());
         let builder =
             Ticketing::builder(self.storage.clone()).gateway(gateway).mailer(SharedMailer(Arc::clone(&mailer)));
@@ -119,25 +119,25 @@ impl Books {
             while !ticketing.run_upkeep(Upkeep::default()).await.unwrap().is_idle() {
                 clock.0.fetch_add(3, Ordering::Relaxed);
             }
-            // The company's own clock goes by seconds: its refunds take some.
+            // The gateway's own clock goes by seconds: its refunds take some.
             tokio::time::sleep(Duration::from_millis(300)).await;
         }
         mailer.sent().into_iter().map(|mail| mail.message_id).collect()
     }
 
-    /// Compares every payment with what the company says of it: what was captured there bought tickets or goes back, and
+    /// Compares every payment with what the gateway says of it: what was captured there bought tickets or goes back, and
     /// nothing else did. Gives how many were captured.
-    pub async fn assert_no_money_is_lost(&self, company: &PaymentCompany) -> usize {
-        let mut client = Client::new(company.address);
+    pub async fn assert_no_money_is_lost(&self, gateway: &SandboxGateway) -> usize {
+        let mut client = Client::new(gateway.address);
         let mut captured = 0;
         for (reference, status) in self.attempts().await {
-            let said = company.status_of(&mut client, &reference).await;
+            let said = gateway.status_of(&mut client, &reference).await;
             let is_captured = said.as_deref() == Some("success");
             let is_settled = ["fulfilled", "refund_due"].contains(&status.as_str());
             let was_reversed = said.as_deref() == Some("reversed") && status == "refund_due";
             assert_eq!(is_captured || was_reversed, is_settled, "{reference}: {said:?} there, {status} here");
             if status == "refund_due" {
-                assert_eq!(company.refunds_of(&mut client, &reference).await.len(), 1, "{reference} goes back once");
+                assert_eq!(gateway.refunds_of(&mut client, &reference).await.len(), 1, "{reference} goes back once");
             }
             captured += usize::from(is_settled);
         }

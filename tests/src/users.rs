@@ -7,14 +7,14 @@ use std::net::SocketAddr;
 
 /// Somebody with an account, a token and a connection of their own.
 #[derive(Debug)]
-pub struct Person {
+pub struct User {
     /// Their connection.
     pub client: Client,
     /// What proves who they are.
     pub token: String,
 }
 
-impl Person {
+impl User {
     /// Registers and logs in.
     pub async fn join(address: SocketAddr, name: &str) -> Self {
         let mut client = Client::new(address);

@@ -2,8 +2,6 @@
 //! file is sound, whoever asked is told, and once the disk is well again sales go on without a restart.
 //!
 //! By default calls further on are only sampled; with `IO_ERRORS=all` each is failed, which takes minutes.
-#![allow(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
-#![allow(clippy::print_stdout, reason = "says what happened: how much was tested is part of the result")]
 
 use std::path::{Path, PathBuf};
 use std::process::Command;

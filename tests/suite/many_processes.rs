@@ -2,8 +2,6 @@
 //! server with every request: together they are one shop.
 //!
 //! `FLEET_BUYERS` says how many buyers race; 60 if it is not set.
-#![allow(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
-#![allow(clippy::print_stdout, reason = "says what happened: how much was tested is part of the result")]
 
 use hmac::{Hmac, KeyInit, Mac};
 use hyper::Method;
@@ -15,9 +13,9 @@ use std::time::{Duration, Instant};
 use ticketing_tests::cluster::Cluster;
 use ticketing_tests::fleet::{Fleet, RoundRobin};
 use ticketing_tests::number;
-use ticketing_tests::payment_company::SECRET_KEY;
-use ticketing_tests::people::{Person, codes_of, reference_of};
 use ticketing_tests::proof::told;
+use ticketing_tests::sandbox_gateway::SECRET_KEY;
+use ticketing_tests::users::{User, codes_of, reference_of};
 use tokio::sync::{Barrier, Semaphore};
 use tokio::task::JoinSet;
 
@@ -33,14 +31,14 @@ async fn open(settings: &[(&str, &str)]) -> Option<(Cluster, Fleet)> {
 }
 
 /// So many people with accounts, a few at a time, each at another server.
-async fn join(fleet: &Fleet, count: usize) -> Vec<Person> {
+async fn join(fleet: &Fleet, count: usize) -> Vec<User> {
     let door = Arc::new(Semaphore::new(4));
     let mut joining = JoinSet::new();
     for number in 0..count {
         let (door, address) = (Arc::clone(&door), fleet.address(number));
         joining.spawn(async move {
             let _permit = door.acquire().await.unwrap();
-            Person::join(address, &format!("buyer-{number}")).await
+            User::join(address, &format!("buyer-{number}")).await
         });
     }
     joining.join_all().await
@@ -48,16 +46,17 @@ async fn join(fleet: &Fleet, count: usize) -> Vec<Person> {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn three_servers_sell_each_place_once_and_send_each_mail_once() {
+    let _turn = ticketing_tests::one_at_a_time().await;
     let Some((cluster, mut fleet)) = open(SETTINGS).await else { return };
     let (buyers, places) = (number("FLEET_BUYERS", 60), 20);
-    let mut organizer = Person::join(fleet.address(0), "organizer").await;
+    let mut organizer = User::join(fleet.address(0), "organizer").await;
     let event = organizer.make_event("The last places", places).await;
     let people = join(&fleet, buyers).await;
     let start = Arc::new(Barrier::new(buyers));
     let began = Instant::now();
     let mut racing = JoinSet::new();
     for (number, person) in people.into_iter().enumerate() {
-        let (start, company, mut anywhere) = (Arc::clone(&start), fleet.company, RoundRobin::new(&fleet, number));
+        let (start, gateway, mut anywhere) = (Arc::clone(&start), fleet.gateway, RoundRobin::new(&fleet, number));
         racing.spawn(async move {
             for _ in 0..SERVERS {
                 assert_eq!(anywhere.get("/health", None).await.unwrap().status, 200);
@@ -70,7 +69,7 @@ async fn three_servers_sell_each_place_once_and_send_each_mail_once() {
             }
             assert_eq!(answer.status, 200, "{}", answer.in_words());
             let reference = reference_of(&answer);
-            company.play(&reference, "pay").await.unwrap();
+            gateway.play(&reference, "pay").await.unwrap();
             let answer = anywhere.get(&format!("/payments/verify/{reference}"), Some(&person.token)).await.unwrap();
             assert_eq!(answer.status, 200, "{}", answer.in_words());
             Some((reference, codes_of(&answer)))
@@ -137,13 +136,14 @@ async fn three_servers_sell_each_place_once_and_send_each_mail_once() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_write_at_one_server_is_seen_by_all_servers() {
+    let _turn = ticketing_tests::one_at_a_time().await;
     let Some((_cluster, fleet)) = open(SETTINGS).await else { return };
-    let mut buyer = Person::join(fleet.address(0), "buyer").await;
+    let mut buyer = User::join(fleet.address(0), "buyer").await;
     let event = buyer.make_event("Three for a family", 30).await;
 
     // Nine verifications at once, three at each server, are one purchase.
     let reference = reference_of(&buyer.begin(event, 3).await.unwrap());
-    fleet.company.play(&reference, "pay_no_webhook").await.unwrap();
+    fleet.gateway.play(&reference, "pay_no_webhook").await.unwrap();
     let mut verifying = JoinSet::new();
     for number in 0..9 {
         let (mut anywhere, token, path) =
@@ -172,7 +172,7 @@ async fn a_write_at_one_server_is_seen_by_all_servers() {
     assert_eq!(references.len(), 1);
 
     // Logging out at one server ends the session at all, at once.
-    let mut other = Person::join(fleet.address(1), "other").await;
+    let mut other = User::join(fleet.address(1), "other").await;
     for _ in 0..SERVERS {
         assert_eq!(anywhere.get("/auth/me", Some(&buyer.token)).await.unwrap().status, 200);
     }
@@ -192,6 +192,7 @@ async fn a_write_at_one_server_is_seen_by_all_servers() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn rate_limits_count_requests_across_all_servers() {
+    let _turn = ticketing_tests::one_at_a_time().await;
     let settings = [("RATE_LIMIT_REQUESTS", "40"), ("RATE_LIMIT_WINDOW_SECONDS", "3600")];
     let Some((_cluster, fleet)) = open(&[SETTINGS, &settings].concat()).await else { return };
     let mut anywhere = RoundRobin::new(&fleet, 0);
@@ -229,7 +230,7 @@ async fn rate_limits_count_requests_across_all_servers() {
     fleet.assert_calm();
 }
 
-/// What the company says of a payment that succeeded, as it says it.
+/// What the gateway says of a payment that succeeded, as it says it.
 fn charge(reference: &str) -> String {
     let data = json!({
         "id": 1, "reference": reference, "status": "success", "amount": 500_000, "currency": "NGN", "domain": "test",

@@ -10,14 +10,14 @@ use ticketing_http::server::{Limits, serve};
 /// Its key, in the shape of a real one.
 pub const SECRET_KEY: &str = "sk_test_4f9d1c7be02a86538d71aa90c3";
 
-/// The company. It lives as long as the test.
+/// The gateway. It lives as long as the test.
 #[derive(Clone, Copy, Debug)]
-pub struct PaymentCompany {
+pub struct SandboxGateway {
     /// Where its API is.
     pub address: SocketAddr,
 }
 
-impl PaymentCompany {
+impl SandboxGateway {
     /// Opens it. It sends webhooks to the server at `merchant`.
     pub async fn open(merchant: SocketAddr) -> Self {
         let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();

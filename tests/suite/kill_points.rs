@@ -1,9 +1,7 @@
 //! The server is killed at the exact moments at which something is done and not yet written down, or written down and not yet
-//! said: when the payment company receives a question, when it has answered, when a buyer is about to be answered, when the mail
+//! said: when the payment gateway receives a question, when it has answered, when a buyer is about to be answered, when the mail
 //! server has the whole mail. It starts again, people do what people do, and in the end each payment has bought its tickets once
 //! or has gone back once, and each mail has come.
-#![allow(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
-#![allow(clippy::print_stdout, reason = "says what happened: how much was tested is part of the result")]
 
 use serde_json::json;
 use std::collections::BTreeSet;
@@ -11,13 +9,13 @@ use std::net::{Ipv4Addr, SocketAddr};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
-use ticketing_tests::books::Books;
+use ticketing_tests::breakpoints::{Breakpoint, When};
 use ticketing_tests::client::{Answer, Client, Lost};
-use ticketing_tests::payment_company::{PaymentCompany, SECRET_KEY};
-use ticketing_tests::people::{Person, codes_of, reference_of};
 use ticketing_tests::proof::told;
+use ticketing_tests::sandbox_gateway::{SECRET_KEY, SandboxGateway};
 use ticketing_tests::server::Server;
-use ticketing_tests::trap::{Trap, When};
+use ticketing_tests::stored_state::StoredState;
+use ticketing_tests::users::{User, codes_of, reference_of};
 use tokio::io::{AsyncBufReadExt as _, AsyncWriteExt as _, BufReader};
 use tokio::net::TcpListener;
 
@@ -25,7 +23,7 @@ use tokio::net::TcpListener;
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Between {
     /// The server asks.
-    ServerAndCompany,
+    ServerAndGateway,
     /// The server is asked, by buyers and by webhooks.
     PeopleAndServer,
     /// The mail server has a mail, and has not said so.
@@ -34,22 +32,23 @@ enum Between {
 
 /// What is done and not known at each moment.
 const POINTS: &[(&str, Between, &str, When)] = &[
-    ("held, not asked for a checkout", Between::ServerAndCompany, "POST /transaction/initialize", When::Received),
-    ("checkout open, not written down", Between::ServerAndCompany, "POST /transaction/initialize", When::Answered),
+    ("held, not asked for a checkout", Between::ServerAndGateway, "POST /transaction/initialize", When::Received),
+    ("checkout open, not written down", Between::ServerAndGateway, "POST /transaction/initialize", When::Answered),
     ("checkout written down, not told", Between::PeopleAndServer, "POST /payments/initialize", When::Answered),
-    ("paid, not asked", Between::ServerAndCompany, "GET /transaction/verify/", When::Received),
-    ("paid and told, not settled", Between::ServerAndCompany, "GET /transaction/verify/", When::Answered),
+    ("paid, not asked", Between::ServerAndGateway, "GET /transaction/verify/", When::Received),
+    ("paid and told, not settled", Between::ServerAndGateway, "GET /transaction/verify/", When::Answered),
     ("settled, tickets not told", Between::PeopleAndServer, "GET /payments/verify/", When::Answered),
     ("webhook here, not taken", Between::PeopleAndServer, "POST /payments/webhooks/", When::Received),
     ("webhook taken, not acknowledged", Between::PeopleAndServer, "POST /payments/webhooks/", When::Answered),
     ("refund decided, not told", Between::PeopleAndServer, "POST /payments/", When::Answered),
-    ("refund decided, not sent", Between::ServerAndCompany, "POST /refund", When::Received),
-    ("refund sent, not written down", Between::ServerAndCompany, "POST /refund", When::Answered),
+    ("refund decided, not sent", Between::ServerAndGateway, "POST /refund", When::Received),
+    ("refund sent, not written down", Between::ServerAndGateway, "POST /refund", When::Answered),
     ("mail sent, not written down", Between::ServerAndPost, "", When::Received),
 ];
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_server_killed_at_each_breakpoint_keeps_every_promise() {
+    let _turn = ticketing_tests::one_at_a_time().await;
     let mut recoveries = Vec::new();
     let at_once = POINTS.iter().map(|(name, between, begins, when)| {
         (name, tokio::spawn(async move { die_at(name, *between, begins, *when).await }))
@@ -102,9 +101,9 @@ impl Victim {
 }
 
 async fn die_at(name: &str, between: Between, begins: &'static str, when: When) -> Duration {
-    let (to_company, to_server) = (Arc::default(), Arc::default());
-    let before_company = Trap::open(Arc::clone(&to_company)).await;
-    let before_server = Trap::open(Arc::clone(&to_server)).await;
+    let (to_gateway, to_server) = (Arc::default(), Arc::default());
+    let before_gateway = Breakpoint::open(Arc::clone(&to_gateway)).await;
+    let before_server = Breakpoint::open(Arc::clone(&to_server)).await;
     let post = PostOffice::open().await;
     let mut server = Server::prepare(&[
         ("PAYSTACK_SECRET_KEY", SECRET_KEY),
@@ -113,23 +112,23 @@ async fn die_at(name: &str, between: Between, begins: &'static str, when: When) 
         ("SMTP_FROM", "Tickets <tickets@example.com>"),
     ]);
     server.set("SMTP_PORT", post.address.port().to_string());
-    server.set("PAYSTACK_BASE_URL", format!("http://{}", before_company.address));
-    let company = PaymentCompany::open(before_server.address).await;
-    *to_company.lock().unwrap() = Some(company.address);
+    server.set("PAYSTACK_BASE_URL", format!("http://{}", before_gateway.address));
+    let gateway = SandboxGateway::open(before_server.address).await;
+    *to_gateway.lock().unwrap() = Some(gateway.address);
     *to_server.lock().unwrap() = Some(server.address);
     server.restart().await;
-    let mut organizer = Person::join(before_server.address, "organizer").await;
+    let mut organizer = User::join(before_server.address, "organizer").await;
     let event = organizer.make_event("At the worst moment", 100).await;
-    let mut buyer = Person::join(before_server.address, "ada").await;
+    let mut buyer = User::join(before_server.address, "ada").await;
     let victim = Victim(Arc::new(Mutex::new(server)), Arc::default());
     let mut recovery = None;
 
-    let trap = if between == Between::ServerAndCompany { &before_company } else { &before_server };
+    let breakpoint = if between == Between::ServerAndGateway { &before_gateway } else { &before_server };
     let is_refund = name.starts_with("refund");
     if between == Between::ServerAndPost {
         *post.kill.lock().unwrap() = Some(Box::new(victim.killer()));
     } else if !is_refund {
-        trap.set(begins, when, victim.killer());
+        breakpoint.set(begins, when, victim.killer());
     }
 
     // She begins, again where she hears nothing, and pays.
@@ -142,15 +141,15 @@ async fn die_at(name: &str, between: Between, begins: &'static str, when: When) 
     };
     // Whoever has the page of a checkout of which no answer came may pay there too.
     let caught =
-        before_company.caught().iter().chain(&before_server.caught()).find_map(|request| reference_in(request));
-    let mut bank = Client::new(company.address);
+        before_gateway.caught().iter().chain(&before_server.caught()).find_map(|request| reference_in(request));
+    let mut bank = Client::new(gateway.address);
     if let Some(lost) = caught.filter(|lost| *lost != reference)
-        && company.status_of(&mut bank, &lost).await.is_some()
+        && gateway.status_of(&mut bank, &lost).await.is_some()
     {
-        company.play(&lost, "pay_no_webhook").await.unwrap();
+        gateway.play(&lost, "pay_no_webhook").await.unwrap();
     }
     let action = if begins.contains("webhooks") { "pay" } else { "pay_no_webhook" };
-    company.play(&reference, action).await.unwrap();
+    gateway.play(&reference, action).await.unwrap();
     if begins.contains("webhooks") {
         while before_server.caught().is_empty() {
             tokio::time::sleep(Duration::from_millis(5)).await;
@@ -166,7 +165,7 @@ async fn die_at(name: &str, between: Between, begins: &'static str, when: When) 
     };
     assert_eq!(codes.len(), 2, "{name}");
     if is_refund {
-        trap.set(begins, when, victim.killer());
+        breakpoint.set(begins, when, victim.killer());
         let path = format!("/payments/{reference}/refunds");
         let key = [("Idempotency-Key", "all-of-it")];
         loop {
@@ -186,7 +185,7 @@ async fn die_at(name: &str, between: Between, begins: &'static str, when: When) 
         recovery = victim.revive().await;
         tokio::time::sleep(Duration::from_millis(10)).await;
     }
-    // The company takes its time with refunds.
+    // The gateway takes its time with refunds.
     tokio::time::sleep(Duration::from_millis(700)).await;
 
     let server = Arc::clone(&victim.0);
@@ -195,27 +194,27 @@ async fn die_at(name: &str, between: Between, begins: &'static str, when: When) 
         server.kill();
         server.copy_of_database()
     };
-    let books = Books::open(&copy).await;
-    let sent_later = books.let_time_pass(&company).await;
-    books.assert_sound().await;
-    for (attempt, status) in books.attempts().await {
-        let said = company.status_of(&mut bank, &attempt).await;
-        let refunds = company.refunds_of(&mut bank, &attempt).await;
+    let stored = StoredState::open(&copy).await;
+    let sent_later = stored.let_time_pass(&gateway).await;
+    stored.assert_sound().await;
+    for (attempt, status) in stored.attempts().await {
+        let said = gateway.status_of(&mut bank, &attempt).await;
+        let refunds = gateway.refunds_of(&mut bank, &attempt).await;
         let was_paid = matches!(said.as_deref(), Some("success" | "reversed"));
         assert_eq!(was_paid, status == "fulfilled", "{name}: {attempt} is {said:?} there, {status} here");
         let wanted = usize::from(is_refund && attempt == reference);
         assert_eq!(refunds.len(), wanted, "{name}: {attempt} went back: {refunds:?}");
     }
-    let active = books.texts("select code from tickets where status = 'active'").await;
+    let active = stored.texts("select code from tickets where status = 'active'").await;
     let kept = codes.iter().filter(|code| active.contains(code)).count();
     assert_eq!(kept, if is_refund { 0 } else { 2 }, "{name}: tickets that were told");
-    let owed = books.count("select count(*) from mails").await;
+    let owed = stored.count("select count(*) from mails").await;
     let mut came: BTreeSet<String> = post.taken.lock().unwrap().iter().cloned().collect();
     came.extend(sent_later);
     // Behind the @ stands the sender's domain, of which the engine that ends the test knows nothing.
     let came: BTreeSet<&str> = came.iter().map(|id| id.split('@').next().unwrap()).collect();
     assert_eq!(i64::try_from(came.len()), Ok(owed), "{name}: each mail comes, and twice only as the same: {came:?}");
-    books.close().await;
+    stored.close().await;
     let log = server.lock().unwrap().log();
     assert!(!log.contains("panicked"), "{name}: {log}");
     recovery.unwrap()

@@ -2,8 +2,6 @@
 //! times in seconds. After each, the file opens, is sound, and has everything that was said.
 //!
 //! `CRASH_CYCLES_STORAGE` says how often; 100 if it is not set.
-#![allow(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
-#![allow(clippy::print_stdout, reason = "says what happened: how much was tested is part of the result")]
 
 use std::io::{BufRead as _, BufReader, Read as _};
 use std::path::{Path, PathBuf};
@@ -12,10 +10,10 @@ use std::sync::mpsc;
 use std::thread;
 use std::time::{Duration, Instant};
 use ticketing_core::storage::sqlite::SqliteStorage;
-use ticketing_tests::chance::Chance;
 use ticketing_tests::number;
 use ticketing_tests::promises::{Effects, look_into};
 use ticketing_tests::proof::told;
+use ticketing_tests::random::Random;
 
 const BOX_OFFICE: &str = env!("CARGO_BIN_EXE_box_office");
 /// A fresh file so often: one that grows without end makes looking into it slow, and the test shorter.
@@ -23,9 +21,10 @@ const CYCLES_PER_FILE: usize = 25;
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_repeatedly_killed_storage_process_keeps_every_promise() {
+    let _turn = ticketing_tests::one_at_a_time().await;
     let cycles = number("CRASH_CYCLES_STORAGE", 100);
     let folder = Folder::new();
-    let mut chance = Chance::default();
+    let mut random = Random::default();
     let (mut reopened, mut kept, mut unheard, mut cut_short, mut failed) = (Vec::new(), 0, 0, 0, Vec::new());
     let (mut promised, mut file) = (Effects::default(), PathBuf::new());
     for cycle in 0..cycles {
@@ -38,10 +37,10 @@ async fn a_repeatedly_killed_storage_process_keeps_every_promise() {
         // Every second time two of them share the file, and die at the same moment.
         let offices: Vec<Office> = (0..=cycle % 2).map(|_| Office::open(&file)).collect();
         // A kill while the file is being opened matters too, but most are to hit a sale.
-        if chance.percent(80) {
+        if random.percent(80) {
             offices.iter().for_each(Office::wait);
         }
-        thread::sleep(Duration::from_millis(2 + chance.below(50)));
+        thread::sleep(Duration::from_millis(2 + random.below(50)));
         for said in kill(offices) {
             promised.hear(&said);
         }

@@ -3,19 +3,18 @@
 //!
 //! Run by `tests/rolling_upgrade.sh`, which builds the old version; `OLD_SERVER` is where its program is. `ROLLING_SECONDS` says for how long
 //! both sell; 10 if it is not set.
-#![allow(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
-#![allow(clippy::print_stdout, reason = "says what happened: how much was tested is part of the result")]
 
 use std::time::Duration;
 use ticketing_tests::cluster::Cluster;
 use ticketing_tests::fleet::Fleet;
 use ticketing_tests::number;
-use ticketing_tests::people::{Person, codes_of, reference_of};
 use ticketing_tests::sale::Sale;
+use ticketing_tests::users::{User, codes_of, reference_of};
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 #[ignore = "needs the program of an older version: run tests/rolling_upgrade.sh"]
 async fn an_old_and_a_new_server_sell_from_one_database() {
+    let _turn = ticketing_tests::one_at_a_time().await;
     let old = std::env::var("OLD_SERVER").unwrap();
     let cluster = Cluster::start().unwrap();
     let mut fleet = Fleet::prepare(&cluster.url("shop"), 2, &[]).await;
@@ -24,10 +23,10 @@ async fn an_old_and_a_new_server_sell_from_one_database() {
     // The old version alone, on a database that it made.
     fleet.servers[0].use_program(&old);
     fleet.servers[0].restart().await;
-    let mut early = Person::join(fleet.address(0), "early").await;
+    let mut early = User::join(fleet.address(0), "early").await;
     let event = early.make_event("Before the upgrade", 100).await;
     let bought = reference_of(&early.begin(event, 2).await.unwrap());
-    fleet.company.play(&bought, "pay").await.unwrap();
+    fleet.gateway.play(&bought, "pay").await.unwrap();
     let codes = codes_of(&early.verify(&bought).await.unwrap());
     let open = reference_of(&early.begin(event, 1).await.unwrap());
     let pool = cluster.open("shop").await;
@@ -49,7 +48,7 @@ async fn an_old_and_a_new_server_sell_from_one_database() {
     // What was begun at one is paid and seen at the other.
     early.client = ticketing_tests::client::Client::new(fleet.address(1));
     assert_eq!(codes_of(&early.verify(&bought).await.unwrap()), codes);
-    fleet.company.play(&open, "pay_no_webhook").await.unwrap();
+    fleet.gateway.play(&open, "pay_no_webhook").await.unwrap();
     let opened = codes_of(&early.verify(&open).await.unwrap());
     early.client = ticketing_tests::client::Client::new(fleet.address(0));
     assert_eq!(codes_of(&early.verify(&open).await.unwrap()), opened);

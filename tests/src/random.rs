@@ -4,16 +4,16 @@ use std::hash::{BuildHasher, RandomState};
 
 /// A source of random choices (SplitMix64).
 #[derive(Clone, Debug)]
-pub struct Chance(u64);
+pub struct Random(u64);
 
-impl Default for Chance {
+impl Default for Random {
     /// Another one every time.
     fn default() -> Self {
         Self(RandomState::new().hash_one(0))
     }
 }
 
-impl Chance {
+impl Random {
     /// The same one for the same seed, every time.
     pub fn seeded(seed: u64) -> Self {
         Self(seed)

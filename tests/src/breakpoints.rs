@@ -18,7 +18,7 @@ type Kill = Arc<dyn Fn() + Send + Sync>;
 
 /// A proxy that springs once.
 #[derive(Clone)]
-pub struct Trap {
+pub struct Breakpoint {
     /// Where to connect to.
     pub address: SocketAddr,
     set: Arc<Mutex<Option<(&'static str, When)>>>,
@@ -26,30 +26,30 @@ pub struct Trap {
     kill: Arc<Mutex<Option<Kill>>>,
 }
 
-impl std::fmt::Debug for Trap {
+impl std::fmt::Debug for Breakpoint {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "Trap({})", self.address)
+        write!(f, "Breakpoint({})", self.address)
     }
 }
 
-impl Trap {
+impl Breakpoint {
     /// Waits for connections, and leads them to `behind` once it is known.
     pub async fn open(behind: Arc<Mutex<Option<SocketAddr>>>) -> Self {
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await.unwrap();
         let address = listener.local_addr().unwrap();
-        let trap = Self { address, set: Arc::default(), caught: Arc::default(), kill: Arc::default() };
-        let waiting = trap.clone();
+        let breakpoint = Self { address, set: Arc::default(), caught: Arc::default(), kill: Arc::default() };
+        let waiting = breakpoint.clone();
         tokio::spawn(async move {
             loop {
                 let Ok((client, _)) = listener.accept().await else { continue };
                 let behind = *behind.lock().unwrap();
                 if let Some(behind) = behind {
-                    let trap = waiting.clone();
-                    tokio::spawn(async move { trap.carry(client, behind).await });
+                    let breakpoint = waiting.clone();
+                    tokio::spawn(async move { breakpoint.carry(client, behind).await });
                 }
             }
         });
-        trap
+        breakpoint
     }
 
     /// Springs at the next request whose first line begins like this, and then does this.

@@ -1,6 +1,5 @@
 //! What the files of `examples/deploy` set is known to the server, and good. That the files themselves can be read by what they are
 //! for is in `tests/deploy.sh`.
-#![allow(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};

@@ -3,32 +3,31 @@
 //!
 //! `CRASH_CYCLES_POSTGRES` says how often; 20 if it is not set. Of ten, eight hit a server, one a process of PostgreSQL's that serves a
 //! connection, and one the process that starts all of PostgreSQL's.
-#![allow(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
-#![allow(clippy::print_stdout, reason = "says what happened: how much was tested is part of the result")]
 
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
-use ticketing_tests::chance::Chance;
 use ticketing_tests::cluster::Cluster;
 use ticketing_tests::fleet::Fleet;
 use ticketing_tests::number;
 use ticketing_tests::proof::told;
+use ticketing_tests::random::Random;
 use ticketing_tests::sale::Sale;
 
 const BUYERS: usize = 6;
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn killing_postgresql_or_the_server_loses_no_promise() {
+    let _turn = ticketing_tests::one_at_a_time().await;
     let Some(cluster) = Cluster::start() else { return };
     let cycles = number("CRASH_CYCLES_POSTGRES", 20);
     let mut fleet = Fleet::prepare(&cluster.create("shop"), 2, &[("REQUEST_TIMEOUT_SECONDS", "20")]).await;
     fleet.start().await;
     let mut sale = Sale::begin(&fleet, BUYERS).await;
-    let mut chance = Chance::default();
+    let mut random = Random::default();
     let mut recoveries: BTreeMap<&str, Vec<Duration>> = BTreeMap::new();
     let started = Instant::now();
     for cycle in 0..cycles {
-        tokio::time::sleep(Duration::from_millis(50 + chance.below(300))).await;
+        tokio::time::sleep(Duration::from_millis(50 + random.below(300))).await;
         let (what, took) = match cycle % 10 {
             3 => {
                 while !cluster.kill_backend("shop").await {}
@@ -42,7 +41,7 @@ async fn killing_postgresql_or_the_server_loses_no_promise() {
                 ("the postmaster", killed.elapsed())
             }
             _ => {
-                let index = usize::from(chance.percent(50));
+                let index = usize::from(random.percent(50));
                 let server = &mut fleet.servers[index];
                 server.kill();
                 ("a server", server.restart().await)

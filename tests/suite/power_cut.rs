@@ -4,16 +4,14 @@
 //! The box office runs under strace, which tells every call that changes a file; a model of a disk is taken through them. What
 //! is certain after a cut is looked into wherever it changes, that is for every moment; what may be there besides is looked into
 //! at `POWER_CUT_POINTS` moments (300; 0 means at each), in two ways. `POWER_CUT_SALES` says how long the sale is; 40.
-#![allow(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
-#![allow(clippy::print_stdout, reason = "says what happened: how much was tested is part of the result")]
 
 use std::path::{Path, PathBuf};
 use std::time::Instant;
-use ticketing_tests::chance::Chance;
 use ticketing_tests::disk::{Disk, Unflushed};
 use ticketing_tests::number;
 use ticketing_tests::promises::{Effects, look_into};
 use ticketing_tests::proof::told;
+use ticketing_tests::random::Random;
 use ticketing_tests::strace::{self, Step};
 
 const BOX_OFFICE: &str = env!("CARGO_BIN_EXE_box_office");
@@ -93,7 +91,7 @@ async fn cut_everywhere(name: &str, more: &[&str], inject: &[String], points: us
     assert!(said.is_done, "the box office did not come to its end: {output:?}");
     assert_eq!(said.failed.is_empty(), inject.is_empty(), "{:?}", said.failed);
 
-    let mut chance = Chance::seeded(SEED);
+    let mut random = Random::seeded(SEED);
     let (mut disk, mut promised, mut found) = (Disk::default(), Effects::default(), Found::default());
     let mut certain: Option<(usize, Result<Effects, String>)> = None;
     let every = if points == 0 { 1 } else { steps.len().div_ceil(points) };
@@ -103,15 +101,15 @@ async fn cut_everywhere(name: &str, more: &[&str], inject: &[String], points: us
         take(&mut disk, &mut promised, when, step);
         found.points += 1;
         if certain.as_ref().is_none_or(|(flushed, _)| *flushed != disk.flushed) {
-            let left = folder.look_into(&disk, Unflushed::Nothing, &mut chance).await;
+            let left = folder.look_into(&disk, Unflushed::Nothing, &mut random).await;
             certain = Some((disk.flushed, left));
             found.images += 1;
         }
         found.compare(&promised, certain.as_ref().unwrap().1.as_ref(), "nothing that was not flushed");
         // More often where something has just become certain, or was just said.
-        if chance.below(every as u64) == 0 || (is_marked && chance.below(every as u64 / 4) == 0) {
+        if random.below(every as u64) == 0 || (is_marked && random.below(every as u64 / 4) == 0) {
             for unflushed in [Unflushed::SomeWrites, Unflushed::SomeSectors] {
-                let left = folder.look_into(&disk, unflushed, &mut chance).await;
+                let left = folder.look_into(&disk, unflushed, &mut random).await;
                 found.compare(&promised, left.as_ref(), "some of what was not flushed");
                 found.images += 1;
             }
@@ -182,11 +180,11 @@ impl Folder {
     }
 
     /// What is in the file that a cut leaves.
-    async fn look_into(&self, disk: &Disk, unflushed: Unflushed, chance: &mut Chance) -> Result<Effects, String> {
+    async fn look_into(&self, disk: &Disk, unflushed: Unflushed, random: &mut Random) -> Result<Effects, String> {
         let left = self.0.join("left");
         let _ = std::fs::remove_dir_all(&left);
         std::fs::create_dir(&left).unwrap();
-        disk.leave(&left, unflushed, chance);
+        disk.leave(&left, unflushed, random);
         look_into(&left.join("tickets.db")).await
     }
 }

@@ -10,7 +10,7 @@ use tokio::sync::watch;
 
 /// How the line is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Line {
+pub enum Fault {
     /// As it should be.
     Good,
     /// Every connection ends, and every new one at once.
@@ -28,27 +28,27 @@ pub enum Line {
 
 /// A line that may go bad. It lives as long as the test.
 #[derive(Debug)]
-pub struct BadLine {
+pub struct FaultyProxy {
     /// Where to connect to.
     pub address: SocketAddr,
     /// The line, and how many connections there were when it became so.
-    line: watch::Sender<(Line, u64)>,
+    line: watch::Sender<(Fault, u64)>,
     connections: watch::Receiver<u64>,
 }
 
-impl BadLine {
+impl FaultyProxy {
     /// Stands in front of whatever listens at `behind`.
     pub async fn before(behind: SocketAddr) -> Self {
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await.unwrap();
         let address = listener.local_addr().unwrap();
-        let (line, state) = watch::channel((Line::Good, 0));
+        let (line, state) = watch::channel((Fault::Good, 0));
         let (count, connections) = watch::channel(0);
         tokio::spawn(async move {
             loop {
                 let Ok((client, _)) = listener.accept().await else { continue };
                 count.send_modify(|count| *count += 1);
                 let number = *count.borrow();
-                if state.borrow().0 != Line::Cut {
+                if state.borrow().0 != Fault::Cut {
                     tokio::spawn(connect(client, behind, number, state.clone()));
                 }
             }
@@ -57,12 +57,12 @@ impl BadLine {
     }
 
     /// From now on the line is like this.
-    pub fn set(&self, line: Line) {
+    pub fn set(&self, line: Fault) {
         self.line.send_replace((line, *self.connections.borrow()));
     }
 }
 
-async fn connect(client: TcpStream, behind: SocketAddr, number: u64, line: watch::Receiver<(Line, u64)>) {
+async fn connect(client: TcpStream, behind: SocketAddr, number: u64, line: watch::Receiver<(Fault, u64)>) {
     let Ok(server) = TcpStream::connect(behind).await else { return };
     let _ = (client.set_nodelay(true), server.set_nodelay(true));
     let (from_client, to_client) = client.into_split();
@@ -80,7 +80,7 @@ async fn pass(
     mut to: OwnedWriteHalf,
     number: u64,
     is_inwards: bool,
-    mut line: watch::Receiver<(Line, u64)>,
+    mut line: watch::Receiver<(Fault, u64)>,
 ) {
     let mut buffer = vec![0; 16 * 1024];
     let mut is_closed = false;
@@ -97,25 +97,25 @@ async fn pass(
         loop {
             let (now, since) = *line.borrow_and_update();
             match now {
-                Line::Good if is_closed => return,
-                Line::Good => break,
-                Line::Cut => return,
-                Line::Forgotten if number > since => break,
-                Line::Forgotten => std::future::pending::<()>().await,
-                Line::HalfClosed if !is_inwards => break,
-                Line::HalfClosed if !is_closed => {
+                Fault::Good if is_closed => return,
+                Fault::Good => break,
+                Fault::Cut => return,
+                Fault::Forgotten if number > since => break,
+                Fault::Forgotten => std::future::pending::<()>().await,
+                Fault::HalfClosed if !is_inwards => break,
+                Fault::HalfClosed if !is_closed => {
                     is_closed = true;
                     if to.shutdown().await.is_err() {
                         return;
                     }
                 }
-                Line::Slow(pause) => {
+                Fault::Slow(pause) => {
                     if length > 0 {
                         tokio::time::sleep(pause).await;
                     }
                     break;
                 }
-                Line::Stalled | Line::HalfClosed => {
+                Fault::Stalled | Fault::HalfClosed => {
                     if line.changed().await.is_err() {
                         return;
                     }

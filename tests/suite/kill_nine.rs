@@ -2,20 +2,18 @@
 //! stays true: no ticket is missing, none is there twice, no payment is lost, and places of buyers who went away come back.
 //!
 //! `CRASH_CYCLES_HTTP` says how often; 50 if it is not set.
-#![allow(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
-#![allow(clippy::print_stdout, reason = "says what happened: how much was tested is part of the result")]
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
-use ticketing_tests::books::Books;
-use ticketing_tests::chance::Chance;
 use ticketing_tests::client::{Answer, Client};
 use ticketing_tests::number;
-use ticketing_tests::payment_company::{PaymentCompany, SECRET_KEY};
-use ticketing_tests::people::{Person, codes_of, reference_of};
 use ticketing_tests::proof::told;
+use ticketing_tests::random::Random;
+use ticketing_tests::sandbox_gateway::{SECRET_KEY, SandboxGateway};
 use ticketing_tests::server::Server;
+use ticketing_tests::stored_state::StoredState;
+use ticketing_tests::users::{User, codes_of, reference_of};
 use tokio::sync::watch;
 
 /// Buyers at work at once, each on a connection of their own.
@@ -26,7 +24,7 @@ const BUYERS: usize = 8;
 struct Promises {
     /// Payments that were begun.
     begun: BTreeSet<String>,
-    /// Payments that the company took money for.
+    /// Payments that the gateway took money for.
     paid: BTreeSet<String>,
     /// Tickets, by the payment that bought them.
     tickets: BTreeMap<String, BTreeSet<String>>,
@@ -39,14 +37,15 @@ struct Promises {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_repeatedly_killed_server_keeps_every_promise() {
+    let _turn = ticketing_tests::one_at_a_time().await;
     let cycles = number("CRASH_CYCLES_HTTP", 50);
     // The shortest hold there is, so that the first ones run out while the test runs.
     let mut server = Server::prepare(&[("HOLD_SECONDS", "60"), ("PAYSTACK_SECRET_KEY", SECRET_KEY)]);
-    let company = PaymentCompany::open(server.address).await;
-    server.set("PAYSTACK_BASE_URL", company.url());
+    let gateway = SandboxGateway::open(server.address).await;
+    server.set("PAYSTACK_BASE_URL", gateway.url());
     server.restart().await;
 
-    let mut organizer = Person::join(server.address, "organizer").await;
+    let mut organizer = User::join(server.address, "organizer").await;
     let events = [
         organizer.make_event("More places than anybody wants", 1_000_000).await,
         organizer.make_event("Fewer places than everybody wants", 50).await,
@@ -55,23 +54,23 @@ async fn a_repeatedly_killed_server_keeps_every_promise() {
     let (stop, stopped) = watch::channel(false);
     let mut buyers = Vec::new();
     for number in 0..BUYERS {
-        let person = Person::join(server.address, &format!("buyer-{number}")).await;
-        buyers.push(tokio::spawn(buy_and_buy(person, company, events, Arc::clone(&promises), stopped.clone())));
+        let person = User::join(server.address, &format!("buyer-{number}")).await;
+        buyers.push(tokio::spawn(buy_and_buy(person, gateway, events, Arc::clone(&promises), stopped.clone())));
     }
 
-    let mut chance = Chance::default();
+    let mut random = Random::default();
     let mut recoveries = Vec::new();
     for cycle in 0..cycles {
         // Also before it is up again: a killed recovery must be no worse than a killed sale.
-        if chance.percent(10) {
-            tokio::time::sleep(Duration::from_millis(chance.below(60))).await;
+        if random.percent(10) {
+            tokio::time::sleep(Duration::from_millis(random.below(60))).await;
             server.kill();
             server.spawn();
-            tokio::time::sleep(Duration::from_millis(chance.below(60))).await;
+            tokio::time::sleep(Duration::from_millis(random.below(60))).await;
             server.kill();
             recoveries.push(server.restart().await);
         }
-        tokio::time::sleep(Duration::from_millis(20 + chance.below(400))).await;
+        tokio::time::sleep(Duration::from_millis(20 + random.below(400))).await;
         server.kill();
         if cycle % 10 == 9 {
             look_into(&server, &promises).await.close().await;
@@ -87,19 +86,19 @@ async fn a_repeatedly_killed_server_keeps_every_promise() {
     }
     server.kill();
 
-    let books = look_into(&server, &promises).await;
-    books.let_time_pass(&company).await;
-    books.assert_sound().await;
-    let captured = books.assert_no_money_is_lost(&company).await;
+    let stored = look_into(&server, &promises).await;
+    stored.let_time_pass(&gateway).await;
+    stored.assert_sound().await;
+    let captured = stored.assert_no_money_is_lost(&gateway).await;
     assert_eq!(
-        books.count("select count(*) from orders where status = 'held'").await,
+        stored.count("select count(*) from orders where status = 'held'").await,
         0,
         "a dead buyer's hold lives on"
     );
-    assert_eq!(books.count("select sum(held) from events").await, 0);
-    let by_status = books.texts("select status || ' ' || count(*) from orders group by status").await.join(", ");
-    let tickets = books.count("select count(*) from tickets").await;
-    books.close().await;
+    assert_eq!(stored.count("select sum(held) from events").await, 0);
+    let by_status = stored.texts("select status || ' ' || count(*) from orders group by status").await.join(", ");
+    let tickets = stored.count("select count(*) from tickets").await;
+    stored.close().await;
 
     let log = server.log();
     assert!(!log.contains("panicked"), "something panicked: {}", server.folder.display());
@@ -128,14 +127,14 @@ async fn a_repeatedly_killed_server_keeps_every_promise() {
 }
 
 /// Opens a copy of what the dead server left, and compares it with what it had promised.
-async fn look_into(server: &Server, promises: &Mutex<Promises>) -> Books {
+async fn look_into(server: &Server, promises: &Mutex<Promises>) -> StoredState {
     // Taken before the copy is read: the server is dead, so nothing can be promised meanwhile.
-    let books = Books::open(&server.copy_of_database()).await;
-    books.assert_sound().await;
-    let attempts: BTreeMap<String, String> = books.attempts().await.into_iter().collect();
+    let stored = StoredState::open(&server.copy_of_database()).await;
+    stored.assert_sound().await;
+    let attempts: BTreeMap<String, String> = stored.attempts().await.into_iter().collect();
     let active: BTreeSet<String> =
-        books.texts("select code from tickets where status = 'active'").await.into_iter().collect();
-    let bought = books.texts(
+        stored.texts("select code from tickets where status = 'active'").await.into_iter().collect();
+    let bought = stored.texts(
         "select a.reference || ' ' || t.code from tickets t join attempts a on a.order_id = t.order_id and a.status = 'fulfilled'",
     );
     let mut in_books: BTreeMap<String, BTreeSet<String>> = BTreeMap::new();
@@ -155,22 +154,22 @@ async fn look_into(server: &Server, promises: &Mutex<Promises>) -> Books {
     let all: usize = promises.tickets.values().map(BTreeSet::len).sum();
     let different: BTreeSet<&String> = promises.tickets.values().flatten().collect();
     assert_eq!(different.len(), all, "two payments bought the same ticket");
-    books
+    stored
 }
 
 /// A buyer who buys until told to stop: sometimes without paying, sometimes without coming back after paying.
 async fn buy_and_buy(
-    mut person: Person,
-    company: PaymentCompany,
+    mut person: User,
+    gateway: SandboxGateway,
     events: [i64; 2],
     promises: Arc<Mutex<Promises>>,
     stopped: watch::Receiver<bool>,
 ) {
-    let mut chance = Chance::default();
-    let mut bank = Client::new(company.address);
+    let mut random = Random::default();
+    let mut bank = Client::new(gateway.address);
     while !*stopped.borrow() {
-        let event = events[usize::from(chance.percent(15))];
-        let answer = person.begin(event, 1 + chance.below(3)).await;
+        let event = events[usize::from(random.percent(15))];
+        let answer = person.begin(event, 1 + random.below(3)).await;
         let Some(answer) = heard(answer, &promises) else {
             // The server is dead. Others would knock again too.
             tokio::time::sleep(Duration::from_millis(5)).await;
@@ -189,14 +188,14 @@ async fn buy_and_buy(
         }
         let reference = reference_of(&answer);
         promises.lock().unwrap().begun.insert(reference.clone());
-        if chance.percent(15) {
+        if random.percent(15) {
             continue; // walks away
         }
-        // The company is alive whether or not the server is.
-        let action = if chance.percent(50) { "pay" } else { "pay_no_webhook" };
-        ticketing_tests::payment_company::play(&mut bank, &format!("/simulate/{reference}"), action).await.unwrap();
+        // The gateway is alive whether or not the server is.
+        let action = if random.percent(50) { "pay" } else { "pay_no_webhook" };
+        ticketing_tests::sandbox_gateway::play(&mut bank, &format!("/simulate/{reference}"), action).await.unwrap();
         promises.lock().unwrap().paid.insert(reference.clone());
-        if chance.percent(15) {
+        if random.percent(15) {
             continue; // closes the browser
         }
         come_back(&mut person, &reference, &promises).await;
@@ -204,7 +203,7 @@ async fn buy_and_buy(
 }
 
 /// Asks for the tickets until there is an answer, like somebody who has paid.
-async fn come_back(person: &mut Person, reference: &str, promises: &Mutex<Promises>) {
+async fn come_back(person: &mut User, reference: &str, promises: &Mutex<Promises>) {
     let since = Instant::now();
     while since.elapsed() < Duration::from_secs(60) {
         let Some(answer) = heard(person.verify(reference).await, promises) else {

@@ -4,7 +4,7 @@
 //! removed is so for certain only once its directory was flushed: some file systems do better, none does worse. And where a
 //! flush failed, what it was for is gone unless it is written again: Linux marks such pages as clean.
 
-use crate::chance::Chance;
+use crate::random::Random;
 use std::collections::BTreeMap;
 use std::path::Path;
 
@@ -101,9 +101,9 @@ impl Disk {
     }
 
     /// Puts into `folder` what a cut at this moment would leave.
-    pub fn leave(&self, folder: &Path, unflushed: Unflushed, chance: &mut Chance) {
+    pub fn leave(&self, folder: &Path, unflushed: Unflushed, random: &mut Random) {
         for (name, file) in &self.files {
-            let mut some = |often| unflushed != Unflushed::Nothing && chance.percent(often);
+            let mut some = |often| unflushed != Unflushed::Nothing && random.percent(often);
             if !(file.is_made || some(50)) || (file.removed_at.is_some() && some(50)) {
                 continue;
             }
@@ -113,12 +113,12 @@ impl Disk {
                     (_, Unflushed::Nothing) => {}
                     (Change::Write { at, bytes }, Unflushed::SomeSectors) => {
                         for (number, sector) in sectors(*at, bytes) {
-                            if chance.percent(50) {
+                            if random.percent(50) {
                                 apply(&mut content, &Change::Write { at: number, bytes: sector.to_vec() });
                             }
                         }
                     }
-                    (change, _) if chance.percent(50) => apply(&mut content, change),
+                    (change, _) if random.percent(50) => apply(&mut content, change),
                     _ => {}
                 }
             }
@@ -159,7 +159,7 @@ mod tests {
     fn content(disk: &Disk, unflushed: Unflushed) -> Option<Vec<u8>> {
         let folder = std::env::temp_dir().join(format!("ticketing-disk-{}-{unflushed:?}", std::process::id()));
         std::fs::create_dir_all(&folder).unwrap();
-        disk.leave(&folder, unflushed, &mut Chance::seeded(1));
+        disk.leave(&folder, unflushed, &mut Random::seeded(1));
         let content = std::fs::read(folder.join("file")).ok();
         std::fs::remove_dir_all(folder).unwrap();
         content

@@ -1,19 +1,20 @@
 //! Several servers on one PostgreSQL database, and whether what they left there adds up.
 
 use crate::client::{Answer, Client, Lost};
-use crate::payment_company::{PaymentCompany, SECRET_KEY};
+use crate::sandbox_gateway::{SECRET_KEY, SandboxGateway};
 use crate::server::{Server, binary};
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
+use std::path::Path;
 use std::process::Command;
 
-/// Servers that share a database, and the payment company that all of them use.
+/// Servers that share a database, and the payment gateway that all of them use.
 #[derive(Debug)]
 pub struct Fleet {
     /// The servers.
     pub servers: Vec<Server>,
     /// Sends its webhooks to the first server.
-    pub company: PaymentCompany,
+    pub gateway: SandboxGateway,
     url: String,
 }
 
@@ -21,14 +22,14 @@ impl Fleet {
     /// So many servers that do not run yet, on the database at `url`.
     pub async fn prepare(url: &str, count: usize, settings: &[(&str, &str)]) -> Self {
         let mut servers: Vec<Server> = (0..count).map(|_| Server::prepare(settings)).collect();
-        let company = PaymentCompany::open(servers[0].address).await;
+        let gateway = SandboxGateway::open(servers[0].address).await;
         for server in &mut servers {
             server.set("DATABASE_URL", url);
             server.set("JWT_SECRET_KEY", "the same 32 bytes for every server here");
             server.set("PAYSTACK_SECRET_KEY", SECRET_KEY);
-            server.set("PAYSTACK_BASE_URL", company.url());
+            server.set("PAYSTACK_BASE_URL", gateway.url());
         }
-        Self { servers, company, url: url.to_owned() }
+        Self { servers, gateway, url: url.to_owned() }
     }
 
     /// Starts all at the same moment, and waits until all answer.
@@ -48,7 +49,12 @@ impl Fleet {
 
     /// Runs `ticketing-http check` as an operator does. Gives what it printed where it is not content.
     pub fn check(&self) -> Result<(), String> {
-        let mut command = Command::new(binary());
+        self.check_by(binary())
+    }
+
+    /// The same by another version of the server.
+    pub fn check_by(&self, program: &Path) -> Result<(), String> {
+        let mut command = Command::new(program);
         command.arg("check").env_clear().current_dir(&self.servers[0].folder).env("DATABASE_URL", &self.url);
         command.env("JWT_SECRET_KEY", "the same 32 bytes for every server here");
         let output = command.output().unwrap();

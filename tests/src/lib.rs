@@ -4,39 +4,46 @@
 //! |---|---|
 //! | [`server`] | starting, killing and looking into a server |
 //! | [`client`] | one HTTP connection, and what a lost answer is |
-//! | [`people`] | who registers, makes events and buys |
-//! | [`payment_company`] | a Paystack of our own that outlives the server |
-//! | [`books`] | whether what a dead server left behind adds up |
-//! | [`cluster`] | a PostgreSQL of our own, to be killed and promoted |
+//! | [`users`] | who registers, makes events and buys |
+//! | [`sandbox_gateway`] | the sandbox gateway in the test's own process: it outlives the server |
+//! | [`stored_state`] | whether what a dead server left behind adds up |
+//! | [`cluster`] | a PostgreSQL cluster that can be killed and promoted |
 //! | [`fleet`] | several servers on one database |
 //! | [`sale`] | a sale that goes on while things break |
 //! | [`proxy`] | what stands before a database that fails over |
-//! | [`chance`] | random choices |
-//! | [`promises`] | what a `box_office` said is done, and whether a file keeps it |
-//! | [`bad_line`] | a line between two programs that goes bad and heals |
+//! | [`random`] | random choices |
+//! | [`promises`] | what a `box_office` acknowledged, and whether a file keeps it |
+//! | [`faulty_proxy`] | a network connection that breaks and recovers |
 //! | [`strace`] | running a program under strace, and what it did to its files |
-//! | [`trap`] | killing at a named moment of a talk over HTTP |
+//! | [`breakpoints`] | killing a process at a named moment of an HTTP exchange |
 //! | [`proof`] | the table of what was injected and found |
 //! | [`disk`] | what a power cut would leave of files |
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
-pub mod bad_line;
-pub mod books;
-pub mod chance;
+pub mod breakpoints;
 pub mod client;
 pub mod cluster;
 pub mod disk;
+pub mod faulty_proxy;
 pub mod fleet;
-pub mod payment_company;
-pub mod people;
 pub mod promises;
 #[path = "../../ticketing-core/tests/support/proof.rs"]
 pub mod proof;
 pub mod proxy;
+pub mod random;
 pub mod sale;
+pub mod sandbox_gateway;
 pub mod server;
+pub mod stored_state;
 pub mod strace;
-pub mod trap;
+pub mod users;
+
+/// Waits until no other test of this process holds it. For tests that load the machine for long or look at how long something takes:
+/// two of them at once would only make each other slow.
+pub async fn one_at_a_time() -> tokio::sync::MutexGuard<'static, ()> {
+    static TURN: tokio::sync::Mutex<()> = tokio::sync::Mutex::const_new(());
+    TURN.lock().await
+}
 
 /// A number that may be set in the environment, to test more than by default.
 pub fn number(name: &str, default: usize) -> usize {

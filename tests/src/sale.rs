@@ -1,10 +1,10 @@
 //! A sale that goes on while things break, and what was promised in it.
 
-use crate::chance::Chance;
 use crate::client::{Answer, Client, Lost};
 use crate::fleet::{Fleet, RoundRobin};
-use crate::payment_company::{PaymentCompany, play};
-use crate::people::{Person, codes_of, reference_of};
+use crate::random::Random;
+use crate::sandbox_gateway::{SandboxGateway, play};
+use crate::users::{User, codes_of, reference_of};
 use serde_json::json;
 use sqlx::postgres::PgPool;
 use std::collections::{BTreeMap, BTreeSet};
@@ -37,16 +37,16 @@ pub struct Sale {
 impl Sale {
     /// So many buyers, of an event with more places than anybody wants.
     pub async fn begin(fleet: &Fleet, buyers: usize) -> Self {
-        let mut organizer = Person::join(fleet.address(0), "organizer").await;
+        let mut organizer = User::join(fleet.address(0), "organizer").await;
         let event = organizer.make_event("More places than anybody wants", 1_000_000).await;
         let (stop, stopped) = watch::channel(false);
         let mut sale = Self { promises: Arc::default(), stop, buyers: JoinSet::new() };
         for number in 0..buyers {
-            let person = Person::join(fleet.address(number), &format!("buyer-{number}")).await;
+            let person = User::join(fleet.address(number), &format!("buyer-{number}")).await;
             let buyer = Buyer {
                 token: person.token,
                 anywhere: RoundRobin::new(fleet, number),
-                company: fleet.company,
+                gateway: fleet.gateway,
                 event,
                 promises: Arc::clone(&sale.promises),
             };
@@ -118,17 +118,17 @@ impl Sale {
 struct Buyer {
     token: String,
     anywhere: RoundRobin,
-    company: PaymentCompany,
+    gateway: SandboxGateway,
     event: i64,
     promises: Arc<Mutex<Promises>>,
 }
 
 impl Buyer {
     async fn buy_and_buy(mut self, stopped: watch::Receiver<bool>) {
-        let mut chance = Chance::default();
-        let mut bank = Client::new(self.company.address);
+        let mut random = Random::default();
+        let mut bank = Client::new(self.gateway.address);
         while !*stopped.borrow() {
-            let body = json!({"event_id": self.event, "quantity": 1 + chance.below(3)});
+            let body = json!({"event_id": self.event, "quantity": 1 + random.below(3)});
             let answer = self.anywhere.post("/payments/initialize", Some(&self.token), &body).await;
             let Some(answer) = self.heard(answer).await else { continue };
             if answer.status != 200 {
@@ -137,8 +137,8 @@ impl Buyer {
             }
             let reference = reference_of(&answer);
             self.promises.lock().unwrap().begun.insert(reference.clone());
-            let action = if chance.percent(50) { "pay" } else { "pay_no_webhook" };
-            // The company is alive whatever else is not.
+            let action = if random.percent(50) { "pay" } else { "pay_no_webhook" };
+            // The gateway is alive whatever else is not.
             play(&mut bank, &format!("/simulate/{reference}"), action).await.unwrap();
             self.come_back(&reference).await;
         }

@@ -17,6 +17,7 @@ pub struct Server {
     /// Its working directory: the database, its secret, mails and the log are here.
     pub folder: PathBuf,
     settings: Vec<(String, String)>,
+    program: Option<PathBuf>,
     child: Option<Child>,
 }
 
@@ -35,12 +36,22 @@ impl Server {
         let folder = std::env::temp_dir().join(name);
         std::fs::create_dir_all(&folder).unwrap();
         let settings = settings.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
-        Self { address: free_address(), folder, settings, child: None }
+        Self { address: free_address(), folder, settings, program: None, child: None }
     }
 
     /// Sets something for the next start.
     pub fn set(&mut self, name: &str, value: impl Into<String>) {
         self.settings.push((name.to_owned(), value.into()));
+    }
+
+    /// Another version of the server, from the next start on.
+    pub fn use_program(&mut self, program: impl Into<PathBuf>) {
+        self.program = Some(program.into());
+    }
+
+    /// The program that it runs.
+    pub fn program(&self) -> &Path {
+        self.program.as_deref().unwrap_or_else(|| binary())
     }
 
     /// Starts it, and says how long it took until it answered.
@@ -71,7 +82,7 @@ impl Server {
     pub fn spawn(&mut self) {
         assert!(self.child.is_none(), "the server runs already");
         let log = File::options().create(true).append(true).open(self.folder.join("server.log")).unwrap();
-        let mut command = Command::new(binary());
+        let mut command = Command::new(self.program());
         // Nothing of the tester's own environment, and nothing of a `.env` that lies around.
         command.env_clear().current_dir(&self.folder).stdin(Stdio::null());
         command.stdout(log.try_clone().unwrap()).stderr(log);

@@ -81,6 +81,8 @@ def test_ctrl_c_ends_a_call_that_waits(tmp_path: Path) -> None:
     done = run(
         """
         import signal
+        # Python leaves an ignored SIGINT ignored, and that is inherited: from a shell that runs the tests in the background, say.
+        signal.signal(signal.SIGINT, signal.default_int_handler)
         class Slow:
             name, mode = "slow", t.Mode.TEST
             def open_checkout(self, charge): time.sleep(60)

@@ -123,7 +123,7 @@ fn no_history_breaks_a_promise() {
 const REGRESSIONS: &[u64] = &[8, 680];
 
 #[test]
-fn what_was_broken_once_stays_whole() {
+fn histories_that_once_failed_still_pass() {
     for seed in REGRESSIONS {
         assert_eq!(history::run(*seed, None, false).failure, None, "seed {seed}; {}", replay(*seed, None));
     }

@@ -19,7 +19,26 @@ pub(crate) struct Cluster {
 pub(crate) struct Database {
     /// Where it is: `postgres://…`.
     pub(crate) url: String,
-    _cluster: Arc<Cluster>,
+    cluster: Arc<Cluster>,
+}
+
+impl Database {
+    /// Everything in it, as plain SQL. Rows name their columns.
+    #[allow(dead_code, reason = "not every test binary makes dumps")]
+    pub(crate) fn dump(&self) -> String {
+        let dumped = self.cluster.run(
+            &self.cluster.tool("pg_dump"),
+            &[
+                "--no-owner",
+                "--no-privileges",
+                "--column-inserts",
+                "--rows-per-insert=100",
+                &format!("--dbname={}", self.url),
+            ],
+        );
+        assert!(dumped.status.success(), "pg_dump: {}", String::from_utf8_lossy(&dumped.stderr));
+        String::from_utf8(dumped.stdout).unwrap()
+    }
 }
 
 static RUNNING: LazyLock<Mutex<Weak<Cluster>>> = LazyLock::new(Mutex::default);
@@ -46,7 +65,7 @@ pub(crate) async fn database() -> Option<Database> {
     let made = cluster
         .run(&cluster.tool("createdb"), &["-h", "127.0.0.1", "-p", &cluster.port.to_string(), "-U", "postgres", &name]);
     assert!(made.status.success(), "createdb: {}", String::from_utf8_lossy(&made.stderr));
-    Some(Database { url: format!("postgres://postgres@127.0.0.1:{}/{name}", cluster.port), _cluster: cluster })
+    Some(Database { url: format!("postgres://postgres@127.0.0.1:{}/{name}", cluster.port), cluster })
 }
 
 #[allow(clippy::print_stderr, reason = "the only sign that a test was skipped")]

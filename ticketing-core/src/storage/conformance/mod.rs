@@ -28,6 +28,7 @@ pub mod limits;
 pub mod model;
 pub mod orders;
 pub mod outbox;
+mod outcomes;
 pub mod paging;
 pub mod polls;
 pub mod races;

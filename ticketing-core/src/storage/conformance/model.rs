@@ -4,6 +4,7 @@
 
 use super::Made;
 use super::commands::{self, Chance, Command, Said};
+use super::outcomes::Recorded;
 use super::shop::put_events;
 use super::shop::{self, START, newcomer, ngn};
 use crate::domain::account::AccountKey;
@@ -34,7 +35,20 @@ use crate::storage::{Storage, StorageError};
 use jiff::Timestamp;
 use std::fmt::Debug;
 use std::ops::Range;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
+
+/// Plays `length` commands of one seed in memory. Gives every outcome of a command and every answer of a read, in order, as
+/// JSON: what the rules decide, to be compared with what they decided in an earlier version.
+///
+/// # Panics
+/// Where the storage in memory fails.
+pub async fn outcomes_in_memory(seed: u64, length: usize) -> Vec<serde_json::Value> {
+    let mut pair = Pair::of(Arc::new(MemoryStorage::new()));
+    pair.outcomes = Some(Mutex::default());
+    let came = pair.play(&commands_of(seed, length)).await;
+    assert!(came.is_none(), "{came:?}");
+    pair.outcomes.unwrap().into_inner().unwrap()
+}
 
 /// Plays `length` commands for each of these seeds.
 ///
@@ -42,14 +56,18 @@ use std::sync::Arc;
 /// Where the storage differs from the one in memory.
 pub async fn act_as_in_memory<M: Made>(maker: impl AsyncFn() -> M, seeds: Range<u64>, length: usize) {
     for seed in seeds {
-        let mut chance = Chance::of(seed);
-        let commands: Vec<Command> = (0..length).map(|_| Command::any(&mut chance)).collect();
+        let commands = commands_of(seed, length);
         if let Some((at, difference)) = play(&maker, &commands).await {
             let (commands, difference) = shorten(&maker, commands[..=at].to_vec(), difference).await;
             let list: Vec<String> = commands.iter().map(|command| format!("  {command:?}")).collect();
             panic!("seed {seed}: after\n{}\n{difference}", list.join("\n"));
         }
     }
+}
+
+fn commands_of(seed: u64, length: usize) -> Vec<Command> {
+    let mut chance = Chance::of(seed);
+    (0..length).map(|_| Command::any(&mut chance)).collect()
 }
 
 /// Drops whatever commands the difference does not need, in smaller and smaller portions.
@@ -80,18 +98,7 @@ async fn shorten<M: Made>(
 /// Plays the commands on fresh storages. Says after which they differ, and how.
 async fn play<M: Made>(maker: &impl AsyncFn() -> M, commands: &[Command]) -> Option<(usize, String)> {
     let (storage, _guard) = maker().await.made();
-    let mut pair = Pair { storage, model: MemoryStorage::new(), now: Timestamp::from_microsecond(START).unwrap() };
-    pair.furnish().await.unwrap();
-    for (at, command) in commands.iter().enumerate() {
-        let mut came = pair.apply(command).await;
-        if came.is_ok() && (at % 10 == 9 || at + 1 == commands.len()) {
-            came = pair.reads().await;
-        }
-        if let Err(difference) = came {
-            return Some((at, difference));
-        }
-    }
-    None
+    Pair::of(storage).play(commands).await
 }
 
 /// Says where two long answers part, and then gives both whole.
@@ -106,17 +113,42 @@ struct Pair {
     storage: Arc<dyn Storage>,
     model: MemoryStorage,
     now: Timestamp,
+    /// Every answer so far, where they are wanted.
+    outcomes: Option<Mutex<Vec<serde_json::Value>>>,
 }
 
 impl Pair {
+    fn of(storage: Arc<dyn Storage>) -> Self {
+        let now = Timestamp::from_microsecond(START).unwrap();
+        Self { storage, model: MemoryStorage::new(), now, outcomes: None }
+    }
+
+    /// Says after which command they differ, and how.
+    async fn play(&mut self, commands: &[Command]) -> Option<(usize, String)> {
+        self.furnish().await.unwrap();
+        for (at, command) in commands.iter().enumerate() {
+            let mut came = self.apply(command).await;
+            if came.is_ok() && (at % 10 == 9 || at + 1 == commands.len()) {
+                came = self.reads().await;
+            }
+            if let Err(difference) = came {
+                return Some((at, difference));
+            }
+        }
+        None
+    }
+
     /// Asks both the same, and compares.
-    async fn both<T: PartialEq + Debug>(
+    async fn both<T: PartialEq + Debug + Recorded>(
         &self,
         what: &str,
         ask: impl AsyncFn(&dyn Storage) -> Result<T, StorageError>,
     ) -> Result<(), String> {
         let found = ask(&*self.storage).await.map_err(|error| format!("{what}: {error:?}"))?;
         let wanted = ask(&self.model).await.map_err(|error| format!("{what}: {error:?}"))?;
+        if let Some(outcomes) = &self.outcomes {
+            outcomes.lock().unwrap().push(found.recorded());
+        }
         if found == wanted { Ok(()) } else { Err(told_apart(what, &format!("{found:?}"), &format!("{wanted:?}"))) }
     }
 

@@ -1,0 +1,129 @@
+//! The proof of the conformance kit: each planted bug makes the cases fail that are there for it, and the same storage without
+//! a bug passes them all.
+#![cfg(feature = "testing")]
+
+use crate::planted::{Bug, Planted};
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Arc;
+use ticketing_core::storage::conformance::{cases, model};
+
+/// Which cases find which bug. Where there are several, each alone does.
+const FOUND_BY: &[(Bug, &[&str])] = &[
+    (
+        Bug::HoldLooksThenTakes,
+        &["races::the_last_place_goes_to_one_buyer", "races::sixty_four_buyers_get_ten_places_of_two_types"],
+    ),
+    (
+        Bug::HoldForgetsItsKey,
+        &["orders::a_repeated_hold_finds_the_same_order", "races::one_hold_asked_for_eight_times_is_one_order"],
+    ),
+    (Bug::HoldBelievesAnyContent, &["orders::a_reference_used_for_something_else_is_refused"]),
+    (Bug::BatchStopsAtTheFirstNo, &["batches::later_holds_see_the_places_that_earlier_ones_took"]),
+    (Bug::BatchItemsAreBlind, &["batches::later_holds_see_the_places_that_earlier_ones_took"]),
+    (Bug::BatchInPieces, &["races::a_dropped_call_is_done_or_not_done"]),
+    (Bug::ExpireInTwoSteps, &["races::money_at_the_deadline_becomes_tickets_or_goes_back"]),
+    (
+        Bug::SettleIssuesAgain,
+        &[
+            "settle::the_same_success_again_changes_nothing",
+            "races::one_success_told_eight_times_issues_the_tickets_once",
+        ],
+    ),
+    (Bug::SettleTakesAnyAmount, &["settle::money_that_is_not_what_was_asked_for_goes_to_review"]),
+    (Bug::LateMoneyTakesPlacesUnasked, &["settle::a_late_payment_for_a_sold_out_event_is_refunded"]),
+    (
+        Bug::SecondSuccessIsForgotten,
+        &["settle::a_second_attempt_that_succeeds_is_refunded", "races::two_attempts_that_succeed_at_once_buy_once"],
+    ),
+    (Bug::FailedIsFinal, &["settle::a_success_after_a_failure_buys_the_tickets"]),
+    (Bug::HoldIsExtendedForEver, &["settle::a_payment_in_progress_extends_the_hold_once"]),
+    (Bug::ReversalsAreIgnored, &["settle::a_reversed_payment_voids_the_tickets"]),
+    (Bug::ScanLooksThenLetsIn, &["races::a_ticket_scanned_sixteen_times_at_once_lets_one_in"]),
+    (
+        Bug::ScanForgetsItsNonce,
+        &["tickets::a_ticket_lets_one_person_in", "races::one_scan_told_eight_times_gets_one_answer"],
+    ),
+    (Bug::RefundForgetsItsKey, &["refunds::a_repeated_refund_is_the_same_refund"]),
+    (Bug::RefundsBeyondWhatCame, &["refunds::never_more_goes_back_than_came"]),
+    (Bug::ClaimedRefundsStayDue, &["refunds::a_claimed_refund_is_marked_unknown_and_is_one_workers_only"]),
+    (Bug::ProcessedRefundsFail, &["refunds::a_processed_refund_stays_processed"]),
+    (Bug::UndoForgetsUnpaidOrders, &["cancellations::every_order_of_a_called_off_event_is_undone_once"]),
+    (
+        Bug::MailsWithoutLease,
+        &[
+            "outbox::a_claimed_mail_is_one_workers_only_until_the_lease_ends",
+            "races::eight_workers_never_take_the_same_mail",
+        ],
+    ),
+    (Bug::MailsAreSentBeforeTheyAre, &["outbox::a_claimed_mail_is_one_workers_only_until_the_lease_ends"]),
+    (Bug::StaleReportsCount, &["outbox::a_stale_report_changes_nothing_unless_the_mail_was_sent_by_it"]),
+    (Bug::PollsAreNotPostponed, &["polls::an_open_attempt_is_asked_about_less_and_less_often_until_it_lapses"]),
+    (Bug::WebhooksAreNotDeduplicated, &["webhooks::a_webhook_is_kept_byte_for_byte_once"]),
+    (Bug::AddressesHaveCase, &["accounts::a_taken_address_or_user_name_is_refused_in_any_case"]),
+    (Bug::SearchHasWildcards, &["filters::every_letter_of_a_searched_text_means_itself"]),
+    (Bug::SearchKnowsAsciiOnly, &["filters::events_are_found_by_text_in_any_case_and_any_script"]),
+    (Bug::PagesAreTheLast, &["paging::events_come_in_pages"]),
+    (Bug::AccountsAreFoundOnce, &["accounts::accounts_are_found_together_by_whatever_key"]),
+    (Bug::PurchasesHaveOneTicket, &["orders::orders_are_found_together_each_with_its_tickets"]),
+    (Bug::AttemptsAreSorted, &["attempts::attempts_are_found_together_each_with_its_buyer"]),
+    (
+        Bug::TimesInMilliseconds,
+        &["events::an_event_reads_back_as_it_was_made", "orders::a_hold_takes_places_of_its_types_and_of_the_event"],
+    ),
+    (Bug::ReadsInPieces, &["races::who_reads_while_others_write_never_sees_a_half"]),
+];
+
+/// Bugs that random commands find by themselves.
+const FOUND_BY_CHANCE: &[Bug] = &[
+    Bug::HoldForgetsItsKey,
+    Bug::BatchItemsAreBlind,
+    Bug::SettleIssuesAgain,
+    Bug::SettleTakesAnyAmount,
+    Bug::LateMoneyTakesPlacesUnasked,
+    Bug::SecondSuccessIsForgotten,
+    Bug::ReversalsAreIgnored,
+    Bug::ScanForgetsItsNonce,
+    Bug::RefundForgetsItsKey,
+    Bug::MailsWithoutLease,
+    Bug::SearchHasWildcards,
+];
+
+/// Plays a part of the kit on threads of its own. Gives what it panics with.
+fn failure<F: Future<Output = ()>>(play: impl FnOnce() -> F) -> Option<String> {
+    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(4).enable_all().build().unwrap();
+    let panic = catch_unwind(AssertUnwindSafe(|| runtime.block_on(play()))).err()?;
+    let text = panic.downcast_ref::<String>().cloned();
+    Some(text.or_else(|| panic.downcast_ref::<&str>().map(|text| (*text).to_owned())).unwrap_or_default())
+}
+
+#[test]
+fn a_storage_without_a_bug_passes_every_case() {
+    for case in cases() {
+        assert_eq!(failure(|| case.run(Arc::new(Planted::with(Bug::None)))), None, "{case:?}");
+    }
+    assert_eq!(failure(|| model::act_as_in_memory(async || Planted::with(Bug::None), 0..8, 150)), None);
+}
+
+#[test]
+fn every_planted_bug_is_found_by_the_cases_that_are_there_for_it() {
+    let cases = cases();
+    for (bug, found_by) in FOUND_BY {
+        for name in *found_by {
+            let case =
+                cases.iter().find(|case| case.name == *name).unwrap_or_else(|| panic!("there is no case {name}"));
+            let found = failure(|| case.run(Arc::new(Planted::with(*bug))));
+            assert!(found.is_some(), "{bug:?} was planted and {name} passes");
+        }
+    }
+}
+
+#[test]
+fn random_commands_find_bugs_and_print_the_few_that_show_them() {
+    for bug in FOUND_BY_CHANCE {
+        let found = failure(|| model::act_as_in_memory(async || Planted::with(*bug), 0..100, 150));
+        let found = found.unwrap_or_else(|| panic!("{bug:?} was planted and random commands pass"));
+        let commands =
+            found.lines().take_while(|line| !line.ends_with(':')).filter(|line| line.starts_with("  ")).count();
+        assert!((1..=14).contains(&commands), "{bug:?} takes few commands to show:\n{found}");
+    }
+}

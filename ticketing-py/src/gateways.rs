@@ -3,7 +3,7 @@
 use crate::callbacks::{Method, Silence, call};
 use crate::errors::Failure;
 use crate::from_python::{HeaderValue, In, Read, invalid};
-use crate::process::lock;
+use crate::sync::lock;
 use crate::to_python::{ToPython, object, time};
 use async_trait::async_trait;
 use pyo3::exceptions::PyTypeError;
@@ -327,7 +327,7 @@ impl PythonGateway {
         };
         match call(method, self.limit, move |py| argument.to_python(py), read).await {
             Ok(answer) => answer,
-            Err(Silence::NotBegun) => Err(GatewayError::NotSent),
+            Err(Silence::NotStarted) => Err(GatewayError::NotSent),
             Err(Silence::Unknown) => Err(GatewayError::OutcomeUnknown),
         }
     }

@@ -222,7 +222,7 @@ impl CompletionGuard {
 
 impl Drop for CompletionGuard {
     fn drop(&mut self) {
-        let outcome = self.outcome.take().unwrap_or_else(|| Box::new(|py| Err(Failure::Broken.into_exception(py))));
+        let outcome = self.outcome.take().unwrap_or_else(|| Box::new(|py| Err(Failure::Panicked.into_exception(py))));
         self.queue.push(Completion { id: self.id, outcome });
     }
 }

@@ -1,9 +1,9 @@
-//! What can be asked of the engine, each said once: [`Engine`] waits for it, [`AsyncEngine`] gives an asyncio future.
+//! Every call of the engine, written once: [`Engine`] waits for the result, [`AsyncEngine`] returns an asyncio future.
 
-#![allow(clippy::too_many_arguments, reason = "in Python they have names")]
+#![allow(clippy::too_many_arguments, reason = "Python passes them by name")]
 
 use crate::asyncio::{awaitable, running_loop};
-use crate::engine::{Core, ManualClock, Settings};
+use crate::engine::{Core, Settings};
 use crate::errors::Failure;
 use crate::from_python::{HeaderValue, In};
 use crate::gateways::PythonGateway;
@@ -11,6 +11,7 @@ use crate::process::on_behalf;
 use crate::to_python::ToPython;
 use jiff::Timestamp;
 use pyo3::prelude::*;
+use pyo3::types::PyDict;
 use std::sync::Arc;
 use ticketing_core::Error;
 use ticketing_core::clock::{Random, SystemRandom};
@@ -36,13 +37,13 @@ use ticketing_core::ticketing::{
     LineRequest, OrderRequest, PayOptions, Registration, Session, Started, Upkeep, UpkeepReport,
 };
 
-/// The engine for plain code: calls wait, and other Python threads run meanwhile.
+/// The engine for plain code: calls wait, and other Python threads run in the meantime.
 #[pyclass(frozen, module = "ticketing_py._native")]
 pub(crate) struct Engine {
     core: Arc<Core>,
 }
 
-/// The engine for asyncio: calls give a future of the running loop.
+/// The engine for asyncio: calls return a future of the running loop.
 #[pyclass(frozen, module = "ticketing_py._native")]
 pub(crate) struct AsyncEngine {
     core: Arc<Core>,
@@ -57,16 +58,10 @@ macro_rules! operations {
         #[pymethods]
         impl Engine {
             #[new]
-            fn new(
-                storage: &Bound<'_, PyAny>, gateway: Option<&Bound<'_, PyAny>>, mailer: Option<&Bound<'_, PyAny>>,
-                hold_for: f64, mail_domain: String, public_url: Option<String>, token_secret: Option<Vec<u8>>,
-                token_lifetime: f64, hashing_threads: Option<usize>, clock: Option<&Bound<'_, ManualClock>>,
-                circuit_breaker: bool, gateway_timeout: f64, mailer_timeout: f64, upkeep_every: f64,
-            ) -> PyResult<Self> {
-                let settings = Settings::read(
-                    storage, gateway, mailer, hold_for, mail_domain, public_url, token_secret, token_lifetime,
-                    hashing_threads, clock, circuit_breaker, gateway_timeout, mailer_timeout, upkeep_every,
-                )?;
+            #[pyo3(signature = (storage, **options))]
+            fn new(storage: &Bound<'_, PyAny>, options: Option<&Bound<'_, PyDict>>) -> PyResult<Self> {
+                let none = PyDict::new(storage.py());
+                let settings = Settings::read(storage, options.unwrap_or(&none))?;
                 Ok(Self { core: Core::new(settings) })
             }
 
@@ -89,16 +84,10 @@ macro_rules! operations {
         #[pymethods]
         impl AsyncEngine {
             #[new]
-            fn new(
-                storage: &Bound<'_, PyAny>, gateway: Option<&Bound<'_, PyAny>>, mailer: Option<&Bound<'_, PyAny>>,
-                hold_for: f64, mail_domain: String, public_url: Option<String>, token_secret: Option<Vec<u8>>,
-                token_lifetime: f64, hashing_threads: Option<usize>, clock: Option<&Bound<'_, ManualClock>>,
-                circuit_breaker: bool, gateway_timeout: f64, mailer_timeout: f64, upkeep_every: f64,
-            ) -> PyResult<Self> {
-                let settings = Settings::read(
-                    storage, gateway, mailer, hold_for, mail_domain, public_url, token_secret, token_lifetime,
-                    hashing_threads, clock, circuit_breaker, gateway_timeout, mailer_timeout, upkeep_every,
-                )?;
+            #[pyo3(signature = (storage, **options))]
+            fn new(storage: &Bound<'_, PyAny>, options: Option<&Bound<'_, PyDict>>) -> PyResult<Self> {
+                let none = PyDict::new(storage.py());
+                let settings = Settings::read(storage, options.unwrap_or(&none))?;
                 Ok(Self { core: Core::new(settings) })
             }
 
@@ -180,7 +169,7 @@ operations! {
         ends_at: In<Option<Timestamp>>, description: Option<String>, address: Option<String>,
         image_url: Option<String>, category: Option<String>, category_id: Option<i64>, key: In<Option<Reference>>,
     ) -> Event {
-        let ticket_types = what_is_sold(price.0, ticket_types.0)?;
+        let ticket_types = ticket_types_of(price.0, ticket_types.0)?;
         let event = NewEvent {
             key: key.0,
             title,
@@ -199,7 +188,7 @@ operations! {
         match category {
             None => ticketing.create_event(&organizer.0, event).await?,
             Some(_) if category_id.is_some() => {
-                return Err(Error::invalid("category", "either a name or an id is wanted").into());
+                return Err(Error::invalid("category", "must not be given together with category_id").into());
             }
             Some(name) => ticketing.create_event_in(&organizer.0, event, &name).await?,
         }
@@ -355,14 +344,14 @@ fn page(skip: In<u64>, limit: In<u32>, count: bool) -> PageRequest {
     PageRequest { skip: skip.0, limit: limit.0, count }
 }
 
-/// One ticket type at a price, or the ones that are named. At least one: its currency is the event's.
-fn what_is_sold(price: Option<Money>, types: Vec<NewTicketType>) -> Result<Vec<NewTicketType>, Failure> {
+/// One ticket type at a price, or the given ones. At least one: its currency is the event's.
+fn ticket_types_of(price: Option<Money>, types: Vec<NewTicketType>) -> Result<Vec<NewTicketType>, Failure> {
     match price {
         Some(price) if types.is_empty() => {
             Ok(vec![NewTicketType { name: GENERAL_ADMISSION.to_owned(), price, capacity: None }])
         }
         None if !types.is_empty() => Ok(types),
-        _ => Err(Error::invalid("price", "either a price or ticket_types are wanted").into()),
+        _ => Err(Error::invalid("price", "must be given, or ticket_types, but not both").into()),
     }
 }
 
@@ -373,7 +362,7 @@ fn order_request(
     reference: Option<Reference>,
 ) -> Result<OrderRequest, Failure> {
     let lines = match (quantity, lines) {
-        (Some(_), Some(_)) => return Err(Error::invalid("lines", "either a quantity or lines are wanted").into()),
+        (Some(_), Some(_)) => return Err(Error::invalid("lines", "must not be given together with quantity").into()),
         (_, Some(lines)) => lines,
         (quantity, None) => vec![LineRequest { ticket_type_id: None, quantity: quantity.unwrap_or(1) }],
     };

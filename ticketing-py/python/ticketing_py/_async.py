@@ -74,19 +74,19 @@ class AsyncTicketing:
     ) -> None:
         self._engine = _native.AsyncEngine(
             storage,
-            gateway,
-            mailer,
-            hold_for.total_seconds(),
-            mail_domain,
-            public_url,
-            token_secret.encode() if isinstance(token_secret, str) else token_secret,
-            token_lifetime.total_seconds(),
-            hashing_threads,
-            clock,
-            circuit_breaker,
-            gateway_timeout.total_seconds(),
-            mailer_timeout.total_seconds(),
-            upkeep_every.total_seconds(),
+            gateway=gateway,
+            mailer=mailer,
+            hold_for=hold_for.total_seconds(),
+            mail_domain=mail_domain,
+            public_url=public_url,
+            token_secret=token_secret.encode() if isinstance(token_secret, str) else token_secret,
+            token_lifetime=token_lifetime.total_seconds(),
+            hashing_threads=hashing_threads,
+            clock=clock,
+            circuit_breaker=circuit_breaker,
+            gateway_timeout=gateway_timeout.total_seconds(),
+            mailer_timeout=mailer_timeout.total_seconds(),
+            upkeep_every=upkeep_every.total_seconds(),
         )
 
     # Life

@@ -185,6 +185,7 @@ class Engine:
     def __new__(
         cls,
         storage: Storage,
+        *,
         gateway: Gateway | None,
         mailer: Mailer | None,
         hold_for: float,
@@ -314,6 +315,7 @@ class AsyncEngine:
     def __new__(
         cls,
         storage: Storage,
+        *,
         gateway: Gateway | None,
         mailer: Mailer | None,
         hold_for: float,

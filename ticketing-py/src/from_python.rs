@@ -315,7 +315,7 @@ impl Read for WebhookEvent {
     fn read(value: &Bound<'_, PyAny>) -> PyResult<Self> {
         let py = value.py();
         let about = value.getattr(intern!(py, "about"))?;
-        let reported: Option<Fetched> = Read::read(&value.getattr(intern!(py, "said"))?)?;
+        let reported: Option<Fetched> = Read::read(&value.getattr(intern!(py, "reported"))?)?;
         let about =
             match about.cast::<PyString>().map_err(|_| wrong_type("a WebhookSubject", &about))?.to_cow()?.as_ref() {
                 "charge" => WebhookSubject::Charge(

@@ -150,17 +150,17 @@ impl Read for LineRequest {
         let ticket_type_id: Option<i64> = field(intern!(py, "ticket_type_id"))?.extract()?;
         Ok(Self {
             ticket_type_id: ticket_type_id.map(TicketTypeId),
-            quantity: unsigned(&field(intern!(py, "quantity"))?, "quantity")?,
+            quantity: unsigned("quantity", field(intern!(py, "quantity"))?.extract()?)
+                .map_err(|failure| failure.into_exception(py))?,
         })
     }
 }
 
-/// An unsigned number. A negative or too large one is an `InvalidRequest`.
-pub(crate) fn unsigned<T: TryFrom<i64>>(value: &Bound<'_, PyAny>, field: &str) -> PyResult<T> {
-    let number: i64 = value.extract()?;
+/// An unsigned number. A negative or too large one is an error that names the field.
+pub(crate) fn unsigned<T: TryFrom<i64>>(field: &str, number: i64) -> Result<T, Failure> {
     number.try_into().map_err(|_| {
         let limit = if number < 0 { "at least 0" } else { "less than 4294967296" };
-        invalid(value.py(), field, format!("must be {limit} (got {number})"))
+        Failure::Core(ticketing_core::Error::invalid(field, format!("must be {limit} (got {number})")))
     })
 }
 
@@ -180,18 +180,6 @@ names! {
     Mode: "mode", "Mode";
     RefundStatus: "status", "RefundStatus";
     ticketing_core::domain::account::Role: "role", "Role";
-}
-
-impl Read for u32 {
-    fn read(value: &Bound<'_, PyAny>) -> PyResult<Self> {
-        unsigned(value, "number")
-    }
-}
-
-impl Read for u64 {
-    fn read(value: &Bound<'_, PyAny>) -> PyResult<Self> {
-        unsigned(value, "number")
-    }
 }
 
 impl Read for EventSort {

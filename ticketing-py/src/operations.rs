@@ -5,7 +5,7 @@
 use crate::asyncio::{awaitable, running_loop};
 use crate::engine::{Core, Settings};
 use crate::errors::Failure;
-use crate::from_python::{HeaderValue, In};
+use crate::from_python::{HeaderValue, In, unsigned};
 use crate::gateways::PythonGateway;
 use crate::process::on_behalf;
 use crate::to_python::ToPython;
@@ -127,9 +127,9 @@ operations! {
         core.stop_upkeep().await?;
     }
 
-    fn run_upkeep(core, limit: In<u32>, at_once: usize) -> UpkeepReport {
+    fn run_upkeep(core, limit: i64, at_once: usize) -> UpkeepReport {
         let mut upkeep = Upkeep::default();
-        (upkeep.limit, upkeep.at_once) = (limit.0, at_once);
+        (upkeep.limit, upkeep.at_once) = (unsigned("limit", limit)?, at_once);
         core.get().await?.run_upkeep(upkeep).await?
     }
 
@@ -209,7 +209,7 @@ operations! {
     fn events(
         core, category: Option<String>, text: Option<String>, starts_from: In<Option<Timestamp>>,
         starts_before: In<Option<Timestamp>>, organizer: In<Option<Principal>>, with_cancelled: bool,
-        sort: In<EventSort>, skip: In<u64>, limit: In<u32>, count: bool,
+        sort: In<EventSort>, skip: i64, limit: i64, count: bool,
     ) -> Page<Event> {
         let filter = EventFilter {
             category,
@@ -220,7 +220,7 @@ operations! {
             with_cancelled,
             sort: sort.0,
         };
-        core.get().await?.events(&filter, page(skip, limit, count)).await?
+        core.get().await?.events(&filter, page(skip, limit, count)?).await?
     }
 
     fn cancel_event(core, actor: In<Principal>, event_id: i64) -> Event {
@@ -228,10 +228,10 @@ operations! {
     }
 
     fn hold(
-        core, buyer: In<Buyer>, event_id: i64, quantity: In<Option<u32>>, lines: In<Option<Vec<LineRequest>>>,
+        core, buyer: In<Buyer>, event_id: i64, quantity: Option<i64>, lines: In<Option<Vec<LineRequest>>>,
         reference: In<Option<Reference>>,
     ) -> Order {
-        let request = order_request(event_id, quantity.0, lines.0, reference.0)?;
+        let request = order_request(event_id, quantity, lines.0, reference.0)?;
         core.get().await?.hold(&buyer.0, request).await?
     }
 
@@ -239,8 +239,8 @@ operations! {
         core.get().await?.order(&actor.0, &reference.0).await?
     }
 
-    fn orders(core, actor: In<Principal>, skip: In<u64>, limit: In<u32>, count: bool) -> Page<Order> {
-        core.get().await?.orders(&actor.0, page(skip, limit, count)).await?
+    fn orders(core, actor: In<Principal>, skip: i64, limit: i64, count: bool) -> Page<Order> {
+        core.get().await?.orders(&actor.0, page(skip, limit, count)?).await?
     }
 
     fn cancel_order(core, actor: In<Principal>, reference: In<Reference>) -> Order {
@@ -248,11 +248,11 @@ operations! {
     }
 
     fn buy(
-        core, buyer: In<Buyer>, event_id: i64, quantity: In<Option<u32>>, lines: In<Option<Vec<LineRequest>>>,
+        core, buyer: In<Buyer>, event_id: i64, quantity: Option<i64>, lines: In<Option<Vec<LineRequest>>>,
         reference: In<Option<Reference>>, return_url: Option<String>, email: In<Option<EmailAddress>>,
         attempt_reference: In<Option<Reference>>,
     ) -> Started {
-        let request = order_request(event_id, quantity.0, lines.0, reference.0)?;
+        let request = order_request(event_id, quantity, lines.0, reference.0)?;
         let options = PayOptions { return_url, email: email.0, reference: attempt_reference.0 };
         core.get().await?.buy(&buyer.0, request, options).await?
     }
@@ -296,8 +296,8 @@ operations! {
         core.get().await?.retry_refund(&actor.0, &payment.0, RefundId(refund_id)).await?
     }
 
-    fn reviews(core, actor: In<Principal>, skip: In<u64>, limit: In<u32>, count: bool) -> Page<Attempt> {
-        core.get().await?.reviews(&actor.0, page(skip, limit, count)).await?
+    fn reviews(core, actor: In<Principal>, skip: i64, limit: i64, count: bool) -> Page<Attempt> {
+        core.get().await?.reviews(&actor.0, page(skip, limit, count)?).await?
     }
 
     fn resolve_review(
@@ -314,8 +314,8 @@ operations! {
         core.get().await?.ticket(&actor.0, TicketId(ticket_id)).await?
     }
 
-    fn tickets(core, actor: In<Principal>, skip: In<u64>, limit: In<u32>, count: bool) -> Page<Ticket> {
-        core.get().await?.tickets(&actor.0, page(skip, limit, count)).await?
+    fn tickets(core, actor: In<Principal>, skip: i64, limit: i64, count: bool) -> Page<Ticket> {
+        core.get().await?.tickets(&actor.0, page(skip, limit, count)?).await?
     }
 
     fn tickets_mailed(core, actor: In<Principal>, reference: In<Reference>) -> bool {
@@ -331,8 +331,8 @@ operations! {
         core.get().await?.check_in(Scan { code: code.0, nonce, gate, by: by.0 }).await?
     }
 
-    fn dead_mails(core, actor: In<Principal>, skip: In<u64>, limit: In<u32>, count: bool) -> Page<OutboxMail> {
-        core.get().await?.dead_mails(&actor.0, page(skip, limit, count)).await?
+    fn dead_mails(core, actor: In<Principal>, skip: i64, limit: i64, count: bool) -> Page<OutboxMail> {
+        core.get().await?.dead_mails(&actor.0, page(skip, limit, count)?).await?
     }
 
     fn resend_mail(core, actor: In<Principal>, mail_id: i64) -> OutboxMail {
@@ -340,8 +340,8 @@ operations! {
     }
 }
 
-fn page(skip: In<u64>, limit: In<u32>, count: bool) -> PageRequest {
-    PageRequest { skip: skip.0, limit: limit.0, count }
+fn page(skip: i64, limit: i64, count: bool) -> Result<PageRequest, Failure> {
+    Ok(PageRequest { skip: unsigned("skip", skip)?, limit: unsigned("limit", limit)?, count })
 }
 
 /// One ticket type at a price, or the given ones. At least one: its currency is the event's.
@@ -357,14 +357,16 @@ fn ticket_types_of(price: Option<Money>, types: Vec<NewTicketType>) -> Result<Ve
 
 fn order_request(
     event_id: i64,
-    quantity: Option<u32>,
+    quantity: Option<i64>,
     lines: Option<Vec<LineRequest>>,
     reference: Option<Reference>,
 ) -> Result<OrderRequest, Failure> {
     let lines = match (quantity, lines) {
         (Some(_), Some(_)) => return Err(Error::invalid("lines", "must not be given together with quantity").into()),
         (_, Some(lines)) => lines,
-        (quantity, None) => vec![LineRequest { ticket_type_id: None, quantity: quantity.unwrap_or(1) }],
+        (quantity, None) => {
+            vec![LineRequest { ticket_type_id: None, quantity: unsigned("quantity", quantity.unwrap_or(1))? }]
+        }
     };
     Ok(OrderRequest { event_id: EventId(event_id), lines, reference })
 }

@@ -52,6 +52,8 @@ def test_invalid_arguments_raise_before_the_engine_is_called(small: Shop) -> Non
         hold(buyer=ADA, event_id=small.event.id, quantity=-1)
     with pytest.raises(t.InvalidRequest, match=r"quantity: must be less than 4294967296 \(got 4294967296\)"):
         hold(buyer=ADA, event_id=small.event.id, quantity=2**32)
+    with pytest.raises(t.InvalidRequest, match=r"limit: must be at least 0 \(got -1\)"):
+        small.sync.events(limit=-1)
     with pytest.raises(t.InvalidRequest):
         hold(buyer=ADA, event_id=small.event.id, quantity=0)
     with pytest.raises(t.InvalidRequest, match="lines: must not be given together with quantity"):

@@ -17,11 +17,11 @@ def test_notebook_prints_the_expected_lines(tmp_path: Path) -> None:
         "Summer party: 3 places, from NGN 1500.00",
         "Ada owes NGN 3000.00, until 12:15",
         "Bob cannot have two: 1 left",
-        "1 hold ran out",
+        "1 hold expired",
         "Bob has 2 tickets",
         "To bob@example.com: Your tickets: Summer party",
-        "In at 12:16",
-        "Back: NGN 3000.00",
+        "Checked in at 12:16",
+        "Refunded: NGN 3000.00",
     ]
     assert program.read_text().count("# %%") == 9
 

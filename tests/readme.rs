@@ -1,6 +1,6 @@
 //! The documents are true: programs are the ones that tests run, tables match the sources, commands work, links lead somewhere.
 //!
-//! `UPDATE_DOCS=1 cargo test -p ticketing-tests --test readme` rewrites the tables from the sources.
+//! `UPDATE_DOCS=1 cargo test -p ticketing-tests --test readme` rewrites the tables and `.env.example` from the sources.
 #![allow(clippy::unwrap_used, reason = "a test that panics has failed")]
 
 use std::path::{Path, PathBuf};
@@ -77,6 +77,25 @@ fn every_setting_is_in_the_table_as_the_server_knows_it() {
         rows += &format!("| `{}` | {default} | {} |\n", variable.name, variable.help);
     }
     check_table("ticketing-http/docs/configuration.md", "| Name | Default | Description |\n|---|---|---|\n", &rows);
+}
+
+/// The line above each setting in `.env.example` is its help text.
+#[test]
+fn every_setting_is_explained_in_the_example_file() {
+    let path = root().join(".env.example");
+    let text = std::fs::read_to_string(&path).unwrap();
+    let mut lines: Vec<String> = text.lines().map(str::to_owned).collect();
+    for variable in VARIABLES {
+        let setting = format!("#{}={}", variable.name, variable.default);
+        let at = lines.iter().position(|line| *line == setting).unwrap_or_else(|| panic!("no {setting}"));
+        lines[at - 1] = format!("# {}.", variable.help);
+    }
+    let expected = lines.join("\n") + "\n";
+    if std::env::var_os("UPDATE_DOCS").is_some() {
+        std::fs::write(&path, expected).unwrap();
+    } else {
+        assert_eq!(text, expected, ".env.example is out of date: run this test with UPDATE_DOCS=1");
+    }
 }
 
 #[test]

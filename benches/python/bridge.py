@@ -1,9 +1,9 @@
-"""What it costs to call the engine from Python: the same calls as `benches/src/bin/bridge.rs`, which it runs and compares with.
+"""Measures the cost of calling the engine from Python. Runs the same calls as `benches/src/bin/bridge.rs` and compares them.
 
-    pip install ./ticketing-py        # a release build: a debug one says nothing
+    pip install ./ticketing-py        # a release build: a debug build is not comparable
     python benches/python/bridge.py [--without-rust]
 
-Every time is a median of single calls, one after the other. The overhead is a call's median minus that of the same call in Rust.
+Every time is the median of single calls in sequence. The overhead is the difference to the median of the same call in Rust.
 """
 
 from __future__ import annotations

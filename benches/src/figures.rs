@@ -1,4 +1,4 @@
-//! What callers do in turn: the calls of which figures are made.
+//! The measured calls.
 
 use crate::Failure;
 use crate::measure::{Came, Measured, callers};
@@ -12,7 +12,7 @@ use ticketing_core::domain::code::TicketCode;
 use ticketing_core::domain::event::Event;
 use ticketing_core::domain::payment::Settlement;
 
-/// Places taken, by one transaction each.
+/// Holds, with one transaction per call.
 pub async fn naive_holds(shop: &Shop, events: &[Event], count: usize, lasting: Duration) -> Result<Measured, Failure> {
     let (naive, events) = (Arc::clone(&shop.naive), Arc::new(events.to_vec()));
     let call = move |caller: usize, number: u64| {
@@ -25,7 +25,7 @@ pub async fn naive_holds(shop: &Shop, events: &[Event], count: usize, lasting: D
     callers(count, lasting, call).await
 }
 
-/// Places taken by the engine.
+/// Holds by the engine.
 pub async fn holds(shop: &Shop, events: &[Event], count: usize, lasting: Duration) -> Result<Measured, Failure> {
     let (engine, events) = (shop.engine.clone(), Arc::new(events.to_vec()));
     let call = move |caller: usize, number: u64| {
@@ -39,7 +39,7 @@ pub async fn holds(shop: &Shop, events: &[Event], count: usize, lasting: Duratio
     callers(count, lasting, call).await
 }
 
-/// From wish to ticket.
+/// A complete sale, from hold to ticket.
 pub async fn sale(engine: &Ticketing, event: &Event, caller: usize) -> Result<TicketCode, Failure> {
     let buyer = buyer(caller)?;
     let started = engine.buy(&buyer, one_of(event), PayOptions::default()).await?;
@@ -49,7 +49,7 @@ pub async fn sale(engine: &Ticketing, event: &Event, caller: usize) -> Result<Ti
     }
 }
 
-/// Whole sales of one event.
+/// Complete sales of one event.
 pub async fn sales(shop: &Shop, event: &Event, count: usize, lasting: Duration) -> Result<Measured, Failure> {
     let (engine, event) = (shop.engine.clone(), Arc::new(event.clone()));
     let call = move |caller, _| {
@@ -64,10 +64,10 @@ pub type Queue = Arc<Mutex<Vec<TicketCode>>>;
 
 fn next(queue: &Queue) -> Result<TicketCode, Failure> {
     let code = queue.lock().unwrap_or_else(PoisonError::into_inner).pop();
-    code.ok_or_else(|| "all tickets are scanned: fewer seconds are wanted".into())
+    code.ok_or_else(|| "all tickets are scanned: measure for fewer seconds".into())
 }
 
-/// So many free tickets, 100 of each order: what is sold is not what is measured.
+/// This many free tickets, 100 per order: their sale is not measured.
 pub async fn tickets_to_scan(shop: &Shop, wanted: usize) -> Result<Queue, Failure> {
     let queue: Queue = Arc::default();
     let event = Arc::new(shop.events(1, 0).await?.remove(0));
@@ -83,7 +83,7 @@ pub async fn tickets_to_scan(shop: &Shop, wanted: usize) -> Result<Queue, Failur
     Ok(queue)
 }
 
-/// Tickets scanned, by one transaction each.
+/// Check-ins, with one transaction per call.
 pub async fn naive_check_ins(shop: &Shop, queue: &Queue, count: usize, lasting: Duration) -> Result<Measured, Failure> {
     let (naive, queue) = (Arc::clone(&shop.naive), Arc::clone(queue));
     let call = move |_, _| {
@@ -93,14 +93,14 @@ pub async fn naive_check_ins(shop: &Shop, queue: &Queue, count: usize, lasting: 
     callers(count, lasting, call).await
 }
 
-/// Tickets scanned by the engine.
+/// Check-ins by the engine.
 pub async fn check_ins(shop: &Shop, queue: &Queue, count: usize, lasting: Duration) -> Result<Measured, Failure> {
     let (engine, queue) = (shop.engine.clone(), Arc::clone(queue));
     let call = move |_, _| {
         let (engine, queue) = (engine.clone(), Arc::clone(&queue));
         async move {
             let code = next(&queue)?;
-            // Whoever has a ticket scans it once: its code names the scan.
+            // Each ticket is scanned once, so its code serves as the nonce.
             let nonce = format!("scan-{}", code.as_str());
             engine.check_in(Scan::new(code, nonce, organizer())).await?;
             Ok(Came::Done)

@@ -1,5 +1,5 @@
-//! A database as years of sales leave it, made in minutes: plain SQL, with what is enforced row by row taken off meanwhile and
-//! checked for all rows at the end. The engine's own check is the last word on it.
+//! Fills a database with years of sales in minutes: plain SQL, with constraints and indexes removed in the meantime and checked for
+//! all rows at the end. Finally the engine's own consistency check must pass.
 
 use crate::Failure;
 use jiff::{SignedDuration, Timestamp};
@@ -12,9 +12,9 @@ use ticketing_core::storage::sqlite::SqliteStorage;
 const POSTGRES: &str = include_str!("../sql/fill-postgres.sql");
 const SQLITE: &str = include_str!("../sql/fill-sqlite.sql");
 
-/// The statements, for so many tickets.
+/// The statements, for this many tickets.
 fn parts(script: &str, tickets: u64) -> Vec<String> {
-    // Two with each order, and as many for each of 100 events.
+    // Two per order, and equally many for each of 100 events.
     let orders = (tickets / 200).max(10) * 100;
     let (now, year) = (Timestamp::now(), SignedDuration::from_hours(24 * 365));
     let script = script
@@ -26,7 +26,7 @@ fn parts(script: &str, tickets: u64) -> Vec<String> {
     script.split("-- next\n").map(str::to_owned).collect()
 }
 
-/// Fills a database that nobody uses and that has no tickets in it; leaves any other as it is.
+/// Fills a database that is not in use and has no tickets; leaves any other unchanged.
 pub async fn fill(url: &str, tickets: u64) -> Result<(), Failure> {
     match url.strip_prefix("sqlite://") {
         Some(file) => SqliteStorage::open(file).await?.close().await,
@@ -44,7 +44,7 @@ pub async fn fill(url: &str, tickets: u64) -> Result<(), Failure> {
     }
     let mut connection = SqliteConnectOptions::from_str(url)?.connect().await?;
     for part in parts(SQLITE, tickets) {
-        // SQLite has no statement that executes what another one finds.
+        // SQLite has no statement that executes the result of another one.
         let found = match part.trim() {
             "$DROP" => "select 'drop index ' || name as sql from kept",
             "$RESTORE" => "select sql from kept",
@@ -61,7 +61,7 @@ pub async fn fill(url: &str, tickets: u64) -> Result<(), Failure> {
     Ok(connection.close().await?)
 }
 
-/// How many tickets there are.
+/// The number of tickets.
 pub async fn tickets(url: &str) -> Result<i64, Failure> {
     // The highest id: counting them takes seconds.
     let sql = "select coalesce(max(id), 0) from tickets";

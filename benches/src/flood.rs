@@ -1,6 +1,6 @@
-//! Requests that arrive at a fixed rate, whether the earlier ones were answered or not: what a closed loop cannot show, because
-//! its callers wait. Plain HTTP/1.1 over sockets that are kept open, written and read by hand: the flood shares the machine with
-//! the server, so it has to cost little.
+//! An open-loop load generator: requests arrive at a fixed rate, whether earlier ones were answered or not. A closed loop cannot
+//! show overload, because its callers wait. It reads and writes plain HTTP/1.1 over keep-alive sockets by hand, because it shares
+//! the machine with the server and must be cheap.
 
 use crate::Failure;
 use std::net::SocketAddr;
@@ -11,77 +11,77 @@ use tokio::net::TcpStream;
 use tokio::sync::{Mutex, mpsc};
 use tokio::task::JoinSet;
 
-/// Who waits longer leaves.
+/// The timeout of a client.
 pub const PATIENCE: Duration = Duration::from_secs(5);
 
-/// What somebody wants.
+/// The class of a request.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Class {
-    /// To look at an event.
+    /// Reads an event.
     Browse,
-    /// To buy a ticket: two requests.
+    /// Buys a ticket: two requests.
     Buy,
-    /// To tell of a payment.
+    /// Notifies of a payment.
     Webhook,
-    /// To let somebody in.
+    /// Checks a ticket in.
     CheckIn,
 }
 
 /// How it ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum End {
-    /// As wanted.
+    /// Successful.
     Done,
-    /// Sent away: 503, 429.
+    /// Rejected: 503, 429.
     Shed,
-    /// Not answered in time.
+    /// Timed out.
     Late,
-    /// Answered otherwise, or the connection broke.
+    /// Another response, or a broken connection.
     Failed,
 }
 
-/// What became of one arrival.
+/// The outcome of one arrival.
 #[derive(Clone, Copy, Debug)]
 pub struct Sample {
-    /// When it arrived, since the start.
+    /// The time of arrival, since the start.
     pub at: Duration,
-    /// Who.
+    /// Its class.
     pub class: Class,
     /// How it ended.
     pub end: End,
-    /// How long after the arrival.
+    /// The time from arrival to outcome.
     pub took: Duration,
 }
 
 /// Makes the requests.
 pub trait Script: Send + Sync + 'static {
-    /// The request with this number of its class. Gives nothing where there are no more.
+    /// The request with this number in its class; `None` if there are no more.
     fn first(&self, class: Class, number: u64) -> Option<Vec<u8>>;
-    /// What is asked next, after this answer; nothing where that was all.
+    /// The follow-up request after this response, if any.
     fn next(&self, class: Class, number: u64, body: &[u8]) -> Option<Vec<u8>>;
 }
 
-/// People of some classes with so many connections.
+/// Clients of some classes, with their connections.
 #[derive(Clone, Copy, Debug)]
 pub struct Pool {
-    /// How many connections.
+    /// The number of connections.
     pub connections: usize,
-    /// Of every thousand arrivals, how many are of which class.
+    /// How many of every thousand arrivals are of each class.
     pub shares: &'static [(Class, u64)],
 }
 
 type Arrival = (Class, u64, Duration);
 
-/// At what rate, for how long.
+/// A rate and its duration.
 #[derive(Clone, Copy, Debug)]
 pub struct Phase {
-    /// Arrivals a second.
+    /// Arrivals per second.
     pub rate: f64,
-    /// For how long.
+    /// The duration.
     pub lasting: Duration,
 }
 
-/// Lets people arrive, phase after phase, and tells what became of each.
+/// Generates the arrivals of all phases in sequence. Returns their outcomes.
 pub async fn flood(
     server: SocketAddr,
     pools: &[Pool],
@@ -146,7 +146,7 @@ async fn arrive(began: Instant, doors: &[(&Pool, mpsc::UnboundedSender<Arrival>)
     }
 }
 
-/// The same people, but each comes again as soon as they are answered: how much there can be at most.
+/// The same clients in a closed loop, each sending the next request at once: the maximum throughput.
 pub async fn peak(
     server: SocketAddr,
     connections: usize,
@@ -162,7 +162,7 @@ pub async fn peak(
             let (mut line, mut samples) = (Line { server, stream: None, buffer: vec![] }, vec![]);
             while began.elapsed() < lasting {
                 let number = next.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
-                // Spread over the thousand, so that a short time has all of them.
+                // Spread over the thousand, so that a short run has all classes.
                 let (mut place, at) = (number * 617 % 1000, began.elapsed());
                 let class = shares.iter().find(|(_, share)| {
                     let found = place < *share;
@@ -183,10 +183,10 @@ pub async fn peak(
     Ok(samples)
 }
 
-/// Where the numbers of the closed loop begin: none is used twice.
+/// The first request number of the closed loop, so that no number is used twice.
 pub const PEAK: u64 = 1 << 40;
 
-/// A connection, made anew where it has ended.
+/// A connection, reopened after it has ended.
 struct Line {
     server: SocketAddr,
     stream: Option<TcpStream>,
@@ -194,7 +194,7 @@ struct Line {
 }
 
 impl Line {
-    /// Who leaves hangs up.
+    /// A client that times out closes its connection.
     async fn serve_within(&mut self, left: Duration, script: &impl Script, class: Class, number: u64) -> End {
         let end = match tokio::time::timeout(left, self.serve(script, class, number)).await {
             Ok(Ok(end)) => return end,
@@ -219,7 +219,7 @@ impl Line {
     }
 
     async fn ask(&mut self, request: &[u8]) -> Result<(u16, &[u8]), Failure> {
-        // One that has idled may be closed by now: then another is made, once.
+        // The server may have closed an idle connection: reopen it, once.
         let kept = self.stream.is_some();
         match self.try_ask(request).await {
             Err(_) if kept => {
@@ -263,7 +263,7 @@ fn length(head: &[u8]) -> usize {
     line.and_then(|text| text.trim().parse().ok()).unwrap_or(0)
 }
 
-/// Where one text begins in another.
+/// The position of one byte string in another.
 pub fn find(text: &[u8], what: &[u8]) -> Option<usize> {
     text.windows(what.len()).position(|window| window == what)
 }

@@ -1,38 +1,38 @@
-//! How fast it is.
+//! Benchmarks.
 //!
-//! Every figure stands beside a baseline that was measured in the same run, on the same machine and database: what counts is
-//! the ratio. `cargo run --release -p benches -- --help` tells what can be measured.
+//! Every figure is compared with a baseline that was measured in the same run, on the same machine and database: the ratio matters.
+//! `cargo run --release -p benches -- --help` lists the benchmarks.
 //!
-//! | file | answers |
+//! | File | Content |
 //! |---|---|
-//! | [`measure`] | how many calls a second, and how long each takes, with so many callers |
+//! | [`measure`] | throughput and latency with a given number of callers |
 //! | [`shop`] | an engine on a storage, with events to sell |
-//! | [`naive`] | the same by one transaction each: what everybody else does |
-//! | [`instant`], [`company`] | a payment company that answers at once, in our process and over HTTP |
-//! | [`post`] | a mail server that keeps nothing |
-//! | [`table`] | a table for people, JSON for programs, and a plot |
-//! | [`load`] | buyers over HTTP |
-//! | [`flood`] | people who arrive at a fixed rate |
+//! | [`naive`] | the baseline: one transaction per call |
+//! | [`instant`], [`http_gateway`] | a payment gateway that answers at once, in this process and over HTTP |
+//! | [`mail_server`] | a mail server that keeps nothing |
+//! | [`table`] | results as a table, as JSON and as a plot |
+//! | [`load`] | a closed-loop load generator over HTTP |
+//! | [`flood`] | an open-loop load generator over HTTP |
 //! | [`fill`] | a database with millions of tickets |
-//! | [`figures`] | the calls of which figures are made |
-//! | [`runs`] | what can be measured |
+//! | [`figures`] | the measured calls |
+//! | [`runs`] | the benchmarks |
 
 #![allow(clippy::print_stdout, reason = "tables are what this is for")]
 #![allow(clippy::float_arithmetic, reason = "figures are for people to look at")]
 #![allow(clippy::disallowed_methods, reason = "a benchmark reads the clock")]
 
-pub mod company;
 pub mod figures;
 pub mod fill;
 pub mod flood;
+pub mod http_gateway;
 pub mod instant;
 pub mod load;
+pub mod mail_server;
 pub mod measure;
 pub mod naive;
-pub mod post;
 pub mod runs;
 pub mod shop;
 pub mod table;
 
-/// Why something could not be measured.
+/// Why a benchmark failed.
 pub type Failure = Box<dyn std::error::Error + Send + Sync>;

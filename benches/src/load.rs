@@ -1,4 +1,4 @@
-//! Buyers over HTTP, each with a connection of their own: the load generator, for us and for operators.
+//! The load generator for benchmarks and operators: a closed loop of clients over HTTP, each with its own connection.
 
 use crate::Failure;
 use crate::measure::{Came, Measured, histogram};
@@ -14,48 +14,44 @@ use tokio::task::JoinSet;
 /// What the load does.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
 pub enum Kind {
-    /// Looks at one event.
+    /// Reads one event.
     Reads,
-    /// Takes a place, pays, and asks for the ticket.
+    /// Holds a place, pays, and gets the ticket.
     Purchases,
 }
 
 /// A load.
 #[derive(Clone, Debug)]
 pub struct Load {
-    /// Where the server is.
+    /// The address of the server.
     pub server: SocketAddr,
-    /// What is done.
+    /// The kind of load.
     pub kind: Kind,
-    /// How many people, each with a connection.
+    /// The number of clients, each with a connection.
     pub people: usize,
-    /// For how long.
+    /// The duration.
     pub lasting: Duration,
-    /// Where people pay (`/sandbox/paystack`), where the payment service does not take the money by itself.
+    /// The path at which clients pay (`/sandbox/paystack`), unless the payment gateway captures the money by itself.
     pub pay_at: Option<String>,
-    /// Whether to tell how it goes every second.
+    /// Whether to print progress every second.
     pub progress: bool,
 }
 
-/// What came of it.
+/// The result.
 #[derive(Debug)]
 pub struct Loaded {
-    /// How many, and how long each took.
+    /// Throughput and latency.
     pub measured: Measured,
-    /// What does not add up afterwards.
+    /// Inconsistencies found afterwards.
     pub wrong: Vec<String>,
 }
 
-/// An error, unless the answer has this status.
+/// An error unless the response has this status.
 pub fn wanted(answer: &Answer, status: u16) -> Result<(), Failure> {
-    if answer.status == status {
-        Ok(())
-    } else {
-        Err(format!("{status} is wanted, found {}", answer.in_words()).into())
-    }
+    if answer.status == status { Ok(()) } else { Err(format!("expected {status}, got {}", answer.in_words()).into()) }
 }
 
-/// Asks for something; with a body, by POST.
+/// Sends a request; with a body, a POST.
 pub async fn ask(
     client: &mut Client,
     path: &str,
@@ -69,16 +65,16 @@ pub async fn ask(
     answer.map_err(|lost| format!("no answer: {}", lost.0).into())
 }
 
-/// Somebody with an account.
+/// A client with an account.
 #[derive(Debug)]
 pub struct Person {
     /// Their connection.
     pub client: Client,
-    /// What proves who they are.
+    /// Their session token.
     pub token: String,
 }
 
-/// Registers somebody, and logs them in.
+/// Registers a client and logs it in.
 pub async fn join(server: SocketAddr, name: &str) -> Result<Person, Failure> {
     let mut client = Client::new(server);
     let email = format!("{name}@example.com");
@@ -92,7 +88,7 @@ pub async fn join(server: SocketAddr, name: &str) -> Result<Person, Failure> {
 }
 
 impl Load {
-    /// Prepares people and an event, runs the load, and looks whether it adds up.
+    /// Prepares clients and an event, runs the load, and checks for inconsistencies.
     pub async fn run(&self) -> Result<Loaded, Failure> {
         let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH)?.as_millis();
         let mut organizer = join(self.server, &format!("organiser-{now}")).await?;
@@ -178,7 +174,7 @@ impl Load {
         }
     }
 
-    /// Every ticket that was given out is another one, and counted as sold.
+    /// Every issued ticket is distinct, and counted as sold.
     async fn look(&self, client: &mut Client, event: i64, codes: &[String]) -> Result<Vec<String>, Failure> {
         let mut wrong = vec![];
         if self.kind == Kind::Reads {
@@ -197,7 +193,7 @@ impl Load {
     }
 }
 
-/// Sent away is no failure of the load; anything else but what is wanted is.
+/// A rejection is not an error of the load; any other unexpected status is.
 fn came(answer: &Answer, status: u16) -> Result<Came, Failure> {
     match answer.status {
         503 | 429 => Ok(Came::Refused),

@@ -1,4 +1,4 @@
-//! Callers who call again as soon as they have an answer.
+//! A closed loop: callers that make the next call as soon as they have an answer.
 
 use crate::Failure;
 use hdrhistogram::Histogram;
@@ -6,35 +6,35 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
-/// What was measured.
+/// A measurement.
 #[derive(Clone, Debug)]
 pub struct Measured {
-    /// Calls that did what was wanted.
+    /// Successful calls.
     pub done: u64,
-    /// Calls that were sent away.
+    /// Rejected calls.
     pub refused: u64,
-    /// How long all of it took.
+    /// The total time.
     pub took: Duration,
     times: Histogram<u64>,
 }
 
 impl Measured {
-    /// What somebody else has counted.
+    /// A measurement with an externally counted number of calls.
     pub fn new(done: u64, refused: u64, took: Duration, times: Histogram<u64>) -> Self {
         Self { done, refused, took, times }
     }
 
-    /// Calls a second.
+    /// Calls per second.
     pub fn rate(&self) -> f64 {
         self.done as f64 / self.took.as_secs_f64()
     }
 
-    /// The time within which so many of a hundred calls were answered.
+    /// A percentile of the latency.
     pub fn percentile(&self, percent: f64) -> Duration {
         Duration::from_nanos(self.times.value_at_percentile(percent))
     }
 
-    /// Puts the same, measured again, to it.
+    /// Adds another measurement of the same.
     pub fn add(&mut self, other: &Self) -> Result<(), Failure> {
         self.done += other.done;
         self.refused += other.refused;
@@ -43,21 +43,21 @@ impl Measured {
     }
 }
 
-/// What came of one call.
+/// The outcome of one call.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Came {
-    /// What was wanted.
+    /// Successful.
     Done,
-    /// It was sent away: too busy, sold out.
+    /// Rejected: busy, sold out.
     Refused,
 }
 
-/// An empty histogram, exact to a thousandth.
+/// An empty histogram with a precision of one thousandth.
 pub fn histogram() -> Result<Histogram<u64>, Failure> {
     Ok(Histogram::new(3)?)
 }
 
-/// So many callers for so long. Each gets its number and the number of its call. The first error ends it.
+/// Runs this many callers for this long. Each gets its number and the number of its call. The first error ends the run.
 pub async fn callers<F, Fut>(callers: usize, lasting: Duration, call: F) -> Result<Measured, Failure>
 where
     F: Fn(usize, u64) -> Fut + Send + Sync + 'static,

@@ -1,4 +1,4 @@
-//! The same by one transaction for each call, with guarded updates and the same tables: correct, and what everybody else does.
+//! The baseline: one transaction per call, with guarded updates on the same tables. It is correct, and the usual way.
 
 use crate::Failure;
 use jiff::Timestamp;
@@ -10,23 +10,23 @@ use ticketing_core::clock::{Random, SystemRandom};
 use ticketing_core::domain::code::{Reference, TicketCode};
 use ticketing_core::domain::event::Event;
 
-/// Ids below those that the engine gives: it goes on after the highest.
+/// The first id. The engine continues after the highest one.
 static NEXT: AtomicI64 = AtomicI64::new(-1);
 
 fn fresh() -> i64 {
     NEXT.fetch_sub(1, Ordering::Relaxed)
 }
 
-/// A pool of connections to the database of a shop.
+/// A connection pool for the database of a shop.
 #[derive(Debug)]
 pub enum Naive {
-    /// One writer, as SQLite has it.
+    /// One writer, as SQLite requires.
     Sqlite(SqlitePool),
-    /// As many connections as serve it best here.
+    /// As many connections as perform best here.
     Postgres(PgPool),
 }
 
-/// The statements of one call, one after the other in one transaction. Each must write a row.
+/// The statements of one call, in one transaction. Each must write a row.
 macro_rules! in_one_transaction {
     ($self:ident, $( $sql:expr => [$($value:expr),*]; )*) => {
         match $self {
@@ -72,12 +72,12 @@ impl Naive {
             .synchronous(SqliteSynchronous::Full)
             .foreign_keys(true)
             .busy_timeout(std::time::Duration::from_secs(30));
-        // Who waits for the writer's turn waits here, and never for a locked file.
+        // Callers wait for the writer in the pool, never for a locked file.
         let pool = SqlitePoolOptions::new().max_connections(1).acquire_timeout(std::time::Duration::from_secs(60));
         Ok(Self::Sqlite(pool.connect_with(options).await?))
     }
 
-    /// Takes one place.
+    /// Holds one place.
     pub async fn hold(&self, event: &Event, buyer: &str) -> Result<bool, Failure> {
         let (id, now) = (fresh(), Timestamp::now().as_microsecond());
         let reference = Reference::of_order(&SystemRandom.seed()).to_string();
@@ -92,7 +92,7 @@ impl Naive {
         Ok(true)
     }
 
-    /// Lets the holder of a ticket in.
+    /// Checks a ticket in.
     pub async fn check_in(&self, code: &TicketCode) -> Result<bool, Failure> {
         let (now, nonce) = (Timestamp::now().as_microsecond(), fresh().to_string());
         in_one_transaction! { self,

@@ -20,12 +20,12 @@ use ticketing_core::storage::sqlite::SqliteStorage;
 use ticketing_core::{LineRequest, OrderRequest};
 use ticketing_tests::cluster::Cluster;
 
-/// Which database.
+/// The database.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
 pub enum Kind {
     /// A file, `synchronous = full`.
     Sqlite,
-    /// A cluster of our own, as it is installed: `synchronous_commit = on`.
+    /// A temporary cluster with default settings: `synchronous_commit = on`.
     Postgres,
 }
 
@@ -39,14 +39,14 @@ impl Kind {
     }
 }
 
-/// Where a shop's data is. Gone when dropped.
+/// The data of a shop. Deleted on drop.
 #[derive(Debug)]
 enum Place {
     Folder(PathBuf),
     Cluster {
         _cluster: Cluster,
     },
-    /// Somebody else's.
+    /// A database that is not ours: not deleted.
     Kept,
 }
 
@@ -58,25 +58,25 @@ impl Drop for Place {
     }
 }
 
-/// An engine, and whoever does the same without it.
+/// An engine, and a baseline that does the same without it.
 #[derive(Debug)]
 pub struct Shop {
     /// The engine.
     pub engine: Ticketing,
-    /// One transaction for each call.
+    /// The baseline: one transaction per call.
     pub naive: Arc<Naive>,
-    /// Where the database is.
+    /// The URL of the database.
     pub url: String,
     _place: Place,
 }
 
 impl Shop {
-    /// Opens one on an empty database. Nothing where PostgreSQL is not installed.
+    /// Opens one on an empty database. `None` if PostgreSQL is not installed.
     pub async fn open(kind: Kind) -> Result<Option<Self>, Failure> {
         Self::open_with(kind, None, 0).await
     }
 
-    /// Opens one on this database or a fresh one, filled with so many tickets unless there are some already.
+    /// Opens one on this database or a new one. Fills it with this many tickets unless it has some already.
     pub async fn open_with(kind: Kind, at: Option<&str>, tickets: u64) -> Result<Option<Self>, Failure> {
         let (place, url) = match (kind, at) {
             (_, Some(url)) => (Place::Kept, url.to_owned()),
@@ -109,7 +109,7 @@ impl Shop {
         Self::on(Place::Kept, format!("{server}/{name}")).await
     }
 
-    /// Takes away a database that was opened [`beside`](Self::beside) another one.
+    /// Deletes a database that was opened [`beside`](Self::beside) another one.
     pub async fn remove(self, other: &Self) -> Result<(), Failure> {
         if let Some((_, name)) = self.url.rsplit_once('/').filter(|_| self.url.starts_with("postgres")) {
             let sql = AssertSqlSafe(format!("drop database {name} with (force)"));
@@ -128,7 +128,7 @@ impl Shop {
         Ok(Self { engine, naive, url, _place: place })
     }
 
-    /// Puts so many events on sale, each with places for everybody.
+    /// Creates this many events, each with enough places for every buyer.
     pub async fn events(&self, count: usize, price: i64) -> Result<Vec<Event>, Failure> {
         let starts_at = Timestamp::now() + SignedDuration::from_hours(24 * 30);
         let price = Money::new(price, Currency::NGN)?;
@@ -140,7 +140,7 @@ impl Shop {
         Ok(made.into_iter().collect::<Result<_, _>>()?)
     }
 
-    /// Whether everything adds up; the last word of every benchmark.
+    /// Checks the database for consistency, at the end of every benchmark.
     pub async fn check(&self) -> Result<(), Failure> {
         let wrong = self.engine.storage().check().await?;
         if wrong.is_empty() { Ok(()) } else { Err(wrong.join("; ").into()) }
@@ -152,7 +152,7 @@ fn fresh_name(prefix: &str) -> String {
     format!("{prefix}{}_{}", std::process::id(), COUNT.fetch_add(1, Ordering::Relaxed))
 }
 
-/// Takes every mail at once.
+/// Accepts every mail at once.
 #[derive(Debug)]
 struct Nowhere;
 
@@ -163,7 +163,7 @@ impl Mailer for Nowhere {
     }
 }
 
-/// Who runs the events.
+/// The organiser of the events.
 pub fn organizer() -> Principal {
     Principal::External("organiser".to_owned())
 }

@@ -1,4 +1,4 @@
-//! A table for people, JSON for programs, and a plot for the README.
+//! Results as a table, as JSON, and as a plot for the documentation.
 
 use crate::Failure;
 use serde::Serialize;
@@ -6,7 +6,7 @@ use std::fmt::Write as _;
 use std::path::Path;
 use std::time::Duration;
 
-/// What was measured, line by line.
+/// A table of measurements.
 #[derive(Debug, Serialize)]
 pub struct Table {
     title: String,
@@ -18,17 +18,17 @@ pub struct Table {
 pub struct Line {
     /// What was measured.
     pub what: String,
-    /// How much of it.
+    /// Its value.
     pub figure: f64,
-    /// In what.
+    /// Its unit.
     pub unit: &'static str,
-    /// Against the baseline of the same run.
+    /// The ratio to the baseline of the same run.
     pub ratio: Option<f64>,
-    /// Half of the calls took at most so many milliseconds.
+    /// The median latency in milliseconds.
     pub p50_ms: Option<f64>,
-    /// 99 of a hundred calls took at most so many milliseconds.
+    /// The 99th percentile of the latency in milliseconds.
     pub p99_ms: Option<f64>,
-    /// Anything else worth knowing.
+    /// A remark.
     pub note: String,
 }
 
@@ -42,7 +42,7 @@ impl Table {
         Self { title: title.into(), lines: vec![] }
     }
 
-    /// Adds calls a second.
+    /// Adds a rate in calls per second.
     pub fn rate(&mut self, what: impl Into<String>, measured: &crate::measure::Measured, baseline: Option<f64>) {
         self.add(Line {
             what: what.into(),
@@ -51,17 +51,17 @@ impl Table {
             ratio: baseline.map(|baseline| measured.rate() / baseline),
             p50_ms: Some(ms(measured.percentile(50.0))),
             p99_ms: Some(ms(measured.percentile(99.0))),
-            note: if measured.refused > 0 { format!("{} sent away", measured.refused) } else { String::new() },
+            note: if measured.refused > 0 { format!("{} rejected", measured.refused) } else { String::new() },
         });
     }
 
-    /// Adds a number that is no rate.
+    /// Adds a value that is not a rate.
     pub fn figure(&mut self, what: impl Into<String>, figure: f64, unit: &'static str) {
         let (what, note) = (what.into(), String::new());
         self.add(Line { what, figure, unit, ratio: None, p50_ms: None, p99_ms: None, note });
     }
 
-    /// Adds a line, and shows it.
+    /// Adds a line and prints it.
     pub fn add(&mut self, line: Line) {
         if self.lines.is_empty() {
             println!("\n## {}\n\n| | | × | p50 | p99 | |\n|---|---:|---:|---:|---:|---|", self.title);
@@ -74,7 +74,7 @@ impl Table {
         self.lines.push(line);
     }
 
-    /// Writes it as JSON and as a plot.
+    /// Writes the table as JSON and as a plot.
     pub fn save(&self, folder: &Path, name: &str) -> Result<(), Failure> {
         std::fs::create_dir_all(folder)?;
         std::fs::write(folder.join(format!("{name}.json")), serde_json::to_string_pretty(self)? + "\n")?;
@@ -82,7 +82,7 @@ impl Table {
         Ok(())
     }
 
-    /// Bars, the longest over the whole width. Read by people with dark and with light screens alike.
+    /// A bar chart; the longest bar has the full width. Readable in dark and light mode.
     fn plot(&self) -> String {
         let most = self.lines.iter().map(|line| line.figure).fold(f64::MIN_POSITIVE, f64::max);
         let height = 44 + 26 * self.lines.len();

@@ -1,4 +1,4 @@
-//! Delivering mail your own way: here it is only told of. A real one would hand it to a queue, or to a provider's API.
+//! A mailer of your own. This one prints mails; a real one would call a queue or a provider's API.
 //!
 //! Run it with: cargo run -p ticketing-examples --example own_mailer
 
@@ -13,20 +13,20 @@ use ticketing_core::storage::memory::MemoryStorage;
 use ticketing_core::testing::ManualClock;
 use ticketing_core::{OrderRequest, PayOptions, Upkeep};
 
-/// Tells of mails on the screen. The first try fails, as first tries do.
+/// Prints mails. The first attempt fails, to show a retry.
 #[derive(Debug, Default)]
-struct Announcer {
-    tries: AtomicU32,
+struct PrintingMailer {
+    attempts: AtomicU32,
 }
 
 #[async_trait]
-impl Mailer for Announcer {
+impl Mailer for PrintingMailer {
     async fn send(&self, mail: &Mail) -> Result<(), MailError> {
-        if self.tries.fetch_add(1, Ordering::Relaxed) == 0 {
-            // `Later` is tried again, with pauses that grow; `Refused` is not.
-            return Err(MailError::Later("the line is busy".to_owned()));
+        if self.attempts.fetch_add(1, Ordering::Relaxed) == 0 {
+            // `Later` is retried with growing delays; `Refused` is not retried.
+            return Err(MailError::Later("connection refused".to_owned()));
         }
-        // The same id at every try: whoever gets a mail twice can tell.
+        // Every retry has the same id, so recipients can recognise duplicates.
         assert!(!mail.message_id.is_empty());
         let files: Vec<&str> = mail.attachments.iter().map(|file| file.file_name.as_str()).collect();
         println!("To {}: {} [{}]", mail.to, mail.subject, files.join(", "));
@@ -37,18 +37,18 @@ impl Mailer for Announcer {
 #[tokio::main]
 async fn main() -> Result<(), Box<dyn std::error::Error>> {
     let clock = ManualClock::default();
-    let builder = Ticketing::builder(MemoryStorage::new()).mailer(Announcer::default());
+    let builder = Ticketing::builder(MemoryStorage::new()).mailer(PrintingMailer::default());
     let shop = builder.clock(std::sync::Arc::new(clock.clone())).build()?;
 
-    // Free tickets need no gateway.
+    // Free tickets need no payment gateway.
     let free = Money::zero("NGN".parse()?);
     let event = NewEvent::general_admission("Open day", "2099-05-01T09:00:00Z".parse()?, "Workshop", free, Some(40));
     let event = shop.create_event(&Principal::External("us".into()), event).await?;
     let ada = Buyer::new("ada", "ada@example.com".parse()?);
     shop.buy(&ada, OrderRequest::tickets(event.id, 2), PayOptions::default()).await?;
 
-    // Mail is owed from the moment that the tickets exist, and upkeep delivers it. This program turns the clock itself; yours
-    // calls `spawn_upkeep` once, or `run_upkeep` from its own scheduler.
+    // The mail is in the outbox as soon as the tickets are issued, and upkeep delivers it. This program sets the clock itself and runs
+    // single passes; yours calls `spawn_upkeep` once, or `run_upkeep` from its own scheduler.
     let report = shop.run_upkeep(Upkeep::default()).await?;
     println!("First pass: {} tried, {} failed", report.mails, report.failed);
     clock.advance("1h".parse()?);

@@ -1,7 +1,7 @@
-"""Tickets sold by a FastAPI application that embeds the engine: no second service, the same rules.
+"""A FastAPI application that sells tickets with the embedded engine: no second service, the same rules.
 
     pip install ./ticketing-py fastapi uvicorn
-    cargo run -p ticketing-http -- sandbox --port 9000    # a payment company to try it with, in which no money moves
+    cargo run -p ticketing-http -- sandbox --port 9000    # a sandbox payment gateway: no money moves
     PAYSTACK_BASE_URL=http://localhost:9000 uvicorn --app-dir examples/fastapi app:app
 """
 

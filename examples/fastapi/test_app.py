@@ -1,4 +1,4 @@
-"""A purchase from registration to the QR code: the application on a real uvicorn, a payment company beside it, httpx for a client."""
+"""A purchase from registration to QR code: the application on uvicorn, a sandbox gateway beside it, httpx as the client."""
 
 from __future__ import annotations
 
@@ -18,15 +18,15 @@ SERVER = Path(os.environ.get("TICKETING_SERVER", HERE.parent.parent / "target/de
 
 
 def start(command: list[object], folder: Path, pattern: str, **environment: str) -> tuple[subprocess.Popen[bytes], str]:
-    """Starts a server, and gives the address that it says."""
+    """Starts a server. Returns it and the address that it prints."""
     log = folder / f"{Path(str(command[0])).name}.log"
     with log.open("wb") as out:
         known = {**os.environ, **environment}
         server = subprocess.Popen([str(part) for part in command], cwd=folder, env=known, stdout=out, stderr=out)
     for _ in range(200):
-        said = re.search(pattern, re.sub(r"\x1b\[[0-9;]*m", "", log.read_text()))
-        if said:
-            return server, said[1]
+        found = re.search(pattern, re.sub(r"\x1b\[[0-9;]*m", "", log.read_text()))
+        if found:
+            return server, found[1]
         if server.poll() is not None:
             break
         time.sleep(0.1)
@@ -37,19 +37,19 @@ def start(command: list[object], folder: Path, pattern: str, **environment: str)
 @pytest.fixture
 def servers(tmp_path: Path) -> Iterator[tuple[str, str]]:
     if not SERVER.exists():
-        what = "the payment company is not built: cargo build -p ticketing-http"
+        what = "the sandbox gateway is not built: cargo build -p ticketing-http"
         pytest.fail(what) if os.environ.get("CI") == "true" else pytest.skip(what)
-    bank, bank_url = start([SERVER, "sandbox"], tmp_path, r"SANDBOX: .* at (http://[0-9a-z.:]+)", PORT="0")
+    gateway, gateway_url = start([SERVER, "sandbox"], tmp_path, r"SANDBOX: .* at (http://[0-9a-z.:]+)", PORT="0")
     uvicorn = [sys.executable, "-m", "uvicorn", "--app-dir", HERE, "app:app", "--port", "0", "--no-access-log"]
-    app, app_url = start(uvicorn, tmp_path, r"running on (http://[0-9.:]+)", PAYSTACK_BASE_URL=bank_url)
-    yield app_url, bank_url
-    for server in (app, bank):
+    app, app_url = start(uvicorn, tmp_path, r"running on (http://[0-9.:]+)", PAYSTACK_BASE_URL=gateway_url)
+    yield app_url, gateway_url
+    for server in (app, gateway):
         server.terminate()
         assert server.wait(10) in {0, -15}
 
 
-def test_a_ticket_is_bought(servers: tuple[str, str], tmp_path: Path) -> None:
-    app_url, bank_url = servers
+def test_buying_a_ticket(servers: tuple[str, str], tmp_path: Path) -> None:
+    app_url, gateway_url = servers
     with httpx.Client(base_url=app_url) as api:
         assert api.get("/health").json() == {"status": "healthy"}
         ada = {"email": "ada@example.com", "name": "Ada Obi", "password": "correct horse battery"}
@@ -70,13 +70,13 @@ def test_a_ticket_is_bought(servers: tuple[str, str], tmp_path: Path) -> None:
         assert api.get("/events/99").status_code == 404
 
         started = api.post("/payments/initialize", json={"event_id": event["id"]}).json()
-        assert started["authorization_url"].startswith(bank_url)
+        assert started["authorization_url"].startswith(gateway_url)
         reference = started["reference"]
         assert api.get(f"/payments/verify/{reference}").status_code == 202
         sold_out = api.post("/payments/initialize", json={"event_id": event["id"], "quantity": 2})
         assert (sold_out.status_code, sold_out.json()["code"]) == (400, "sold_out")
 
-        httpx.post(f"{bank_url}/simulate/{reference}", json={"action": "pay"}).raise_for_status()
+        httpx.post(f"{gateway_url}/simulate/{reference}", json={"action": "pay"}).raise_for_status()
         paid = api.get(f"/payments/verify/{reference}").json()
         assert paid["message"] == "Payment verified successfully"
         assert api.get(f"/payments/verify/{reference}").json()["message"] == "Payment already verified"

@@ -1,1 +1,1 @@
-//! The programs are in `examples/`, and `tests/run_them.rs` runs each of them.
+//! The programs are in `examples/`. `tests/run_them.rs` runs each of them.

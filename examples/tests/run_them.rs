@@ -1,25 +1,25 @@
-//! Every example does what its text says.
+//! Every example works as described.
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use ticketing_core::domain::code::TicketCode;
 
-/// Runs an example in a folder of its own, and gives what it said and where.
+/// Runs an example in a new folder. Returns its output and the folder.
 fn run(name: &str) -> (String, PathBuf) {
     let folder = std::env::temp_dir().join(format!("ticketing-example-{name}-{}", std::process::id()));
     let _ = std::fs::remove_dir_all(&folder);
     std::fs::create_dir_all(&folder).unwrap();
-    // target/debug/deps/run_them-…: cargo puts the examples of a tested package beside `deps`.
+    // This is target/debug/deps/run_them-…; cargo puts the examples of the package beside `deps`.
     let this = std::env::current_exe().unwrap();
     let program = this.parent().and_then(Path::parent).unwrap().join("examples").join(name);
     let output = Command::new(program).current_dir(&folder).output().unwrap();
-    let (said, cried) = (String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
-    assert!(output.status.success(), "{name}: {said}{cried}");
-    (said.into_owned(), folder)
+    let (stdout, stderr) = (String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
+    assert!(output.status.success(), "{name}: {stdout}{stderr}");
+    (stdout.into_owned(), folder)
 }
 
 #[test]
-fn the_quickstart_leaves_a_ticket_that_a_scanner_reads() {
+fn quickstart_writes_a_ticket_that_a_scanner_can_read() {
     let (_, folder) = run("quickstart");
     let mut reader =
         png::Decoder::new(std::io::BufReader::new(std::fs::File::open(folder.join("ticket.png")).unwrap()));
@@ -38,30 +38,30 @@ fn the_quickstart_leaves_a_ticket_that_a_scanner_reads() {
 }
 
 #[test]
-fn own_identities_need_no_accounts() {
-    let (said, folder) = run("own_identities");
-    let wanted = "Ada has 2 tickets\nThe front row has 0 places left\nAda is in\nUsed already, at gate north\n";
-    assert_eq!(said, wanted);
+fn own_identities_needs_no_accounts() {
+    let (output, folder) = run("own_identities");
+    let expected = "Ada has 2 tickets\nThe front row has 0 places left\nAda is in\nAlready used at gate north\n";
+    assert_eq!(output, expected);
     std::fs::remove_dir_all(folder).unwrap();
 }
 
 #[test]
-fn an_own_mailer_is_tried_again() {
-    let (said, folder) = run("own_mailer");
-    let lines: Vec<&str> = said.lines().collect();
-    assert_eq!((lines[0], lines[2]), ("First pass: 1 tried, 1 failed", "An hour later: 1 tried, 0 failed"), "{said}");
+fn own_mailer_is_retried() {
+    let (output, folder) = run("own_mailer");
+    let lines: Vec<&str> = output.lines().collect();
+    assert_eq!((lines[0], lines[2]), ("First pass: 1 tried, 1 failed", "An hour later: 1 tried, 0 failed"), "{output}");
     assert!(
         lines[1].starts_with("To ada@example.com: ") && lines[1].contains("Open day") && lines[1].contains(".png"),
-        "{said}"
+        "{output}"
     );
     std::fs::remove_dir_all(folder).unwrap();
 }
 
 #[test]
-fn no_example_is_forgotten() {
+fn every_example_is_tested() {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("examples");
     let mut names: Vec<String> =
         std::fs::read_dir(folder).unwrap().map(|file| file.unwrap().file_name().into_string().unwrap()).collect();
     names.sort();
-    assert_eq!(names, ["own_identities.rs", "own_mailer.rs", "quickstart.rs"], "run the new one here too");
+    assert_eq!(names, ["own_identities.rs", "own_mailer.rs", "quickstart.rs"], "add a test for the new example");
 }

@@ -1,13 +1,13 @@
-//! The way to asyncio and back, without a thread that waits for Python.
+//! Calls from asyncio, and their results back to the event loop, without a thread that waits for the interpreter lock.
 //!
-//! Each event loop has an inbox: a list of results, and a socket by which the loop is woken. A task of the engine that is done
-//! puts its result there and goes on; the loop takes all results at once, on its own thread, and makes Python objects of them.
-//! So no thread of ours ever asks for the interpreter lock, which under load can take milliseconds, or be asked for when the
-//! interpreter is gone.
+//! Each event loop has a completion queue: a list of results, and a socket that wakes the loop. When a task of the engine
+//! finishes, it appends its result and goes on. The loop takes all results at once, on its own thread, and converts them to
+//! Python objects. So no thread of the engine ever waits for the interpreter lock. Waiting for it can take milliseconds under
+//! load, and it crashes the process if the interpreter has already exited.
 
-use crate::callbacks::Errand;
 use crate::errors::Failure;
-use crate::process::{Process, lock, on_behalf};
+use crate::process::{Process, on_behalf};
+use crate::sync::lock;
 use crate::to_python::ToPython;
 use pyo3::exceptions::PyNotImplementedError;
 use pyo3::intern;
@@ -22,75 +22,79 @@ use std::os::unix::net::UnixStream;
 use std::sync::{Arc, Mutex, OnceLock};
 use std::task::{Context, Poll, Waker};
 
-/// What a call comes to, still to be made into Python objects.
+/// The result of a call, not yet converted to Python objects.
 type Outcome = Box<dyn for<'py> FnOnce(Python<'py>) -> PyResult<Bound<'py, PyAny>> + Send>;
 
-/// Results on their way to one event loop.
+/// The results that one event loop has yet to take.
 #[derive(Debug)]
-pub(crate) struct Post {
+struct CompletionQueue {
     process: &'static Process,
-    waiting: Mutex<Vec<Letter>>,
-    bell: Bell,
+    waiting: Mutex<Vec<Completion>>,
+    waker: LoopWaker,
 }
 
-struct Letter {
+/// The result of one call.
+struct Completion {
     id: u64,
     outcome: Outcome,
 }
 
-impl std::fmt::Debug for Letter {
+impl std::fmt::Debug for Completion {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Letter").field("id", &self.id).finish_non_exhaustive()
+        f.debug_struct("Completion").field("id", &self.id).finish_non_exhaustive()
     }
 }
 
-/// What wakes the loop.
+/// Wakes the event loop.
 #[derive(Debug)]
-enum Bell {
+enum LoopWaker {
     #[cfg(unix)]
     Socket(UnixStream),
-    /// For loops that watch no sockets: the messenger calls `call_soon_threadsafe`.
-    Messenger { loop_: Py<PyWeakrefReference>, inbox: OnceLock<Py<PyWeakrefReference>> },
+    /// For loops without `add_reader`: the messenger calls `call_soon_threadsafe`.
+    Messenger { loop_: Py<PyWeakrefReference>, receiver: OnceLock<Py<PyWeakrefReference>> },
 }
 
-impl Post {
-    fn deliver(self: &Arc<Self>, letter: Letter) {
+impl CompletionQueue {
+    fn push(self: &Arc<Self>, completion: Completion) {
         let mut waiting = lock(&self.waiting);
-        waiting.push(letter);
-        // Only the first has to ring: the loop takes all that are there.
+        waiting.push(completion);
+        // Only the first one has to wake the loop, which takes all that are there.
         if waiting.len() > 1 {
             return;
         }
         drop(waiting);
-        match &self.bell {
+        match &self.waker {
             #[cfg(unix)]
-            Bell::Socket(socket) => {
+            LoopWaker::Socket(socket) => {
                 use std::io::Write as _;
-                // Where the loop is gone, nobody waits.
+                // If the loop is gone, nobody waits.
                 drop((&mut &*socket).write(&[1]));
             }
-            Bell::Messenger { .. } => self.process.send(Errand::Ring(Arc::clone(self))),
+            LoopWaker::Messenger { .. } => {
+                let queue = Arc::clone(self);
+                self.process.send(move |py| queue.wake(py));
+            }
         }
     }
 
-    /// Run by the messenger.
-    pub(crate) fn ring(&self, py: Python<'_>) -> PyResult<()> {
-        if let Bell::Messenger { loop_, inbox } = &self.bell
-            && let (Some(loop_), Some(inbox)) =
-                (loop_.bind(py).upgrade(), inbox.get().and_then(|inbox| inbox.bind(py).upgrade()))
+    /// Runs on the messenger's thread.
+    fn wake(&self, py: Python<'_>) -> PyResult<()> {
+        if let LoopWaker::Messenger { loop_, receiver } = &self.waker
+            && let (Some(loop_), Some(receiver)) =
+                (loop_.bind(py).upgrade(), receiver.get().and_then(|receiver| receiver.bind(py).upgrade()))
         {
-            loop_.call_method1(intern!(py, "call_soon_threadsafe"), (inbox,))?;
+            loop_.call_method1(intern!(py, "call_soon_threadsafe"), (receiver,))?;
         }
         Ok(())
     }
 }
 
-/// The loop's end. Called by the loop when its socket has something to say.
+/// The loop's end of the queue. The loop calls it when its socket is readable.
 #[pyclass(frozen, weakref, module = "ticketing_py._native")]
 #[derive(Debug)]
-struct Inbox {
+struct LoopReceiver {
     loop_: Py<PyWeakrefReference>,
-    post: Arc<Post>,
+    queue: Arc<CompletionQueue>,
     futures: Mutex<Futures>,
     #[cfg(unix)]
     socket: Option<UnixStream>,
@@ -103,26 +107,27 @@ struct Futures {
 }
 
 #[pymethods]
-impl Inbox {
+impl LoopReceiver {
     fn __call__(&self, py: Python<'_>) {
         #[cfg(unix)]
         if let Some(mut socket) = self.socket.as_ref() {
             use std::io::Read as _;
             drop(socket.read(&mut [0; 64]));
         }
-        let letters = std::mem::take(&mut *lock(&self.post.waiting));
-        for Letter { id, outcome } in letters {
-            // Gone where nobody waits any more.
+        let completions = std::mem::take(&mut *lock(&self.queue.waiting));
+        for Completion { id, outcome } in completions {
+            // Removed if the future was cancelled.
             let future = lock(&self.futures).waiting.remove(&id);
             let Some(future) = future else { continue };
-            if let Err(error) = settle(future.bind(py), outcome(py)) {
+            if let Err(error) = resolve(future.bind(py), outcome(py)) {
                 error.write_unraisable(py, None);
             }
         }
     }
 }
 
-fn settle(future: &Bound<'_, PyAny>, outcome: PyResult<Bound<'_, PyAny>>) -> PyResult<()> {
+/// Gives an asyncio future its result, unless it is done.
+fn resolve(future: &Bound<'_, PyAny>, outcome: PyResult<Bound<'_, PyAny>>) -> PyResult<()> {
     let py = future.py();
     if future.call_method0(intern!(py, "done"))?.is_truthy()? {
         return Ok(());
@@ -134,34 +139,34 @@ fn settle(future: &Bound<'_, PyAny>, outcome: PyResult<Bound<'_, PyAny>>) -> PyR
     Ok(())
 }
 
-/// The loop that runs here.
+/// The event loop that runs on this thread.
 pub(crate) fn running_loop(py: Python<'_>) -> PyResult<Bound<'_, PyAny>> {
     static GET: PyOnceLock<Py<PyAny>> = PyOnceLock::new();
     GET.import(py, "asyncio", "get_running_loop")?.call0()
 }
 
-impl Inbox {
-    /// The inbox of the loop that runs here.
+impl LoopReceiver {
+    /// The receiver of the loop that runs on this thread.
     fn of(loop_: &Bound<'_, PyAny>, process: &'static Process) -> PyResult<Py<Self>> {
         thread_local! {
-            static LAST: RefCell<Option<Py<Inbox>>> = const { RefCell::new(None) };
+            static LAST: RefCell<Option<Py<LoopReceiver>>> = const { RefCell::new(None) };
         }
         let py = loop_.py();
         let known = LAST.with_borrow(|last| {
-            let inbox = last.as_ref()?;
-            let this = inbox.get();
-            let is_it = this.post.process.pid == process.pid
+            let receiver = last.as_ref()?;
+            let this = receiver.get();
+            let is_it = this.queue.process.pid == process.pid
                 && this.loop_.bind(py).upgrade().is_some_and(|found| found.is(loop_));
-            is_it.then(|| inbox.clone_ref(py))
+            is_it.then(|| receiver.clone_ref(py))
         });
-        if let Some(inbox) = known {
-            return Ok(inbox);
+        if let Some(receiver) = known {
+            return Ok(receiver);
         }
-        let inbox = Self::open(loop_, process)?;
-        // What is dropped here may run Python code, and that may come back here.
-        let former = LAST.replace(Some(inbox.clone_ref(py)));
+        let receiver = Self::open(loop_, process)?;
+        // Dropping the former one may run Python code that re-enters this function: drop it after the replacement.
+        let former = LAST.replace(Some(receiver.clone_ref(py)));
         drop(former);
-        Ok(inbox)
+        Ok(receiver)
     }
 
     fn open(loop_: &Bound<'_, PyAny>, process: &'static Process) -> PyResult<Py<Self>> {
@@ -174,58 +179,59 @@ impl Inbox {
             ours.set_nonblocking(true)?;
             theirs.set_nonblocking(true)?;
             let fd = ours.as_raw_fd();
-            let post = Arc::new(Post { process, waiting: Mutex::default(), bell: Bell::Socket(theirs) });
-            let inbox = Self { loop_: weak.clone_ref(py), post, futures: Mutex::default(), socket: Some(ours) };
-            let inbox = Py::new(py, inbox)?;
-            // The loop keeps the inbox from here on, and lets it go when it is closed.
-            match loop_.call_method1(intern!(py, "add_reader"), (fd, &inbox)) {
-                Ok(_) => return Ok(inbox),
+            let waker = LoopWaker::Socket(theirs);
+            let queue = Arc::new(CompletionQueue { process, waiting: Mutex::default(), waker });
+            let receiver = Self { loop_: weak.clone_ref(py), queue, futures: Mutex::default(), socket: Some(ours) };
+            let receiver = Py::new(py, receiver)?;
+            // From here on the loop owns the receiver, and drops it when the loop is closed.
+            match loop_.call_method1(intern!(py, "add_reader"), (fd, &receiver)) {
+                Ok(_) => return Ok(receiver),
                 Err(error) if error.is_instance_of::<PyNotImplementedError>(py) => {}
                 Err(error) => return Err(error),
             }
         }
-        let bell = Bell::Messenger { loop_: weak.clone_ref(py), inbox: OnceLock::new() };
-        let post = Arc::new(Post { process, waiting: Mutex::default(), bell });
-        let inbox = Self {
+        let waker = LoopWaker::Messenger { loop_: weak.clone_ref(py), receiver: OnceLock::new() };
+        let queue = Arc::new(CompletionQueue { process, waiting: Mutex::default(), waker });
+        let receiver = Self {
             loop_: weak,
-            post: Arc::clone(&post),
+            queue: Arc::clone(&queue),
             futures: Mutex::default(),
             #[cfg(unix)]
             socket: None,
         };
-        let inbox = Bound::new(py, inbox)?;
-        if let Bell::Messenger { inbox: known, .. } = &post.bell {
-            drop(known.set(PyWeakrefReference::new(inbox.as_any())?.unbind()));
+        let receiver = Bound::new(py, receiver)?;
+        if let LoopWaker::Messenger { receiver: known, .. } = &queue.waker {
+            drop(known.set(PyWeakrefReference::new(receiver.as_any())?.unbind()));
         }
-        Ok(inbox.unbind())
+        Ok(receiver.unbind())
     }
 }
 
-/// Sees to it that whoever waits gets an answer, also where the work panics or the runtime ends.
-struct Envelope {
-    post: Arc<Post>,
+/// Completes the call when it is dropped: a future gets an answer even if the work panics or the runtime ends.
+struct CompletionGuard {
+    queue: Arc<CompletionQueue>,
     id: u64,
     outcome: Option<Outcome>,
 }
 
-impl Envelope {
-    fn send(mut self, outcome: Outcome) {
+impl CompletionGuard {
+    fn complete(mut self, outcome: Outcome) {
         self.outcome = Some(outcome);
     }
 }
 
-impl Drop for Envelope {
+impl Drop for CompletionGuard {
     fn drop(&mut self) {
-        let outcome = self.outcome.take().unwrap_or_else(|| Box::new(|py| Err(Failure::Broken.into_exception(py))));
-        self.post.deliver(Letter { id: self.id, outcome });
+        let outcome = self.outcome.take().unwrap_or_else(|| Box::new(|py| Err(Failure::Panicked.into_exception(py))));
+        self.queue.push(Completion { id: self.id, outcome });
     }
 }
 
-/// Told by asyncio that a future is done. Where it was cancelled, the work is dropped.
+/// Called by asyncio when a future is done. If the future was cancelled, aborts the work.
 #[pyclass(frozen, module = "ticketing_py._native")]
 #[derive(Debug)]
 struct Watcher {
-    inbox: Py<Inbox>,
+    receiver: Py<LoopReceiver>,
     id: u64,
     task: tokio::task::AbortHandle,
 }
@@ -233,15 +239,15 @@ struct Watcher {
 #[pymethods]
 impl Watcher {
     fn __call__(&self, py: Python<'_>, _future: &Bound<'_, PyAny>) {
-        // Still there: it was not we who settled it.
-        let waited = lock(&self.inbox.bind(py).get().futures).waiting.remove(&self.id);
-        if waited.is_some() {
+        // Still registered, so the future was not done by us: it was cancelled.
+        let registered = lock(&self.receiver.bind(py).get().futures).waiting.remove(&self.id);
+        if registered.is_some() {
             self.task.abort();
         }
     }
 }
 
-/// An asyncio future of what the work comes to. The work begins at once; it is dropped when the future is cancelled.
+/// Starts the work and returns an asyncio future of its result. Cancelling the future drops the work.
 pub(crate) fn awaitable<'py, T: ToPython + Send + 'static>(
     loop_: &Bound<'py, PyAny>,
     process: &'static Process,
@@ -252,18 +258,18 @@ pub(crate) fn awaitable<'py, T: ToPython + Send + 'static>(
         return Err(Failure::Closed.into_exception(py));
     }
     let future = loop_.call_method0(intern!(py, "create_future"))?;
-    // Work that is dropped may want to tell its tasks.
+    // The drop code of `work` may need the runtime's context.
     let _inside = process.handle().enter();
     let mut work = Box::pin(on_behalf(Some(Arc::new(loop_.clone().unbind())), work));
-    // Much is done without waiting for anything: then there is no reason to go by way of another thread.
+    // Most calls on memory finish in the first poll. Then there is no need for a task on another thread.
     if let Poll::Ready(outcome) = work.as_mut().poll(&mut Context::from_waker(Waker::noop())) {
         let outcome = outcome.map_err(|failure| failure.into_exception(py)).and_then(|done| done.to_python(py));
-        settle(&future, Ok(outcome?))?;
+        resolve(&future, Ok(outcome?))?;
         return Ok(future);
     }
 
-    let inbox = Inbox::of(loop_, process)?;
-    let this = inbox.get();
+    let receiver = LoopReceiver::of(loop_, process)?;
+    let this = receiver.get();
     let id = {
         let mut futures = lock(&this.futures);
         futures.next += 1;
@@ -271,7 +277,7 @@ pub(crate) fn awaitable<'py, T: ToPython + Send + 'static>(
         futures.waiting.insert(id, future.clone().unbind());
         id
     };
-    let envelope = Envelope { post: Arc::clone(&this.post), id, outcome: None };
+    let guard = CompletionGuard { queue: Arc::clone(&this.queue), id, outcome: None };
     let closed = process.closed();
     let task = process.handle().spawn(async move {
         let outcome = tokio::select! {
@@ -279,12 +285,12 @@ pub(crate) fn awaitable<'py, T: ToPython + Send + 'static>(
             outcome = work => outcome,
             () = closed => Err(Failure::Closed),
         };
-        envelope.send(Box::new(move |py| match outcome {
+        guard.complete(Box::new(move |py| match outcome {
             Ok(done) => done.to_python(py),
             Err(failure) => Err(failure.into_exception(py)),
         }));
     });
-    let watcher = Watcher { inbox, id, task: task.abort_handle() };
+    let watcher = Watcher { receiver, id, task: task.abort_handle() };
     future.call_method1(intern!(py, "add_done_callback"), (watcher,))?;
     Ok(future)
 }

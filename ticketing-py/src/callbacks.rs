@@ -1,46 +1,16 @@
-//! Gateways and mailers that are written in Python: how the engine has them asked, and how long it waits.
+//! Calls into gateways and mailers that are written in Python.
 //!
-//! The engine's task puts a [`Job`] into the messenger's hands and waits for its answer, for a bounded time. The messenger
-//! gives it to `ticketing_py/_callbacks.py`, which runs plain methods on a few threads of its own and `async` ones on the loop
-//! of whoever called. However slow or stuck that is, the engine's threads are not.
+//! A task of the engine hands a [`Job`] to the messenger and waits for the answer, with a timeout. The messenger passes the job
+//! to `ticketing_py/_callbacks.py`, which runs plain methods on a few threads of its own and `async` methods on the caller's
+//! event loop. However slow or stuck a method is, the engine's own threads are never blocked by it.
 
-use crate::asyncio::Post;
-use crate::logging::Line;
-use crate::process::{Origin, Process, lock, origin};
+use crate::process::{Origin, Process, origin};
+use crate::sync::lock;
 use pyo3::prelude::*;
 use pyo3::sync::PyOnceLock;
 use std::sync::{Arc, Mutex, OnceLock};
 use std::time::Duration;
 use tokio::sync::oneshot;
-
-/// What the messenger does: the only thread of ours that goes to Python.
-#[derive(Debug)]
-pub(crate) enum Errand {
-    /// Has a job done.
-    Submit(Arc<Assignment>, Origin),
-    /// Nobody waits for it any more.
-    Cancel(Arc<Assignment>),
-    /// Wakes a loop that watches no sockets.
-    Ring(Arc<Post>),
-    /// Tells `logging`.
-    Log(Line),
-    Stop,
-}
-
-impl Errand {
-    pub(crate) fn run(self, py: Python<'_>) {
-        let done = match &self {
-            Self::Submit(assignment, origin) => assignment.submit(py, origin),
-            Self::Cancel(assignment) => assignment.cancel(py),
-            Self::Ring(post) => post.ring(py),
-            Self::Log(line) => line.write(py),
-            Self::Stop => Ok(()),
-        };
-        if let Err(error) = done {
-            error.write_unraisable(py, None);
-        }
-    }
-}
 
 /// A method of a Python object.
 #[derive(Debug)]
@@ -51,7 +21,7 @@ pub(crate) struct Method {
 }
 
 impl Method {
-    /// The method of this name, or a `TypeError` that says what is missing.
+    /// The method of this name. A `TypeError` if there is none.
     pub(crate) fn of(object: &Bound<'_, PyAny>, name: &str) -> PyResult<Arc<Self>> {
         static IS_ASYNC: PyOnceLock<Py<PyAny>> = PyOnceLock::new();
         let py = object.py();
@@ -67,16 +37,16 @@ impl Method {
 }
 
 type Argument = Box<dyn for<'py> FnOnce(Python<'py>) -> PyResult<Bound<'py, PyAny>> + Send>;
-/// Takes what came of it, and gives what nobody planned for, to be logged: to the engine it is one word.
+/// Takes the outcome. Returns an unexpected exception, which is logged: the engine only sees an error kind.
 type Answer = Box<dyn for<'py> FnOnce(Python<'py>, PyResult<Bound<'py, PyAny>>) -> Option<PyErr> + Send>;
 
 /// One call of a method.
 pub(crate) struct Assignment {
     method: Arc<Method>,
-    /// Taken by whoever begins with it, or by whoever gives it up first.
+    /// Taken by the thread that starts the call, or by the one that gives it up first.
     argument: Mutex<Option<Argument>>,
     answer: Mutex<Option<Answer>>,
-    /// While somebody waits.
+    /// Set while the engine waits for the answer.
     job: Mutex<Option<Py<Job>>>,
 }
 
@@ -116,37 +86,37 @@ pub(crate) struct Job {
 
 #[pymethods]
 impl Job {
-    /// What is called, for the log.
+    /// The name of the method, for the log.
     #[getter]
     fn name(&self) -> &str {
         &self.assignment.method.name
     }
 
-    /// What to call, with what; nothing where it was given up.
+    /// The method and its argument; `None` if the call was given up.
     fn begin<'py>(&self, py: Python<'py>) -> PyResult<Option<(Bound<'py, PyAny>, Bound<'py, PyAny>)>> {
         let argument = lock(&self.assignment.argument).take();
         let Some(argument) = argument else { return Ok(None) };
         Ok(Some((self.assignment.method.bound.bind(py).clone(), argument(py)?)))
     }
 
-    /// What the method gave. Gives why that could not be read, where it could not.
+    /// Takes what the method returned. Returns an exception if that could not be read.
     fn finish(&self, py: Python<'_>, answer: Bound<'_, PyAny>) -> Option<PyErr> {
         let waiting = lock(&self.assignment.answer).take();
         waiting.and_then(|waiting| waiting(py, Ok(answer)))
     }
 
-    /// What the method raised. Gives it back, where it is not one of the exceptions that it may raise.
+    /// Takes what the method raised. Returns it if it is not one of the documented exceptions.
     fn fail(&self, py: Python<'_>, error: Bound<'_, PyAny>) -> Option<PyErr> {
         let waiting = lock(&self.assignment.answer).take();
         waiting.and_then(|waiting| waiting(py, Err(PyErr::from_value(error))))
     }
 
-    /// Where it runs.
+    /// Records the event loop that runs the method.
     fn on_loop(&self, loop_: Bound<'_, PyAny>) {
         drop(self.loop_.set(loop_.unbind()));
     }
 
-    /// Where it runs, once it does.
+    /// The event loop that runs the method, once it does.
     #[pyo3(name = "loop")]
     fn loop_of(&self, py: Python<'_>) -> Option<Py<PyAny>> {
         self.loop_.get().map(|loop_| loop_.clone_ref(py))
@@ -156,13 +126,13 @@ impl Job {
 /// Why there is no answer.
 #[derive(Debug)]
 pub(crate) enum Silence {
-    /// It was never begun.
-    NotBegun,
-    /// It was begun, and nobody knows what became of it.
+    /// The call was never started.
+    NotStarted,
+    /// The call was started; its outcome is unknown.
     Unknown,
 }
 
-/// Gives a call up when nobody waits for it any more.
+/// Gives the call up when the engine stops waiting for it.
 struct Waiting {
     process: &'static Process,
     assignment: Arc<Assignment>,
@@ -176,37 +146,40 @@ impl Drop for Waiting {
         } else {
             drop(lock(&self.assignment.argument).take());
             drop(lock(&self.assignment.answer).take());
-            self.process.send(Errand::Cancel(Arc::clone(&self.assignment)));
+            let assignment = Arc::clone(&self.assignment);
+            self.process.send(move |py| assignment.cancel(py));
         }
     }
 }
 
-/// Has a method called, and reads what came of it on Python's side. `read` also gives what nobody planned for.
+/// Calls a method and waits for its outcome, at most `limit`. `read` runs with the interpreter attached; its second value is
+/// an unexpected exception.
 pub(crate) async fn call<T: Send + 'static>(
     method: &Arc<Method>,
     limit: Duration,
     argument: impl for<'py> FnOnce(Python<'py>) -> PyResult<Bound<'py, PyAny>> + Send + 'static,
     read: impl for<'py> FnOnce(Python<'py>, PyResult<Bound<'py, PyAny>>) -> (T, Option<PyErr>) + Send + 'static,
 ) -> Result<T, Silence> {
-    let Ok(process) = Process::current() else { return Err(Silence::NotBegun) };
+    let Ok(process) = Process::current() else { return Err(Silence::NotStarted) };
     let (answer, answered) = oneshot::channel();
     let assignment = Arc::new(Assignment {
         method: Arc::clone(method),
         argument: Mutex::new(Some(Box::new(argument))),
         answer: Mutex::new(Some(Box::new(move |py, outcome| {
-            let (outcome, unplanned) = read(py, outcome);
+            let (outcome, unexpected) = read(py, outcome);
             drop(answer.send(outcome));
-            unplanned
+            unexpected
         }))),
         job: Mutex::new(None),
     });
     let mut waiting = Waiting { process, assignment: Arc::clone(&assignment), over: false };
-    process.send(Errand::Submit(Arc::clone(&assignment), origin()));
+    let (submitted, origin) = (Arc::clone(&assignment), origin());
+    process.send(move |py| submitted.submit(py, &origin));
     if let Ok(Ok(answer)) = tokio::time::timeout(limit, answered).await {
         waiting.over = true;
         return Ok(answer);
     }
-    // Whoever takes the argument decides whether it is begun.
-    let begun = lock(&assignment.argument).take().is_none();
-    Err(if begun { Silence::Unknown } else { Silence::NotBegun })
+    // If the argument is still here, the call was not started, and now it cannot start any more.
+    let started = lock(&assignment.argument).take().is_none();
+    Err(if started { Silence::Unknown } else { Silence::NotStarted })
 }

@@ -1,4 +1,4 @@
-//! One engine, as it is configured from Python: opened by the first call, in the process that makes it.
+//! One engine and its configuration from Python. The first call opens it, in the process that makes the call.
 
 use crate::errors::Failure;
 use crate::from_python::{HeaderValue, In, invalid};
@@ -10,7 +10,7 @@ use jiff::{SignedDuration, Timestamp};
 use pyo3::exceptions::PyTypeError;
 use pyo3::intern;
 use pyo3::prelude::*;
-use pyo3::types::{PyDateTime, PyString};
+use pyo3::types::{PyDateTime, PyDict, PyString};
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
@@ -26,7 +26,7 @@ use ticketing_core::{Error, Ticketing, TicketingBuilder};
 use ticketing_core::{Upkeep, UpkeepHandle};
 use tokio::sync::{Mutex, OnceCell};
 
-/// Everything in memory: gone with the process. Engines that are given the same one share it.
+/// Keeps everything in memory: it is gone when the process ends. Engines that are given the same object share it.
 #[pyclass(frozen, module = "ticketing_py._native")]
 #[derive(Debug)]
 pub(crate) struct MemoryStorage {
@@ -45,7 +45,7 @@ impl MemoryStorage {
     }
 }
 
-/// A clock that stands still until it is turned.
+/// A clock that only moves when you set it.
 #[pyclass(frozen, module = "ticketing_py.testing")]
 #[derive(Debug)]
 pub(crate) struct ManualClock {
@@ -59,17 +59,17 @@ impl ManualClock {
         Self { clock: ticketing_core::testing::ManualClock::new(now.0) }
     }
 
-    /// What it shows.
+    /// The current time.
     fn now<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyDateTime>> {
         time(py, self.clock.now())
     }
 
-    /// Turns it to this time, forwards or back.
+    /// Sets the time, forwards or back.
     fn set(&self, now: In<Timestamp>) {
         self.clock.set(now.0);
     }
 
-    /// Turns it forwards.
+    /// Moves the time forwards.
     fn advance(&self, py: Python<'_>, by: Duration) -> PyResult<()> {
         let by = SignedDuration::try_from(by).map_err(|error| invalid(py, "by", error))?;
         self.clock.advance(by);
@@ -77,15 +77,15 @@ impl ManualClock {
     }
 }
 
-/// Where everything is kept.
+/// The configured storage.
 #[derive(Clone, Debug)]
-enum Kept {
+enum StorageConfig {
     Memory(Arc<memory::MemoryStorage>),
     Sqlite(PathBuf),
     Postgres(String),
 }
 
-impl Kept {
+impl StorageConfig {
     fn read(storage: &Bound<'_, PyAny>) -> PyResult<Self> {
         let py = storage.py();
         if let Ok(memory) = storage.cast::<MemoryStorage>() {
@@ -107,10 +107,12 @@ impl Kept {
         }
         let path = storage.getattr(intern!(py, "path")).unwrap_or_else(|_| storage.clone());
         let name = storage.get_type().name()?;
-        path.extract().map(Self::Sqlite).map_err(|_| PyTypeError::new_err(format!("a storage is wanted, not {name}")))
+        path.extract()
+            .map(Self::Sqlite)
+            .map_err(|_| PyTypeError::new_err(format!("storage must be a storage, a str or a path (got {name})")))
     }
 
-    /// Without a password.
+    /// A name for `repr`, without a password.
     fn name(&self) -> String {
         match self {
             Self::Memory(_) => "memory".to_owned(),
@@ -120,7 +122,7 @@ impl Kept {
     }
 }
 
-/// What is open.
+/// An engine whose storage is open.
 #[derive(Debug)]
 struct Opened {
     ticketing: Ticketing,
@@ -134,11 +136,30 @@ enum OpenStorage {
     Postgres(PostgresStorage),
 }
 
-/// How the engine is put together.
+/// The keyword arguments of an engine, as `_async.py` and `_sync.py` pass them. Times are in seconds.
+#[derive(FromPyObject)]
+#[pyo3(from_item_all)]
+pub(crate) struct Options<'py> {
+    gateway: Option<Bound<'py, PyAny>>,
+    mailer: Option<Bound<'py, PyAny>>,
+    hold_for: f64,
+    mail_domain: String,
+    public_url: Option<String>,
+    token_secret: Option<Vec<u8>>,
+    token_lifetime: f64,
+    hashing_threads: Option<usize>,
+    clock: Option<Bound<'py, ManualClock>>,
+    circuit_breaker: bool,
+    gateway_timeout: f64,
+    mailer_timeout: f64,
+    upkeep_every: f64,
+}
+
+/// The checked configuration of an engine.
 pub(crate) struct Settings {
-    storage: Kept,
+    storage: StorageConfig,
     gateway: Option<AnyGateway>,
-    breaks: bool,
+    circuit_breaker: bool,
     mailer: Option<AnyMailer>,
     hold_for: SignedDuration,
     mail_domain: String,
@@ -159,45 +180,30 @@ fn signed(py: Python<'_>, field: &str, length: f64) -> PyResult<SignedDuration> 
 }
 
 impl Settings {
-    #[expect(clippy::too_many_arguments, reason = "they have names in Python")]
-    pub(crate) fn read(
-        storage: &Bound<'_, PyAny>,
-        gateway: Option<&Bound<'_, PyAny>>,
-        mailer: Option<&Bound<'_, PyAny>>,
-        hold_for: f64,
-        mail_domain: String,
-        public_url: Option<String>,
-        token_secret: Option<Vec<u8>>,
-        token_lifetime: f64,
-        hashing_threads: Option<usize>,
-        clock: Option<&Bound<'_, ManualClock>>,
-        circuit_breaker: bool,
-        gateway_timeout: f64,
-        mailer_timeout: f64,
-        upkeep_every: f64,
-    ) -> PyResult<Self> {
+    pub(crate) fn read(storage: &Bound<'_, PyAny>, options: &Bound<'_, PyDict>) -> PyResult<Self> {
         let py = storage.py();
-        let gateway_timeout = seconds(py, "gateway_timeout", gateway_timeout)?;
-        let mailer_timeout = seconds(py, "mailer_timeout", mailer_timeout)?;
-        let clock: Arc<dyn Clock> = match clock {
+        let options: Options<'_> = options.extract()?;
+        let gateway_timeout = seconds(py, "gateway_timeout", options.gateway_timeout)?;
+        let mailer_timeout = seconds(py, "mailer_timeout", options.mailer_timeout)?;
+        let clock: Arc<dyn Clock> = match options.clock {
             Some(clock) => Arc::new(clock.get().clock.clone()),
             None => Arc::new(SystemClock),
         };
         let settings = Self {
-            storage: Kept::read(storage)?,
-            gateway: gateway.map(|gateway| AnyGateway::of(gateway, gateway_timeout)).transpose()?,
-            breaks: circuit_breaker,
-            mailer: mailer.map(|mailer| AnyMailer::of(mailer, mailer_timeout)).transpose()?,
-            hold_for: signed(py, "hold_for", hold_for)?,
-            mail_domain,
-            public_url,
-            token_secret,
-            token_lifetime: signed(py, "token_lifetime", token_lifetime)?,
-            hashing_threads,
+            storage: StorageConfig::read(storage)?,
+            gateway: options.gateway.map(|gateway| AnyGateway::of(&gateway, gateway_timeout)).transpose()?,
+            circuit_breaker: options.circuit_breaker,
+            mailer: options.mailer.map(|mailer| AnyMailer::of(&mailer, mailer_timeout)).transpose()?,
+            hold_for: signed(py, "hold_for", options.hold_for)?,
+            mail_domain: options.mail_domain,
+            public_url: options.public_url,
+            token_secret: options.token_secret,
+            token_lifetime: signed(py, "token_lifetime", options.token_lifetime)?,
+            hashing_threads: options.hashing_threads,
             clock,
-            upkeep_every: seconds(py, "upkeep_every", upkeep_every)?,
+            upkeep_every: seconds(py, "upkeep_every", options.upkeep_every)?,
         };
-        // What cannot work is said here, where it was written, and not by the first call.
+        // Build an engine once, so that a wrong setting is reported by the constructor and not by the first call.
         let trial = Ticketing::builder(memory::MemoryStorage::new());
         let tried = py.detach(|| settings.apply(trial).and_then(TicketingBuilder::build));
         tried.map_err(|error| Failure::Core(error).into_exception(py))?;
@@ -221,7 +227,7 @@ impl Settings {
         }
         if let Some(gateway) = &self.gateway {
             let mut shared = Arc::clone(&gateway.gateway);
-            if self.breaks && !gateway.is_fake {
+            if self.circuit_breaker && !gateway.is_fake {
                 let random = Arc::new(SystemRandom);
                 let breaker = CircuitBreaker::new(shared, BreakerConfig::default(), Arc::clone(&self.clock), random);
                 shared = Arc::new(breaker);
@@ -235,20 +241,20 @@ impl Settings {
     }
 }
 
-/// One engine, shared by everything that was made of it.
+/// One engine. Both Python classes and upkeep share it.
 pub(crate) struct Core {
     settings: Settings,
-    /// The process that opened it; 0 before.
+    /// The id of the process that uses it; 0 before its first use.
     home: AtomicU32,
     opened: OnceCell<Opened>,
     closed: AtomicBool,
-    upkeep: Mutex<Running>,
+    upkeep: Mutex<RunningUpkeep>,
 }
 
-/// Upkeep, and how many want it.
+/// The upkeep task, and the number of its users.
 #[derive(Default)]
-struct Running {
-    wanted: usize,
+struct RunningUpkeep {
+    users: usize,
     handle: Option<UpkeepHandle>,
 }
 
@@ -267,7 +273,7 @@ impl Core {
         self.settings.storage.name()
     }
 
-    /// The process that this is, if the engine is not another one's.
+    /// This process. An error if the engine is in use by another one.
     pub(crate) fn process(&self) -> Result<&'static Process, Failure> {
         let pid = std::process::id();
         match self.home.compare_exchange(0, pid, Ordering::AcqRel, Ordering::Acquire) {
@@ -278,7 +284,7 @@ impl Core {
         }
     }
 
-    /// The engine, opened if it is not yet.
+    /// The engine. Opens it if necessary.
     pub(crate) async fn get(&self) -> Result<&Ticketing, Failure> {
         if self.closed.load(Ordering::Acquire) {
             return Err(Failure::Closed);
@@ -293,8 +299,8 @@ impl Core {
     async fn open(&self) -> Result<Opened, Failure> {
         let process = self.process()?;
         let (shared, storage): (Arc<dyn Storage>, _) = match &self.settings.storage {
-            Kept::Memory(memory) => (Arc::<memory::MemoryStorage>::clone(memory), OpenStorage::Memory),
-            Kept::Sqlite(path) => {
+            StorageConfig::Memory(memory) => (Arc::<memory::MemoryStorage>::clone(memory), OpenStorage::Memory),
+            StorageConfig::Sqlite(path) => {
                 process.claim_file(path)?;
                 let sqlite = SqliteStorage::open(path).await.map_err(|error| {
                     process.release_file(path);
@@ -302,7 +308,7 @@ impl Core {
                 })?;
                 (Arc::new(sqlite.clone()), OpenStorage::Sqlite(sqlite, path.clone()))
             }
-            Kept::Postgres(url) => {
+            StorageConfig::Postgres(url) => {
                 let postgres = PostgresStorage::connect(url).await.map_err(Error::from)?;
                 (Arc::new(postgres.clone()), OpenStorage::Postgres(postgres))
             }
@@ -311,22 +317,22 @@ impl Core {
         Ok(Opened { ticketing: self.settings.apply(builder)?.build()?, storage })
     }
 
-    /// Starts upkeep, unless it runs.
+    /// Starts upkeep unless it is running.
     pub(crate) async fn start_upkeep(&self) -> Result<(), Failure> {
         let ticketing = self.get().await?;
         let mut running = self.upkeep.lock().await;
-        running.wanted += 1;
+        running.users += 1;
         if running.handle.is_none() {
             running.handle = Some(ticketing.spawn_upkeep(self.settings.upkeep_every, Upkeep::default()));
         }
         Ok(())
     }
 
-    /// Lets upkeep finish, and does what is left to do once more. Upkeep that somebody else wants goes on.
+    /// Stops upkeep after its current pass and runs one last pass. If upkeep has other users, it goes on.
     pub(crate) async fn stop_upkeep(&self) -> Result<(), Failure> {
         let mut running = self.upkeep.lock().await;
-        running.wanted = running.wanted.saturating_sub(1);
-        if running.wanted > 0 {
+        running.users = running.users.saturating_sub(1);
+        if running.users > 0 {
             return Ok(());
         }
         if let Some(handle) = running.handle.take() {
@@ -357,7 +363,7 @@ impl Core {
         Ok(())
     }
 
-    /// A gateway that is written in Python reads its webhooks here, before the engine is asked.
+    /// Lets a gateway that is written in Python read the webhook, before the engine is called.
     pub(crate) fn read_webhook(
         &self,
         py: Python<'_>,
@@ -379,7 +385,7 @@ impl Drop for Core {
         let (opened, upkeep) = (self.opened.take(), self.upkeep.get_mut().handle.take());
         match Process::existing() {
             Some(process) if process.pid == home => {
-                // Nobody closed it, and nobody can use it any more.
+                // It was not closed, and it can no longer be used.
                 if !*self.closed.get_mut()
                     && let Some(Opened { storage: OpenStorage::Sqlite(sqlite, path), .. }) = &opened
                 {
@@ -389,11 +395,11 @@ impl Drop for Core {
                         process.release_file(&path);
                     }));
                 }
-                // What is dropped may want to tell its tasks.
+                // The drop code may need the runtime's context.
                 let _inside = process.handle().enter();
                 drop((opened, upkeep));
             }
-            // It belongs to the parent of this process: its threads are not here, and its files are not ours to close.
+            // It belongs to the parent process: its threads do not exist here, and its files are not ours to close.
             _ if opened.is_some() => std::mem::forget((opened, upkeep)),
             _ => {}
         }

@@ -1,4 +1,4 @@
-//! What can go wrong, as Python exceptions. The classes are in `ticketing_py/errors.py`; here are only the facts.
+//! Conversion of errors to Python exceptions. The classes are in `ticketing_py/errors.py`.
 
 use crate::to_python::{ToPython, time};
 use pyo3::prelude::*;
@@ -10,15 +10,15 @@ use ticketing_core::domain::refusal::{Fact, Refusal};
 use ticketing_core::gateway::GatewayError;
 use ticketing_core::storage::StorageError;
 
-/// Why a call did not do what was wanted.
+/// Why a call failed.
 #[derive(Debug)]
 pub(crate) enum Failure {
     Core(Error),
     Closed,
     Forked(&'static str),
     NoRuntime(std::io::Error),
-    /// A panic: a fault of ours.
-    Broken,
+    /// A panic: a bug of the engine.
+    Panicked,
 }
 
 impl From<Error> for Failure {
@@ -32,14 +32,14 @@ impl Failure {
         let made = match self {
             Self::Core(error) => from_core(py, &error),
             Self::Closed => {
-                make(py, "other", "closed", "it was closed, or Python is shutting down", PyDict::new(py), None)
+                make(py, "other", "closed", "the engine was closed, or Python is shutting down", PyDict::new(py), None)
             }
             Self::Forked(why) => make(py, "other", "forked", why, PyDict::new(py), None),
             Self::NoRuntime(error) => {
-                let message = format!("threads are wanted, and the system gives none: {error}");
+                let message = format!("could not start threads: {error}");
                 make(py, "other", "internal", &message, PyDict::new(py), None)
             }
-            Self::Broken => make(py, "other", "internal", "the engine failed; its log says how", PyDict::new(py), None),
+            Self::Panicked => make(py, "other", "internal", "internal error; see the log", PyDict::new(py), None),
         };
         made.unwrap_or_else(|error| error)
     }
@@ -63,7 +63,7 @@ fn from_core(py: Python<'_>, error: &Error) -> PyResult<PyErr> {
     let facts = PyDict::new(py);
     let family = match error {
         Error::Refused(refusal) => {
-            tell(py, refusal, &facts)?;
+            add_facts(py, refusal, &facts)?;
             "refused"
         }
         Error::Invalid(all) => {
@@ -97,14 +97,14 @@ fn from_core(py: Python<'_>, error: &Error) -> PyResult<PyErr> {
         _ => error.code(),
     };
     let message = match error {
-        // Its words may hold what is not for everybody: an address of the database, a statement.
+        // The cause may contain private details: the address of the database, or a statement.
         Error::Storage(StorageError::Unavailable(_)) => "the storage cannot be reached".to_owned(),
         _ => error.to_string(),
     };
     make(py, family, code, &message, facts, error.retry_after())
 }
 
-/// The variant in one word, by which `ticketing_py/errors.py` has a class for it.
+/// The variant's name, by which `ticketing_py/errors.py` finds the class.
 pub(crate) fn kind(error: &GatewayError) -> &'static str {
     match error {
         GatewayError::NotSent => "not_sent",
@@ -121,8 +121,8 @@ pub(crate) fn kind(error: &GatewayError) -> &'static str {
     }
 }
 
-/// What a refusal knows.
-fn tell(py: Python<'_>, refusal: &Refusal, facts: &Bound<'_, PyDict>) -> PyResult<()> {
+/// Adds the facts of a refusal.
+fn add_facts(py: Python<'_>, refusal: &Refusal, facts: &Bound<'_, PyDict>) -> PyResult<()> {
     for (name, fact) in refusal.facts() {
         match fact {
             Fact::Id(number) | Fact::Count(number) => facts.set_item(name, number)?,
@@ -136,7 +136,7 @@ fn tell(py: Python<'_>, refusal: &Refusal, facts: &Bound<'_, PyDict>) -> PyResul
     Ok(())
 }
 
-/// One exception of every refusal there is: for tests that none is left without a class.
+/// One exception for every refusal. For a test that each has a class.
 #[pyfunction]
 pub(crate) fn _every_refusal(py: Python<'_>) -> Vec<PyErr> {
     Refusal::examples().into_iter().map(|refusal| Failure::Core(refusal.into()).into_exception(py)).collect()

@@ -1,5 +1,5 @@
-//! Python's values as the engine's. What is of the wrong type is a `TypeError`; what is of the right one and cannot be is an
-//! `InvalidRequest` that names the field.
+//! Conversion of Python's values to the engine's. A value of the wrong type is a `TypeError`; a value of the right type that is
+//! not valid is an `InvalidRequest` that names the field.
 
 use crate::errors::Failure;
 use jiff::Timestamp;
@@ -15,10 +15,10 @@ use ticketing_core::domain::money::{Currency, Money};
 use ticketing_core::domain::payment::{Captured, Checkout, Mode, Observation};
 use ticketing_core::domain::principal::{Buyer, EmailAddress, Principal};
 use ticketing_core::domain::refund::RefundStatus;
-use ticketing_core::domain::rules::Verdict;
+use ticketing_core::domain::payment::Verdict;
 use ticketing_core::gateway::{Fetched, FetchedRefund, WebhookEvent, WebhookSubject};
 
-/// A value of the engine's, read from Python.
+/// A value of the engine, converted from Python.
 pub(crate) struct In<T>(pub(crate) T);
 
 impl<T: std::fmt::Debug> std::fmt::Debug for In<T> {
@@ -27,7 +27,7 @@ impl<T: std::fmt::Debug> std::fmt::Debug for In<T> {
     }
 }
 
-/// Values that have to be looked at to be read.
+/// Types that can be converted from a Python object.
 pub(crate) trait Read: Sized {
     fn read(value: &Bound<'_, PyAny>) -> PyResult<Self>;
 }
@@ -45,16 +45,22 @@ pub(crate) fn invalid(py: Python<'_>, field: &str, error: impl std::fmt::Display
     Failure::Core(ticketing_core::Error::invalid(field, error.to_string())).into_exception(py)
 }
 
-fn wanted(what: &str, found: &Bound<'_, PyAny>) -> PyErr {
-    let name = found.get_type().name().map(|name| name.to_string()).unwrap_or_default();
-    PyTypeError::new_err(format!("{what} is wanted, not {name}"))
+/// A `TypeError`: "must be a Principal (got str)".
+fn wrong_type(expected: &str, found: &Bound<'_, PyAny>) -> PyErr {
+    PyTypeError::new_err(format!("must be {expected} (got {})", type_name(found)))
+}
+
+fn type_name(value: &Bound<'_, PyAny>) -> String {
+    value.get_type().name().map(|name| name.to_string()).unwrap_or_default()
 }
 
 fn parsed<T>(value: &Bound<'_, PyAny>, field: &str) -> PyResult<T>
 where
     T: std::str::FromStr<Err: std::fmt::Display>,
 {
-    let text = value.cast::<PyString>().map_err(|_| wanted(&format!("{field}: a str"), value))?;
+    let text = value
+        .cast::<PyString>()
+        .map_err(|_| PyTypeError::new_err(format!("{field}: must be a str (got {})", type_name(value))))?;
     text.to_cow()?.parse().map_err(|error: T::Err| invalid(value.py(), field, error))
 }
 
@@ -79,9 +85,9 @@ impl Read for EmailAddress {
 impl Read for Timestamp {
     fn read(value: &Bound<'_, PyAny>) -> PyResult<Self> {
         let py = value.py();
-        let at = value.cast::<PyDateTime>().map_err(|_| wanted("a datetime", value))?;
+        let at = value.cast::<PyDateTime>().map_err(|_| wrong_type("a datetime", value))?;
         if at.getattr(intern!(py, "tzinfo"))?.is_none() {
-            return Err(invalid(py, "datetime", "one with tzinfo is wanted, such as datetime.now(timezone.utc)"));
+            return Err(invalid(py, "datetime", "must be timezone-aware, such as datetime.now(timezone.utc)"));
         }
         let utc = at.call_method1(intern!(py, "astimezone"), (PyTzInfo::utc(py)?,))?;
         let text: String = utc.call_method0(intern!(py, "isoformat"))?.extract()?;
@@ -92,7 +98,7 @@ impl Read for Timestamp {
 impl Read for Principal {
     fn read(value: &Bound<'_, PyAny>) -> PyResult<Self> {
         let py = value.py();
-        let field = |name| value.getattr(name).map_err(|_| wanted("a Principal", value));
+        let field = |name| value.getattr(name).map_err(|_| wrong_type("a Principal", value));
         let account: Option<i64> = field(intern!(py, "account_id"))?.extract()?;
         match account {
             Some(id) => Ok(Self::Account(id.into())),
@@ -104,13 +110,13 @@ impl Read for Principal {
 impl Read for Buyer {
     fn read(value: &Bound<'_, PyAny>) -> PyResult<Self> {
         let py = value.py();
-        let field = |name| value.getattr(name).map_err(|_| wanted("a Buyer", value));
+        let field = |name| value.getattr(name).map_err(|_| wrong_type("a Buyer", value));
         let who: Principal = Read::read(&field(intern!(py, "who"))?)?;
         Ok(Self::new(who, Read::read(&field(intern!(py, "email"))?)?))
     }
 }
 
-/// Reads an amount with its currency, which has so many decimals.
+/// Reads an amount and its currency. The amount has at most the currency's number of decimals.
 pub(crate) fn money(py: Python<'_>, amount: &str, currency: &str) -> PyResult<Money> {
     let currency: Currency = currency.parse().map_err(|error| invalid(py, "currency", error))?;
     Money::parse(amount, currency).map_err(|error| invalid(py, "money", error))
@@ -119,7 +125,7 @@ pub(crate) fn money(py: Python<'_>, amount: &str, currency: &str) -> PyResult<Mo
 impl Read for Money {
     fn read(value: &Bound<'_, PyAny>) -> PyResult<Self> {
         let py = value.py();
-        let field = |name| value.getattr(name).map_err(|_| wanted("Money", value));
+        let field = |name| value.getattr(name).map_err(|_| wrong_type("Money", value));
         let amount = field(intern!(py, "amount"))?.call_method1(intern!(py, "__format__"), ("f",))?;
         let currency = field(intern!(py, "currency"))?;
         money(py, amount.cast::<PyString>()?.to_cow()?.as_ref(), currency.cast::<PyString>()?.to_cow()?.as_ref())
@@ -129,7 +135,7 @@ impl Read for Money {
 impl Read for NewTicketType {
     fn read(value: &Bound<'_, PyAny>) -> PyResult<Self> {
         let py = value.py();
-        let field = |name| value.getattr(name).map_err(|_| wanted("a NewTicketType", value));
+        let field = |name| value.getattr(name).map_err(|_| wrong_type("a NewTicketType", value));
         let name: String = field(intern!(py, "name"))?.extract()?;
         let price = Read::read(&field(intern!(py, "price"))?)?;
         let capacity: Option<i64> = field(intern!(py, "capacity"))?.extract()?;
@@ -140,83 +146,73 @@ impl Read for NewTicketType {
 impl Read for LineRequest {
     fn read(value: &Bound<'_, PyAny>) -> PyResult<Self> {
         let py = value.py();
-        let field = |name| value.getattr(name).map_err(|_| wanted("a Line", value));
+        let field = |name| value.getattr(name).map_err(|_| wrong_type("a Line", value));
         let ticket_type_id: Option<i64> = field(intern!(py, "ticket_type_id"))?.extract()?;
-        let quantity = whole(&field(intern!(py, "quantity"))?, "quantity")?;
+        let quantity = unsigned("quantity", field(intern!(py, "quantity"))?.extract()?);
+        let quantity = quantity.map_err(|failure| failure.into_exception(py))?;
         Ok(Self::new(quantity).with_ticket_type_id(ticket_type_id.map(TicketTypeId)))
     }
 }
 
-/// A number that is not negative. One that is, or is too large, is an `InvalidRequest`.
-pub(crate) fn whole<T: TryFrom<i64>>(value: &Bound<'_, PyAny>, field: &str) -> PyResult<T> {
-    let number: i64 = value.extract()?;
-    number
-        .try_into()
-        .map_err(|_| invalid(value.py(), field, format!("a smaller or larger number is wanted, found {number}")))
+/// An unsigned number. A negative or too large one is an error that names the field.
+pub(crate) fn unsigned<T: TryFrom<i64>>(field: &str, number: i64) -> Result<T, Failure> {
+    number.try_into().map_err(|_| {
+        let limit = if number < 0 { "at least 0" } else { "less than 4294967296" };
+        Failure::Core(ticketing_core::Error::invalid(field, format!("must be {limit} (got {number})")))
+    })
 }
 
-/// Words of enums whose values are the engine's own.
-macro_rules! words {
-    ($($type:ty: $what:literal;)*) => {$(
+/// Enums whose values are the engine's own names.
+macro_rules! names {
+    ($($type:ty: $field:literal, $class:literal;)*) => {$(
         impl Read for $type {
             fn read(value: &Bound<'_, PyAny>) -> PyResult<Self> {
-                let text = value.cast::<PyString>().map_err(|_| wanted($what, value))?.to_cow()?;
-                Self::from_name(&text).ok_or_else(|| invalid(value.py(), $what, format!("found {text:?}")))
+                let text = value.cast::<PyString>().map_err(|_| wrong_type(concat!("a ", $class), value))?.to_cow()?;
+                Self::from_name(&text).ok_or_else(|| invalid(value.py(), $field, format!("must be one of the values of {} (got {text:?})", $class)))
             }
         }
     )*};
 }
 
-words! {
-    Mode: "a Mode";
-    RefundStatus: "a RefundStatus";
-    ticketing_core::domain::account::Role: "a Role";
-}
-
-/// Numbers that are not negative.
-impl Read for u32 {
-    fn read(value: &Bound<'_, PyAny>) -> PyResult<Self> {
-        whole(value, "number")
-    }
-}
-
-impl Read for u64 {
-    fn read(value: &Bound<'_, PyAny>) -> PyResult<Self> {
-        whole(value, "number")
-    }
+names! {
+    Mode: "mode", "Mode";
+    RefundStatus: "status", "RefundStatus";
+    ticketing_core::domain::account::Role: "role", "Role";
 }
 
 impl Read for EventSort {
     fn read(value: &Bound<'_, PyAny>) -> PyResult<Self> {
-        let text = value.cast::<PyString>().map_err(|_| wanted("an EventSort", value))?.to_cow()?;
+        let text = value.cast::<PyString>().map_err(|_| wrong_type("an EventSort", value))?.to_cow()?;
         match text.as_ref() {
             "id" => Ok(Self::Id),
             "date" => Ok(Self::Date),
             "date_descending" => Ok(Self::DateDescending),
             "title" => Ok(Self::Title),
-            other => Err(invalid(value.py(), "sort", format!("found {other:?}"))),
+            other => {
+                Err(invalid(value.py(), "sort", format!("must be id, date, date_descending or title (got {other:?})")))
+            }
         }
     }
 }
 
 impl Read for Verdict {
     fn read(value: &Bound<'_, PyAny>) -> PyResult<Self> {
-        let text = value.cast::<PyString>().map_err(|_| wanted("a Verdict", value))?.to_cow()?;
+        let text = value.cast::<PyString>().map_err(|_| wrong_type("a Verdict", value))?.to_cow()?;
         match text.as_ref() {
             "accept" => Ok(Self::Accept),
             "refund" => Ok(Self::Refund),
-            other => Err(invalid(value.py(), "verdict", format!("found {other:?}"))),
+            other => Err(invalid(value.py(), "verdict", format!("must be accept or refund (got {other:?})"))),
         }
     }
 }
 
-/// A header's value: bytes as they came, or text as some frameworks give it.
+/// The value of a header: bytes as received, or text as some frameworks pass it.
 pub(crate) struct HeaderValue(pub(crate) Vec<u8>);
 
 impl Read for HeaderValue {
     fn read(value: &Bound<'_, PyAny>) -> PyResult<Self> {
         if let Ok(text) = value.cast::<PyString>() {
-            // As RFC 9110 and WSGI have it: one byte a character.
+            // As in RFC 9110 and WSGI: one byte per character.
             return text.call_method1(intern!(value.py(), "encode"), ("latin-1",))?.extract().map(Self);
         }
         Ok(Self(value.extract()?))
@@ -243,7 +239,7 @@ impl<T: Read> Read for Vec<T> {
     }
 }
 
-// What gateways that are written in Python answer.
+// The answers of gateways that are written in Python.
 
 impl Read for Checkout {
     fn read(value: &Bound<'_, PyAny>) -> PyResult<Self> {
@@ -271,9 +267,9 @@ impl Read for Fetched {
         let py = value.py();
         let captured: Option<Captured> = Read::read(&value.getattr(intern!(py, "captured"))?)?;
         let observation = value.getattr(intern!(py, "observation"))?;
-        let word = observation.cast::<PyString>().map_err(|_| wanted("an Observation", &observation))?.to_cow()?;
-        let captured = || captured.ok_or_else(|| PyTypeError::new_err("a success needs what was captured"));
-        let observation = match word.as_ref() {
+        let name = observation.cast::<PyString>().map_err(|_| wrong_type("an Observation", &observation))?.to_cow()?;
+        let captured = || captured.ok_or_else(|| PyTypeError::new_err("captured must be set for a success"));
+        let observation = match name.as_ref() {
             "success" => Observation::Success(captured()?),
             "mismatched" => Observation::Mismatched(captured()?),
             "open" => Observation::Open,
@@ -303,9 +299,9 @@ impl Read for WebhookEvent {
     fn read(value: &Bound<'_, PyAny>) -> PyResult<Self> {
         let py = value.py();
         let about = value.getattr(intern!(py, "about"))?;
-        let said: Option<Fetched> = Read::read(&value.getattr(intern!(py, "said"))?)?;
-        let about = match about.cast::<PyString>().map_err(|_| wanted("a WebhookSubject", &about))?.to_cow()?.as_ref() {
-            "charge" => WebhookSubject::Charge(said.unwrap_or(Fetched::new(Observation::Unrecognised, ""))),
+        let reported: Option<Fetched> = Read::read(&value.getattr(intern!(py, "reported"))?)?;
+        let about = match about.cast::<PyString>().map_err(|_| wrong_type("a WebhookSubject", &about))?.to_cow()?.as_ref() {
+            "charge" => WebhookSubject::Charge(reported.unwrap_or(Fetched::new(Observation::Unrecognised, ""))),
             "refund" => WebhookSubject::Refund,
             "dispute" => WebhookSubject::Dispute,
             _ => WebhookSubject::Other,

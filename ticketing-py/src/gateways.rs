@@ -1,9 +1,9 @@
-//! Gateways: the engine's own as Python classes, and Python's own as a gateway of the engine.
+//! Gateways: the engine's as Python classes, and Python classes as gateways of the engine.
 
 use crate::callbacks::{Method, Silence, call};
 use crate::errors::Failure;
 use crate::from_python::{HeaderValue, In, Read, invalid};
-use crate::process::lock;
+use crate::sync::lock;
 use crate::to_python::{ToPython, object, time};
 use async_trait::async_trait;
 use pyo3::exceptions::PyTypeError;
@@ -78,7 +78,7 @@ impl PaystackGateway {
     }
 }
 
-/// A gateway in memory that does as it is told, and keeps the truth about the money.
+/// A scripted payment gateway in memory, for tests. It records which money moved.
 #[pyclass(frozen, module = "ticketing_py.testing")]
 #[derive(Debug)]
 pub(crate) struct FakeGateway {
@@ -102,24 +102,24 @@ impl FakeGateway {
         self.gateway.mode().to_python(py)
     }
 
-    /// The header that makes a webhook this gateway's.
+    /// The header, name and value, that signs a webhook of this gateway.
     #[getter]
     fn signature<'py>(&self, py: Python<'py>) -> (&'static str, Bound<'py, PyBytes>) {
         let (name, value) = testing::FakeGateway::signature();
         (name, PyBytes::new(py, value))
     }
 
-    /// The buyer pays what was asked for.
+    /// The buyer pays the requested amount.
     fn pay(&self, reference: In<Reference>) {
         self.gateway.pay(&reference.0);
     }
 
-    /// The buyer pays something else than what was asked for.
+    /// The buyer pays another amount than requested.
     fn pay_amount(&self, reference: In<Reference>, amount: In<Money>) {
         self.gateway.pay_amount(&reference.0, amount.0);
     }
 
-    /// The bank says no.
+    /// The payment is declined.
     fn decline(&self, reference: In<Reference>) {
         self.gateway.decline(&reference.0);
     }
@@ -134,55 +134,55 @@ impl FakeGateway {
         self.gateway.reverse(&reference.0);
     }
 
-    /// The next call for a checkout fails and opens none.
+    /// The next `open_checkout` fails and opens no checkout.
     fn fail_next_open(&self, error: &Bound<'_, PyAny>) -> PyResult<()> {
         self.gateway.fail_next_open(scripted(error)?);
         Ok(())
     }
 
-    /// The next call for a checkout opens one, and its answer is lost.
+    /// The next `open_checkout` opens a checkout, but the answer is lost.
     fn lose_next_open(&self) {
         self.gateway.lose_next_open();
     }
 
-    /// The next question what became of an attempt is not answered.
+    /// The next `fetch` fails.
     fn fail_next_fetch(&self, error: &Bound<'_, PyAny>) -> PyResult<()> {
         self.gateway.fail_next_fetch(scripted(error)?);
         Ok(())
     }
 
-    /// The next call to send money back fails and sends none.
+    /// The next `refund` fails and sends no money back.
     fn fail_next_refund(&self, error: &Bound<'_, PyAny>) -> PyResult<()> {
         self.gateway.fail_next_refund(scripted(error)?);
         Ok(())
     }
 
-    /// The next call to send money back sends it, and its answer is lost.
+    /// The next `refund` sends the money back, but the answer is lost.
     fn lose_next_refund(&self) {
         self.gateway.lose_next_refund();
     }
 
-    /// From now on refunds are accepted first, and done once `finish_refunds` says so.
+    /// From now on, refunds stay pending until `finish_refunds` is called.
     fn refunds_take_time(&self) {
         self.gateway.refunds_take_time();
     }
 
-    /// All accepted refunds are done.
+    /// Finishes all pending refunds with this status.
     fn finish_refunds(&self, status: In<RefundStatus>) {
         self.gateway.finish_refunds(status.0);
     }
 
-    /// What was asked for under a reference, if a checkout was opened.
+    /// The charge of a reference, if a checkout was opened for it.
     fn charge<'py>(&self, py: Python<'py>, reference: In<Reference>) -> PyResult<Bound<'py, PyAny>> {
         self.gateway.charge(&reference.0).to_python(py)
     }
 
-    /// Every refund that was really made.
+    /// Every refund that was made.
     fn refunds<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyAny>> {
         self.gateway.refunds().to_python(py)
     }
 
-    /// How often the gateway was asked for what.
+    /// The number of calls of each method.
     fn calls<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyDict>> {
         let calls = self.gateway.calls();
         let counts = PyDict::new(py);
@@ -200,10 +200,10 @@ impl FakeGateway {
 
 fn scripted(error: &Bound<'_, PyAny>) -> PyResult<GatewayError> {
     let known = known_error(error.py(), &PyErr::from_value(error.clone()));
-    known.ok_or_else(|| PyTypeError::new_err("a GatewayError is wanted"))
+    known.ok_or_else(|| PyTypeError::new_err("must be a GatewayError"))
 }
 
-/// A `GatewayError` of Python's as the engine's.
+/// Converts a `GatewayError` of Python to the engine's.
 fn known_error(py: Python<'_>, error: &PyErr) -> Option<GatewayError> {
     static CLASS: PyOnceLock<Py<PyAny>> = PyOnceLock::new();
     let class = CLASS.import(py, "ticketing_py.errors", "GatewayError").ok()?;
@@ -254,13 +254,13 @@ impl PythonGateway {
         let name: String = gateway.getattr(intern!(py, "name"))?.extract()?;
         let fits = |name: &str| (1..=50).contains(&name.len()) && name.bytes().all(|byte| byte.is_ascii_lowercase());
         if !fits(&name) {
-            return Err(invalid(py, "gateway.name", format!("1 to 50 lower-case letters are wanted, found {name:?}")));
+            return Err(invalid(py, "gateway.name", format!("must be 1–50 lower-case letters (got {name:?})")));
         }
         let read_webhook = gateway.getattr(intern!(py, "read_webhook"));
         let is_callable = read_webhook.as_ref().is_ok_and(|method| method.is_callable());
         let read_webhook = read_webhook.ok().filter(|_| is_callable);
         Ok(Self {
-            name: kept(&name),
+            name: static_name(&name),
             mode: Read::read(&gateway.getattr(intern!(py, "mode"))?)?,
             limit,
             open_checkout: Method::of(gateway, "open_checkout")?,
@@ -273,8 +273,8 @@ impl PythonGateway {
         })
     }
 
-    /// Has a webhook read, on the thread of who received it: the engine itself never waits for Python. What other exceptions
-    /// the method raises are the caller's.
+    /// Lets the gateway read a webhook, on the caller's thread: the engine itself never waits for Python. Undocumented exceptions
+    /// of the method reach the caller.
     pub(crate) fn read<'py>(
         &self,
         py: Python<'py>,
@@ -302,7 +302,7 @@ impl PythonGateway {
         }
     }
 
-    /// Does work that will ask for a webhook to be read which was read already.
+    /// Runs work in which `read_webhook` returns this event, which was read before.
     pub(crate) fn with_read<F: Future>(
         event: Option<Result<WebhookEvent, WebhookError>>,
         work: F,
@@ -327,14 +327,14 @@ impl PythonGateway {
         };
         match call(method, self.limit, move |py| argument.to_python(py), read).await {
             Ok(answer) => answer,
-            Err(Silence::NotBegun) => Err(GatewayError::NotSent),
+            Err(Silence::NotStarted) => Err(GatewayError::NotSent),
             Err(Silence::Unknown) => Err(GatewayError::OutcomeUnknown),
         }
     }
 }
 
-/// The trait wants names that live as long as the program. There are as many as there are gateways.
-fn kept(name: &str) -> &'static str {
+/// A `&'static str` for a name, as the trait requires. Each distinct name is leaked once.
+fn static_name(name: &str) -> &'static str {
     static NAMES: Mutex<BTreeSet<&'static str>> = Mutex::new(BTreeSet::new());
     let mut names = lock(&NAMES);
     if let Some(known) = names.get(name) {
@@ -345,7 +345,7 @@ fn kept(name: &str) -> &'static str {
     name
 }
 
-/// A reference as Python's text.
+/// A reference as a Python `str`.
 struct Text(Reference);
 
 impl ToPython for Text {
@@ -386,12 +386,12 @@ impl PaymentGateway for PythonGateway {
     }
 }
 
-/// A gateway, whoever wrote it.
+/// A gateway, written in Rust or in Python.
 pub(crate) struct AnyGateway {
     pub(crate) gateway: Arc<dyn PaymentGateway>,
-    /// The same, where it is written in Python.
+    /// The same gateway, if it is written in Python.
     pub(crate) python: Option<Arc<PythonGateway>>,
-    /// Tests tell a fake one when to fail; a breaker would only be in the way.
+    /// Tests script the failures of a fake gateway, so it gets no circuit breaker.
     pub(crate) is_fake: bool,
 }
 

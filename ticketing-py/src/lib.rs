@@ -17,9 +17,13 @@ mod logging;
 #[cfg(feature = "python")]
 mod mailers;
 #[cfg(feature = "python")]
+mod messenger;
+#[cfg(feature = "python")]
 mod operations;
 #[cfg(feature = "python")]
 mod process;
+#[cfg(feature = "python")]
+mod sync;
 #[cfg(feature = "python")]
 mod to_python;
 #[cfg(feature = "python")]

@@ -1,7 +1,6 @@
-//! The engine's warnings and errors in Python's `logging`, by way of the messenger. What is less is not told: an ordinary sale
-//! has no reason to ask for the interpreter.
+//! Sends the engine's warnings and errors to Python's `logging`, through the messenger. Lower levels are ignored, so that an
+//! ordinary sale never needs the interpreter.
 
-use crate::callbacks::Errand;
 use crate::process::Process;
 use pyo3::prelude::*;
 use pyo3::sync::PyOnceLock;
@@ -12,38 +11,30 @@ use tracing::span::{Attributes, Id, Record};
 use tracing::subscriber::Interest;
 use tracing::{Event, Level, Metadata, Subscriber};
 
-/// A line for the log.
-#[derive(Debug)]
-pub(crate) struct Line {
-    is_error: bool,
-    text: String,
+/// Writes one line to the logger `ticketing_py`.
+fn write(py: Python<'_>, is_error: bool, text: &str) -> PyResult<()> {
+    static GET: PyOnceLock<Py<PyAny>> = PyOnceLock::new();
+    let log = GET.import(py, "logging", "getLogger")?.call1(("ticketing_py",))?;
+    let level = if is_error { "error" } else { "warning" };
+    log.call_method1(level, ("%s", text))?;
+    Ok(())
 }
 
-impl Line {
-    pub(crate) fn write(&self, py: Python<'_>) -> PyResult<()> {
-        static GET: PyOnceLock<Py<PyAny>> = PyOnceLock::new();
-        let log = GET.import(py, "logging", "getLogger")?.call1(("ticketing_py",))?;
-        let level = if self.is_error { "error" } else { "warning" };
-        log.call_method1(level, ("%s", &self.text))?;
-        Ok(())
-    }
-}
-
-/// Hands lines to the messenger. Knows no spans.
+/// A `tracing` subscriber that hands lines to the messenger. It ignores spans.
 #[derive(Debug)]
 struct ToPython;
 
-fn is_wanted(metadata: &Metadata<'_>) -> bool {
+fn is_logged(metadata: &Metadata<'_>) -> bool {
     metadata.is_event() && *metadata.level() <= Level::WARN && metadata.target().starts_with("ticketing")
 }
 
 impl Subscriber for ToPython {
     fn register_callsite(&self, metadata: &'static Metadata<'static>) -> Interest {
-        if is_wanted(metadata) { Interest::always() } else { Interest::never() }
+        if is_logged(metadata) { Interest::always() } else { Interest::never() }
     }
 
     fn enabled(&self, metadata: &Metadata<'_>) -> bool {
-        is_wanted(metadata)
+        is_logged(metadata)
     }
 
     fn max_level_hint(&self) -> Option<LevelFilter> {
@@ -60,10 +51,11 @@ impl Subscriber for ToPython {
 
     fn event(&self, event: &Event<'_>) {
         let Some(process) = Process::existing() else { return };
-        let mut words = Words::default();
-        event.record(&mut words);
-        let text = format!("{}{}", words.message, words.facts);
-        process.send(Errand::Log(Line { is_error: *event.metadata().level() == Level::ERROR, text }));
+        let mut line = Line::default();
+        event.record(&mut line);
+        let text = format!("{}{}", line.message, line.fields);
+        let is_error = *event.metadata().level() == Level::ERROR;
+        process.send(move |py| write(py, is_error, &text));
     }
 
     fn enter(&self, _: &Id) {}
@@ -71,24 +63,24 @@ impl Subscriber for ToPython {
     fn exit(&self, _: &Id) {}
 }
 
-/// The message, and what is known beside it.
+/// The message of an event, and its fields.
 #[derive(Default)]
-struct Words {
+struct Line {
     message: String,
-    facts: String,
+    fields: String,
 }
 
-impl Visit for Words {
+impl Visit for Line {
     fn record_debug(&mut self, field: &Field, value: &dyn std::fmt::Debug) {
         // Writing to a String cannot fail.
         let _ = match field.name() {
             "message" => write!(self.message, "{value:?}"),
-            name => write!(self.facts, " {name}={value:?}"),
+            name => write!(self.fields, " {name}={value:?}"),
         };
     }
 }
 
-/// Begins to listen. Another one in this very library is left in place; there is none.
+/// Installs the subscriber. This library has its own copy of `tracing`, so no other subscriber can be there.
 pub(crate) fn install() {
     drop(tracing::subscriber::set_global_default(ToPython));
 }

@@ -1,4 +1,4 @@
-//! Mailers: the engine's own as Python classes, and Python's own as a mailer of the engine.
+//! Mailers: the engine's as Python classes, and Python classes as mailers of the engine.
 
 use crate::callbacks::{Method, call};
 use crate::errors::Failure;
@@ -15,7 +15,7 @@ use ticketing_core::domain::principal::EmailAddress;
 use ticketing_core::mailer::smtp::{self, SmtpConfig, SmtpLogin, SmtpSecurity};
 use ticketing_core::mailer::{Mail, MailError, Mailer, files, memory};
 
-/// Hands mail to a mail server.
+/// Sends mail through a mail server.
 #[pyclass(frozen, module = "ticketing_py._native")]
 #[derive(Debug)]
 pub(crate) struct SmtpMailer {
@@ -26,7 +26,7 @@ pub(crate) struct SmtpMailer {
 impl SmtpMailer {
     #[new]
     #[pyo3(signature = (host, *, sender, port=None, security="starttls", user=None, password=None, pool_size=4, send_timeout=None, extra_root_pem=None))]
-    #[expect(clippy::too_many_arguments, reason = "they have names where it is called")]
+    #[expect(clippy::too_many_arguments, reason = "Python passes them by name")]
     fn new(
         py: Python<'_>,
         host: &str,
@@ -45,7 +45,7 @@ impl SmtpMailer {
             "tls" => (SmtpSecurity::Tls, 465),
             "plain" => (SmtpSecurity::Plain, 25),
             other => {
-                let message = format!("security: 'starttls', 'tls' or 'plain' is wanted, found {other:?}");
+                let message = format!("security: must be 'starttls', 'tls' or 'plain' (got {other:?})");
                 return Err(PyValueError::new_err(message));
             }
         };
@@ -53,7 +53,7 @@ impl SmtpMailer {
         config.login = match (user, password) {
             (Some(user), Some(password)) => Some(SmtpLogin::new(user, password)),
             (None, None) => None,
-            _ => return Err(PyTypeError::new_err("user and password are wanted together")),
+            _ => return Err(PyTypeError::new_err("user and password must be given together")),
         };
         config.pool_size = pool_size;
         config.send_timeout = send_timeout.unwrap_or(config.send_timeout);
@@ -84,7 +84,7 @@ impl FileMailer {
         Ok(Self { mailer: Arc::new(mailer.map_err(|error| Failure::Core(error).into_exception(py))?) })
     }
 
-    /// Where the mail with this Message-ID is, or will be.
+    /// The path of the file for the mail with this Message-ID.
     fn path(&self, message_id: &str) -> PathBuf {
         self.mailer.path(message_id)
     }
@@ -94,7 +94,7 @@ impl FileMailer {
     }
 }
 
-/// Keeps every mail in memory, and fails when told to.
+/// Keeps every mail in memory. For tests: it can be told to fail.
 #[pyclass(frozen, module = "ticketing_py._native")]
 #[derive(Debug)]
 pub(crate) struct MemoryMailer {
@@ -108,29 +108,29 @@ impl MemoryMailer {
         Self { mailer: Arc::default() }
     }
 
-    /// Every mail that was taken, the first one first.
+    /// Every mail that was accepted, oldest first.
     fn sent<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyAny>> {
         self.mailer.sent().to_python(py)
     }
 
-    /// Every mail that was taken for one address, the first one first.
+    /// Every mail that was accepted for one address, oldest first.
     fn sent_to<'py>(&self, py: Python<'py>, to: In<EmailAddress>) -> PyResult<Bound<'py, PyAny>> {
         self.mailer.sent_to(&to.0).to_python(py)
     }
 
-    /// The next mail is not taken, and its sender gets this error.
+    /// Makes the next mail fail with this error.
     fn fail_next(&self, error: &Bound<'_, PyAny>) -> PyResult<()> {
         let (error, _) = read_error(error.py(), &PyErr::from_value(error.clone()))?;
         self.mailer.fail_next(error);
         Ok(())
     }
 
-    /// The next mail is taken, but its sender does not learn it.
+    /// Accepts the next mail, but loses the answer.
     fn lose_next_answer(&self) {
         self.mailer.lose_next_answer();
     }
 
-    /// Forgets every mail, and what was told.
+    /// Forgets every mail and every scripted failure.
     fn clear(&self) {
         self.mailer.clear();
     }
@@ -140,17 +140,17 @@ impl MemoryMailer {
     }
 }
 
-/// What a mailer raised, and whether it is one of the exceptions that it may raise.
+/// What a mailer raised, and whether it is one of the documented exceptions.
 fn read_error(py: Python<'_>, error: &PyErr) -> PyResult<(MailError, bool)> {
     static REFUSED: PyOnceLock<Py<PyAny>> = PyOnceLock::new();
-    static PLANNED: PyOnceLock<Py<PyAny>> = PyOnceLock::new();
-    // Its own words may hold the recipient's address; the whole of it goes to the log.
+    static EXPECTED: PyOnceLock<Py<PyAny>> = PyOnceLock::new();
+    // The exception's text may contain the recipient's address, so only its type is stored; the log gets all of it.
     let name = error.get_type(py).name()?.to_string();
-    let planned = error.is_instance(py, PLANNED.import(py, "ticketing_py.errors", "MailError")?);
+    let expected = error.is_instance(py, EXPECTED.import(py, "ticketing_py.errors", "MailError")?);
     if error.is_instance(py, REFUSED.import(py, "ticketing_py.errors", "MailRefused")?) {
         return Ok((MailError::Refused(format!("the mailer raised {name}")), true));
     }
-    Ok((MailError::Later(format!("the mailer raised {name}")), planned))
+    Ok((MailError::Later(format!("the mailer raised {name}")), expected))
 }
 
 /// A mailer that is written in Python.
@@ -167,7 +167,7 @@ impl Mailer for PythonMailer {
         let read = |py: Python<'_>, outcome: PyResult<Bound<'_, PyAny>>| match outcome {
             Ok(_) => (Ok(()), None),
             Err(raised) => match read_error(py, &raised) {
-                Ok((error, planned)) => (Err(error), (!planned).then_some(raised)),
+                Ok((error, expected)) => (Err(error), (!expected).then_some(raised)),
                 Err(_) => (Err(MailError::Later("the mailer failed".to_owned())), Some(raised)),
             },
         };
@@ -176,7 +176,7 @@ impl Mailer for PythonMailer {
     }
 }
 
-/// A mailer that others hold too.
+/// A shared mailer.
 #[derive(Clone, Debug)]
 pub(crate) struct AnyMailer(Arc<dyn Mailer>);
 

@@ -1,16 +1,17 @@
-//! What can be asked of the engine, each said once: [`Engine`] waits for it, [`AsyncEngine`] gives an asyncio future.
+//! Every call of the engine, written once: [`Engine`] waits for the result, [`AsyncEngine`] returns an asyncio future.
 
-#![allow(clippy::too_many_arguments, reason = "in Python they have names")]
+#![allow(clippy::too_many_arguments, reason = "Python passes them by name")]
 
 use crate::asyncio::{awaitable, running_loop};
-use crate::engine::{Core, ManualClock, Settings};
+use crate::engine::{Core, Settings};
 use crate::errors::Failure;
-use crate::from_python::{HeaderValue, In};
+use crate::from_python::{HeaderValue, In, unsigned};
 use crate::gateways::PythonGateway;
 use crate::process::on_behalf;
 use crate::to_python::ToPython;
 use jiff::Timestamp;
 use pyo3::prelude::*;
+use pyo3::types::PyDict;
 use std::sync::Arc;
 use ticketing_core::Error;
 use ticketing_core::clock::{Random, SystemRandom};
@@ -28,7 +29,7 @@ use ticketing_core::domain::page::{Page, PageRequest};
 use ticketing_core::domain::payment::{Attempt, Payment, Settlement};
 use ticketing_core::domain::principal::{Buyer, EmailAddress, Principal};
 use ticketing_core::domain::refund::Refund;
-use ticketing_core::domain::rules::Verdict;
+use ticketing_core::domain::payment::Verdict;
 use ticketing_core::domain::ticket::Ticket;
 use ticketing_core::domain::webhook::StoredWebhook;
 use ticketing_core::gateway::Webhook;
@@ -36,13 +37,13 @@ use ticketing_core::{
     LineRequest, OrderRequest, PayOptions, RefundOptions, Registration, Session, Started, Upkeep, UpkeepReport,
 };
 
-/// The engine for plain code: calls wait, and other Python threads run meanwhile.
+/// The engine for plain code: calls wait, and other Python threads run in the meantime.
 #[pyclass(frozen, module = "ticketing_py._native")]
 pub(crate) struct Engine {
     core: Arc<Core>,
 }
 
-/// The engine for asyncio: calls give a future of the running loop.
+/// The engine for asyncio: calls return a future of the running loop.
 #[pyclass(frozen, module = "ticketing_py._native")]
 pub(crate) struct AsyncEngine {
     core: Arc<Core>,
@@ -57,16 +58,10 @@ macro_rules! operations {
         #[pymethods]
         impl Engine {
             #[new]
-            fn new(
-                storage: &Bound<'_, PyAny>, gateway: Option<&Bound<'_, PyAny>>, mailer: Option<&Bound<'_, PyAny>>,
-                hold_for: f64, mail_domain: String, public_url: Option<String>, token_secret: Option<Vec<u8>>,
-                token_lifetime: f64, hashing_threads: Option<usize>, clock: Option<&Bound<'_, ManualClock>>,
-                circuit_breaker: bool, gateway_timeout: f64, mailer_timeout: f64, upkeep_every: f64,
-            ) -> PyResult<Self> {
-                let settings = Settings::read(
-                    storage, gateway, mailer, hold_for, mail_domain, public_url, token_secret, token_lifetime,
-                    hashing_threads, clock, circuit_breaker, gateway_timeout, mailer_timeout, upkeep_every,
-                )?;
+            #[pyo3(signature = (storage, **options))]
+            fn new(storage: &Bound<'_, PyAny>, options: Option<&Bound<'_, PyDict>>) -> PyResult<Self> {
+                let none = PyDict::new(storage.py());
+                let settings = Settings::read(storage, options.unwrap_or(&none))?;
                 Ok(Self { core: Core::new(settings) })
             }
 
@@ -89,16 +84,10 @@ macro_rules! operations {
         #[pymethods]
         impl AsyncEngine {
             #[new]
-            fn new(
-                storage: &Bound<'_, PyAny>, gateway: Option<&Bound<'_, PyAny>>, mailer: Option<&Bound<'_, PyAny>>,
-                hold_for: f64, mail_domain: String, public_url: Option<String>, token_secret: Option<Vec<u8>>,
-                token_lifetime: f64, hashing_threads: Option<usize>, clock: Option<&Bound<'_, ManualClock>>,
-                circuit_breaker: bool, gateway_timeout: f64, mailer_timeout: f64, upkeep_every: f64,
-            ) -> PyResult<Self> {
-                let settings = Settings::read(
-                    storage, gateway, mailer, hold_for, mail_domain, public_url, token_secret, token_lifetime,
-                    hashing_threads, clock, circuit_breaker, gateway_timeout, mailer_timeout, upkeep_every,
-                )?;
+            #[pyo3(signature = (storage, **options))]
+            fn new(storage: &Bound<'_, PyAny>, options: Option<&Bound<'_, PyDict>>) -> PyResult<Self> {
+                let none = PyDict::new(storage.py());
+                let settings = Settings::read(storage, options.unwrap_or(&none))?;
                 Ok(Self { core: Core::new(settings) })
             }
 
@@ -138,9 +127,9 @@ operations! {
         core.stop_upkeep().await?;
     }
 
-    fn run_upkeep(core, limit: In<u32>, at_once: usize) -> UpkeepReport {
+    fn run_upkeep(core, limit: i64, at_once: usize) -> UpkeepReport {
         let mut upkeep = Upkeep::default();
-        (upkeep.limit, upkeep.at_once) = (limit.0, at_once);
+        (upkeep.limit, upkeep.at_once) = (unsigned("limit", limit)?, at_once);
         core.get().await?.run_upkeep(upkeep).await?
     }
 
@@ -181,7 +170,7 @@ operations! {
         ends_at: In<Option<Timestamp>>, description: Option<String>, address: Option<String>,
         image_url: Option<String>, category: Option<String>, category_id: Option<i64>, key: In<Option<Reference>>,
     ) -> Event {
-        let ticket_types = what_is_sold(price.0, ticket_types.0)?;
+        let ticket_types = ticket_types_of(price.0, ticket_types.0)?;
         let currency = ticket_types[0].price.currency();
         let event = NewEvent::new(title, starts_at.0, location, currency, ticket_types)
             .with_key(key.0)
@@ -195,7 +184,7 @@ operations! {
         match category {
             None => ticketing.create_event(&organizer.0, event).await?,
             Some(_) if category_id.is_some() => {
-                return Err(Error::invalid("category", "either a name or an id is wanted").into());
+                return Err(Error::invalid("category", "must not be given together with category_id").into());
             }
             Some(name) => ticketing.create_event_in(&organizer.0, event, &name).await?,
         }
@@ -216,7 +205,7 @@ operations! {
     fn events(
         core, category: Option<String>, text: Option<String>, starts_from: In<Option<Timestamp>>,
         starts_before: In<Option<Timestamp>>, organizer: In<Option<Principal>>, with_cancelled: bool,
-        sort: In<EventSort>, skip: In<u64>, limit: In<u32>, count: bool,
+        sort: In<EventSort>, skip: i64, limit: i64, count: bool,
     ) -> Page<Event> {
         let filter = EventFilter::default()
             .with_category(category)
@@ -226,7 +215,7 @@ operations! {
             .with_organizer(organizer.0)
             .with_cancelled(with_cancelled)
             .with_sort(sort.0);
-        core.get().await?.events(&filter, page(skip, limit, count)).await?
+        core.get().await?.events(&filter, page(skip, limit, count)?).await?
     }
 
     fn cancel_event(core, actor: In<Principal>, event_id: i64) -> Event {
@@ -234,10 +223,10 @@ operations! {
     }
 
     fn hold(
-        core, buyer: In<Buyer>, event_id: i64, quantity: In<Option<u32>>, lines: In<Option<Vec<LineRequest>>>,
+        core, buyer: In<Buyer>, event_id: i64, quantity: Option<i64>, lines: In<Option<Vec<LineRequest>>>,
         reference: In<Option<Reference>>,
     ) -> Order {
-        let request = order_request(event_id, quantity.0, lines.0, reference.0)?;
+        let request = order_request(event_id, quantity, lines.0, reference.0)?;
         core.get().await?.hold(&buyer.0, request).await?
     }
 
@@ -245,8 +234,8 @@ operations! {
         core.get().await?.order(&actor.0, &reference.0).await?
     }
 
-    fn orders(core, actor: In<Principal>, skip: In<u64>, limit: In<u32>, count: bool) -> Page<Order> {
-        core.get().await?.orders(&actor.0, page(skip, limit, count)).await?
+    fn orders(core, actor: In<Principal>, skip: i64, limit: i64, count: bool) -> Page<Order> {
+        core.get().await?.orders(&actor.0, page(skip, limit, count)?).await?
     }
 
     fn cancel_order(core, actor: In<Principal>, reference: In<Reference>) -> Order {
@@ -254,11 +243,11 @@ operations! {
     }
 
     fn buy(
-        core, buyer: In<Buyer>, event_id: i64, quantity: In<Option<u32>>, lines: In<Option<Vec<LineRequest>>>,
+        core, buyer: In<Buyer>, event_id: i64, quantity: Option<i64>, lines: In<Option<Vec<LineRequest>>>,
         reference: In<Option<Reference>>, return_url: Option<String>, email: In<Option<EmailAddress>>,
         attempt_reference: In<Option<Reference>>,
     ) -> Started {
-        let request = order_request(event_id, quantity.0, lines.0, reference.0)?;
+        let request = order_request(event_id, quantity, lines.0, reference.0)?;
         let options =
             PayOptions::default().with_return_url(return_url).with_email(email.0).with_reference(attempt_reference.0);
         core.get().await?.buy(&buyer.0, request, options).await?
@@ -304,8 +293,8 @@ operations! {
         core.get().await?.retry_refund(&actor.0, &payment.0, RefundId(refund_id)).await?
     }
 
-    fn reviews(core, actor: In<Principal>, skip: In<u64>, limit: In<u32>, count: bool) -> Page<Attempt> {
-        core.get().await?.reviews(&actor.0, page(skip, limit, count)).await?
+    fn reviews(core, actor: In<Principal>, skip: i64, limit: i64, count: bool) -> Page<Attempt> {
+        core.get().await?.reviews(&actor.0, page(skip, limit, count)?).await?
     }
 
     fn resolve_review(
@@ -322,8 +311,8 @@ operations! {
         core.get().await?.ticket(&actor.0, TicketId(ticket_id)).await?
     }
 
-    fn tickets(core, actor: In<Principal>, skip: In<u64>, limit: In<u32>, count: bool) -> Page<Ticket> {
-        core.get().await?.tickets(&actor.0, page(skip, limit, count)).await?
+    fn tickets(core, actor: In<Principal>, skip: i64, limit: i64, count: bool) -> Page<Ticket> {
+        core.get().await?.tickets(&actor.0, page(skip, limit, count)?).await?
     }
 
     fn tickets_mailed(core, actor: In<Principal>, reference: In<Reference>) -> bool {
@@ -339,8 +328,8 @@ operations! {
         core.get().await?.check_in(Scan::new(code.0, nonce, by.0).with_gate(gate)).await?
     }
 
-    fn dead_mails(core, actor: In<Principal>, skip: In<u64>, limit: In<u32>, count: bool) -> Page<OutboxMail> {
-        core.get().await?.dead_mails(&actor.0, page(skip, limit, count)).await?
+    fn dead_mails(core, actor: In<Principal>, skip: i64, limit: i64, count: bool) -> Page<OutboxMail> {
+        core.get().await?.dead_mails(&actor.0, page(skip, limit, count)?).await?
     }
 
     fn resend_mail(core, actor: In<Principal>, mail_id: i64) -> OutboxMail {
@@ -348,29 +337,30 @@ operations! {
     }
 }
 
-fn page(skip: In<u64>, limit: In<u32>, count: bool) -> PageRequest {
-    PageRequest::default().with_skip(skip.0).with_limit(limit.0).with_count(count)
+fn page(skip: i64, limit: i64, count: bool) -> Result<PageRequest, Failure> {
+    let (skip, limit) = (unsigned("skip", skip)?, unsigned("limit", limit)?);
+    Ok(PageRequest::default().with_skip(skip).with_limit(limit).with_count(count))
 }
 
-/// One ticket type at a price, or the ones that are named. At least one: its currency is the event's.
-fn what_is_sold(price: Option<Money>, types: Vec<NewTicketType>) -> Result<Vec<NewTicketType>, Failure> {
+/// One ticket type at a price, or the given ones. At least one: its currency is the event's.
+fn ticket_types_of(price: Option<Money>, types: Vec<NewTicketType>) -> Result<Vec<NewTicketType>, Failure> {
     match price {
         Some(price) if types.is_empty() => Ok(vec![NewTicketType::new(GENERAL_ADMISSION, price)]),
         None if !types.is_empty() => Ok(types),
-        _ => Err(Error::invalid("price", "either a price or ticket_types are wanted").into()),
+        _ => Err(Error::invalid("price", "must be given, or ticket_types, but not both").into()),
     }
 }
 
 fn order_request(
     event_id: i64,
-    quantity: Option<u32>,
+    quantity: Option<i64>,
     lines: Option<Vec<LineRequest>>,
     reference: Option<Reference>,
 ) -> Result<OrderRequest, Failure> {
     let lines = match (quantity, lines) {
-        (Some(_), Some(_)) => return Err(Error::invalid("lines", "either a quantity or lines are wanted").into()),
+        (Some(_), Some(_)) => return Err(Error::invalid("lines", "must not be given together with quantity").into()),
         (_, Some(lines)) => lines,
-        (quantity, None) => vec![LineRequest::new(quantity.unwrap_or(1))],
+        (quantity, None) => vec![LineRequest::new(unsigned("quantity", quantity.unwrap_or(1))?)],
     };
     Ok(OrderRequest::new(EventId(event_id), lines).with_reference(reference))
 }

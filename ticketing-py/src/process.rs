@@ -1,36 +1,38 @@
-//! What belongs to this very process: one tokio runtime, made when it is first wanted, and who uses it.
+//! State of this process: one tokio runtime, created on first use, and its users.
 //!
-//! Two things end a process's runtime. A fork: the child has the memory but none of the threads, so it gets a `Process` of its
-//! own, and what was in use in the parent is refused there. And the interpreter's exit: a thread that comes back to a Python
-//! that is gone takes the process down with it. So nothing but [`block_on`] and the [messenger](Messenger) ever leaves Python
-//! and comes back, both are counted, and [`shutdown`] - run by `atexit`, while the interpreter is whole - ends them and waits.
+//! Two things end a process's runtime.
+//! - *A fork*: the child has the memory but none of the threads. It gets a `Process` of its own, and an engine that the parent
+//!   was using is refused there.
+//! - *The interpreter's exit*: a thread that re-enters Python after it has exited crashes the process. So only
+//!   [`Process::block_on`] and the [messenger](Messenger) leave Python and come back. Both are counted, and `_shutdown`, which
+//!   `atexit` runs while the interpreter is still whole, stops them and waits.
 
-use crate::callbacks::Errand;
 use crate::errors::Failure;
+use crate::messenger::Messenger;
+use crate::sync::lock;
 use pyo3::prelude::*;
 use std::collections::HashMap;
 use std::future::Future;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU32, AtomicUsize, Ordering};
-use std::sync::mpsc;
-use std::sync::{Arc, Condvar, Mutex, MutexGuard, OnceLock, PoisonError};
+use std::sync::{Arc, Condvar, Mutex, OnceLock, PoisonError};
 use std::time::{Duration, Instant};
 use ticketing_core::runtime::{Runtime, Task};
 use tokio::sync::watch;
 
-/// A fork of a fork of a fork: so deep at most.
-const DEPTH: usize = 32;
-/// How often a call that blocks looks whether somebody pressed Ctrl-C.
-const LOOK_UP: Duration = Duration::from_millis(100);
-/// How long the interpreter's exit waits for what is in flight.
-const PATIENCE: Duration = Duration::from_secs(5);
+/// The deepest chain of forks of forks.
+const MAX_FORK_DEPTH: usize = 32;
+/// How often a blocking call checks for signals such as Ctrl-C.
+const SIGNAL_CHECK_INTERVAL: Duration = Duration::from_millis(100);
+/// How long the interpreter's exit waits for calls in flight.
+const SHUTDOWN_TIMEOUT: Duration = Duration::from_secs(5);
 
-// No lock may be held at a fork that the child would wait for: each process has its own, in a place of its own.
+// A lock that is held at a fork stays held in the child. So each process has its own state, in a slot of its own.
 static PLACE: AtomicUsize = AtomicUsize::new(0);
-static PIDS: [AtomicU32; DEPTH] = [const { AtomicU32::new(0) }; DEPTH];
-static PROCESSES: [OnceLock<Process>; DEPTH] = [const { OnceLock::new() }; DEPTH];
+static PIDS: [AtomicU32; MAX_FORK_DEPTH] = [const { AtomicU32::new(0) }; MAX_FORK_DEPTH];
+static PROCESSES: [OnceLock<Process>; MAX_FORK_DEPTH] = [const { OnceLock::new() }; MAX_FORK_DEPTH];
 
-/// This very process.
+/// The state of one process.
 #[derive(Debug)]
 pub(crate) struct Process {
     pub(crate) pid: u32,
@@ -38,26 +40,14 @@ pub(crate) struct Process {
     runtime: Mutex<Option<tokio::runtime::Runtime>>,
     closing: watch::Sender<bool>,
     blocked: (Mutex<usize>, Condvar),
-    messenger: Mutex<Messenger>,
-    /// SQLite files that are open here. Where there are any at a fork, the child must keep off SQLite: it would mistake the
-    /// parent's locks on the file for its own, and find locks within SQLite that nobody will ever release.
+    messenger: Messenger,
+    /// SQLite files that are open in this process. If there are any at a fork, the child must not use SQLite: it would mistake
+    /// the parent's file locks for its own, and wait for locks within SQLite that nobody will ever release.
     files: Mutex<HashMap<PathBuf, usize>>,
 }
 
-#[derive(Debug, Default)]
-enum Messenger {
-    #[default]
-    NotYet,
-    Running(mpsc::Sender<Errand>, std::thread::JoinHandle<()>),
-    Stopped,
-}
-
-pub(crate) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
-}
-
 impl Process {
-    /// The process that this is, whatever it was forked from.
+    /// The state of the process that calls this, created on first use.
     pub(crate) fn current() -> Result<&'static Self, Failure> {
         let pid = std::process::id();
         loop {
@@ -79,7 +69,7 @@ impl Process {
         }
     }
 
-    /// The same, if it was ever wanted.
+    /// The state of the process that calls this, if it was created before.
     pub(crate) fn existing() -> Option<&'static Self> {
         let place = PLACE.load(Ordering::Acquire);
         let process = PROCESSES.get(place)?.get()?;
@@ -94,7 +84,7 @@ impl Process {
             runtime: Mutex::new(Some(runtime)),
             closing: watch::channel(false).0,
             blocked: (Mutex::new(0), Condvar::new()),
-            messenger: Mutex::default(),
+            messenger: Messenger::default(),
             files: Mutex::default(),
         })
     }
@@ -107,13 +97,13 @@ impl Process {
         *self.closing.borrow()
     }
 
-    /// Comes back when Python is about to exit.
+    /// Completes when Python is about to exit.
     pub(crate) fn closed(&self) -> impl Future<Output = ()> + Send + use<> {
         let mut closing = self.closing.subscribe();
         async move { drop(closing.wait_for(|closing| *closing).await) }
     }
 
-    /// Waits for work without keeping other Python threads from theirs. Ctrl-C drops the work.
+    /// Waits for work with the interpreter lock released. Ctrl-C drops the work.
     pub(crate) fn block_on<T: Send>(
         &self,
         py: Python<'_>,
@@ -123,7 +113,7 @@ impl Process {
             return Err(Failure::Closed.into_exception(py));
         }
         let _counted = Counted::new(&self.blocked);
-        // Work that is dropped may want to tell its tasks.
+        // The drop code of `work` may need the runtime's context.
         let _inside = self.handle.enter();
         let mut work = Box::pin(work);
         loop {
@@ -133,7 +123,7 @@ impl Process {
                         biased;
                         done = &mut work => Some(done),
                         () = self.closed() => Some(Err(Failure::Closed)),
-                        () = tokio::time::sleep(LOOK_UP) => None,
+                        () = tokio::time::sleep(SIGNAL_CHECK_INTERVAL) => None,
                     }
                 })
             });
@@ -147,35 +137,17 @@ impl Process {
         }
     }
 
-    /// Has something told to Python, soon. The engine's own threads never wait for Python.
-    pub(crate) fn send(&self, errand: Errand) {
-        let mut messenger = lock(&self.messenger);
-        if matches!(*messenger, Messenger::NotYet) {
-            let (sender, errands) = mpsc::channel();
-            let run = move || {
-                while let Ok(errand) = errands.recv() {
-                    if matches!(errand, Errand::Stop) {
-                        return;
-                    }
-                    Python::attach(|py| errand.run(py));
-                }
-            };
-            // Without a thread nobody is told; whoever waits gives up when their time is over.
-            if let Ok(thread) = std::thread::Builder::new().name("ticketing-messenger".to_owned()).spawn(run) {
-                *messenger = Messenger::Running(sender, thread);
-            }
-        }
-        if let Messenger::Running(sender, _) = &*messenger {
-            drop(sender.send(errand));
-        }
+    /// Runs a task in Python soon, on the messenger's thread. Returns at once.
+    pub(crate) fn send(&self, task: impl FnOnce(Python<'_>) -> PyResult<()> + Send + 'static) {
+        self.messenger.send(Box::new(task));
     }
 
-    /// Notes that an SQLite file is about to be open here, unless one was at a fork.
+    /// Registers an SQLite file that is about to be opened. Refused if one was open at a fork.
     pub(crate) fn claim_file(&self, path: &Path) -> Result<(), Failure> {
         let place = PLACE.load(Ordering::Acquire);
         let ancestors = PROCESSES.iter().take(place).filter_map(OnceLock::get);
         for ancestor in ancestors {
-            // Held at the fork, it stays held for ever: whoever held it was opening or closing a file.
+            // A lock held at the fork stays held: its holder was opening or closing a file.
             if ancestor.files.try_lock().map_or(true, |files| !files.is_empty()) {
                 return Err(Failure::Forked(
                     "SQLite was in use when the process forked: close it before, or open it in the children only",
@@ -198,16 +170,10 @@ impl Process {
 
     fn shut_down(&self) {
         self.closing.send_replace(true);
-        let end = Instant::now() + PATIENCE;
-        let messenger = std::mem::replace(&mut *lock(&self.messenger), Messenger::Stopped);
-        if let Messenger::Running(sender, thread) = messenger {
-            drop(sender.send(Errand::Stop));
-            while !thread.is_finished() && Instant::now() < end {
-                std::thread::sleep(Duration::from_millis(1));
-            }
-        }
+        let deadline = Instant::now() + SHUTDOWN_TIMEOUT;
+        self.messenger.stop(deadline);
         let mut blocked = lock(&self.blocked.0);
-        while *blocked > 0 && Instant::now() < end {
+        while *blocked > 0 && Instant::now() < deadline {
             let wait = self.blocked.1.wait_timeout(blocked, Duration::from_millis(50));
             blocked = wait.unwrap_or_else(PoisonError::into_inner).0;
         }
@@ -234,24 +200,24 @@ impl Drop for Counted<'_> {
     }
 }
 
-/// The event loop that somebody called from, for what is written in Python and called back.
+/// The event loop that a call came from. `async` methods of gateways and mailers run there.
 pub(crate) type Origin = Option<Arc<Py<PyAny>>>;
 
 tokio::task_local! {
     static ORIGIN: Origin;
 }
 
-/// Does work on behalf of who calls from this loop.
+/// Runs work with `origin` as the loop that it was called from.
 pub(crate) fn on_behalf<F: Future>(origin: Origin, work: F) -> impl Future<Output = F::Output> {
     ORIGIN.scope(origin, work)
 }
 
-/// Where the work that is being done was called from.
+/// The loop that the current work was called from.
 pub(crate) fn origin() -> Origin {
     ORIGIN.try_with(Clone::clone).ok().flatten()
 }
 
-/// The engine's own tasks run on the process's runtime, on behalf of who started them.
+/// Runs the engine's background tasks on the process's runtime. They inherit the origin of the call that spawned them.
 #[derive(Debug)]
 pub(crate) struct ProcessRuntime(pub(crate) &'static Process);
 
@@ -272,7 +238,7 @@ fn _shutdown(py: Python<'_>) {
     }
 }
 
-/// How many tasks of the engine are alive: for tests.
+/// The number of the engine's tasks that are alive. For tests.
 #[pyfunction]
 fn _tasks() -> usize {
     Process::existing().map_or(0, |process| process.handle.metrics().num_alive_tasks())

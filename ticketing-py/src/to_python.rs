@@ -1,4 +1,4 @@
-//! The engine's values as the classes of `ticketing_py`.
+//! Conversion of the engine's values to the classes of `ticketing_py`.
 
 use pyo3::intern;
 use pyo3::prelude::*;
@@ -21,14 +21,14 @@ use ticketing_core::gateway::{Charge, RefundCall};
 use ticketing_core::mailer::Mail;
 use ticketing_core::{Session, Started, UpkeepReport};
 
-/// Something that Python has a class for.
+/// Types that can be converted to a Python object.
 pub(crate) trait ToPython {
     fn to_python<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyAny>>;
 }
 
 type Made<'py> = PyResult<Bound<'py, PyAny>>;
 
-/// An object of a class of ours, by its fields' names.
+/// An object of one of our classes, from its fields.
 macro_rules! object {
     ($py:expr, $module:literal, $class:literal, { $($field:ident: $value:expr),* $(,)? }) => {{
         static CLASS: PyOnceLock<Py<PyAny>> = PyOnceLock::new();
@@ -39,29 +39,29 @@ macro_rules! object {
 }
 pub(crate) use object;
 
-/// A member of an enum of ours, by its word.
-macro_rules! word {
-    ($py:expr, $module:literal, $class:literal, $word:expr) => {{
+/// A member of one of our enums, by its value.
+macro_rules! member {
+    ($py:expr, $module:literal, $class:literal, $value:expr) => {{
         static MEMBERS: PyOnceLock<Py<PyAny>> = PyOnceLock::new();
         let members = MEMBERS.get_or_try_init($py, || {
             let class = $py.import(concat!("ticketing_py.", $module))?.getattr($class)?;
             class.getattr("_value2member_map_").map(Bound::unbind)
         })?;
-        members.bind($py).get_item($word)
+        members.bind($py).get_item($value)
     }};
 }
 
-macro_rules! words {
+macro_rules! enums {
     ($($type:ty: $module:literal, $class:literal;)*) => {$(
         impl ToPython for $type {
             fn to_python<'py>(&self, py: Python<'py>) -> Made<'py> {
-                word!(py, $module, $class, self.name())
+                member!(py, $module, $class, self.name())
             }
         }
     )*};
 }
 
-words! {
+enums! {
     AttemptStatus: "payments", "AttemptStatus";
     EventStatus: "events", "EventStatus";
     MailStatus: "mails", "MailStatus";
@@ -73,7 +73,7 @@ words! {
     WebhookStatus: "payments", "WebhookStatus";
 }
 
-/// A time, aware and in UTC.
+/// A timezone-aware time in UTC.
 pub(crate) fn time(py: Python<'_>, at: jiff::Timestamp) -> PyResult<Bound<'_, PyDateTime>> {
     let at = jiff::tz::Offset::UTC.to_datetime(at);
     let utc = PyTzInfo::utc(py)?;
@@ -265,7 +265,7 @@ impl ToPython for Order {
             lines: self.lines.to_python(py)?,
             quantity: self.quantity(),
             total: self.total.to_python(py)?,
-            status: word!(py, "orders", "OrderStatus", self.status.name())?,
+            status: member!(py, "orders", "OrderStatus", self.status.name())?,
             hold_until: times(py, hold_until)?,
             hold_extended: self.hold_extended,
             created_at: time(py, self.created_at)?,
@@ -462,7 +462,7 @@ impl ToPython for OutboxMail {
         object!(py, "mails", "OutboxMail", {
             id: self.id.0,
             order_id: self.order_id.0,
-            kind: word!(py, "mails", "MailKind", kind)?,
+            kind: member!(py, "mails", "MailKind", kind)?,
             refund_id: refund_id,
             to: self.to.as_str(),
             status: self.status.to_python(py)?,

@@ -1,4 +1,4 @@
-//! Functions that need no engine.
+//! Functions that do not need an engine.
 
 use crate::from_python::{In, money as read_money};
 use pyo3::prelude::*;
@@ -6,7 +6,7 @@ use pyo3::types::PyBytes;
 use ticketing_core::domain::code::TicketCode;
 use ticketing_core::qr;
 
-/// The amount with exactly the decimals of its currency.
+/// The amount with exactly the number of decimals of its currency.
 #[pyfunction]
 fn money(py: Python<'_>, amount: &str, currency: &str) -> PyResult<String> {
     read_money(py, amount, currency).map(|money| money.decimal())

@@ -1,4 +1,4 @@
-"""What the tests share: a shop with an event of three places at NGN 5,000, on every storage there is."""
+"""Shared fixtures: a shop with an event of three tickets at NGN 5,000, on every storage."""
 
 from __future__ import annotations
 
@@ -31,20 +31,20 @@ ADA = buyer("ada")
 
 @dataclass
 class Shop:
-    """Both facades on one storage."""
+    """Both facades on the same storage."""
 
     sync: Ticketing
     aio: AsyncTicketing
-    bank: FakeGateway
+    gateway: FakeGateway
     mails: MemoryMailer
     event: Event
 
     def pay(self, reference: str) -> None:
-        self.bank.pay(reference)
+        self.gateway.pay(reference)
 
 
 def missing(what: str) -> None:
-    """Where everything is to be tested nothing is skipped."""
+    """Skips the test. Fails it in CI, where nothing may be skipped."""
     if os.environ.get("CI") == "true":
         pytest.fail(what)
     pytest.skip(what)
@@ -52,7 +52,7 @@ def missing(what: str) -> None:
 
 @pytest.fixture(scope="session")
 def postgres() -> Iterator[str]:
-    """The address of a PostgreSQL server of our own; the tests are skipped where there is none."""
+    """The URL of a temporary PostgreSQL server. Without PostgreSQL, the tests are skipped."""
     programs = sorted(Path("/usr/lib/postgresql").glob("*/bin/initdb"))
     if not programs:
         missing("PostgreSQL is not installed")
@@ -75,8 +75,8 @@ def postgres() -> Iterator[str]:
 
 
 def make_shop(storage: object, capacity: int | None = 3) -> Shop:
-    bank, mails = FakeGateway(), MemoryMailer()
-    options = {"gateway": bank, "mailer": mails, "token_secret": SECRET, "mail_domain": "example.com"}
+    gateway, mails = FakeGateway(), MemoryMailer()
+    options = {"gateway": gateway, "mailer": mails, "token_secret": SECRET, "mail_domain": "example.com"}
     sync = Ticketing(storage, **options)  # type: ignore[arg-type]
     aio = AsyncTicketing(storage, **options)  # type: ignore[arg-type]
     event = sync.create_event(
@@ -87,7 +87,7 @@ def make_shop(storage: object, capacity: int | None = 3) -> Shop:
         price=Money("5000.00", "NGN"),
         capacity=capacity,
     )
-    return Shop(sync, aio, bank, mails, event)
+    return Shop(sync, aio, gateway, mails, event)
 
 
 @pytest.fixture(params=["memory", "sqlite", "postgres"])
@@ -113,7 +113,7 @@ def shop(storage: object) -> Iterator[Shop]:
 
 @pytest.fixture
 def small() -> Iterator[Shop]:
-    """The same in memory, for what has nothing to do with storages."""
+    """The same in memory, for tests that do not depend on the storage."""
     shop = make_shop(MemoryStorage())
     yield shop
     shop.sync.close()

@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Builds ticketing-py as `pip install` does, into a virtual environment under target/, and runs everything that looks at it.
+# Builds ticketing-py as `pip install` does, into a virtual environment under target/, and runs its tests, doctests and type checkers.
 # Arguments go to pytest: ticketing-py/tests/run.sh -k fork
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/../.."
@@ -8,8 +8,8 @@ venv=$root/target/python-venv
 
 [[ -x $venv/bin/python ]] || "${PYTHON:-python3}" -m venv "$venv"
 "$venv/bin/pip" install --quiet --disable-pip-version-check --requirement ticketing-py/tests/requirements.txt
-# A target directory of its own, so that cargo's other builds and this one do not undo each other's work. Not optimised: the shipped
-# profile takes a quarter of an hour.
+# A separate target directory, so that this build and cargo's other builds do not invalidate each other. The dev profile, because a
+# release build takes a quarter of an hour.
 CARGO_TARGET_DIR=$root/target/python MATURIN_PEP517_ARGS="--profile dev" \
     "$venv/bin/pip" install --quiet --disable-pip-version-check --force-reinstall --no-deps ./ticketing-py
 cd ticketing-py

@@ -1,4 +1,4 @@
-"""Every example in the documentation runs."""
+"""Every example in the documentation works."""
 
 from __future__ import annotations
 
@@ -30,18 +30,18 @@ def modules() -> Iterator[ModuleType]:
 
 
 def world(is_async: bool) -> dict[str, object]:
-    """What the examples may speak of."""
-    storage, bank = MemoryStorage(), FakeGateway()
-    shop = Ticketing(storage, gateway=bank, token_secret=SECRET)
+    """The names that the examples can use."""
+    storage, gateway = MemoryStorage(), FakeGateway()
+    shop = Ticketing(storage, gateway=gateway, token_secret=SECRET)
     event = shop.create_event(
         organizer=CLUB, title="Jazz night", starts_at=NEXT_YEAR, location="Lagos", price=Money(5000, "NGN"), capacity=4
     )
     grace = buyer("grace")
     started = shop.buy(buyer=grace, event_id=event.id)
-    bank.pay(started.attempt.reference)
+    gateway.pay(started.attempt.reference)
     shop.verify(actor=grace.who, reference=started.attempt.reference)
-    tickets = AsyncTicketing(storage, gateway=bank, token_secret=SECRET) if is_async else shop
-    known = {"tickets": tickets, "bank": bank, "event": event, "ada": ADA, "grace": grace, "club": CLUB}
+    tickets = AsyncTicketing(storage, gateway=gateway, token_secret=SECRET) if is_async else shop
+    known = {"tickets": tickets, "gateway": gateway, "event": event, "ada": ADA, "grace": grace, "club": CLUB}
     return {**vars(ticketing_py), **known, "next_year": NEXT_YEAR}
 
 
@@ -51,22 +51,22 @@ def examples() -> list[doctest.DocTest]:
 
 
 @pytest.mark.parametrize("test", examples(), ids=lambda test: test.name)
-def test_an_example(test: doctest.DocTest) -> None:
+def test_docstring_example(test: doctest.DocTest) -> None:
     loop = asyncio.new_event_loop()
     is_async = any("await " in example.source for example in test.examples)
     for example in test.examples:
-        # An interactive prompt of asyncio's would take it as it is.
+        # The prompt of `python -m asyncio` accepts it as it is.
         example.source = re.sub(r"\bawait (\w[\w.]*\((?:[^()]|\((?:[^()]|\([^()]*\))*\))*\))", r"run(\1)", example.source)
     test.globs = {**world(is_async), "run": loop.run_until_complete}
-    said: list[str] = []
+    output: list[str] = []
     flags = doctest.IGNORE_EXCEPTION_DETAIL | doctest.NORMALIZE_WHITESPACE
-    failed = doctest.DocTestRunner(optionflags=flags).run(test, out=said.append)
+    failed = doctest.DocTestRunner(optionflags=flags).run(test, out=output.append)
     loop.run_until_complete(loop.shutdown_default_executor())
     loop.close()
-    assert failed.failed == 0, "".join(said)
+    assert failed.failed == 0, "".join(output)
 
 
-def test_the_examples_are_found() -> None:
+def test_docstring_examples_are_found() -> None:
     assert len(examples()) > 15
 
 
@@ -77,7 +77,7 @@ def block(text: str, mark: str) -> str:
 
 
 @pytest.mark.parametrize("readme", [ROOT / "README.md", HERE.parent / "README.md"], ids=["workspace", "package"])
-def test_the_script_in_the_readme_runs(readme: Path, tmp_path: Path) -> None:
+def test_readme_script_runs(readme: Path, tmp_path: Path) -> None:
     script = block(readme.read_text(), "<!-- ticketing-py/tests/test_documentation.py runs this script. -->")
     assert 0 < len(script.splitlines()) <= 20
     done = subprocess.run([sys.executable, "-c", script], cwd=tmp_path, capture_output=True, text=True, timeout=60)
@@ -85,7 +85,7 @@ def test_the_script_in_the_readme_runs(readme: Path, tmp_path: Path) -> None:
     assert (tmp_path / "ticket.png").read_bytes().startswith(b"\x89PNG") and (tmp_path / "tickets.db").exists()
 
 
-def test_what_is_made_by_a_program_is_up_to_date() -> None:
+def test_generated_files_are_up_to_date() -> None:
     done = subprocess.run([sys.executable, HERE / "unasync.py", "--check"], capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
 
@@ -100,21 +100,21 @@ def test_everything_public_has_a_docstring_and_is_exported() -> None:
             assert getattr(ticketing_py, error.__name__) is error
 
 
-def test_the_version_is_the_workspaces() -> None:
+def test_version_equals_the_workspace_version() -> None:
     import importlib.metadata
 
     (version,) = re.findall(r'^version = "(.+)"$', (ROOT / "Cargo.toml").read_text(), re.MULTILINE)
     assert ticketing_py.__version__ == version == importlib.metadata.version("ticketing-py")
 
 
-def test_what_is_installed_has_its_licences_its_readme_and_its_types() -> None:
+def test_package_has_licences_readme_and_types() -> None:
     import importlib.metadata
 
     package = importlib.metadata.distribution("ticketing-py")
     files = {path.name for path in package.files or []}
     assert {"LICENSE-MIT", "LICENSE-APACHE"} <= files
     assert package.metadata["License-Expression"] == "MIT OR Apache-2.0"
-    assert "A gateway of your own" in (package.metadata.get_payload() or "")
+    assert "Write a payment gateway" in (package.metadata.get_payload() or "")
     assert {path.name for path in PACKAGE.iterdir()} >= {"py.typed", "_native.pyi"}
     for licence in ("LICENSE-MIT", "LICENSE-APACHE"):
         assert (HERE.parent / licence).read_bytes() == (ROOT / licence).read_bytes()

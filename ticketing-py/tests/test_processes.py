@@ -1,4 +1,4 @@
-"""What happens to whole processes: exit with work in flight, fork, prefork."""
+"""Processes: exit with work in flight, fork, prefork servers."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ gateway = SlowAsync() if kind == "async" else Slow()
 tickets = t.Ticketing(path, gateway=gateway)
 made = event(tickets)
 tickets.__enter__()
-# Threads that block in the engine and in the gateway, and will be daemons when the interpreter goes.
+# Daemon threads that block in the engine and in the gateway when the interpreter exits.
 def hold():
     while True:
         tickets.hold(buyer=ADA, event_id=made.id)
@@ -100,9 +100,9 @@ def test_ctrl_c_ends_a_call_that_waits(tmp_path: Path) -> None:
     assert done.stdout == "stopped True\n", done.stderr
 
 
-# `os.fork` warns of threads since Python 3.12: that it works all the same is what is tested.
+# `os.fork` warns about threads since Python 3.12. The tests show that forking works anyway.
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="no fork here")
-def test_what_was_in_use_at_a_fork_is_refused_in_the_child_and_works_in_the_parent(tmp_path: Path) -> None:
+def test_an_engine_in_use_at_a_fork_is_refused_in_the_child_and_works_in_the_parent(tmp_path: Path) -> None:
     done = run(
         """
         import warnings; warnings.simplefilter("ignore")
@@ -118,13 +118,13 @@ def test_what_was_in_use_at_a_fork_is_refused_in_the_child_and_works_in_the_pare
                         os._exit(1)
                     except t.Forked as error:
                         assert error.code == "forked" and "make a new one in the child" in str(error)
-                    # Any file: SQLite would wait for locks that nobody here will release.
+                    # Any file: SQLite would wait for locks that nobody in this process will release.
                     try:
                         t.Ticketing(path + ".child").open()
                         os._exit(2)
                     except t.Forked as error:
                         assert "SQLite" in str(error)
-                    # Anything else can be begun anew, plain and with asyncio, also in a child of the child.
+                    # A new engine on another storage works, plain and with asyncio, also in a grandchild.
                     fresh = t.Ticketing(t.MemoryStorage())
                     with fresh:
                         assert event(fresh).id == 1
@@ -144,16 +144,16 @@ def test_what_was_in_use_at_a_fork_is_refused_in_the_child_and_works_in_the_pare
                 children.append(child)
             assert [os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) for child in children] == [0] * 8
             assert tickets.event(made.id) == made
-        print("well")
+        print("ok")
         """,
         tmp_path / "t.db",
     )
-    assert (done.returncode, done.stdout) == (0, "well\n"), done.stderr
+    assert (done.returncode, done.stdout) == (0, "ok\n"), done.stderr
 
 
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="no fork here")
-def test_one_that_was_made_but_not_used_before_the_fork_works_in_every_child(tmp_path: Path) -> None:
-    """As with gunicorn --preload: the application is imported once, and served by its children."""
+def test_an_engine_not_used_before_a_fork_works_in_every_child(tmp_path: Path) -> None:
+    """As with `gunicorn --preload`: the parent imports the application, the children serve it."""
     done = run(
         """
         import warnings; warnings.simplefilter("ignore")
@@ -171,7 +171,7 @@ def test_one_that_was_made_but_not_used_before_the_fork_works_in_every_child(tmp
                     await event(tickets, capacity=60)
                 await tickets.close()
             asyncio.run(make())
-            sys.exit(0)     # a whole exit, with every atexit hook
+            sys.exit(0)     # a complete exit, with every atexit hook
         assert os.waitpid(first, 0)[1] == 0
         children = []
         for _ in range(3):
@@ -190,7 +190,7 @@ def test_one_that_was_made_but_not_used_before_the_fork_works_in_every_child(tmp
 
 
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="no fork here")
-def test_a_file_that_was_closed_before_the_fork_is_opened_by_the_children(tmp_path: Path) -> None:
+def test_a_file_closed_before_a_fork_can_be_opened_by_the_children(tmp_path: Path) -> None:
     done = run(
         """
         import warnings; warnings.simplefilter("ignore")

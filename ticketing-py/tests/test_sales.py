@@ -1,4 +1,4 @@
-"""Stories of a sale, by both facades, on every storage."""
+"""Sales with both facades, on every storage."""
 
 from __future__ import annotations
 
@@ -12,13 +12,13 @@ import ticketing_py as t
 from conftest import ADA, CLUB, NEXT_YEAR, Shop, buyer
 
 
-def test_a_ticket_is_bought_mailed_and_lets_in_once(shop: Shop) -> None:
+def test_a_ticket_is_bought_mailed_and_checked_in_once(shop: Shop) -> None:
     with shop.sync as tickets:
         started = tickets.buy(buyer=ADA, event_id=shop.event.id, quantity=2, return_url="https://example.com/back")
         assert started.order.status is t.OrderStatus.HELD
         assert started.order.total == t.Money("10000", "NGN")
         assert started.checkout is not None and started.checkout.url.startswith("https://pay.example.com/")
-        charge = shop.bank.charge(started.attempt.reference)
+        charge = shop.gateway.charge(started.attempt.reference)
         assert charge is not None and charge.amount == started.order.total and charge.email == ADA.email
 
         shop.pay(started.attempt.reference)
@@ -33,44 +33,44 @@ def test_a_ticket_is_bought_mailed_and_lets_in_once(shop: Shop) -> None:
         assert first.qr_png().startswith(b"\x89PNG") and len(first.qr_png(small=True)) < len(first.qr_png())
         assert first.qr_svg().startswith("<svg") and t.qr_svg(first.code.lower()) == first.qr_svg()
         assert tickets.ticket_by_code(first.code) == first == tickets.ticket(actor=ADA.who, ticket_id=first.id)
-        let_in = tickets.check_in(by=CLUB, code=first.code, nonce="scan-1", gate="north")
-        assert tickets.check_in(by=CLUB, code=first.code, nonce="scan-1", gate="north") == let_in
+        check_in = tickets.check_in(by=CLUB, code=first.code, nonce="scan-1", gate="north")
+        assert tickets.check_in(by=CLUB, code=first.code, nonce="scan-1", gate="north") == check_in
         with pytest.raises(t.TicketUsed) as used:
             tickets.check_in(by=CLUB, code=first.code)
-        assert (used.value.gate, used.value.used_at) == ("north", let_in.at)
+        assert (used.value.gate, used.value.used_at) == ("north", check_in.at)
     assert tickets.tickets_mailed(actor=ADA.who, reference=started.order.reference)
     (mail,) = shop.mails.sent_to(ADA.email)
     assert "Jazz night" in mail.subject and mail.attachments[0].content.startswith(b"\x89PNG")
 
 
-async def test_the_same_from_asyncio(shop: Shop) -> None:
+async def test_a_payment_is_declined_paid_and_refunded_with_asyncio(shop: Shop) -> None:
     tickets = shop.aio
     async with tickets:
         started = await tickets.buy(buyer=ADA, event_id=shop.event.id)
         assert isinstance(await tickets.verify(actor=ADA.who, reference=started.attempt.reference), t.PaymentOpen)
-        shop.bank.decline(started.attempt.reference)
+        shop.gateway.decline(started.attempt.reference)
         assert isinstance(await tickets.verify(actor=ADA.who, reference=started.attempt.reference), t.PaymentFailed)
         shop.pay(started.attempt.reference)
         paid = await tickets.verify(actor=ADA.who, reference=started.attempt.reference)
         assert isinstance(paid, t.Fulfilled)
-        story = await tickets.payment(actor=CLUB, reference=started.order.reference)
-        assert story.tickets == paid.tickets and story.attempts[0].status is t.AttemptStatus.FULFILLED
+        history = await tickets.payment(actor=CLUB, reference=started.order.reference)
+        assert history.tickets == paid.tickets and history.attempts[0].status is t.AttemptStatus.FULFILLED
 
         refund = await tickets.refund(actor=CLUB, reference=started.order.reference, note="rain", key="rain-1")
         assert refund.amount == started.order.total and refund.status is t.RefundStatus.DUE
         again = await tickets.refund(actor=CLUB, reference=started.order.reference, note="rain", key="rain-1")
         assert again.id == refund.id
-    assert [call.amount for call in shop.bank.refunds()] == [started.order.total]
+    assert [call.amount for call in shop.gateway.refunds()] == [started.order.total]
     assert [mail.to for mail in shop.mails.sent()] == [ADA.email] * 2
     await tickets.close()
 
 
-def test_a_webhook_settles(shop: Shop) -> None:
+def test_a_webhook_settles_a_payment(shop: Shop) -> None:
     tickets = shop.sync
     started = tickets.buy(buyer=ADA, event_id=shop.event.id)
     shop.pay(started.attempt.reference)
     body = started.attempt.reference.encode()
-    name, value = shop.bank.signature
+    name, value = shop.gateway.signature
     with pytest.raises(t.BadSignature):
         tickets.receive_webhook("fake", headers=[(name, b"forged")], body=body)
     with pytest.raises(t.NotFound):
@@ -129,7 +129,7 @@ def test_accounts(shop: Shop) -> None:
     assert tickets.hold(buyer=account.buyer, event_id=shop.event.id).buyer.who == account.principal
 
 
-def test_many_threads_do_not_oversell(shop: Shop) -> None:
+def test_concurrent_threads_do_not_oversell(shop: Shop) -> None:
     ready = threading.Barrier(16)
 
     def rush(number: int) -> bool:
@@ -145,7 +145,7 @@ def test_many_threads_do_not_oversell(shop: Shop) -> None:
     assert shop.sync.event(shop.event.id).available == 0
 
 
-async def test_many_tasks_do_not_oversell(shop: Shop) -> None:
+async def test_concurrent_tasks_do_not_oversell(shop: Shop) -> None:
     async def rush(number: int) -> object:
         return await shop.aio.hold(buyer=buyer(f"buyer-{number}"), event_id=shop.event.id)
 
@@ -155,7 +155,7 @@ async def test_many_tasks_do_not_oversell(shop: Shop) -> None:
     await shop.aio.close()
 
 
-async def test_one_payment_verified_at_once_issues_tickets_once(shop: Shop) -> None:
+async def test_concurrent_verifies_issue_tickets_once(shop: Shop) -> None:
     started = await shop.aio.buy(buyer=ADA, event_id=shop.event.id)
     shop.pay(started.attempt.reference)
     verify = shop.aio.verify
@@ -166,7 +166,7 @@ async def test_one_payment_verified_at_once_issues_tickets_once(shop: Shop) -> N
     await shop.aio.close()
 
 
-def test_holds_run_out(storage: object) -> None:
+def test_holds_expire(storage: object) -> None:
     from ticketing_py.testing import ManualClock
 
     clock = ManualClock(NEXT_YEAR - timedelta(days=1))

@@ -1,4 +1,4 @@
-"""What type checkers say of the package, as its users see it."""
+"""Type checkers accept the package and its typed usage."""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
-//! What can be measured. Each prints one table, and writes it as JSON and as a plot where `--save` says.
+//! Runs a benchmark. It prints a table, and with `--save` also writes it as JSON and as a plot.
 
-#![allow(clippy::print_stderr, reason = "says what is skipped")]
+#![allow(clippy::print_stderr, reason = "reports what is skipped")]
 
 use benches::Failure;
 use benches::runs::overload;
@@ -16,33 +16,33 @@ use std::time::Duration;
 struct Arguments {
     #[command(subcommand)]
     what: What,
-    /// On which database. Both, if it is not said.
+    /// The database. Default: both.
     #[arg(long, global = true)]
     on: Option<Kind>,
-    /// How long each figure is measured, in seconds.
+    /// The duration of each measurement in seconds.
     #[arg(long, global = true, default_value_t = 5.0)]
     seconds: f64,
-    /// How many call at once.
+    /// The number of concurrent callers.
     #[arg(long, global = true, default_value_t = 256)]
     callers: usize,
-    /// Where to write JSON and plots.
+    /// The folder for JSON and plots.
     #[arg(long, global = true)]
     save: Option<PathBuf>,
 }
 
 #[derive(Clone, Subcommand)]
 enum What {
-    /// Places taken a second: of one hot event, of 100 events, and by a caller who is alone.
+    /// Holds per second: of one hot event, of 100 events, and by a single caller.
     Holds,
-    /// Whole sales a second: hold, attempt, checkout, settlement, ticket and mail row.
+    /// Complete sales per second: hold, attempt, checkout, settlement, ticket and mail row.
     Sales,
-    /// Tickets scanned a second.
+    /// Check-ins per second.
     CheckIns,
-    /// Purchases and reads a second over HTTP, with memory and start-up time; 64 connections.
+    /// Purchases and reads per second over HTTP with 64 connections, memory and start-up time.
     Http,
-    /// All of these on a database with millions of tickets, against an empty one in the same run.
+    /// All of these on a database with millions of tickets, compared with an empty one in the same run.
     Full(full::Full),
-    /// A flood over HTTP: what is still done, how quickly, who is sent away, and how soon it is over.
+    /// Overload over HTTP: throughput, latency, rejections and recovery.
     Overload(overload::Overload),
     /// Start-up time and memory of a server.
     Footprint,
@@ -54,7 +54,7 @@ async fn main() -> Result<(), Failure> {
     let kinds = arguments.on.map_or(vec![Kind::Sqlite, Kind::Postgres], |kind| vec![kind]);
     for kind in kinds {
         let Some((name, table)) = measure(&arguments, kind).await? else {
-            eprintln!("PostgreSQL is not installed: left out");
+            eprintln!("PostgreSQL is not installed: skipped");
             continue;
         };
         if let Some(folder) = &arguments.save {
@@ -64,7 +64,7 @@ async fn main() -> Result<(), Failure> {
     Ok(())
 }
 
-/// Nothing where the database is not installed.
+/// `None` if the database is not installed.
 async fn measure(arguments: &Arguments, kind: Kind) -> Result<Option<(&'static str, Table)>, Failure> {
     let (callers, lasting) = (arguments.callers, Duration::from_secs_f64(arguments.seconds));
     match &arguments.what {

@@ -1,7 +1,7 @@
-//! The Rust half of `benches/python/bridge.py`: the same calls on the same storages, without a bridge.
+//! The Rust half of `benches/python/bridge.py`: the same calls on the same storages, without Python.
 //!
-//! `cargo run --release -p benches --bin bridge`. Prints JSON: microseconds a call at the median, and holds a second from
-//! 256 tasks on one hot event.
+//! `cargo run --release -p benches --bin bridge` prints JSON: the median of a call in microseconds, and holds per second from 256
+//! tasks on one hot event.
 
 #![allow(clippy::print_stdout, reason = "the numbers are what this is for")]
 #![allow(clippy::disallowed_methods, reason = "a benchmark reads the clock")]

@@ -1,4 +1,4 @@
-//! The engine in our own process, against one transaction for each call.
+//! The engine in this process, compared with one transaction per call.
 
 use crate::Failure;
 use crate::figures::{
@@ -8,10 +8,10 @@ use crate::shop::{Kind, Shop};
 use crate::table::Table;
 use std::time::Duration;
 
-/// The same so often in turn, so that what the machine does meanwhile meets both.
+/// The number of alternating rounds, so that other load on the machine affects both sides.
 const ROUNDS: u32 = 3;
 
-/// Places taken a second.
+/// Holds per second.
 pub async fn holds(kind: Kind, shop: &Shop, count: usize, lasting: Duration) -> Result<Table, Failure> {
     let mut table = Table::new(format!("Holds a second, {}, {count} callers", kind.name()));
     for (what, events, count) in [
@@ -33,7 +33,7 @@ pub async fn holds(kind: Kind, shop: &Shop, count: usize, lasting: Duration) -> 
     Ok(table)
 }
 
-/// Whole sales a second.
+/// Complete sales per second.
 pub async fn sales(kind: Kind, shop: &Shop, count: usize, lasting: Duration) -> Result<Table, Failure> {
     let mut table = Table::new(format!("Whole sales a second, {}", kind.name()));
     let mut baseline = None;
@@ -47,7 +47,7 @@ pub async fn sales(kind: Kind, shop: &Shop, count: usize, lasting: Duration) -> 
     Ok(table)
 }
 
-/// Tickets scanned a second.
+/// Check-ins per second.
 pub async fn check_ins(kind: Kind, shop: &Shop, count: usize, lasting: Duration) -> Result<Table, Failure> {
     let mut table = Table::new(format!("Check-ins a second, {}", kind.name()));
     let queue = tickets_to_scan(shop, usize::try_from(lasting.as_millis())? * 25).await?;

@@ -1,8 +1,8 @@
-//! How long a server takes to answer for the first time, and how much memory it has.
+//! The start-up time and the memory of a server.
 
 use crate::Failure;
 use crate::load::{self, Load};
-use crate::runs::http::{CONNECTIONS, Databases, Others, prepare};
+use crate::runs::http::{CONNECTIONS, Databases, Services, prepare};
 use crate::shop::Kind;
 use crate::table::Table;
 use std::time::Duration;
@@ -11,21 +11,21 @@ use ticketing_tests::server::Server;
 const STARTS: usize = 10;
 const IDLE: Duration = Duration::from_secs(60);
 
-/// Nothing where PostgreSQL is not installed.
+/// `None` if PostgreSQL is not installed.
 pub async fn footprint(kind: Kind, lasting: Duration) -> Result<Option<Table>, Failure> {
     let Some(databases) = Databases::open(kind) else { return Ok(None) };
-    let others = Others::open().await?;
+    let services = Services::open().await?;
     let mut table = Table::new(format!("Start and memory of a server, {}", kind.name()));
     let mut fresh = vec![];
     for number in 0..STARTS {
         let url = databases.create(&format!("fresh_{number}"));
-        let mut server = prepare(url.as_deref(), &others);
+        let mut server = prepare(url.as_deref(), &services);
         fresh.push(server.restart().await);
     }
     table.figure("start to first answer, empty database, median of 10", median(fresh), "ms");
 
     let url = databases.create("kept");
-    let mut server = prepare(url.as_deref(), &others);
+    let mut server = prepare(url.as_deref(), &services);
     server.restart().await;
     let mut again = vec![];
     for _ in 0..STARTS {

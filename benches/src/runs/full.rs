@@ -1,11 +1,11 @@
-//! What becomes of the figures when the database has millions of tickets in it.
+//! The same benchmarks on a database with millions of tickets.
 
 use crate::Failure;
 use crate::figures::{Queue, check_ins, holds, sales, tickets_to_scan};
 use crate::fill;
 use crate::load::{self, Load};
 use crate::measure::{Came, Measured, callers, histogram};
-use crate::runs::http::{CONNECTIONS, Others, prepare};
+use crate::runs::http::{CONNECTIONS, Services, prepare};
 use crate::shop::{Kind, Shop, organizer};
 use crate::table::Table;
 use sqlx::{AssertSqlSafe, Connection as _, PgConnection, SqliteConnection};
@@ -19,14 +19,13 @@ use ticketing_core::domain::id::EventId;
 use ticketing_core::domain::page::PageRequest;
 use ticketing_core::domain::principal::Principal;
 
-/// How full.
+/// Options.
 #[derive(Clone, Debug, clap::Args)]
 pub struct Full {
-    /// How many tickets were sold before.
+    /// The number of tickets in the full database.
     #[arg(long, default_value_t = 5_000_000)]
     tickets: u64,
-    /// A database that is filled if it is empty, and kept: `sqlite:///tmp/full.db`, `postgres://…`. Without it, one that is
-    /// taken away afterwards.
+    /// A database to keep, which is filled if it is empty: `sqlite:///tmp/full.db`, `postgres://…`. Default: a temporary one.
     #[arg(long)]
     at: Option<String>,
     /// Only fill it.
@@ -34,7 +33,7 @@ pub struct Full {
     only_fill: bool,
 }
 
-/// One of the two databases, and what to do with it.
+/// One of the two databases, and its measured calls.
 struct Side {
     shop: Shop,
     hot: Event,
@@ -42,13 +41,13 @@ struct Side {
     sold: Arc<Sold>,
 }
 
-/// The same so often in turn, so that what the machine does meanwhile meets both.
+/// The number of alternating rounds, so that other load on the machine affects both sides.
 const ROUNDS: u32 = 3;
-/// Who looks things up, beside each other.
+/// The number of concurrent readers.
 const READERS: usize = 16;
 
 impl Full {
-    /// Nothing where PostgreSQL is not installed.
+    /// `None` if PostgreSQL is not installed.
     pub async fn run(&self, kind: Kind, count: usize, lasting: Duration) -> Result<Option<Table>, Failure> {
         let at = self.at.as_deref();
         if at.is_some_and(|url| url.starts_with("postgres") != (kind == Kind::Postgres)) {
@@ -65,7 +64,7 @@ impl Full {
         let full = Side::prepare(full, lasting).await?;
         let sides = [&empty, &full];
         quiet(&mut table, sides, lasting).await?;
-        // Before there are mails that a server would deliver meanwhile.
+        // First, before there are mails that the server would deliver in the meantime.
         http(&mut table, sides, lasting).await?;
         busy(&mut table, sides, count, lasting).await?;
         for side in sides {
@@ -82,7 +81,7 @@ fn in_words(tickets: u64) -> String {
 
 impl Side {
     async fn prepare(shop: Shop, lasting: Duration) -> Result<Self, Failure> {
-        // As many events on both sides, so that lists of them are as long.
+        // Equally many events on both sides, so that their lists have the same length.
         let wanted = 201
             - shop
                 .engine
@@ -93,7 +92,7 @@ impl Side {
                 .min(200);
         let hot = shop.events(wanted, 500_000).await?.remove(0);
         let queue = tickets_to_scan(&shop, usize::try_from(lasting.as_millis())? * 30).await?;
-        // On the full side, the doors of some of the events that were sold long ago.
+        // On the full side, check-ins for some of the old events.
         let doors = rows(&shop.url, "t.event_id between 95 and 98").await?;
         let codes = doors.into_iter().filter(|(who, _, _)| who.account().is_some()).map(|(_, _, code)| code);
         queue.lock().unwrap_or_else(PoisonError::into_inner).extend(codes);
@@ -104,7 +103,7 @@ impl Side {
     }
 }
 
-/// One after the other, a few rounds.
+/// Runs all of them in sequence, for a few rounds.
 async fn both(
     table: &mut Table,
     what: &str,
@@ -122,7 +121,7 @@ async fn both(
     Ok(())
 }
 
-/// What is asked while nobody buys.
+/// Reads, while nobody buys.
 #[derive(Clone, Copy)]
 enum Look {
     Upkeep,
@@ -177,7 +176,7 @@ async fn looks(side: &Side, look: Look, count: usize, lasting: Duration) -> Resu
     let call = move |caller: usize, number: u64| {
         let (engine, sold) = (engine.clone(), Arc::clone(&sold));
         async move {
-            // Neighbours in time are neighbours on the disk: far from each other, like people.
+            // Rows of neighbouring ids are neighbours on the disk: real readers are spread out.
             let number = (usize::try_from(number)? * READERS + caller) * 7919;
             look.once(&engine, event, &sold, number).await?;
             Ok(Came::Done)
@@ -188,7 +187,7 @@ async fn looks(side: &Side, look: Look, count: usize, lasting: Duration) -> Resu
 
 async fn quiet(table: &mut Table, sides: [&Side; 2], lasting: Duration) -> Result<(), Failure> {
     for side in sides {
-        // The mails of what was prepared.
+        // The mails of the prepared sales.
         while !side.shop.engine.run_upkeep(Upkeep::default()).await?.is_idle() {}
     }
     for (what, look, count) in LOOKS {
@@ -209,14 +208,14 @@ async fn busy(table: &mut Table, sides: [&Side; 2], count: usize, lasting: Durat
     both(table, "mails, by passes of upkeep", sides, async |side| mails(&side.shop, round).await).await
 }
 
-/// Passes of upkeep that have mails to deliver; a mail is a call.
+/// Passes of upkeep that deliver mails; each mail counts as a call.
 async fn mails(shop: &Shop, lasting: Duration) -> Result<Measured, Failure> {
     let (began, mut times, mut done) = (Instant::now(), histogram()?, 0);
     while began.elapsed() < lasting {
         let asked = Instant::now();
         let report = shop.engine.run_upkeep(Upkeep::default()).await?;
         if report.mails == 0 {
-            return Err("all mails are delivered: fewer seconds are wanted".into());
+            return Err("all mails are delivered: measure for fewer seconds".into());
         }
         done += u64::try_from(report.mails)?;
         times.record(u64::try_from(asked.elapsed().as_nanos())?)?;
@@ -225,11 +224,11 @@ async fn mails(shop: &Shop, lasting: Duration) -> Result<Measured, Failure> {
 }
 
 async fn http(table: &mut Table, sides: [&Side; 2], lasting: Duration) -> Result<(), Failure> {
-    let others = Others::open().await?;
+    let services = Services::open().await?;
     for (what, kind) in [("GET /events/{id}", load::Kind::Reads), ("purchases", load::Kind::Purchases)] {
         let mut on_empty = None;
         for (side, name) in sides.iter().zip(["empty", "full"]) {
-            let mut server = prepare(Some(&side.shop.url), &others);
+            let mut server = prepare(Some(&side.shop.url), &services);
             server.restart().await;
             let (people, server_at) = (CONNECTIONS, server.address);
             let load = Load { server: server_at, kind, people, lasting, pay_at: None, progress: false };
@@ -245,10 +244,10 @@ async fn http(table: &mut Table, sides: [&Side; 2], lasting: Duration) -> Result
     Ok(())
 }
 
-/// Who bought with which order, and the code of a ticket of it that nobody has used.
+/// A buyer, the order, and the code of an unused ticket of it.
 type Sold = Vec<(Principal, Reference, TicketCode)>;
 
-/// Of tickets that nobody has used.
+/// Unused tickets.
 async fn rows(url: &str, which: &str) -> Result<Sold, Failure> {
     let sql = AssertSqlSafe(format!(
         "select o.buyer_account, o.buyer_external, o.reference, t.code from tickets t join orders o on o.id = t.order_id \
@@ -267,7 +266,7 @@ async fn rows(url: &str, which: &str) -> Result<Sold, Failure> {
         Ok((who, reference.parse()?, code.parse()?))
     });
     let mut found: Sold = found.collect::<Result<_, Failure>>()?;
-    // In an order that no table and no index has.
+    // In an order that matches no table and no index.
     found.sort_by(|(_, _, a), (_, _, b)| a.as_str().chars().rev().cmp(b.as_str().chars().rev()));
     Ok(found)
 }

@@ -1,10 +1,10 @@
-//! A server as a process of its own, over real sockets.
+//! A server as a separate process, over real sockets.
 
 use crate::Failure;
-use crate::company;
+use crate::http_gateway;
 use crate::load::{self, Load};
+use crate::mail_server;
 use crate::measure::{Came, Measured, callers};
-use crate::post;
 use crate::shop::Kind;
 use crate::table::Table;
 use std::net::SocketAddr;
@@ -14,13 +14,13 @@ use ticketing_tests::client::Client;
 use ticketing_tests::cluster::Cluster;
 use ticketing_tests::server::Server;
 
-/// What the company signs its webhooks with.
+/// The key that signs the gateway's webhooks.
 pub const SECRET: &str = "sk_test_4f9d1c7be02a86538d71aa90c3";
 
-/// How many come at once.
+/// The number of concurrent clients.
 pub const CONNECTIONS: usize = 64;
 
-/// Over HTTP. Nothing where PostgreSQL is not installed.
+/// Over HTTP. `None` if PostgreSQL is not installed.
 pub async fn http(kind: Kind, lasting: Duration) -> Result<Option<Table>, Failure> {
     let Some(databases) = Databases::open(kind) else { return Ok(None) };
     let mut table = Table::new(format!("Over HTTP, {}, {CONNECTIONS} connections", kind.name()));
@@ -28,9 +28,9 @@ pub async fn http(kind: Kind, lasting: Duration) -> Result<Option<Table>, Failur
     let empty = reads(empty, lasting).await?;
     table.rate("GET of an empty poem handler", &empty, None);
 
-    let others = Others::open().await?;
+    let services = Services::open().await?;
     let url = databases.create("http");
-    let mut server = prepare(url.as_deref(), &others);
+    let mut server = prepare(url.as_deref(), &services);
     let started = server.restart().await;
     table.figure("start to first answer, empty database", started.as_secs_f64() * 1000.0, "ms");
     table.figure("resident memory, idle", server.resident_mb().ok_or("no /proc")?, "MB");
@@ -49,27 +49,27 @@ pub async fn http(kind: Kind, lasting: Duration) -> Result<Option<Table>, Failur
     Ok(Some(table))
 }
 
-/// Whom a shop works with: a payment company and a mail server, which cost as little as they can.
+/// The services around a server: a payment gateway and a mail server, as cheap as possible.
 #[derive(Debug)]
-pub struct Others {
-    company: String,
-    post: String,
+pub struct Services {
+    gateway: String,
+    mail_port: String,
 }
 
-impl Others {
-    /// Opens both.
+impl Services {
+    /// Starts both.
     pub async fn open() -> Result<Self, Failure> {
-        let company = format!("http://{}", company::open().await?);
-        Ok(Self { company, post: post::open().await?.port().to_string() })
+        let gateway = format!("http://{}", http_gateway::open().await?);
+        Ok(Self { gateway, mail_port: mail_server::open().await?.port().to_string() })
     }
 }
 
-/// Where servers keep their data: each in a database of a cluster of its own, or in a file that it makes.
+/// The data of servers: a database in a temporary cluster, or a file that the server creates.
 #[derive(Debug)]
 pub struct Databases(Option<Cluster>);
 
 impl Databases {
-    /// Nothing where PostgreSQL is not installed.
+    /// `None` if PostgreSQL is not installed.
     pub fn open(kind: Kind) -> Option<Self> {
         match kind {
             Kind::Sqlite => Some(Self(None)),
@@ -77,19 +77,19 @@ impl Databases {
         }
     }
 
-    /// The address of a new one; a server without an address makes its file.
+    /// The URL of a new database; `None` if the server creates a file.
     pub fn create(&self, name: &str) -> Option<String> {
         self.0.as_ref().map(|cluster| cluster.create(name))
     }
 }
 
-/// A server that works with them, on this database or on a fresh file.
-pub fn prepare(database: Option<&str>, others: &Others) -> Server {
+/// A server with these services, on this database or on a new file.
+pub fn prepare(database: Option<&str>, services: &Services) -> Server {
     let mut settings = vec![
         ("PAYSTACK_SECRET_KEY", SECRET),
-        ("PAYSTACK_BASE_URL", &others.company),
+        ("PAYSTACK_BASE_URL", &services.gateway),
         ("SMTP_HOST", "127.0.0.1"),
-        ("SMTP_PORT", &others.post),
+        ("SMTP_PORT", &services.mail_port),
         ("SMTP_FROM", "Tickets <tickets@example.com>"),
         ("JWT_SECRET_KEY", "b7f1c0d92e6a4853af0e61d7c94b28350fd9e1a6c47b8820"),
     ];
@@ -97,7 +97,7 @@ pub fn prepare(database: Option<&str>, others: &Others) -> Server {
     Server::prepare(&settings)
 }
 
-/// The least that a server of the same make does.
+/// The baseline: an empty handler on the same HTTP stack.
 async fn empty_handler() -> Result<SocketAddr, Failure> {
     use ticketing_http::server::{Limits, serve};
     let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await?;

@@ -1,12 +1,12 @@
-//! What can be measured: each gives a table.
+//! The benchmarks. Each returns a table.
 //!
-//! | file | answers |
+//! | File | Content |
 //! |---|---|
-//! | [`engine`] | holds, sales and check-ins a second |
-//! | [`http`] | purchases and reads a second over HTTP |
+//! | [`engine`] | holds, sales and check-ins per second |
+//! | [`http`] | purchases and reads per second over HTTP |
 //! | [`full`] | the same on a database with millions of tickets |
-//! | [`overload`] | what is done when many more come than can be served |
-//! | [`footprint`] | how long it takes to start, and how much memory it has |
+//! | [`overload`] | throughput, rejections and recovery under overload |
+//! | [`footprint`] | start-up time and memory |
 
 pub mod engine;
 pub mod footprint;

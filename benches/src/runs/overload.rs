@@ -1,9 +1,9 @@
-//! Many more come than can be served. What counts is what is still done, how quickly, who is sent away, and how soon it is over.
+//! Overload: many more requests than the server can handle. Measures throughput, latency, rejections and recovery.
 
 use crate::Failure;
 use crate::flood::{Class, End, Phase, Pool, Sample, Script, find, flood, peak};
 use crate::load::{ask, join, wanted};
-use crate::runs::http::{Databases, Others, SECRET, prepare};
+use crate::runs::http::{Databases, SECRET, Services, prepare};
 use crate::shop::Kind;
 use crate::table::{Line, Table};
 use hmac::{Hmac, KeyInit as _, Mac as _};
@@ -13,17 +13,17 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
-/// How much too many.
+/// Options.
 #[derive(Clone, Debug, clap::Args)]
 pub struct Overload {
-    /// So many times as many as can be served.
+    /// The load, as a multiple of the capacity.
     #[arg(long, default_value_t = 6.0)]
     times: f64,
 }
 
-/// Of every thousand who come, so many are of which class.
+/// How many of every thousand requests are of each class.
 const ALL: &[(Class, u64)] = &[(Class::Browse, 800), (Class::Buy, 170), (Class::Webhook, 15), (Class::CheckIn, 15)];
-/// The same people on connections of their own, within the server's 512: who waits to buy keeps nobody else out.
+/// The same clients with separate connections, within the server's 512, so that waiting buyers do not block other classes.
 const POOLS: [Pool; 3] = [
     Pool { connections: 260, shares: &[(Class::Browse, 800)] },
     Pool { connections: 200, shares: &[(Class::Buy, 170)] },
@@ -35,12 +35,12 @@ const BUYERS: usize = 32;
 const SLOT: Duration = Duration::from_millis(250);
 
 impl Overload {
-    /// Nothing where PostgreSQL is not installed.
+    /// `None` if PostgreSQL is not installed.
     pub async fn run(&self, kind: Kind, lasting: Duration) -> Result<Option<Table>, Failure> {
         let Some(databases) = Databases::open(kind) else { return Ok(None) };
-        let others = Others::open().await?;
+        let services = Services::open().await?;
         let url = databases.create("overload");
-        let mut server = prepare(url.as_deref(), &others);
+        let mut server = prepare(url.as_deref(), &services);
         server.restart().await;
         let at = server.address;
         let crowd = Arc::new(Crowd::gather(at, usize::try_from(lasting.as_millis())? * 2).await?);
@@ -76,7 +76,7 @@ impl Overload {
                 ratio: None,
                 p50_ms: Some(percentile(&of, 50)),
                 p99_ms: Some(percentile(&of, 99)),
-                note: format!("of {}: {shed} sent away, {late} too late, {failed} failed", of.len()),
+                note: format!("of {}: {shed} rejected, {late} timed out, {failed} failed", of.len()),
             });
         }
         let normal = percentile(&before, 99);
@@ -91,7 +91,7 @@ fn rate(samples: &[Sample], of: impl Fn(&Sample) -> bool, lasting: Duration) -> 
     samples.iter().filter(|one| one.end == End::Done && of(one)).count() as f64 / lasting.as_secs_f64()
 }
 
-/// In milliseconds, of what was done.
+/// The latency of successful requests, in milliseconds.
 fn percentile(samples: &[Sample], percent: usize) -> f64 {
     let mut times: Vec<Duration> = samples.iter().filter(|one| one.end == End::Done).map(|one| one.took).collect();
     times.sort_unstable();
@@ -105,7 +105,7 @@ fn add(table: &mut Table, what: &str, figure: f64, ratio: Option<f64>, samples: 
     table.add(Line { what, figure, unit: "/s", ratio, p50_ms: Some(p50), p99_ms: Some(p99), note });
 }
 
-/// How long after `ends` the last short time was in which somebody was sent away or p99 was above the limit.
+/// The time from `ends` to the last interval with a rejection or a p99 above the limit.
 fn recovered(samples: &[Sample], ends: Duration, limit_ms: f64) -> Duration {
     let last = samples.iter().map(|one| one.at).max().unwrap_or_default();
     let (mut from, mut over) = (ends, Duration::ZERO);
@@ -119,7 +119,7 @@ fn recovered(samples: &[Sample], ends: Duration, limit_ms: f64) -> Duration {
     over
 }
 
-/// Who comes, with all that they say prepared.
+/// The clients, with their requests prepared.
 struct Crowd {
     at: SocketAddr,
     event: i64,
@@ -206,7 +206,7 @@ impl Script for Crowd {
             }
             Class::Webhook => self.webhook(number),
             Class::CheckIn => {
-                // A scan that is repeated gets the same answer.
+                // A repeated scan gets the same response.
                 let number = usize::try_from(number % crate::flood::PEAK).ok()?;
                 let code = if number < self.codes.len() { &self.codes[number] } else { self.codes.last()? };
                 let body = format!("{{\"code\": \"{code}\", \"nonce\": \"{code}\"}}");
@@ -219,7 +219,7 @@ impl Script for Crowd {
         if class != Class::Buy {
             return None;
         }
-        // Only the first answer has an address to pay at.
+        // Only the first response has a checkout URL.
         find(body, b"authorization_url")?;
         let after = body.get(find(body, b"\"reference\":\"")? + 13..)?;
         let reference = std::str::from_utf8(after.get(..find(after, b"\"")?)?).ok()?;

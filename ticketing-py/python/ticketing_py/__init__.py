@@ -1,6 +1,6 @@
 """Sell tickets to events, in-process: the Ticketing engine for asyncio and plain code.
 
-`AsyncTicketing` and `Ticketing` have the same methods; the one is awaited.
+`AsyncTicketing` and `Ticketing` have the same methods; those of `AsyncTicketing` are awaited.
 
 >>> from ticketing_py import Buyer, MemoryStorage, Money, Principal, Ticketing
 >>> with Ticketing(MemoryStorage()) as shop:

@@ -1,6 +1,6 @@
-"""Runs what is written in Python and called by the engine: plain methods on a few threads, ``async`` ones on their loop.
+"""Runs the methods of gateways and mailers that are written in Python: plain ones on a few threads, ``async`` ones on a loop.
 
-No Rust frame is on a thread's stack while it is in code of others, and all threads are daemons: whatever that code does, the
+While a thread runs such a method, no Rust frame is on its stack, and all threads are daemons. So whatever the method does, the
 interpreter can exit.
 """
 
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from ._native import Job
 
 THREADS = 16
-"""So many plain methods run at once. More wait, and are given up when their time is over."""
+"""How many plain methods run at once. Further calls wait until their timeout."""
 
 _log = logging.getLogger("ticketing_py")
 
@@ -32,7 +32,7 @@ class _Threads:
 
     def put(self, job: Job) -> None:
         with self.lock:
-            # One that is idle may be on its way to another job: at worst a thread too many is made.
+            # An idle thread may be about to take another job: at worst, one thread too many is started.
             if self.idle <= self.jobs.qsize() and self.alive < THREADS:
                 threading.Thread(target=self.work, name=f"ticketing-{self.alive}", daemon=True).start()
                 self.alive += 1
@@ -58,11 +58,11 @@ def _run(job: Job) -> None:
         if inspect.isawaitable(answer):
             if inspect.iscoroutine(answer):
                 answer.close()
-            raise TypeError(f"{job.name} gives something to be awaited: it is to be written with `async def`")
-    except BaseException as error:  # noqa: BLE001 - whatever it is, somebody waits for an answer
-        _log_trouble(job, job.fail(error))
+            raise TypeError(f"{job.name} returned an awaitable: declare it with `async def`")
+    except BaseException as error:  # noqa: BLE001 - the engine waits for an answer, whatever was raised
+        _log_unexpected(job, job.fail(error))
     else:
-        _log_trouble(job, job.finish(answer))
+        _log_unexpected(job, job.finish(answer))
 
 
 async def _run_async(job: Job) -> None:
@@ -76,21 +76,21 @@ async def _run_async(job: Job) -> None:
         job.fail(error)
         raise
     except BaseException as error:  # noqa: BLE001
-        _log_trouble(job, job.fail(error))
+        _log_unexpected(job, job.fail(error))
         if not isinstance(error, Exception):
             raise
     else:
-        _log_trouble(job, job.finish(answer))
+        _log_unexpected(job, job.finish(answer))
 
 
-def _log_trouble(job: Job, trouble: BaseException | None) -> None:
-    if trouble is not None:
-        # Nobody planned for it, and to the engine it is one word: here is the rest.
-        _log.error("%s failed: %s", job.name, type(trouble).__name__, exc_info=trouble)
+def _log_unexpected(job: Job, error: BaseException | None) -> None:
+    if error is not None:
+        # The engine only sees an error kind, so the exception itself is logged here.
+        _log.error("%s failed: %s", job.name, type(error).__name__, exc_info=error)
 
 
 class _Background:
-    """A loop on a thread of its own, for ``async`` methods that nobody's loop waits for."""
+    """A loop on a thread of its own, for ``async`` methods of calls that came from no loop."""
 
     def __init__(self) -> None:
         self.lock = threading.Lock()
@@ -104,8 +104,8 @@ class _Background:
             return self.loop
 
 
-class _Here:
-    """What belongs to this very process, and is made anew in a child."""
+class _ProcessState:
+    """The state of this process. A forked child gets a new one."""
 
     def __init__(self) -> None:
         self.threads = _Threads()
@@ -113,12 +113,12 @@ class _Here:
         self.tasks: dict[int, asyncio.Task[None]] = {}
 
 
-_here = _Here()
+_state = _ProcessState()
 
 
 def _after_fork() -> None:
-    global _here
-    _here = _Here()
+    global _state
+    _state = _ProcessState()
 
 
 if hasattr(os, "register_at_fork"):
@@ -126,31 +126,31 @@ if hasattr(os, "register_at_fork"):
 
 
 def submit(job: Job, loop: asyncio.AbstractEventLoop | None, is_async: bool) -> None:
-    """Has a job done. Called by the engine's messenger, which must not be kept."""
+    """Starts a job. The engine's messenger calls this, so it must not block."""
     if not is_async:
-        _here.threads.put(job)
+        _state.threads.put(job)
         return
     if loop is None or loop.is_closed():
-        loop = _here.background.get()
+        loop = _state.background.get()
     loop.call_soon_threadsafe(_launch, job, loop)
 
 
 def _launch(job: Job, loop: asyncio.AbstractEventLoop) -> None:
-    here = _here
+    state = _state
     task = loop.create_task(_run_async(job), name=job.name)
-    here.tasks[id(job)] = task
+    state.tasks[id(job)] = task
     job.on_loop(loop)
-    task.add_done_callback(lambda _: here.tasks.pop(id(job), None) and None)
+    task.add_done_callback(lambda _: state.tasks.pop(id(job), None) and None)
 
 
 def cancel(job: Job) -> None:
-    """Nobody waits for the job any more. A plain method cannot be stopped; an ``async`` one is cancelled."""
+    """Gives a job up. A plain method cannot be stopped; an ``async`` one is cancelled."""
     loop = job.loop()
     if loop is not None and not loop.is_closed():
         loop.call_soon_threadsafe(_cancel, job)
 
 
 def _cancel(job: Job) -> None:
-    task = _here.tasks.get(id(job))
+    task = _state.tasks.get(id(job))
     if task is not None:
         task.cancel()

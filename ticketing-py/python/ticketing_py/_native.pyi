@@ -49,21 +49,21 @@ def _shutdown() -> None: ...
 def _tasks() -> int: ...
 @final
 class MemoryStorage:
-    """Everything in memory: gone with the process. Engines that are given the same one share it."""
+    """Keeps everything in memory: it is gone when the process ends. Engines that are given the same object share it."""
 
     def __new__(cls) -> MemoryStorage: ...
 
 @final
 class ManualClock:
-    """A clock that stands still until it is turned."""
+    """A clock that only moves when you set it."""
 
     def __new__(cls, now: datetime) -> ManualClock: ...
     def now(self) -> datetime:
-        """What it shows."""
+        """The current time."""
     def set(self, now: datetime) -> None:
-        """Turns it to this time, forwards or back."""
+        """Sets the time, forwards or back."""
     def advance(self, by: timedelta) -> None:
-        """Turns it forwards."""
+        """Moves the time forwards."""
 
 @final
 class PaystackGateway:
@@ -85,7 +85,7 @@ class PaystackGateway:
 
 @final
 class FakeGateway:
-    """A gateway in memory that does as it is told, and keeps the truth about the money."""
+    """A scripted payment gateway in memory, for tests. It records which money moved."""
 
     def __new__(cls) -> FakeGateway: ...
     @property
@@ -94,41 +94,41 @@ class FakeGateway:
     def mode(self) -> Mode: ...
     @property
     def signature(self) -> tuple[str, bytes]:
-        """The header that makes a webhook this gateway's."""
+        """The header, name and value, that signs a webhook of this gateway."""
     def pay(self, reference: str) -> None:
-        """The buyer pays what was asked for."""
+        """The buyer pays the requested amount."""
     def pay_amount(self, reference: str, amount: Money) -> None:
-        """The buyer pays something else than what was asked for."""
+        """The buyer pays another amount than requested."""
     def decline(self, reference: str) -> None:
-        """The bank says no."""
+        """The payment is declined."""
     def processing(self, reference: str) -> None:
         """The payment is in progress."""
     def reverse(self, reference: str) -> None:
         """The money is taken back from the seller."""
     def fail_next_open(self, error: GatewayError) -> None:
-        """The next call for a checkout fails and opens none."""
+        """The next ``open_checkout`` fails and opens no checkout."""
     def lose_next_open(self) -> None:
-        """The next call for a checkout opens one, and its answer is lost."""
+        """The next ``open_checkout`` opens a checkout, but the answer is lost."""
     def fail_next_fetch(self, error: GatewayError) -> None:
-        """The next question what became of an attempt is not answered."""
+        """The next ``fetch`` fails."""
     def fail_next_refund(self, error: GatewayError) -> None:
-        """The next call to send money back fails and sends none."""
+        """The next ``refund`` fails and sends no money back."""
     def lose_next_refund(self) -> None:
-        """The next call to send money back sends it, and its answer is lost."""
+        """The next ``refund`` sends the money back, but the answer is lost."""
     def refunds_take_time(self) -> None:
-        """From now on refunds are accepted first, and done once `finish_refunds` says so."""
+        """From now on, refunds stay pending until ``finish_refunds`` is called."""
     def finish_refunds(self, status: RefundStatus) -> None:
-        """All accepted refunds are done."""
+        """Finishes all pending refunds with this status."""
     def charge(self, reference: str) -> Charge | None:
-        """What was asked for under a reference, if a checkout was opened."""
+        """The charge of a reference, if a checkout was opened for it."""
     def refunds(self) -> tuple[RefundCall, ...]:
-        """Every refund that was really made."""
+        """Every refund that was made."""
     def calls(self) -> dict[str, int]:
-        """How often the gateway was asked for what."""
+        """The number of calls of each method."""
 
 @final
 class SmtpMailer:
-    """Hands mail to a mail server."""
+    """Sends mail through a mail server."""
 
     def __new__(
         cls,
@@ -150,23 +150,23 @@ class FileMailer:
 
     def __new__(cls, directory: str | os.PathLike[str], *, sender: str) -> FileMailer: ...
     def path(self, message_id: str) -> os.PathLike[str]:
-        """Where the mail with this Message-ID is, or will be."""
+        """The path of the file for the mail with this Message-ID."""
 
 @final
 class MemoryMailer:
-    """Keeps every mail in memory, and fails when told to."""
+    """Keeps every mail in memory. For tests: it can be told to fail."""
 
     def __new__(cls) -> MemoryMailer: ...
     def sent(self) -> tuple[Mail, ...]:
-        """Every mail that was taken, the first one first."""
+        """Every mail that was accepted, oldest first."""
     def sent_to(self, to: str) -> tuple[Mail, ...]:
-        """Every mail that was taken for one address, the first one first."""
+        """Every mail that was accepted for one address, oldest first."""
     def fail_next(self, error: MailError) -> None:
-        """The next mail is not taken, and its sender gets this error."""
+        """Makes the next mail fail with this error."""
     def lose_next_answer(self) -> None:
-        """The next mail is taken, but its sender does not learn it."""
+        """Accepts the next mail, but loses the answer."""
     def clear(self) -> None:
-        """Forgets every mail, and what was told."""
+        """Forgets every mail and every scripted failure."""
 
 @final
 class Job:
@@ -185,6 +185,7 @@ class Engine:
     def __new__(
         cls,
         storage: Storage,
+        *,
         gateway: Gateway | None,
         mailer: Mailer | None,
         hold_for: float,
@@ -314,6 +315,7 @@ class AsyncEngine:
     def __new__(
         cls,
         storage: Storage,
+        *,
         gateway: Gateway | None,
         mailer: Mailer | None,
         hold_for: float,

@@ -1,6 +1,6 @@
 """The facade for plain code."""
 
-# Made of _async.py by tests/unasync.py: edit that one.
+# Generated from _async.py by tests/unasync.py: edit that one.
 
 from __future__ import annotations
 
@@ -23,32 +23,32 @@ from .upkeep import UpkeepReport
 
 
 class Ticketing:
-    """Sells tickets and lets people in, for plain code.
+    """Sells tickets and checks them in, for plain code.
 
-    Making one opens nothing: the storage is opened by the first call, by ``open()`` or by ``with``, which also runs
-    upkeep: expired holds, open payments, refunds and mails. Leaving the block lets upkeep finish and does what is left to do
-    once more.
+    The constructor opens nothing. The storage is opened by the first call, by ``open()`` or by ``with``. The block also
+    runs upkeep: it expires holds, polls open payments, sends refunds and mails. On leaving the block, upkeep finishes its
+    pass and runs once more.
 
-    It may be used from many threads at once; other Python threads run while it waits. Ctrl-C drops the call, which is then
-    done or not done, never half.
+    One object can be used from many threads at once; other Python threads run while a call waits. Ctrl-C drops the call,
+    which is then either done or not done, never half.
 
-    Who acts is an argument: make sure that they are who they say. What belongs to somebody else is `NotFound`.
+    The acting person is an argument: authenticate them first. What belongs to somebody else is `NotFound`.
 
     Args:
-        storage: `MemoryStorage`, `SqliteStorage`, `PostgresStorage`, or a text: a path, or ``postgres://…``.
-        gateway: Who takes the money. Without one, only free tickets can be had.
-        mailer: Who delivers mail. Without one, mails stay in the outbox.
-        hold_for: How long places are kept for an unpaid order: a minute to 24 hours.
-        mail_domain: The domain in the Message-ID of mails. Should be one of yours.
-        public_url: Where a buyer finds their tickets on the web, linked from mails.
-        token_secret: What session tokens are signed with, 32 bytes or more. Without it there are no accounts.
-        token_lifetime: How long a session lasts: a minute to 30 days.
-        hashing_threads: How many passwords are hashed at once. Defaults to the number of cores.
+        storage: `MemoryStorage`, `SqliteStorage`, `PostgresStorage`, or a string: a path, or ``postgres://…``.
+        gateway: The payment gateway. Default: none, so only free tickets can be sold.
+        mailer: Delivers mail. Default: none, so mails stay in the outbox.
+        hold_for: How long tickets are held for an unpaid order: 1 minute to 24 hours.
+        mail_domain: The domain in the Message-ID of mails. Use one of yours.
+        public_url: The web page where buyers find their tickets. Mails link to it.
+        token_secret: Signs session tokens; at least 32 bytes. Default: none, so accounts are disabled.
+        token_lifetime: How long a session lasts: 1 minute to 30 days.
+        hashing_threads: How many passwords are hashed at once. Default: the number of cores.
         clock: A `ManualClock`, for tests.
-        circuit_breaker: Whether a gateway that is out of order is left alone for a while. A `FakeGateway` has no breaker.
-        gateway_timeout: After so long a gateway that is written in Python is given up.
-        mailer_timeout: The same for a mailer: at most a minute.
-        upkeep_every: How often upkeep looks for work. It is also told of work at once.
+        circuit_breaker: Whether to stop calling a failing gateway for a while. A `FakeGateway` never has a breaker.
+        gateway_timeout: Timeout for each call of a gateway that is written in Python.
+        mailer_timeout: Timeout for each call of a mailer that is written in Python: at most a minute.
+        upkeep_every: How often upkeep looks for work. New work also wakes it at once.
 
     >>> tickets.event(event.id).title
     'Jazz night'
@@ -76,29 +76,29 @@ class Ticketing:
     ) -> None:
         self._engine = _native.Engine(
             storage,
-            gateway,
-            mailer,
-            hold_for.total_seconds(),
-            mail_domain,
-            public_url,
-            token_secret.encode() if isinstance(token_secret, str) else token_secret,
-            token_lifetime.total_seconds(),
-            hashing_threads,
-            clock,
-            circuit_breaker,
-            gateway_timeout.total_seconds(),
-            mailer_timeout.total_seconds(),
-            upkeep_every.total_seconds(),
+            gateway=gateway,
+            mailer=mailer,
+            hold_for=hold_for.total_seconds(),
+            mail_domain=mail_domain,
+            public_url=public_url,
+            token_secret=token_secret.encode() if isinstance(token_secret, str) else token_secret,
+            token_lifetime=token_lifetime.total_seconds(),
+            hashing_threads=hashing_threads,
+            clock=clock,
+            circuit_breaker=circuit_breaker,
+            gateway_timeout=gateway_timeout.total_seconds(),
+            mailer_timeout=mailer_timeout.total_seconds(),
+            upkeep_every=upkeep_every.total_seconds(),
         )
 
-    # Life
+    # Lifecycle
 
     def open(self) -> None:
-        """Opens the storage, if no call has done so. Migrations are applied here."""
+        """Opens the storage and applies migrations, unless an earlier call has done so."""
         self._engine.open()
 
     def close(self) -> None:
-        """Stops upkeep and closes the storage. Every later call is `Closed`. On repeat, nothing more happens."""
+        """Stops upkeep and closes the storage. Every later call raises `Closed`. Can be called again without effect."""
         self._engine.close()
 
     def __enter__(self) -> Ticketing:
@@ -111,7 +111,7 @@ class Ticketing:
         self._engine.stop_upkeep()
 
     def run_upkeep(self, *, limit: int = 100, at_once: int = 8) -> UpkeepReport:
-        """One pass of upkeep, for a scheduler of your own instead of the context manager. May run anywhere, at once with itself.
+        """Runs one pass of upkeep, for a scheduler of your own instead of the context manager. Passes may overlap.
 
         >>> tickets.run_upkeep().expired
         0
@@ -126,7 +126,7 @@ class Ticketing:
     def register(
         self, *, email: str, name: str, password: str, username: str | None = None, phone: str | None = None
     ) -> Account:
-        """Makes an account. Raises `EmailTaken`, `UsernameTaken`.
+        """Creates an account. Raises `EmailTaken`, `UsernameTaken`.
 
         >>> account = tickets.register(email="bob@example.com", name="Bob", password="correct horse battery")
         >>> account.role
@@ -135,14 +135,14 @@ class Ticketing:
         return self._engine.register(email, name, password, username, phone)
 
     def login(self, *, name: str, password: str) -> Session:
-        """Logs somebody in, by address or user name. Raises `Unauthenticated`, the same for whatever is wrong.
+        """Logs in with an email address or a user name. Raises `Unauthenticated`, without saying what was wrong.
 
-        Slow down who tries often: this does not.
+        This method has no rate limit: add one of your own.
         """
         return self._engine.login(name, password)
 
     def authenticate(self, token: str) -> Account:
-        """Whose session token this is. Raises `Unauthenticated`.
+        """The account of a session token. Raises `Unauthenticated`.
 
         >>> account = tickets.register(email="eve@example.com", name="Eve", password="correct horse battery")
         >>> session = tickets.login(name="eve@example.com", password="correct horse battery")
@@ -152,19 +152,19 @@ class Ticketing:
         return self._engine.authenticate(token)
 
     def end_sessions(self, account_id: int) -> Account:
-        """Ends all sessions of an account, in every process, from the next request on."""
+        """Ends all sessions of an account, in every process, from the next call on."""
         return self._engine.end_sessions(account_id)
 
     def set_active(self, account_id: int, *, active: bool) -> Account:
-        """Switches an account on or off."""
+        """Activates or deactivates an account."""
         return self._engine.set_active(account_id, active)
 
     def set_password(self, account_id: int, *, password: str) -> Account:
-        """Gives an account a new password, and ends all its sessions. Ask for the old one first, by ``login``."""
+        """Sets a new password and ends all sessions. Check the old password first, with ``login``."""
         return self._engine.set_password(account_id, password)
 
     def set_role(self, account_id: int, *, role: Role) -> Account:
-        """Makes somebody an administrator, or an ordinary member again. Meant for the operator's own tools."""
+        """Makes an account an administrator, or an ordinary member again. Meant for the operator's own tools."""
         return self._engine.set_role(account_id, role)
 
     # Events
@@ -187,10 +187,10 @@ class Ticketing:
         category_id: int | None = None,
         key: str | None = None,
     ) -> Event:
-        """Makes an event that ``organizer`` runs: with a ``price`` for its one ticket type, or with ``ticket_types``.
+        """Creates an event of ``organizer``: with a ``price`` for its only ticket type, or with ``ticket_types``.
 
-        ``capacity`` is of all types together; ``None`` means unlimited. A ``category`` that nobody has made yet is made first.
-        With a ``key`` a repeat finds the same event. Raises `CategoryUnknown`, `KeyReused`.
+        ``capacity`` limits all types together; ``None`` means unlimited. A ``category`` that does not exist yet is created.
+        With a ``key``, repeating the call returns the same event. Raises `CategoryUnknown`, `KeyReused`.
 
         >>> opera = tickets.create_event(
         ...     organizer=club, title="Opera", starts_at=next_year, location="Lagos", capacity=500,
@@ -217,15 +217,15 @@ class Ticketing:
         )
 
     def create_category(self, *, name: str, description: str | None = None) -> Category:
-        """Makes a category. Raises `CategoryTaken`."""
+        """Creates a category. Raises `CategoryTaken`."""
         return self._engine.create_category(name, description)
 
     def categories(self) -> tuple[Category, ...]:
-        """All categories, by name."""
+        """All categories, sorted by name."""
         return self._engine.categories()
 
     def event(self, event_id: int) -> Event:
-        """An event, called off or not. Raises `NotFound`."""
+        """An event, cancelled or not. Raises `NotFound`."""
         return self._engine.event(event_id)
 
     def events(
@@ -242,13 +242,13 @@ class Ticketing:
         limit: int = 100,
         count: bool = False,
     ) -> Page[Event]:
-        """Lists events."""
+        """Lists events. ``limit`` is the page size, 1–1000."""
         return self._engine.events(
             category, text, starts_from, starts_before, organizer, with_cancelled, sort, skip, limit, count
         )
 
     def cancel_event(self, *, actor: Principal, event_id: int) -> Event:
-        """Calls an event off: upkeep refunds who paid and tells everybody. For its organiser, or an administrator."""
+        """Cancels an event. Upkeep then refunds and mails every buyer. For its organiser or an administrator."""
         return self._engine.cancel_event(actor, event_id)
 
     # Orders
@@ -262,9 +262,9 @@ class Ticketing:
         lines: Sequence[Line] | None = None,
         reference: str | None = None,
     ) -> Order:
-        """Keeps places for an unpaid order, until its ``hold_until``: one, or ``quantity``, or several ``lines``.
+        """Holds tickets for an unpaid order until its ``hold_until``: ``quantity`` (default 1) of the only type, or ``lines``.
 
-        With a ``reference`` of yours, a repeat finds the same order. Raises `EventUnknown`, `EventCancelled`, `EventOver`,
+        With a ``reference`` of yours, repeating the call returns the same order. Raises `EventUnknown`, `EventCancelled`, `EventOver`,
         `TicketTypeUnknown`, `SoldOut`, `TotalTooLarge`, `KeyReused`.
 
         >>> order = tickets.hold(buyer=ada, event_id=event.id, quantity=2)
@@ -280,11 +280,11 @@ class Ticketing:
     def orders(
         self, *, actor: Principal, skip: int = 0, limit: int = 100, count: bool = False
     ) -> Page[Order]:
-        """``actor``'s orders, the newest first."""
+        """``actor``'s orders, newest first."""
         return self._engine.orders(actor, skip, limit, count)
 
     def cancel_order(self, *, actor: Principal, reference: str) -> Order:
-        """Gives the places of an unpaid order back. Raises `OrderPaid`, `HoldExpired`, `PaymentInProgress`."""
+        """Cancels an unpaid order and releases its tickets. Raises `OrderPaid`, `HoldExpired`, `PaymentInProgress`."""
         return self._engine.cancel_order(actor, reference)
 
     # Payments
@@ -301,13 +301,13 @@ class Ticketing:
         email: str | None = None,
         attempt_reference: str | None = None,
     ) -> Started:
-        """Takes places and opens a checkout for them: ``hold`` and ``pay`` in one call.
+        """Holds tickets and opens a checkout for them: ``hold`` and ``pay`` in one call.
 
-        Send the buyer to ``checkout.url``, and ``verify`` the attempt afterwards. Where no checkout can be opened the places
-        go back at once. Raises what ``hold`` does, and `GatewayError`.
+        Send the buyer to ``checkout.url``, and ``verify`` the attempt afterwards. If no checkout can be opened, the tickets
+        are released at once. Raises what ``hold`` does, and `GatewayError`.
 
         >>> started = tickets.buy(buyer=ada, event_id=event.id)
-        >>> bank.pay(started.attempt.reference)
+        >>> gateway.pay(started.attempt.reference)
         >>> paid = tickets.verify(actor=ada.who, reference=started.attempt.reference)
         >>> len(paid.tickets), paid.first
         (1, True)
@@ -325,27 +325,27 @@ class Ticketing:
         email: str | None = None,
         reference: str | None = None,
     ) -> Started:
-        """Opens a checkout for an order of ``actor``'s, by the order's reference.
+        """Opens a checkout for an order of ``actor``'s. ``order`` is its reference.
 
         Raises `HoldExpired`, `OrderPaid`, `OrderCancelled`, `EventCancelled`, `EventOver`, `KeyReused`, `GatewayError`.
         """
         return self._engine.pay(actor, order, return_url, email, reference)
 
     def verify(self, *, actor: Principal, reference: str) -> Settlement:
-        """Asks the gateway what became of an attempt, and applies it. Any number of calls issue the tickets once."""
+        """Asks the gateway for the outcome of an attempt and applies it. However often it is called, tickets are issued once."""
         return self._engine.verify(actor, reference)
 
     def payment(self, *, actor: Principal, reference: str) -> Payment:
-        """The whole story of an order's money, for its buyer, the organiser or an administrator."""
+        """The payment history of an order, for its buyer, the organiser or an administrator."""
         return self._engine.payment(actor, reference)
 
     def receive_webhook(
         self, gateway: str, *, headers: Iterable[tuple[str, str | bytes]], body: bytes
     ) -> StoredWebhook:
-        """Keeps a webhook, to be applied by upkeep. Give the body byte for byte, and every header.
+        """Stores a webhook; upkeep applies it. Pass the body byte for byte, and every header.
 
         Answer the gateway with success as soon as this returns. Raises `BadSignature`, `UnreadableWebhook`, and `NotFound`
-        where ``gateway`` is not the name of the configured one.
+        if ``gateway`` is not the name of the configured one.
         """
         return self._engine.receive_webhook(gateway, headers, body)
 
@@ -360,33 +360,33 @@ class Ticketing:
         note: str | None = None,
         key: str | None = None,
     ) -> Refund:
-        """Refunds tickets of a paid order, by their ids; none given means all that are still valid.
+        """Refunds tickets of a paid order, by their ids. Default: all that are still valid.
 
-        They are void at once; upkeep sends the money back. For the event's organiser, or an administrator. A repeat with the
-        same ``key`` finds the same refund. Raises `NothingToRefund`, `RefundExceedsPaid`, `KeyReused`.
+        The tickets are void at once; upkeep sends the money back. For the event's organiser or an administrator. With the same
+        ``key``, repeating the call returns the same refund. Raises `NothingToRefund`, `RefundExceedsPaid`, `KeyReused`.
         """
         return self._engine.refund(actor, reference, tickets, note, key)
 
     def retry_refund(self, *, actor: Principal, payment: str, refund_id: int) -> Refund:
-        """Sends a refund again that the gateway gave up; one that wants attention is looked up again."""
+        """Retries a refund that the gateway gave up, or looks up one that needs attention again."""
         return self._engine.retry_refund(actor, payment, refund_id)
 
     def reviews(
         self, *, actor: Principal, skip: int = 0, limit: int = 100, count: bool = False
     ) -> Page[Attempt]:
-        """What a person should look at, of ``actor``'s events, or of all for an administrator. The oldest first."""
+        """Payments that need a decision, of ``actor``'s events, or of all for an administrator. Oldest first."""
         return self._engine.reviews(actor, skip, limit, count)
 
     def resolve_review(
         self, *, actor: Principal, reference: str, verdict: Verdict, note: str
     ) -> Attempt:
-        """Decides about a payment in review: tickets for what came, or all of it back. Raises `NotInReview`, `SoldOut`."""
+        """Decides a payment in review: issue the tickets, or refund all of it. Raises `NotInReview`, `SoldOut`."""
         return self._engine.resolve_review(actor, reference, verdict, note)
 
     # Tickets
 
     def ticket_by_code(self, code: str) -> Ticket:
-        """The ticket with this code, however it was typed. Who knows the code holds the ticket."""
+        """The ticket with this code, in any spelling. Anyone who knows the code can use the ticket."""
         return self._engine.ticket_by_code(code)
 
     def ticket(self, *, actor: Principal, ticket_id: int) -> Ticket:
@@ -396,26 +396,26 @@ class Ticketing:
     def tickets(
         self, *, actor: Principal, skip: int = 0, limit: int = 100, count: bool = False
     ) -> Page[Ticket]:
-        """``actor``'s tickets, the newest first."""
+        """``actor``'s tickets, newest first."""
         return self._engine.tickets(actor, skip, limit, count)
 
     def tickets_mailed(self, *, actor: Principal, reference: str) -> bool:
-        """Whether the mail server has taken the mail with the tickets of an order of ``actor``'s.
+        """Whether the mail server has accepted the mail with the tickets of an order of ``actor``'s.
 
-        Upkeep sends it: right after paying, "not yet" is the usual answer.
+        Upkeep sends it, so the usual answer right after paying is ``False``.
         """
         return self._engine.tickets_mailed(actor, reference)
 
     def check_in(
         self, *, by: Principal, code: str, nonce: str | None = None, gate: str | None = None
     ) -> CheckIn:
-        """Lets the holder of a ticket in, once: the first scan wins.
+        """Checks a ticket in, once: the first scan wins.
 
-        A repeat with the same ``nonce`` gets the same answer; without one a fresh one is made. Raises `TicketUnknown`,
+        Repeating the call with the same ``nonce`` returns the same answer. Default: a fresh nonce. Raises `TicketUnknown`,
         `TicketForeign`, `TicketUsed`, `TicketRefunded`, `TicketCancelled`, `TicketTransferred`, `NonceReused`.
 
         >>> mine = (tickets.tickets(actor=grace.who)).items[0]
-        >>> let_in = tickets.check_in(by=club, code=mine.code, gate="north")
+        >>> check_in = tickets.check_in(by=club, code=mine.code, gate="north")
         >>> tickets.check_in(by=club, code=mine.code)
         Traceback (most recent call last):
         ...
@@ -428,9 +428,9 @@ class Ticketing:
     def dead_mails(
         self, *, actor: Principal, skip: int = 0, limit: int = 100, count: bool = False
     ) -> Page[OutboxMail]:
-        """Mails that were given up, of ``actor``'s events, or of all for an administrator. The oldest first."""
+        """Undeliverable mails, of ``actor``'s events, or of all for an administrator. Oldest first."""
         return self._engine.dead_mails(actor, skip, limit, count)
 
     def resend_mail(self, *, actor: Principal, mail_id: int) -> OutboxMail:
-        """Sends a mail again, with the same Message-ID. For the event's organiser, or an administrator."""
+        """Sends a mail again, with the same Message-ID. For the event's organiser or an administrator."""
         return self._engine.resend_mail(actor, mail_id)

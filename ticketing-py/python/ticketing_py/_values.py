@@ -1,4 +1,4 @@
-"""What all value types share: they are frozen, have slots, and compare, hash, copy and pickle by what they hold."""
+"""Basics of all value types. They are frozen, have slots, and compare, hash, copy and pickle by their fields."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ T_co = TypeVar("T_co", covariant=True)
 
 
 class Word(str, Enum):
-    """An enum whose values are the engine's own words: they compare and serialise as text.
+    """An enum whose values are the engine's own names. They compare and serialise as strings.
 
     >>> from ticketing_py import OrderStatus
     >>> OrderStatus.PAID == "paid", str(OrderStatus.PAID)
@@ -27,7 +27,7 @@ class Word(str, Enum):
 
 @dataclass(frozen=True, slots=True, init=False)
 class Money:
-    """An amount of money: never negative, never a float, with the decimals that its currency has.
+    """An amount of money: exact, never negative, with the decimals of its currency.
 
     >>> from ticketing_py import Money
     >>> Money("5000", "NGN")
@@ -44,16 +44,16 @@ class Money:
     """The three letters of ISO 4217."""
 
     def __init__(self, amount: Decimal | str | int, currency: str) -> None:
-        # Not everybody has a type checker, and a float would lose money.
+        # Checked at run time too: not everyone uses a type checker, and a float would lose money.
         if isinstance(amount, bool) or not isinstance(amount, Decimal | str | int):  # pyright: ignore[reportUnnecessaryIsInstance]
-            raise TypeError(f"money is a Decimal, a str or an int, not {type(amount).__name__}")
+            raise TypeError(f"amount must be a Decimal, a str or an int (got {type(amount).__name__})")
         text = format(amount, "f") if isinstance(amount, Decimal) else str(amount)
         object.__setattr__(self, "amount", Decimal(_native.money(text, currency)))
         object.__setattr__(self, "currency", currency)
 
     @classmethod
     def _of(cls, amount: Decimal, currency: str) -> Money:
-        """An amount that the engine has checked."""
+        """An amount that the engine has already checked."""
         money = object.__new__(cls)
         object.__setattr__(money, "amount", amount)
         object.__setattr__(money, "currency", currency)
@@ -65,7 +65,7 @@ class Money:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Page(Generic[T_co]):
-    """A part of a list. It can be looped over.
+    """One page of a list. Iterate over it, or use ``items``.
 
     >>> page = await tickets.events(limit=10)
     >>> [event.title for event in page], len(page), page.more
@@ -73,11 +73,11 @@ class Page(Generic[T_co]):
     """
 
     items: tuple[T_co, ...]
-    """What was wanted."""
+    """The items of this page."""
     more: bool
-    """Whether there is more behind it."""
+    """Whether there are further pages."""
     total: int | None = field(default=None)
-    """How many there are in all, if asked for by ``count=True``."""
+    """The total number of items, if requested with ``count=True``."""
 
     def __iter__(self) -> Iterator[T_co]:
         return iter(self.items)

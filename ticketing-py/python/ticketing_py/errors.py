@@ -1,10 +1,10 @@
-"""What can go wrong: everything is a `TicketingError`, with a ``code`` for programs, ``facts``, and whether it is ``retryable``.
+"""Exceptions. Each is a `TicketingError` with a ``code`` for programs, ``facts``, and whether it is ``retryable``.
 
 >>> from ticketing_py import SoldOut, TicketingError
 >>> try:
 ...     await tickets.hold(buyer=ada, event_id=event.id, quantity=99)
-... except SoldOut as no:
-...     print(no.code, no.available, no.retryable, isinstance(no, TicketingError))
+... except SoldOut as error:
+...     print(error.code, error.available, error.retryable, isinstance(error, TicketingError))
 sold_out 3 False True
 """
 
@@ -83,14 +83,14 @@ _BY_KIND: dict[str, type[GatewayError]] = {}
 
 
 class TicketingError(Exception):
-    """Why a call did not do what was wanted. Nothing is half-done."""
+    """Why a call failed. Nothing is half-done."""
 
     code: str = "internal"
     """The error's stable name, for programs."""
     facts: Mapping[str, object]
-    """What there is to know beside it: numbers, times, ids."""
+    """Details: numbers, times, ids."""
     retry_after: float | None
-    """In how many seconds the same call may work, if it may."""
+    """After how many seconds a retry may succeed; ``None`` if it cannot."""
 
     def __init__(
         self,
@@ -108,7 +108,7 @@ class TicketingError(Exception):
 
     @property
     def retryable(self) -> bool:
-        """Whether the same call may work later."""
+        """Whether a retry may succeed later."""
         return self.retry_after is not None
 
     def __reduce__(self) -> tuple[object, ...]:
@@ -127,7 +127,7 @@ def _rebuild(
 
 
 class Refused(TicketingError):
-    """The rules say no. A caller plans for it; there is one class for each reason."""
+    """The rules refused the call. Expected in normal use; there is one subclass for each reason."""
 
     code = "refused"
 
@@ -136,19 +136,19 @@ class Refused(TicketingError):
 
 
 class EmailTaken(Refused):
-    """Somebody has an account with this address."""
+    """There is already an account with this address."""
 
     code = "email_taken"
 
 
 class UsernameTaken(Refused):
-    """Somebody has this user name."""
+    """This user name is taken."""
 
     code = "username_taken"
 
 
 class CategoryTaken(Refused):
-    """There is a category with this name."""
+    """There is already a category with this name."""
 
     code = "category_taken"
 
@@ -166,12 +166,12 @@ class EventUnknown(Refused):
 
     @property
     def event_id(self) -> int:
-        """What was asked for."""
+        """The id that was given."""
         return cast(int, self.facts["event_id"])
 
 
 class EventCancelled(Refused):
-    """The event was called off."""
+    """The event was cancelled."""
 
     code = "event_cancelled"
 
@@ -194,34 +194,34 @@ class TicketTypeUnknown(Refused):
 
     @property
     def ticket_type_id(self) -> int:
-        """What was asked for."""
+        """The id that was given."""
         return cast(int, self.facts["ticket_type_id"])
 
 
 class SoldOut(Refused):
-    """There are fewer places than wanted."""
+    """There are fewer tickets left than requested."""
 
     code = "sold_out"
 
     @property
     def ticket_type_id(self) -> int:
-        """Of which type."""
+        """The ticket type."""
         return cast(int, self.facts["ticket_type_id"])
 
     @property
     def available(self) -> int:
-        """How many there are."""
+        """How many are left."""
         return cast(int, self.facts["available"])
 
 
 class TotalTooLarge(Refused):
-    """The order would cost more than can be counted."""
+    """The total of the order is too large."""
 
     code = "total_too_large"
 
 
 class KeyReused(Refused):
-    """The same key was used before, for something else."""
+    """The same key was used before, for a different request."""
 
     code = "key_reused"
 
@@ -239,19 +239,19 @@ class HoldExpired(Refused):
 
 
 class OrderCancelled(Refused):
-    """The order was given up."""
+    """The order was cancelled."""
 
     code = "order_cancelled"
 
 
 class OrderPaid(Refused):
-    """The order is paid already."""
+    """The order is already paid."""
 
     code = "order_paid"
 
 
 class PaymentInProgress(Refused):
-    """A payment of the order is in progress, so it cannot be given up."""
+    """A payment of the order is in progress, so it cannot be cancelled."""
 
     code = "payment_in_progress"
 
@@ -269,35 +269,35 @@ class NotInReview(Refused):
 
 
 class TicketUnknown(Refused):
-    """Nobody has such a ticket."""
+    """There is no such ticket."""
 
     code = "ticket_unknown"
 
 
 class TicketForeign(Refused):
-    """The ticket is for an event of somebody else."""
+    """The ticket is for an event of another organiser."""
 
     code = "ticket_foreign"
 
 
 class TicketUsed(Refused):
-    """The ticket has let somebody in."""
+    """The ticket was already used."""
 
     code = "ticket_used"
 
     @property
     def used_at(self) -> datetime:
-        """When."""
+        """When it was used."""
         return cast(datetime, self.facts["used_at"])
 
     @property
     def gate(self) -> str | None:
-        """Where, if the scanner said."""
+        """The gate, if the scanner named one."""
         return cast("str | None", self.facts["gate"])
 
 
 class TicketRefunded(Refused):
-    """The ticket's money goes back, or went."""
+    """The ticket was refunded, or is being refunded."""
 
     code = "ticket_refunded"
 
@@ -309,13 +309,13 @@ class TicketCancelled(Refused):
 
 
 class TicketTransferred(Refused):
-    """Somebody else has the ticket now, under another code."""
+    """The ticket was transferred and has a new code."""
 
     code = "ticket_transferred"
 
 
 class NonceReused(Refused):
-    """The scan's name was used before, for another ticket."""
+    """The nonce was used before, for another ticket."""
 
     code = "nonce_reused"
 
@@ -327,102 +327,102 @@ class RefundUnknown(Refused):
 
 
 class NothingToRefund(Refused):
-    """Nothing is left that could be refunded."""
+    """Nothing is left to refund."""
 
     code = "nothing_to_refund"
 
 
 class RefundExceedsPaid(Refused):
-    """More than was paid would go back."""
+    """The refund exceeds what was paid."""
 
     code = "refund_exceeds_paid"
 
     @property
     def refundable(self) -> Money:
-        """What may still go back."""
+        """What can still be refunded."""
         return cast(Money, self.facts["refundable"])
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Invalid:
-    """A field that is not what is wanted."""
+    """An invalid field."""
 
     field: str
     message: str
 
 
 class InvalidRequest(TicketingError, ValueError):
-    """What was given is not what is wanted. All faults of a request are found at once."""
+    """The arguments are invalid. All invalid fields are reported at once."""
 
     code = "invalid"
 
     @property
     def fields(self) -> tuple[Invalid, ...]:
-        """What is wrong with which field."""
+        """The invalid fields."""
         return cast("tuple[Invalid, ...]", self.facts["fields"])
 
 
 class NotFound(TicketingError):
-    """There is no such thing, or it is somebody else's."""
+    """It does not exist, or belongs to somebody else."""
 
     code = "not_found"
 
 
 class Forbidden(TicketingError):
-    """Who asks may not do this."""
+    """The caller may not do this."""
 
     code = "forbidden"
 
 
 class Unauthenticated(TicketingError):
-    """Who asks did not prove who they are."""
+    """The caller is not authenticated."""
 
     code = "unauthenticated"
 
 
 class Busy(TicketingError):
-    """Too much at once."""
+    """Too many calls at once."""
 
     code = "busy"
 
 
 class StorageError(TicketingError):
-    """The storage is in trouble."""
+    """The storage failed."""
 
 
 class StorageUnavailable(StorageError):
-    """The storage cannot be reached, or did not answer."""
+    """The storage cannot be reached or did not answer."""
 
     code = "storage_unavailable"
 
 
 class ConfigurationError(TicketingError, ValueError):
-    """The engine is put together in a way that cannot work."""
+    """The configuration of the engine is invalid."""
 
     code = "configuration"
 
 
 class Closed(TicketingError):
-    """It was closed, or Python is shutting down."""
+    """The engine was closed, or Python is shutting down."""
 
     code = "closed"
 
 
 class Forked(TicketingError):
-    """It was in use when the process forked. Make a new one in the child, or use it there first."""
+    """The engine was in use when the process forked. Make a new one in the child."""
 
     code = "forked"
 
 
 class GatewayError(TicketingError):
-    """The payment gateway did not do what was wanted. A gateway written in Python raises the ones below.
+    """A call of the payment gateway failed. A gateway that is written in Python raises the subclasses.
 
-    Anything else that it raises counts as `GatewayOutcomeUnknown`: money hangs on this.
+    Any other exception counts as `GatewayOutcomeUnknown`, because the money may have moved.
     """
 
     code = "gateway_unavailable"
     kind: ClassVar[str] = ""
-    """Which of them, in the engine's own word."""
+    """The engine's own name for the error."""
 
     def __init_subclass__(cls) -> None:
         _BY_KIND[cls.kind] = cls
@@ -435,26 +435,26 @@ class GatewayNotSent(GatewayError):
 
 
 class GatewayCircuitOpen(GatewayError):
-    """The breaker is open: nothing was sent."""
+    """The circuit breaker is open: nothing was sent."""
 
     code = "gateway_circuit_open"
     kind = "circuit_open"
 
 
 class GatewayOutcomeUnknown(GatewayError):
-    """Something was sent and no usable answer came back: done or not done, nobody knows."""
+    """The request was sent, but no usable answer came back: the outcome is unknown."""
 
     kind = "outcome_unknown"
 
 
 class GatewayUnavailable(GatewayError):
-    """The gateway answered that it is out of order."""
+    """The gateway answered that it is unavailable."""
 
     kind = "unavailable"
 
 
 class GatewayRejected(GatewayError):
-    """The gateway does not want this. ``GatewayRejected(facts={"gateway_code": "…"})`` tells its own code."""
+    """The gateway rejected the request. ``GatewayRejected(facts={"gateway_code": "…"})`` passes its own code on."""
 
     code = "gateway_rejected"
     kind = "rejected"
@@ -468,34 +468,34 @@ class GatewayDuplicateReference(GatewayError):
 
 
 class GatewayAuth(GatewayError):
-    """The key is wrong, or may not do this."""
+    """The API key is wrong or lacks a permission."""
 
     code = "gateway_misconfigured"
     kind = "auth"
 
 
 class GatewayRateLimited(GatewayError):
-    """Too many calls. ``GatewayRateLimited(retry_after=30)`` tells when to come again."""
+    """Too many calls. ``GatewayRateLimited(retry_after=30)`` says when to retry, in seconds."""
 
     code = "gateway_busy"
     kind = "rate_limited"
 
 
 class GatewayMalformed(GatewayError):
-    """The answer cannot be read."""
+    """The answer could not be parsed."""
 
     kind = "malformed"
 
 
 class GatewayUnsupported(GatewayError):
-    """The gateway cannot do this at all."""
+    """The gateway does not support this."""
 
     code = "gateway_misconfigured"
     kind = "unsupported"
 
 
 class WebhookError(TicketingError):
-    """A webhook was not read."""
+    """A webhook was rejected."""
 
 
 class BadSignature(WebhookError):
@@ -505,19 +505,19 @@ class BadSignature(WebhookError):
 
 
 class UnreadableWebhook(WebhookError):
-    """The signature is good, but the body is not what the gateway documents."""
+    """The signature is valid, but the body is not what the gateway documents."""
 
     code = "unreadable_webhook"
 
 
 class MailError(TicketingError):
-    """A mail was not delivered this time, and is tried again. So is whatever else a mailer raises."""
+    """A mail was not delivered this time and is retried, as after any other exception of a mailer."""
 
     code = "mail_later"
 
 
 class MailRefused(MailError):
-    """It will never work: the recipient or the mail itself was refused."""
+    """The recipient or the mail was refused for good: no retry."""
 
     code = "mail_refused"
 
@@ -543,7 +543,7 @@ _OTHERS: dict[str, Callable[..., TicketingError]] = {
 def _make(  # pyright: ignore[reportUnusedFunction]
     family: str, code: str, message: str, facts: Mapping[str, object], retry_after: float | None
 ) -> TicketingError:
-    """The exception for what the engine says."""
+    """The exception for an error of the engine."""
     kind: Callable[..., TicketingError]
     if family == "refused":
         kind = _BY_CODE.get(code, Refused)

@@ -1,4 +1,4 @@
-"""Events, what is sold for them, and how many places are left."""
+"""Events, ticket types and stock."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from .people import Principal
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Category:
-    """A heading to list events under."""
+    """A category of events."""
 
     id: int
     name: str
@@ -20,27 +20,27 @@ class Category:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Stock:
-    """How many places there are, and where they went. ``held + sold`` never exceeds ``capacity``."""
+    """The stock of tickets. ``held + sold`` never exceeds ``capacity``."""
 
     capacity: int | None
-    """All places; ``None`` means unlimited."""
+    """The total; ``None`` means unlimited."""
     held: int
-    """Places of unpaid orders."""
+    """Tickets held for unpaid orders."""
     sold: int
-    """Places of valid tickets."""
+    """Valid tickets."""
     available: int | None
-    """How many can still be taken; ``None`` means unlimited."""
+    """How many are left; ``None`` means unlimited."""
 
 
 class EventStatus(Word):
-    """Whether an event is on."""
+    """The status of an event."""
 
     ACTIVE = "active"
     CANCELLED = "cancelled"
 
 
 class EventSort(Word):
-    """In which order events are listed. Equal ones are listed by id."""
+    """The sort order of a list of events. Ties are sorted by id."""
 
     ID = "id"
     DATE = "date"
@@ -50,39 +50,39 @@ class EventSort(Word):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TicketType:
-    """A price and a number of places within an event."""
+    """A price and a capacity within an event."""
 
     id: int
     event_id: int
     name: str
     price: Money
     stock: Stock
-    """Its own places; it also takes from the event's."""
+    """Its own stock. It also counts against the event's."""
     available: int | None
-    """How many more can be sold: the smaller of its own places and the event's."""
+    """How many can still be sold: the smaller of its own stock and the event's."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class NewTicketType:
-    """A ticket type to be made."""
+    """A ticket type to create."""
 
     name: str
-    """1 to 100 characters, unique within the event."""
+    """1–100 characters, unique within the event."""
     price: Money
-    """In the event's currency. Nothing means free."""
+    """In the event's currency. Zero means free."""
     capacity: int | None = None
-    """Its own places; ``None`` means only the event's limit."""
+    """Its own capacity; ``None`` means only the event's."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Event:
-    """Something people can get in to with a ticket."""
+    """An event."""
 
     id: int
     key: str | None
-    """The key it was made under, where its maker gave one."""
+    """The idempotency key it was created with, if any."""
     organizer: Principal
-    """Who runs it: only they check in, change it and see its orders."""
+    """The organiser: checks tickets in, changes the event and sees its orders."""
     title: str
     description: str | None
     starts_at: datetime
@@ -93,12 +93,12 @@ class Event:
     category: Category | None
     currency: str
     stock: Stock
-    """The places that all its ticket types share."""
+    """The stock that all its ticket types share."""
     status: EventStatus
     ticket_types: tuple[TicketType, ...]
-    """What is sold: at least one, in the organiser's order."""
+    """At least one, in the organiser's order."""
     lowest_price: Money
     available: int | None
-    """How many more tickets can be sold over all types; ``None`` means unlimited."""
+    """How many tickets of all types can still be sold; ``None`` means unlimited."""
     created_at: datetime
     updated_at: datetime

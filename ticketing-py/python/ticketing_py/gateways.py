@@ -1,4 +1,4 @@
-"""Payment gateways: Paystack, and what one is that you write yourself."""
+"""Payment gateways: Paystack, and the protocol for one of your own."""
 
 from __future__ import annotations
 
@@ -29,66 +29,66 @@ __all__ = [
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Charge:
-    """What the buyer is to pay."""
+    """A payment to collect from the buyer."""
 
     reference: str
     """The attempt's reference."""
     amount: Money
     email: str = field(repr=False)
     return_url: str | None
-    """Where the buyer is sent afterwards. A hint to look, never a proof of payment."""
+    """Where the buyer returns afterwards. A return is never a proof of payment."""
     order: str
-    """The order's own reference, for people who look at the gateway's dashboard."""
+    """The reference of the order, for the gateway's dashboard."""
 
 
 class Observation(Word):
-    """What a gateway says of an attempt."""
+    """The state of an attempt at the gateway."""
 
     SUCCESS = "success"
-    """Paid. Needs ``captured``."""
+    """Paid. Requires ``captured``."""
     MISMATCHED = "mismatched"
-    """Money came, but for another payment than the one that was asked about. Needs ``captured``."""
+    """Money came, but for another payment than the requested one. Requires ``captured``."""
     OPEN = "open"
-    """The payer has not acted, or has walked away. Not a failure."""
+    """The payer has not acted or has left the page. Not a failure."""
     PROCESSING = "processing"
     FAILED = "failed"
-    """This try failed; may still become a success."""
+    """The attempt failed; it may still become a success."""
     REVERSED = "reversed"
-    """Paid, and taken back since."""
+    """Paid, and reversed since."""
     DISPUTED = "disputed"
     """Paid, and disputed by the payer since."""
     NOT_FOUND = "not_found"
     UNRECOGNISED = "unrecognised"
-    """A word that you do not know. It is kept, and asked about again."""
+    """A status that your code does not know. The engine stores it and asks again later."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Fetched:
-    """What a gateway says of an attempt."""
+    """The gateway's report on an attempt."""
 
     observation: Observation
     raw_status: str
-    """In the gateway's own word."""
+    """The gateway's own status."""
     captured: Captured | None = None
-    """What was paid, where money came."""
+    """The captured money, if any."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RefundCall:
-    """Money to be sent back."""
+    """A refund to send."""
 
     key: str
-    """Our own name for the refund, which the gateway keeps so that we can find it again."""
+    """Our idempotency key. Store it at the gateway, so that ``find_refund`` finds the refund."""
     attempt: str
-    """The reference of the attempt whose money it is."""
+    """The reference of the attempt to refund."""
     amount: Money
     gateway_id: str | None
-    """The gateway's own id of the refund, where we know it."""
+    """The gateway's own id of the refund, if known."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FetchedRefund:
-    """What a gateway says of a refund."""
+    """The gateway's report on a refund."""
 
     status: RefundStatus
     raw_status: str
@@ -97,20 +97,20 @@ class FetchedRefund:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Webhook:
-    """A webhook as it came in."""
+    """A webhook as received."""
 
     headers: tuple[tuple[str, bytes], ...] = field(repr=False)
-    """Every header as it came, in order; a repeated header is there twice."""
+    """Every header in order; a repeated header appears twice."""
     body: bytes = field(repr=False)
     """Byte for byte."""
     received_at: datetime
 
 
 class WebhookSubject(Word):
-    """What a webhook is about."""
+    """The subject of a webhook."""
 
     CHARGE = "charge"
-    """Money came, or is said to have come: tell what in ``said``."""
+    """A payment. Pass its state in ``reported``."""
     REFUND = "refund"
     DISPUTE = "dispute"
     OTHER = "other"
@@ -118,28 +118,28 @@ class WebhookSubject(Word):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class WebhookEvent:
-    """A webhook that is certainly the gateway's."""
+    """A webhook with a verified signature."""
 
     dedupe_key: str
-    """The same for every delivery of one event, different for different events."""
+    """Identical for every delivery of one event, different for different events."""
     kind: str
-    """In the gateway's own word, such as ``charge.success``."""
+    """The gateway's own name for the event, such as ``charge.success``."""
     about: WebhookSubject
     reference: str | None = None
-    """The attempt it is about, if it is about one."""
-    said: Fetched | None = None
-    """What it says of a charge. Only a hint: the engine asks ``fetch``."""
+    """The reference of the attempt, if any."""
+    reported: Fetched | None = None
+    """The reported state of a charge. Only a hint: the engine calls ``fetch``."""
 
 
 class PaymentGateway(Protocol):
-    """Takes money. Write your own: any class with these methods is one. Each method may be ``async`` instead.
+    """Collects money. Any class with these methods is a gateway. Each method except ``read_webhook`` may be ``async``.
 
-    - **Reference**: every call names the attempt by our reference. Never take money twice for one.
-    - **Truth**: only ``fetch`` tells whether money came.
-    - **Errors say whether a retry is safe**: raise `GatewayNotSent` or `GatewayRejected` only where it is certain that nothing
+    - **Reference**: every call identifies the attempt by our reference. Never collect money twice for one reference.
+    - **Truth**: only ``fetch`` decides whether money came.
+    - **Errors say whether a retry is safe**: raise `GatewayNotSent` or `GatewayRejected` only if it is certain that nothing
       was done. Every other exception counts as `GatewayOutcomeUnknown`.
-    - **Time**: a plain method runs on one of a few threads, an ``async`` one on the loop of whoever called the engine. Either is
-      given up after ``gateway_timeout``, and the engine goes on.
+    - **Timeout**: a plain method runs on one of a few threads, an ``async`` one on the caller's event loop. After
+      ``gateway_timeout`` the engine stops waiting.
     """
 
     @property
@@ -153,28 +153,28 @@ class PaymentGateway(Protocol):
         ...
 
     def open_checkout(self, charge: Charge, /) -> Checkout:
-        """Opens a checkout. Not repeatable: a used reference is `GatewayDuplicateReference`."""
+        """Opens a checkout. For a used reference, raise `GatewayDuplicateReference`."""
         ...
 
     def fetch(self, reference: str, /) -> Fetched | None:
-        """What the gateway knows of an attempt; ``None`` where it has no record of it."""
+        """The state of an attempt; ``None`` if the gateway has no record of it."""
         ...
 
     def refund(self, refund: RefundCall, /) -> FetchedRefund:
-        """Sends money back. Never repeated blindly."""
+        """Sends a refund. The engine never retries it blindly."""
         ...
 
     def find_refund(self, refund: RefundCall, /) -> FetchedRefund | None:
-        """Looks for a refund that was, or may have been, asked for."""
+        """Looks up a refund that was, or may have been, sent."""
         ...
 
     def read_webhook(self, webhook: Webhook, /) -> WebhookEvent:
-        """Checks the signature, or raises `BadSignature`, and only then reads. Never ``async``: it must not wait."""
+        """Verifies the signature, or raises `BadSignature`, and only then parses. Never ``async``: it must not block."""
         ...
 
 
 class AsyncPaymentGateway(Protocol):
-    """The same with ``async`` methods. They run on the event loop of whoever called the engine."""
+    """The same with ``async`` methods. They run on the caller's event loop."""
 
     @property
     def name(self) -> str:
@@ -208,4 +208,4 @@ class AsyncPaymentGateway(Protocol):
 
 
 Gateway: TypeAlias = PaystackGateway | FakeGateway | PaymentGateway | AsyncPaymentGateway
-"""What takes the money."""
+"""Any payment gateway."""

@@ -1,4 +1,4 @@
-"""Mailers: SMTP, files, memory, and what one is that you write yourself."""
+"""Mailers: SMTP, files, memory, and the protocol for one of your own."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ __all__ = ["AsyncMailer", "FileMailer", "Mailer", "MemoryMailer", "PythonMailer"
 
 
 class PythonMailer(Protocol):
-    """Delivers mail. Any class with this method is one.
+    """Delivers mail. Any class with this method is a mailer.
 
-    - **At least once**: a mail is sent again until one try succeeded, with the same ``message_id``.
-    - Raise `MailRefused` where it will never work. Whatever else is raised, the mail is tried again later.
-    - It runs on one of a few threads, and is given up after ``mailer_timeout``.
+    - **At least once**: a mail is retried, with the same ``message_id``, until one attempt succeeds.
+    - Raise `MailRefused` if a retry is pointless. After any other exception, the mail is retried later.
+    - The method runs on one of a few threads, with ``mailer_timeout``.
     """
 
     def send(self, mail: Mail, /) -> None:
@@ -24,7 +24,7 @@ class PythonMailer(Protocol):
 
 
 class AsyncMailer(Protocol):
-    """The same with an ``async`` method, which runs on the event loop of whoever started the upkeep."""
+    """The same with an ``async`` method, which runs on the event loop that upkeep was started from."""
 
     def send(self, mail: Mail, /) -> Awaitable[None]:
         """Delivers one mail to its one recipient."""
@@ -32,4 +32,4 @@ class AsyncMailer(Protocol):
 
 
 Mailer: TypeAlias = SmtpMailer | FileMailer | MemoryMailer | PythonMailer | AsyncMailer
-"""What delivers the mail."""
+"""Any mailer."""

@@ -1,4 +1,4 @@
-"""Mails: what is sent, and what is owed."""
+"""Mails and the outbox."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ class Attachment:
     content_type: str
     content: bytes = field(repr=False)
     content_id: str | None = None
-    """Where it stands within the HTML; ``None`` for one that only comes along."""
+    """The id by which the HTML shows it inline; ``None`` for an ordinary attachment."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -24,7 +24,7 @@ class Mail:
     """A mail to one recipient."""
 
     message_id: str
-    """The same at every try, without angle brackets."""
+    """The same for every retry, without angle brackets."""
     to: str = field(repr=False)
     subject: str = field(repr=False)
     text: str = field(repr=False)
@@ -34,7 +34,7 @@ class Mail:
 
 
 class MailKind(Word):
-    """What a mail tells."""
+    """The kind of a mail."""
 
     TICKETS = "tickets"
     REFUND = "refund"
@@ -42,23 +42,23 @@ class MailKind(Word):
 
 
 class MailStatus(Word):
-    """How a mail stands."""
+    """The status of a mail."""
 
     WAITING = "waiting"
     SENT = "sent"
     DEAD = "dead"
-    """Given up, or refused for good."""
+    """Given up after retries, or refused for good."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OutboxMail:
-    """A mail that is owed, or was."""
+    """A mail in the outbox."""
 
     id: int
     order_id: int
     kind: MailKind
     refund_id: int | None
-    """Which refund it tells of, if it tells of one."""
+    """The refund that it is about, if any."""
     to: str = field(repr=False)
     status: MailStatus
     tries: int

@@ -1,4 +1,4 @@
-"""Orders: what a buyer wants, and the places kept for it."""
+"""Orders and holds."""
 
 from __future__ import annotations
 
@@ -11,53 +11,53 @@ from .people import Buyer
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Line:
-    """So many tickets of one type, as somebody wants them."""
+    """A requested number of tickets of one type."""
 
     quantity: int
     ticket_type_id: int | None = None
-    """May be left out where the event has only one type."""
+    """Default: the only type of the event."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OrderLine:
-    """So many tickets of one type, as they were ordered."""
+    """An ordered number of tickets of one type."""
 
     ticket_type_id: int
     quantity: int
     unit_price: Money
-    """What one cost when the order was made."""
+    """The price of one ticket when the order was made."""
 
 
 class OrderStatus(Word):
-    """How an order stands."""
+    """The status of an order."""
 
     HELD = "held"
-    """Places are kept until ``hold_until``."""
+    """Its tickets are held until ``hold_until``."""
     PAID = "paid"
-    """Its tickets exist."""
+    """Paid, and its tickets are issued."""
     EXPIRED = "expired"
-    """The hold ran out: the places are free again."""
+    """The hold ran out and its tickets were released."""
     CANCELLED = "cancelled"
-    """Given up: the places are free again."""
+    """Cancelled, and its tickets were released."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Order:
-    """What somebody wants to buy."""
+    """An order."""
 
     id: int
     reference: str
-    """Its public name."""
+    """The public identifier."""
     event_id: int
     buyer: Buyer
     lines: tuple[OrderLine, ...]
     quantity: int
-    """How many tickets it is for."""
+    """The number of tickets."""
     total: Money
     status: OrderStatus
     hold_until: datetime | None
-    """Until when places are kept, while it is held."""
+    """When the hold runs out, while the order is held."""
     hold_extended: bool
-    """Whether the hold was extended for a payment in progress, which is done once."""
+    """Whether the hold was extended for a payment in progress. This happens once."""
     created_at: datetime
     updated_at: datetime

@@ -1,4 +1,4 @@
-"""Payments: attempts to pay an order, what became of them, and money on its way back."""
+"""Payments: attempts to pay an order, their outcomes, and refunds."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ class Mode(Word):
 
 
 class AttemptStatus(Word):
-    """How an attempt stands."""
+    """The status of an attempt."""
 
     CREATED = "created"
     UNKNOWN = "unknown"
@@ -42,19 +42,19 @@ class Checkout:
     url: str
     """The page to send the buyer to."""
     access_code: str | None = None
-    """For gateways with a pop-up."""
+    """For gateways with a pop-up checkout."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Captured:
-    """Money that a gateway has taken from a buyer."""
+    """Money that a gateway has captured."""
 
     amount: Money
     """What was paid."""
     mode: Mode
-    """Whether it was real money."""
+    """Whether it is real money."""
     requested: Money | None = None
-    """What had been asked for, where the gateway says so: payers may bear the fees."""
+    """The requested amount, if the gateway reports it: the payer may bear the fees."""
     paid_at: datetime | None = None
     gateway_id: str | None = None
     """The gateway's own id."""
@@ -62,10 +62,10 @@ class Captured:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Attempt:
-    """One try to pay an order: one reference at one gateway."""
+    """One attempt to pay an order: one reference at one gateway."""
 
     reference: str
-    """What the gateway knows it by, and what to ``verify``."""
+    """Identifies the attempt at the gateway. Pass it to ``verify``."""
     order_id: int
     gateway: str
     amount: Money
@@ -73,25 +73,25 @@ class Attempt:
     status: AttemptStatus
     checkout: Checkout | None
     last_seen: str | None
-    """What the gateway last said, in its own word."""
+    """The status that the gateway last reported, in its own words."""
     captured: Captured | None
-    """What was paid, once something was."""
+    """The captured money, once there is any."""
     created_at: datetime
     updated_at: datetime
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Started:
-    """A payment that has begun."""
+    """A started payment."""
 
     order: Order
     attempt: Attempt
     checkout: Checkout | None
-    """Where the buyer pays. ``None`` for a free order, whose tickets are issued already."""
+    """Where the buyer pays. ``None`` for a free order, whose tickets are already issued."""
 
 
 class RefundReason(Word):
-    """Why money goes back."""
+    """Why money is refunded."""
 
     LATE = "late"
     DUPLICATE = "duplicate"
@@ -101,7 +101,7 @@ class RefundReason(Word):
 
 
 class RefundStatus(Word):
-    """How a refund stands."""
+    """The status of a refund."""
 
     DUE = "due"
     UNKNOWN = "unknown"
@@ -113,18 +113,18 @@ class RefundStatus(Word):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Refund:
-    """Money on its way back."""
+    """A refund."""
 
     id: int
     key: str
     order_id: int
     attempt: str
-    """The reference of the attempt whose money it is."""
+    """The reference of the attempt that is refunded."""
     amount: Money
     reason: RefundReason
     note: str | None
     tickets: tuple[int, ...]
-    """The ids of the tickets that it voided."""
+    """The ids of the tickets that the refund voided."""
     status: RefundStatus
     gateway_id: str | None
     last_seen: str | None
@@ -141,12 +141,12 @@ class Fulfilled:
     order: Order
     tickets: tuple[Ticket, ...]
     first: bool
-    """Whether this very call issued them: true in exactly one call for the order."""
+    """Whether this call issued the tickets: true for exactly one call per order."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PaymentOpen:
-    """Nothing is decided: the buyer may still pay."""
+    """The buyer has not paid yet, and still can."""
 
     order: Order
     attempt: Attempt
@@ -154,7 +154,7 @@ class PaymentOpen:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PaymentFailed:
-    """The gateway says that this try failed."""
+    """The gateway reports that the attempt failed."""
 
     order: Order
     attempt: Attempt
@@ -162,7 +162,7 @@ class PaymentFailed:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RefundDue:
-    """Money came that buys nothing (too late, or a second time), and goes back by itself."""
+    """Money came too late or a second time. It is refunded automatically."""
 
     order: Order
     refund: Refund
@@ -170,7 +170,7 @@ class RefundDue:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PaymentInReview:
-    """Money came, but not what was asked for. A person decides."""
+    """Money came, but not what was requested. A person decides."""
 
     order: Order
     attempt: Attempt
@@ -178,26 +178,26 @@ class PaymentInReview:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PaymentReversed:
-    """The money was taken back at the gateway, or is disputed there; the tickets are void."""
+    """The payment was reversed or is disputed at the gateway. The tickets are void."""
 
     order: Order
 
 
 Settlement: TypeAlias = Fulfilled | PaymentOpen | PaymentFailed | RefundDue | PaymentInReview | PaymentReversed
-"""What came of a payment: made for ``match``."""
+"""The outcome of a payment. Use it with ``match``."""
 
 
 class Verdict(Word):
-    """What a person decides about a payment in review."""
+    """The decision on a payment in review."""
 
     ACCEPT = "accept"
-    """What came is enough: issue the tickets."""
+    """Accept the money and issue the tickets."""
     REFUND = "refund"
-    """Send back what came."""
+    """Refund the money."""
 
 
 class WebhookStatus(Word):
-    """What became of a webhook."""
+    """The status of a webhook."""
 
     WAITING = "waiting"
     UNCONFIRMED = "unconfirmed"
@@ -209,15 +209,15 @@ class WebhookStatus(Word):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StoredWebhook:
-    """A webhook whose signature was good: kept byte for byte, applied by upkeep."""
+    """A webhook with a valid signature. It is stored byte for byte and applied by upkeep."""
 
     id: int
     gateway: str
     dedupe_key: str
     kind: str
-    """In the gateway's own word, such as ``charge.success``."""
+    """The gateway's own name for the event, such as ``charge.success``."""
     reference: str | None
-    """The attempt it is about."""
+    """The reference of the attempt."""
     body: bytes = field(repr=False)
     status: WebhookStatus
     tries: int
@@ -228,7 +228,7 @@ class StoredWebhook:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AuditLine:
-    """One decision."""
+    """One entry of the audit log."""
 
     id: int
     at: datetime
@@ -236,7 +236,7 @@ class AuditLine:
     actor: str
     """Who decided: ``system``, ``gateway paystack``, ``account 7``, ``external member-7``."""
     action: str
-    """What was done, in a stable word such as ``order.expired``."""
+    """A stable name such as ``order.expired``."""
     subject: str | None
     before: str | None
     after: str | None
@@ -245,7 +245,7 @@ class AuditLine:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Payment:
-    """The whole story of an order's money, the oldest first."""
+    """The payment history of an order, oldest entries first."""
 
     order: Order
     attempts: tuple[Attempt, ...]

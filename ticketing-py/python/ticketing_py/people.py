@@ -1,4 +1,4 @@
-"""Who acts and who buys: accounts of ours, or the people whom your application knows already."""
+"""Principals and buyers: Ticketing's own accounts, or the users of your application."""
 
 from __future__ import annotations
 
@@ -10,9 +10,9 @@ from ._values import Word
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Principal:
-    """Who acts: buys, organises, scans. An account of ours, or an identity of your own application.
+    """The acting person: a Ticketing account, or a user of your own application.
 
-    The engine believes you: make sure that they are who they say.
+    The engine trusts you: authenticate them first.
 
     >>> from ticketing_py import Principal
     >>> Principal.external("member-7")
@@ -20,22 +20,22 @@ class Principal:
     """
 
     account_id: int | None = None
-    """The account's id, where it is an account of ours."""
+    """The id of a Ticketing account."""
     external_id: str | None = None
-    """Your own id of them (1 to 200 characters), where it is one of yours."""
+    """The id of a user of your application: 1–200 characters."""
 
     def __post_init__(self) -> None:
         if (self.account_id is None) == (self.external_id is None):
-            raise TypeError("a principal is either an account or external")
+            raise TypeError("either account_id or external_id must be given")
 
     @classmethod
     def account(cls, account_id: int) -> Principal:
-        """An account of ours, by its id."""
+        """A Ticketing account."""
         return cls(account_id=account_id)
 
     @classmethod
     def external(cls, external_id: str) -> Principal:
-        """Somebody whom your application knows, by the id that it gives them."""
+        """A user of your application."""
         return cls(external_id=external_id)
 
     def __str__(self) -> str:
@@ -44,58 +44,58 @@ class Principal:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Buyer:
-    """Who buys, and where the tickets are mailed to."""
+    """A buyer and their email address."""
 
     who: Principal
-    """The tickets are theirs."""
+    """Owns the tickets."""
     email: str = field(repr=False)
-    """Where the tickets go. Not in the ``repr``: addresses of people stay out of logs."""
+    """Where the tickets are mailed. Not in the ``repr``, so that addresses stay out of logs."""
 
 
 class Role(Word):
     """What an account may do beyond buying and organising."""
 
     MEMBER = "member"
-    """Buys, and organises events of their own."""
+    """Buys, and organises their own events."""
     ADMIN = "admin"
-    """Runs the installation: may see and repair what belongs to any organiser."""
+    """Runs the installation: may see and manage the events of every organiser."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Account:
-    """Somebody who registered with us."""
+    """A registered account."""
 
     id: int
     email: str = field(repr=False)
-    """Unique without regard to case."""
+    """Unique, ignoring case."""
     name: str = field(repr=False)
     username: str | None = field(repr=False)
     """A second name to log in with."""
     phone: str | None = field(repr=False)
     role: Role
     is_active: bool
-    """Switched-off accounts cannot log in, and their tokens are refused."""
+    """Inactive accounts cannot log in, and their tokens are refused."""
     is_verified: bool
-    """Whether the address was proved to be theirs."""
+    """Whether the email address was verified."""
     created_at: datetime
     updated_at: datetime
 
     @property
     def principal(self) -> Principal:
-        """The account as somebody who acts."""
+        """The account as a principal."""
         return Principal(account_id=self.id)
 
     @property
     def buyer(self) -> Buyer:
-        """The account as somebody who buys."""
+        """The account as a buyer."""
         return Buyer(who=self.principal, email=self.email)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Session:
-    """Somebody who is logged in."""
+    """A logged-in session."""
 
     account: Account
     token: str = field(repr=False)
-    """What proves it: sent as ``Authorization: Bearer``."""
+    """The session token, sent as ``Authorization: Bearer``."""
     ends_at: datetime

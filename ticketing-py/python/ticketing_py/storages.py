@@ -1,4 +1,4 @@
-"""Where everything is kept."""
+"""Storages."""
 
 from __future__ import annotations
 
@@ -13,17 +13,17 @@ __all__ = ["MemoryStorage", "PostgresStorage", "SqliteStorage", "Storage"]
 
 @dataclass(frozen=True, slots=True)
 class SqliteStorage:
-    """One file, embedded: nothing to install. Made where it is not there."""
+    """Embedded SQLite: one file, nothing to install. The file is created if it does not exist."""
 
     path: str | os.PathLike[str]
 
 
 @dataclass(frozen=True, slots=True)
 class PostgresStorage:
-    """A PostgreSQL database, for many processes at once: ``postgres://user:password@host/database``."""
+    """A PostgreSQL database, for many processes: ``postgres://user:password@host/database``."""
 
     url: str = field(repr=False)
 
 
 Storage: TypeAlias = MemoryStorage | SqliteStorage | PostgresStorage | str | os.PathLike[str]
-"""One of the storages; or ``"postgres://…"``, ``"sqlite::memory:"``, or the path of an SQLite file."""
+"""A storage, or a string: ``"postgres://…"``, ``"sqlite::memory:"`` or the path of an SQLite file."""

@@ -1,8 +1,8 @@
-"""For tests and trials: a gateway that does as it is told, and a clock that you turn by hand.
+"""For tests and demos: a scripted payment gateway, and a clock that only moves when you set it.
 
 >>> from ticketing_py.testing import FakeGateway
->>> bank = FakeGateway()
->>> bank.calls()["open_checkout"]
+>>> gateway = FakeGateway()
+>>> gateway.calls()["open_checkout"]
 0
 """
 

@@ -1,4 +1,4 @@
-"""Tickets, their QR codes, and the door."""
+"""Tickets, QR codes and check-ins."""
 
 from __future__ import annotations
 
@@ -11,17 +11,17 @@ from .people import Principal
 
 
 class TicketStatus(Word):
-    """How a ticket stands."""
+    """The status of a ticket."""
 
     ACTIVE = "active"
-    """Lets one person in."""
+    """Valid for one admission."""
     USED = "used"
-    """Has let one person in."""
+    """Checked in."""
     REFUNDED = "refunded"
     CANCELLED = "cancelled"
-    """Void: the event was called off, or the payment was reversed."""
+    """Void: the event was cancelled, or the payment was reversed."""
     TRANSFERRED = "transferred"
-    """Somebody else has it now, under another code."""
+    """Transferred to somebody else, under a new code."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -30,7 +30,7 @@ class Ticket:
 
     id: int
     code: str = field(repr=False)
-    """The secret that gets its holder in. Not in the ``repr``, and best not in your logs."""
+    """The secret that admits its holder. Not in the ``repr``; keep it out of your logs."""
     order_id: int
     line: int
     ordinal: int
@@ -43,22 +43,22 @@ class Ticket:
     updated_at: datetime
 
     def qr_png(self, *, small: bool = False) -> bytes:
-        """The code as a PNG; ``small`` packs it tighter for twice the time, for mails."""
+        """The code as a PNG. ``small`` compresses it better and takes twice as long: for mails."""
         return _native.qr_png(self.code, small)
 
     def qr_svg(self) -> str:
-        """The code as an SVG document that refers to nothing outside."""
+        """The code as a self-contained SVG document."""
         return _native.qr_svg(self.code)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CheckIn:
-    """A scan that let somebody in. There is at most one of a ticket."""
+    """A successful scan. A ticket has at most one."""
 
     ticket_id: int
     event_id: int
     nonce: str
-    """The scan's own name."""
+    """The idempotency key of the scan."""
     gate: str | None
     by: Principal
     at: datetime

@@ -1,4 +1,4 @@
-"""Upkeep: what must happen without anybody asking."""
+"""Upkeep: the background work."""
 
 from __future__ import annotations
 
@@ -7,19 +7,19 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class UpkeepReport:
-    """What a pass of upkeep did."""
+    """What one pass of upkeep did."""
 
     webhooks: int
-    """Webhooks that were applied."""
+    """Applied webhooks."""
     expired: int
-    """Holds that had run out."""
+    """Expired holds."""
     undone: int
-    """Orders of called-off events that were undone."""
+    """Orders of cancelled events that were cancelled or refunded."""
     polled: int
-    """Open attempts that were asked about."""
+    """Open attempts whose status was fetched."""
     refunds: int
-    """Refunds that were sent or asked about."""
+    """Refunds that were sent or looked up."""
     mails: int
-    """Mails that were tried."""
+    """Mails that the mailer was asked to send."""
     failed: int
-    """Work that failed and is tried again later."""
+    """Failures; each is retried later."""

@@ -1,5 +1,5 @@
-//! A payment company over HTTP that answers at once: every checkout is paid as soon as it stands open. It speaks as much of
-//! Paystack's protocol as a sale needs, and costs as little as it can: what is measured is the shop.
+//! A payment gateway over HTTP that answers at once: every checkout is paid as soon as it is open. It implements just as much of
+//! Paystack's API as a sale needs, as cheaply as possible, because the server is what is measured.
 
 use crate::Failure;
 use bytes::Bytes;
@@ -17,7 +17,7 @@ use tokio::net::TcpListener;
 
 type Amounts = Arc<Mutex<HashMap<String, Value>>>;
 
-/// Opens it, and says where it is.
+/// Starts it. Returns its address.
 pub async fn open() -> Result<SocketAddr, Failure> {
     let listener = TcpListener::bind("127.0.0.1:0").await?;
     let address = listener.local_addr()?;
@@ -45,8 +45,8 @@ async fn answer(amounts: Amounts, request: Request<Incoming>) -> Result<Response
         }
         None => {
             let body: Value = serde_json::from_slice(&request.into_body().collect().await?.to_bytes())?;
-            let reference = body["reference"].as_str().ok_or("a reference is wanted")?.to_owned();
-            // Paystack takes the amount as a number and as a text.
+            let reference = body["reference"].as_str().ok_or("reference: must be a string")?.to_owned();
+            // Paystack accepts the amount as a number and as a string.
             let amount = body["amount"].as_str().and_then(|text| text.parse::<i64>().ok()).map(Value::from);
             let amount = amount.unwrap_or_else(|| body["amount"].clone());
             let url = format!("https://checkout.example.com/{reference}");

@@ -1,4 +1,4 @@
-"""Gateways and mailers that are written in Python: slow, raising, late, of the wrong kind."""
+"""Gateways and mailers that are written in Python: slow, raising, late, invalid."""
 
 from __future__ import annotations
 
@@ -15,33 +15,33 @@ import ticketing_py as t
 from conftest import ADA, CLUB, NEXT_YEAR, buyer
 
 
-class Bank:
-    """A gateway with a till, whose methods can be told what to do before they answer."""
+class PlainGateway:
+    """A gateway that keeps its payments in memory. `before` runs at the start of each method."""
 
-    name = "bank"
+    name = "mine"
     mode = t.Mode.TEST
     refunds: ClassVar[dict[str, t.FetchedRefund]] = {}
 
     def __init__(self) -> None:
         self.paid: dict[str, t.Money] = {}
-        self.asked: dict[str, t.Charge] = {}
+        self.charges: dict[str, t.Charge] = {}
         self.before: Callable[[str], None] = lambda what: None
         self.threads: set[str] = set()
 
-    def note(self, what: str) -> None:
+    def record(self, what: str) -> None:
         self.threads.add(threading.current_thread().name)
         self.before(what)
 
     def open_checkout(self, charge: t.Charge, /) -> t.Checkout:
-        self.note("open_checkout")
-        if charge.reference in self.asked:
+        self.record("open_checkout")
+        if charge.reference in self.charges:
             raise t.GatewayDuplicateReference
-        self.asked[charge.reference] = charge
-        return t.Checkout(url=f"https://bank.example/{charge.reference}")
+        self.charges[charge.reference] = charge
+        return t.Checkout(url=f"https://pay.example/{charge.reference}")
 
     def fetch(self, reference: str, /) -> t.Fetched | None:
-        self.note("fetch")
-        if reference not in self.asked:
+        self.record("fetch")
+        if reference not in self.charges:
             return None
         if reference not in self.paid:
             return t.Fetched(observation=t.Observation.OPEN, raw_status="waiting")
@@ -49,7 +49,7 @@ class Bank:
         return t.Fetched(observation=t.Observation.SUCCESS, raw_status="ok", captured=captured)
 
     def refund(self, refund: t.RefundCall, /) -> t.FetchedRefund:
-        self.note("refund")
+        self.record("refund")
         self.refunds[refund.key] = t.FetchedRefund(status=t.RefundStatus.PROCESSED, raw_status="done")
         return self.refunds[refund.key]
 
@@ -57,30 +57,30 @@ class Bank:
         return self.refunds.get(refund.key)
 
     def read_webhook(self, webhook: t.Webhook, /) -> t.WebhookEvent:
-        if ("x-bank", b"secret") not in webhook.headers:
+        if ("x-mine", b"secret") not in webhook.headers:
             raise t.BadSignature
         reference = webhook.body.decode()
-        said = self.fetch(reference)
+        reported = self.fetch(reference)
         return t.WebhookEvent(
             dedupe_key=reference,
             kind="paid",
             reference=reference,
             about=t.WebhookSubject.CHARGE,
-            said=said,
+            reported=reported,
         )
 
     def pay(self, reference: str) -> None:
-        self.paid[reference] = self.asked[reference].amount
+        self.paid[reference] = self.charges[reference].amount
 
 
-class AsyncBank:
-    """The same with async methods, that note on which loop they run."""
+class AsyncGateway:
+    """The same with async methods, which record the loop they run on."""
 
-    name = "bank"
+    name = "mine"
     mode = t.Mode.TEST
 
     def __init__(self) -> None:
-        self.bank = Bank()
+        self.inner = PlainGateway()
         self.loops: list[asyncio.AbstractEventLoop] = []
         self.cancelled = 0
         self.delay = 0.0
@@ -95,26 +95,26 @@ class AsyncBank:
 
     async def open_checkout(self, charge: t.Charge, /) -> t.Checkout:
         await self.wait()
-        return self.bank.open_checkout(charge)
+        return self.inner.open_checkout(charge)
 
     async def fetch(self, reference: str, /) -> t.Fetched | None:
         await self.wait()
-        return self.bank.fetch(reference)
+        return self.inner.fetch(reference)
 
     async def refund(self, refund: t.RefundCall, /) -> t.FetchedRefund:
         await self.wait()
-        return self.bank.refund(refund)
+        return self.inner.refund(refund)
 
     async def find_refund(self, refund: t.RefundCall, /) -> t.FetchedRefund | None:
         await self.wait()
-        return self.bank.find_refund(refund)
+        return self.inner.find_refund(refund)
 
     def read_webhook(self, webhook: t.Webhook, /) -> t.WebhookEvent:
-        return self.bank.read_webhook(webhook)
+        return self.inner.read_webhook(webhook)
 
 
 def wait_for(happened: Callable[[], bool]) -> None:
-    """What is logged is logged after whoever waited has the answer."""
+    """Waits for a log line: it is written after the caller has got its answer."""
     end = time.monotonic() + 5
     while not happened():
         assert time.monotonic() < end
@@ -131,17 +131,17 @@ def sell(gateway: t.PaymentGateway | t.AsyncPaymentGateway, **options: object) -
     return sync, aio, event.id
 
 
-def test_a_sale_through_a_gateway_of_our_own() -> None:
-    bank = Bank()
-    sync, _, event_id = sell(bank)
+def test_a_sale_through_a_python_gateway() -> None:
+    gateway = PlainGateway()
+    sync, _, event_id = sell(gateway)
     started = sync.buy(buyer=ADA, event_id=event_id)
-    assert started.checkout is not None and started.checkout.url.startswith("https://bank.example/")
+    assert started.checkout is not None and started.checkout.url.startswith("https://pay.example/")
     assert isinstance(sync.verify(actor=ADA.who, reference=started.attempt.reference), t.PaymentOpen)
-    bank.pay(started.attempt.reference)
+    gateway.pay(started.attempt.reference)
     body = started.attempt.reference.encode()
     with pytest.raises(t.BadSignature):
-        sync.receive_webhook("bank", headers=[], body=body)
-    sync.receive_webhook("bank", headers=[("x-bank", "secret")], body=body)
+        sync.receive_webhook("mine", headers=[], body=body)
+    sync.receive_webhook("mine", headers=[("x-mine", "secret")], body=body)
     assert sync.run_upkeep().webhooks == 1
     paid = sync.verify(actor=ADA.who, reference=started.attempt.reference)
     assert isinstance(paid, t.Fulfilled)
@@ -149,21 +149,21 @@ def test_a_sale_through_a_gateway_of_our_own() -> None:
     assert sync.run_upkeep().refunds == 1
     (refund,) = sync.payment(actor=CLUB, reference=started.order.reference).refunds
     assert refund.status is t.RefundStatus.PROCESSED
-    assert all(name.startswith("ticketing-") for name in bank.threads - {"MainThread"})
+    assert all(name.startswith("ticketing-") for name in gateway.threads - {"MainThread"})
 
 
-async def test_async_methods_run_on_the_loop_of_who_calls() -> None:
-    bank = AsyncBank()
-    sync, aio, event_id = sell(bank)
+async def test_async_methods_run_on_the_callers_loop() -> None:
+    gateway = AsyncGateway()
+    sync, aio, event_id = sell(gateway)
     started = await aio.buy(buyer=ADA, event_id=event_id)
-    bank.bank.pay(started.attempt.reference)
+    gateway.inner.pay(started.attempt.reference)
     assert isinstance(await aio.verify(actor=ADA.who, reference=started.attempt.reference), t.Fulfilled)
     async with aio:
         await aio.refund(actor=CLUB, reference=started.order.reference)
-    assert set(bank.loops) == {asyncio.get_running_loop()} and len(bank.loops) == 3
-    # Plain code has no loop: they run on one of the module's own.
+    assert set(gateway.loops) == {asyncio.get_running_loop()} and len(gateway.loops) == 3
+    # Plain code has no loop: its calls run on the module's background loop.
     await asyncio.to_thread(sync.buy, buyer=ADA, event_id=event_id)
-    assert bank.loops[-1] is not asyncio.get_running_loop()
+    assert gateway.loops[-1] is not asyncio.get_running_loop()
 
 
 @pytest.mark.parametrize(
@@ -177,16 +177,16 @@ async def test_async_methods_run_on_the_loop_of_who_calls() -> None:
         (SystemExit(), t.GatewayOutcomeUnknown, True),
     ],
 )
-def test_what_it_raises_says_whether_the_places_go_back(
+def test_the_raised_error_decides_whether_tickets_are_released(
     raised: BaseException, arrives: type[t.GatewayError], is_held: bool, caplog: pytest.LogCaptureFixture
 ) -> None:
-    bank = Bank()
-    sync, _, event_id = sell(bank)
+    gateway = PlainGateway()
+    sync, _, event_id = sell(gateway)
 
     def fail(what: str) -> None:
         raise raised
 
-    bank.before = fail
+    gateway.before = fail
     with caplog.at_level(logging.ERROR, "ticketing_py"), pytest.raises(t.GatewayError) as caught:
         sync.buy(buyer=ADA, event_id=event_id)
     assert type(caught.value) is arrives and "s3cr3t" not in str(caught.value)
@@ -196,42 +196,42 @@ def test_what_it_raises_says_whether_the_places_go_back(
     assert sync.event(event_id).available == (49 if is_held else 50)
 
 
-def test_a_wrong_answer_is_an_error_and_not_a_sale(caplog: pytest.LogCaptureFixture) -> None:
-    bank = Bank()
-    bank.fetch = lambda reference: "paid"  # type: ignore[method-assign, assignment, return-value]
-    sync, _, event_id = sell(bank)
+def test_an_answer_of_the_wrong_type_is_malformed(caplog: pytest.LogCaptureFixture) -> None:
+    gateway = PlainGateway()
+    gateway.fetch = lambda reference: "paid"  # type: ignore[method-assign, assignment, return-value]
+    sync, _, event_id = sell(gateway)
     started = sync.buy(buyer=ADA, event_id=event_id)
     with pytest.raises(t.GatewayMalformed):
         sync.verify(actor=ADA.who, reference=started.attempt.reference)
-    wait_for(lambda: "Bank.fetch failed: AttributeError" in caplog.text)
+    wait_for(lambda: "PlainGateway.fetch failed: AttributeError" in caplog.text)
 
 
-def test_a_plain_method_that_gives_something_to_be_awaited_is_told_so(caplog: pytest.LogCaptureFixture) -> None:
-    bank = Bank()
+def test_a_plain_method_that_returns_an_awaitable_is_an_error(caplog: pytest.LogCaptureFixture) -> None:
+    gateway = PlainGateway()
 
     async def late(charge: t.Charge) -> t.Checkout:
-        return t.Checkout(url="https://bank.example/")
+        return t.Checkout(url="https://pay.example/")
 
-    bank.open_checkout = lambda charge: late(charge)  # type: ignore[method-assign, assignment, return-value]
-    sync, _, event_id = sell(bank)
+    gateway.open_checkout = lambda charge: late(charge)  # type: ignore[method-assign, assignment, return-value]
+    sync, _, event_id = sell(gateway)
     with pytest.raises(t.GatewayOutcomeUnknown):
         sync.buy(buyer=ADA, event_id=event_id)
-    wait_for(lambda: "it is to be written with `async def`" in caplog.text)
+    wait_for(lambda: "returned an awaitable: declare it with `async def`" in caplog.text)
 
 
 @pytest.mark.parametrize("what", [object(), "text", 7])
-def test_what_is_no_gateway_is_said_at_once(what: object) -> None:
+def test_an_object_that_is_not_a_gateway_raises_in_the_constructor(what: object) -> None:
     with pytest.raises((TypeError, AttributeError)):
         t.Ticketing(t.MemoryStorage(), gateway=what)  # type: ignore[arg-type]
     with pytest.raises(TypeError, match="has no method send"):
         t.Ticketing(t.MemoryStorage(), mailer=what)  # type: ignore[arg-type]
 
 
-def test_a_slow_gateway_keeps_nobody_else() -> None:
-    """All threads are taken, twice over: the engine still answers, and what waits is given up in time."""
-    bank, stop = Bank(), threading.Event()
-    sync, _, event_id = sell(bank, gateway_timeout=timedelta(seconds=1))
-    bank.before = lambda what: None if stop.wait(30) else None
+def test_a_slow_gateway_does_not_block_other_calls() -> None:
+    """All threads are busy and as many calls wait: the engine still answers, and every call times out."""
+    gateway, stop = PlainGateway(), threading.Event()
+    sync, _, event_id = sell(gateway, gateway_timeout=timedelta(seconds=1))
+    gateway.before = lambda what: None if stop.wait(30) else None
     outcomes: list[type[BaseException]] = []
 
     def wait(number: int) -> None:
@@ -250,45 +250,45 @@ def test_a_slow_gateway_keeps_nobody_else() -> None:
     assert time.perf_counter() - began < 1
     for thread in waiting:
         thread.join(10)
-    # Those that a thread had begun with: nobody knows. The others: certainly not sent, and their places are free.
+    # The outcome of the 16 started calls is unknown. The others were certainly not sent, so their tickets are released.
     assert outcomes.count(t.GatewayOutcomeUnknown) == 16 and outcomes.count(t.GatewayNotSent) == 16
     assert sync.event(event_id).available == 50 - 16
     stop.set()
 
 
-def test_an_answer_that_comes_too_late_still_counts_when_it_is_asked_for() -> None:
-    bank = Bank()
-    sync, _, event_id = sell(bank, gateway_timeout=timedelta(milliseconds=100))
+def test_a_checkout_that_timed_out_can_still_be_paid() -> None:
+    gateway = PlainGateway()
+    sync, _, event_id = sell(gateway, gateway_timeout=timedelta(milliseconds=100))
     late = threading.Event()
-    bank.before = lambda what: None if late.wait(10) else None
+    gateway.before = lambda what: None if late.wait(10) else None
     with pytest.raises(t.GatewayOutcomeUnknown):
         sync.buy(buyer=ADA, event_id=event_id, attempt_reference="late-1")
     late.set()
-    while "late-1" not in bank.asked:
+    while "late-1" not in gateway.charges:
         time.sleep(0.01)
-    bank.before = lambda what: None
-    bank.pay("late-1")
+    gateway.before = lambda what: None
+    gateway.pay("late-1")
     assert isinstance(sync.verify(actor=ADA.who, reference="late-1"), t.Fulfilled)
 
 
-async def test_a_late_async_method_is_cancelled() -> None:
-    bank = AsyncBank()
-    _, aio, event_id = sell(bank, gateway_timeout=timedelta(milliseconds=100))
-    bank.delay = 30
+async def test_an_async_method_is_cancelled_after_its_timeout() -> None:
+    gateway = AsyncGateway()
+    _, aio, event_id = sell(gateway, gateway_timeout=timedelta(milliseconds=100))
+    gateway.delay = 30
     with pytest.raises(t.GatewayOutcomeUnknown):
         await aio.buy(buyer=ADA, event_id=event_id)
     await asyncio.sleep(0.1)
-    assert bank.cancelled == 1
+    assert gateway.cancelled == 1
 
 
-def test_a_breaker_stands_before_a_gateway_that_is_out_of_order() -> None:
-    bank = Bank()
-    sync, _, event_id = sell(bank, circuit_breaker=True)
+def test_the_circuit_breaker_opens_for_a_failing_gateway() -> None:
+    gateway = PlainGateway()
+    sync, _, event_id = sell(gateway, circuit_breaker=True)
 
     def fail(what: str) -> None:
         raise t.GatewayUnavailable
 
-    bank.before = fail
+    gateway.before = fail
     seen = set()
     for number in range(20):
         with pytest.raises(t.GatewayError) as caught:
@@ -297,30 +297,30 @@ def test_a_breaker_stands_before_a_gateway_that_is_out_of_order() -> None:
     assert seen == {t.GatewayUnavailable, t.GatewayCircuitOpen}
 
 
-class Postbox:
+class ListMailer:
     def __init__(self, *errors: Exception) -> None:
         self.errors = list(errors)
-        self.taken: list[t.Mail] = []
+        self.accepted: list[t.Mail] = []
 
     def send(self, mail: t.Mail, /) -> None:
         if self.errors:
             raise self.errors.pop(0)
-        self.taken.append(mail)
+        self.accepted.append(mail)
 
 
-class AsyncPostbox(Postbox):
+class AsyncListMailer(ListMailer):
     async def send(self, mail: t.Mail, /) -> None:  # type: ignore[override]
         await asyncio.sleep(0)
-        Postbox.send(self, mail)
+        ListMailer.send(self, mail)
 
 
-@pytest.mark.parametrize("kind", [Postbox, AsyncPostbox])
-def test_a_mailer_that_fails_is_tried_again(kind: type[Postbox], caplog: pytest.LogCaptureFixture) -> None:
+@pytest.mark.parametrize("kind", [ListMailer, AsyncListMailer])
+def test_a_failing_mailer_is_retried(kind: type[ListMailer], caplog: pytest.LogCaptureFixture) -> None:
     from ticketing_py.testing import ManualClock
 
     clock = ManualClock(NEXT_YEAR - timedelta(days=1))
-    box = kind(OSError("no line"), t.MailError("busy"))
-    sync = t.Ticketing(t.MemoryStorage(), mailer=box, clock=clock)
+    mailer = kind(OSError("connection refused"), t.MailError("busy"))
+    sync = t.Ticketing(t.MemoryStorage(), mailer=mailer, clock=clock)
     event = sync.create_event(
         organizer=CLUB, title="Party", starts_at=NEXT_YEAR, location="Garden", price=t.Money(0, "EUR")
     )
@@ -330,13 +330,13 @@ def test_a_mailer_that_fails_is_tried_again(kind: type[Postbox], caplog: pytest.
             report = sync.run_upkeep()
             assert (report.mails, report.failed) == (1, failed)
             clock.advance(timedelta(hours=1))
-    assert len(caplog.records) == 1, "only what nobody planned for"
-    assert [mail.to for mail in box.taken] == [ADA.email]
+    assert len(caplog.records) == 1, "only the unexpected exception is logged"
+    assert [mail.to for mail in mailer.accepted] == [ADA.email]
     assert sync.tickets_mailed(actor=ADA.who, reference=order.reference)
 
 
-def test_what_the_engine_warns_of_is_in_the_log(caplog: pytest.LogCaptureFixture) -> None:
-    sync = t.Ticketing(t.MemoryStorage(), mailer=Postbox(t.MailRefused("unknown")))
+def test_engine_warnings_reach_logging(caplog: pytest.LogCaptureFixture) -> None:
+    sync = t.Ticketing(t.MemoryStorage(), mailer=ListMailer(t.MailRefused("unknown")))
     event = sync.create_event(
         organizer=CLUB, title="Party", starts_at=NEXT_YEAR, location="Garden", price=t.Money(0, "EUR")
     )
@@ -347,9 +347,9 @@ def test_what_the_engine_warns_of_is_in_the_log(caplog: pytest.LogCaptureFixture
     assert {record.name for record in caplog.records} == {"ticketing_py"} and ADA.email not in caplog.text
 
 
-def test_a_mail_that_is_refused_is_shown_to_the_organiser() -> None:
-    box = Postbox(t.MailRefused("unknown"))
-    sync = t.Ticketing(t.MemoryStorage(), mailer=box)
+def test_a_refused_mail_is_listed_for_the_organiser() -> None:
+    mailer = ListMailer(t.MailRefused("unknown"))
+    sync = t.Ticketing(t.MemoryStorage(), mailer=mailer)
     event = sync.create_event(
         organizer=CLUB, title="Party", starts_at=NEXT_YEAR, location="Garden", price=t.Money(0, "EUR")
     )
@@ -359,4 +359,4 @@ def test_a_mail_that_is_refused_is_shown_to_the_organiser() -> None:
     assert dead.status is t.MailStatus.DEAD and dead.kind is t.MailKind.TICKETS
     assert sync.resend_mail(actor=CLUB, mail_id=dead.id).status is t.MailStatus.WAITING
     sync.run_upkeep()
-    assert len(box.taken) == 1
+    assert len(mailer.accepted) == 1

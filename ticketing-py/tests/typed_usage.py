@@ -1,6 +1,6 @@
-"""Looked at by mypy and pyright, not run: what users write is typed, and what is wrong is seen.
+"""Checked by mypy and pyright, not run: correct use is typed, and wrong use is reported.
 
-A line that must be wrong says so with `type: ignore`; both checkers complain of one that is not needed.
+A line that must be an error has a `type: ignore`; both checkers report one that is not needed.
 """
 
 from __future__ import annotations
@@ -69,8 +69,8 @@ async def uses() -> None:
             assert_type(one, t.Event)
         try:
             await tickets.hold(buyer=ada, event_id=event.id)
-        except t.SoldOut as no:
-            assert_type(no.available, int)
+        except t.SoldOut as error:
+            assert_type(error.available, int)
 
 
 def plain() -> None:

@@ -1,18 +1,18 @@
-//! A mail server that takes every mail and keeps none, as fast as it can: what a shop costs should not be a matter of how its
-//! disk takes files. It speaks as much of SMTP (RFC 5321) as it takes to hand over a mail.
+//! A fast mail server that accepts every mail and keeps none, so that benchmarks do not depend on how the disk handles files. It
+//! implements just enough of SMTP (RFC 5321) to accept a mail.
 
 use crate::Failure;
 use std::net::SocketAddr;
 use tokio::io::{AsyncBufReadExt, AsyncWriteExt, BufReader};
 use tokio::net::{TcpListener, TcpStream};
 
-/// Opens it, and says where it is.
+/// Starts it. Returns its address.
 pub async fn open() -> Result<SocketAddr, Failure> {
     let listener = TcpListener::bind("127.0.0.1:0").await?;
     let address = listener.local_addr()?;
     tokio::spawn(async move {
         while let Ok((stream, _)) = listener.accept().await {
-            // A client that hangs up in the middle is its own affair.
+            // A client may hang up at any time.
             tokio::spawn(async move { drop(talk(stream).await) });
         }
     });

@@ -2,12 +2,11 @@
 //!
 //! Everything a page needs is in it: they work with no internet, and tell nobody that they were opened.
 
-use crate::contract::Contract;
 use base64::Engine;
 use base64::prelude::BASE64_STANDARD;
 use bytes::Bytes;
 use poem::endpoint::make_sync;
-use poem::http::{Method, StatusCode, header};
+use poem::http::{StatusCode, header};
 use poem::{Request, Response, Route, get};
 use poem_openapi::OpenApiService;
 use sha2::{Digest, Sha256};
@@ -36,9 +35,6 @@ struct Page {
 }
 
 impl Docs {
-    /// Where the pages and the document are, if they are there.
-    pub const PATHS: [&str; 3] = ["/docs", "/redoc", "/openapi.json"];
-
     /// Of an OpenAPI document in JSON; `with_pages`, or the document alone.
     pub fn of(document: String, with_pages: bool) -> Self {
         let mut makers: Vec<(_, Maker)> =
@@ -53,11 +49,6 @@ impl Docs {
         Self { document: Bytes::from(document.into_boxed_str().into_boxed_bytes()), makers }
     }
 
-    /// The document.
-    pub fn document(&self) -> &str {
-        std::str::from_utf8(&self.document).unwrap_or_default()
-    }
-
     /// Adds the pages to a router.
     pub fn mount(self, router: Route) -> Route {
         let Self { document, makers } = self;
@@ -66,11 +57,6 @@ impl Docs {
             let answer = move |request: Request| page.get_or_init(|| make(&document)).answer(&request);
             router.at(path, get(make_sync(answer)))
         })
-    }
-
-    /// Adds the pages' addresses to a contract.
-    pub fn describe(&self, contract: Contract) -> Contract {
-        self.makers.iter().fold(contract, |contract, (path, _)| contract.with_route(path, &[Method::GET]))
     }
 }
 
@@ -138,7 +124,7 @@ fn hash(script: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::frame::{FrameConfig, frame};
+    use crate::stack::{StackConfig, stack};
     use poem::test::TestClient;
     use poem_openapi::OpenApi;
     use poem_openapi::payload::PlainText;
@@ -157,11 +143,7 @@ mod tests {
     fn client(with_pages: bool) -> TestClient<impl poem::Endpoint> {
         let service = OpenApiService::new(Api, "test", "1");
         let docs = Docs::of(service.spec(), with_pages);
-        let contract = docs.describe(Contract::of_document(docs.document()));
-        TestClient::new(frame(
-            docs.mount(Route::new().nest("/", service)),
-            FrameConfig { contract, ..FrameConfig::default() },
-        ))
+        TestClient::new(stack(docs.mount(Route::new().nest("/", service)), StackConfig::default()))
     }
 
     #[tokio::test]

@@ -3,7 +3,7 @@
 use crate::api::{ApiSettings, ApiState};
 use crate::config::{Config, Database, Gateway, Mail, Secret, SmtpSecurity as Security, secret_beside};
 use crate::metrics;
-use crate::middleware::checkouts::{Checkouts, Counted};
+use crate::routes;
 use crate::sandbox::{Sandbox, SandboxConfig};
 use jiff::SignedDuration;
 use sha2::{Digest, Sha256};
@@ -14,6 +14,7 @@ use ticketing_core::Ticketing;
 use ticketing_core::clock::{Clock, Random, SystemClock, SystemRandom};
 use ticketing_core::gateway::PaymentGateway;
 use ticketing_core::gateway::circuit_breaker::{BreakerConfig, CircuitBreaker};
+use ticketing_core::gateway::in_flight::{CountInFlight, InFlight};
 use ticketing_core::gateway::paystack::{PaystackConfig, PaystackGateway};
 use ticketing_core::mailer::files::FileMailer;
 use ticketing_core::mailer::smtp::{SmtpConfig, SmtpLogin, SmtpMailer, SmtpSecurity};
@@ -25,11 +26,6 @@ use ticketing_core::token::TokenKey;
 
 /// Why the engine could not be started, in one sentence.
 pub type Failure = Box<dyn std::error::Error + Send + Sync>;
-
-/// Where the sandbox's routes are, and the gateway is told to look for them.
-pub const SANDBOX_PATH: &str = "/sandbox/paystack";
-/// Where the gateway sends its webhooks.
-pub const WEBHOOK_PATH: &str = "/payments/webhooks/paystack";
 
 /// Upkeep looks for work this often, besides at once when it is told that there is some.
 const UPKEEP_EVERY: Duration = Duration::from_secs(2);
@@ -43,7 +39,7 @@ pub struct Engine {
     pub breaker: Arc<CircuitBreaker>,
     /// A Paystack of our own, where there is no key for the real one.
     pub sandbox: Option<Arc<Sandbox>>,
-    checkouts: Checkouts,
+    checkouts: InFlight,
     upkeep: UpkeepHandle,
     database: Kept,
     /// What keys of requests are told apart by.
@@ -83,9 +79,12 @@ impl Engine {
         let (storage, database) = open(&config.database).await?;
         let (gateway, sandbox) = gateway(config, address, &*random).await?;
         let breaker = CircuitBreaker::new(gateway, BreakerConfig::default(), Arc::clone(&clock), Arc::clone(&random));
-        let (breaker, checkouts) = (Arc::new(breaker), Checkouts::default());
+        let (breaker, checkouts) = (Arc::new(breaker), InFlight::default());
         let builder = Ticketing::builder_on(storage)
-            .gateway_on(Arc::new(Counted::new(Arc::clone(&breaker) as Arc<dyn PaymentGateway>, checkouts.clone())))
+            .gateway_on(Arc::new(CountInFlight::new(
+                Arc::clone(&breaker) as Arc<dyn PaymentGateway>,
+                checkouts.clone(),
+            )))
             .clock(clock)
             .random(random)
             .hold_for(SignedDuration::try_from(config.hold)?)
@@ -163,14 +162,14 @@ async fn gateway(
             // Nobody else needs this key, so each start makes its own.
             let key = format!("sk_test_{}", Secret::fresh(random).expose());
             let here = format!("http://{}", to_ourselves(address));
-            let mut sandbox = SandboxConfig::new(&key, format!("{}{SANDBOX_PATH}", config.public_url));
-            sandbox.webhook_url = Some(format!("{here}{WEBHOOK_PATH}"));
+            let mut sandbox = SandboxConfig::new(&key, format!("{}{}", config.public_url, routes::SANDBOX));
+            sandbox.webhook_url = Some(format!("{here}{}", routes::PAYSTACK_WEBHOOK));
             sandbox.journal = match &config.database {
                 Database::Memory => None,
                 database => Some(database.directory().join("ticketing-sandbox.jsonl")),
             };
             let sandbox = Sandbox::open(sandbox).await?;
-            (PaystackConfig::new(key).with_base_url(format!("{here}{SANDBOX_PATH}")), Some(sandbox))
+            (PaystackConfig::new(key).with_base_url(format!("{here}{}", routes::SANDBOX)), Some(sandbox))
         }
     };
     Ok((Arc::new(PaystackGateway::new(paystack)?), sandbox))

@@ -6,12 +6,12 @@
 //! | [`app`](mod@app) | what the server is made of |
 //! | [`engine`] | how the engine is put together |
 //! | [`config`] | what can be set, and what is wrong with what was set |
-//! | [`frame`](mod@frame) | what happens around every request, in order |
+//! | [`routes`] | the route table: what happens with which request |
+//! | [`stack`](mod@stack) | what happens around every request, in order |
 //! | [`middleware`] | each of these steps |
 //! | [`operate`] | checking and copying what is stored |
 //! | [`metrics`] | what Prometheus reads |
 //! | [`problem`] | how every error looks |
-//! | [`contract`] | what the OpenAPI document says about an address |
 //! | [`docs`] | the pages that show the API |
 //! | [`sandbox`] | a Paystack of our own, for development and tests |
 //! | [`server`] | sockets, limits and the end |
@@ -19,18 +19,21 @@
 
 pub mod api;
 pub mod app;
+mod bearer_token;
 pub mod config;
-pub mod contract;
 pub mod docs;
 pub mod engine;
-pub mod frame;
+mod hex;
+mod lock;
 mod log_lines;
 pub mod metrics;
 pub mod middleware;
 pub mod operate;
 pub mod problem;
+pub mod routes;
 pub mod sandbox;
 pub mod server;
+pub mod stack;
 pub mod telemetry;
 
 #[cfg(test)]

@@ -3,6 +3,7 @@
 //! A request should not wait until its line is written: that is a call of the system for each, under a lock that all threads share.
 //! Lines that come while others are being written are written together. What is written has not changed, nor its order.
 
+use crate::lock::lock;
 use std::io::{self, Write};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread;
@@ -57,7 +58,7 @@ impl LogLines {
 
 impl Shared {
     fn lock(&self) -> MutexGuard<'_, Lines> {
-        self.lines.lock().unwrap_or_else(PoisonError::into_inner)
+        lock(&self.lines)
     }
 
     /// Waits for lines, and takes all there are.

@@ -5,8 +5,8 @@ use std::process::ExitCode;
 use ticketing_http::app::{VERSION, app, settings};
 use ticketing_http::config::{Command, Config, Gateway, Invocation, LogFormat, Mail, Secret, Source};
 use ticketing_http::engine::{Engine, Failure};
-use ticketing_http::frame::{FrameConfig, frame};
 use ticketing_http::sandbox::{self, Sandbox, SandboxConfig};
+use ticketing_http::stack::{StackConfig, stack};
 use ticketing_http::{operate, server, telemetry};
 use tokio::net::TcpListener;
 
@@ -78,9 +78,9 @@ async fn play_gateway(mut config: Config) -> Result<(), Failure> {
     if config.gateway == Gateway::Sandbox {
         tracing::info!("Its key is {}", key.expose());
     }
-    let app = frame(
+    let app = stack(
         sandbox::routes(sandbox),
-        FrameConfig { request_timeout: config.request_timeout, ..FrameConfig::default() },
+        StackConfig { request_timeout: config.request_timeout, ..StackConfig::default() },
     );
     server::serve(listener, app, limits(&config), server::stop_signal()).await;
     tracing::info!("stopped");

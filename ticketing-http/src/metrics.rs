@@ -17,12 +17,10 @@ use ticketing_core::gateway::circuit_breaker::{CircuitBreaker, StateName};
 use ticketing_core::metrics::{Kind, METRICS as OF_THE_ENGINE, Metric};
 use tokio::sync::Mutex;
 
+use crate::bearer_token::bearer_token;
 use crate::config::Secret;
 use crate::middleware::client_address::ClientAddress;
 use crate::problem::Problem;
-
-/// Where the numbers are.
-pub const PATH: &str = "/metrics";
 
 /// What is between two buckets is not told apart: from a read of one row to the patience of a gateway's client.
 const BUCKETS: &[f64] = &[0.001, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0];
@@ -233,8 +231,7 @@ impl Numbers {
     }
 
     fn is_shown_the_token(&self, request: &Request) -> bool {
-        let shown = request.header(header::AUTHORIZATION).and_then(|value| value.split_once(' '));
-        let shown = shown.filter(|(scheme, _)| scheme.eq_ignore_ascii_case("bearer")).map(|(_, token)| token.trim());
+        let shown = bearer_token(request.headers());
         // Digests, so that the time it takes tells nothing of the token.
         let digest = |text: &str| Sha256::digest(text.as_bytes());
         self.token.as_ref().zip(shown).is_some_and(|(token, shown)| digest(token.expose()) == digest(shown))

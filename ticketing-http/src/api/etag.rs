@@ -1,6 +1,6 @@
 //! Answers that a client has already (RFC 9110, 8.8.3 and 13.1.2).
 
-use crate::middleware::request_log::hex;
+use crate::hex::hex;
 use sha2::{Digest, Sha256};
 
 /// A strong tag of a content: the same for the same bytes.

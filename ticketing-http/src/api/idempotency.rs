@@ -4,13 +4,15 @@
 //! an account, a method and an address. Work that was cut off by a crash is begun again by the next repeat, and finds what it
 //! made the first time, because all its references are derived from the key.
 
+use super::bearer::{self, Authenticated};
 use super::state::ApiState;
+use crate::hex::hex;
 use crate::middleware::client_address::ClientAddress;
-use crate::middleware::request_log::hex;
 use crate::problem::Problem;
+use crate::routes::{self, Auth, Idempotency};
 use hmac::Mac;
 use jiff::SignedDuration;
-use poem::http::{HeaderName, HeaderValue, Method, StatusCode, header};
+use poem::http::{HeaderName, HeaderValue, StatusCode, header};
 use poem::{Endpoint, Request, Response};
 use sha2::{Digest, Sha256};
 use std::time::Duration;
@@ -24,10 +26,6 @@ const MAX_KEY: usize = 255;
 
 /// Longer than any request may take: nobody else works on it meanwhile.
 const LEASE: SignedDuration = SignedDuration::from_secs(330);
-
-/// Their answers hold tokens, which are not to be kept; nothing happens twice there. Gateways have their own way.
-const NOT_KEPT: [&str; 2] = ["/auth/login", "/token"];
-const WEBHOOKS: &str = "/payments/webhooks/";
 
 /// What headers belong to an answer that is given again.
 const KEPT_HEADERS: [HeaderName; 4] = [header::CONTENT_TYPE, header::LOCATION, header::ETAG, header::RETRY_AFTER];
@@ -51,11 +49,28 @@ impl<E: Endpoint<Output = Response>> Endpoint for Idempotent<E> {
     type Output = Response;
 
     async fn call(&self, mut request: Request) -> poem::Result<Response> {
-        let path = request.uri().path();
-        let is_covered = request.method() == Method::POST && !NOT_KEPT.contains(&path) && !path.starts_with(WEBHOOKS);
-        let Some(key) = key(&request)?.filter(|_| is_covered) else { return self.api.call(request).await };
+        let Some(key) = key(&request)? else { return self.api.call(request).await };
+        let route = routes::find(request.method(), request.uri().path());
+        let Some(route) = route.filter(|route| route.idempotency == Idempotency::Kept) else {
+            return self.api.call(request).await;
+        };
+        let session = bearer::authenticate(&self.state, &request).await;
+        if let Some(session) = &session {
+            request.set_data(session.clone());
+        }
+        let account = session.as_ref().and_then(|Authenticated(outcome)| outcome.as_ref().ok());
+        if route.auth == Auth::Required && account.is_none() {
+            // 401, which would not be kept.
+            return self.api.call(request).await;
+        }
+        let caller = match (account, &session, request.data::<ClientAddress>()) {
+            (Some(account), ..) => format!("account {}", account.id),
+            (None, Some(_), _) => "a bad token".to_owned(),
+            (None, None, Some(client)) => format!("somebody at {}", client.0),
+            (None, None, None) => "somebody".to_owned(),
+        };
         let body = request.take_body().into_bytes().await?;
-        let seed = self.seed(&request, &key).await;
+        let seed = self.seed(&request, &caller, &key);
         let scope: String = hex(&Sha256::digest(seed));
         let begin = BeginRequest { scope: scope.clone(), content: content(&request, &body), lease: LEASE };
         request.set_body(body);
@@ -88,21 +103,11 @@ impl<E: Endpoint<Output = Response>> Endpoint for Idempotent<E> {
 }
 
 impl<E> Idempotent<E> {
-    /// Whose key it is, and for what. Keyed with a secret of ours: references are derived from it that nobody may guess.
-    async fn seed(&self, request: &Request, key: &str) -> [u8; 32] {
-        let who = match bearer(request) {
-            Some(token) => match self.state.ticketing.authenticate(token).await {
-                Ok(account) => format!("account {}", account.id),
-                // Refused in a moment; the answer is not kept.
-                Err(_) => "a bad token".to_owned(),
-            },
-            None => match request.data::<ClientAddress>() {
-                Some(client) => format!("somebody at {}", client.0),
-                None => "somebody".to_owned(),
-            },
-        };
+    /// Identifies caller, method, path and key. Keyed with a secret of ours: references are derived from it, and nobody may
+    /// guess them.
+    fn seed(&self, request: &Request, caller: &str, key: &str) -> [u8; 32] {
         let mut mac = self.state.key_mac();
-        for part in [who.as_str(), request.method().as_str(), request.uri().path(), key] {
+        for part in [caller, request.method().as_str(), request.uri().path(), key] {
             mac.update(&(part.len() as u64).to_be_bytes());
             mac.update(part.as_bytes());
         }
@@ -122,12 +127,6 @@ fn key(request: &Request) -> Result<Option<String>, Problem> {
     let wanted =
         || Problem::invalid_field("Idempotency-Key", format!("must be one key of 1 to {MAX_KEY} visible characters"));
     key.filter(fits).map(Some).ok_or_else(wanted)
-}
-
-fn bearer(request: &Request) -> Option<&str> {
-    let value = request.headers().get(header::AUTHORIZATION)?.to_str().ok()?;
-    let (scheme, token) = value.split_once(' ')?;
-    scheme.eq_ignore_ascii_case("bearer").then_some(token.trim())
 }
 
 fn content(request: &Request, body: &[u8]) -> String {
@@ -186,4 +185,64 @@ fn repeated(answer: Answer) -> Response {
     }
     response.headers_mut().insert(REPEATED, HeaderValue::from_static("true"));
     response
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::api::ApiSettings;
+    use poem::EndpointExt as _;
+    use poem::http::Method;
+    use ticketing_core::Ticketing;
+    use ticketing_core::storage::memory::MemoryStorage;
+    use ticketing_core::ticketing::Registration;
+
+    /// What the handler finds: `account` where the request was authenticated before it came, else `no account`.
+    async fn seen_by_the_handler(state: &ApiState, path: &str, token: &str, key: &str) -> String {
+        let handler = poem::endpoint::make_sync(|request: Request| {
+            let session = request.data::<Authenticated>();
+            match (session.map(|Authenticated(outcome)| outcome), request.data::<RequestSeed>()) {
+                (Some(Ok(_)), Some(_)) => "account, kept",
+                (Some(Ok(_)), None) => "account",
+                (Some(Err(_)), None) => "bad token",
+                (Some(Err(_)), Some(_)) => "bad token, kept",
+                (None, None) => "no token",
+                (None, Some(_)) => "no token, kept",
+            }
+        });
+        let api = Idempotent { api: handler.map_to_response(), state: state.clone() };
+        let request = Request::builder().method(Method::POST).uri_str(path).header(HEADER, key);
+        let request =
+            if token.is_empty() { request } else { request.header("authorization", format!("Bearer {token}")) };
+        api.call(request.finish()).await.unwrap().into_body().into_string().await.unwrap()
+    }
+
+    #[tokio::test]
+    async fn a_request_with_a_key_is_authenticated_once_before_its_handler() {
+        let ticketing = Ticketing::builder(MemoryStorage::new()).build().unwrap();
+        let registration = Registration {
+            email: "ada@example.com".to_owned(),
+            name: "Ada".to_owned(),
+            username: None,
+            password: "correct horse battery".to_owned(),
+            phone: None,
+        };
+        ticketing.register(registration).await.unwrap();
+        let token = ticketing.login("ada@example.com", "correct horse battery").await.unwrap().token;
+        let state = ApiState::new(ticketing, ApiSettings::default());
+        for (path, token, seen) in [
+            ("/orders", token.as_str(), "account, kept"),
+            ("/orders", "made-up", "bad token"),
+            ("/orders", "", "no token"),
+            ("/events", token.as_str(), "account, kept"),
+            ("/events", "", "no token, kept"),
+            ("/auth/register", "", "no token, kept"),
+            // These responses are not kept, and nobody looks at their tokens here.
+            ("/auth/login", token.as_str(), "no token"),
+            ("/payments/webhooks/paystack", token.as_str(), "no token"),
+            ("/nowhere", token.as_str(), "no token"),
+        ] {
+            assert_eq!(seen_by_the_handler(&state, path, token, path).await, seen, "{path}");
+        }
+    }
 }

@@ -21,7 +21,7 @@ mod auth;
 mod bearer;
 mod categories;
 mod check_ins;
-mod dto;
+pub(crate) mod dto;
 mod etag;
 mod events;
 mod health;
@@ -90,9 +90,9 @@ pub fn service(state: &ApiState) -> OpenApiService<impl OpenApi + use<>, ()> {
     }
 }
 
-/// The API, ready to be framed. Errors leave it as errors: the [frame](crate::frame::frame) makes answers of them.
+/// The API, without its middleware. Errors leave it as errors: the [stack](crate::stack::stack) makes responses of them.
 ///
-/// poem-openapi drops the slash that some paths of the seeds end with; the frame drops it from requests.
+/// poem-openapi drops the trailing slash of paths; the stack drops it from requests.
 pub fn endpoint(state: ApiState) -> impl Endpoint {
     // Behind one pointer: it is handed to every request.
     let api = service(&state).into_endpoint().data(Arc::new(state.clone())).map_to_response();

@@ -6,11 +6,12 @@
 use super::dto::event::EventView;
 use super::dto::written::Written;
 use super::etag;
+use crate::lock::lock;
 use bytes::Bytes;
 use poem::http::HeaderValue;
 use poem_openapi::types::ToJSON as _;
 use std::collections::HashMap;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex};
 use ticketing_core::domain::event::Event;
 use ticketing_core::domain::id::EventId;
 
@@ -33,7 +34,7 @@ pub(crate) struct ShownEvents(Mutex<HashMap<EventId, (Arc<Event>, Shown)>>);
 impl ShownEvents {
     /// The event as it is sent.
     pub(crate) fn of(&self, event: &Arc<Event>) -> Shown {
-        let mut kept = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut kept = lock(&self.0);
         match kept.get_mut(&event.id) {
             Some((of, shown)) if Arc::ptr_eq(of, event) => return shown.clone(),
             Some((of, shown)) if of == event => {

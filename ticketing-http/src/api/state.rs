@@ -1,5 +1,4 @@
 use super::shown::ShownEvents;
-use crate::middleware::checkouts::Checkouts;
 use crate::middleware::login_throttle::LoginThrottle;
 use hmac::{Hmac, KeyInit};
 use sha2::Sha256;
@@ -9,6 +8,7 @@ use ticketing_core::Ticketing;
 use ticketing_core::clock::{Clock, Random, SystemClock, SystemRandom};
 use ticketing_core::domain::money::Currency;
 use ticketing_core::gateway::circuit_breaker::CircuitBreaker;
+use ticketing_core::gateway::in_flight::InFlight;
 
 /// What every operation has at hand. Cheap to clone.
 #[derive(Clone, Debug)]
@@ -23,8 +23,8 @@ pub struct ApiState {
     pub clock: Arc<dyn Clock>,
     /// Watches over the payment gateway, if anybody does: shown by `/health?detail=true`.
     pub breaker: Option<Arc<CircuitBreaker>>,
-    /// Sales that only wait for the payment service.
-    pub checkouts: Checkouts,
+    /// Checkouts that wait for the payment gateway.
+    pub checkouts: InFlight,
     /// Whether limits are counted in the storage too, for all processes on it together.
     pub has_shared_limits: bool,
     /// What references are derived from, with the key that a request names. The same in every process, for ever.
@@ -86,7 +86,7 @@ impl ApiState {
         SystemRandom.fill(&mut secret);
         Self {
             breaker: None,
-            checkouts: Checkouts::default(),
+            checkouts: InFlight::default(),
             is_stopping: Arc::default(),
             shown: Arc::default(),
             has_shared_limits: false,
@@ -98,9 +98,9 @@ impl ApiState {
         }
     }
 
-    /// Knows how many sales only wait for the payment service, from whoever [counts](crate::middleware::checkouts::Counted) them.
+    /// Reads the number of checkouts in flight, which [`CountInFlight`](ticketing_core::gateway::in_flight::CountInFlight) counts.
     #[must_use]
-    pub fn with_checkouts(mut self, checkouts: Checkouts) -> Self {
+    pub fn with_checkouts(mut self, checkouts: InFlight) -> Self {
         self.checkouts = checkouts;
         self
     }

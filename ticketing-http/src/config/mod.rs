@@ -12,6 +12,7 @@ pub use secret_file::secret_beside;
 pub use source::{Command, Invocation, Source};
 pub use variables::{VARIABLES, Variable};
 
+use crate::hex::hex;
 use crate::metrics::Access;
 use crate::middleware::rate_limit::Quota;
 use ipnet::IpNet;
@@ -182,7 +183,7 @@ impl Secret {
     pub fn fresh(random: &dyn Random) -> Self {
         let mut bytes = [0; 32];
         random.fill(&mut bytes);
-        Self(bytes.iter().map(|byte| format!("{byte:02x}")).collect())
+        Self(hex(&bytes))
     }
 
     /// The secret itself: hand it on, never print it.

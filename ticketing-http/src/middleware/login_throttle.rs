@@ -2,10 +2,11 @@
 
 use super::bounded::Bounded;
 use super::client_address::ClientAddress;
+use crate::lock::lock;
 use jiff::{SignedDuration, Timestamp};
 use std::hash::{BuildHasher, RandomState};
 use std::net::IpAddr;
-use std::sync::{Mutex, PoisonError};
+use std::sync::Mutex;
 use std::time::Duration;
 
 /// Failures that are forgiven for one account from one source.
@@ -88,8 +89,8 @@ impl LoginThrottle {
     /// Takes one try; if there is none left, says how long to wait. `account` is the name that was given, in lower
     /// case, whether or not there is such an account: the answer must not tell.
     pub fn check(&self, account: &str, source: ClientAddress, now: Timestamp) -> Result<(), Duration> {
-        let mut sources = self.sources.lock().unwrap_or_else(PoisonError::into_inner);
-        let mut pairs = self.pairs.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut sources = lock(&self.sources);
+        let mut pairs = lock(&self.pairs);
         let by_source = sources.entry(source.group(), |tally| tally.is_stale(now));
         let by_pair = pairs.entry(self.key(account, source), |tally| tally.is_stale(now));
         if let Some(wait) = by_source.wait(now).max(by_pair.wait(now)) {
@@ -102,22 +103,22 @@ impl LoginThrottle {
 
     /// The password was wrong: a wait that the try brought starts now.
     pub fn failed(&self, account: &str, source: ClientAddress, now: Timestamp) {
-        if let Some(tally) = self.sources.lock().unwrap_or_else(PoisonError::into_inner).get_mut(&source.group()) {
+        if let Some(tally) = lock(&self.sources).get_mut(&source.group()) {
             tally.arm(TRIES_PER_SOURCE, now);
         }
         let key = self.key(account, source);
-        if let Some(tally) = self.pairs.lock().unwrap_or_else(PoisonError::into_inner).get_mut(&key) {
+        if let Some(tally) = lock(&self.pairs).get_mut(&key) {
             tally.arm(TRIES_PER_ACCOUNT, now);
         }
     }
 
     /// The password was right: forgets the account's failures from this source, and gives the source its try back.
     pub fn succeeded(&self, account: &str, source: ClientAddress, now: Timestamp) {
-        if let Some(tally) = self.sources.lock().unwrap_or_else(PoisonError::into_inner).get_mut(&source.group()) {
+        if let Some(tally) = lock(&self.sources).get_mut(&source.group()) {
             tally.tries = tally.tries.saturating_sub(1);
             tally.arm(TRIES_PER_SOURCE, now);
         }
-        self.pairs.lock().unwrap_or_else(PoisonError::into_inner).remove(&self.key(account, source));
+        lock(&self.pairs).remove(&self.key(account, source));
     }
 
     fn key(&self, account: &str, source: ClientAddress) -> (u64, IpAddr) {

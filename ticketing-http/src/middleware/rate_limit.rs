@@ -5,11 +5,12 @@
 
 use super::bounded::Bounded;
 use super::client_address::ClientAddress;
+use crate::lock::lock;
 use crate::problem::Problem;
 use jiff::{SignedDuration, Timestamp};
 use poem::http::{HeaderMap, HeaderName, HeaderValue};
 use std::net::IpAddr;
-use std::sync::{Mutex, PoisonError};
+use std::sync::Mutex;
 use std::time::Duration;
 use ticketing_core::Ticketing;
 use ticketing_core::domain::limit::{self, Take, Taken};
@@ -94,7 +95,7 @@ impl RateLimit {
     /// Whether the client may send this request; if not, when the next.
     pub fn check(&self, client: ClientAddress, now: Timestamp) -> Result<Standing, Standing> {
         let now = now.as_microsecond();
-        let mut full_at = self.full_at.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut full_at = lock(&self.full_at);
         let row = full_at.entry(client.group(), |full_at| *full_at <= now);
         // The upper bound heals a clock that was set back: nobody waits longer than a window.
         let before = (*row).clamp(now, now + self.window_us);

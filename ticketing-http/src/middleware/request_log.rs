@@ -1,10 +1,12 @@
 //! One line for every request, with nothing in it that opens a door or names a person.
 
 use super::client_address::ClientAddress;
-use crate::contract::Contract;
+use crate::hex::hex;
+use crate::lock::lock;
+use crate::routes::{Route, Server};
 use poem::http::{HeaderName, HeaderValue, Method};
 use poem::{PathPattern, Response};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 use ticketing_core::clock::Random;
 use tokio::time::Instant;
@@ -38,7 +40,7 @@ impl Names {
 
     /// A fresh one.
     pub fn fresh(&self) -> RequestId {
-        let mut left = self.left.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut left = lock(&self.left);
         let bytes = left.pop().unwrap_or_else(|| {
             let mut chance = [[0; 12]; 64];
             self.random.fill(chance.as_flattened_mut());
@@ -66,13 +68,16 @@ impl Entry {
         Self { id, method: method.clone(), client, began: Instant::now() }
     }
 
-    /// The answer is ready: names it, and writes the line.
-    pub fn finish(self, response: &mut Response, contract: &Contract) {
+    /// The response is ready: adds the request's id to it, counts it, and writes the log line.
+    pub fn finish(self, response: &mut Response, route: Option<&Route>) {
         if let Ok(id) = HeaderValue::from_str(self.id.as_str()) {
             response.headers_mut().insert(REQUEST_ID, id);
         }
-        // The pattern that the router matched, never the path itself: paths hold ticket codes and references.
-        let path = response.data::<PathPattern>().map_or("(none)", |pattern| contract.name_of(&pattern.0));
+        // The pattern, never the path itself: paths hold ticket codes and references. Only where a router has matched it.
+        let path = response.data::<PathPattern>().map_or("(none)", |matched| match route {
+            Some(route) if route.server != Server::Sandbox => route.pattern,
+            _ => &matched.0,
+        });
         let status = response.status().as_u16();
         let took = self.began.elapsed();
         crate::metrics::answered(&self.method, path, response.status(), took);
@@ -86,18 +91,6 @@ impl Entry {
             tracing::info!(request.id = id, method, path, status, duration_ms, client = client(), "request");
         }
     }
-}
-
-/// Two digits for each byte.
-pub(crate) fn hex(bytes: &[u8]) -> String {
-    const DIGITS: &[u8; 16] = b"0123456789abcdef";
-    let digit = |nibble: u8| char::from(DIGITS[usize::from(nibble & 15)]);
-    let mut text = String::with_capacity(bytes.len() * 2);
-    for byte in bytes {
-        text.push(digit(byte >> 4));
-        text.push(digit(*byte));
-    }
-    text
 }
 
 fn in_ms(duration: Duration) -> u64 {

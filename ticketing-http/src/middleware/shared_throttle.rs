@@ -3,6 +3,7 @@
 //! The same limits as [`login_throttle`](super::login_throttle), in numbers that a database counts in one statement.
 
 use super::client_address::ClientAddress;
+use crate::hex::hex;
 use hmac::{Hmac, Mac};
 use jiff::{SignedDuration, Timestamp};
 use sha2::Sha256;
@@ -34,7 +35,7 @@ impl SharedThrottle {
         let hash = |text: String| {
             let mut mac = mac.clone();
             mac.update(text.as_bytes());
-            mac.finalize().into_bytes().iter().take(16).map(|byte| format!("{byte:02x}")).collect::<String>()
+            hex(&mac.finalize().into_bytes()[..16])
         };
         let source = source.group();
         Self { account: hash(format!("log-in {source} {account}")), source: hash(format!("log-in {source}")) }

@@ -30,7 +30,7 @@ impl Problem {
             }
             Error::NotFound(what) => Self::new(code, format!("{} not found", capitalised(what))),
             Error::Forbidden(why) | Error::Unauthenticated(why) => Self::new(code, *why),
-            Error::Busy { .. } => Self::new(code, "Too many people are here right now. Please try again in a moment."),
+            Error::Busy { .. } => Self::new(code, super::BUSY),
             Error::Gateway(_) => Self::new(code, gateway_sentence(code)),
             Error::Webhook(WebhookError::BadSignature) => Self::new(code, "The signature is missing or wrong."),
             Error::Webhook(_) => Self::new(code, "The body is not what the gateway documents."),

@@ -14,7 +14,7 @@ use poem_openapi::error::{
 
 /// The answer to an error that nobody caught: for the root's `catch_all_error`.
 ///
-/// [`frame`](crate::frame::frame) does better, for it knows the request: `Allow` on a 405, and every wrong field of a body.
+/// The [`stack`](crate::stack::stack) knows the request too, and adds `Allow` to a 405.
 pub async fn as_problem(error: Error) -> Response {
     to_response(error, |problem| problem)
 }
@@ -116,9 +116,9 @@ fn of_status(status: StatusCode) -> Problem {
         406 => "There is nothing here in any of the media types that are accepted.",
         408 => "The request took too long to arrive.",
         413 => "The body is too large.",
-        415 => "The body is of a media type that is not understood here: send application/json.",
+        415 => "The Content-Type of the body must be application/json.",
         429 => "Too many requests. Please wait a moment.",
-        503 => "We are too busy right now. Please try again in a moment.",
+        503 => super::BUSY,
         400..=499 => "The request cannot be understood.",
         _ => return Problem::internal(),
     };

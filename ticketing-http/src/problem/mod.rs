@@ -23,6 +23,9 @@ use std::time::Duration;
 /// The media type of a problem.
 pub const CONTENT_TYPE: &str = "application/problem+json";
 
+/// The sentence of `busy`.
+const BUSY: &str = "The server is busy. Please try again in a moment.";
+
 /// Why a request did not do what was wanted.
 #[derive(Clone, Debug, PartialEq, Eq, Object)]
 #[oai(skip_serializing_if_is_none)]
@@ -94,6 +97,11 @@ impl Problem {
     /// One field that is not what is wanted: 422.
     pub fn invalid_field(field: impl Into<String>, message: impl Into<String>) -> Self {
         Self::invalid(vec![FieldError::new(field, message)])
+    }
+
+    /// The server is saturated: 503.
+    pub fn busy(retry_after: Duration) -> Self {
+        Self::new("busy", BUSY).retry_after(retry_after)
     }
 
     /// Something that is our fault: 500. What it was belongs into the log, never into the answer.

@@ -7,9 +7,10 @@ use super::journal::Journal;
 use super::refund::{Refund, RefundStatus};
 use super::transaction::{Effect, Play, RefundsEnd, Status, Transaction};
 use super::webhook;
+use crate::lock::lock;
 use serde_json::{Value, json};
 use std::fmt;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
+use std::sync::{Arc, Mutex, MutexGuard, Weak};
 
 /// The payment company: its records, and the clockwork that moves late payments, refunds and webhooks on.
 ///
@@ -219,7 +220,7 @@ impl Sandbox {
 
     /// A panic while the lock was held is no reason to stop: a change is applied whole, after it was written.
     pub(super) fn records(&self) -> MutexGuard<'_, Records> {
-        self.records.lock().unwrap_or_else(PoisonError::into_inner)
+        lock(&self.records)
     }
 }
 

@@ -1,9 +1,9 @@
 //! How the merchant's server is told: signed, at least once, in no promised order.
 
 use super::config::SandboxError;
+use crate::hex::hex;
 use hmac::{Hmac, KeyInit, Mac};
 use sha2::Sha512;
-use std::fmt::Write;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -11,10 +11,7 @@ use std::time::Duration;
 pub(super) fn signature(secret_key: &str, body: &[u8]) -> String {
     #[expect(clippy::expect_used, reason = "HMAC takes keys of any length")]
     let mac = Hmac::<Sha512>::new_from_slice(secret_key.as_bytes()).expect("HMAC takes keys of any length");
-    mac.chain_update(body).finalize().into_bytes().iter().fold(String::with_capacity(128), |mut hex, byte| {
-        let _ = write!(hex, "{byte:02x}"); // writing to a string cannot fail
-        hex
-    })
+    hex(&mac.chain_update(body).finalize().into_bytes())
 }
 
 /// The client that sends webhooks. It trusts no certificate: webhook URLs are `http://`, see

@@ -1,9 +1,10 @@
 //! A socket that looks at what passes: whether a request's head gave a length for its body, and whether the client
 //! still takes what we send.
 
+use crate::lock::lock;
 use std::io;
 use std::pin::Pin;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard};
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
@@ -82,7 +83,7 @@ impl Head {
     }
 
     fn scan(&self) -> MutexGuard<'_, Scan> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        lock(&self.0)
     }
 }
 

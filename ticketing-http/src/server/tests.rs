@@ -1,5 +1,5 @@
 use super::*;
-use crate::frame::{FrameConfig, frame};
+use crate::stack::{StackConfig, stack};
 use poem::endpoint::make;
 use poem::{Route, post};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
@@ -24,7 +24,7 @@ async fn start(limits: Limits) -> Server {
     let who = make(|request: Request| async move { request.remote_addr().to_string() });
     let large = make(|_| async { "x".repeat(64 << 20) });
     let api = Route::new().at("/slow", slow).at("/echo", post(echo)).at("/who", who).at("/large", large);
-    let api = frame(api, FrameConfig::default());
+    let api = stack(api, StackConfig::default());
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap();
     let (stop, stopped) = oneshot::channel();

@@ -15,8 +15,7 @@ use ticketing_core::domain::code::Reference;
 use ticketing_core::testing::{FakeGateway, ManualClock};
 use ticketing_core::token::TokenKey;
 use ticketing_http::api::{self, ApiSettings, ApiState};
-use ticketing_http::contract::Contract;
-use ticketing_http::frame::{FrameConfig, frame};
+use ticketing_http::stack::{StackConfig, stack};
 
 pub(crate) const PASSWORD: &str = "correct horse battery";
 
@@ -64,9 +63,8 @@ impl Shop {
             .build()
             .unwrap();
         let state = state(ticketing.clone(), clock.clone(), settings);
-        let contract = Contract::of_document(&api::service(&state).spec());
-        let config = FrameConfig { contract, clock: Arc::new(clock.clone()), ..FrameConfig::default() };
-        let client = TestClient::new(frame(api::endpoint(state), config).boxed());
+        let config = StackConfig { clock: Arc::new(clock.clone()), ..StackConfig::default() };
+        let client = TestClient::new(stack(api::endpoint(state), config).boxed());
         Self { client, gateway, clock, ticketing, _place: place }
     }
 

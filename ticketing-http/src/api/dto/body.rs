@@ -101,7 +101,7 @@ impl<'a, T: BodyType> ApiExtractor<'a> for Body<T> {
         let bytes = body.take()?.into_bytes().await?;
         // A body that is not there has no type.
         if !bytes.is_empty() && !request.content_type().is_some_and(<Self as Payload>::check_content_type) {
-            let detail = "A body of type application/json is wanted.";
+            let detail = "The Content-Type of the body must be application/json.";
             return Err(Problem::new("media_type_unsupported", detail).into());
         }
         Ok(Self::parse(&bytes)?)

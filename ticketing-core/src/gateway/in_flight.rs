@@ -1,57 +1,59 @@
-//! How many sales only wait for the payment service at the moment: they cost this server nothing, however long that takes.
+//! Counts checkouts in flight: calls of [`PaymentGateway::open_checkout`] that wait for the gateway.
+//!
+//! A server with a concurrency limit need not count purchases that wait: they cost it nothing, however long that takes.
 
+use super::{
+    Charge, Fetched, FetchedRefund, GatewayError, PaymentGateway, RefundCall, Webhook, WebhookError, WebhookEvent,
+};
+use crate::domain::code::Reference;
+use crate::domain::payment::{Checkout, Mode};
 use async_trait::async_trait;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use ticketing_core::domain::code::Reference;
-use ticketing_core::domain::payment::{Checkout, Mode};
-use ticketing_core::gateway::{
-    Charge, Fetched, FetchedRefund, GatewayError, PaymentGateway, RefundCall, Webhook, WebhookError, WebhookEvent,
-};
 
-/// The number. Cheap to clone; all clones share it.
+/// The number of calls in flight. Cheap to clone; all clones share it.
 #[derive(Clone, Debug, Default)]
-pub struct Checkouts(Arc<AtomicUsize>);
+pub struct InFlight(Arc<AtomicUsize>);
 
-impl Checkouts {
-    /// How many there are right now.
-    pub fn under_way(&self) -> usize {
+impl InFlight {
+    /// The number of calls in flight right now.
+    pub fn count(&self) -> usize {
         self.0.load(Ordering::Relaxed)
     }
 
-    /// One more, until it is dropped.
-    pub fn begin(&self) -> UnderWay {
+    /// Counts one call until the guard is dropped.
+    pub fn begin(&self) -> InFlightGuard {
         self.0.fetch_add(1, Ordering::Relaxed);
-        UnderWay(self.clone())
+        InFlightGuard(self.clone())
     }
 }
 
-/// A checkout that is being opened.
+/// A call in flight.
 #[derive(Debug)]
-pub struct UnderWay(Checkouts);
+pub struct InFlightGuard(InFlight);
 
-impl Drop for UnderWay {
+impl Drop for InFlightGuard {
     fn drop(&mut self) {
         self.0.0.fetch_sub(1, Ordering::Relaxed);
     }
 }
 
-/// A gateway whose checkouts are counted while they are being opened.
+/// A gateway whose checkouts are counted while they are being opened. Everything else passes through.
 #[derive(Debug)]
-pub struct Counted {
+pub struct CountInFlight {
     gateway: Arc<dyn PaymentGateway>,
-    checkouts: Checkouts,
+    checkouts: InFlight,
 }
 
-impl Counted {
-    /// Counts what goes through it.
-    pub fn new(gateway: Arc<dyn PaymentGateway>, checkouts: Checkouts) -> Self {
+impl CountInFlight {
+    /// Counts the checkouts of `gateway` in `checkouts`.
+    pub fn new(gateway: Arc<dyn PaymentGateway>, checkouts: InFlight) -> Self {
         Self { gateway, checkouts }
     }
 }
 
 #[async_trait]
-impl PaymentGateway for Counted {
+impl PaymentGateway for CountInFlight {
     fn name(&self) -> &'static str {
         self.gateway.name()
     }
@@ -61,7 +63,7 @@ impl PaymentGateway for Counted {
     }
 
     async fn open_checkout(&self, charge: &Charge) -> Result<Checkout, GatewayError> {
-        let _under_way = self.checkouts.begin();
+        let _guard = self.checkouts.begin();
         self.gateway.open_checkout(charge).await
     }
 

@@ -1,13 +1,13 @@
 //! The engine as the settings want it: storage, gateway, mailer, and upkeep that runs in the background.
 
 use crate::api::{ApiSettings, ApiState};
-use crate::config::{Config, Database, Gateway, Mail, Secret, SmtpSecurity as Security, secret_beside};
+use crate::config::{Config, Database, Gateway, Mail, Secret, SmtpSecurity as Security, reachable, secret_beside};
 use crate::metrics;
 use crate::routes;
 use crate::sandbox::{Sandbox, SandboxConfig};
 use jiff::SignedDuration;
 use sha2::{Digest, Sha256};
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 use ticketing_core::Ticketing;
@@ -161,7 +161,7 @@ async fn gateway(
         Gateway::Sandbox => {
             // Nobody else needs this key, so each start makes its own.
             let key = format!("sk_test_{}", Secret::fresh(random).expose());
-            let here = format!("http://{}", to_ourselves(address));
+            let here = format!("http://{}", reachable(address));
             let mut sandbox = SandboxConfig::new(&key, format!("{}{}", config.public_url, routes::SANDBOX));
             sandbox.webhook_url = Some(format!("{here}{}", routes::PAYSTACK_WEBHOOK));
             sandbox.journal = match &config.database {
@@ -173,16 +173,6 @@ async fn gateway(
         }
     };
     Ok((Arc::new(PaystackGateway::new(paystack)?), sandbox))
-}
-
-/// The address at which this machine reaches what listens on `address`.
-fn to_ourselves(address: SocketAddr) -> SocketAddr {
-    let ip = match address.ip() {
-        IpAddr::V4(ip) if ip.is_unspecified() => Ipv4Addr::LOCALHOST.into(),
-        IpAddr::V6(ip) if ip.is_unspecified() => Ipv6Addr::LOCALHOST.into(),
-        ip => ip,
-    };
-    SocketAddr::new(ip, address.port())
 }
 
 fn smtp_config(smtp: &crate::config::Smtp) -> SmtpConfig {

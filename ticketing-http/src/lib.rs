@@ -9,7 +9,7 @@
 //! | [`routes`] | the route table: what happens with which request |
 //! | [`stack`](mod@stack) | what happens around every request, in order |
 //! | [`middleware`] | each of these steps |
-//! | [`operate`] | checking and copying what is stored |
+//! | [`admin_commands`] | checking and copying what is stored |
 //! | [`metrics`] | what Prometheus reads |
 //! | [`problem`] | how every error looks |
 //! | [`docs`] | the pages that show the API |
@@ -17,6 +17,7 @@
 //! | [`server`] | sockets, limits and the end |
 //! | [`telemetry`] | the log |
 
+pub mod admin_commands;
 pub mod api;
 pub mod app;
 mod bearer_token;
@@ -25,10 +26,9 @@ pub mod docs;
 pub mod engine;
 mod hex;
 mod lock;
-mod log_lines;
+mod log_writer;
 pub mod metrics;
 pub mod middleware;
-pub mod operate;
 pub mod problem;
 pub mod routes;
 pub mod sandbox;

@@ -7,7 +7,7 @@ use ticketing_http::config::{Command, Config, Gateway, Invocation, LogFormat, Ma
 use ticketing_http::engine::{Engine, Failure};
 use ticketing_http::sandbox::{self, Sandbox, SandboxConfig};
 use ticketing_http::stack::{StackConfig, stack};
-use ticketing_http::{operate, server, telemetry};
+use ticketing_http::{admin_commands, server, telemetry};
 use tokio::net::TcpListener;
 
 fn main() -> ExitCode {
@@ -28,9 +28,9 @@ fn main() -> ExitCode {
         match command {
             Command::Serve => runtime.block_on(serve(config)),
             Command::Sandbox => runtime.block_on(play_gateway(config)),
-            Command::Check => runtime.block_on(operate::check(&config.database)),
-            Command::HealthCheck => runtime.block_on(operate::health_check(config.listen)),
-            Command::BackUp(file) => runtime.block_on(operate::back_up(&config.database, &file)),
+            Command::Check => runtime.block_on(admin_commands::check(&config.database)),
+            Command::HealthCheck => runtime.block_on(admin_commands::health_check(config.listen)),
+            Command::BackUp(file) => runtime.block_on(admin_commands::back_up(&config.database, &file)),
         }
     });
     match outcome {

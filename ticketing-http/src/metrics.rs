@@ -18,7 +18,7 @@ use ticketing_core::metrics::{Kind, METRICS as OF_THE_ENGINE, Metric};
 use tokio::sync::Mutex;
 
 use crate::bearer_token::bearer_token;
-use crate::config::Secret;
+use crate::config::{MetricsAccess, Secret};
 use crate::middleware::client_address::ClientAddress;
 use crate::problem::Problem;
 
@@ -171,29 +171,16 @@ fn name_of(method: &Method) -> &'static str {
     KNOWN.into_iter().find(|known| *known == method.as_str()).unwrap_or("other")
 }
 
-/// Who may read the numbers.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Access {
-    /// Nobody.
-    Nobody,
-    /// Who asks from this machine, through no proxy.
-    ThisMachine,
-    /// Everybody who reaches the server: for private networks, or behind a proxy that keeps `/metrics` to itself.
-    Everybody,
-}
-
-impl Access {
-    fn admits(self, request: &Request) -> bool {
-        // A proxy on this machine speaks for others, and says so.
-        let is_forwarded = ["x-forwarded-for", "forwarded", "via", "x-real-ip"]
-            .iter()
-            .any(|name| request.headers().contains_key(*name));
-        let is_here = request.data::<ClientAddress>().is_some_and(|client| client.0.to_canonical().is_loopback());
-        match self {
-            Self::Nobody => false,
-            Self::ThisMachine => is_here && !is_forwarded,
-            Self::Everybody => true,
-        }
+/// Whether the request comes from whom `access` names.
+fn admits(access: MetricsAccess, request: &Request) -> bool {
+    // A proxy on this machine acts for others, and its headers say so.
+    let is_forwarded =
+        ["x-forwarded-for", "forwarded", "via", "x-real-ip"].iter().any(|name| request.headers().contains_key(*name));
+    let is_local = request.data::<ClientAddress>().is_some_and(|client| client.0.to_canonical().is_loopback());
+    match access {
+        MetricsAccess::Nobody => false,
+        MetricsAccess::ThisMachine => is_local && !is_forwarded,
+        MetricsAccess::Everybody => true,
     }
 }
 
@@ -203,7 +190,7 @@ pub struct Numbers {
     ticketing: Ticketing,
     breaker: Option<Arc<CircuitBreaker>>,
     clock: Arc<dyn Clock>,
-    access: Access,
+    access: MetricsAccess,
     token: Option<Secret>,
     sampled_at: Arc<Mutex<Option<tokio::time::Instant>>>,
 }
@@ -214,7 +201,7 @@ impl Numbers {
         ticketing: Ticketing,
         breaker: Option<Arc<CircuitBreaker>>,
         clock: Arc<dyn Clock>,
-        access: Access,
+        access: MetricsAccess,
     ) -> Self {
         recorder();
         Self { ticketing, breaker, clock, access, token: None, sampled_at: Arc::default() }
@@ -227,7 +214,7 @@ impl Numbers {
     }
 
     fn admits(&self, request: &Request) -> bool {
-        self.access.admits(request) || (self.access != Access::Nobody && self.is_shown_the_token(request))
+        admits(self.access, request) || (self.access != MetricsAccess::Nobody && self.is_shown_the_token(request))
     }
 
     fn is_shown_the_token(&self, request: &Request) -> bool {

@@ -1,7 +1,7 @@
 //! The log: lines for people or JSON for machines, on standard error.
 
 use crate::config::LogFormat;
-use crate::log_lines::LogLines;
+use crate::log_writer::LogWriter;
 use std::io::IsTerminal as _;
 use tracing_subscriber::EnvFilter;
 use tracing_subscriber::fmt::writer::BoxMakeWriter;
@@ -9,7 +9,7 @@ use tracing_subscriber::fmt::writer::BoxMakeWriter;
 /// The log at work. What was said is written when this is dropped, at the latest.
 #[derive(Debug)]
 #[must_use = "the last lines would be lost"]
-pub struct Log(Option<LogLines>);
+pub struct Log(Option<LogWriter>);
 
 impl Drop for Log {
     fn drop(&mut self) {
@@ -24,7 +24,7 @@ impl Drop for Log {
 /// Does nothing where the process has a log already.
 pub fn install(format: LogFormat, filter: &str) -> Log {
     // Without a thread for it, the log is slower, and as good.
-    let lines = LogLines::to(std::io::stderr()).ok();
+    let lines = LogWriter::to(std::io::stderr()).ok();
     let writer = match lines.clone() {
         Some(lines) => BoxMakeWriter::new(move || lines.clone()),
         None => BoxMakeWriter::new(std::io::stderr),

@@ -5,13 +5,13 @@
 #![allow(clippy::unwrap_used, reason = "a test that panics has failed, which is what is meant")]
 #![allow(dead_code, unreachable_pub, reason = "the shop is shared with the tests of the API, which use more of it")]
 
-#[path = "api/places.rs"]
-mod places;
 #[cfg(feature = "postgres")]
 #[path = "../../ticketing-core/tests/support/postgres.rs"]
 mod postgres;
 #[path = "api/shop.rs"]
 mod shop;
+#[path = "api/storages.rs"]
+mod storages;
 
 use serde_json::json;
 use shop::{Shop, reference_of};
@@ -20,7 +20,8 @@ use std::sync::Arc;
 use std::time::Duration;
 use ticketing_core::metrics::METRICS;
 use ticketing_core::ticketing::Upkeep;
-use ticketing_http::metrics::{Access, Numbers, OF_THE_SERVER};
+use ticketing_http::config::MetricsAccess;
+use ticketing_http::metrics::{Numbers, OF_THE_SERVER};
 
 /// The value of a series as it stands in the text; nothing where there is none.
 fn value(text: &str, series: &str) -> Option<f64> {
@@ -51,7 +52,7 @@ fn every_number_is_documented_and_every_documented_number_is_there() {
 #[tokio::test(flavor = "multi_thread")]
 async fn after_a_sale_the_numbers_are_right() {
     let shop = Shop::new().await;
-    let numbers = Numbers::new(shop.ticketing.clone(), None, Arc::new(shop.clock.clone()), Access::Everybody);
+    let numbers = Numbers::new(shop.ticketing.clone(), None, Arc::new(shop.clock.clone()), MetricsAccess::Everybody);
     let (seller, buyer) = (shop.somebody("seller").await, shop.somebody("buyer").await);
     let event = shop.event(&seller, "50.00", Some(3)).await;
     let (paid, _) = shop.buy(&buyer, event, 2).await;

@@ -7,10 +7,9 @@ use super::dto::field::Faults;
 use super::dto::list::{List, page};
 use super::dto::path::Id;
 use super::dto::time::Time;
-use super::dto::written::Written;
+use super::event_read::{PrerenderedJson, RenderedEvent};
 use super::idempotency::reference;
 use super::problems::{BODY, KEYED, PARAMETERS, TOKEN, problems};
-use super::shown::Shown;
 use super::state::ApiState;
 use super::{Tag, etag};
 use crate::problem::Problem;
@@ -74,7 +73,7 @@ enum Created {
 enum Found {
     /// The event.
     #[oai(status = 200)]
-    Found(Written<EventView>, #[oai(header = "ETag")] String, #[oai(header = "Cache-Control")] String),
+    Found(PrerenderedJson<EventView>, #[oai(header = "ETag")] String, #[oai(header = "Cache-Control")] String),
     /// The client has it already.
     #[oai(status = 304)]
     NotModified(#[oai(header = "ETag")] String, #[oai(header = "Cache-Control")] String),
@@ -156,7 +155,7 @@ impl Events {
         if_none_match: Header<Option<String>>,
     ) -> Result<Found, FindProblems> {
         let event = self.0.ticketing.shared_event(event_id.0.get("event_id")?.into()).await?;
-        let Shown { body, tag } = self.0.shown.of(&event);
+        let RenderedEvent { body, tag } = self.0.rendered_events.of(&event);
         let (tag, cache) = (tag.to_str().unwrap_or_default().to_owned(), CACHE.to_owned());
         if etag::is_known(&tag, if_none_match.0.as_deref()) {
             return Ok(Found::NotModified(tag, cache));

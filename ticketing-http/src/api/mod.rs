@@ -5,7 +5,7 @@
 //! |---|---|
 //! | `auth` | registering, logging in, who am I |
 //! | `events`, `categories` | what there is to go to |
-//! | `look` | the one event that everybody looks at |
+//! | `event_read` | a fast path for `GET /events/{id}` |
 //! | `orders` | places, kept for a while |
 //! | `payments` | from places to tickets, and back |
 //! | `tickets` | tickets and their QR codes |
@@ -23,16 +23,15 @@ mod categories;
 mod check_ins;
 pub(crate) mod dto;
 mod etag;
+mod event_read;
 mod events;
 mod health;
 mod idempotency;
 mod login;
-mod look;
 mod mails;
 mod orders;
 mod payments;
 mod problems;
-mod shown;
 mod state;
 mod tickets;
 mod webhooks;
@@ -96,5 +95,5 @@ pub fn service(state: &ApiState) -> OpenApiService<impl OpenApi + use<>, ()> {
 pub fn endpoint(state: ApiState) -> impl Endpoint {
     // Behind one pointer: it is handed to every request.
     let api = service(&state).into_endpoint().data(Arc::new(state.clone())).map_to_response();
-    look::Looked::new(idempotency::Idempotent { api, state: state.clone() }, state)
+    event_read::FastPath::new(idempotency::Idempotent { api, state: state.clone() }, state)
 }

@@ -1,4 +1,4 @@
-use super::shown::ShownEvents;
+use super::event_read::RenderedEvents;
 use crate::middleware::login_throttle::LoginThrottle;
 use hmac::{Hmac, KeyInit};
 use sha2::Sha256;
@@ -30,8 +30,8 @@ pub struct ApiState {
     /// What references are derived from, with the key that a request names. The same in every process, for ever.
     key_secret: KeySecret,
     is_stopping: Arc<AtomicBool>,
-    /// Events as they were sent.
-    pub(super) shown: Arc<ShownEvents>,
+    /// Events that were read recently, rendered.
+    pub(super) rendered_events: Arc<RenderedEvents>,
 }
 
 /// A MAC that has read the secret already.
@@ -88,7 +88,7 @@ impl ApiState {
             breaker: None,
             checkouts: InFlight::default(),
             is_stopping: Arc::default(),
-            shown: Arc::default(),
+            rendered_events: Arc::default(),
             has_shared_limits: false,
             key_secret: KeySecret::new(secret),
             ticketing,

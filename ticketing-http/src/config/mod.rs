@@ -3,23 +3,24 @@
 //! Flags win over the environment, the environment over `.env`. Secrets have no flags: every process on the machine
 //! reads command lines.
 
+mod metrics_access;
 mod parse;
+mod secret;
 mod secret_file;
 mod source;
 mod variables;
 
+pub use metrics_access::MetricsAccess;
+pub use secret::Secret;
 pub use secret_file::secret_beside;
 pub use source::{Command, Invocation, Source};
 pub use variables::{VARIABLES, Variable};
 
-use crate::hex::hex;
-use crate::metrics::Access;
 use crate::middleware::rate_limit::Quota;
 use ipnet::IpNet;
 use std::net::{IpAddr, SocketAddr};
 use std::path::PathBuf;
 use std::time::Duration;
-use ticketing_core::clock::Random;
 use ticketing_core::domain::money::Currency;
 
 /// Everything that can be set, checked.
@@ -45,7 +46,7 @@ pub struct Config {
     /// How long to serve on after being told to stop.
     pub drain: Duration,
     /// Who may read `/metrics`.
-    pub metrics: Access,
+    pub metrics: MetricsAccess,
     /// Who shows it may read `/metrics` too, from anywhere.
     pub metrics_token: Option<Secret>,
     /// Where everything is stored.
@@ -167,35 +168,6 @@ pub enum LogFormat {
     Text,
     /// For machines.
     Json,
-}
-
-/// A secret. It shows itself to nobody who does not ask for it by name.
-#[derive(Clone, PartialEq, Eq)]
-pub struct Secret(String);
-
-impl Secret {
-    /// Hides `text`.
-    pub fn new(text: impl Into<String>) -> Self {
-        Self(text.into())
-    }
-
-    /// 32 bytes that nobody can guess, as hexadecimal digits.
-    pub fn fresh(random: &dyn Random) -> Self {
-        let mut bytes = [0; 32];
-        random.fill(&mut bytes);
-        Self(hex(&bytes))
-    }
-
-    /// The secret itself: hand it on, never print it.
-    pub fn expose(&self) -> &str {
-        &self.0
-    }
-}
-
-impl std::fmt::Debug for Secret {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str("Secret(..)")
-    }
 }
 
 /// Why the server does not start: one sentence, without a secret in it.

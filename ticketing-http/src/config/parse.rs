@@ -1,7 +1,6 @@
 //! How each value is read. The error of each function says what is wanted.
 
-use super::{ConfigError, Database, Gateway, LogFormat, Mail, Secret, Smtp, SmtpSecurity, Source};
-use crate::metrics::Access;
+use super::{ConfigError, Database, Gateway, LogFormat, Mail, MetricsAccess, Secret, Smtp, SmtpSecurity, Source};
 use ipnet::IpNet;
 use poem::http::Uri;
 use std::net::IpAddr;
@@ -48,11 +47,11 @@ pub(super) fn switch(text: &str) -> Parsed<bool> {
     }
 }
 
-pub(super) fn access(text: &str) -> Parsed<Access> {
+pub(super) fn access(text: &str) -> Parsed<MetricsAccess> {
     match (text, switch(text)) {
-        ("local", _) => Ok(Access::ThisMachine),
-        (_, Ok(true)) => Ok(Access::Everybody),
-        (_, Ok(false)) => Ok(Access::Nobody),
+        ("local", _) => Ok(MetricsAccess::ThisMachine),
+        (_, Ok(true)) => Ok(MetricsAccess::Everybody),
+        (_, Ok(false)) => Ok(MetricsAccess::Nobody),
         _ => wanted("local, on or off"),
     }
 }

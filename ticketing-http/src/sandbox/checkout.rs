@@ -1,10 +1,10 @@
 //! Playing the payer with a browser: shows the page, does what its buttons say, sends the payer back to the merchant.
 
-use super::answer::No;
-use super::api::BODY_LIMIT;
-use super::company::Sandbox;
+use super::gateway::Sandbox;
 use super::page;
-use super::simulate::Wish;
+use super::request::BODY_LIMIT;
+use super::response::ApiError;
+use super::simulate::SimulateRequest;
 use super::transaction::Transaction;
 use poem::http::{StatusCode, header};
 use poem::web::{Data, Form};
@@ -23,7 +23,7 @@ pub(super) fn show(request: &Request, sandbox: Data<&Arc<Sandbox>>) -> Response 
                 page::checkout(&transaction, &sandbox.config.merchant, back(&transaction), &nonce),
             )
         }
-        None => sorry(&sandbox, &No::TRANSACTION_NOT_FOUND),
+        None => sorry(&sandbox, &ApiError::TRANSACTION_NOT_FOUND),
     }
 }
 
@@ -35,17 +35,17 @@ pub(super) async fn act(request: &Request, body: Body, sandbox: Data<&Arc<Sandbo
     }
 }
 
-async fn try_act(request: &Request, body: Body, sandbox: &Sandbox) -> Result<Response, No> {
-    let transaction = found(request, sandbox).ok_or(No::TRANSACTION_NOT_FOUND)?;
-    let bytes = body.into_bytes_limit(BODY_LIMIT).await.map_err(|_| No::TOO_LARGE)?;
+async fn try_act(request: &Request, body: Body, sandbox: &Sandbox) -> Result<Response, ApiError> {
+    let transaction = found(request, sandbox).ok_or(ApiError::TRANSACTION_NOT_FOUND)?;
+    let bytes = body.into_bytes_limit(BODY_LIMIT).await.map_err(|_| ApiError::TOO_LARGE)?;
     let mut body = RequestBody::new(Body::from_bytes(bytes));
-    let Form(wish) = Form::<Wish>::from_request(request, &mut body)
+    let Form(wish) = Form::<SimulateRequest>::from_request(request, &mut body)
         .await
-        .map_err(|_| No::invalid("This button is not known here"))?;
+        .map_err(|_| ApiError::invalid("This button is not known here"))?;
     let play = wish.play(transaction.requested, sandbox.config.clock.now())?;
     match sandbox.play(&transaction.reference, play) {
         // Who has paid in another tab is sent back as one who has paid.
-        Ok(_) | Err(No::ALREADY_PAID) => {}
+        Ok(_) | Err(ApiError::ALREADY_PAID) => {}
         Err(no) => return Err(no),
     }
     // Without a callback the checkout page itself tells the result. A path, so that it holds behind any name of this host.
@@ -70,7 +70,7 @@ pub(super) fn back(transaction: &Transaction) -> Option<Url> {
     Some(url)
 }
 
-fn sorry(sandbox: &Sandbox, no: &No) -> Response {
+fn sorry(sandbox: &Sandbox, no: &ApiError) -> Response {
     let nonce = sandbox.code();
     html(no.status, &nonce, page::sorry(no.message, &nonce))
 }

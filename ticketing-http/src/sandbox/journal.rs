@@ -1,7 +1,7 @@
-//! How the book survives a restart: one line of JSON for each set of changes that belong together.
+//! How the ledger survives a restart: one line of JSON for each set of changes that belong together.
 
-use super::book::{Book, Change};
 use super::config::SandboxError;
+use super::ledger::{Change, Ledger};
 use std::fs::{File, OpenOptions};
 use std::io::{self, Read, Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
@@ -16,15 +16,15 @@ pub(super) struct Journal {
 }
 
 impl Journal {
-    /// Opens or creates the file, and replays it into `book`.
+    /// Opens or creates the file, and replays it into `ledger`.
     ///
     /// A last line without its end is cut off: it was being written when the process died, so nobody was answered. Anything
     /// else that cannot be read is an error, because going on would forget payments.
-    pub(super) fn open(path: &Path, book: &mut Book) -> Result<Self, SandboxError> {
-        Self::replay(path, book).map_err(|source| SandboxError::Journal { path: path.to_owned(), source })
+    pub(super) fn open(path: &Path, ledger: &mut Ledger) -> Result<Self, SandboxError> {
+        Self::replay(path, ledger).map_err(|source| SandboxError::Journal { path: path.to_owned(), source })
     }
 
-    fn replay(path: &Path, book: &mut Book) -> io::Result<Self> {
+    fn replay(path: &Path, ledger: &mut Ledger) -> io::Result<Self> {
         let mut options = OpenOptions::new();
         options.read(true).write(true).create(true).truncate(false);
         #[cfg(unix)]
@@ -44,7 +44,7 @@ impl Journal {
             let changes: Vec<Change> = serde_json::from_slice(line).map_err(|error| {
                 io::Error::other(format!("line {} cannot be read ({error}): repair or delete the file", index + 1))
             })?;
-            changes.into_iter().for_each(|change| book.apply(change));
+            changes.into_iter().for_each(|change| ledger.apply(change));
         }
         if whole < bytes.len() {
             tracing::warn!(journal = %path.display(), bytes = bytes.len() - whole, "cut off a torn last line");

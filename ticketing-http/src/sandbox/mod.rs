@@ -9,7 +9,7 @@
 //! | `company` | what the merchant and the payer can make happen ([`Sandbox`]) |
 //! | `clockwork` | what happens by itself |
 //! | `transaction`, `refund` | what may happen to one of them, and how Paystack writes it |
-//! | `book`, `journal` | what is known, and how it survives a restart |
+//! | `ledger`, `journal` | what is known, and how it survives a restart |
 //! | `webhook` | how the merchant's server is told |
 //! | `api`, `answer` | Paystack's routes, and how it says no |
 //! | `simulate` | playing the payer without a browser |
@@ -22,16 +22,17 @@
 //! - After "declined" the payer is sent back to the merchant at once, where Paystack would let them try another card first.
 //!   Whoever opens the checkout page again may still pay, as at Paystack.
 
-mod answer;
 mod api;
-mod book;
 mod checkout;
-mod clockwork;
-mod company;
 mod config;
+mod gateway;
+mod jobs;
 mod journal;
+mod ledger;
 mod page;
 mod refund;
+mod request;
+mod response;
 mod simulate;
 #[cfg(test)]
 mod tests;
@@ -39,5 +40,5 @@ mod transaction;
 mod webhook;
 
 pub use api::routes;
-pub use company::Sandbox;
 pub use config::{SandboxConfig, SandboxError};
+pub use gateway::Sandbox;

@@ -1,8 +1,8 @@
 //! Playing the payer without a browser: for curl, Postman and test harnesses.
 
-use super::answer::{No, yes};
-use super::api::{MAX_AMOUNT, read_json, respond};
-use super::company::Sandbox;
+use super::gateway::Sandbox;
+use super::request::{MAX_AMOUNT, read_json};
+use super::response::{ApiError, ok, respond};
 use super::transaction::{Payment, Play, RefundsEnd};
 use jiff::SignedDuration;
 use poem::web::Data;
@@ -34,7 +34,7 @@ pub(super) enum Action {
 
 /// An action and what it needs.
 #[derive(Clone, Copy, Deserialize)]
-pub(super) struct Wish {
+pub(super) struct SimulateRequest {
     pub(super) action: Action,
     pub(super) after_seconds: Option<u32>,
     pub(super) amount: Option<u64>,
@@ -43,11 +43,11 @@ pub(super) struct Wish {
 /// The longest that a late payment may take: Paystack's own retries end after 72 hours.
 const LATEST_SECONDS: u32 = 72 * 3600;
 
-impl Wish {
+impl SimulateRequest {
     /// What the payer does then, to a transaction of this amount.
-    pub(super) fn play(self, requested: u64, now: jiff::Timestamp) -> Result<Play, No> {
+    pub(super) fn play(self, requested: u64, now: jiff::Timestamp) -> Result<Play, ApiError> {
         if self.amount.is_some_and(|amount| !(1..=MAX_AMOUNT).contains(&amount)) {
-            return Err(No::invalid("Invalid Amount Sent"));
+            return Err(ApiError::invalid("Invalid Amount Sent"));
         }
         let payment = Payment { amount: self.amount, webhooks: 1 };
         Ok(match self.action {
@@ -61,7 +61,7 @@ impl Wish {
             Action::PayLate => {
                 let seconds = self.after_seconds.unwrap_or(60).min(LATEST_SECONDS);
                 let at = now.saturating_add(SignedDuration::from_secs(seconds.into()));
-                Play::PayLate { payment, at: at.map_err(|_| No::invalid("Invalid after_seconds"))? }
+                Play::PayLate { payment, at: at.map_err(|_| ApiError::invalid("Invalid after_seconds"))? }
             }
             Action::Decline => Play::Decline,
             Action::Abandon => Play::WalkAway,
@@ -79,14 +79,14 @@ pub(super) async fn simulate(request: &Request, body: Body, sandbox: Data<&Arc<S
     respond(try_simulate(request, body, &sandbox).await)
 }
 
-async fn try_simulate(request: &Request, body: Body, sandbox: &Sandbox) -> Result<Response, No> {
-    let reference: String = request.path_params().map_err(|_| No::TRANSACTION_NOT_FOUND)?;
+async fn try_simulate(request: &Request, body: Body, sandbox: &Sandbox) -> Result<Response, ApiError> {
+    let reference: String = request.path_params().map_err(|_| ApiError::TRANSACTION_NOT_FOUND)?;
     // A page elsewhere can make a browser post anything but this type without asking us first.
     if !request.content_type().is_some_and(|kind| kind.starts_with("application/json")) {
-        return Err(No::invalid("Content-Type must be application/json"));
+        return Err(ApiError::invalid("Content-Type must be application/json"));
     }
-    let wish: Wish = read_json(body).await?;
-    let transaction = sandbox.transaction(&reference).ok_or(No::TRANSACTION_NOT_FOUND)?;
+    let wish: SimulateRequest = read_json(body).await?;
+    let transaction = sandbox.transaction(&reference).ok_or(ApiError::TRANSACTION_NOT_FOUND)?;
     let play = wish.play(transaction.requested, sandbox.config.clock.now())?;
-    Ok(yes("Simulated", sandbox.play(&reference, play)?.to_wire()))
+    Ok(ok("Simulated", sandbox.play(&reference, play)?.to_wire()))
 }

@@ -1,6 +1,6 @@
 //! One transaction: what may happen to it, and how Paystack writes it.
 
-use super::answer::No;
+use super::response::ApiError;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
@@ -104,14 +104,14 @@ impl Transaction {
 
     /// Lets the payer act. Only a success may follow a failure, and nothing but a refund changes a success: to pay twice is
     /// to have paid.
-    pub(super) fn play(&mut self, play: Play, now: Timestamp) -> Result<Effect, No> {
+    pub(super) fn play(&mut self, play: Play, now: Timestamp) -> Result<Effect, ApiError> {
         match play {
             Play::Refunds(end) => {
                 self.refunds_end = end;
                 Ok(Effect::Changed)
             }
             Play::Pay(_) | Play::PayLate { .. } if self.is_paid() => Ok(Effect::Nothing),
-            Play::Decline | Play::WalkAway if self.is_paid() => Err(No::ALREADY_PAID),
+            Play::Decline | Play::WalkAway if self.is_paid() => Err(ApiError::ALREADY_PAID),
             Play::Pay(payment) => {
                 self.status = Status::Success;
                 self.paid = Some(Paid { amount: payment.amount.unwrap_or(self.requested), at: now });

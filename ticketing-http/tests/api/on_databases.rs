@@ -1,6 +1,6 @@
 //! Every story once more on each database.
 
-use crate::places::STORAGE;
+use crate::storages::STORAGE;
 use std::process::{Command, Stdio};
 
 /// This program once more, on another storage.

@@ -1,8 +1,8 @@
-//! A shop to test in: a clock to turn, a gateway that does as it is told, and everything in memory or where [`places`] says.
+//! A shop to test in: a clock to turn, a gateway that does as it is told, and everything in memory or where [`storages`] says.
 //!
-//! [`places`]: crate::places
+//! [`storages`]: crate::storages
 
-use crate::places::{self, Place};
+use crate::storages::{self, Place};
 use jiff::SignedDuration;
 use poem::endpoint::BoxEndpoint;
 use poem::http::{HeaderMap, Method};
@@ -54,7 +54,7 @@ impl Shop {
     }
 
     pub(crate) async fn with(settings: ApiSettings) -> Self {
-        let (storage, place) = places::open().await;
+        let (storage, place) = storages::open().await;
         let (gateway, clock) = (FakeGateway::new(), ManualClock::default());
         let ticketing = Ticketing::builder_on(storage)
             .gateway(gateway.clone())

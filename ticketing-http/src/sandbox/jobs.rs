@@ -3,10 +3,10 @@
 //! Nothing here holds the sandbox while it waits: once the last [`Arc`](std::sync::Arc) is gone, it stops. What it left
 //! undone is in the journal, and goes on when that is opened again.
 
-use super::answer::No;
-use super::book::Change;
-use super::company::Sandbox;
+use super::gateway::Sandbox;
+use super::ledger::Change;
 use super::refund::RefundStatus;
+use super::response::ApiError;
 use super::transaction::{Due, Play, Status};
 use super::webhook;
 use std::sync::Weak;
@@ -36,7 +36,7 @@ impl Sandbox {
         }
     }
 
-    fn after(&self, wait: Duration, act: impl FnOnce(&Self) -> Result<(), No> + Send + 'static) {
+    fn after(&self, wait: Duration, act: impl FnOnce(&Self) -> Result<(), ApiError> + Send + 'static) {
         let this = Weak::clone(&self.this);
         tokio::spawn(async move {
             tokio::time::sleep(wait).await;
@@ -47,9 +47,9 @@ impl Sandbox {
     }
 
     /// A late payment's time has come, unless it was declined or made in the meantime.
-    fn late_payment(&self, reference: &str) -> Result<(), No> {
+    fn late_payment(&self, reference: &str) -> Result<(), ApiError> {
         let mut records = self.records();
-        let Some(mut transaction) = records.book.transaction(reference).cloned() else { return Ok(()) };
+        let Some(mut transaction) = records.ledger.transaction(reference).cloned() else { return Ok(()) };
         match transaction.due {
             Some(Due { at, payment }) if at <= self.config.clock.now() => {
                 self.play_on(&mut records, &mut transaction, Play::Pay(payment))
@@ -64,10 +64,10 @@ impl Sandbox {
     }
 
     /// A refund moves on, if it still stands where it stood.
-    fn refund_moves_on(&self, id: u64, from: RefundStatus) -> Result<(), No> {
+    fn refund_moves_on(&self, id: u64, from: RefundStatus) -> Result<(), ApiError> {
         let mut records = self.records();
-        let Some(mut refund) = records.book.refund(id).cloned() else { return Ok(()) };
-        let Some(mut transaction) = records.book.transaction(&refund.transaction).cloned() else { return Ok(()) };
+        let Some(mut refund) = records.ledger.refund(id).cloned() else { return Ok(()) };
+        let Some(mut transaction) = records.ledger.transaction(&refund.transaction).cloned() else { return Ok(()) };
         let Some(next) = refund.status.next(refund.end) else { return Ok(()) };
         if refund.status != from {
             return Ok(());
@@ -76,7 +76,7 @@ impl Sandbox {
         refund.updated_at = self.config.clock.now();
         let mut changes = vec![Change::Refund(Box::new(refund.clone()))];
         if next == RefundStatus::Processed {
-            let others = records.book.refunds_of(&transaction.reference).filter(|other| other.id != id);
+            let others = records.ledger.refunds_of(&transaction.reference).filter(|other| other.id != id);
             let done = others.filter(|other| other.status == RefundStatus::Processed).map(|other| other.amount);
             if transaction.paid.is_some_and(|paid| done.sum::<u64>() + refund.amount == paid.amount) {
                 transaction.status = Status::Reversed;
@@ -94,7 +94,7 @@ async fn deliver(sandbox: Weak<Sandbox>, id: u64) {
     loop {
         let Some(now) = sandbox.upgrade() else { return };
         let Some(url) = now.config.webhook_url.clone() else { return };
-        let Some(body) = now.records().book.owed(id).map(|event| event.body.clone()) else { return };
+        let Some(body) = now.records().ledger.owed(id).map(|event| event.body.clone()) else { return };
         let (client, secret_key) = (now.client.clone(), now.config.secret_key.clone());
         drop(now); // sending takes seconds, in which the sandbox may go
         let sent = webhook::send(&client, &url, &secret_key, body).await;

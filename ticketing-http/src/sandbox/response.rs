@@ -5,18 +5,18 @@ use poem::{IntoResponse, Response};
 use serde_json::{Value, json};
 
 /// Yes, in Paystack's envelope. Its `status` is about the call; what became of the money is only in `data.status`.
-pub(super) fn yes(message: &str, data: Value) -> Response {
+pub(super) fn ok(message: &str, data: Value) -> Response {
     body(StatusCode::OK, json!({ "status": true, "message": message, "data": data }))
 }
 
 /// Yes, with a page of a list.
-pub(super) fn yes_page(message: &str, data: Value, meta: Value) -> Response {
+pub(super) fn ok_page(message: &str, data: Value, meta: Value) -> Response {
     body(StatusCode::OK, json!({ "status": true, "message": message, "data": data, "meta": meta }))
 }
 
-/// No, as Paystack says it.
+/// ApiError, as Paystack says it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct No {
+pub(super) struct ApiError {
     pub(super) status: StatusCode,
     pub(super) code: &'static str,
     pub(super) message: &'static str,
@@ -24,7 +24,7 @@ pub(super) struct No {
     pub(super) next_step: &'static str,
 }
 
-impl No {
+impl ApiError {
     const fn new(status: StatusCode, code: &'static str, message: &'static str, next_step: &'static str) -> Self {
         Self { status, code, message, next_step }
     }
@@ -42,7 +42,7 @@ impl No {
     pub(super) const NO_KEY: Self = Self::new(
         StatusCode::UNAUTHORIZED,
         "missing_key",
-        "No Authorization Header was found",
+        "ApiError Authorization Header was found",
         "Ensure that you provide the correct authorization key for the request",
     );
     pub(super) const WRONG_KEY: Self = Self::new(
@@ -118,7 +118,7 @@ impl No {
         Self::new(StatusCode::INTERNAL_SERVER_ERROR, "unknown", "An error occurred", "Try again later");
 }
 
-impl IntoResponse for No {
+impl IntoResponse for ApiError {
     fn into_response(self) -> Response {
         let kind = if self.status.is_server_error() { "api_error" } else { "validation_error" };
         body(
@@ -132,6 +132,10 @@ impl IntoResponse for No {
             }),
         )
     }
+}
+
+pub(super) fn respond(outcome: Result<Response, ApiError>) -> Response {
+    outcome.unwrap_or_else(IntoResponse::into_response)
 }
 
 fn body(status: StatusCode, json: Value) -> Response {

@@ -14,7 +14,7 @@ const MOST: usize = 256 * 1024;
 
 /// Where lines wait. Cheap to clone.
 #[derive(Clone, Debug)]
-pub(crate) struct LogLines(Arc<Shared>);
+pub(crate) struct LogWriter(Arc<Shared>);
 
 #[derive(Debug, Default)]
 struct Shared {
@@ -29,7 +29,7 @@ struct Lines {
     is_at_work: bool,
 }
 
-impl LogLines {
+impl LogWriter {
     /// Writes to `to`, from now on. Where there is no thread to be had, each line is written by who brings it.
     pub(crate) fn to(mut to: impl Write + Send + 'static) -> io::Result<Self> {
         let shared = Arc::new(Shared::default());
@@ -74,7 +74,7 @@ impl Shared {
     }
 }
 
-impl Write for LogLines {
+impl Write for LogWriter {
     fn write(&mut self, line: &[u8]) -> io::Result<usize> {
         let mut lines = self.0.lock();
         while lines.waiting.len() >= MOST {
@@ -118,7 +118,7 @@ mod tests {
     #[test]
     fn every_line_arrives_whole_and_in_its_order() {
         let slow = Slow::default();
-        let lines = LogLines::to(slow.clone()).unwrap();
+        let lines = LogWriter::to(slow.clone()).unwrap();
         let speak = |speaker: usize| {
             let mut lines = lines.clone();
             move || {

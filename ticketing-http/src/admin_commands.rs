@@ -110,7 +110,7 @@ mod tests {
 
     #[tokio::test]
     async fn a_file_is_checked_and_copied_and_all_else_answered_in_words() {
-        let folder = std::env::temp_dir().join(format!("ticketing-operate-{}", std::process::id()));
+        let folder = std::env::temp_dir().join(format!("ticketing-admin_commands-{}", std::process::id()));
         std::fs::create_dir_all(&folder).unwrap();
         let (file, copy) = (Database::File(folder.join("a.db")), folder.join("copy.db"));
         let nothing = check(&file).await.unwrap_err().to_string();

@@ -26,7 +26,7 @@ pub(super) struct Event {
 
 /// All transactions, refunds and undelivered webhooks.
 #[derive(Default)]
-pub(super) struct Book {
+pub(super) struct Ledger {
     transactions: HashMap<String, Transaction>,
     references_by_id: HashMap<u64, String>,
     references_by_access_code: HashMap<String, String>,
@@ -36,7 +36,7 @@ pub(super) struct Book {
     last_id: u64,
 }
 
-impl Book {
+impl Ledger {
     /// Takes a change in. Cannot fail: whoever makes a change has checked it, and the journal holds only such.
     pub(super) fn apply(&mut self, change: Change) {
         match change {

@@ -1,4 +1,4 @@
-//! The whole server in one value: the API, its pages, the sandbox, and the frame around them.
+//! The whole server in one value: the API, its pages, the sandbox, and the middleware around them.
 
 use crate::api::{self, ApiSettings, ApiState};
 use crate::config::Config;
@@ -13,10 +13,10 @@ use poem::endpoint::BoxEndpoint;
 use poem::{Endpoint, EndpointExt, Request, Response, Route};
 use std::sync::Arc;
 
-/// The version that `/`, `/openapi.json` and `--version` tell.
+/// The version in `/`, `/openapi.json` and `--version`.
 pub const VERSION: &str = env!("CARGO_PKG_VERSION");
 
-/// The API, and what stands beside it. Not one `Route`, because what is nested at the root of one takes everything.
+/// The API, and the routes beside it. Not a single `Route`: an API nested at its root would take every path.
 pub struct Routes {
     api: BoxEndpoint<'static, Response>,
     beside: Route,
@@ -45,7 +45,7 @@ impl Endpoint for Routes {
     }
 }
 
-/// What the settings say of the API.
+/// The settings of the API.
 pub fn settings(config: &Config) -> ApiSettings {
     ApiSettings {
         default_currency: config.default_currency,
@@ -55,7 +55,7 @@ pub fn settings(config: &Config) -> ApiSettings {
     }
 }
 
-/// Puts the engine's API behind its frame, with pages beside it, and the sandbox where there is one.
+/// The API with its middleware, its pages, and the sandbox where there is one.
 pub fn app(state: ApiState, sandbox: Option<Arc<Sandbox>>, config: &Config) -> MiddlewareStack<Routes> {
     let clock = Arc::clone(&state.clock);
     let checkouts = state.checkouts.clone();
@@ -100,7 +100,7 @@ mod tests {
     const TOKEN: &str = "a-token-for-prometheus";
 
     #[tokio::test]
-    async fn the_server_says_who_it_is_and_how_it_is() {
+    async fn index_health_readiness_and_metrics() {
         let config = Config::read(&Source::of([])).unwrap();
         let ticketing = Ticketing::builder(MemoryStorage::new()).build().unwrap();
         let state = ApiState::new(ticketing, settings(&config));

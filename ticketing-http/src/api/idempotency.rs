@@ -1,8 +1,8 @@
-//! Requests that are safe to repeat: `Idempotency-Key` on every POST, after the IETF draft of that name.
+//! Idempotency keys: `Idempotency-Key` makes a POST safe to retry, after the IETF draft of that name.
 //!
-//! The first answer is kept for 24 hours and given again to whoever sends the same key with the same body. A key belongs to
-//! an account, a method and an address. Work that was cut off by a crash is begun again by the next repeat, and finds what it
-//! made the first time, because all its references are derived from the key.
+//! The first response is kept for 24 hours and replayed to every retry with the same key and body. A key belongs to an account,
+//! a method and a path. If a crash interrupts the work, the next retry starts it again and finds what the first one created,
+//! because all references are derived from the key.
 
 use super::bearer::{self, Authenticated};
 use super::state::ApiState;
@@ -20,26 +20,26 @@ use ticketing_core::domain::code::{Reference, Seed};
 use ticketing_core::domain::request::{Answer, BeginRequest, Begun};
 
 const HEADER: &str = "idempotency-key";
-/// Says that an answer was given before.
-const REPEATED: HeaderName = HeaderName::from_static("idempotency-replayed");
+/// Marks a replayed response.
+const REPLAYED: HeaderName = HeaderName::from_static("idempotency-replayed");
 const MAX_KEY: usize = 255;
 
-/// Longer than any request may take: nobody else works on it meanwhile.
-const LEASE: SignedDuration = SignedDuration::from_secs(330);
+/// Longer than any request may take: until then, no retry starts the same work.
+const REQUEST_LEASE: SignedDuration = SignedDuration::from_secs(330);
 
-/// What headers belong to an answer that is given again.
+/// The headers that are kept with a response.
 const KEPT_HEADERS: [HeaderName; 4] = [header::CONTENT_TYPE, header::LOCATION, header::ETAG, header::RETRY_AFTER];
 
-/// The key of a request, as the seed of every reference that the request makes.
+/// A seed from the request's key, for every reference that the request creates.
 #[derive(Clone, Debug)]
 pub(crate) struct RequestSeed(Seed);
 
-/// A reference for what this request makes: the same at every repeat, where the request names a key.
+/// A reference for what this request creates: the same for every retry, if the request has a key.
 pub(crate) fn reference(request: &Request, purpose: &str) -> Option<Reference> {
     request.data::<RequestSeed>().map(|seed| Reference::derived(&seed.0, purpose))
 }
 
-/// The API, with answers that are kept.
+/// An API with idempotency keys.
 pub(crate) struct Idempotent<E> {
     pub(crate) api: E,
     pub(crate) state: ApiState,
@@ -72,22 +72,22 @@ impl<E: Endpoint<Output = Response>> Endpoint for Idempotent<E> {
         let body = request.take_body().into_bytes().await?;
         let seed = self.seed(&request, &caller, &key);
         let scope: String = hex(&Sha256::digest(seed));
-        let begin = BeginRequest { scope: scope.clone(), content: content(&request, &body), lease: LEASE };
+        let begin = BeginRequest { scope: scope.clone(), content: content(&request, &body), lease: REQUEST_LEASE };
         request.set_body(body);
 
         let ticketing = &self.state.ticketing;
         match ticketing.begin_request(&begin).await.map_err(Problem::from)? {
             Begun::Work { since } => {
-                // Once the first answer is forgotten, the same key begins something new.
+                // Once the first response is forgotten, the same key begins something new.
                 let seed =
                     Sha256::new().chain_update(seed).chain_update(since.as_microsecond().to_be_bytes()).finalize();
                 request.set_data(RequestSeed(Seed(seed.into())));
             }
-            Begun::Repeat(answer) => return Ok(repeated(answer)),
+            Begun::Repeat(answer) => return Ok(replayed(answer)),
             Begun::InProgress { .. } => {
                 let problem =
                     Problem::new("request_in_progress", "A request with this Idempotency-Key is in progress.");
-                // Whoever is at work is nearly always done much sooner than the lease ends.
+                // The first request nearly always finishes long before the lease ends.
                 return Err(problem.retry_after(Duration::from_secs(1)).into());
             }
             Begun::OtherContent => {
@@ -124,9 +124,9 @@ fn key(request: &Request) -> Result<Option<String>, Problem> {
     };
     let fits =
         |key: &String| (1..=MAX_KEY).contains(&key.len()) && key.bytes().all(|byte| (0x20..0x7f).contains(&byte));
-    let wanted =
-        || Problem::invalid_field("Idempotency-Key", format!("must be one key of 1 to {MAX_KEY} visible characters"));
-    key.filter(fits).map(Some).ok_or_else(wanted)
+    let invalid =
+        || Problem::invalid_field("Idempotency-Key", format!("must be one key of 1–{MAX_KEY} visible characters"));
+    key.filter(fits).map(Some).ok_or_else(invalid)
 }
 
 fn content(request: &Request, body: &[u8]) -> String {
@@ -138,9 +138,8 @@ fn content(request: &Request, body: &[u8]) -> String {
         .finalize())
 }
 
-/// What came of the work, and the answer that is to be kept of it, if any. Not kept: what may come out otherwise next time
-/// (trouble of ours, of the gateway or with the token, a payment that is still open), and faults in the request, which
-/// the frame words better.
+/// The outcome, and the response to keep of it, if any. Not kept: what may differ next time (server or gateway errors, a bad
+/// token, a payment that is still open), and validation errors.
 async fn kept(outcome: poem::Result<Response>) -> poem::Result<(poem::Result<Response>, Option<Answer>)> {
     let response = match outcome {
         Ok(response) => response,
@@ -175,7 +174,7 @@ fn is_final(status: StatusCode) -> bool {
         )
 }
 
-fn repeated(answer: Answer) -> Response {
+fn replayed(answer: Answer) -> Response {
     let status = StatusCode::from_u16(answer.status).unwrap_or(StatusCode::OK);
     let mut response = Response::builder().status(status).body(answer.body);
     for (name, value) in &answer.headers {
@@ -183,7 +182,7 @@ fn repeated(answer: Answer) -> Response {
             response.headers_mut().insert(name, value);
         }
     }
-    response.headers_mut().insert(REPEATED, HeaderValue::from_static("true"));
+    response.headers_mut().insert(REPLAYED, HeaderValue::from_static("true"));
     response
 }
 

@@ -1,15 +1,15 @@
-//! Every variable, once: flags, help, `.env.example` and the check for unknown names all read this table.
+//! The table of all settings. Flags, help, `.env.example` and the check for unknown names read it.
 
-/// Something that can be set.
+/// A setting.
 #[derive(Clone, Copy, Debug)]
 pub struct Variable {
     /// Its name in the environment.
     pub name: &'static str,
-    /// What holds where nothing is set; empty where nothing is.
+    /// Its default; empty if it has none.
     pub default: &'static str,
-    /// Whether its value is a secret: then there is no flag, and no message shows it.
+    /// Whether it is a secret: secrets have no flag, and no message shows them.
     pub secret: bool,
-    /// What it does.
+    /// Its help text.
     pub help: &'static str,
 }
 
@@ -25,55 +25,47 @@ const fn secret(name: &'static str, help: &'static str) -> Variable {
 pub const VARIABLES: &[Variable] = &[
     open("HOST", "127.0.0.1", "The address to listen on; 0.0.0.0 for every address of the machine"),
     open("PORT", "8000", "The port to listen on"),
-    open("PUBLIC_URL", "", "How others reach this server; without it http://HOST:PORT"),
-    open("FRONTEND_URL", "http://localhost:3000", "Where buyers are sent back to after paying, with ?reference="),
-    open("CORS_ORIGINS", "", "Web pages that may ask this server, by comma, or `none`; without it FRONTEND_URL's"),
-    open("TRUSTED_PROXIES", "", "Networks whose X-Forwarded-For is believed, by comma: 10.0.0.0/8"),
-    secret("DATABASE_URL", "sqlite:FILE, sqlite::memory: or postgres://…; without it the file ticketing.db"),
-    secret("JWT_SECRET_KEY", "Signs sessions, 32 bytes or more; without it made once and kept beside the SQLite file"),
-    open("TOKEN_TTL_SECONDS", "3600", "How long a session lasts"),
-    secret("PAYSTACK_SECRET_KEY", "sk_test_… or sk_live_…; without it a sandbox in which no money moves"),
-    open("PAYSTACK_PUBLIC_KEY", "", "pk_test_… or pk_live_…, of the same kind"),
-    open("PAYSTACK_BASE_URL", "https://api.paystack.co", "Where Paystack's API is"),
-    open(
-        "SANDBOX_WEBHOOK_URL",
-        "",
-        "For the command `sandbox`: where it sends webhooks, http://…; without it none are sent",
+    open("PUBLIC_URL", "", "The public URL of this server. Default: http://HOST:PORT"),
+    open("FRONTEND_URL", "http://localhost:3000", "Where buyers return after paying, with ?reference= added"),
+    open("CORS_ORIGINS", "", "Allowed CORS origins, comma-separated, or `none`. Default: the origin of FRONTEND_URL"),
+    open("TRUSTED_PROXIES", "", "Proxies whose X-Forwarded-For is trusted, as comma-separated networks: 10.0.0.0/8"),
+    secret("DATABASE_URL", "sqlite:FILE, sqlite::memory: or postgres://…. Default: the file ticketing.db"),
+    secret(
+        "JWT_SECRET_KEY",
+        "Signs sessions, at least 32 bytes. Default: generated once and kept beside the SQLite file",
     ),
-    open("SMTP_HOST", "", "The mail server; without it mails become files in ./outbox"),
-    open("SMTP_PORT", "587", "Its port"),
+    open("TOKEN_TTL_SECONDS", "3600", "Lifetime of a session, in seconds"),
+    secret("PAYSTACK_SECRET_KEY", "sk_test_… or sk_live_…. Default: a sandbox gateway that moves no money"),
+    open("PAYSTACK_PUBLIC_KEY", "", "pk_test_… or pk_live_…, matching the secret key"),
+    open("PAYSTACK_BASE_URL", "https://api.paystack.co", "Base URL of Paystack's API"),
+    open("SANDBOX_WEBHOOK_URL", "", "Webhook target of the command `sandbox`, http://…. Default: no webhooks are sent"),
+    open("SMTP_HOST", "", "SMTP server. Default: mails are written to files in ./outbox"),
+    open("SMTP_PORT", "587", "SMTP port"),
     open(
         "SMTP_SECURITY",
         "",
-        "starttls, tls or plain; without it by port: tls for 465, plain for this machine, else starttls",
+        "starttls, tls or plain. Default: tls for port 465, plain for this machine, else starttls",
     ),
-    open("SMTP_USER", "", "The account there"),
-    secret("SMTP_PASSWORD", "Its password"),
-    open("SMTP_FROM", "", "The sender of mails: Tickets <tickets@example.com>"),
-    open("HOLD_SECONDS", "900", "How long places are held for a buyer who pays"),
-    open("DEFAULT_CURRENCY", "NGN", "The currency of prices that name none"),
-    open("ALLOW_ANONYMOUS_EVENTS", "off", "on: events may be made without an account"),
-    open("RATE_LIMIT_REQUESTS", "100", "How many requests a client may send in the window; 0: as many as it likes"),
-    open("RATE_LIMIT_WINDOW_SECONDS", "60", "The window"),
-    open("REQUEST_TIMEOUT_SECONDS", "30", "How long a request may take"),
+    open("SMTP_USER", "", "SMTP user name"),
+    secret("SMTP_PASSWORD", "SMTP password"),
+    open("SMTP_FROM", "", "Sender of mails: Tickets <tickets@example.com>"),
+    open("HOLD_SECONDS", "900", "How long tickets are held for a buyer, in seconds"),
+    open("DEFAULT_CURRENCY", "NGN", "Currency of events that name none"),
+    open("ALLOW_ANONYMOUS_EVENTS", "off", "on: events may be created without an account"),
+    open("RATE_LIMIT_REQUESTS", "100", "Rate limit: requests per client and window; 0 disables it"),
+    open("RATE_LIMIT_WINDOW_SECONDS", "60", "Rate limit: length of the window, in seconds"),
+    open("REQUEST_TIMEOUT_SECONDS", "30", "Timeout of a request, in seconds"),
     open(
         "MAX_CONNECTIONS",
         "512",
-        "How many connections there may be at once; a quarter of them for those who only look, an eighth for sales that begin",
+        "Maximum number of connections. A quarter of it limits concurrent reads, an eighth new purchases",
     ),
-    open("DRAIN_SECONDS", "0", "How long to serve on after being told to stop, while /ready says no"),
-    open("DOCS", "on", "off: no pages at /docs and /redoc"),
-    open(
-        "METRICS",
-        "local",
-        "Who may read /metrics: local for this machine through no proxy, on for everybody, or off",
-    ),
-    secret(
-        "METRICS_TOKEN",
-        "Whoever shows it as a bearer token may read /metrics too, from anywhere; 16 bytes or more",
-    ),
-    open("LOG_FORMAT", "text", "text for people, json for machines"),
-    open("RUST_LOG", "info", "What the log says: error, warn, info, debug, or by module"),
+    open("DRAIN_SECONDS", "0", "How long to keep serving after a stop signal, in seconds, while /ready returns 503"),
+    open("DOCS", "on", "off: disables the pages /docs and /redoc"),
+    open("METRICS", "local", "Who may read /metrics: local (this machine, not through a proxy), on (everybody) or off"),
+    secret("METRICS_TOKEN", "Bearer token that gives access to /metrics from anywhere, at least 16 bytes"),
+    open("LOG_FORMAT", "text", "text (for people) or json (for machines)"),
+    open("RUST_LOG", "info", "Log filter: error, warn, info, debug, or per module"),
 ];
 
 /// The variable of this name.

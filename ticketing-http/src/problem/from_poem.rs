@@ -53,7 +53,7 @@ impl Problem {
             return Self::of_core(error);
         }
         if error.is::<NotFoundError>() {
-            return Self::new("path_unknown", "There is nothing at this address.");
+            return Self::new("path_unknown", "Path not found.");
         }
         if error.is::<MethodNotAllowedError>() {
             return of_status(StatusCode::METHOD_NOT_ALLOWED);

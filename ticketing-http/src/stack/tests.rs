@@ -133,7 +133,7 @@ async fn wrong_bodies_name_every_wrong_field() {
     let (status, body) = create(r#"{"title": 5, "capacity": "hunter2"}"#).await;
     assert_eq!(status, 422);
     let expected = json!([
-        {"field": "title", "message": "must be a text"},
+        {"field": "title", "message": "must be a string"},
         {"field": "capacity", "message": "must be a whole number"},
     ]);
     assert_eq!(body["errors"], expected);
@@ -143,7 +143,7 @@ async fn wrong_bodies_name_every_wrong_field() {
     let (_, body) = create(r#"{"title": "abc"}"#).await;
     assert_eq!(body["errors"], json!([{"field": "capacity", "message": "is required"}]));
     let (_, body) = create(r#"{"title": "abc", "capacity": 1, "prise": 2}"#).await;
-    assert_eq!(body["errors"], json!([{"field": "prise", "message": "is not known here"}]));
+    assert_eq!(body["errors"], json!([{"field": "prise", "message": "is not a known field"}]));
     let (status, body) = create("[]").await;
     assert_eq!((status, &body["errors"][0]["field"]), (422, &json!("body")));
     let (status, body) = create("").await;

@@ -154,13 +154,13 @@ impl fmt::Display for Money {
 #[non_exhaustive]
 pub enum MoneyError {
     /// Not digits with at most one point.
-    #[error("a decimal amount such as \"5000.00\" is wanted, found {found:?}")]
+    #[error("must be a decimal amount such as \"5000.00\" (got {found:?})")]
     NotDecimal {
         /// The start of what was found.
         found: String,
     },
     /// More decimals than the currency has.
-    #[error("{currency} has {wanted} decimals, more were found")]
+    #[error("must have at most {wanted} decimals in {currency}")]
     TooManyDecimals {
         /// How many the currency has.
         wanted: u32,
@@ -168,10 +168,10 @@ pub enum MoneyError {
         currency: Currency,
     },
     /// Negative, or above 2^53 - 1 minor units.
-    #[error("the amount is negative or too large")]
+    #[error("must not be negative or too large")]
     OutOfRange,
     /// Not an ISO 4217 code of a currency that people pay with.
-    #[error("an ISO 4217 currency code such as NGN is wanted, found {found:?}")]
+    #[error("must be an ISO 4217 currency code such as NGN (got {found:?})")]
     UnknownCurrency {
         /// The start of what was found.
         found: String,

@@ -136,7 +136,7 @@ impl std::fmt::Debug for EmailAddress {
 
 /// The text is not an e-mail address.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("an e-mail address such as ada@example.com is wanted")]
+#[error("must be an e-mail address such as ada@example.com")]
 pub struct EmailError;
 
 #[cfg(test)]

@@ -83,12 +83,12 @@ impl Ticketing {
             // No `@`: a user name must never look like somebody's address.
             let ok = |c: char| c.is_alphanumeric() || matches!(c, '.' | '_' | '-');
             checks.require("username", username.chars().all(ok), || {
-                "only letters, digits, `.`, `_` and `-` are wanted".to_owned()
+                "must contain only letters, digits, `.`, `_` and `-`".to_owned()
             });
         }
         check_password(&mut checks, &registration.password);
         checks.done()?;
-        let Some(email) = email else { return Err(Error::invalid("email", "an e-mail address is wanted")) };
+        let Some(email) = email else { return Err(Error::invalid("email", "must be an e-mail address")) };
 
         // Asked before hashing too, to spare the work. The storage decides in the end.
         if self.inner.storage.account(&AccountKey::Email(email.clone())).await?.is_some() {
@@ -182,10 +182,8 @@ impl Ticketing {
 fn check_password(checks: &mut Checks, password: &str) {
     let found = password.chars().count();
     checks.require("password", found >= MIN_PASSWORD, || {
-        format!("at least {MIN_PASSWORD} characters are wanted, found {found}")
+        format!("must be at least {MIN_PASSWORD} characters (got {found})")
     });
     let bytes = password.len();
-    checks.require("password", bytes <= MAX_PASSWORD, || {
-        format!("at most {MAX_PASSWORD} bytes are wanted, found {bytes}")
-    });
+    checks.require("password", bytes <= MAX_PASSWORD, || format!("must be at most {MAX_PASSWORD} bytes (got {bytes})"));
 }

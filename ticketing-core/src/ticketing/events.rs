@@ -103,10 +103,10 @@ impl Ticketing {
 pub(super) fn check_page(page: PageRequest) -> Result<()> {
     let mut checks = Checks::default();
     checks.require("limit", (1..=MAX_PAGE).contains(&page.limit), || {
-        format!("1 to {MAX_PAGE} is wanted, found {}", page.limit)
+        format!("must be 1–{MAX_PAGE} (got {})", page.limit)
     });
     let skip_fits = i64::try_from(page.skip).is_ok_and(|skip| skip <= MAX_SAFE_INTEGER);
-    checks.require("skip", skip_fits, || format!("at most {MAX_SAFE_INTEGER} is wanted, found {}", page.skip));
+    checks.require("skip", skip_fits, || format!("must be at most {MAX_SAFE_INTEGER} (got {})", page.skip));
     checks.done()
 }
 
@@ -122,23 +122,24 @@ fn check_event(organizer: &Principal, event: &NewEvent) -> Result<()> {
         ["https://", "http://"].iter().any(|scheme| url.starts_with(scheme)) && !url.contains(char::is_whitespace)
     };
     let image_ok = event.image_url.as_deref().is_none_or(is_web);
-    checks.require("image_url", image_ok, || "an https or http address is wanted".to_owned());
+    checks.require("image_url", image_ok, || "must be an https or http URL".to_owned());
     let ends_later = event.ends_at.is_none_or(|ends_at| ends_at > event.starts_at);
-    checks.require("end_date", ends_later, || "an end after the beginning is wanted".to_owned());
+    checks.require("end_date", ends_later, || "must be after the start".to_owned());
     check_capacity(&mut checks, "capacity", event.capacity);
 
     let types = &event.ticket_types;
     let count_ok = (1..=MAX_TICKET_TYPES).contains(&types.len());
-    checks.require("ticket_types", count_ok, || format!("1 to {MAX_TICKET_TYPES} are wanted, found {}", types.len()));
+    checks
+        .require("ticket_types", count_ok, || format!("must have 1–{MAX_TICKET_TYPES} entries (got {})", types.len()));
     let names: HashSet<String> = types.iter().map(|ticket_type| ticket_type.name.trim().to_lowercase()).collect();
-    checks.require("ticket_types", names.len() == types.len(), || "each name is wanted once".to_owned());
+    checks.require("ticket_types", names.len() == types.len(), || "must have unique names".to_owned());
     for (index, ticket_type) in types.iter().enumerate() {
         let field = |name: &str| format!("ticket_types[{index}].{name}");
         checks.text(&field("name"), &ticket_type.name, 1, 100);
         check_capacity(&mut checks, &field("capacity"), ticket_type.capacity);
         let found = ticket_type.price.currency();
         checks.require(&field("price"), found == event.currency, || {
-            format!("{} is wanted, found {found}", event.currency)
+            format!("must be in {} (got {found})", event.currency)
         });
     }
     checks.done()
@@ -146,5 +147,5 @@ fn check_event(organizer: &Principal, event: &NewEvent) -> Result<()> {
 
 fn check_capacity(checks: &mut Checks, field: &str, capacity: Option<i64>) {
     let fits = capacity.is_none_or(|capacity| (1..=1_000_000_000).contains(&capacity));
-    checks.require(field, fits, || format!("1 to 1000000000 is wanted, found {}", capacity.unwrap_or_default()));
+    checks.require(field, fits, || format!("must be 1–1000000000 (got {})", capacity.unwrap_or_default()));
 }

@@ -92,9 +92,9 @@ impl Ticketing {
         let mut checks = Checks::default();
         let in_all = wanted.values().fold(0_u32, |sum, quantity| sum.saturating_add(*quantity));
         checks.require("quantity", request.lines.iter().all(|line| line.quantity > 0), || {
-            "at least 1 is wanted, found 0".to_owned()
+            "must be at least 1 (got 0)".to_owned()
         });
-        let message = || format!("1 to {MAX_TICKETS_PER_ORDER} tickets are wanted, found {in_all}");
+        let message = || format!("must be 1–{MAX_TICKETS_PER_ORDER} tickets in total (got {in_all})");
         checks.require("quantity", (1..=MAX_TICKETS_PER_ORDER).contains(&in_all), message);
         checks.done()?;
         Ok(wanted.into_iter().map(|(ticket_type_id, quantity)| HoldLine { ticket_type_id, quantity }).collect())
@@ -113,7 +113,7 @@ impl Ticketing {
                 Ok(only.id)
             }
             several => {
-                let message = format!("the event has {} ticket types: one of them is wanted", several.len());
+                let message = format!("is required: the event has {} ticket types", several.len());
                 Err(Error::invalid("ticket_type_id", message))
             }
         }

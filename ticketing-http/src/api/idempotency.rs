@@ -195,6 +195,7 @@ mod tests {
     use ticketing_core::Ticketing;
     use ticketing_core::storage::memory::MemoryStorage;
     use ticketing_core::ticketing::Registration;
+    use ticketing_core::token::TokenKey;
 
     /// What the handler finds: `account` where the request was authenticated before it came, else `no account`.
     async fn seen_by_the_handler(state: &ApiState, path: &str, token: &str, key: &str) -> String {
@@ -218,7 +219,8 @@ mod tests {
 
     #[tokio::test]
     async fn a_request_with_a_key_is_authenticated_once_before_its_handler() {
-        let ticketing = Ticketing::builder(MemoryStorage::new()).build().unwrap();
+        let key = TokenKey::new(&[7; 32]).unwrap();
+        let ticketing = Ticketing::builder(MemoryStorage::new()).token_key(key).build().unwrap();
         let registration = Registration {
             email: "ada@example.com".to_owned(),
             name: "Ada".to_owned(),

@@ -1,4 +1,4 @@
-//! What happens, in which order: each act is checked, written down, answered, and only then followed up.
+//! The sandbox gateway. Each action is checked, written to the journal, applied, and followed by its background jobs.
 
 use super::config::{SandboxConfig, SandboxError};
 use super::journal::Journal;
@@ -12,9 +12,9 @@ use serde_json::{Value, json};
 use std::fmt;
 use std::sync::{Arc, Mutex, MutexGuard, Weak};
 
-/// The payment company: its records, and the clockwork that moves late payments, refunds and webhooks on.
+/// The sandbox gateway: its records, and background jobs for late payments, refunds and webhooks.
 ///
-/// Where the last [`Arc`] is dropped, the clockwork stops, and the journal may be opened anew.
+/// When the last [`Arc`] is dropped, the jobs stop, and the journal can be opened again.
 pub struct Sandbox {
     pub(super) config: SandboxConfig,
     records: Mutex<Records>,
@@ -22,13 +22,13 @@ pub struct Sandbox {
     pub(super) this: Weak<Self>,
 }
 
-/// What is known, and where it is written down.
+/// The state, and its journal.
 pub(super) struct Records {
     pub(super) ledger: Ledger,
     journal: Option<Journal>,
 }
 
-/// What a merchant asks for when initializing a transaction; every field already checked.
+/// A request to initialize a transaction; every field is already checked.
 pub(super) struct NewTransaction {
     pub(super) reference: Option<String>,
     pub(super) email: String,
@@ -38,7 +38,7 @@ pub(super) struct NewTransaction {
     pub(super) metadata: Value,
 }
 
-/// What a merchant asks for when refunding; `transaction` is a reference or an id.
+/// A request for a refund; `transaction` is a reference or an id.
 pub(super) struct NewRefund {
     pub(super) transaction: String,
     pub(super) amount: Option<u64>,
@@ -48,12 +48,11 @@ pub(super) struct NewRefund {
 }
 
 impl Sandbox {
-    /// Starts the company, reading its journal if it has one, and goes on with what was under way: late payments, refunds,
-    /// undelivered webhooks.
+    /// Starts the sandbox, reads its journal if it has one, and resumes late payments, refunds and undelivered webhooks.
     ///
     /// # Errors
-    /// Where a setting is wrong, or the journal cannot be read or is in use by another process.
-    #[expect(clippy::unused_async, reason = "async, so that it can only be called where the clockwork can run")]
+    /// A setting is wrong, or the journal cannot be read or is in use by another process.
+    #[expect(clippy::unused_async, reason = "async, so that it can only be called where background jobs can run")]
     pub async fn open(config: SandboxConfig) -> Result<Arc<Self>, SandboxError> {
         config.check()?;
         let mut ledger = Ledger::default();
@@ -66,12 +65,12 @@ impl Sandbox {
         Ok(sandbox)
     }
 
-    /// Where the browser pays.
+    /// The URL of the checkout page.
     pub(super) fn checkout_url(&self, access_code: &str) -> String {
         format!("{}/checkout/{access_code}", self.config.public_base_url.trim_end_matches('/'))
     }
 
-    /// Opens a transaction, or says that its reference was used before.
+    /// Opens a transaction; an error if its reference was used before.
     pub(super) fn initialize(&self, new: NewTransaction) -> Result<Transaction, ApiError> {
         let mut records = self.records();
         let now = self.config.clock.now();
@@ -106,7 +105,7 @@ impl Sandbox {
         self.records().ledger.by_access_code(access_code).cloned()
     }
 
-    /// Lets the payer act, and says how the transaction stands then.
+    /// Applies an action of the payer, and returns the transaction.
     pub(super) fn play(&self, reference: &str, play: Play) -> Result<Transaction, ApiError> {
         let mut records = self.records();
         let mut transaction = records.ledger.transaction(reference).ok_or(ApiError::TRANSACTION_NOT_FOUND)?.clone();
@@ -133,7 +132,7 @@ impl Sandbox {
         self.commit(records, changes)
     }
 
-    /// Asks for money to be sent back: Σ refunds never exceeds what was paid.
+    /// Starts a refund. The sum of refunds never exceeds what was paid.
     pub(super) fn refund(&self, new: NewRefund) -> Result<(Refund, Transaction), ApiError> {
         let mut records = self.records();
         let now = self.config.clock.now();
@@ -194,14 +193,14 @@ impl Sandbox {
         }
     }
 
-    /// A webhook to send, where the merchant wants any.
+    /// A webhook to send, if the merchant has a webhook URL.
     pub(super) fn event(&self, records: &mut Records, name: &str, data: &Value) -> Option<Change> {
         self.config.webhook_url.as_ref()?;
         let id = records.ledger.fresh_id(self.config.clock.now());
         Some(Change::Owed(Event { id, body: json!({ "event": name, "data": data }).to_string() }))
     }
 
-    /// Writes changes down, takes them in, and starts what follows from them. Where they cannot be written, nothing happened.
+    /// Writes changes to the journal, applies them, and starts their jobs. If they cannot be written, nothing changes.
     pub(super) fn commit(&self, records: &mut Records, changes: Vec<Change>) -> Result<(), ApiError> {
         if let Some(journal) = &mut records.journal {
             journal.append(&changes).map_err(|error| {
@@ -216,7 +215,7 @@ impl Sandbox {
         Ok(())
     }
 
-    /// A code that nobody can guess: 26 symbols of 5 bits.
+    /// A random code of 26 symbols with 5 bits each.
     pub(super) fn code(&self) -> String {
         const SYMBOLS: &[u8; 32] = b"0123456789abcdefghjkmnpqrstvwxyz";
         let mut bytes = [0; 26];
@@ -224,13 +223,13 @@ impl Sandbox {
         bytes.iter().map(|byte| char::from(SYMBOLS[usize::from(byte & 31)])).collect()
     }
 
-    /// A panic while the lock was held is no reason to stop: a change is applied whole, after it was written.
+    /// Locks the records, even after a panic: a change is applied as a whole, after it was written.
     pub(super) fn records(&self) -> MutexGuard<'_, Records> {
         lock(&self.records)
     }
 }
 
-/// Without the secret key and without anybody's address.
+/// Without the secret key and personal data.
 impl fmt::Debug for Sandbox {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Sandbox").field("config", &self.config).finish_non_exhaustive()

@@ -100,7 +100,7 @@ async fn paths_answer_with_and_without_a_slash_and_to_head() {
 }
 
 #[tokio::test]
-async fn what_poem_refuses_has_the_one_shape() {
+async fn errors_of_poem_are_problems() {
     let client = client(config());
     assert_eq!(problem(client.get("/nowhere").send().await).await.1["code"], "path_unknown");
     let response = client.delete("/events/").send().await;
@@ -127,7 +127,7 @@ async fn what_poem_refuses_has_the_one_shape() {
 }
 
 #[tokio::test]
-async fn wrong_bodies_name_every_wrong_field() {
+async fn invalid_bodies_list_every_field_error() {
     let (status, body) = create("{").await;
     assert_eq!((status, &body["code"]), (400, &json!("body_unreadable")));
     let (status, body) = create(r#"{"title": 5, "capacity": "hunter2"}"#).await;
@@ -151,7 +151,7 @@ async fn wrong_bodies_name_every_wrong_field() {
 }
 
 #[tokio::test]
-async fn handlers_end_with_the_engines_errors() {
+async fn errors_of_the_engine_are_problems() {
     let (status, body) = create(r#"{"title": "taken", "capacity": 1}"#).await;
     assert_eq!((status, &body["detail"]), (400, &json!("Email already registered")));
     let (status, body) = create(r#"{"title": "many", "capacity": 1001}"#).await;
@@ -164,7 +164,7 @@ async fn handlers_end_with_the_engines_errors() {
 }
 
 #[tokio::test]
-async fn large_bodies_are_refused_before_anybody_reads_them() {
+async fn large_bodies_are_rejected_before_they_are_parsed() {
     let client = client(config());
     client.post("/echo").body("x".repeat(65_536)).send().await.assert_status_is_ok();
     let response = client.post("/echo").body("x".repeat(65_537)).send().await;
@@ -175,7 +175,7 @@ async fn large_bodies_are_refused_before_anybody_reads_them() {
 }
 
 #[tokio::test]
-async fn a_panic_is_a_500_and_the_server_lives() {
+async fn a_panic_is_a_500_and_the_server_goes_on() {
     let client = client(config());
     let (status, body) = problem(client.get("/panic").send().await).await;
     assert_eq!((status, &body["code"]), (500, &json!("internal")));
@@ -184,7 +184,7 @@ async fn a_panic_is_a_500_and_the_server_lives() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn who_comes_too_many_is_sent_away_at_once_and_the_gateway_never() {
+async fn excess_reads_get_503_but_webhooks_do_not() {
     let config = StackConfig { max_concurrent_reads: 1, ..config() };
     let client = client(config);
     let (first, second) = tokio::join!(client.get("/slow").send(), async {
@@ -197,11 +197,11 @@ async fn who_comes_too_many_is_sent_away_at_once_and_the_gateway_never() {
     assert_eq!(problem(second).await.1["code"], "busy");
     assert_eq!(problem(first).await.1["code"], "timed_out");
     let again = client.get("/slow").send().await;
-    assert_eq!(problem(again).await.1["code"], "timed_out", "there is a place again");
+    assert_eq!(problem(again).await.1["code"], "timed_out", "the place is free again");
 }
 
 #[tokio::test(start_paused = true)]
-async fn what_takes_too_long_is_given_up() {
+async fn slow_requests_time_out() {
     let response = client(config()).get("/slow").send().await;
     response.assert_header("retry-after", "1");
     assert_eq!(problem(response).await.1["code"], "timed_out");
@@ -217,7 +217,7 @@ impl Clock for StoppedClock {
 }
 
 #[tokio::test]
-async fn a_client_that_asks_too_much_waits_and_webhooks_do_not() {
+async fn the_rate_limit_applies_to_clients_but_not_to_webhooks() {
     let quota = Quota { requests: 2, window: Duration::from_secs(60) };
     let client = client(StackConfig { quota: Some(quota), clock: Arc::new(StoppedClock), ..config() });
     let response = client.get("/events").header("x-forwarded-for", "6.6.6.6").send().await;
@@ -236,7 +236,7 @@ async fn a_client_that_asks_too_much_waits_and_webhooks_do_not() {
 }
 
 #[tokio::test]
-async fn browsers_are_told_how_to_treat_every_answer() {
+async fn every_response_has_security_and_cors_headers() {
     let client = client(config());
     let response = client.get("/events").header("origin", "http://localhost:3000").send().await;
     response.assert_header("access-control-allow-origin", "http://localhost:3000");

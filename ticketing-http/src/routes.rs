@@ -20,7 +20,7 @@ pub const EVENT: &str = "/events/:event_id";
 /// How important a request is when the server is saturated; see [`admission`](crate::middleware::admission).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Class {
-    /// Only reads, and is asked for by everybody. Shed first.
+    /// Only reads, such as the list of events. Shed first.
     Read,
     /// Begins a purchase. Shed when the server stays saturated.
     NewPurchase,

@@ -66,7 +66,7 @@ async fn a_sale_is_counted_correctly() {
     shop.send(shop::Call::new("frob", "/events")).await;
 
     let text = numbers.text().await;
-    for (series, wanted) in [
+    for (series, expected) in [
         ("ticketing_sale_stages_total{stage=\"held\"}", 2.0),
         ("ticketing_sale_stages_total{stage=\"attempt_opened\"}", 2.0),
         ("ticketing_sale_stages_total{stage=\"paid\"}", 1.0),
@@ -81,7 +81,7 @@ async fn a_sale_is_counted_correctly() {
         ("ticketing_http_requests_total{method=\"POST\",route=\"/payments/initialize\",status=\"200\"}", 2.0),
         ("ticketing_http_requests_total{method=\"GET\",route=\"/payments/verify/:reference\",status=\"200\"}", 2.0),
     ] {
-        assert_eq!(value(&text, series), Some(wanted), "{series} in\n{text}");
+        assert_eq!(value(&text, series), Some(expected), "{series} in\n{text}");
     }
     assert_eq!(
         value(&text, "ticketing_sale_stages_total{stage=\"expired\"}"),

@@ -83,3 +83,19 @@ impl PaymentGateway for CountInFlight {
         self.gateway.read_webhook(webhook)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_call_counts_until_its_guard_is_dropped() {
+        let checkouts = InFlight::default();
+        let (first, second) = (checkouts.clone().begin(), checkouts.begin());
+        assert_eq!(checkouts.count(), 2);
+        drop(first);
+        assert_eq!(checkouts.count(), 1);
+        drop(second);
+        assert_eq!(checkouts.count(), 0);
+    }
+}

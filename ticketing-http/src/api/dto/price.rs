@@ -78,7 +78,7 @@ mod tests {
 
     #[test]
     fn strings_and_numbers_are_read_exactly() {
-        for (json, wanted) in [
+        for (json, expected) in [
             ("1999.99", Some(199_999)),
             ("\"1999.99\"", Some(199_999)),
             ("0.1", Some(10)),
@@ -95,7 +95,7 @@ mod tests {
             ("true", None),
             ("null", None),
         ] {
-            assert_eq!(minor(json), wanted, "{json}");
+            assert_eq!(minor(json), expected, "{json}");
         }
     }
 
@@ -106,11 +106,11 @@ mod tests {
             Ok(Value::Number(_)) => Some(String::from_utf8_lossy(body).trim().to_owned()),
             _ => None,
         };
-        let wanted = other.and_then(|digits| Money::parse(&digits, Currency::NGN).ok()).map(|money| money.minor());
+        let expected = other.and_then(|digits| Money::parse(&digits, Currency::NGN).ok()).map(|money| money.minor());
         let Ok(text) = std::str::from_utf8(body) else { return Ok("no text".to_owned()) };
         let read = minor(text);
-        if read != wanted {
-            return Err(format!("read as {read:?}, and by serde_json as {wanted:?}"));
+        if read != expected {
+            return Err(format!("read as {read:?}, and by serde_json as {expected:?}"));
         }
         // What we write reads back as the same, as a string and as a number.
         if let Some(money) = read.and_then(|read| Money::new(read, Currency::NGN).ok()) {

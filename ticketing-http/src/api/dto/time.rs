@@ -80,7 +80,7 @@ mod tests {
 
     #[test]
     fn times_of_older_clients_are_read() {
-        for (text, wanted) in [
+        for (text, expected) in [
             ("2026-12-31T20:00:00Z", "2026-12-31T20:00:00Z"),
             ("2026-12-31T20:00:00+01:00", "2026-12-31T19:00:00Z"),
             ("2026-12-31T20:00:00.123456789Z", "2026-12-31T20:00:00.123456Z"),
@@ -91,7 +91,7 @@ mod tests {
             ("2026-12-31", "2026-12-31T00:00:00Z"),
         ] {
             let read = Time::parse(text).map(|time| time.0.to_string());
-            assert_eq!(read.as_deref(), Some(wanted), "{text}");
+            assert_eq!(read.as_deref(), Some(expected), "{text}");
         }
         let offset = Time::parse_from_parameter("2026-12-31T20:00:00 01:00").ok();
         assert_eq!(offset.map(|time| time.0.to_string()).as_deref(), Some("2026-12-31T19:00:00Z"));

@@ -21,7 +21,7 @@ async fn a_transaction_is_initialized_paid_and_verified() {
     let (status, answer) = world.simulate("order-1.a=b", json!({ "action": "pay" })).await;
     assert_eq!((status.as_u16(), &answer["data"]["status"]), (200, &json!("success")));
     let paid = world.verify("order-1.a=b").await;
-    for (field, wanted) in [
+    for (field, expected) in [
         ("domain", json!("test")),
         ("status", json!("success")),
         ("reference", json!("order-1.a=b")),
@@ -33,7 +33,7 @@ async fn a_transaction_is_initialized_paid_and_verified() {
         ("fees", json!(2998)),
         ("metadata", json!({ "order": "A1" })),
     ] {
-        assert_eq!(paid[field], wanted, "{field}");
+        assert_eq!(paid[field], expected, "{field}");
     }
     assert_eq!(paid["customer"]["email"], "ada@example.com");
     assert_eq!(paid["authorization"]["last4"], "4081");

@@ -131,12 +131,12 @@ mod tests {
     #[test]
     fn the_reference_is_added_to_any_url() {
         let reference: Reference = "abc".parse().unwrap();
-        for (url, wanted) in [
+        for (url, expected) in [
             ("http://localhost:3000", "http://localhost:3000?reference=abc"),
             ("https://a.example/back?x=1", "https://a.example/back?x=1&reference=abc"),
             ("https://a.example/#/back", "https://a.example/?reference=abc#/back"),
         ] {
-            assert_eq!(with_reference(url, &reference), wanted);
+            assert_eq!(with_reference(url, &reference), expected);
         }
     }
 }

@@ -1,24 +1,22 @@
-//! The whole server in one value: the API, its pages, the sandbox, and the frame around them.
+//! The whole server in one value: the API, its pages, the sandbox, and the middleware around them.
 
 use crate::api::{self, ApiSettings, ApiState};
 use crate::config::Config;
-use crate::contract::Contract;
 use crate::docs::Docs;
-use crate::engine::SANDBOX_PATH;
-use crate::frame::{FrameConfig, Framed, frame};
-use crate::metrics::{self, Numbers};
+use crate::metrics::Numbers;
 use crate::middleware::client_address::TrustedProxies;
 use crate::middleware::cors::Cors;
+use crate::routes::{self, Server};
 use crate::sandbox::{self, Sandbox};
+use crate::stack::{MiddlewareStack, StackConfig, stack};
 use poem::endpoint::BoxEndpoint;
-use poem::http::Method;
 use poem::{Endpoint, EndpointExt, Request, Response, Route};
 use std::sync::Arc;
 
-/// The version that `/`, `/openapi.json` and `--version` tell.
+/// The version in `/`, `/openapi.json` and `--version`.
 pub const VERSION: &str = env!("CARGO_PKG_VERSION");
 
-/// The API, and what stands beside it. Not one `Route`, because what is nested at the root of one takes everything.
+/// The API, and the routes beside it. Not a single `Route`: an API nested at its root would take every path.
 pub struct Routes {
     api: BoxEndpoint<'static, Response>,
     beside: Route,
@@ -35,16 +33,19 @@ impl Endpoint for Routes {
     type Output = Response;
 
     async fn call(&self, request: Request) -> poem::Result<Response> {
-        let path = request.uri().path();
-        let is_sandbox = self.has_sandbox && path.strip_prefix(SANDBOX_PATH).is_some_and(|rest| rest.starts_with('/'));
-        if is_sandbox || path == metrics::PATH || Docs::PATHS.contains(&path) {
+        let is_beside = match routes::at(request.uri().path()).first().map(|route| route.server) {
+            None | Some(Server::Api) => false,
+            Some(Server::Docs | Server::Metrics) => true,
+            Some(Server::Sandbox) => self.has_sandbox,
+        };
+        if is_beside {
             return self.beside.call(request).await;
         }
         self.api.call(request).await
     }
 }
 
-/// What the settings say of the API.
+/// The settings of the API.
 pub fn settings(config: &Config) -> ApiSettings {
     ApiSettings {
         default_currency: config.default_currency,
@@ -54,38 +55,36 @@ pub fn settings(config: &Config) -> ApiSettings {
     }
 }
 
-/// Puts the engine's API behind its frame, with pages beside it, and the sandbox where there is one.
-pub fn app(state: ApiState, sandbox: Option<Arc<Sandbox>>, config: &Config) -> Framed<Routes> {
+/// The API with its middleware, its pages, and the sandbox where there is one.
+pub fn app(state: ApiState, sandbox: Option<Arc<Sandbox>>, config: &Config) -> MiddlewareStack<Routes> {
     let clock = Arc::clone(&state.clock);
     let checkouts = state.checkouts.clone();
     let shared_limits = state.has_shared_limits.then(|| state.ticketing.clone());
     let docs = Docs::of(api::service(&state).spec(), config.docs);
-    let contract = docs.describe(Contract::of_document(docs.document())).with_route(metrics::PATH, &[Method::GET]);
     let numbers = Numbers::new(state.ticketing.clone(), state.breaker.clone(), Arc::clone(&clock), config.metrics)
         .with_token(config.metrics_token.clone());
     let has_sandbox = sandbox.is_some();
     let beside = match sandbox {
-        Some(sandbox) => Route::new().nest(SANDBOX_PATH, sandbox::routes(sandbox)),
+        Some(sandbox) => Route::new().nest(routes::SANDBOX, sandbox::routes(sandbox)),
         None => Route::new(),
     };
-    let routes = Routes {
+    let api = Routes {
         api: api::endpoint(state).map_to_response().boxed(),
-        beside: docs.mount(beside).at(metrics::PATH, numbers),
+        beside: docs.mount(beside).at(routes::METRICS, numbers),
         has_sandbox,
     };
-    let config = FrameConfig {
-        contract,
+    let config = StackConfig {
         trusted_proxies: TrustedProxies::new(config.trusted_proxies.clone()),
         cors: Cors::new(&config.cors_origins),
         quota: config.rate_limit,
         shared_limits,
         checkouts,
-        lookers: (config.max_connections / 4).max(1),
+        max_concurrent_reads: (config.max_connections / 4).max(1),
         request_timeout: config.request_timeout,
         clock,
-        ..FrameConfig::default()
+        ..StackConfig::default()
     };
-    frame(routes, config)
+    stack(api, config)
 }
 
 #[cfg(test)]
@@ -101,7 +100,7 @@ mod tests {
     const TOKEN: &str = "a-token-for-prometheus";
 
     #[tokio::test]
-    async fn the_server_says_who_it_is_and_how_it_is() {
+    async fn index_health_readiness_and_metrics() {
         let config = Config::read(&Source::of([])).unwrap();
         let ticketing = Ticketing::builder(MemoryStorage::new()).build().unwrap();
         let state = ApiState::new(ticketing, settings(&config));

@@ -1,29 +1,28 @@
-//! The pages that show the API: Swagger UI at `/docs`, ReDoc at `/redoc`, and the document itself at `/openapi.json`.
+//! The documentation of the API: Swagger UI at `/docs`, ReDoc at `/redoc`, and the OpenAPI document at `/openapi.json`.
 //!
-//! Everything a page needs is in it: they work with no internet, and tell nobody that they were opened.
+//! The pages are self-contained: they work without internet access, and contact no other server.
 
-use crate::contract::Contract;
 use base64::Engine;
 use base64::prelude::BASE64_STANDARD;
 use bytes::Bytes;
 use poem::endpoint::make_sync;
-use poem::http::{Method, StatusCode, header};
+use poem::http::{StatusCode, header};
 use poem::{Request, Response, Route, get};
 use poem_openapi::OpenApiService;
 use sha2::{Digest, Sha256};
 use std::sync::OnceLock;
 
-/// The only thing that either page would load from elsewhere. It looks the same without.
+/// The only external resource of either page. The page looks the same without it.
 const REDOC_FONTS: &str = r#"<link href="https://fonts.googleapis.com/css?family=Montserrat:300,400,700|Roboto:300,400,700" rel="stylesheet">"#;
 
-/// The document, and how its pages are made. They are some megabytes, and made when somebody opens them.
+/// The document and its pages. A page has a few megabytes, and is generated when it is first requested.
 #[derive(Clone, Debug)]
 pub struct Docs {
     document: Bytes,
     makers: Vec<(&'static str, Maker)>,
 }
 
-/// Makes the page of a document.
+/// Generates the page of a document.
 type Maker = fn(&Bytes) -> Page;
 
 #[derive(Clone, Debug)]
@@ -31,14 +30,11 @@ struct Page {
     body: Bytes,
     media_type: &'static str,
     etag: String,
-    /// `None`: the one that all answers have.
+    /// `None`: that of all other responses.
     policy: Option<String>,
 }
 
 impl Docs {
-    /// Where the pages and the document are, if they are there.
-    pub const PATHS: [&str; 3] = ["/docs", "/redoc", "/openapi.json"];
-
     /// Of an OpenAPI document in JSON; `with_pages`, or the document alone.
     pub fn of(document: String, with_pages: bool) -> Self {
         let mut makers: Vec<(_, Maker)> =
@@ -49,13 +45,8 @@ impl Docs {
                 Page::around(document, |service| service.redoc_html().replace(REDOC_FONTS, ""))
             }));
         }
-        // Boxed, it gives back the room that it grew into.
+        // A box has no spare capacity.
         Self { document: Bytes::from(document.into_boxed_str().into_boxed_bytes()), makers }
-    }
-
-    /// The document.
-    pub fn document(&self) -> &str {
-        std::str::from_utf8(&self.document).unwrap_or_default()
     }
 
     /// Adds the pages to a router.
@@ -67,11 +58,6 @@ impl Docs {
             router.at(path, get(make_sync(answer)))
         })
     }
-
-    /// Adds the pages' addresses to a contract.
-    pub fn describe(&self, contract: Contract) -> Contract {
-        self.makers.iter().fold(contract, |contract, (path, _)| contract.with_route(path, &[Method::GET]))
-    }
 }
 
 impl Page {
@@ -80,19 +66,19 @@ impl Page {
         Self { body, media_type, etag, policy }
     }
 
-    /// The page that poem-openapi makes of an empty service, with this document in its place.
+    /// The page that poem-openapi generates for an empty service, with this document inserted.
     fn around(document: &Bytes, html: impl Fn(&OpenApiService<(), ()>) -> String) -> Self {
         let empty = OpenApiService::new((), "", "");
-        // A description that names a tag must not end the script that it stands in.
+        // A `</script>` in a description must not end the script around it.
         let document = String::from_utf8_lossy(document).replace("</", "<\\/");
         let html = html(&empty).replacen(&empty.spec(), &document, 1);
-        // Browsers hash scripts after they made every line end the same.
+        // Browsers normalise line ends before they hash a script.
         Self::html(html.replace("\r\n", "\n"))
     }
 
     fn html(html: String) -> Self {
         let scripts: String = contents(&html, "script").map(|script| format!(" '{}'", hash(script))).collect();
-        // Both pages make style elements as they go, so styles cannot be listed; they can do little harm. Scripts are.
+        // Both pages create style elements at run time, so styles cannot be listed; scripts are.
         let policy = format!(
             "default-src 'none'; script-src{scripts}; style-src 'unsafe-inline'; img-src 'self' data:; font-src data:; \
              connect-src 'self'; worker-src blob:; frame-ancestors 'none'; base-uri 'none'; form-action 'none'"
@@ -105,7 +91,7 @@ impl Page {
             let known = known.to_str().unwrap_or("");
             known.split(',').any(|tag| [self.etag.as_str(), "*"].contains(&tag.trim().trim_start_matches("W/")))
         });
-        // Kept, but asked for every time: a new version shows its own pages at once.
+        // Cached, but revalidated every time: a new version shows its own pages at once.
         let mut response =
             Response::builder().header(header::ETAG, &self.etag).header(header::CACHE_CONTROL, "no-cache");
         if let Some(policy) = &self.policy {
@@ -118,7 +104,7 @@ impl Page {
     }
 }
 
-/// What stands in each `<tag …>…</tag>`, as a browser sees it: up to the first end, whatever is in between.
+/// The content of each `<tag …>…</tag>`, as a browser reads it: up to the first end tag.
 fn contents<'a>(html: &'a str, tag: &str) -> impl Iterator<Item = &'a str> {
     let (start, end) = (format!("<{tag}"), format!("</{tag}"));
     let mut rest = html;
@@ -138,7 +124,7 @@ fn hash(script: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::frame::{FrameConfig, frame};
+    use crate::stack::{StackConfig, stack};
     use poem::test::TestClient;
     use poem_openapi::OpenApi;
     use poem_openapi::payload::PlainText;
@@ -157,15 +143,11 @@ mod tests {
     fn client(with_pages: bool) -> TestClient<impl poem::Endpoint> {
         let service = OpenApiService::new(Api, "test", "1");
         let docs = Docs::of(service.spec(), with_pages);
-        let contract = docs.describe(Contract::of_document(docs.document()));
-        TestClient::new(frame(
-            docs.mount(Route::new().nest("/", service)),
-            FrameConfig { contract, ..FrameConfig::default() },
-        ))
+        TestClient::new(stack(docs.mount(Route::new().nest("/", service)), StackConfig::default()))
     }
 
     #[tokio::test]
-    async fn pages_load_nothing_from_elsewhere() {
+    async fn pages_load_no_external_resources() {
         let client = client(true);
         for path in ["/docs", "/redoc/"] {
             let response = client.get(path).send().await;
@@ -188,7 +170,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn pages_are_kept_by_browsers_until_they_change() {
+    async fn pages_are_revalidated() {
         let client = client(true);
         for path in ["/docs", "/redoc", "/openapi.json"] {
             let response = client.get(path).send().await;
@@ -204,7 +186,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn pages_can_be_turned_off_and_the_document_stays() {
+    async fn pages_can_be_disabled_but_the_document_stays() {
         let client = client(false);
         client.get("/docs").send().await.assert_status(StatusCode::NOT_FOUND);
         let response = client.get("/openapi.json").send().await;

@@ -1,19 +1,20 @@
-//! The engine as the settings want it: storage, gateway, mailer, and upkeep that runs in the background.
+//! Builds the engine from the configuration: storage, gateway, mailer, and background upkeep.
 
 use crate::api::{ApiSettings, ApiState};
-use crate::config::{Config, Database, Gateway, Mail, Secret, SmtpSecurity as Security, secret_beside};
+use crate::config::{Config, Database, Gateway, Mail, Secret, SmtpSecurity as Security, reachable, secret_beside};
 use crate::metrics;
-use crate::middleware::checkouts::{Checkouts, Counted};
+use crate::routes;
 use crate::sandbox::{Sandbox, SandboxConfig};
 use jiff::SignedDuration;
 use sha2::{Digest, Sha256};
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 use ticketing_core::Ticketing;
 use ticketing_core::clock::{Clock, Random, SystemClock, SystemRandom};
 use ticketing_core::gateway::PaymentGateway;
 use ticketing_core::gateway::circuit_breaker::{BreakerConfig, CircuitBreaker};
+use ticketing_core::gateway::in_flight::{CountInFlight, InFlight};
 use ticketing_core::gateway::paystack::{PaystackConfig, PaystackGateway};
 use ticketing_core::mailer::files::FileMailer;
 use ticketing_core::mailer::smtp::{SmtpConfig, SmtpLogin, SmtpMailer, SmtpSecurity};
@@ -26,41 +27,36 @@ use ticketing_core::{Upkeep, UpkeepHandle};
 /// Why the engine could not be started, in one sentence.
 pub type Failure = Box<dyn std::error::Error + Send + Sync>;
 
-/// Where the sandbox's routes are, and the gateway is told to look for them.
-pub const SANDBOX_PATH: &str = "/sandbox/paystack";
-/// Where the gateway sends its webhooks.
-pub const WEBHOOK_PATH: &str = "/payments/webhooks/paystack";
-
-/// Upkeep looks for work this often, besides at once when it is told that there is some.
-const UPKEEP_EVERY: Duration = Duration::from_secs(2);
+/// Upkeep polls for work at this interval, and runs immediately when it is woken.
+const UPKEEP_INTERVAL: Duration = Duration::from_secs(2);
 
 /// The engine, running.
 #[derive(Debug)]
 pub struct Engine {
-    /// What sells.
+    /// The engine itself.
     pub ticketing: Ticketing,
-    /// Watches over the gateway.
+    /// The gateway's circuit breaker.
     pub breaker: Arc<CircuitBreaker>,
-    /// A Paystack of our own, where there is no key for the real one.
+    /// The sandbox gateway, if no Paystack key is configured.
     pub sandbox: Option<Arc<Sandbox>>,
-    checkouts: Checkouts,
+    checkouts: InFlight,
     upkeep: UpkeepHandle,
-    database: Kept,
-    /// What keys of requests are told apart by.
+    database: OpenDatabase,
+    /// Idempotency keys are hashed with a secret derived from it.
     key_secret: Secret,
     _recording: metrics::Recording,
 }
 
-/// What must be closed at the end.
+/// A database to close at the end.
 #[derive(Debug)]
-enum Kept {
+enum OpenDatabase {
     Memory,
     File(SqliteStorage),
     #[cfg(feature = "postgres")]
     Postgres(ticketing_core::storage::postgres::PostgresStorage),
 }
 
-impl Kept {
+impl OpenDatabase {
     fn is_shared(&self) -> bool {
         match self {
             Self::Memory | Self::File(_) => false,
@@ -83,9 +79,12 @@ impl Engine {
         let (storage, database) = open(&config.database).await?;
         let (gateway, sandbox) = gateway(config, address, &*random).await?;
         let breaker = CircuitBreaker::new(gateway, BreakerConfig::default(), Arc::clone(&clock), Arc::clone(&random));
-        let (breaker, checkouts) = (Arc::new(breaker), Checkouts::default());
+        let (breaker, checkouts) = (Arc::new(breaker), InFlight::default());
         let builder = Ticketing::builder_on(storage)
-            .gateway_on(Arc::new(Counted::new(Arc::clone(&breaker) as Arc<dyn PaymentGateway>, checkouts.clone())))
+            .gateway_on(Arc::new(CountInFlight::new(
+                Arc::clone(&breaker) as Arc<dyn PaymentGateway>,
+                checkouts.clone(),
+            )))
             .clock(clock)
             .random(random)
             .hold_for(SignedDuration::try_from(config.hold)?)
@@ -100,50 +99,50 @@ impl Engine {
             Mail::Smtp(smtp) => builder.mailer(SmtpMailer::new(smtp_config(smtp))?),
         }
         .build()?;
-        let upkeep = ticketing.spawn_upkeep(UPKEEP_EVERY, Upkeep::default());
+        let upkeep = ticketing.spawn_upkeep(UPKEEP_INTERVAL, Upkeep::default());
         Ok(Self { ticketing, breaker, checkouts, sandbox, upkeep, database, key_secret: secret, _recording: recording })
     }
 
     /// The engine behind an API.
     pub fn api(&self, settings: ApiSettings) -> ApiState {
-        // Of the same secret as sessions, but for another purpose: neither tells anything of the other.
+        // Derived from the secret of sessions: neither reveals the other.
         let secret = Sha256::new().chain_update("keys of requests").chain_update(self.key_secret.expose()).finalize();
         ApiState::new(self.ticketing.clone(), settings)
             .with_key_secret(secret.into())
             .with_breaker(Arc::clone(&self.breaker))
             .with_checkouts(self.checkouts.clone())
-            // One process has a file to itself: what it counts in memory is all there is to count.
+            // A SQLite file belongs to one process, whose counts in memory are complete.
             .with_shared_limits(self.database.is_shared())
     }
 
-    /// Lets upkeep finish what it is at, and closes the database. Call it after the last request was answered.
+    /// Waits for the current upkeep pass, and closes the database. Call it after the last response was sent.
     pub async fn stop(self) {
         self.upkeep.stop().await;
         match self.database {
-            Kept::Memory => {}
-            Kept::File(storage) => storage.close().await,
+            OpenDatabase::Memory => {}
+            OpenDatabase::File(storage) => storage.close().await,
             #[cfg(feature = "postgres")]
-            Kept::Postgres(storage) => storage.close().await,
+            OpenDatabase::Postgres(storage) => storage.close().await,
         }
     }
 }
 
-async fn open(database: &Database) -> Result<(Arc<dyn Storage>, Kept), Failure> {
+async fn open(database: &Database) -> Result<(Arc<dyn Storage>, OpenDatabase), Failure> {
     let wrong = |error: ticketing_core::storage::StorageError| {
         let cause = std::error::Error::source(&error).map(|cause| format!(" ({cause})")).unwrap_or_default();
         format!("DATABASE_URL: {error}{cause}.")
     };
     match database {
-        Database::Memory => Ok((Arc::new(MemoryStorage::new()), Kept::Memory)),
+        Database::Memory => Ok((Arc::new(MemoryStorage::new()), OpenDatabase::Memory)),
         Database::File(path) => {
             let storage = SqliteStorage::open(path).await.map_err(wrong)?;
-            Ok((Arc::new(storage.clone()), Kept::File(storage)))
+            Ok((Arc::new(storage.clone()), OpenDatabase::File(storage)))
         }
         #[cfg(feature = "postgres")]
         Database::Postgres(url) => {
             let storage =
                 ticketing_core::storage::postgres::PostgresStorage::connect(url.expose()).await.map_err(wrong)?;
-            Ok((Arc::new(storage.clone()), Kept::Postgres(storage)))
+            Ok((Arc::new(storage.clone()), OpenDatabase::Postgres(storage)))
         }
         #[cfg(not(feature = "postgres"))]
         Database::Postgres(_) => Err("DATABASE_URL: this server was built without PostgreSQL.".into()),
@@ -160,30 +159,20 @@ async fn gateway(
             (PaystackConfig::new(secret_key.expose()).with_base_url(base_url), None)
         }
         Gateway::Sandbox => {
-            // Nobody else needs this key, so each start makes its own.
+            // Used by this process only, so it is generated at every start.
             let key = format!("sk_test_{}", Secret::fresh(random).expose());
-            let here = format!("http://{}", to_ourselves(address));
-            let mut sandbox = SandboxConfig::new(&key, format!("{}{SANDBOX_PATH}", config.public_url));
-            sandbox.webhook_url = Some(format!("{here}{WEBHOOK_PATH}"));
+            let here = format!("http://{}", reachable(address));
+            let mut sandbox = SandboxConfig::new(&key, format!("{}{}", config.public_url, routes::SANDBOX));
+            sandbox.webhook_url = Some(format!("{here}{}", routes::PAYSTACK_WEBHOOK));
             sandbox.journal = match &config.database {
                 Database::Memory => None,
                 database => Some(database.directory().join("ticketing-sandbox.jsonl")),
             };
             let sandbox = Sandbox::open(sandbox).await?;
-            (PaystackConfig::new(key).with_base_url(format!("{here}{SANDBOX_PATH}")), Some(sandbox))
+            (PaystackConfig::new(key).with_base_url(format!("{here}{}", routes::SANDBOX)), Some(sandbox))
         }
     };
     Ok((Arc::new(PaystackGateway::new(paystack)?), sandbox))
-}
-
-/// The address at which this machine reaches what listens on `address`.
-fn to_ourselves(address: SocketAddr) -> SocketAddr {
-    let ip = match address.ip() {
-        IpAddr::V4(ip) if ip.is_unspecified() => Ipv4Addr::LOCALHOST.into(),
-        IpAddr::V6(ip) if ip.is_unspecified() => Ipv6Addr::LOCALHOST.into(),
-        ip => ip,
-    };
-    SocketAddr::new(ip, address.port())
 }
 
 fn smtp_config(smtp: &crate::config::Smtp) -> SmtpConfig {

@@ -1,41 +1,44 @@
-//! Sells tickets over HTTP: the engine of `ticketing-core` as a REST API.
+//! The engine of `ticketing-core` as a REST API.
 //!
-//! | file | answers |
+//! | module | content |
 //! |---|---|
-//! | [`api`] | every operation, and what the OpenAPI document says of it |
-//! | [`app`](mod@app) | what the server is made of |
-//! | [`engine`] | how the engine is put together |
-//! | [`config`] | what can be set, and what is wrong with what was set |
-//! | [`frame`](mod@frame) | what happens around every request, in order |
-//! | [`middleware`] | each of these steps |
-//! | [`operate`] | checking and copying what is stored |
-//! | [`metrics`] | what Prometheus reads |
-//! | [`problem`] | how every error looks |
-//! | [`contract`] | what the OpenAPI document says about an address |
-//! | [`docs`] | the pages that show the API |
-//! | [`sandbox`] | a Paystack of our own, for development and tests |
-//! | [`server`] | sockets, limits and the end |
+//! | [`app`](mod@app) | the whole server: API, pages and sandbox with their middleware |
+//! | [`engine`] | builds the engine from the configuration |
+//! | [`config`] | settings and their checks |
+//! | [`routes`] | the route table: policies of every operation |
+//! | [`stack`](mod@stack) | the middleware stack, in order |
+//! | [`middleware`] | each of its steps |
+//! | [`api`] | the operations and their OpenAPI document |
+//! | [`problem`] | errors: `application/problem+json` |
+//! | [`docs`] | Swagger UI and ReDoc |
+//! | [`metrics`] | Prometheus metrics |
+//! | [`sandbox`] | the sandbox payment gateway, for development and tests |
+//! | [`server`] | sockets, limits and graceful shutdown |
+//! | [`admin_commands`] | check, backup, healthcheck |
 //! | [`telemetry`] | the log |
 
+pub mod admin_commands;
 pub mod api;
 pub mod app;
+mod bearer_token;
 pub mod config;
-pub mod contract;
 pub mod docs;
 pub mod engine;
-pub mod frame;
-mod log_lines;
+mod hex;
+mod lock;
+mod log_writer;
 pub mod metrics;
 pub mod middleware;
-pub mod operate;
 pub mod problem;
+pub mod routes;
 pub mod sandbox;
 pub mod server;
+pub mod stack;
 pub mod telemetry;
 
 #[cfg(test)]
 #[path = "../../ticketing-core/tests/fuzz/harness.rs"]
-#[allow(clippy::print_stdout, reason = "says how much was tried")]
+#[allow(clippy::print_stdout, reason = "prints how many inputs were tried")]
 mod fuzzing;
 #[cfg(test)]
 #[path = "../../ticketing-core/tests/support/proof.rs"]

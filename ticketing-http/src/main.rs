@@ -1,19 +1,19 @@
-//! The server: reads its settings, builds the engine, serves until it is told to stop.
+//! The server: reads the configuration, builds the engine, serves until it is stopped.
 
 use std::path::Path;
 use std::process::ExitCode;
 use ticketing_http::app::{VERSION, app, settings};
 use ticketing_http::config::{Command, Config, Gateway, Invocation, LogFormat, Mail, Secret, Source};
 use ticketing_http::engine::{Engine, Failure};
-use ticketing_http::frame::{FrameConfig, frame};
 use ticketing_http::sandbox::{self, Sandbox, SandboxConfig};
-use ticketing_http::{operate, server, telemetry};
+use ticketing_http::stack::{StackConfig, stack};
+use ticketing_http::{admin_commands, server, telemetry};
 use tokio::net::TcpListener;
 
 fn main() -> ExitCode {
     let invocation = match Invocation::parse(std::env::args_os()) {
         Ok(invocation) => invocation,
-        // Help and version come this way too.
+        // Help and version are errors of clap, too.
         Err(error) => error.exit(),
     };
     let command = invocation.command.clone();
@@ -27,10 +27,10 @@ fn main() -> ExitCode {
         let runtime = tokio::runtime::Runtime::new()?;
         match command {
             Command::Serve => runtime.block_on(serve(config)),
-            Command::Sandbox => runtime.block_on(play_gateway(config)),
-            Command::Check => runtime.block_on(operate::check(&config.database)),
-            Command::HealthCheck => runtime.block_on(operate::health_check(config.listen)),
-            Command::BackUp(file) => runtime.block_on(operate::back_up(&config.database, &file)),
+            Command::Sandbox => runtime.block_on(serve_sandbox(config)),
+            Command::Check => runtime.block_on(admin_commands::check(&config.database)),
+            Command::HealthCheck => runtime.block_on(admin_commands::health_check(config.listen)),
+            Command::BackUp(file) => runtime.block_on(admin_commands::back_up(&config.database, &file)),
         }
     });
     match outcome {
@@ -60,13 +60,13 @@ async fn serve(mut config: Config) -> Result<(), Failure> {
     Ok(())
 }
 
-/// Plays the payment gateway, and nothing else: for several servers that are to share one, or for other programs.
-async fn play_gateway(mut config: Config) -> Result<(), Failure> {
+/// Runs the sandbox gateway alone: for several servers that share one, or for other programs.
+async fn serve_sandbox(mut config: Config) -> Result<(), Failure> {
     let listener = listen(&mut config).await?;
     let key = match &config.gateway {
         Gateway::Paystack { secret_key, live: false, .. } => secret_key.clone(),
         Gateway::Paystack { live: true, .. } => {
-            return Err("PAYSTACK_SECRET_KEY: found a live key, wanted sk_test_….".into());
+            return Err("PAYSTACK_SECRET_KEY: found a live key, expected sk_test_….".into());
         }
         Gateway::Sandbox => Secret::new("sk_test_0123456789abcdef0123456789abcdef01234567"),
     };
@@ -74,24 +74,24 @@ async fn play_gateway(mut config: Config) -> Result<(), Failure> {
     sandbox.webhook_url = config.sandbox_webhook_url.clone();
     sandbox.journal = Some(config.database.directory().join("ticketing-sandbox.jsonl"));
     let sandbox = Sandbox::open(sandbox).await?;
-    tracing::warn!("SANDBOX: a payment gateway in which no money moves, at {}", config.public_url);
+    tracing::warn!("SANDBOX: a payment gateway that moves no money, at {}", config.public_url);
     if config.gateway == Gateway::Sandbox {
-        tracing::info!("Its key is {}", key.expose());
+        tracing::info!("Secret key: {}", key.expose());
     }
-    let app = frame(
+    let app = stack(
         sandbox::routes(sandbox),
-        FrameConfig { request_timeout: config.request_timeout, ..FrameConfig::default() },
+        StackConfig { request_timeout: config.request_timeout, ..StackConfig::default() },
     );
     server::serve(listener, app, limits(&config), server::stop_signal()).await;
     tracing::info!("stopped");
     Ok(())
 }
 
-/// Where port 0 was asked for, the system has chosen one: only now it is known how others reach us.
+/// If the port is 0, the system chooses one: only then the public URL is known.
 async fn listen(config: &mut Config) -> Result<TcpListener, Failure> {
     let listener = TcpListener::bind(config.listen)
         .await
-        .map_err(|error| format!("HOST and PORT: {} cannot be listened on ({error}).", config.listen))?;
+        .map_err(|error| format!("HOST and PORT: cannot listen on {} ({error}).", config.listen))?;
     let address = listener.local_addr()?;
     if config.listen.port() == 0 && config.public_url.ends_with(":0") {
         config.public_url = config.public_url.trim_end_matches('0').to_owned() + &address.port().to_string();
@@ -103,28 +103,28 @@ fn limits(config: &Config) -> server::Limits {
     server::Limits { max_connections: config.max_connections, ..server::Limits::default() }
 }
 
-/// Says what was started, so that nobody has to guess.
+/// Logs what was started.
 fn announce(config: &Config, address: std::net::SocketAddr) {
     tracing::info!("Ticketing {VERSION} listens on http://{address}");
     if config.docs {
-        tracing::info!("Its API is shown at {}/docs", config.public_url);
+        tracing::info!("API documentation: {}/docs", config.public_url);
     }
-    tracing::info!("Everything is kept in {}", config.database.in_words());
+    tracing::info!("Database: {}", config.database.in_words());
     match &config.gateway {
         Gateway::Sandbox => {
-            tracing::warn!("SANDBOX: no money moves. Set PAYSTACK_SECRET_KEY to sell in earnest.");
+            tracing::warn!("SANDBOX: no money moves. Set PAYSTACK_SECRET_KEY in production.");
         }
-        Gateway::Paystack { live: false, .. } => tracing::warn!("Paystack with a TEST key: no money moves."),
-        Gateway::Paystack { live: true, .. } => tracing::info!("Paystack takes real money"),
+        Gateway::Paystack { live: false, .. } => tracing::warn!("Payments: Paystack with a TEST key, no money moves"),
+        Gateway::Paystack { live: true, .. } => tracing::info!("Payments: Paystack with a live key"),
     }
     match &config.mail {
-        Mail::Files(folder) => tracing::info!("Mails become files in {}", folder.display()),
-        Mail::Smtp(smtp) => tracing::info!("Mails go to {}:{} ({:?})", smtp.host, smtp.port, smtp.security),
+        Mail::Files(folder) => tracing::info!("Mails: written to files in {}", folder.display()),
+        Mail::Smtp(smtp) => tracing::info!("Mails: sent through {}:{} ({:?})", smtp.host, smtp.port, smtp.security),
     }
     if config.rate_limit.is_none() {
-        tracing::warn!("RATE_LIMIT_REQUESTS is 0: clients may ask as much as they like");
+        tracing::warn!("RATE_LIMIT_REQUESTS is 0: rate limiting is disabled");
     }
     for name in &config.unknown {
-        tracing::warn!("{name} in .env means nothing here");
+        tracing::warn!("unknown setting {name} in .env ignored");
     }
 }

@@ -1,5 +1,5 @@
-//! `/metrics`: what Prometheus reads. What happens is counted as it happens, by the engine and the frame; how much there is of
-//! something is read from the storage when somebody asks.
+//! `/metrics` for Prometheus. The engine and the middleware count events as they happen; gauges are read from the storage when
+//! `/metrics` is requested.
 
 use jiff::Timestamp;
 use metrics_exporter_prometheus::{PrometheusBuilder, PrometheusHandle};
@@ -17,21 +17,19 @@ use ticketing_core::gateway::circuit_breaker::{CircuitBreaker, StateName};
 use ticketing_core::metrics::{Kind, METRICS as OF_THE_ENGINE, Metric};
 use tokio::sync::Mutex;
 
-use crate::config::Secret;
+use crate::bearer_token::bearer_token;
+use crate::config::{MetricsAccess, Secret};
 use crate::middleware::client_address::ClientAddress;
 use crate::problem::Problem;
 
-/// Where the numbers are.
-pub const PATH: &str = "/metrics";
-
-/// What is between two buckets is not told apart: from a read of one row to the patience of a gateway's client.
+/// Histogram buckets in seconds: from a read of one row to the timeout of a gateway call.
 const BUCKETS: &[f64] = &[0.001, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0];
-/// The storage is read at most so often, however often we are asked.
-const SAMPLE_EVERY: Duration = Duration::from_secs(1);
-/// A storage that takes longer is as good as none.
-const PATIENCE: Duration = Duration::from_secs(2);
-/// Histograms keep every value until they are counted into their buckets.
-const DRAIN_EVERY: Duration = Duration::from_secs(5);
+/// The storage is read at most once in this time.
+const SAMPLE_INTERVAL: Duration = Duration::from_secs(1);
+/// A storage that takes longer is reported as down.
+const METRICS_TIMEOUT: Duration = Duration::from_secs(2);
+/// Histograms keep every value until it is counted into its bucket.
+const DRAIN_INTERVAL: Duration = Duration::from_secs(5);
 
 const REQUESTS: &str = "ticketing_http_requests_total";
 const REQUEST_SECONDS: &str = "ticketing_http_request_seconds";
@@ -44,40 +42,40 @@ const fn gauge(name: &'static str, help: &'static str) -> Metric {
     Metric { name, kind: Kind::Gauge, help }
 }
 
-/// Everything that the server tells besides what the engine tells.
+/// The metrics of the server, besides those of the engine.
 pub const OF_THE_SERVER: &[Metric] = &[
     Metric { name: REQUESTS, kind: Kind::Counter, help: "Requests, by method, route and status" },
-    Metric { name: REQUEST_SECONDS, kind: Kind::Histogram, help: "How long requests took, by method and route" },
-    Metric { name: PANICS, kind: Kind::Counter, help: "Panics; each is a bug of ours" },
-    gauge(STARTED, "When the process was started, in seconds since 1970"),
-    gauge(STORAGE_UP, "1 where the storage answered when the numbers below were read, else 0 and they are old"),
-    gauge("ticketing_holds_open", "Orders whose places are held"),
-    gauge("ticketing_outbox_waiting", "Mails that are owed and not sent yet"),
-    gauge("ticketing_outbox_oldest_seconds", "For how long the mail that has waited longest is owed"),
-    gauge("ticketing_outbox_dead", "Mails that were given up; a person should look"),
-    gauge("ticketing_refunds_open", "Refunds that are under way"),
-    gauge("ticketing_refunds_stuck", "Refunds that the gateway gave up, or wants a person for"),
-    gauge("ticketing_webhooks_waiting", "Webhooks that are not applied yet, or not confirmed"),
-    gauge("ticketing_webhooks_quarantined", "Webhooks that a person should look at"),
-    gauge("ticketing_reviews_open", "Payments that wait for a person's decision"),
-    gauge("ticketing_upkeep_lag_seconds", "For how long the work that is most overdue could have been done by upkeep"),
+    Metric { name: REQUEST_SECONDS, kind: Kind::Histogram, help: "Duration of requests, by method and route" },
+    Metric { name: PANICS, kind: Kind::Counter, help: "Panics; each is a bug" },
+    gauge(STARTED, "Start time of the process, in seconds since 1970"),
+    gauge(STORAGE_UP, "1 if the storage could be read for the gauges below; if 0, they are stale"),
+    gauge("ticketing_holds_open", "Orders whose tickets are held"),
+    gauge("ticketing_outbox_waiting", "Mails in the outbox that are not sent yet"),
+    gauge("ticketing_outbox_oldest_seconds", "Age of the oldest unsent mail"),
+    gauge("ticketing_outbox_dead", "Mails that were given up; they need attention"),
+    gauge("ticketing_refunds_open", "Refunds in progress"),
+    gauge("ticketing_refunds_stuck", "Refunds that the gateway failed, or that need attention"),
+    gauge("ticketing_webhooks_waiting", "Webhooks that are not applied or not confirmed yet"),
+    gauge("ticketing_webhooks_quarantined", "Webhooks that need attention"),
+    gauge("ticketing_reviews_open", "Payments in review, waiting for a decision"),
+    gauge("ticketing_upkeep_lag_seconds", "How long the most overdue background work has been due"),
     gauge("ticketing_storage_connections_open", "This process's connections to the storage"),
-    gauge("ticketing_storage_connections_busy", "How many of them are in use"),
-    gauge("ticketing_storage_connections_limit", "How many there may be"),
-    gauge(BREAKER, "The payment gateway's circuit breakers, by kind of call: 0 closed, 1 half open, 2 open"),
+    gauge("ticketing_storage_connections_busy", "Connections in use"),
+    gauge("ticketing_storage_connections_limit", "Maximum number of connections"),
+    gauge(BREAKER, "State of the payment gateway's circuit breakers, by kind of call: 0 closed, 1 half open, 2 open"),
 ];
 
-/// Panics of this process. Not counted by the recorder, whose own locks the panicking thread may hold.
+/// Panics of this process. Not in the recorder, whose locks the panicking thread may hold.
 static PANICKED: AtomicU64 = AtomicU64::new(0);
 
-/// A thread has panicked.
+/// Counts a panic.
 pub fn panicked() {
     PANICKED.fetch_add(1, Ordering::Relaxed);
 }
 
 static RECORDER: OnceLock<PrometheusHandle> = OnceLock::new();
 
-/// The recorder of this process, installed when it is first asked for: the facade knows one per process.
+/// The recorder of this process, installed on first use: the facade allows one per process.
 fn recorder() -> &'static PrometheusHandle {
     RECORDER.get_or_init(|| {
         let builder = PrometheusBuilder::new();
@@ -85,9 +83,7 @@ fn recorder() -> &'static PrometheusHandle {
         let recorder = builder.build_recorder();
         let handle = recorder.handle();
         if metrics::set_global_recorder(recorder).is_err() {
-            tracing::warn!(
-                "this program records metrics of its own: /metrics shows only what is read when it is asked"
-            );
+            tracing::warn!("another metrics recorder is installed: /metrics shows gauges only");
         }
         for metric in OF_THE_ENGINE.iter().chain(OF_THE_SERVER) {
             match metric.kind {
@@ -101,12 +97,12 @@ fn recorder() -> &'static PrometheusHandle {
     })
 }
 
-/// Begins to record, and keeps what is recorded small until it is dropped.
+/// Starts recording, and drains histograms until the result is dropped.
 pub fn record() -> Recording {
     let handle = recorder();
     Recording(tokio::spawn(async move {
         loop {
-            tokio::time::sleep(DRAIN_EVERY).await;
+            tokio::time::sleep(DRAIN_INTERVAL).await;
             handle.run_upkeep();
         }
     }))
@@ -122,7 +118,7 @@ impl Drop for Recording {
     }
 }
 
-/// Where requests of one route that ended in one way are counted.
+/// The metrics of requests with the same route, method and status.
 struct Series {
     method: &'static str,
     status: u16,
@@ -131,13 +127,13 @@ struct Series {
 }
 
 thread_local! {
-    /// The series that this thread has met, by route. To find one takes no lock and makes nothing; to count in it is atomic.
-    static MET: RefCell<HashMap<Box<str>, Vec<Series>>> = RefCell::default();
+    /// The series that this thread has used, by route: a lookup takes no lock and allocates nothing.
+    static SERIES: RefCell<HashMap<Box<str>, Vec<Series>>> = RefCell::default();
 }
 
-/// A request was answered. `route` is the pattern that matched, never a path.
+/// Counts a response. `route` is the pattern that matched, never a path.
 pub(crate) fn answered(method: &Method, route: &str, status: StatusCode, took: Duration) {
-    // A handle from before the recorder would count for nobody, for ever.
+    // A handle from before the recorder is installed would never be recorded.
     if RECORDER.get().is_none() {
         return;
     }
@@ -146,9 +142,9 @@ pub(crate) fn answered(method: &Method, route: &str, status: StatusCode, took: D
         series.count.increment(1);
         series.seconds.record(seconds);
     };
-    MET.with_borrow_mut(|met| {
+    SERIES.with_borrow_mut(|by_route| {
         let of_route =
-            met.get(route).and_then(|all| all.iter().find(|one| (one.method, one.status) == (method, status)));
+            by_route.get(route).and_then(|all| all.iter().find(|one| (one.method, one.status) == (method, status)));
         match of_route {
             Some(series) => count(series),
             None => {
@@ -161,86 +157,72 @@ pub(crate) fn answered(method: &Method, route: &str, status: StatusCode, took: D
                     seconds: metrics::histogram!(REQUEST_SECONDS, "method" => method, "route" => route.to_owned()),
                 };
                 count(&series);
-                met.entry(route.into()).or_default().push(series);
+                by_route.entry(route.into()).or_default().push(series);
             }
         }
     });
 }
 
-/// Anybody may make up a method, and with it a time series.
+/// Clients can make up methods: unknown ones share one time series.
 fn name_of(method: &Method) -> &'static str {
     const KNOWN: [&str; 7] = ["GET", "POST", "PUT", "PATCH", "DELETE", "HEAD", "OPTIONS"];
     KNOWN.into_iter().find(|known| *known == method.as_str()).unwrap_or("other")
 }
 
-/// Who may read the numbers.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Access {
-    /// Nobody.
-    Nobody,
-    /// Who asks from this machine, through no proxy.
-    ThisMachine,
-    /// Everybody who reaches the server: for private networks, or behind a proxy that keeps `/metrics` to itself.
-    Everybody,
-}
-
-impl Access {
-    fn admits(self, request: &Request) -> bool {
-        // A proxy on this machine speaks for others, and says so.
-        let is_forwarded = ["x-forwarded-for", "forwarded", "via", "x-real-ip"]
-            .iter()
-            .any(|name| request.headers().contains_key(*name));
-        let is_here = request.data::<ClientAddress>().is_some_and(|client| client.0.to_canonical().is_loopback());
-        match self {
-            Self::Nobody => false,
-            Self::ThisMachine => is_here && !is_forwarded,
-            Self::Everybody => true,
-        }
+/// Whether the request comes from whom `access` names.
+fn admits(access: MetricsAccess, request: &Request) -> bool {
+    // A proxy on this machine acts for others, and its headers say so.
+    let is_forwarded =
+        ["x-forwarded-for", "forwarded", "via", "x-real-ip"].iter().any(|name| request.headers().contains_key(*name));
+    let is_local = request.data::<ClientAddress>().is_some_and(|client| client.0.to_canonical().is_loopback());
+    match access {
+        MetricsAccess::Nobody => false,
+        MetricsAccess::ThisMachine => is_local && !is_forwarded,
+        MetricsAccess::Everybody => true,
     }
 }
 
-/// The numbers of one server.
+/// The metrics of one server.
 #[derive(Clone, Debug)]
 pub struct Numbers {
     ticketing: Ticketing,
     breaker: Option<Arc<CircuitBreaker>>,
     clock: Arc<dyn Clock>,
-    access: Access,
+    access: MetricsAccess,
     token: Option<Secret>,
     sampled_at: Arc<Mutex<Option<tokio::time::Instant>>>,
 }
 
 impl Numbers {
-    /// The numbers of this engine, by this clock.
+    /// The metrics of this engine.
     pub fn new(
         ticketing: Ticketing,
         breaker: Option<Arc<CircuitBreaker>>,
         clock: Arc<dyn Clock>,
-        access: Access,
+        access: MetricsAccess,
     ) -> Self {
         recorder();
         Self { ticketing, breaker, clock, access, token: None, sampled_at: Arc::default() }
     }
 
-    /// The same numbers, also for whoever shows this bearer token, from anywhere; unless they are for nobody.
+    /// Also gives access to anyone with this bearer token, unless access is [`MetricsAccess::Nobody`].
     #[must_use]
     pub fn with_token(self, token: Option<Secret>) -> Self {
         Self { token, ..self }
     }
 
     fn admits(&self, request: &Request) -> bool {
-        self.access.admits(request) || (self.access != Access::Nobody && self.is_shown_the_token(request))
+        admits(self.access, request) || (self.access != MetricsAccess::Nobody && self.has_token(request))
     }
 
-    fn is_shown_the_token(&self, request: &Request) -> bool {
-        let shown = request.header(header::AUTHORIZATION).and_then(|value| value.split_once(' '));
-        let shown = shown.filter(|(scheme, _)| scheme.eq_ignore_ascii_case("bearer")).map(|(_, token)| token.trim());
-        // Digests, so that the time it takes tells nothing of the token.
+    fn has_token(&self, request: &Request) -> bool {
+        let shown = bearer_token(request.headers());
+        // Compares digests, so that timing reveals nothing of the token.
         let digest = |text: &str| Sha256::digest(text.as_bytes());
         self.token.as_ref().zip(shown).is_some_and(|(token, shown)| digest(token.expose()) == digest(shown))
     }
 
-    /// All numbers as text.
+    /// All metrics in Prometheus's text format.
     pub async fn text(&self) -> String {
         self.sample().await;
         metrics::counter!(PANICS).absolute(PANICKED.load(Ordering::Relaxed));
@@ -249,10 +231,10 @@ impl Numbers {
 
     async fn sample(&self) {
         let mut sampled_at = self.sampled_at.lock().await;
-        if sampled_at.is_some_and(|at| at.elapsed() < SAMPLE_EVERY) {
+        if sampled_at.is_some_and(|at| at.elapsed() < SAMPLE_INTERVAL) {
             return;
         }
-        let gauges = tokio::time::timeout(PATIENCE, self.ticketing.storage().gauges()).await;
+        let gauges = tokio::time::timeout(METRICS_TIMEOUT, self.ticketing.storage().gauges()).await;
         *sampled_at = Some(tokio::time::Instant::now());
         let set = |name: &'static str, value: u32| metrics::gauge!(name).set(value);
         for class in self.breaker.iter().flat_map(|breaker| breaker.state()) {
@@ -282,7 +264,7 @@ impl Numbers {
     }
 }
 
-/// For how long; 0 for what is not, or lies ahead.
+/// The age in seconds; 0 if there is none, or it lies in the future.
 fn age(since: Option<Timestamp>, now: Timestamp) -> f64 {
     since.map_or(0.0, |since| now.duration_since(since).as_secs_f64().max(0.0))
 }
@@ -292,8 +274,8 @@ impl Endpoint for Numbers {
 
     async fn call(&self, request: Request) -> poem::Result<Response> {
         if !self.admits(&request) {
-            // As if there was nothing: who may not know the numbers need not know where they are.
-            return Err(Problem::new("path_unknown", "There is nothing at this address.").into());
+            // 404, so that the response does not reveal the endpoint.
+            return Err(Problem::new("path_unknown", "Path not found.").into());
         }
         if ![Method::GET, Method::HEAD].contains(request.method()) {
             return Err(StatusCode::METHOD_NOT_ALLOWED.into());

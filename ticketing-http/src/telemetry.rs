@@ -1,15 +1,15 @@
-//! The log: lines for people or JSON for machines, on standard error.
+//! The log: text for people or JSON for machines, on standard error.
 
 use crate::config::LogFormat;
-use crate::log_lines::LogLines;
+use crate::log_writer::LogWriter;
 use std::io::IsTerminal as _;
 use tracing_subscriber::EnvFilter;
 use tracing_subscriber::fmt::writer::BoxMakeWriter;
 
-/// The log at work. What was said is written when this is dropped, at the latest.
+/// The installed log. Dropping it writes all pending lines.
 #[derive(Debug)]
 #[must_use = "the last lines would be lost"]
-pub struct Log(Option<LogLines>);
+pub struct Log(Option<LogWriter>);
 
 impl Drop for Log {
     fn drop(&mut self) {
@@ -19,19 +19,19 @@ impl Drop for Log {
     }
 }
 
-/// Writes the log in `format`; `filter` is in the words of `RUST_LOG`. Panics go to the log too.
+/// Installs the log; `filter` has the syntax of `RUST_LOG`. Panics are logged too.
 ///
-/// Does nothing where the process has a log already.
+/// Does nothing if the process already has a log.
 pub fn install(format: LogFormat, filter: &str) -> Log {
-    // Without a thread for it, the log is slower, and as good.
-    let lines = LogLines::to(std::io::stderr()).ok();
+    // If there is no thread for it, each line is written directly, which is slower.
+    let lines = LogWriter::to(std::io::stderr()).ok();
     let writer = match lines.clone() {
         Some(lines) => BoxMakeWriter::new(move || lines.clone()),
         None => BoxMakeWriter::new(std::io::stderr),
     };
     let filter = EnvFilter::try_new(filter).unwrap_or_else(|_| EnvFilter::new("info"));
     let log = tracing_subscriber::fmt().with_env_filter(filter).with_writer(writer);
-    // Colours are for people at a terminal; in a file they are noise.
+    // Colours only on a terminal.
     let log = log.with_ansi(std::io::stderr().is_terminal());
     let _ = match format {
         LogFormat::Text => log.try_init(),
@@ -39,7 +39,7 @@ pub fn install(format: LogFormat, filter: &str) -> Log {
     };
     std::panic::set_hook(Box::new(|panic| {
         crate::metrics::panicked();
-        // Not the panic's text: it may hold what somebody sent.
+        // Not the panic's text: it may contain data of a client.
         let place = panic.location().map(ToString::to_string).unwrap_or_default();
         tracing::error!(place, thread = std::thread::current().name(), "panic: this is a bug");
     }));

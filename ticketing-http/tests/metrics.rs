@@ -1,17 +1,17 @@
-//! The numbers: a sale is told rightly, every number is described, and nothing that moves freely becomes a label.
+//! Metrics: a sale is counted correctly, every metric is documented, and labels are bounded.
 //!
-//! In a program of its own, because the recorder is one per process and these numbers are exact.
+//! A program of its own, because a process has one recorder and these counts are exact.
 
 #![allow(clippy::unwrap_used, reason = "a test that panics has failed, which is what is meant")]
 #![allow(dead_code, unreachable_pub, reason = "the shop is shared with the tests of the API, which use more of it")]
 
-#[path = "api/places.rs"]
-mod places;
 #[cfg(feature = "postgres")]
 #[path = "../../ticketing-core/tests/support/postgres.rs"]
 mod postgres;
 #[path = "api/shop.rs"]
 mod shop;
+#[path = "api/storages.rs"]
+mod storages;
 
 use serde_json::json;
 use shop::{Shop, reference_of};
@@ -20,9 +20,10 @@ use std::sync::Arc;
 use std::time::Duration;
 use ticketing_core::Upkeep;
 use ticketing_core::metrics::METRICS;
-use ticketing_http::metrics::{Access, Numbers, OF_THE_SERVER};
+use ticketing_http::config::MetricsAccess;
+use ticketing_http::metrics::{Numbers, OF_THE_SERVER};
 
-/// The value of a series as it stands in the text; nothing where there is none.
+/// The value of a series in the text, if it is there.
 fn value(text: &str, series: &str) -> Option<f64> {
     let line = text.lines().find(|line| line.rsplit_once(' ').is_some_and(|(name, _)| name == series))?;
     line.rsplit_once(' ')?.1.parse().ok()
@@ -32,7 +33,7 @@ fn names() -> BTreeSet<&'static str> {
     METRICS.iter().chain(OF_THE_SERVER).map(|metric| metric.name).collect()
 }
 
-/// Everything in the documentation that looks like a number's name.
+/// Every metric name in the documentation.
 fn documented() -> BTreeSet<String> {
     let text = include_str!("../docs/monitoring.md");
     let words = text.split(|c: char| !(c.is_ascii_alphanumeric() || c == '_'));
@@ -42,20 +43,20 @@ fn documented() -> BTreeSet<String> {
 }
 
 #[test]
-fn every_number_is_documented_and_every_documented_number_is_there() {
+fn documented_metrics_are_those_that_exist() {
     let known: BTreeSet<String> = names().into_iter().map(str::to_owned).collect();
     assert_eq!(known.len(), METRICS.len() + OF_THE_SERVER.len(), "each name is used once");
     assert_eq!(documented(), known);
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn after_a_sale_the_numbers_are_right() {
+async fn a_sale_is_counted_correctly() {
     let shop = Shop::new().await;
-    let numbers = Numbers::new(shop.ticketing.clone(), None, Arc::new(shop.clock.clone()), Access::Everybody);
+    let numbers = Numbers::new(shop.ticketing.clone(), None, Arc::new(shop.clock.clone()), MetricsAccess::Everybody);
     let (seller, buyer) = (shop.somebody("seller").await, shop.somebody("buyer").await);
     let event = shop.event(&seller, "50.00", Some(3)).await;
     let (paid, _) = shop.buy(&buyer, event, 2).await;
-    // Asked again: nothing more has happened.
+    // Verified again: nothing more happens.
     assert_eq!(shop.get(&format!("/payments/verify/{paid}"), &buyer).await.status, 200);
     shop.clock.advance(jiff::SignedDuration::from_millis(1));
     let too_many = json!({"event_id": event, "quantity": 2});
@@ -65,7 +66,7 @@ async fn after_a_sale_the_numbers_are_right() {
     shop.send(shop::Call::new("frob", "/events")).await;
 
     let text = numbers.text().await;
-    for (series, wanted) in [
+    for (series, expected) in [
         ("ticketing_sale_stages_total{stage=\"held\"}", 2.0),
         ("ticketing_sale_stages_total{stage=\"attempt_opened\"}", 2.0),
         ("ticketing_sale_stages_total{stage=\"paid\"}", 1.0),
@@ -80,14 +81,14 @@ async fn after_a_sale_the_numbers_are_right() {
         ("ticketing_http_requests_total{method=\"POST\",route=\"/payments/initialize\",status=\"200\"}", 2.0),
         ("ticketing_http_requests_total{method=\"GET\",route=\"/payments/verify/:reference\",status=\"200\"}", 2.0),
     ] {
-        assert_eq!(value(&text, series), Some(wanted), "{series} in\n{text}");
+        assert_eq!(value(&text, series), Some(expected), "{series} in\n{text}");
     }
     assert_eq!(
         value(&text, "ticketing_sale_stages_total{stage=\"expired\"}"),
         Some(0.0).filter(|_| text.contains("stage=\"expired\""))
     );
 
-    // The hold runs out, the mail waits on, and upkeep has said that it ran.
+    // The hold expires, the mail still waits, and upkeep has counted its pass.
     shop.gateway.decline(&reference_of(&left));
     shop.minutes_pass(60);
     shop.ticketing.run_upkeep(Upkeep::default()).await.unwrap();
@@ -96,7 +97,7 @@ async fn after_a_sale_the_numbers_are_right() {
     assert_eq!(value(&text, "ticketing_sale_stages_total{stage=\"expired\"}"), Some(1.0), "{text}");
     assert_eq!(value(&text, "ticketing_holds_open"), Some(0.0));
     assert!(value(&text, "ticketing_outbox_oldest_seconds").is_some_and(|age| age > 3599.0), "{text}");
-    assert!(value(&text, "ticketing_upkeep_lag_seconds").is_some_and(|lag| lag > 3599.0), "nobody mails here");
+    assert!(value(&text, "ticketing_upkeep_lag_seconds").is_some_and(|lag| lag > 3599.0), "there is no mailer");
     assert_eq!(value(&text, "ticketing_upkeep_passes_total{outcome=\"done\"}"), Some(1.0));
 
     every_series_is_described_and_bounded(&text);

@@ -169,7 +169,6 @@ impl Refusal {
             Self::EventUnknown { event_id } => [Some(("event_id", Fact::Id(event_id.0))), None],
             Self::EventOver { ended_at } => [Some(("ended_at", Fact::Time(*ended_at))), None],
             Self::TicketTypeUnknown { ticket_type_id } => [Some(("ticket_type_id", Fact::Id(ticket_type_id.0))), None],
-            Self::TicketTypeNeeded { types } => [Some(("types", Fact::Count(i64::from(*types)))), None],
             Self::SoldOut { ticket_type_id, available } => {
                 [Some(("ticket_type_id", Fact::Id(ticket_type_id.0))), Some(("available", Fact::Count(*available)))]
             }
@@ -181,6 +180,7 @@ impl Refusal {
             | Self::UsernameTaken
             | Self::CategoryTaken
             | Self::CategoryUnknown
+            | Self::TicketTypeNeeded { .. }
             | Self::EventCancelled
             | Self::TotalTooLarge
             | Self::KeyReused

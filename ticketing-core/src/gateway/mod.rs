@@ -10,6 +10,7 @@ use jiff::Timestamp;
 use std::time::Duration;
 
 pub mod circuit_breaker;
+pub mod in_flight;
 #[cfg(feature = "paystack")]
 pub mod paystack;
 

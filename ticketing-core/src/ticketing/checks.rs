@@ -1,23 +1,23 @@
-//! Checks of what callers give: all faults of a request are found before it is refused.
+//! Validation of requests: all faults are found before a request is rejected.
 
 use crate::domain::principal::Principal;
 use crate::error::{Error, Invalid, Result};
 
-/// Collects what is wrong with a request.
+/// Collects the faults of a request.
 #[derive(Debug, Default)]
 pub(super) struct Checks {
     wrong: Vec<Invalid>,
 }
 
 impl Checks {
-    /// What is wrong, where something is.
+    /// Adds a fault unless `holds`.
     pub(super) fn require(&mut self, field: &str, holds: bool, message: impl FnOnce() -> String) {
         if !holds {
             self.wrong.push(Invalid::new(field, message()));
         }
     }
 
-    /// A line or a text of `min` to `max` characters, without control characters but line breaks and tabs in texts.
+    /// A text of `min` to `max` characters without control characters; long texts may have line breaks and tabs.
     pub(super) fn text(&mut self, field: &str, text: &str, min: usize, max: usize) {
         let found = text.trim().chars().count();
         self.require(field, (min..=max).contains(&found), || match min {
@@ -28,7 +28,7 @@ impl Checks {
         self.require(field, !text.chars().any(is_bad), || "must not contain control characters".to_owned());
     }
 
-    /// The same of what may be absent.
+    /// An optional text of at most `max` characters.
     pub(super) fn optional_text(&mut self, field: &str, text: Option<&str>, max: usize) {
         if let Some(text) = text {
             self.text(field, text, 0, max);

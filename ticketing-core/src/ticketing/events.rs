@@ -156,11 +156,10 @@ fn check_event(organizer: &Principal, event: &NewEvent) -> Result<()> {
 
     let types = &event.ticket_types;
     let count_ok = (1..=MAX_TICKET_TYPES).contains(&types.len());
-    checks.require("ticket_types", count_ok, || {
-        format!("must be 1–{MAX_TICKET_TYPES} ticket types (got {})", types.len())
-    });
+    checks
+        .require("ticket_types", count_ok, || format!("must have 1–{MAX_TICKET_TYPES} entries (got {})", types.len()));
     let names: HashSet<String> = types.iter().map(|ticket_type| ticket_type.name.trim().to_lowercase()).collect();
-    checks.require("ticket_types", names.len() == types.len(), || "must have different names".to_owned());
+    checks.require("ticket_types", names.len() == types.len(), || "must have unique names".to_owned());
     for (index, ticket_type) in types.iter().enumerate() {
         let field = |name: &str| format!("ticket_types[{index}].{name}");
         checks.text(&field("name"), &ticket_type.name, 1, 100);

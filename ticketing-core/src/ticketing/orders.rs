@@ -91,7 +91,7 @@ impl Ticketing {
         };
         let order = self.inner.batches.apply(wish).await?.map_err(|refusal| match refusal {
             Refusal::TicketTypeNeeded { types } => {
-                let message = format!("must name one of the event's {types} ticket types");
+                let message = format!("is required: the event has {types} ticket types");
                 Error::invalid("ticket_type_id", message)
             }
             refusal => refused(refusal),
@@ -145,7 +145,7 @@ fn hold_lines(request: &OrderRequest) -> Result<Vec<HoldLine>> {
         "must be at least 1 (got 0)".to_owned()
     });
     let in_all = request.lines.iter().fold(0_u32, |sum, line| sum.saturating_add(line.quantity));
-    let message = || format!("must be 1–{MAX_TICKETS_PER_ORDER} tickets (got {in_all})");
+    let message = || format!("must be 1–{MAX_TICKETS_PER_ORDER} tickets in total (got {in_all})");
     checks.require("quantity", (1..=MAX_TICKETS_PER_ORDER).contains(&in_all), message);
     checks.done()?;
     let line = |line: &LineRequest| HoldLine { ticket_type_id: line.ticket_type_id, quantity: line.quantity };

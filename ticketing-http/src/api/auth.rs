@@ -1,4 +1,4 @@
-//! Registering, logging in, who am I: in the words of the first seed (`/auth`) and of the second (`/users`, `/token`).
+//! Accounts: registration, login, the current account. For clients of system A (`/auth`) and of system B (`/users`, `/token`).
 
 use super::Tag;
 use super::bearer::Session;
@@ -42,7 +42,7 @@ enum LoggedIn {
 
 #[derive(ApiResponse)]
 enum LoggedOut {
-    /// Every token of the account is refused from now on.
+    /// Every token of the account is invalid from now on.
     #[oai(status = 204)]
     Done,
 }
@@ -58,7 +58,7 @@ pub(crate) struct Auth(pub(crate) ApiState);
 
 #[OpenApi(tag = "Tag::Accounts")]
 impl Auth {
-    /// Make an account
+    /// Create an account
     #[oai(path = "/auth/register", method = "post", operation_id = "register")]
     async fn register(&self, body: Body<RegisterBody>) -> Result<Registered, RegisterProblems> {
         let account = self.0.ticketing.register(body.0.into()).await?;
@@ -67,7 +67,7 @@ impl Auth {
 
     /// Log in
     ///
-    /// An unknown address and a wrong password get the same answer. After five failures from one place there is a wait.
+    /// An unknown address and a wrong password get the same response. After five failures from one client address, further attempts must wait.
     #[oai(path = "/auth/login", method = "post", operation_id = "login")]
     async fn login(&self, request: &Request, body: Body<LoginBody>) -> Result<LoggedIn, LoginProblems> {
         let session = login(&self.0, request, &body.0.email.0, &body.0.password.0).await?;
@@ -76,35 +76,35 @@ impl Auth {
 
     /// Log out everywhere
     ///
-    /// Every token of this account made so far is refused from the next request on, the one sent here too.
+    /// Invalidates every token that the account has, including the one of this request.
     #[oai(path = "/auth/logout", method = "post", operation_id = "logout")]
     async fn logout(&self, session: Session) -> Result<LoggedOut, LogoutProblems> {
         self.0.ticketing.end_sessions(session.0.id).await?;
         Ok(LoggedOut::Done)
     }
 
-    /// Who am I
+    /// Get my account
     #[oai(path = "/auth/me", method = "get", operation_id = "me")]
     async fn me(&self, session: Session) -> Result<Json<UserView>, MeProblems> {
         Ok(Json((&session.0).into()))
     }
 
-    /// Make an account with a user name
+    /// Create an account with a user name
     #[oai(path = "/users/", method = "post", operation_id = "createUser")]
     async fn create_user(&self, body: Body<UserBody>) -> Result<UserCreated, RegisterProblems> {
         let account = self.0.ticketing.register(body.0.into()).await?;
         Ok(UserCreated::Created(Json((&account).into())))
     }
 
-    /// Who am I, by user name
+    /// Get my account, with its user name
     #[oai(path = "/users/me", method = "get", operation_id = "currentUser")]
     async fn current_user(&self, session: Session) -> Result<Json<UsernameView>, MeProblems> {
         Ok(Json((&session.0).into()))
     }
 
-    /// Log in by the OAuth2 password flow
+    /// Log in with the OAuth2 password flow
     ///
-    /// This is what the Authorize button does. `username` may be an e-mail address.
+    /// The Authorize button of the documentation uses it. `username` may be an e-mail address.
     #[oai(path = "/token", method = "post", operation_id = "token")]
     async fn token(&self, request: &Request, form: Form<TokenForm>) -> Result<TokenIssued, LoginProblems> {
         let TokenForm { grant_type, username, password } = form.0;

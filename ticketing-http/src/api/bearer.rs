@@ -1,17 +1,19 @@
-//! Who asks.
+//! Sessions: the account whose bearer token came with the request.
 
 use super::state::ApiState;
+use crate::bearer_token::bearer_token;
 use crate::problem::Problem;
 use poem::http::header;
 use poem::{Request, RequestBody};
 use poem_openapi::auth::Bearer;
+use poem_openapi::error::AuthorizationError;
 use poem_openapi::registry::Registry;
 use poem_openapi::{ApiExtractor, ApiExtractorType, ExtractParamOptions, OAuthScopes, SecurityScheme};
 use std::sync::Arc;
 use ticketing_core::domain::account::Account;
 use ticketing_core::domain::principal::{Buyer, Principal};
 
-/// What a token is good for. OpenAPI wants a list of scopes, and there is no choice so far.
+/// The scopes of a token. OpenAPI requires a list; there is one scope so far.
 #[derive(OAuthScopes)]
 enum Scope {
     /// Everything that the account may do.
@@ -19,7 +21,7 @@ enum Scope {
     _Account,
 }
 
-/// The account whose token came with the request.
+/// The account that the bearer token belongs to.
 ///
 /// Get a token from `POST /token` (or `POST /auth/login`) and send it as `Authorization: Bearer`.
 #[derive(SecurityScheme)]
@@ -28,36 +30,73 @@ enum Scope {
     ty = "oauth2",
     key_in = "header",
     key_name = "Authorization",
-    flows(password(token_url = "/token", scopes = "Scope")),
-    checker = "account_of"
+    flows(password(token_url = "/token", scopes = "Scope"))
 )]
+struct Scheme(#[expect(dead_code, reason = "only describes the scheme in the document")] Bearer);
+
+/// The account whose token came with the request.
 pub(crate) struct Session(pub(crate) Account);
 
 impl Session {
-    /// Who acts.
+    /// The account as an actor.
     pub(crate) fn who(&self) -> Principal {
         Principal::Account(self.0.id)
     }
 
-    /// Who buys, and where their tickets are mailed to.
+    /// The account as a buyer, with the address that tickets are mailed to.
     pub(crate) fn buyer(&self) -> Buyer {
         Buyer::new(self.who(), self.0.email.clone())
     }
 }
 
-async fn account_of(request: &Request, bearer: Bearer) -> poem::Result<Account> {
-    let Some(state) = request.data::<Arc<ApiState>>() else {
-        tracing::error!("the API is served without its state: use api::endpoint");
-        return Err(Problem::internal().into());
-    };
-    Ok(state.ticketing.authenticate(&bearer.token).await.map_err(Problem::from)?)
+/// The outcome of [`authenticate`], in the data of a request that was authenticated before its handler runs.
+#[derive(Clone)]
+pub(super) struct Authenticated(pub(super) Result<Account, Problem>);
+
+/// The account that the request's token belongs to; `None` without a token.
+pub(super) async fn authenticate(state: &ApiState, request: &Request) -> Option<Authenticated> {
+    let token = bearer_token(request.headers())?;
+    Some(Authenticated(state.ticketing.authenticate(token).await.map_err(Problem::from)))
 }
 
-/// The same where a token may be left out. A bad token is refused even so: whoever sends one means to be somebody.
+impl<'a> ApiExtractor<'a> for Session {
+    const TYPES: &'static [ApiExtractorType] = &[ApiExtractorType::SecurityScheme];
+
+    type ParamType = ();
+    type ParamRawType = ();
+
+    fn register(registry: &mut Registry) {
+        Scheme::register(registry);
+    }
+
+    fn security_schemes() -> Vec<&'static str> {
+        Scheme::security_schemes()
+    }
+
+    async fn from_request(
+        request: &'a Request,
+        _body: &mut RequestBody,
+        _options: ExtractParamOptions<()>,
+    ) -> poem::Result<Self> {
+        if let Some(Authenticated(outcome)) = request.data() {
+            return Ok(Self(outcome.clone()?));
+        }
+        let Some(state) = request.data::<Arc<ApiState>>() else {
+            tracing::error!("the API is served without its state: use api::endpoint");
+            return Err(Problem::internal().into());
+        };
+        match authenticate(state, request).await {
+            Some(Authenticated(outcome)) => Ok(Self(outcome?)),
+            None => Err(AuthorizationError.into()),
+        }
+    }
+}
+
+/// A session, where a request may come without a token. A bad token is an error even so: its sender wants to be somebody.
 pub(crate) struct MaybeSession(pub(crate) Option<Session>);
 
 impl MaybeSession {
-    /// Who acts, where somebody must.
+    /// The session, or 401.
     pub(crate) fn required(self) -> Result<Session, Problem> {
         self.0.ok_or_else(|| Problem::new("unauthenticated", "Not authenticated"))
     }

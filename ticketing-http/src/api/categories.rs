@@ -1,4 +1,4 @@
-//! The headings that events are listed under.
+//! Categories of events.
 
 use super::Tag;
 use super::bearer::Session;
@@ -32,9 +32,9 @@ impl Categories {
         Ok(Json(categories.into_iter().map(Into::into).collect()))
     }
 
-    /// Make a category
+    /// Create a category
     ///
-    /// There is seldom need to: an event may name a category that nobody has made yet.
+    /// Seldom needed: an event may name a category that does not exist yet, and creates it.
     #[oai(path = "/categories/", method = "post", operation_id = "createCategory")]
     async fn create(&self, _session: Session, body: Body<CategoryBody>) -> Result<Created, CreateProblems> {
         let category = self.0.ticketing.create_category(body.0.into()).await?;

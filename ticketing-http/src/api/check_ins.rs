@@ -20,9 +20,9 @@ pub(crate) struct CheckIns(pub(crate) ApiState);
 
 #[OpenApi(tag = "Tag::Door")]
 impl CheckIns {
-    /// Let the holder of a ticket in
+    /// Check in a ticket
     ///
-    /// Once: the first scan wins, and every later one hears when and where that was. For whoever runs the event.
+    /// For the event's organiser. Only the first scan of a ticket succeeds; later ones are told when and where it was.
     #[oai(path = "/check-ins", method = "post", operation_id = "checkIn")]
     async fn check_in(&self, session: Session, body: Body<CheckInBody>) -> Result<Json<CheckInView>, CheckInProblems> {
         let check_in = self.0.ticketing.check_in(body.0.into_scan(session.who())?).await?;

@@ -1,16 +1,16 @@
-//! Answers that a client has already (RFC 9110, 8.8.3 and 13.1.2).
+//! Conditional requests: `ETag` and `If-None-Match` (RFC 9110, 8.8.3 and 13.1.2).
 
-use crate::middleware::request_log::hex;
+use crate::hex::hex;
 use sha2::{Digest, Sha256};
 
-/// A strong tag of a content: the same for the same bytes.
+/// A strong entity tag: the same for the same bytes.
 pub(crate) fn of(kind: &str, content: &[u8]) -> String {
     let hash = Sha256::new_with_prefix(kind).chain_update([0]).chain_update(content).finalize();
     let digits = hex(&hash[..16]);
     format!("\"{digits}\"")
 }
 
-/// Whether the client's `If-None-Match` names the tag. Compared weakly, as the RFC wants it: `W/` makes no difference.
+/// Whether the client's `If-None-Match` contains the tag. Compared weakly, as the RFC requires: `W/` makes no difference.
 pub(crate) fn is_known(tag: &str, if_none_match: Option<&str>) -> bool {
     let names = |known: &str| known == "*" || known.strip_prefix("W/").unwrap_or(known) == tag;
     if_none_match.is_some_and(|known| known.split(',').map(str::trim).any(names))
@@ -21,7 +21,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_tag_is_found_in_every_way_it_may_be_written() {
+    fn if_none_match_is_read_in_every_form() {
         let tag = of("event", b"{}");
         assert_eq!(tag.len(), 34);
         for known in [tag.clone(), format!("W/{tag}"), format!("\"a\", {tag}"), "*".to_owned()] {

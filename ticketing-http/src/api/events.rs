@@ -1,16 +1,15 @@
-//! What there is to go to.
+//! Events.
 
 use super::bearer::{MaybeSession, Session};
 use super::dto::body::Body;
-use super::dto::event::{EventBody, EventView, WantedEvent};
+use super::dto::event::{EventBody, EventRequest, EventView};
 use super::dto::field::Faults;
 use super::dto::list::{List, page};
 use super::dto::path::Id;
 use super::dto::time::Time;
-use super::dto::written::Written;
+use super::event_read::{PrerenderedJson, RenderedEvent};
 use super::idempotency::reference;
 use super::problems::{BODY, KEYED, PARAMETERS, TOKEN, problems};
-use super::shown::Shown;
 use super::state::ApiState;
 use super::{Tag, etag};
 use crate::problem::Problem;
@@ -29,22 +28,22 @@ problems! {
     CancelProblems: PARAMETERS, KEYED, TOKEN, &["forbidden", "not_found"];
 }
 
-/// An event may be kept, but is asked for every time: places are sold meanwhile.
+/// A client may keep an event, but must revalidate it every time: places are sold in the meantime.
 pub(super) const CACHE: &str = "no-cache";
 
-/// Who runs events that were made without a token: nobody.
+/// The organiser of events that were created without a token.
 const NOBODY: &str = "anonymous";
 
-/// In which order events are listed.
+/// The order of events.
 #[derive(Clone, Copy, Enum)]
 enum Sort {
-    /// The first made first.
+    /// Oldest first.
     #[oai(rename = "id")]
     Id,
-    /// The soonest first.
+    /// Earliest start first.
     #[oai(rename = "date")]
     Date,
-    /// The last to begin first.
+    /// Latest start first.
     #[oai(rename = "-date")]
     DateDescending,
     /// By title.
@@ -74,8 +73,8 @@ enum Created {
 enum Found {
     /// The event.
     #[oai(status = 200)]
-    Found(Written<EventView>, #[oai(header = "ETag")] String, #[oai(header = "Cache-Control")] String),
-    /// The client has it already.
+    Found(PrerenderedJson<EventView>, #[oai(header = "ETag")] String, #[oai(header = "Cache-Control")] String),
+    /// The client's copy is up to date.
     #[oai(status = 304)]
     NotModified(#[oai(header = "ETag")] String, #[oai(header = "Cache-Control")] String),
 }
@@ -84,9 +83,9 @@ pub(crate) struct Events(pub(crate) ApiState);
 
 #[OpenApi(tag = "Tag::Events")]
 impl Events {
-    /// Make an event
+    /// Create an event
     ///
-    /// Whoever makes it runs it: only they let people in and see its payments.
+    /// The caller becomes its organiser: only they can check in tickets and see payments.
     #[oai(path = "/events/", method = "post", operation_id = "createEvent")]
     async fn create(
         &self,
@@ -98,7 +97,7 @@ impl Events {
             None if self.0.settings.allow_anonymous_events => Principal::External(NOBODY.to_owned()),
             session => MaybeSession(session).required()?.who(),
         };
-        let WantedEvent { event, category } = body.0.into_event(self.0.settings.default_currency)?;
+        let EventRequest { event, category } = body.0.into_event(self.0.settings.default_currency)?;
         let event = event.with_key(reference(http, "event"));
         let event = match category {
             Some(category) => self.0.ticketing.create_event_in(&organizer, event, &category).await?,
@@ -109,52 +108,52 @@ impl Events {
 
     /// List events
     ///
-    /// Only those that are on.
+    /// Only active events.
     #[oai(path = "/events/", method = "get", operation_id = "listEvents")]
     #[expect(clippy::too_many_arguments, reason = "each is a parameter of the query")]
     async fn list(
         &self,
         uri: &Uri,
-        /// How many to leave out at the start.
+        /// Number of items to skip.
         skip: Query<Option<u64>>,
-        /// How many are wanted: 1 to 1000, 100 if it is not said.
+        /// Page size, 1–1000 (default 100).
         limit: Query<Option<u32>>,
-        /// Whether the number of all is wanted, in `X-Total-Count`.
+        /// Return the total count in `X-Total-Count`.
         count: Query<Option<bool>>,
-        /// Of the category with this name, in any case.
+        /// Category name, case-insensitive.
         category: Query<Option<String>>,
-        /// With this text in the title, the location or the description, in any case.
+        /// Text to search for in title, location and description, case-insensitive.
         q: Query<Option<String>>,
-        /// Beginning at or after this.
+        /// Earliest start.
         from: Query<Option<Time>>,
-        /// Beginning before this.
+        /// Start before this time.
         to: Query<Option<Time>>,
-        /// In which order.
+        /// Sort order (default `id`).
         sort: Query<Option<Sort>>,
     ) -> Result<List<EventView>, ListProblems> {
-        let wanted = page(skip.0, limit.0, count.0);
+        let request = page(skip.0, limit.0, count.0);
         let filter = EventFilter::default()
             .with_category(searchable("category", category.0)?)
             .with_text(searchable("q", q.0)?)
             .with_from(from.0.map(|time| time.0))
             .with_to(to.0.map(|time| time.0))
             .with_sort(sort.0.map(Into::into).unwrap_or_default());
-        let found = self.0.ticketing.events(&filter, wanted).await?;
-        Ok(List::new(found, wanted, uri, &self.0.settings, |event| (&event).into()))
+        let found = self.0.ticketing.events(&filter, request).await?;
+        Ok(List::new(found, request, uri, &self.0.settings, |event| (&event).into()))
     }
 
-    /// An event
+    /// Get an event
     #[oai(path = "/events/:event_id", method = "get", operation_id = "getEvent")]
     async fn find(
         &self,
         /// The event's id.
         event_id: Path<Id>,
-        /// What the client has already.
+        /// The `ETag` of the client's copy.
         #[oai(name = "If-None-Match")]
         if_none_match: Header<Option<String>>,
     ) -> Result<Found, FindProblems> {
         let event = self.0.ticketing.shared_event(event_id.0.get("event_id")?.into()).await?;
-        let Shown { body, tag } = self.0.shown.of(&event);
+        let RenderedEvent { body, tag } = self.0.rendered_events.of(&event);
         let (tag, cache) = (tag.to_str().unwrap_or_default().to_owned(), CACHE.to_owned());
         if etag::is_known(&tag, if_none_match.0.as_deref()) {
             return Ok(Found::NotModified(tag, cache));
@@ -162,10 +161,10 @@ impl Events {
         Ok(Found::Found(body, tag, cache))
     }
 
-    /// Call an event off
+    /// Cancel an event
     ///
-    /// For whoever runs it. At once nothing of it is sold and nobody gets in; everybody who paid gets the money back, and a mail.
-    /// On repeat, nothing more happens.
+    /// For its organiser. Sales and check-ins end immediately; every buyer who paid gets a refund and a mail. Repeating the
+    /// request has no further effect.
     #[oai(path = "/events/:event_id/cancel", method = "post", operation_id = "cancelEvent")]
     async fn cancel(
         &self,
@@ -178,16 +177,17 @@ impl Events {
     }
 }
 
-/// A text to look for. A blank one is none; one that no event can have is not worth a question, and databases choke on some.
+/// A text to search for; blank means none. Control characters are rejected here, because some databases cannot store them.
 fn searchable(field: &str, text: Option<String>) -> Result<Option<String>, Problem> {
     let mut faults = Faults::default();
     let text = text.filter(|text| !text.trim().is_empty());
     if let Some(text) = &text {
-        if text.chars().count() > 200 {
-            faults.add(field, "must have at most 200 characters");
+        let found = text.chars().count();
+        if found > 200 {
+            faults.add(field, format!("must be at most 200 characters (got {found})"));
         }
         if text.chars().any(char::is_control) {
-            faults.add(field, "must have no control characters");
+            faults.add(field, "must not contain control characters");
         }
     }
     faults.or(Some(text))

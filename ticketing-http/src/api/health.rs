@@ -1,4 +1,4 @@
-//! Whether we are here.
+//! Health checks and service information.
 
 use super::Tag;
 use super::dto::time::Time;
@@ -17,36 +17,36 @@ problems! {
     ReadyProblems: &["stopping"];
 }
 
-/// Whoever asks whether we are ready asks often, and gives up soon.
-const PATIENCE: Duration = Duration::from_secs(2);
+/// Readiness probes have short timeouts.
+const READY_TIMEOUT: Duration = Duration::from_secs(2);
 
 pub(crate) struct Health(pub(crate) ApiState);
 
-/// That the server is up.
+/// The server is up.
 #[derive(Object)]
 #[oai(skip_serializing_if_is_none)]
 pub(crate) struct HealthView {
     /// `healthy`
     status: String,
-    /// If asked for: how the payment gateway stands, by kind of call.
+    /// The state of the payment gateway's circuit breakers, with `?detail`.
     payment_gateway: Option<Vec<BreakerView>>,
 }
 
-/// How one kind of calls to the payment gateway stands.
+/// The circuit breaker of one kind of calls to the payment gateway.
 #[derive(Object)]
 #[oai(rename = "CircuitBreaker", skip_serializing_if_is_none)]
 pub(crate) struct BreakerView {
     /// `checkout`, `read` or `refund`
     calls: String,
-    /// `closed`: calls pass. `open`: none does. `half_open`: one at a time does, to see.
+    /// `closed`: calls pass. `open`: calls fail at once. `half_open`: one trial call at a time.
     state: String,
-    /// Since when.
+    /// When it entered this state.
     since: Time,
-    /// In how many milliseconds a call may pass again, where none passes now.
+    /// Milliseconds until the next trial call, while open.
     retry_after_ms: Option<u64>,
-    /// Failures since the last success.
+    /// Consecutive failures.
     failures_in_a_row: u32,
-    /// Calls refused since the server was started.
+    /// Calls rejected since the server started.
     refused: u64,
 }
 
@@ -63,27 +63,27 @@ impl From<ClassState> for BreakerView {
     }
 }
 
-/// That requests are welcome.
+/// The server is ready.
 #[derive(Object)]
 pub(crate) struct ReadyView {
     /// `ready`
     status: String,
 }
 
-/// What this is.
+/// Information about the service.
 #[derive(Object)]
 pub(crate) struct IndexView {
-    /// Its name.
+    /// A greeting.
     message: String,
     /// Its version.
     version: String,
-    /// Where it is described.
+    /// The path of its documentation.
     docs: String,
 }
 
 #[OpenApi(tag = "Tag::Service")]
 impl Health {
-    /// What this is
+    /// Service information
     #[oai(path = "/", method = "get", operation_id = "index")]
     async fn index(&self) -> Result<Json<IndexView>, IndexProblems> {
         Ok(Json(IndexView {
@@ -93,40 +93,38 @@ impl Health {
         }))
     }
 
-    /// Whether the server is up
+    /// Liveness probe
     ///
-    /// Asks nothing else, so that a slow database does not look like a dead server. `/ready` asks more.
+    /// Checks nothing beyond the process, so that a slow database does not look like a dead server. See `/ready`.
     #[oai(path = "/health", method = "get", operation_id = "health")]
     async fn health(
         &self,
-        /// Whether the state of the payment gateway's circuit breakers is wanted too: `?detail` or `?detail=true`.
+        /// Include the state of the payment gateway's circuit breakers: `?detail` or `?detail=true`.
         detail: Query<Option<String>>,
     ) -> Result<Json<HealthView>, HealthProblems> {
-        let wanted = detail.0.is_some_and(|detail| detail != "false");
-        let breaker = self.0.breaker.as_ref().filter(|_| wanted);
+        let show_detail = detail.0.is_some_and(|detail| detail != "false");
+        let breaker = self.0.breaker.as_ref().filter(|_| show_detail);
         Ok(Json(HealthView {
             status: "healthy".to_owned(),
             payment_gateway: breaker.map(|breaker| breaker.state().into_iter().map(Into::into).collect()),
         }))
     }
 
-    /// Whether requests are welcome
+    /// Readiness probe
     ///
-    /// 503 while the database cannot be asked or is not in the shape that this version wants, and once the server is told to stop.
-    /// For whoever deals out requests to several servers; `/health` is for whoever restarts them.
+    /// 503 while the database cannot be reached or has another schema version, and once the server is shutting down. For load
+    /// balancers; `/health` is for supervisors that restart the server.
     #[oai(path = "/ready", method = "get", operation_id = "ready")]
     async fn ready(&self) -> Result<Json<ReadyView>, ReadyProblems> {
         if self.0.is_stopping() {
-            return Err(Problem::new("stopping", "The server is about to stop.").into());
+            return Err(Problem::new("stopping", "The server is shutting down.").into());
         }
-        let wrong = match tokio::time::timeout(PATIENCE, self.0.ticketing.storage().ready()).await {
+        let wrong = match tokio::time::timeout(READY_TIMEOUT, self.0.ticketing.storage().ready()).await {
             Ok(Ok(())) => return Ok(Json(ReadyView { status: "ready".to_owned() })),
             Ok(Err(error)) => error.to_string(),
-            Err(_) => "no answer in time".to_owned(),
+            Err(_) => "timed out".to_owned(),
         };
-        tracing::warn!(wrong, "not ready: the storage cannot be used");
-        Err(Problem::new("storage_unavailable", "The database cannot be used at the moment.")
-            .retry_after(PATIENCE)
-            .into())
+        tracing::warn!(wrong, "not ready: the database is unavailable");
+        Err(Problem::new("storage_unavailable", "The database is unavailable.").retry_after(READY_TIMEOUT).into())
     }
 }

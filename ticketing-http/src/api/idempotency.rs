@@ -1,16 +1,18 @@
-//! Requests that are safe to repeat: `Idempotency-Key` on every POST, after the IETF draft of that name.
+//! Idempotency keys: `Idempotency-Key` makes a POST safe to retry, after the IETF draft of that name.
 //!
-//! The first answer is kept for 24 hours and given again to whoever sends the same key with the same body. A key belongs to
-//! an account, a method and an address. Work that was cut off by a crash is begun again by the next repeat, and finds what it
-//! made the first time, because all its references are derived from the key.
+//! The first response is kept for 24 hours and replayed to every retry with the same key and body. A key belongs to an account,
+//! a method and a path. If a crash interrupts the work, the next retry starts it again and finds what the first one created,
+//! because all references are derived from the key.
 
+use super::bearer::{self, Authenticated};
 use super::state::ApiState;
+use crate::hex::hex;
 use crate::middleware::client_address::ClientAddress;
-use crate::middleware::request_log::hex;
 use crate::problem::Problem;
+use crate::routes::{self, Auth, Idempotency};
 use hmac::Mac;
 use jiff::SignedDuration;
-use poem::http::{HeaderName, HeaderValue, Method, StatusCode, header};
+use poem::http::{HeaderName, HeaderValue, StatusCode, header};
 use poem::{Endpoint, Request, Response};
 use sha2::{Digest, Sha256};
 use std::time::Duration;
@@ -18,30 +20,26 @@ use ticketing_core::domain::code::{Reference, Seed};
 use ticketing_core::domain::request::{Answer, BeginRequest, Begun};
 
 const HEADER: &str = "idempotency-key";
-/// Says that an answer was given before.
-const REPEATED: HeaderName = HeaderName::from_static("idempotency-replayed");
+/// Marks a replayed response.
+const REPLAYED: HeaderName = HeaderName::from_static("idempotency-replayed");
 const MAX_KEY: usize = 255;
 
-/// Longer than any request may take: nobody else works on it meanwhile.
-const LEASE: SignedDuration = SignedDuration::from_secs(330);
+/// Longer than any request may take: until then, no retry starts the same work.
+const REQUEST_LEASE: SignedDuration = SignedDuration::from_secs(330);
 
-/// Their answers hold tokens, which are not to be kept; nothing happens twice there. Gateways have their own way.
-const NOT_KEPT: [&str; 2] = ["/auth/login", "/token"];
-const WEBHOOKS: &str = "/payments/webhooks/";
-
-/// What headers belong to an answer that is given again.
+/// The headers that are kept with a response.
 const KEPT_HEADERS: [HeaderName; 4] = [header::CONTENT_TYPE, header::LOCATION, header::ETAG, header::RETRY_AFTER];
 
-/// The key of a request, as the seed of every reference that the request makes.
+/// A seed from the request's key, for every reference that the request creates.
 #[derive(Clone, Debug)]
 pub(crate) struct RequestSeed(Seed);
 
-/// A reference for what this request makes: the same at every repeat, where the request names a key.
+/// A reference for what this request creates: the same for every retry, if the request has a key.
 pub(crate) fn reference(request: &Request, purpose: &str) -> Option<Reference> {
     request.data::<RequestSeed>().map(|seed| Reference::derived(&seed.0, purpose))
 }
 
-/// The API, with answers that are kept.
+/// An API with idempotency keys.
 pub(crate) struct Idempotent<E> {
     pub(crate) api: E,
     pub(crate) state: ApiState,
@@ -51,28 +49,45 @@ impl<E: Endpoint<Output = Response>> Endpoint for Idempotent<E> {
     type Output = Response;
 
     async fn call(&self, mut request: Request) -> poem::Result<Response> {
-        let path = request.uri().path();
-        let is_covered = request.method() == Method::POST && !NOT_KEPT.contains(&path) && !path.starts_with(WEBHOOKS);
-        let Some(key) = key(&request)?.filter(|_| is_covered) else { return self.api.call(request).await };
+        let Some(key) = key(&request)? else { return self.api.call(request).await };
+        let route = routes::find(request.method(), request.uri().path());
+        let Some(route) = route.filter(|route| route.idempotency == Idempotency::Kept) else {
+            return self.api.call(request).await;
+        };
+        let session = bearer::authenticate(&self.state, &request).await;
+        if let Some(session) = &session {
+            request.set_data(session.clone());
+        }
+        let account = session.as_ref().and_then(|Authenticated(outcome)| outcome.as_ref().ok());
+        if route.auth == Auth::Required && account.is_none() {
+            // 401, which would not be kept.
+            return self.api.call(request).await;
+        }
+        let caller = match (account, &session, request.data::<ClientAddress>()) {
+            (Some(account), ..) => format!("account {}", account.id),
+            (None, Some(_), _) => "a bad token".to_owned(),
+            (None, None, Some(client)) => format!("somebody at {}", client.0),
+            (None, None, None) => "somebody".to_owned(),
+        };
         let body = request.take_body().into_bytes().await?;
-        let seed = self.seed(&request, &key).await;
+        let seed = self.seed(&request, &caller, &key);
         let scope: String = hex(&Sha256::digest(seed));
-        let begin = BeginRequest::new(scope.clone(), content(&request, &body), LEASE);
+        let begin = BeginRequest::new(scope.clone(), content(&request, &body), REQUEST_LEASE);
         request.set_body(body);
 
         let ticketing = &self.state.ticketing;
         match ticketing.begin_request(&begin).await.map_err(Problem::from)? {
             Begun::Work { since } => {
-                // Once the first answer is forgotten, the same key begins something new.
+                // Once the first response is forgotten, the same key begins something new.
                 let seed =
                     Sha256::new().chain_update(seed).chain_update(since.as_microsecond().to_be_bytes()).finalize();
                 request.set_data(RequestSeed(Seed(seed.into())));
             }
-            Begun::Repeat(answer) => return Ok(repeated(answer)),
+            Begun::Repeat(answer) => return Ok(replayed(answer)),
             Begun::InProgress { .. } => {
                 let problem =
                     Problem::new("request_in_progress", "A request with this Idempotency-Key is in progress.");
-                // Whoever is at work is nearly always done much sooner than the lease ends.
+                // The first request nearly always finishes long before the lease ends.
                 return Err(problem.retry_after(Duration::from_secs(1)).into());
             }
             Begun::OtherContent => {
@@ -88,21 +103,11 @@ impl<E: Endpoint<Output = Response>> Endpoint for Idempotent<E> {
 }
 
 impl<E> Idempotent<E> {
-    /// Whose key it is, and for what. Keyed with a secret of ours: references are derived from it that nobody may guess.
-    async fn seed(&self, request: &Request, key: &str) -> [u8; 32] {
-        let who = match bearer(request) {
-            Some(token) => match self.state.ticketing.authenticate(token).await {
-                Ok(account) => format!("account {}", account.id),
-                // Refused in a moment; the answer is not kept.
-                Err(_) => "a bad token".to_owned(),
-            },
-            None => match request.data::<ClientAddress>() {
-                Some(client) => format!("somebody at {}", client.0),
-                None => "somebody".to_owned(),
-            },
-        };
+    /// Identifies caller, method, path and key. Keyed with a secret of ours: references are derived from it, and nobody may
+    /// guess them.
+    fn seed(&self, request: &Request, caller: &str, key: &str) -> [u8; 32] {
         let mut mac = self.state.key_mac();
-        for part in [who.as_str(), request.method().as_str(), request.uri().path(), key] {
+        for part in [caller, request.method().as_str(), request.uri().path(), key] {
             mac.update(&(part.len() as u64).to_be_bytes());
             mac.update(part.as_bytes());
         }
@@ -119,15 +124,9 @@ fn key(request: &Request) -> Result<Option<String>, Problem> {
     };
     let fits =
         |key: &String| (1..=MAX_KEY).contains(&key.len()) && key.bytes().all(|byte| (0x20..0x7f).contains(&byte));
-    let wanted =
-        || Problem::invalid_field("Idempotency-Key", format!("must be one key of 1 to {MAX_KEY} visible characters"));
-    key.filter(fits).map(Some).ok_or_else(wanted)
-}
-
-fn bearer(request: &Request) -> Option<&str> {
-    let value = request.headers().get(header::AUTHORIZATION)?.to_str().ok()?;
-    let (scheme, token) = value.split_once(' ')?;
-    scheme.eq_ignore_ascii_case("bearer").then_some(token.trim())
+    let invalid =
+        || Problem::invalid_field("Idempotency-Key", format!("must be one key of 1–{MAX_KEY} visible characters"));
+    key.filter(fits).map(Some).ok_or_else(invalid)
 }
 
 fn content(request: &Request, body: &[u8]) -> String {
@@ -139,9 +138,8 @@ fn content(request: &Request, body: &[u8]) -> String {
         .finalize())
 }
 
-/// What came of the work, and the answer that is to be kept of it, if any. Not kept: what may come out otherwise next time
-/// (trouble of ours, of the gateway or with the token, a payment that is still open), and faults in the request, which
-/// the frame words better.
+/// The outcome, and the response to keep of it, if any. Not kept: what may differ next time (server or gateway errors, a bad
+/// token, a payment that is still open), and validation errors.
 async fn kept(outcome: poem::Result<Response>) -> poem::Result<(poem::Result<Response>, Option<Answer>)> {
     let response = match outcome {
         Ok(response) => response,
@@ -173,7 +171,7 @@ fn is_final(status: StatusCode) -> bool {
         )
 }
 
-fn repeated(answer: Answer) -> Response {
+fn replayed(answer: Answer) -> Response {
     let status = StatusCode::from_u16(answer.status).unwrap_or(StatusCode::OK);
     let mut response = Response::builder().status(status).body(answer.body);
     for (name, value) in &answer.headers {
@@ -181,6 +179,68 @@ fn repeated(answer: Answer) -> Response {
             response.headers_mut().insert(name, value);
         }
     }
-    response.headers_mut().insert(REPEATED, HeaderValue::from_static("true"));
+    response.headers_mut().insert(REPLAYED, HeaderValue::from_static("true"));
     response
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::api::ApiSettings;
+    use poem::EndpointExt as _;
+    use poem::http::Method;
+    use ticketing_core::Ticketing;
+    use ticketing_core::storage::memory::MemoryStorage;
+    use ticketing_core::ticketing::Registration;
+    use ticketing_core::token::TokenKey;
+
+    /// What the handler finds: `account` where the request was authenticated before it came, else `no account`.
+    async fn seen_by_the_handler(state: &ApiState, path: &str, token: &str, key: &str) -> String {
+        let handler = poem::endpoint::make_sync(|request: Request| {
+            let session = request.data::<Authenticated>();
+            match (session.map(|Authenticated(outcome)| outcome), request.data::<RequestSeed>()) {
+                (Some(Ok(_)), Some(_)) => "account, kept",
+                (Some(Ok(_)), None) => "account",
+                (Some(Err(_)), None) => "bad token",
+                (Some(Err(_)), Some(_)) => "bad token, kept",
+                (None, None) => "no token",
+                (None, Some(_)) => "no token, kept",
+            }
+        });
+        let api = Idempotent { api: handler.map_to_response(), state: state.clone() };
+        let request = Request::builder().method(Method::POST).uri_str(path).header(HEADER, key);
+        let request =
+            if token.is_empty() { request } else { request.header("authorization", format!("Bearer {token}")) };
+        api.call(request.finish()).await.unwrap().into_body().into_string().await.unwrap()
+    }
+
+    #[tokio::test]
+    async fn a_request_with_a_key_is_authenticated_once_before_its_handler() {
+        let key = TokenKey::new(&[7; 32]).unwrap();
+        let ticketing = Ticketing::builder(MemoryStorage::new()).token_key(key).build().unwrap();
+        let registration = Registration {
+            email: "ada@example.com".to_owned(),
+            name: "Ada".to_owned(),
+            username: None,
+            password: "correct horse battery".to_owned(),
+            phone: None,
+        };
+        ticketing.register(registration).await.unwrap();
+        let token = ticketing.login("ada@example.com", "correct horse battery").await.unwrap().token;
+        let state = ApiState::new(ticketing, ApiSettings::default());
+        for (path, token, seen) in [
+            ("/orders", token.as_str(), "account, kept"),
+            ("/orders", "made-up", "bad token"),
+            ("/orders", "", "no token"),
+            ("/events", token.as_str(), "account, kept"),
+            ("/events", "", "no token, kept"),
+            ("/auth/register", "", "no token, kept"),
+            // These responses are not kept, and nobody looks at their tokens here.
+            ("/auth/login", token.as_str(), "no token"),
+            ("/payments/webhooks/paystack", token.as_str(), "no token"),
+            ("/nowhere", token.as_str(), "no token"),
+        ] {
+            assert_eq!(seen_by_the_handler(&state, path, token, path).await, seen, "{path}");
+        }
+    }
 }

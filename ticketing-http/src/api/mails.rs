@@ -1,4 +1,4 @@
-//! Mails that did not arrive.
+//! Undelivered mails.
 
 use super::Tag;
 use super::bearer::Session;
@@ -19,25 +19,25 @@ problems! {
     ResendProblems: PARAMETERS, KEYED, TOKEN, &["not_found"];
 }
 
-/// A mail that is owed, sent or given up.
+/// A mail that is queued, sent or given up.
 #[derive(Object)]
 #[oai(rename = "Mail")]
 pub(crate) struct MailView {
     /// The mail's id.
     id: i64,
-    /// The order it tells of.
+    /// The order it is about.
     order_id: i64,
-    /// What it tells: `tickets`, `refund` or `event_cancelled`.
+    /// `tickets`, `refund` or `event_cancelled`
     kind: String,
-    /// To whom.
+    /// The recipient's address.
     recipient: String,
     /// `waiting`, `sent` or `dead`.
     status: String,
-    /// How often it was tried.
+    /// Number of delivery attempts.
     tries: u32,
-    /// What went wrong last.
+    /// The last error.
     last_error: Option<String>,
-    /// When it was owed first.
+    /// When it was queued.
     created_at: Time,
     /// When it last changed.
     updated_at: Time,
@@ -69,29 +69,29 @@ pub(crate) struct Mails(pub(crate) ApiState);
 
 #[OpenApi(tag = "Tag::Events")]
 impl Mails {
-    /// List mails that did not arrive
+    /// List undelivered mails
     ///
-    /// Of my events: given up after many tries, or refused for good. The oldest first.
+    /// Mails of my events that were given up after many attempts, or rejected permanently. Oldest first.
     #[oai(path = "/mails/undelivered", method = "get", operation_id = "listUndeliveredMails")]
     async fn undelivered(
         &self,
         session: Session,
         uri: &Uri,
-        /// How many to leave out at the start.
+        /// Number of items to skip.
         skip: Query<Option<u64>>,
-        /// How many are wanted: 1 to 1000, 100 if it is not said.
+        /// Page size, 1–1000 (default 100).
         limit: Query<Option<u32>>,
-        /// Whether the number of all is wanted, in `X-Total-Count`.
+        /// Return the total count in `X-Total-Count`.
         count: Query<Option<bool>>,
     ) -> Result<List<MailView>, ListProblems> {
-        let wanted = page(skip.0, limit.0, count.0);
-        let found = self.0.ticketing.dead_mails(&session.who(), wanted).await?;
-        Ok(List::new(found, wanted, uri, &self.0.settings, MailView::from))
+        let request = page(skip.0, limit.0, count.0);
+        let found = self.0.ticketing.dead_mails(&session.who(), request).await?;
+        Ok(List::new(found, request, uri, &self.0.settings, MailView::from))
     }
 
-    /// Send a mail again
+    /// Resend a mail
     ///
-    /// For whoever runs the event. The same mail, so that who has it already can tell.
+    /// For the event's organiser. Sends the same mail, with the same Message-ID.
     #[oai(path = "/mails/:mail_id/resend", method = "post", operation_id = "resendMail")]
     async fn resend(
         &self,

@@ -1,38 +1,37 @@
-//! Every operation of the API. A handler reads the request, makes one call of the engine, and writes the answer; what the
-//! rules are, it does not know.
+//! The operations of the API. A handler reads the request, calls the engine once, and writes the response. It contains no
+//! business rules.
 //!
 //! | file | operations |
 //! |---|---|
-//! | `auth` | registering, logging in, who am I |
-//! | `events`, `categories` | what there is to go to |
-//! | `look` | the one event that everybody looks at |
-//! | `orders` | places, kept for a while |
-//! | `payments` | from places to tickets, and back |
+//! | `auth` | accounts and tokens |
+//! | `events`, `categories` | events |
+//! | `event_read` | a fast path for `GET /events/{id}` |
+//! | `orders` | tickets, held for a while |
+//! | `payments` | checkouts, verification, refunds, reviews |
 //! | `tickets` | tickets and their QR codes |
 //! | `check_ins` | the door |
-//! | `mails` | mails that did not arrive |
-//! | `webhooks` | what payment gateways tell by themselves |
-//! | `idempotency` | requests that are safe to repeat |
-//! | `health` | whether we are here |
+//! | `mails` | undelivered mails |
+//! | `webhooks` | webhooks from payment gateways |
+//! | `health` | probes and service information |
 //!
-//! `bearer` says who asks, `problems` what can go wrong where, `dto` what is on the wire.
+//! `bearer` authenticates requests, `idempotency` makes them safe to retry, `problems` lists the errors of each operation, `dto` has
+//! the bodies.
 
 mod auth;
 mod bearer;
 mod categories;
 mod check_ins;
-mod dto;
+pub(crate) mod dto;
 mod etag;
+mod event_read;
 mod events;
 mod health;
 mod idempotency;
 mod login;
-mod look;
 mod mails;
 mod orders;
 mod payments;
 mod problems;
-mod shown;
 mod state;
 mod tickets;
 mod webhooks;
@@ -43,22 +42,22 @@ use poem::{Endpoint, EndpointExt, IntoEndpoint};
 use poem_openapi::{OpenApi, OpenApiService, Tags};
 use std::sync::Arc;
 
-/// Where an operation stands in the document.
+/// The groups of the OpenAPI document.
 #[derive(Tags)]
 enum Tag {
     /// Accounts and tokens.
     Accounts,
-    /// What there is to go to.
+    /// Events, categories and their mails.
     Events,
-    /// Places that are kept for a while.
+    /// Tickets that are held for a while.
     Orders,
-    /// From places to tickets, and back.
+    /// Checkouts, verification, refunds and reviews.
     Payments,
     /// Tickets and their QR codes.
     Tickets,
-    /// The door.
+    /// Check-ins.
     Door,
-    /// Whether we are here.
+    /// Health checks and service information.
     Service,
 }
 
@@ -77,12 +76,12 @@ pub fn service(state: &ApiState) -> OpenApiService<impl OpenApi + use<>, ()> {
         health::Health(state.clone()),
     );
     let service = OpenApiService::new(operations, "Ticketing", env!("CARGO_PKG_VERSION")).description(
-        "Sells tickets: nobody gets a place twice, and no payment is lost.\n\n\
-         Amounts are exact decimals in texts, times are RFC 3339 in UTC. Every error is `application/problem+json`: \
+        "Sells tickets: no place is sold twice, and no payment is lost.\n\n\
+         Amounts are exact decimals in strings, times are RFC 3339 in UTC. Every error is `application/problem+json`: \
          `detail` is for people, `code` for programs.\n\n\
-         Every POST may carry an `Idempotency-Key` (1 to 255 visible characters, fresh for every new wish): a repeat with the same \
-         key and body within 24 hours gets the first answer again, marked `Idempotency-Replayed: true`, and nothing happens \
-         twice.",
+         Every POST may carry an `Idempotency-Key` (1–255 visible characters, a new one for every new request). A retry with the \
+         same key and body within 24 hours gets the first response again, marked `Idempotency-Replayed: true`, and has no \
+         second effect.",
     );
     match &state.settings.public_url {
         Some(url) => service.server(url.trim_end_matches('/')),
@@ -90,11 +89,11 @@ pub fn service(state: &ApiState) -> OpenApiService<impl OpenApi + use<>, ()> {
     }
 }
 
-/// The API, ready to be framed. Errors leave it as errors: the [frame](crate::frame::frame) makes answers of them.
+/// The API, without its middleware. Errors leave it as errors: the [stack](crate::stack::stack) makes responses of them.
 ///
-/// poem-openapi drops the slash that some paths of the seeds end with; the frame drops it from requests.
+/// poem-openapi drops the trailing slash of paths; the stack drops it from requests.
 pub fn endpoint(state: ApiState) -> impl Endpoint {
     // Behind one pointer: it is handed to every request.
     let api = service(&state).into_endpoint().data(Arc::new(state.clone())).map_to_response();
-    look::Looked::new(idempotency::Idempotent { api, state: state.clone() }, state)
+    event_read::FastPath::new(idempotency::Idempotent { api, state: state.clone() }, state)
 }

@@ -1,4 +1,4 @@
-//! Places, kept for a while.
+//! Orders: tickets that are held for a while.
 
 use super::Tag;
 use super::bearer::Session;
@@ -31,7 +31,7 @@ problems! {
 
 #[derive(ApiResponse)]
 enum Held {
-    /// The order, with its places kept.
+    /// The order. Its tickets are held.
     #[oai(status = 201)]
     Created(Json<OrderView>, #[oai(header = "Location")] String),
 }
@@ -40,9 +40,9 @@ pub(crate) struct Orders(pub(crate) ApiState);
 
 #[OpenApi(tag = "Tag::Orders")]
 impl Orders {
-    /// Keep places
+    /// Create an order (hold tickets)
     ///
-    /// All of them or none. They are kept until `expires_at`, to be paid for.
+    /// Holds all tickets or none. They are held until `expires_at`; pay before then.
     #[oai(path = "/orders", method = "post", operation_id = "createOrder")]
     async fn hold(&self, http: &Request, session: Session, body: Body<OrderBody>) -> Result<Held, HoldProblems> {
         let request = body.0.into_request()?.with_reference(reference(http, "order"));
@@ -52,25 +52,25 @@ impl Orders {
 
     /// List my orders
     ///
-    /// The newest first.
+    /// Newest first.
     #[oai(path = "/orders", method = "get", operation_id = "listOrders")]
     async fn list(
         &self,
         session: Session,
         uri: &Uri,
-        /// How many to leave out at the start.
+        /// Number of items to skip.
         skip: Query<Option<u64>>,
-        /// How many are wanted: 1 to 1000, 100 if it is not said.
+        /// Page size, 1–1000 (default 100).
         limit: Query<Option<u32>>,
-        /// Whether the number of all is wanted, in `X-Total-Count`.
+        /// Return the total count in `X-Total-Count`.
         count: Query<Option<bool>>,
     ) -> Result<List<OrderView>, ListProblems> {
-        let wanted = page(skip.0, limit.0, count.0);
-        let found = self.0.ticketing.orders(&session.who(), wanted).await?;
-        Ok(List::new(found, wanted, uri, &self.0.settings, |order| (&order).into()))
+        let request = page(skip.0, limit.0, count.0);
+        let found = self.0.ticketing.orders(&session.who(), request).await?;
+        Ok(List::new(found, request, uri, &self.0.settings, |order| (&order).into()))
     }
 
-    /// An order of mine
+    /// Get an order
     #[oai(path = "/orders/:reference", method = "get", operation_id = "getOrder")]
     async fn find(
         &self,
@@ -82,9 +82,9 @@ impl Orders {
         Ok(Json((&order).into()))
     }
 
-    /// Pay an order of mine
+    /// Pay an order
     ///
-    /// May be called again, for another try. What is paid twice goes back by itself.
+    /// May be called again for another attempt. If an order is paid twice, the second payment is refunded automatically.
     #[oai(path = "/orders/:reference/pay", method = "post", operation_id = "payOrder")]
     async fn pay(
         &self,
@@ -100,9 +100,9 @@ impl Orders {
         Ok(Json(CheckoutView::new(started, &self.0.settings)))
     }
 
-    /// Give up an order of mine
+    /// Cancel an order
     ///
-    /// Its places go back. On repeat, nothing more happens.
+    /// Releases its tickets. Repeating the request has no further effect.
     #[oai(path = "/orders/:reference", method = "delete", operation_id = "cancelOrder")]
     async fn cancel(
         &self,
@@ -115,7 +115,7 @@ impl Orders {
     }
 }
 
-/// What cannot be a reference is the reference of no order.
+/// A text that cannot be a reference belongs to no order: 404.
 fn known(reference: &Path<Name>) -> Result<Reference, Problem> {
     reference.0.0.parse().map_err(|_| Error::NotFound("Order").into())
 }

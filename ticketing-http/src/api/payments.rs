@@ -1,4 +1,4 @@
-//! From places to tickets, and back.
+//! Payments, from checkout to tickets, and refunds.
 
 use super::Tag;
 use super::bearer::Session;
@@ -39,22 +39,22 @@ problems! {
     ReviewProblems: BODY, KEYED, TOKEN, &["not_found", "attempt_unknown", "not_in_review", "sold_out"];
 }
 
-/// When to ask again about a payment that is still open, in seconds: people take that long to pay.
-const ASK_AGAIN: u64 = 5;
+/// When to verify an open payment again, in seconds.
+const VERIFY_RETRY_AFTER_SECONDS: u64 = 5;
 
 #[derive(ApiResponse)]
 enum Verified {
-    /// The payment bought tickets.
+    /// Paid. The tickets are issued.
     #[oai(status = 200)]
     Done(Json<VerifiedView>),
-    /// Nothing is decided yet. Ask again.
+    /// The payment is still open. Try again after `Retry-After`.
     #[oai(status = 202)]
     Open(Json<StillOpenView>, #[oai(header = "Retry-After")] u64),
 }
 
 #[derive(ApiResponse)]
 enum Refunded {
-    /// The refund: the tickets are void, and the money is on its way.
+    /// The refund. The tickets are void; the money follows.
     #[oai(status = 201)]
     Created(Json<RefundView>),
 }
@@ -63,7 +63,7 @@ pub(crate) struct Payments(pub(crate) ApiState);
 
 #[OpenApi(tag = "Tag::Payments")]
 impl Payments {
-    /// Take places and begin to pay for them
+    /// Hold tickets and open a checkout
     #[oai(path = "/payments/initialize", method = "post", operation_id = "initializePayment")]
     async fn initialize(
         &self,
@@ -75,7 +75,7 @@ impl Payments {
         self.buy(http, &session, request, options).await
     }
 
-    /// Take one place and begin to pay for it
+    /// Hold one ticket and open a checkout
     #[oai(path = "/payments/pay", method = "post", operation_id = "pay")]
     async fn pay(
         &self,
@@ -87,9 +87,9 @@ impl Payments {
         self.buy(http, &session, request, options).await
     }
 
-    /// See whether a payment of mine has come, and get its tickets
+    /// Verify a payment and get its tickets
     ///
-    /// May be called any number of times, also at once: the tickets are issued once.
+    /// May be called any number of times, also concurrently: the tickets are issued once.
     #[oai(path = "/payments/verify/:reference", method = "get", operation_id = "verifyPayment")]
     async fn verify(
         &self,
@@ -97,10 +97,10 @@ impl Payments {
         /// The payment's reference.
         reference: Path<Name>,
     ) -> Result<Verified, VerifyProblems> {
-        self.settle(&session, &reference, "Payment verified successfully").await
+        self.verify_payment(&session, &reference, "Payment verified successfully").await
     }
 
-    /// The same, in the words of the second seed
+    /// Verify a payment (POST alias for older clients)
     #[oai(path = "/payments/verify/:reference", method = "post", operation_id = "verifyPaymentByPost")]
     async fn verify_by_post(
         &self,
@@ -108,33 +108,33 @@ impl Payments {
         /// The payment's reference.
         reference: Path<Name>,
     ) -> Result<Verified, VerifyProblems> {
-        self.settle(&session, &reference, "Payment verified and ticket generated successfully!").await
+        self.verify_payment(&session, &reference, "Payment verified and ticket generated successfully!").await
     }
 
-    /// Payments of my events that a person should look at
+    /// List payments that need attention
     ///
-    /// In review (something came, but not what was asked for: decide), disputed, come too late and on their way back, or with a
-    /// refund that the payment service gave up. The oldest first.
+    /// Payments of my events that are in review (another amount or currency was paid: accept or refund it), disputed, late and
+    /// being refunded, or whose refund failed. Oldest first.
     #[oai(path = "/payments/reviews", method = "get", operation_id = "listReviews")]
     async fn reviews(
         &self,
         session: Session,
         uri: &Uri,
-        /// How many to leave out at the start.
+        /// Number of items to skip.
         skip: Query<Option<u64>>,
-        /// How many are wanted: 1 to 1000, 100 if it is not said.
+        /// Page size, 1–1000 (default 100).
         limit: Query<Option<u32>>,
-        /// Whether the number of all is wanted, in `X-Total-Count`.
+        /// Return the total count in `X-Total-Count`.
         count: Query<Option<bool>>,
     ) -> Result<List<AttemptView>, ListProblems> {
-        let wanted = page(skip.0, limit.0, count.0);
-        let found = self.0.ticketing.reviews(&session.who(), wanted).await?;
-        Ok(List::new(found, wanted, uri, &self.0.settings, |attempt| AttemptView::from(&attempt).without_checkout()))
+        let request = page(skip.0, limit.0, count.0);
+        let found = self.0.ticketing.reviews(&session.who(), request).await?;
+        Ok(List::new(found, request, uri, &self.0.settings, |attempt| AttemptView::from(&attempt).without_checkout()))
     }
 
-    /// The story of a payment
+    /// Get a payment with its history
     ///
-    /// For the buyer and for whoever runs the event; by the reference of the payment or of its order.
+    /// For the buyer and the event's organiser, by the reference of the payment or of its order.
     #[oai(path = "/payments/:reference", method = "get", operation_id = "getPayment")]
     async fn find(
         &self,
@@ -146,9 +146,9 @@ impl Payments {
         Ok(Json(PaymentView::new(&payment, &session.who())))
     }
 
-    /// Send money back
+    /// Refund a payment
     ///
-    /// For whoever runs the event. The tickets are void at once; the money follows.
+    /// For the event's organiser. The tickets are void immediately; the money follows.
     #[oai(path = "/payments/:reference/refunds", method = "post", operation_id = "refundPayment")]
     async fn refund(
         &self,
@@ -167,10 +167,10 @@ impl Payments {
         Ok(Refunded::Created(Json((&refund).into())))
     }
 
-    /// Try a refund again
+    /// Retry a refund
     ///
-    /// For whoever runs the event, where the payment service gave it up or wanted something. One that is under way or done is
-    /// left alone.
+    /// For the event's organiser, after the payment gateway failed it or asked for attention. A refund that is in progress or done
+    /// is left alone.
     #[oai(path = "/payments/:reference/refunds/:refund_id/retry", method = "post", operation_id = "retryRefund")]
     async fn retry_refund(
         &self,
@@ -185,9 +185,9 @@ impl Payments {
         Ok(Json((&refund).into()))
     }
 
-    /// Decide about a payment
+    /// Resolve a payment in review
     ///
-    /// For whoever runs the event, where something else came than was asked for.
+    /// For the event's organiser, after another amount or currency was paid than was requested.
     #[oai(path = "/payments/:reference/review", method = "post", operation_id = "reviewPayment")]
     async fn review(
         &self,
@@ -215,27 +215,32 @@ impl Payments {
         Ok(Json(CheckoutView::new(started, &self.0.settings)))
     }
 
-    async fn settle(&self, session: &Session, reference: &Path<Name>, news: &str) -> Result<Verified, VerifyProblems> {
+    async fn verify_payment(
+        &self,
+        session: &Session,
+        reference: &Path<Name>,
+        message: &str,
+    ) -> Result<Verified, VerifyProblems> {
         match self.0.ticketing.verify(&session.who(), &known(reference)?).await? {
             Settlement::Fulfilled { order, tickets, first } => {
-                let message = if first { news } else { "Payment already verified" };
-                // Tickets that are fresh from this very call were mailed to nobody yet.
+                let message = if first { message } else { "Payment already verified" };
+                // Tickets that this call has issued are not mailed yet.
                 let email_sent = !first && self.is_mailed(&order).await;
                 Ok(Verified::Done(Json(VerifiedView::new(message, &tickets, email_sent))))
             }
-            // It could still come, but nobody should wait for it.
+            // The money could still arrive, but the client should not wait for it.
             Settlement::Open { attempt, .. } if attempt.status == AttemptStatus::Lapsed => Err(failed().into()),
             Settlement::Open { order, attempt } => {
-                Ok(Verified::Open(Json(StillOpenView::new(&order, &attempt)), ASK_AGAIN))
+                Ok(Verified::Open(Json(StillOpenView::new(&order, &attempt)), VERIFY_RETRY_AFTER_SECONDS))
             }
             undone => Err(why_no_tickets(&undone).into()),
         }
     }
 
-    /// The tickets are bought, whatever this comes to.
+    /// Best effort: an error here must not hide that the tickets are bought.
     async fn is_mailed(&self, order: &Order) -> bool {
         self.0.ticketing.tickets_mailed(order).await.unwrap_or_else(|error| {
-            tracing::warn!(order.id = %order.id, %error, "whether the tickets were mailed could not be looked up");
+            tracing::warn!(order.id = %order.id, %error, "cannot look up whether the tickets were mailed");
             false
         })
     }
@@ -250,22 +255,21 @@ fn why_no_tickets(settlement: &Settlement) -> Problem {
         Settlement::Failed { .. } => failed(),
         Settlement::RefundDue { .. } => Problem::new(
             "payment_refund_due",
-            "The payment came, but it buys no tickets: the places were gone, or the order was paid already. The money \
-             goes back by itself.",
+            "The payment arrived, but the tickets were sold out or the order was already paid. It is refunded automatically.",
         ),
         Settlement::Review { .. } => Problem::new(
             "payment_in_review",
-            "Something else was paid than was asked for. The organiser decides what becomes of it.",
+            "Another amount or currency was paid than requested. The organiser will accept or refund it.",
         ),
         Settlement::Reversed { .. } => {
-            Problem::new("payment_reversed", "The payment was taken back, so its tickets are void.")
+            Problem::new("payment_reversed", "The payment was reversed, and its tickets are void.")
         }
-        // New kinds of settlement want words of their own.
+        // A new kind of settlement needs a sentence of its own.
         _ => Problem::internal(),
     }
 }
 
-/// What cannot be a reference is the reference of no payment.
+/// A text that cannot be a reference belongs to no payment: 404.
 fn known(reference: &Path<Name>) -> Result<Reference, Problem> {
     reference.0.0.parse().map_err(|_| Error::NotFound("Payment").into())
 }

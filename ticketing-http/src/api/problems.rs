@@ -1,4 +1,4 @@
-//! Which problems an operation can end with, as a type: so that the document lists every one of them.
+//! The errors of each operation, as a type, so that the OpenAPI document lists all of them.
 
 use crate::problem::{CONTENT_TYPE, Problem, status_of};
 use poem_openapi::payload::{Json, Payload};
@@ -7,22 +7,22 @@ use poem_openapi::types::Type;
 use std::collections::BTreeMap;
 use std::sync::OnceLock;
 
-/// What the frame and the storage can say of any request.
+/// Errors of the middleware and the storage, possible with any request.
 pub(crate) const ANY: &[&str] =
     &["request_timeout", "too_many_requests", "internal", "busy", "timed_out", "storage_unavailable"];
-/// Where a parameter may be wrong.
+/// Of operations with parameters.
 pub(crate) const PARAMETERS: &[&str] = &["invalid"];
-/// Where a body is read.
+/// Of operations with a body.
 pub(crate) const BODY: &[&str] =
     &["bad_request", "body_unreadable", "body_too_large", "media_type_unsupported", "invalid"];
-/// Where a request may name a key to be safe to repeat.
+/// Of operations that accept an idempotency key.
 pub(crate) const KEYED: &[&str] = &["invalid", "idempotency_key_reused", "request_in_progress"];
-/// Where a token is wanted.
+/// Of operations that read a token.
 pub(crate) const TOKEN: &[&str] = &["unauthenticated"];
-/// Where the payment gateway is asked.
+/// Of operations that call the payment gateway.
 pub(crate) const GATEWAY: &[&str] =
     &["gateway_rejected", "gateway_unavailable", "gateway_circuit_open", "gateway_busy", "gateway_misconfigured"];
-/// Where places are taken.
+/// Of operations that hold tickets.
 pub(crate) const PLACES: &[&str] = &[
     "event_unknown",
     "ticket_type_unknown",
@@ -33,7 +33,7 @@ pub(crate) const PLACES: &[&str] = &[
     "key_reused",
 ];
 
-/// Declares which problems an operation can end with. A problem of another code still leaves, but a test will find it.
+/// Declares the errors of an operation. An error with another code is still sent, but a test will find it.
 macro_rules! problems {
     ($($name:ident: $($codes:expr),+;)*) => {$(
         pub(crate) struct $name(crate::problem::Problem);
@@ -72,7 +72,7 @@ macro_rules! problems {
 
 pub(crate) use problems;
 
-/// The descriptions of an operation's problems by status: the document wants them to live for ever.
+/// The descriptions of an operation's errors by status. poem-openapi needs them to be `'static`.
 pub(crate) struct Words(OnceLock<BTreeMap<u16, String>>);
 
 impl Words {
@@ -108,14 +108,14 @@ fn headers(status: u16) -> Vec<MetaHeader> {
     let header = |name: &str, description: &str, schema: MetaSchemaRef| MetaHeader {
         name: name.to_owned(),
         description: Some(description.to_owned()),
-        // What is out of order for good does not say when to try again.
+        // A 503 that does not pass by itself has no Retry-After.
         required: status != 503,
         deprecated: false,
         schema,
     };
     match status {
         401 => vec![header("WWW-Authenticate", "`Bearer`", String::schema_ref())],
-        429 | 503 => vec![header("Retry-After", "When to try again, in seconds", u64::schema_ref())],
+        429 | 503 => vec![header("Retry-After", "Seconds to wait before a retry", u64::schema_ref())],
         _ => vec![],
     }
 }

@@ -1,5 +1,4 @@
-use super::shown::ShownEvents;
-use crate::middleware::checkouts::Checkouts;
+use super::event_read::RenderedEvents;
 use crate::middleware::login_throttle::LoginThrottle;
 use hmac::{Hmac, KeyInit};
 use sha2::Sha256;
@@ -9,38 +8,39 @@ use ticketing_core::Ticketing;
 use ticketing_core::clock::{Clock, Random, SystemClock, SystemRandom};
 use ticketing_core::domain::money::Currency;
 use ticketing_core::gateway::circuit_breaker::CircuitBreaker;
+use ticketing_core::gateway::in_flight::InFlight;
 
-/// What every operation has at hand. Cheap to clone.
+/// What every operation uses. Cheap to clone.
 #[derive(Clone, Debug)]
 pub struct ApiState {
     /// The engine.
     pub ticketing: Ticketing,
-    /// What can be set.
+    /// Settings of the API.
     pub settings: Arc<ApiSettings>,
-    /// Slows down guessing of passwords.
+    /// Slows down password guessing.
     pub login_throttle: Arc<LoginThrottle>,
-    /// What time it is, for the throttle.
+    /// The time, for the throttle.
     pub clock: Arc<dyn Clock>,
-    /// Watches over the payment gateway, if anybody does: shown by `/health?detail=true`.
+    /// The payment gateway's circuit breaker, if there is one: shown by `/health?detail=true`.
     pub breaker: Option<Arc<CircuitBreaker>>,
-    /// Sales that only wait for the payment service.
-    pub checkouts: Checkouts,
-    /// Whether limits are counted in the storage too, for all processes on it together.
+    /// Checkouts that wait for the payment gateway.
+    pub checkouts: InFlight,
+    /// Whether limits are shared through the storage by all processes that use it.
     pub has_shared_limits: bool,
-    /// What references are derived from, with the key that a request names. The same in every process, for ever.
+    /// References are derived from it and the idempotency key. Must never change, and be the same in every process.
     key_secret: KeySecret,
     is_stopping: Arc<AtomicBool>,
-    /// Events as they were sent.
-    pub(super) shown: Arc<ShownEvents>,
+    /// Events that were read recently, rendered.
+    pub(super) rendered_events: Arc<RenderedEvents>,
 }
 
-/// A MAC that has read the secret already.
+/// A MAC that is already keyed with the secret.
 #[derive(Clone)]
 struct KeySecret(Hmac<Sha256>);
 
 impl KeySecret {
     fn new(secret: [u8; 32]) -> Self {
-        // HMAC's block is 64 bytes: a shorter key is filled up with zeros (RFC 2104, 2).
+        // HMAC's block is 64 bytes: a shorter key is padded with zeros (RFC 2104, 2).
         let mut block = [0; 64];
         block[..32].copy_from_slice(&secret);
         Self(Hmac::new(&block.into()))
@@ -53,17 +53,17 @@ impl std::fmt::Debug for KeySecret {
     }
 }
 
-/// What can be set of the API.
+/// Settings of the API.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ApiSettings {
-    /// Of events that name no currency. Defaults to NGN.
+    /// The currency of events that name none. Default: NGN.
     pub default_currency: Currency,
-    /// Whether events may be made without a token, as the second seed has it. Nobody runs such an event but administrators.
-    /// Defaults to no.
+    /// Whether events may be created without a token, as clients of system B do. Only administrators can manage such events.
+    /// Default: no.
     pub allow_anonymous_events: bool,
-    /// Where buyers are sent back to after paying, with `?reference=` added. Defaults to `http://localhost:3000`.
+    /// Where buyers return after paying, with `?reference=` added. Default: `http://localhost:3000`.
     pub frontend_url: String,
-    /// Our own address as others see it, for absolute links. Without it, links are relative.
+    /// The server's public URL, for absolute links. Default: links are relative.
     pub public_url: Option<String>,
 }
 
@@ -79,16 +79,16 @@ impl Default for ApiSettings {
 }
 
 impl ApiState {
-    /// The engine behind an API, by the machine's clock and a fresh throttle, without a breaker. Keys of requests are good for
-    /// this process only, unless [`with_key_secret`](Self::with_key_secret) is used.
+    /// An API for this engine, with the system clock and no circuit breaker. Idempotency keys hold for this process only, unless
+    /// [`with_key_secret`](Self::with_key_secret) is used.
     pub fn new(ticketing: Ticketing, settings: ApiSettings) -> Self {
         let mut secret = [0; 32];
         SystemRandom.fill(&mut secret);
         Self {
             breaker: None,
-            checkouts: Checkouts::default(),
+            checkouts: InFlight::default(),
             is_stopping: Arc::default(),
-            shown: Arc::default(),
+            rendered_events: Arc::default(),
             has_shared_limits: false,
             key_secret: KeySecret::new(secret),
             ticketing,
@@ -98,28 +98,28 @@ impl ApiState {
         }
     }
 
-    /// Knows how many sales only wait for the payment service, from whoever [counts](crate::middleware::checkouts::Counted) them.
+    /// Reads the number of checkouts in flight, which [`CountInFlight`](ticketing_core::gateway::in_flight::CountInFlight) counts.
     #[must_use]
-    pub fn with_checkouts(mut self, checkouts: Checkouts) -> Self {
+    pub fn with_checkouts(mut self, checkouts: InFlight) -> Self {
         self.checkouts = checkouts;
         self
     }
 
-    /// Keys of requests are good for every process with the same secret, also after a restart.
+    /// Idempotency keys hold for every process with the same secret, also after a restart.
     #[must_use]
     pub fn with_key_secret(mut self, secret: [u8; 32]) -> Self {
         self.key_secret = KeySecret::new(secret);
         self
     }
 
-    /// Counts requests and failed log-ins in the storage too, so that limits hold for all processes on it together.
+    /// Shares rate limits and login limits through the storage, with all processes that use it.
     #[must_use]
     pub fn with_shared_limits(mut self, shared: bool) -> Self {
         self.has_shared_limits = shared;
         self
     }
 
-    /// Reads this clock.
+    /// Uses this clock.
     #[must_use]
     pub fn with_clock(mut self, clock: Arc<dyn Clock>) -> Self {
         self.clock = clock;
@@ -133,17 +133,17 @@ impl ApiState {
         self
     }
 
-    /// From now on `/ready` says no, so that whoever deals out requests gives us no more. All else works on.
+    /// From now on `/ready` returns 503, so that load balancers send no more requests. Everything else goes on working.
     pub fn stop_soon(&self) {
         self.is_stopping.store(true, Ordering::Relaxed);
     }
 
-    /// Whether the server is about to stop.
+    /// Whether the server is shutting down.
     pub fn is_stopping(&self) -> bool {
         self.is_stopping.load(Ordering::Relaxed)
     }
 
-    /// What keys of requests are hashed with.
+    /// A MAC to derive from idempotency keys with.
     pub(super) fn key_mac(&self) -> Hmac<Sha256> {
         self.key_secret.0.clone()
     }

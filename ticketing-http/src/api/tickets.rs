@@ -1,7 +1,7 @@
 //! Tickets and their QR codes.
 //!
-//! Who knows a code holds the ticket: what is found by code needs no token, and says nothing of the holder. An id is no
-//! secret: what is found by id is the holder's alone.
+//! The code is the secret that proves a ticket: a lookup by code needs no token, and tells nothing of the holder. An id is no
+//! secret: a lookup by id is for the holder only.
 
 use super::bearer::{MaybeSession, Session};
 use super::dto::list::{List, page};
@@ -27,9 +27,9 @@ problems! {
     QrProblems: &["not_found"];
 }
 
-/// An id has at most so many digits; a code has 26 symbols.
+/// Tells ids from codes, which have 26 symbols.
 const MAX_ID_DIGITS: usize = 16;
-/// The image of a code never changes, and is the holder's business: their browser may keep it, a cache between may not.
+/// The image of a code never changes, but is private: browsers may keep it, shared caches may not.
 const FOREVER: &str = "private, max-age=31536000, immutable";
 
 #[derive(ResponseContent)]
@@ -51,7 +51,7 @@ enum Png {
     /// The image.
     #[oai(status = 200, content_type = "image/png")]
     Image(Binary<Vec<u8>>, #[oai(header = "ETag")] String, #[oai(header = "Cache-Control")] String),
-    /// The client has it already.
+    /// The client's copy is up to date.
     #[oai(status = 304)]
     NotModified(#[oai(header = "ETag")] String, #[oai(header = "Cache-Control")] String),
 }
@@ -61,7 +61,7 @@ enum Svg {
     /// The image.
     #[oai(status = 200, content_type = "image/svg+xml")]
     Image(Binary<Vec<u8>>, #[oai(header = "ETag")] String, #[oai(header = "Cache-Control")] String),
-    /// The client has it already.
+    /// The client's copy is up to date.
     #[oai(status = 304)]
     NotModified(#[oai(header = "ETag")] String, #[oai(header = "Cache-Control")] String),
 }
@@ -72,34 +72,34 @@ pub(crate) struct Tickets(pub(crate) ApiState);
 impl Tickets {
     /// List my tickets
     ///
-    /// The newest first.
+    /// Newest first.
     #[oai(path = "/tickets/my-tickets", method = "get", operation_id = "listMyTickets")]
     async fn list(
         &self,
         session: Session,
         uri: &Uri,
-        /// How many to leave out at the start.
+        /// Number of items to skip.
         skip: Query<Option<u64>>,
-        /// How many are wanted: 1 to 1000, 100 if it is not said.
+        /// Page size, 1–1000 (default 100).
         limit: Query<Option<u32>>,
-        /// Whether the number of all is wanted, in `X-Total-Count`.
+        /// Return the total count in `X-Total-Count`.
         count: Query<Option<bool>>,
     ) -> Result<List<TicketView>, ListProblems> {
-        let wanted = page(skip.0, limit.0, count.0);
-        let found = self.0.ticketing.tickets(&session.who(), wanted).await?;
-        Ok(List::new(found, wanted, uri, &self.0.settings, |ticket| (&ticket).into()))
+        let request = page(skip.0, limit.0, count.0);
+        let found = self.0.ticketing.tickets(&session.who(), request).await?;
+        Ok(List::new(found, request, uri, &self.0.settings, |ticket| (&ticket).into()))
     }
 
-    /// A ticket
+    /// Get a ticket
     ///
-    /// By its code: for anybody who knows it, without a token. By its id (digits only): the holder's QR code, as an image, or
-    /// as JSON where `Accept` prefers that.
+    /// By code: public, without a token. By id (digits only), for the holder: the QR code as an image, or as JSON if `Accept`
+    /// prefers it.
     #[oai(path = "/tickets/:ticket", method = "get", operation_id = "getTicket")]
     async fn find(
         &self,
         session: MaybeSession,
         accept: Accept,
-        /// The ticket's code, or its id.
+        /// The ticket's code or id.
         ticket: Path<Name>,
     ) -> Result<Found, FindProblems> {
         let answer = |face| Found::Found(face, "private, no-store".to_owned(), "Accept, Authorization".to_owned());
@@ -109,20 +109,20 @@ impl Tickets {
         };
         let ticket = self.0.ticketing.ticket(&session.required()?.who(), id).await?;
         let png = qr::png(&ticket.code);
-        match wants_json(&accept) {
+        match prefers_json(&accept) {
             Some(false) => Ok(answer(Face::Png(Binary(png)))),
             Some(true) => Ok(answer(Face::Json(Json(PublicTicketView::new(&ticket, Some(png)))))),
-            None => Err(Problem::new("not_acceptable", "There are image/png and application/json.").into()),
+            None => Err(Problem::new("not_acceptable", "Available media types: image/png, application/json.").into()),
         }
     }
 
-    /// A ticket's QR code as a PNG
+    /// Get a ticket's QR code as PNG
     #[oai(path = "/tickets/:ticket_code/qr.png", method = "get", operation_id = "getTicketPng")]
     async fn png(
         &self,
         /// The ticket's code.
         ticket_code: Path<Name>,
-        /// What the client has already.
+        /// The `ETag` of the client's copy.
         #[oai(name = "If-None-Match")]
         if_none_match: Header<Option<String>>,
     ) -> Result<Png, QrProblems> {
@@ -134,13 +134,13 @@ impl Tickets {
         Ok(Png::Image(Binary(qr::png(&ticket.code)), tag, FOREVER.to_owned()))
     }
 
-    /// A ticket's QR code as an SVG
+    /// Get a ticket's QR code as SVG
     #[oai(path = "/tickets/:ticket_code/qr.svg", method = "get", operation_id = "getTicketSvg")]
     async fn svg(
         &self,
         /// The ticket's code.
         ticket_code: Path<Name>,
-        /// What the client has already.
+        /// The `ETag` of the client's copy.
         #[oai(name = "If-None-Match")]
         if_none_match: Header<Option<String>>,
     ) -> Result<Svg, QrProblems> {
@@ -162,20 +162,19 @@ fn id_of(text: &str) -> Option<TicketId> {
     if is_id { text.parse().ok().map(TicketId) } else { None }
 }
 
-/// What cannot be a code is the code of no ticket.
+/// A text that cannot be a code belongs to no ticket: 404.
 fn code_of(text: &str) -> Result<TicketCode, Problem> {
     text.parse().map_err(|_| Error::NotFound("Ticket").into())
 }
 
-/// Whether JSON is preferred to the image; nothing where neither is wanted. The seed's clients ask for anything, and get the
-/// image.
-fn wants_json(accept: &Accept) -> Option<bool> {
+/// Whether the client prefers JSON to the image; `None` if it accepts neither. Older clients accept anything, and get the image.
+fn prefers_json(accept: &Accept) -> Option<bool> {
     if accept.0.is_empty() {
         return Some(false);
     }
-    let is_wanted = |q: &str| !q.trim_end_matches(['0', '.']).is_empty();
-    let wanted = accept.0.iter().filter(|mime| mime.get_param("q").is_none_or(|q| is_wanted(q.as_str())));
-    wanted.into_iter().find_map(|mime| match mime.essence_str() {
+    let is_positive = |q: &str| !q.trim_end_matches(['0', '.']).is_empty();
+    let accepted = accept.0.iter().filter(|mime| mime.get_param("q").is_none_or(|q| is_positive(q.as_str())));
+    accepted.into_iter().find_map(|mime| match mime.essence_str() {
         "image/png" | "image/*" | "*/*" => Some(false),
         "application/json" | "application/*" => Some(true),
         _ => None,

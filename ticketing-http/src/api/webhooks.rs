@@ -1,4 +1,4 @@
-//! What payment gateways tell by themselves.
+//! Webhooks from payment gateways.
 
 use super::Tag;
 use super::dto::path::Name;
@@ -15,10 +15,10 @@ problems! {
     WebhookProblems: &["not_found", "bad_signature", "unreadable_webhook", "body_too_large"];
 }
 
-/// That the webhook is kept.
+/// The webhook is stored.
 #[derive(Object)]
 pub(crate) struct WebhookView {
-    /// What became of it so far: `waiting` to be applied, or known already.
+    /// Its status: `waiting` to be applied, or that of the same webhook received before.
     status: String,
 }
 
@@ -26,10 +26,10 @@ pub(crate) struct Webhooks(pub(crate) ApiState);
 
 #[OpenApi(tag = "Tag::Payments")]
 impl Webhooks {
-    /// Take a webhook from a payment gateway
+    /// Receive a webhook from a payment gateway
     ///
-    /// For gateways only. The signature is checked over the body byte for byte, before anything of it is read. The answer comes
-    /// as soon as the webhook is kept; it is applied afterwards. The same event may come any number of times.
+    /// For gateways only. The signature of the raw body is verified before anything else is read. The response is sent as soon as
+    /// the webhook is stored; it is applied afterwards. The same event may be delivered any number of times.
     #[oai(path = "/payments/webhooks/:gateway", method = "post", operation_id = "receiveWebhook")]
     async fn receive(
         &self,
@@ -38,7 +38,7 @@ impl Webhooks {
         gateway: Path<Name>,
         body: Body,
     ) -> Result<Json<WebhookView>, WebhookProblems> {
-        let body = body.into_bytes().await.map_err(|_| Problem::new("bad_request", "The body could not be read."))?;
+        let body = body.into_bytes().await.map_err(|_| Problem::new("bad_request", "The body cannot be read."))?;
         let headers: Vec<(&str, &[u8])> =
             request.headers().iter().map(|(name, value)| (name.as_str(), value.as_bytes())).collect();
         let webhook = Webhook::new(&headers, &body, self.0.clock.now());

@@ -1,93 +1,95 @@
-//! What can be set, from where, and what is wrong with what was set.
+//! Configuration: where settings come from, and how they are checked.
 //!
-//! Flags win over the environment, the environment over `.env`. Secrets have no flags: every process on the machine
-//! reads command lines.
+//! Flags take precedence over the environment, the environment over `.env`. Secrets have no flags: every process on the machine
+//! can read command lines.
 
+mod metrics_access;
 mod parse;
+mod secret;
 mod secret_file;
 mod source;
 mod variables;
 
+pub use metrics_access::MetricsAccess;
+pub use secret::Secret;
 pub use secret_file::secret_beside;
 pub use source::{Command, Invocation, Source};
 pub use variables::{VARIABLES, Variable};
 
-use crate::metrics::Access;
 use crate::middleware::rate_limit::Quota;
 use ipnet::IpNet;
 use std::net::{IpAddr, SocketAddr};
 use std::path::PathBuf;
 use std::time::Duration;
-use ticketing_core::clock::Random;
 use ticketing_core::domain::money::Currency;
 
-/// Everything that can be set, checked.
+/// All settings, checked.
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct Config {
     /// Where the server listens.
     pub listen: SocketAddr,
-    /// How others reach the server, without a slash at the end.
+    /// The public URL of the server, without a trailing slash.
     pub public_url: String,
-    /// Where buyers are: the gateway sends them back there. Without a slash at the end.
+    /// Where the gateway sends buyers back to, without a trailing slash.
     pub frontend_url: String,
-    /// Which web pages may ask the server.
+    /// The allowed origins.
     pub cors_origins: Vec<String>,
-    /// Which proxies say the truth about who asks.
+    /// The proxies whose `X-Forwarded-For` is trusted.
     pub trusted_proxies: Vec<IpNet>,
-    /// How much one client may ask; `None`: as much as it likes.
+    /// The rate limit of each client; `None`: no limit.
     pub rate_limit: Option<Quota>,
     /// How long a request may take.
     pub request_timeout: Duration,
-    /// How many connections there may be at once.
+    /// The maximum number of connections.
     pub max_connections: usize,
-    /// How long to serve on after being told to stop.
+    /// How long to keep serving after a stop signal.
     pub drain: Duration,
     /// Who may read `/metrics`.
-    pub metrics: Access,
-    /// Who shows it may read `/metrics` too, from anywhere.
+    pub metrics: MetricsAccess,
+    /// A bearer token that gives access to `/metrics` from anywhere.
     pub metrics_token: Option<Secret>,
-    /// Where everything is stored.
+    /// The database.
     pub database: Database,
-    /// Signs sessions. Absent: it is kept beside the database, see [`secret_beside`].
+    /// Signs sessions. `None`: it is kept beside the database, see [`secret_beside`].
     pub jwt_secret: Option<Secret>,
     /// How long a session lasts.
     pub token_ttl: Duration,
-    /// Who takes the money.
+    /// The payment gateway.
     pub gateway: Gateway,
-    /// Where a sandbox that runs alone sends its webhooks.
+    /// Where the command `sandbox` sends webhooks.
     pub sandbox_webhook_url: Option<String>,
     /// Where mails go.
     pub mail: Mail,
-    /// How long places are held for a buyer.
+    /// How long tickets are held for a buyer.
     pub hold: Duration,
-    /// The currency of prices that name none.
+    /// The currency of events that name none.
     pub default_currency: Currency,
-    /// Whether events may be made without an account.
+    /// Whether events may be created without an account.
     pub allow_anonymous_events: bool,
-    /// Whether `/docs` and `/redoc` are there.
+    /// Whether `/docs` and `/redoc` are enabled.
     pub docs: bool,
-    /// How the log looks.
+    /// The format of the log.
     pub log_format: LogFormat,
-    /// What the log says, in the words of `RUST_LOG`.
+    /// The filter of the log, in the syntax of `RUST_LOG`.
     pub log_filter: String,
-    /// Names in `.env` that mean nothing here.
+    /// Unknown names in `.env`.
     pub unknown: Vec<String>,
 }
 
-/// Where everything is stored.
+/// The database.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Database {
     /// A SQLite file.
     File(PathBuf),
-    /// SQLite in memory: all is gone at the end.
+    /// In memory: nothing is kept.
     Memory,
     /// PostgreSQL; the URL holds a password.
     Postgres(Secret),
 }
 
 impl Database {
-    /// Where files of ours live: beside the database.
+    /// The folder of the server's own files: beside the database.
     pub fn directory(&self) -> PathBuf {
         let parent = match self {
             Self::File(path) => path.parent().filter(|parent| !parent.as_os_str().is_empty()),
@@ -96,20 +98,20 @@ impl Database {
         parent.map_or_else(|| PathBuf::from("."), PathBuf::from)
     }
 
-    /// The database in words that hold no secret.
+    /// A description without secrets.
     pub fn in_words(&self) -> String {
         match self {
             Self::File(path) => format!("SQLite, {}", path.display()),
-            Self::Memory => "SQLite in memory: all is gone at the end".to_owned(),
+            Self::Memory => "in memory (nothing is kept)".to_owned(),
             Self::Postgres(_) => "PostgreSQL".to_owned(),
         }
     }
 }
 
-/// Who takes the money.
+/// The payment gateway.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Gateway {
-    /// Nobody: a built-in imitation, in which no money moves.
+    /// The built-in sandbox gateway: no money moves.
     Sandbox,
     /// Paystack.
     Paystack {
@@ -117,7 +119,7 @@ pub enum Gateway {
         secret_key: Secret,
         /// `pk_test_…` or `pk_live_…`, for pages.
         public_key: Option<String>,
-        /// Where its API is, without a slash at the end.
+        /// Its base URL, without a trailing slash.
         base_url: String,
         /// Whether real money moves.
         live: bool,
@@ -140,26 +142,26 @@ pub struct Smtp {
     pub host: String,
     /// Its port.
     pub port: u16,
-    /// How the connection is kept secret.
+    /// The encryption of the connection.
     pub security: SmtpSecurity,
-    /// Who we are there, and the password.
+    /// User name and password.
     pub login: Option<(String, Secret)>,
     /// The sender: `tickets@example.com` or `Tickets <tickets@example.com>`.
     pub from: String,
 }
 
-/// How a connection to a mail server is kept secret.
+/// The encryption of a connection to a mail server.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum SmtpSecurity {
-    /// It starts in the open and must turn secret before anything is said (port 587).
+    /// Starts unencrypted and must switch to TLS before anything is sent (port 587).
     StartTls,
-    /// It is secret from the first byte (port 465).
+    /// TLS from the first byte (port 465).
     Tls,
-    /// It is not.
+    /// None.
     Plain,
 }
 
-/// How the log looks.
+/// The format of the log.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum LogFormat {
     /// For people.
@@ -168,45 +170,16 @@ pub enum LogFormat {
     Json,
 }
 
-/// A secret. It shows itself to nobody who does not ask for it by name.
-#[derive(Clone, PartialEq, Eq)]
-pub struct Secret(String);
-
-impl Secret {
-    /// Hides `text`.
-    pub fn new(text: impl Into<String>) -> Self {
-        Self(text.into())
-    }
-
-    /// 32 bytes that nobody can guess, as hexadecimal digits.
-    pub fn fresh(random: &dyn Random) -> Self {
-        let mut bytes = [0; 32];
-        random.fill(&mut bytes);
-        Self(bytes.iter().map(|byte| format!("{byte:02x}")).collect())
-    }
-
-    /// The secret itself: hand it on, never print it.
-    pub fn expose(&self) -> &str {
-        &self.0
-    }
-}
-
-impl std::fmt::Debug for Secret {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str("Secret(..)")
-    }
-}
-
-/// Why the server does not start: one sentence, without a secret in it.
+/// A setting that is wrong: one sentence, without a secret in it.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("{variable}: found {found}, wanted {wanted}.")]
+#[error("{variable}: found {found}, expected {expected}.")]
 pub struct ConfigError {
-    /// Which variable.
+    /// The setting.
     pub variable: String,
-    /// What it is now; never a secret's value.
+    /// Its value; never that of a secret.
     pub found: String,
-    /// What it should be.
-    pub wanted: String,
+    /// What it must be.
+    pub expected: String,
 }
 
 impl Config {
@@ -217,8 +190,8 @@ impl Config {
         let database = source.read("DATABASE_URL", parse::database)?;
         let jwt_secret = source.read_if_set("JWT_SECRET_KEY", parse::jwt_secret)?;
         if jwt_secret.is_none() && matches!(database, Database::Postgres(_)) {
-            let wanted = "at least 32 random bytes (such as from `openssl rand -hex 32`), the same for every server on this database";
-            return Err(source.error("JWT_SECRET_KEY", "nothing", wanted));
+            let expected = "at least 32 random bytes (such as from `openssl rand -hex 32`), the same for every server on this database";
+            return Err(source.error("JWT_SECRET_KEY", "nothing", expected));
         }
         let cors_origins = match source.read_if_set("CORS_ORIGINS", parse::origins)? {
             Some(origins) => origins,
@@ -262,7 +235,7 @@ impl Config {
     }
 }
 
-/// The address at which a server that listens there can be reached from this machine.
+/// The address at which this machine reaches a server that listens on `listen`.
 pub(crate) fn reachable(listen: SocketAddr) -> SocketAddr {
     let ip = match listen.ip() {
         IpAddr::V4(ip) if ip.is_unspecified() => IpAddr::from([127, 0, 0, 1]),

@@ -1,7 +1,6 @@
-//! How each value is read. The error of each function says what is wanted.
+//! Parsers of the values. The error of each is what it expects.
 
-use super::{ConfigError, Database, Gateway, LogFormat, Mail, Secret, Smtp, SmtpSecurity, Source};
-use crate::metrics::Access;
+use super::{ConfigError, Database, Gateway, LogFormat, Mail, MetricsAccess, Secret, Smtp, SmtpSecurity, Source};
 use ipnet::IpNet;
 use poem::http::Uri;
 use std::net::IpAddr;
@@ -13,19 +12,19 @@ use tracing_subscriber::EnvFilter;
 
 type Parsed<T> = Result<T, String>;
 
-fn wanted<T>(what: &str) -> Parsed<T> {
+fn expected<T>(what: &str) -> Parsed<T> {
     Err(what.to_owned())
 }
 
 pub(super) fn host(text: &str) -> Parsed<IpAddr> {
     match text {
         "localhost" => Ok(IpAddr::from([127, 0, 0, 1])),
-        _ => text.parse().or_else(|_| wanted("an address such as 127.0.0.1, 0.0.0.0 or ::1")),
+        _ => text.parse().or_else(|_| expected("an address such as 127.0.0.1, 0.0.0.0 or ::1")),
     }
 }
 
 pub(super) fn port(text: &str) -> Parsed<u16> {
-    text.parse().or_else(|_| wanted("a port from 0 to 65535"))
+    text.parse().or_else(|_| expected("a port from 0 to 65535"))
 }
 
 pub(super) fn number(range: RangeInclusive<u64>) -> impl FnOnce(&str) -> Parsed<u64> {
@@ -36,31 +35,31 @@ pub(super) fn number(range: RangeInclusive<u64>) -> impl FnOnce(&str) -> Parsed<
 }
 
 pub(super) fn seconds(range: RangeInclusive<u64>) -> impl FnOnce(&str) -> Parsed<Duration> {
-    let wanted = format!("whole seconds from {} to {}", range.start(), range.end());
-    move |text| number(range)(text).map(Duration::from_secs).map_err(|_| wanted)
+    let expected = format!("whole seconds from {} to {}", range.start(), range.end());
+    move |text| number(range)(text).map(Duration::from_secs).map_err(|_| expected)
 }
 
 pub(super) fn switch(text: &str) -> Parsed<bool> {
     match text.to_ascii_lowercase().as_str() {
         "on" | "true" | "yes" | "1" => Ok(true),
         "off" | "false" | "no" | "0" => Ok(false),
-        _ => wanted("on or off"),
+        _ => expected("on or off"),
     }
 }
 
-pub(super) fn access(text: &str) -> Parsed<Access> {
+pub(super) fn access(text: &str) -> Parsed<MetricsAccess> {
     match (text, switch(text)) {
-        ("local", _) => Ok(Access::ThisMachine),
-        (_, Ok(true)) => Ok(Access::Everybody),
-        (_, Ok(false)) => Ok(Access::Nobody),
-        _ => wanted("local, on or off"),
+        ("local", _) => Ok(MetricsAccess::ThisMachine),
+        (_, Ok(true)) => Ok(MetricsAccess::Everybody),
+        (_, Ok(false)) => Ok(MetricsAccess::Nobody),
+        _ => expected("local, on or off"),
     }
 }
 
 pub(super) fn metrics_token(text: &str) -> Parsed<Secret> {
     match text.len() >= 16 && text.bytes().all(|byte| byte.is_ascii_graphic()) {
         true => Ok(Secret::new(text)),
-        false => wanted("16 or more letters, digits and signs (such as from `openssl rand -hex 32`)"),
+        false => expected("at least 16 printable ASCII characters (such as from `openssl rand -hex 32`)"),
     }
 }
 
@@ -68,22 +67,22 @@ pub(super) fn log_format(text: &str) -> Parsed<LogFormat> {
     match text {
         "text" => Ok(LogFormat::Text),
         "json" => Ok(LogFormat::Json),
-        _ => wanted("text or json"),
+        _ => expected("text or json"),
     }
 }
 
 pub(super) fn log_filter(text: &str) -> Parsed<String> {
     match EnvFilter::try_new(text) {
         Ok(_) => Ok(text.to_owned()),
-        Err(_) => wanted("a filter such as info, or warn,ticketing_http=debug"),
+        Err(_) => expected("a filter such as info, or warn,ticketing_http=debug"),
     }
 }
 
 pub(super) fn currency(text: &str) -> Parsed<Currency> {
-    text.parse().or_else(|_| wanted("a currency's three capital letters, such as NGN"))
+    text.parse().or_else(|_| expected("a currency's three capital letters, such as NGN"))
 }
 
-/// An http(s) URL with nothing in it that would break when something is appended.
+/// An http(s) URL to which a path can be appended.
 pub(super) fn url(text: &str) -> Parsed<String> {
     let is_plain = |uri: &Uri| {
         matches!(uri.scheme_str(), Some("http" | "https"))
@@ -94,11 +93,11 @@ pub(super) fn url(text: &str) -> Parsed<String> {
     };
     match text.parse::<Uri>() {
         Ok(uri) if is_plain(&uri) => Ok(text.trim_end_matches('/').to_owned()),
-        _ => wanted("a URL such as https://tickets.example, without a password, a query or a fragment"),
+        _ => expected("a URL such as https://tickets.example, without a password, a query or a fragment"),
     }
 }
 
-/// The origin that a page at this URL has.
+/// The origin of this URL.
 pub(super) fn origin_of(url: &str) -> Option<String> {
     let uri: Uri = url.parse().ok()?;
     let origin = format!("{}://{}", uri.scheme_str()?, uri.authority()?);
@@ -113,8 +112,8 @@ pub(super) fn origins(text: &str) -> Parsed<Vec<String>> {
         let origin = origin.strip_suffix('/').unwrap_or(origin).to_ascii_lowercase();
         match url(&origin).ok().and_then(|url| origin_of(&url)) {
             Some(exact) if exact == origin => Ok(exact),
-            _ => wanted(
-                "exact origins by comma, such as https://shop.example,http://localhost:3000 (never * or null), or none",
+            _ => expected(
+                "exact origins, comma-separated, such as https://shop.example,http://localhost:3000 (never * or null), or none",
             ),
         }
     });
@@ -126,7 +125,7 @@ pub(super) fn networks(text: &str) -> Parsed<Vec<IpNet>> {
         let network = text.parse::<IpNet>().ok().or_else(|| text.parse::<IpAddr>().ok().map(IpNet::from));
         match network.filter(|network| network.prefix_len() > 0) {
             Some(network) => Ok(network.trunc()),
-            None => wanted("networks by comma, such as 10.0.0.0/8,192.168.1.7 (never all there are)"),
+            None => expected("networks, comma-separated, such as 10.0.0.0/8,192.168.1.7 (never all addresses)"),
         }
     });
     each.collect()
@@ -138,7 +137,7 @@ pub(super) fn database(text: &str) -> Parsed<Database> {
         let is_whole = text.parse::<Uri>().is_ok_and(|uri| uri.host().is_some_and(|host| !host.is_empty()));
         return match is_whole {
             true => Ok(Database::Postgres(Secret::new(text))),
-            false => wanted(
+            false => expected(
                 "a PostgreSQL URL such as postgres://user:password@host:5432/database, special characters as %XX",
             ),
         };
@@ -150,15 +149,15 @@ pub(super) fn database(text: &str) -> Parsed<Database> {
         Some(path) if !path.is_empty() && !path.contains('?') && !path.ends_with('/') => {
             Ok(Database::File(PathBuf::from(path)))
         }
-        _ => wanted("sqlite:FILE, sqlite::memory: or postgres://…"),
+        _ => expected("sqlite:FILE, sqlite::memory: or postgres://…"),
     }
 }
 
-/// What people leave in place, or type when they are asked for a secret. In lower case.
+/// What placeholders and made-up secrets contain, in lower case.
 const SAMPLES: &[&str] =
     &["secret", "change", "example", "your", "placeholder", "password", "replace", "sample", "default", "xxxx", "todo"];
 
-/// Whether a secret is one that somebody else knows too.
+/// Whether a secret is a placeholder, or easy to guess.
 fn is_sample(text: &str) -> bool {
     let text = text.to_ascii_lowercase();
     let mut different: Vec<char> = text.chars().collect();
@@ -170,7 +169,7 @@ fn is_sample(text: &str) -> bool {
 pub(super) fn jwt_secret(text: &str) -> Parsed<Secret> {
     match text.len() >= 32 && !is_sample(text) {
         true => Ok(Secret::new(text)),
-        false => wanted("at least 32 random bytes, and not a sample: such as from `openssl rand -hex 32`"),
+        false => expected("at least 32 random bytes, and not a sample: such as from `openssl rand -hex 32`"),
     }
 }
 
@@ -247,7 +246,7 @@ fn smtp_security(text: &str) -> Parsed<SmtpSecurity> {
         "starttls" => Ok(SmtpSecurity::StartTls),
         "tls" => Ok(SmtpSecurity::Tls),
         "plain" => Ok(SmtpSecurity::Plain),
-        _ => wanted("starttls, tls or plain"),
+        _ => expected("starttls, tls or plain"),
     }
 }
 
@@ -255,7 +254,7 @@ fn smtp_host(text: &str) -> Parsed<String> {
     let is_name = text.bytes().all(|byte| byte.is_ascii_alphanumeric() || b".-:".contains(&byte));
     match is_name && (!text.contains(':') || text.parse::<IpAddr>().is_ok()) {
         true => Ok(text.to_owned()),
-        false => wanted("a host's name, such as smtp.example.com, without a port"),
+        false => expected("a host's name, such as smtp.example.com, without a port"),
     }
 }
 
@@ -270,7 +269,7 @@ fn mailbox(text: &str) -> Parsed<String> {
         && !text.contains(|c: char| c.is_control());
     match is_address {
         true => Ok(text.to_owned()),
-        false => wanted("a sender such as Tickets <tickets@example.com>"),
+        false => expected("a sender such as Tickets <tickets@example.com>"),
     }
 }
 
@@ -279,7 +278,7 @@ fn is_this_machine(host: &str) -> bool {
     host == "localhost" || host.parse::<IpAddr>().is_ok_and(|address| address.is_loopback())
 }
 
-/// Only for messages: the file's name without its folders.
+/// The name of a file, for messages.
 pub(super) fn file_name(path: &Path) -> String {
     path.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default()
 }

@@ -1,4 +1,4 @@
-//! The secret that signs sessions, where nobody set one: made once, kept beside the database.
+//! The secret that signs sessions, if none is configured: generated once, kept beside the database.
 
 use super::parse::file_name;
 use super::{ConfigError, Secret};
@@ -7,8 +7,8 @@ use std::io::{ErrorKind, Write};
 use std::path::{Path, PathBuf};
 use ticketing_core::clock::Random;
 
-/// Reads the secret beside `database`, or makes it. Two processes that start at once end up with the same one: a file
-/// is either whole or not there.
+/// Reads the secret beside `database`, or generates it. Two processes that start at once get the same one: the file appears
+/// whole or not at all.
 pub fn secret_beside(database: &Path, random: &dyn Random) -> Result<Secret, ConfigError> {
     let path = path_beside(database);
     if let Some(secret) = read(&path)? {
@@ -19,10 +19,10 @@ pub fn secret_beside(database: &Path, random: &dyn Random) -> Result<Secret, Con
     fresh.push(format!(".{}", nonce.expose().get(..16).unwrap_or_default()));
     let fresh = PathBuf::from(fresh);
     let kept = keep(&fresh, &path, secret.expose());
-    // Whatever happened, the file under its first name is of no further use; a failure to remove it harms nobody.
+    // The temporary file is of no further use; if it cannot be removed, it does no harm.
     let _ = fs::remove_file(&fresh);
     kept.map_err(|error| trouble(&path, &error))?;
-    read(&path)?.ok_or_else(|| wrong(&path, "a file that vanished"))
+    read(&path)?.ok_or_else(|| wrong(&path, "a file that has disappeared"))
 }
 
 fn path_beside(database: &Path) -> PathBuf {
@@ -31,7 +31,7 @@ fn path_beside(database: &Path) -> PathBuf {
     PathBuf::from(path)
 }
 
-/// A link cannot replace a file, so the first of several processes wins.
+/// A hard link cannot replace a file, so the first of several processes wins.
 fn keep(fresh: &Path, path: &Path, secret: &str) -> std::io::Result<()> {
     let mut options = fs::OpenOptions::new();
     options.write(true).create_new(true);
@@ -57,28 +57,25 @@ fn read(path: &Path) -> Result<Option<Secret>, ConfigError> {
         use std::os::unix::fs::PermissionsExt;
         let mode = fs::metadata(path).map_err(|error| trouble(path, &error))?.permissions().mode();
         if mode & 0o077 != 0 {
-            return Err(wrong(path, "a file that others may read"));
+            return Err(wrong(path, "a file that other users can read"));
         }
     }
     let text = text.trim();
     match text.len() >= 64 && text.bytes().all(|byte| byte.is_ascii_hexdigit()) {
         true => Ok(Some(Secret::new(text))),
-        false => Err(wrong(path, "a file that holds something else")),
+        false => Err(wrong(path, "a file with other content")),
     }
 }
 
 fn wrong(path: &Path, found: &str) -> ConfigError {
-    let wanted = format!("{} to hold 64 hexadecimal digits, with mode 0600; or JWT_SECRET_KEY itself", file_name(path));
-    ConfigError { variable: "JWT_SECRET_KEY".to_owned(), found: found.to_owned(), wanted }
+    let expected =
+        format!("{} to contain 64 hexadecimal digits, with mode 0600; or set JWT_SECRET_KEY", file_name(path));
+    ConfigError { variable: "JWT_SECRET_KEY".to_owned(), found: found.to_owned(), expected }
 }
 
 fn trouble(path: &Path, error: &std::io::Error) -> ConfigError {
-    let wanted = format!("a place where {} can be kept; or JWT_SECRET_KEY itself", path.display());
-    ConfigError {
-        variable: "JWT_SECRET_KEY".to_owned(),
-        found: format!("trouble with a file ({})", error.kind()),
-        wanted,
-    }
+    let expected = format!("that {} can be read and written; or set JWT_SECRET_KEY", path.display());
+    ConfigError { variable: "JWT_SECRET_KEY".to_owned(), found: format!("a file error ({})", error.kind()), expected }
 }
 
 #[cfg(test)]
@@ -93,7 +90,7 @@ mod tests {
     }
 
     #[test]
-    fn it_is_made_once_even_by_many_at_a_time_and_nobody_else_reads_it() {
+    fn the_secret_is_generated_once_even_concurrently_and_only_its_owner_can_read_it() {
         let folder = folder("secret");
         let database = folder.join("ticketing.db");
         let make = || secret_beside(&database, &SystemRandom).unwrap();
@@ -110,7 +107,7 @@ mod tests {
             let path = path_beside(&database);
             assert_eq!(fs::metadata(&path).unwrap().permissions().mode() & 0o777, 0o600);
             fs::set_permissions(&path, fs::Permissions::from_mode(0o644)).unwrap();
-            assert_eq!(secret_beside(&database, &SystemRandom).unwrap_err().found, "a file that others may read");
+            assert_eq!(secret_beside(&database, &SystemRandom).unwrap_err().found, "a file that other users can read");
             fs::set_permissions(&path, fs::Permissions::from_mode(0o600)).unwrap();
             fs::write(&path, "hunter2").unwrap();
             assert!(!secret_beside(&database, &SystemRandom).unwrap_err().to_string().contains("hunter2"));
@@ -119,8 +116,8 @@ mod tests {
     }
 
     #[test]
-    fn a_folder_that_is_not_there_is_said() {
+    fn a_missing_folder_is_reported() {
         let error = secret_beside(Path::new("/nowhere/ticketing.db"), &SystemRandom).unwrap_err();
-        assert!(error.to_string().starts_with("JWT_SECRET_KEY: found trouble with a file"), "{error}");
+        assert!(error.to_string().starts_with("JWT_SECRET_KEY: found a file error"), "{error}");
     }
 }

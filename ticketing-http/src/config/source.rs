@@ -1,4 +1,4 @@
-//! Where settings come from: flags, the environment, `.env`.
+//! The sources of settings: flags, the environment, `.env`.
 
 use super::variables::variable;
 use super::{ConfigError, VARIABLES};
@@ -8,31 +8,31 @@ use std::collections::HashMap;
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 
-/// What was asked for on the command line.
+/// A parsed command line.
 #[derive(Debug)]
 pub struct Invocation {
-    /// What to do.
+    /// The command.
     pub command: Command,
     flags: HashMap<&'static str, String>,
 }
 
-/// What the program can do.
+/// The commands of the program.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Command {
-    /// Sells tickets.
+    /// Runs the server.
     Serve,
-    /// Plays the payment gateway, for developers.
+    /// Runs the sandbox gateway alone.
     Sandbox,
-    /// Looks whether what is stored adds up.
+    /// Checks the database for inconsistencies.
     Check,
     /// Copies the database.
     BackUp(PathBuf),
-    /// Asks the server that runs beside it whether it is up.
+    /// Checks whether the server on this machine is up.
     HealthCheck,
 }
 
 impl Invocation {
-    /// Reads a command line. The error is clap's, which also is how help and version come out.
+    /// Parses a command line. Help and version come as clap's error, too.
     pub fn parse<I, T>(arguments: I) -> Result<Self, clap::Error>
     where
         I: IntoIterator<Item = T>,
@@ -73,30 +73,30 @@ fn command_line() -> clap::Command {
         .about("Sells tickets over HTTP: one binary, nothing to install")
         .after_help("Secrets (DATABASE_URL, JWT_SECRET_KEY, PAYSTACK_SECRET_KEY, SMTP_PASSWORD, METRICS_TOKEN) are read from the environment or .env only. See .env.example.")
         .args(flags)
-        .subcommand(clap::Command::new("serve").about("Sells tickets; the same as no command"))
+        .subcommand(clap::Command::new("serve").about("Runs the server; the default command"))
         .subcommand(
             clap::Command::new("check")
-                .about("Looks whether everything stored adds up, and says what does not (exit code 1); sales may go on"),
+                .about("Checks the database and lists inconsistencies (exit code 1); safe while servers run"),
         )
         .subcommand(
             clap::Command::new("backup")
-                .about("Copies the database to a new file and checks the copy (SQLite); sales may go on")
+                .about("Copies the database to a new file and checks the copy (SQLite); safe while servers run")
                 .arg(Arg::new("FILE").required(true).value_parser(clap::value_parser!(PathBuf)).help("The new file")),
         )
         .subcommand(
             clap::Command::new("healthcheck")
-                .about("Asks the server at HOST and PORT whether it is up (exit code 1: no), for containers and supervisors"),
+                .about("Checks whether the server at HOST and PORT is up (exit code 1: no), for containers and supervisors"),
         )
-        .subcommand(clap::Command::new("sandbox").about("Plays the payment gateway, for developers: no money moves"))
+        .subcommand(clap::Command::new("sandbox").about("Runs the sandbox payment gateway alone, for development: no money moves"))
 }
 
-/// All settings, as they were written.
+/// All settings, as written.
 pub struct Source {
     values: HashMap<&'static str, String>,
     unknown: Vec<String>,
 }
 
-/// Without the values, for some are secret.
+/// Without the values: some are secret.
 impl std::fmt::Debug for Source {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("Source").field("set", &self.values.keys()).field("unknown", &self.unknown).finish()
@@ -104,7 +104,7 @@ impl std::fmt::Debug for Source {
 }
 
 impl Source {
-    /// Gathers flags, the environment (`std::env::var_os`), and the file `.env` where there is one.
+    /// Gathers flags, the environment (`std::env::var_os`), and the file `.env` if it exists.
     pub fn gather(
         invocation: Invocation,
         environment: impl Fn(&str) -> Option<OsString>,
@@ -141,14 +141,14 @@ impl Source {
             Err(_) => return Err(unreadable(path)),
         };
         for line in lines {
-            // The error would show the line, and what stands there may be a secret.
+            // The error would show the line, which may contain a secret.
             let (name, value) = line.map_err(|_| unreadable(path))?;
             source.set(&name, value);
         }
         Ok(source)
     }
 
-    /// An empty value is no value: `SMTP_HOST=` is a line not filled in.
+    /// An empty value counts as not set: `SMTP_HOST=` is a line not filled in.
     fn set(&mut self, name: &str, value: String) {
         match variable(name) {
             Some(variable) if value.trim().is_empty() => drop(self.values.remove(variable.name)),
@@ -157,21 +157,21 @@ impl Source {
         }
     }
 
-    /// Names that mean nothing here.
+    /// Unknown names.
     pub(super) fn unknown(&self) -> &[String] {
         &self.unknown
     }
 
-    /// Whether the variable was set at all.
+    /// Whether the variable is set.
     pub(super) fn is_set(&self, name: &str) -> bool {
         self.values.contains_key(name)
     }
 
-    /// The variable, or its default, read by `parse`. The error of `parse` says what is wanted.
+    /// The variable, or its default, read by `parse`. The error of `parse` is what it expects.
     pub(super) fn read<T>(&self, name: &str, parse: impl FnOnce(&str) -> Result<T, String>) -> Result<T, ConfigError> {
         let default = variable(name).map_or("", |variable| variable.default);
         let value = self.values.get(name).map_or(default, String::as_str);
-        parse(value).map_err(|wanted| self.wrong(name, wanted))
+        parse(value).map_err(|expected| self.wrong(name, expected))
     }
 
     /// The variable read by `parse`, or `None` where it was not set.
@@ -186,8 +186,8 @@ impl Source {
         }
     }
 
-    /// The variable is not what is wanted.
-    pub(super) fn wrong(&self, name: &str, wanted: impl Into<String>) -> ConfigError {
+    /// An error about the variable.
+    pub(super) fn wrong(&self, name: &str, expected: impl Into<String>) -> ConfigError {
         let found = match (self.values.get(name), variable(name)) {
             (None, _) => "nothing".to_owned(),
             (Some(value), Some(variable)) if !variable.secret => {
@@ -195,11 +195,11 @@ impl Source {
             }
             (Some(value), _) => format!("a secret of {} bytes", value.len()),
         };
-        self.error(name, found, wanted)
+        self.error(name, found, expected)
     }
 
-    pub(super) fn error(&self, name: &str, found: impl Into<String>, wanted: impl Into<String>) -> ConfigError {
-        ConfigError { variable: name.to_owned(), found: found.into(), wanted: wanted.into() }
+    pub(super) fn error(&self, name: &str, found: impl Into<String>, expected: impl Into<String>) -> ConfigError {
+        ConfigError { variable: name.to_owned(), found: found.into(), expected: expected.into() }
     }
 }
 
@@ -207,6 +207,6 @@ fn unreadable(path: &Path) -> ConfigError {
     ConfigError {
         variable: path.display().to_string(),
         found: "a line that cannot be read".to_owned(),
-        wanted: "lines such as PORT=8000, with quotes around values that have spaces".to_owned(),
+        expected: "lines such as PORT=8000, with quotes around values with spaces".to_owned(),
     }
 }

@@ -10,7 +10,7 @@ fn read<const N: usize>(pairs: [(&str, &str); N]) -> Result<Config, ConfigError>
 }
 
 #[test]
-fn nothing_needs_to_be_set() {
+fn every_setting_has_a_default() {
     let config = read([]).unwrap();
     assert_eq!(config.listen.to_string(), "127.0.0.1:8000");
     assert_eq!(config.public_url, "http://127.0.0.1:8000");
@@ -27,7 +27,7 @@ fn nothing_needs_to_be_set() {
 }
 
 #[test]
-fn every_wrong_value_is_said_in_one_sentence() {
+fn every_wrong_value_is_reported_in_one_sentence() {
     let rows = [
         ("HOST", "example.com", "an address such as"),
         ("PORT", "65536", "a port from 0 to 65535"),
@@ -38,8 +38,8 @@ fn every_wrong_value_is_said_in_one_sentence() {
         ("CORS_ORIGINS", "*", "exact origins"),
         ("CORS_ORIGINS", "null", "exact origins"),
         ("CORS_ORIGINS", "https://shop.example/path", "exact origins"),
-        ("TRUSTED_PROXIES", "0.0.0.0/0", "never all"),
-        ("TRUSTED_PROXIES", "10.0.0.0/8,proxy", "networks by comma"),
+        ("TRUSTED_PROXIES", "0.0.0.0/0", "never all addresses"),
+        ("TRUSTED_PROXIES", "10.0.0.0/8,proxy", "networks, comma-separated"),
         ("TOKEN_TTL_SECONDS", "59", "from 60 to"),
         ("HOLD_SECONDS", "forever", "whole seconds"),
         ("DEFAULT_CURRENCY", "naira", "three capital letters"),
@@ -68,11 +68,11 @@ fn every_wrong_value_is_said_in_one_sentence() {
         ("SMTP_HOST", "smtp.example.com:587", "without a port"),
         ("SMTP_SECURITY", "ssl", "starttls, tls or plain"),
     ];
-    for (name, value, wanted) in rows {
+    for (name, value, expected) in rows {
         let error = read([(name, value)]).unwrap_err();
         let sentence = error.to_string();
         assert_eq!(error.variable, name, "{sentence}");
-        assert!(sentence.contains(wanted) && sentence.ends_with('.') && !sentence.contains('\n'), "{sentence}");
+        assert!(sentence.contains(expected) && sentence.ends_with('.') && !sentence.contains('\n'), "{sentence}");
         let is_secret = VARIABLES.iter().any(|variable| variable.name == name && variable.secret);
         assert_eq!(sentence.contains(value), !is_secret, "{sentence}");
         assert!(!sentence.contains("hunter2"), "{sentence}");
@@ -80,17 +80,17 @@ fn every_wrong_value_is_said_in_one_sentence() {
 }
 
 #[test]
-fn keys_of_one_account_belong_together() {
+fn live_and_test_keys_do_not_mix() {
     let keys = |secret, public| read([("PAYSTACK_SECRET_KEY", secret), ("PAYSTACK_PUBLIC_KEY", public)]);
     assert!(matches!(keys(SK_TEST, PK_TEST).unwrap().gateway, Gateway::Paystack { live: false, .. }));
     let error = keys(SK_LIVE, PK_TEST).unwrap_err();
     assert_eq!(error.variable, "PAYSTACK_PUBLIC_KEY");
-    assert!(error.wanted.contains("a live key"));
+    assert!(error.expected.contains("a live key"));
     assert_eq!(read([("PAYSTACK_PUBLIC_KEY", PK_TEST)]).unwrap_err().variable, "PAYSTACK_SECRET_KEY");
 }
 
 #[test]
-fn the_secret_key_never_travels_in_the_open() {
+fn the_secret_key_is_only_sent_over_https() {
     let at = |key, url| read([("PAYSTACK_SECRET_KEY", key), ("PAYSTACK_BASE_URL", url)]);
     assert!(at(SK_TEST, "http://127.0.0.1:9000/").is_ok());
     assert!(at(SK_TEST, "http://[::1]:9000").is_ok());
@@ -99,7 +99,7 @@ fn the_secret_key_never_travels_in_the_open() {
 }
 
 #[test]
-fn databases_are_told_apart() {
+fn database_urls_are_parsed() {
     let database = |url| read([("DATABASE_URL", url), ("JWT_SECRET_KEY", SECRET)]).unwrap().database;
     assert_eq!(database("sqlite:data/t.db"), Database::File("data/t.db".into()));
     assert_eq!(database("sqlite:///var/t.db?mode=rwc"), Database::File("/var/t.db".into()));
@@ -113,7 +113,7 @@ fn databases_are_told_apart() {
 }
 
 #[test]
-fn mail_servers_are_kept_secret_by_port() {
+fn smtp_security_defaults_by_port() {
     let smtp = |host, port| {
         let pairs = [("SMTP_HOST", host), ("SMTP_PORT", port), ("SMTP_FROM", "Tickets <t@example.com>")];
         match read(pairs).unwrap().mail {
@@ -137,7 +137,7 @@ fn mail_servers_are_kept_secret_by_port() {
 }
 
 #[test]
-fn limits_can_be_turned_off_and_pages_chosen() {
+fn rate_limit_cors_and_docs_can_be_disabled() {
     let config = read([("RATE_LIMIT_REQUESTS", "0"), ("CORS_ORIGINS", "none"), ("DOCS", "off")]).unwrap();
     assert!(config.rate_limit.is_none() && config.cors_origins.is_empty() && !config.docs);
     let config = read([("FRONTEND_URL", "https://Shop.example/app/"), ("HOST", "0.0.0.0")]).unwrap();
@@ -151,7 +151,7 @@ fn limits_can_be_turned_off_and_pages_chosen() {
 }
 
 #[test]
-fn nothing_shows_a_secret() {
+fn debug_output_shows_no_secret() {
     let source = Source::of([
         ("DATABASE_URL", "postgres://user:hunter2@db/t"),
         ("JWT_SECRET_KEY", SECRET),
@@ -172,7 +172,7 @@ fn nothing_shows_a_secret() {
 }
 
 #[test]
-fn flags_win_and_secrets_have_none() {
+fn flags_take_precedence_and_secrets_have_none() {
     let invocation = Invocation::parse(["ticketing-http", "--port", "9000"]).unwrap();
     assert_eq!(invocation.command, Command::Serve);
     let environment = |name: &str| (name == "PORT" || name == "HOST").then(|| "8001".into());
@@ -188,7 +188,7 @@ fn flags_win_and_secrets_have_none() {
 }
 
 #[test]
-fn the_example_names_every_variable_and_no_other() {
+fn env_example_lists_every_variable_with_its_default() {
     let example = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("../.env.example");
     let text = std::fs::read_to_string(&example).unwrap();
     let mut named = Vec::new();
@@ -202,14 +202,14 @@ fn the_example_names_every_variable_and_no_other() {
     }
     let known: Vec<_> = VARIABLES.iter().map(|variable| variable.name.to_owned()).collect();
     assert_eq!(named, known);
-    // As it is, it changes nothing.
+    // Unchanged, it sets nothing.
     let invocation = Invocation::parse(["ticketing-http"]).unwrap();
     let config = Config::read(&Source::gather(invocation, |_| None, &example).unwrap()).unwrap();
     assert_eq!(config.unknown, Vec::<String>::new());
 }
 
 #[test]
-fn an_env_file_that_cannot_be_read_is_said_without_showing_it() {
+fn an_unreadable_env_file_is_reported_without_its_content() {
     let path = std::env::temp_dir().join(format!("ticketing-{}.env", std::process::id()));
     let gather = |text: &str| {
         std::fs::write(&path, text).unwrap();
@@ -223,7 +223,7 @@ fn an_env_file_that_cannot_be_read_is_said_without_showing_it() {
 }
 
 #[test]
-fn an_operators_commands_are_understood() {
+fn admin_commands_are_parsed() {
     let command = |arguments: &[&str]| Invocation::parse([&["ticketing-http"], arguments].concat()).unwrap().command;
     assert_eq!(command(&["check"]), Command::Check);
     assert_eq!(command(&["healthcheck"]), Command::HealthCheck);

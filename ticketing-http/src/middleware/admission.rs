@@ -1,79 +1,50 @@
-//! Who gives way when more come than can be served: first those who only look, then those who begin to buy. Who has begun, the
-//! door, and the gateway never do; they are bounded by the connections, and by the engine's queues.
+//! Load shedding. When the server is saturated, reads are rejected first, then new purchases. Purchases in progress, check-ins
+//! and webhooks are never shed; connections and the engine's queues bound them. The route table says which request is which.
 //!
-//! Those who look have places of their own, a part of all connections. When these are taken, a request of theirs is sent away at
-//! once (503, `busy`), which costs next to nothing.
+//! Reads have a concurrency limit, a share of all connections. A read beyond it gets 503 `busy` at once, which costs next to
+//! nothing.
 //!
-//! A sale that begins is sent away only where more are under way than there are places for, and have been for a while: a rush that
-//! comes all at once is served, however long that takes; one that does not end would only make everybody wait longer. As long as
-//! buyers are that many, those who look have far fewer places: their requests are small and many, and would take the processor.
+//! New purchases have a concurrency limit too, but are shed only after it has been exceeded for a while: a burst is served,
+//! however long that takes; without end it would only make everybody wait longer. While that lasts, reads have far fewer
+//! places: they are small and many, and would take the processor.
 
-use super::checkouts::Checkouts;
-use crate::engine::SANDBOX_PATH;
 use crate::problem::Problem;
+use crate::routes::Class;
 use jiff::{SignedDuration, Timestamp};
-use poem::http::Method;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, AtomicUsize, Ordering};
 use std::time::Duration;
+use ticketing_core::gateway::in_flight::InFlight;
 
-/// Whether a request of this path, with or without a slash at its end, gives way.
-fn only_looks(path: &str) -> bool {
-    const DO_NOT: [&str; 11] = [
-        // From logging in to the ticket.
-        "/auth",
-        "/token",
-        "/users",
-        "/orders",
-        "/payments",
-        "/tickets",
-        // The people stand there.
-        "/check-ins",
-        // Machines that must get an answer.
-        "/health",
-        "/ready",
-        crate::metrics::PATH,
-        SANDBOX_PATH,
-    ];
-    let within = |folder: &str| path.strip_prefix(folder).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'));
-    !DO_NOT.into_iter().any(within)
-}
+/// How long new purchases may exceed their limit.
+const BURST: SignedDuration = SignedDuration::from_millis(200);
+/// While they do, the limit of reads is divided by this.
+const READ_LIMIT_DIVISOR: usize = 8;
 
-/// Whether a request begins a sale.
-fn begins_to_buy(method: &Method, path: &str) -> bool {
-    const BEGIN: [&str; 3] = ["/payments/initialize", "/payments/pay", "/orders"];
-    *method == Method::POST && BEGIN.contains(&path.strip_suffix('/').unwrap_or(path))
-}
-
-/// How long more may begin to buy than there are places for.
-const PATIENCE: SignedDuration = SignedDuration::from_millis(200);
-/// As long as they do, those who look have this part of their places.
-const LEFT_TO_LOOKERS: usize = 8;
-
-/// The places of those who look and of those who begin to buy.
+/// The concurrency limits of reads and of new purchases.
 #[derive(Debug)]
 pub struct Admission {
-    lookers: Places,
-    buyers: Places,
-    checkouts: Checkouts,
-    /// Since when more begin to buy than there are places for, in microseconds since 1970; 0 where they do not.
+    reads: Places,
+    purchases: Places,
+    checkouts: InFlight,
+    /// Since when new purchases exceed their limit, in microseconds since 1970; 0 while they do not.
     crowded_since: AtomicI64,
 }
 
 #[derive(Debug)]
 struct Places {
-    count: usize,
+    limit: usize,
     taken: Arc<AtomicUsize>,
 }
 
 impl Places {
-    fn new(count: usize) -> Self {
-        Self { count, taken: Arc::default() }
+    fn new(limit: usize) -> Self {
+        Self { limit, taken: Arc::default() }
     }
 
-    /// How many there were before, and one more.
+    /// Takes a place, within the limit or not, and tells how many were taken before.
     fn take(&self) -> (usize, Place) {
-        // Taken first, so that a place that is not there is given back like any other.
+        // Counted first, so that a place beyond the limit is given back like any other.
         (self.taken.fetch_add(1, Ordering::Relaxed), Place(Arc::clone(&self.taken)))
     }
 }
@@ -89,38 +60,36 @@ impl Drop for Place {
 }
 
 impl Admission {
-    /// With so many places for those who look; half as many for those who begin to buy, who take longer. Who only waits for the
-    /// payment service takes no place: it may need seconds, and costs nothing here.
-    pub fn new(lookers: usize, checkouts: Checkouts) -> Self {
-        let buyers = Places::new((lookers / 2).max(1));
-        Self { lookers: Places::new(lookers), buyers, checkouts, crowded_since: AtomicI64::new(0) }
+    /// Limits reads to `max_concurrent_reads`, and new purchases, which take longer, to half of it. Purchases that wait for the
+    /// payment gateway do not count: that may take seconds, and costs nothing here.
+    pub fn new(max_concurrent_reads: usize, checkouts: InFlight) -> Self {
+        let purchases = Places::new((max_concurrent_reads / 2).max(1));
+        Self { reads: Places::new(max_concurrent_reads), purchases, checkouts, crowded_since: AtomicI64::new(0) }
     }
 
-    /// A place where one is wanted, or the answer to who is sent away.
-    pub fn enter(&self, now: Timestamp, method: &Method, path: &str) -> Result<Option<Place>, Problem> {
-        let (has_place, place) = if begins_to_buy(method, path) {
-            let (before, place) = self.buyers.take();
-            (self.may_buy(now, before.saturating_sub(self.checkouts.under_way())), place)
-        } else if only_looks(path) {
-            let (before, place) = self.lookers.take();
-            let is_crowded = self.crowded_since.load(Ordering::Relaxed) != 0;
-            let count = if is_crowded { (self.lookers.count / LEFT_TO_LOOKERS).max(1) } else { self.lookers.count };
-            (before < count, place)
-        } else {
-            return Ok(None);
+    /// A place where the class needs one, or `busy`.
+    pub fn enter(&self, now: Timestamp, class: Class) -> Result<Option<Place>, Problem> {
+        let (is_admitted, place) = match class {
+            Class::NewPurchase => {
+                let (before, place) = self.purchases.take();
+                (self.admits_purchase(now, before.saturating_sub(self.checkouts.count())), place)
+            }
+            Class::Read => {
+                let (before, place) = self.reads.take();
+                let is_crowded = self.crowded_since.load(Ordering::Relaxed) != 0;
+                let limit = if is_crowded { (self.reads.limit / READ_LIMIT_DIVISOR).max(1) } else { self.reads.limit };
+                (before < limit, place)
+            }
+            Class::Purchase | Class::Door | Class::Machine | Class::OtherWrite => return Ok(None),
         };
-        if has_place {
-            return Ok(Some(place));
-        }
-        let sentence = "Too many are here right now. Please try again in a moment.";
-        Err(Problem::new("busy", sentence).retry_after(Duration::from_secs(1)))
+        if is_admitted { Ok(Some(place)) } else { Err(Problem::busy(Duration::from_secs(1))) }
     }
 
-    fn may_buy(&self, now: Timestamp, before: usize) -> bool {
+    fn admits_purchase(&self, now: Timestamp, before: usize) -> bool {
         let now = now.as_microsecond();
-        if before < self.buyers.count {
-            // Not as soon as one place is free: a rush without an end would be let in again and again.
-            if before < self.buyers.count.div_ceil(2) {
+        if before < self.purchases.limit {
+            // Not as soon as one place is free: a burst without end would be let in again and again.
+            if before < self.purchases.limit.div_ceil(2) {
                 self.crowded_since.store(0, Ordering::Relaxed);
             }
             return true;
@@ -129,23 +98,15 @@ impl Admission {
             Ok(_) => now,
             Err(since) => since,
         };
-        i128::from(now.saturating_sub(since)) <= PATIENCE.as_micros()
+        i128::from(now.saturating_sub(since)) <= BURST.as_micros()
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn who_looks_is_told_from_who_does_something() {
-        for path in ["/", "/events/", "/events/7", "/categories", "/docs", "/paymentsx"] {
-            assert!(only_looks(path), "{path}");
-        }
-        for path in ["/payments/webhooks/paystack", "/check-ins/", "/ready", "/metrics", "/orders", "/auth/login"] {
-            assert!(!only_looks(path), "{path}");
-        }
-    }
+    use crate::routes::Policy;
+    use poem::http::Method;
 
     const GET: Method = Method::GET;
     const POST: Method = Method::POST;
@@ -154,47 +115,72 @@ mod tests {
         Timestamp::from_millisecond(1_000_000 + millis).unwrap()
     }
 
-    #[test]
-    fn those_who_look_keep_out_nobody_else() {
-        let admission = Admission::new(1, Checkouts::default());
-        let looking = admission.enter(at(0), &GET, "/events").unwrap();
-        for _ in 0..1000 {
-            assert_eq!(admission.enter(at(0), &GET, "/events").unwrap_err().code(), "busy");
-            assert!(admission.enter(at(0), &POST, "/payments/initialize").is_ok());
-            assert!(admission.enter(at(0), &POST, "/check-ins").is_ok());
+    impl Admission {
+        fn request(&self, now: Timestamp, method: &Method, path: &str) -> Result<Option<Place>, Problem> {
+            self.enter(now, Policy::of(method, path).class)
         }
-        drop(looking);
-        assert!(admission.enter(at(0), &GET, "/events").is_ok(), "who was sent away has taken no place");
     }
 
     #[test]
-    fn a_rush_is_served_and_one_without_an_end_is_bounded() {
-        let checkouts = Checkouts::default();
+    fn only_reads_and_new_purchases_need_a_place() {
+        let admission = Admission::new(10, InFlight::default());
+        let takes_a_place = |method: &Method, path: &str| admission.request(at(0), method, path).unwrap().is_some();
+        for path in ["/", "/events/", "/events/7", "/categories", "/docs", "/paymentsx"] {
+            assert!(takes_a_place(&GET, path), "{path}");
+        }
+        for path in ["/payments/initialize", "/payments/pay", "/orders/"] {
+            assert!(takes_a_place(&POST, path), "{path}");
+        }
+        for path in ["/payments/webhooks/paystack", "/check-ins/", "/auth/login", "/events", "/waiting-list"] {
+            assert!(!takes_a_place(&POST, path), "{path}");
+        }
+        for path in ["/ready", "/metrics", "/orders", "/tickets/my-tickets", "/auth/me"] {
+            assert!(!takes_a_place(&GET, path), "{path}");
+        }
+    }
+
+    #[test]
+    fn excess_reads_are_shed_and_nothing_else() {
+        let admission = Admission::new(1, InFlight::default());
+        let read = admission.request(at(0), &GET, "/events").unwrap();
+        for _ in 0..1000 {
+            assert_eq!(admission.request(at(0), &GET, "/events").unwrap_err().code(), "busy");
+            assert!(admission.request(at(0), &POST, "/payments/initialize").is_ok());
+            assert!(admission.request(at(0), &POST, "/check-ins").is_ok());
+            assert!(admission.request(at(0), &POST, "/waiting-list").is_ok());
+        }
+        drop(read);
+        assert!(admission.request(at(0), &GET, "/events").is_ok(), "a rejected request gives its place back");
+    }
+
+    #[test]
+    fn a_burst_of_purchases_is_served_and_a_lasting_overload_is_shed() {
+        let checkouts = InFlight::default();
         let admission = Admission::new(16, checkouts.clone());
-        let begin = |millis| admission.enter(at(millis), &POST, "/orders/");
-        let mut rush: Vec<_> = (0..1000).map(|_| begin(0).unwrap()).collect();
+        let begin = |millis| admission.request(at(millis), &POST, "/orders/");
+        let mut burst: Vec<_> = (0..1000).map(|_| begin(0).unwrap()).collect();
         assert!(begin(200).is_ok());
         assert_eq!(begin(201).unwrap_err().code(), "busy");
         for (method, path) in
             [(GET, "/payments/verify/abc"), (POST, "/payments/webhooks/paystack"), (POST, "/check-ins")]
         {
-            assert!(admission.enter(at(201), &method, path).unwrap().is_none(), "{path} needs no place");
+            assert!(admission.request(at(201), &method, path).unwrap().is_none(), "{path} needs no place");
         }
-        // Two of sixteen for those who look.
-        let looking: Vec<_> = (0..2).map(|_| admission.enter(at(201), &GET, "/events").unwrap()).collect();
-        assert!(admission.enter(at(201), &GET, "/events").is_err());
-        drop(looking);
-        // One place is free, but the crowd is still there.
-        rush.truncate(7);
-        rush.push(begin(300).unwrap());
+        // Two of sixteen are left for reads.
+        let reads: Vec<_> = (0..2).map(|_| admission.request(at(201), &GET, "/events").unwrap()).collect();
+        assert!(admission.request(at(201), &GET, "/events").is_err());
+        drop(reads);
+        // One place is free, but the overload lasts.
+        burst.truncate(7);
+        burst.push(begin(300).unwrap());
         assert_eq!(begin(301).unwrap_err().code(), "busy");
-        // One of them only waits for the payment service.
+        // One of them waits for the payment gateway.
         let waits = checkouts.begin();
-        rush.push(begin(302).unwrap());
+        burst.push(begin(302).unwrap());
         drop(waits);
         assert_eq!(begin(303).unwrap_err().code(), "busy");
-        // It is gone: the next rush is served like the first.
-        rush.truncate(3);
-        rush.extend((0..1000).map(|_| begin(400).unwrap()));
+        // It is over: the next burst is served like the first.
+        burst.truncate(3);
+        burst.extend((0..1000).map(|_| begin(400).unwrap()));
     }
 }

@@ -1,10 +1,10 @@
-//! A map that never grows over its limit, whatever strangers put into it.
+//! A map with a maximum size, for keys that clients choose.
 
 use std::collections::HashMap;
 use std::hash::Hash;
 
-/// Forgets what is stale when it is full, and if nothing is, whatever comes first: memory is bounded, and nobody who
-/// is new is turned away.
+/// When it is full, it removes stale rows, and if there are none, arbitrary ones: memory is bounded, and new keys are always
+/// accepted.
 #[derive(Debug)]
 pub(super) struct Bounded<K, V> {
     rows: HashMap<K, V>,
@@ -16,7 +16,7 @@ impl<K: Clone + Eq + Hash, V: Default> Bounded<K, V> {
         Self { rows: HashMap::new(), limit: limit.max(1) }
     }
 
-    /// The row of `key`, made where there is none.
+    /// The row of `key`, created if there is none.
     pub(super) fn entry(&mut self, key: K, is_stale: impl Fn(&V) -> bool) -> &mut V {
         if self.rows.len() >= self.limit && !self.rows.contains_key(&key) {
             self.make_room(is_stale);
@@ -37,7 +37,7 @@ impl<K: Clone + Eq + Hash, V: Default> Bounded<K, V> {
         self.rows.len()
     }
 
-    /// Frees at least a sixteenth, so that a flood of newcomers does not sweep the whole map for each of them.
+    /// Frees at least a sixteenth, so that a flood of new keys does not scan the whole map for each of them.
     fn make_room(&mut self, is_stale: impl Fn(&V) -> bool) {
         self.rows.retain(|_, row| !is_stale(row));
         let room = (self.limit / 16).max(1);

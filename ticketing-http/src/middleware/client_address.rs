@@ -1,4 +1,4 @@
-//! Who asks, as an address that cannot be made up.
+//! The client's address, which the client cannot forge.
 
 use ipnet::IpNet;
 use poem::Request;
@@ -7,13 +7,13 @@ use std::net::{IpAddr, Ipv6Addr};
 
 /// The client's address, on every request (`request.data::<ClientAddress>()`).
 ///
-/// It is the peer's own, unless the peer is a trusted proxy: then the right-most hop of `X-Forwarded-For` that is not
-/// one. Everything left of that hop was written by somebody we do not trust.
+/// The peer's address, unless the peer is a trusted proxy: then the right-most hop of `X-Forwarded-For` that is not a trusted proxy.
+/// Everything left of that hop is untrusted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct ClientAddress(pub IpAddr);
 
 impl ClientAddress {
-    /// The unit that limits count: an address, or for IPv6 its /64, of which one household has 2^64.
+    /// The unit that limits count: an IPv4 address, or an IPv6 /64, because one household has 2^64 addresses.
     pub fn group(self) -> IpAddr {
         match self.0.to_canonical() {
             IpAddr::V4(address) => IpAddr::V4(address),
@@ -24,7 +24,7 @@ impl ClientAddress {
         }
     }
 
-    /// The address without what points at a person, for the log.
+    /// The address without the part that identifies a person, for the log.
     pub fn masked(self) -> String {
         match self.0.to_canonical() {
             IpAddr::V4(address) => {
@@ -39,7 +39,7 @@ impl ClientAddress {
     }
 }
 
-/// The proxies that say the truth about who asks. None by default.
+/// The proxies whose `X-Forwarded-For` is trusted. None by default.
 #[derive(Clone, Debug, Default)]
 pub struct TrustedProxies(Vec<IpNet>);
 
@@ -49,7 +49,7 @@ impl TrustedProxies {
         Self(networks)
     }
 
-    /// Who asks. A request that came over no socket, as in tests, comes from this machine.
+    /// The client of a request. A request without a socket, as in tests, comes from this machine.
     pub fn client_of(&self, request: &Request) -> ClientAddress {
         let peer = request.remote_addr().as_socket_addr().map(|address| address.ip());
         ClientAddress(self.client(peer.unwrap_or(IpAddr::V6(Ipv6Addr::LOCALHOST)), request.headers()))
@@ -66,7 +66,7 @@ impl TrustedProxies {
             }
             match address_of(hop) {
                 Some(address) => client = address,
-                // A proxy of ours wrote what we cannot read: what is left of it is worth nothing.
+                // Unreadable, though written by a trusted proxy: what is left of it cannot be trusted.
                 None => break,
             }
         }
@@ -102,7 +102,7 @@ mod tests {
     }
 
     #[test]
-    fn headers_of_strangers_are_not_believed() {
+    fn headers_of_untrusted_peers_are_ignored() {
         assert_eq!(client(&[], "203.0.113.9", &["6.6.6.6"]), "203.0.113.9");
         assert_eq!(client(&["10.0.0.0/8"], "203.0.113.9", &["6.6.6.6"]), "203.0.113.9");
     }
@@ -130,14 +130,14 @@ mod tests {
 
     proptest! {
         #[test]
-        fn whatever_is_sent_an_untrusted_peer_stays_itself(peer: IpAddr, header in "[ -~]{0,80}") {
+        fn an_untrusted_peer_cannot_change_its_address(peer: IpAddr, header in "[ -~]{0,80}") {
             let mut headers = HeaderMap::new();
             headers.insert("x-forwarded-for", header.parse().unwrap());
             prop_assert_eq!(TrustedProxies::default().client(peer, &headers), peer.to_canonical());
         }
 
         #[test]
-        fn what_a_client_writes_before_its_proxy_changes_nothing(forged in "[ -~]{0,80}", client: IpAddr) {
+        fn hops_before_the_client_are_ignored(forged in "[ -~]{0,80}", client: IpAddr) {
             let proxies = TrustedProxies::new(vec!["10.0.0.0/8".parse().unwrap()]);
             let client = client.to_canonical();
             prop_assume!(!proxies.trusts(client));
@@ -147,7 +147,7 @@ mod tests {
         }
     }
 
-    /// An address by hand: the port and the brackets are taken off, and the rest is read.
+    /// An independent parser: strips port and brackets, and parses the rest.
     fn by_hand(hop: &str) -> Option<IpAddr> {
         let hop = hop.trim();
         let is_port = |text: &str| text.bytes().all(|digit| digit.is_ascii_digit()) && text.parse::<u16>().is_ok();
@@ -167,7 +167,7 @@ mod tests {
         bare.parse().ok()
     }
 
-    /// `fe80::1%3` is an address on this very network; read only with a port, and without its zone.
+    /// `fe80::1%3` is a link-local address with a zone; it is read only with a port, and without its zone.
     fn by_zone(address: &str, port: &str) -> Option<Ipv6Addr> {
         let (address, zone) = address.split_once('%')?;
         let is_zone =
@@ -187,7 +187,7 @@ mod tests {
         for line in lines {
             let Ok(value) = poem::http::HeaderValue::from_bytes(line) else { return Ok("no header".to_owned()) };
             headers.append("x-forwarded-for", value);
-            // A line with anything but plain characters is one that nobody can read.
+            // A line with other than printable ASCII characters is unreadable.
             let is_plain = line.iter().all(|byte| matches!(byte, b'\t' | b' '..=b'~'));
             let line = std::str::from_utf8(line).ok().filter(|_| is_plain);
             match line {
@@ -201,17 +201,17 @@ mod tests {
             IpAddr::V4(address) => address.octets()[0] == 10,
             IpAddr::V6(address) => address.octets()[0] == 0xfd,
         };
-        // From the right, as long as the one who wrote a hop is ours.
-        let mut wanted = peer.to_canonical();
-        while is_ours(wanted) {
+        // From the right, as long as the writer of a hop is trusted.
+        let mut expected = peer.to_canonical();
+        while is_ours(expected) {
             match hops.pop() {
-                Some(Some(hop)) => wanted = hop,
+                Some(Some(hop)) => expected = hop,
                 _ => break,
             }
         }
         let found = proxies.client(peer, &headers);
-        if found != wanted {
-            return Err(format!("{found} was read, and by hand {wanted}"));
+        if found != expected {
+            return Err(format!("found {found}, expected {expected}"));
         }
         let mut forged = HeaderMap::new();
         forged.append("x-forwarded-for", "6.6.6.6".parse().unwrap());
@@ -219,13 +219,13 @@ mod tests {
             headers.iter().map(|(_, value)| (poem::http::HeaderName::from_static("x-forwarded-for"), value.clone())),
         );
         if !is_ours(found) && proxies.client(peer, &forged) != found {
-            return Err("what a stranger wrote before it changes it".to_owned());
+            return Err("a hop before the client changes it".to_owned());
         }
         Ok(format!("{} {} {}", is_ours(peer.to_canonical()), found == peer, headers.len().min(5)))
     }
 
     #[test]
-    fn whoever_forwards_the_client_is_the_one_read_by_hand() {
+    fn the_client_is_the_one_that_an_independent_parser_finds() {
         let words = [
             "10.0.0.1",
             "fd00::1",

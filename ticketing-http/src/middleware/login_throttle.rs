@@ -1,35 +1,35 @@
-//! How often somebody may guess a password.
+//! Slows down password guessing, in this process's memory.
 
 use super::bounded::Bounded;
 use super::client_address::ClientAddress;
+use crate::lock::lock;
 use jiff::{SignedDuration, Timestamp};
 use std::hash::{BuildHasher, RandomState};
 use std::net::IpAddr;
-use std::sync::{Mutex, PoisonError};
+use std::sync::Mutex;
 use std::time::Duration;
 
-/// Failures that are forgiven for one account from one source.
-const TRIES_PER_ACCOUNT: u32 = 5;
-/// Failures that are forgiven for one source, whatever the account: an office shares one address.
-const TRIES_PER_SOURCE: u32 = 50;
-/// For how long a failure counts, and the first wait.
+/// Failed attempts without a wait, per account and source.
+const ATTEMPTS_PER_ACCOUNT: u32 = 5;
+/// Failed attempts without a wait, per source over all accounts: an office shares one address.
+const ATTEMPTS_PER_SOURCE: u32 = 50;
+/// How long a failure counts, and the first wait.
 const WINDOW: SignedDuration = SignedDuration::from_mins(15);
 /// The longest wait.
-const LONGEST_WAIT: SignedDuration = SignedDuration::from_hours(1);
-/// How many pairs and sources are remembered at most.
-const MOST_ROWS: usize = 100_000;
+const MAX_WAIT: SignedDuration = SignedDuration::from_hours(1);
+/// The maximum number of pairs, and of sources, that are remembered.
+const MAX_ROWS: usize = 100_000;
 
-/// Slows down guessing, by account and source, and by source alone.
+/// Counts failed logins by account and source, and by source alone.
 ///
-/// An account is never locked for everybody: whoever guesses from one source locks out that source, and the owner still
-/// gets in from another. A wait is 15 minutes after the fifth failure and doubles with each further one, up to an hour.
+/// An account is never locked for everybody: an attacker locks out only their own source, and the owner can still log in from
+/// another. The wait is 15 minutes after the fifth failure and doubles with each further one, up to an hour.
 ///
-/// Use: [`check`](Self::check) before the password is looked at, then [`failed`](Self::failed) or
-/// [`succeeded`](Self::succeeded). A check counts as a failure until it is known to have succeeded, so that a thousand
-/// guesses at the same moment are not a thousand tries.
+/// Call [`check`](Self::check) before the password is verified, then [`failed`](Self::failed) or [`succeeded`](Self::succeeded). A
+/// check counts as a failure until it has succeeded, so that concurrent guesses are counted too.
 #[derive(Debug)]
 pub struct LoginThrottle {
-    /// Accounts are kept as keyed hashes: no addresses lie around, and a long one needs no more room.
+    /// Accounts are kept as keyed hashes: memory holds no addresses, and their size is fixed.
     hasher: RandomState,
     pairs: Mutex<Bounded<(u64, IpAddr), Tally>>,
     sources: Mutex<Bounded<IpAddr, Tally>>,
@@ -37,7 +37,7 @@ pub struct LoginThrottle {
 
 #[derive(Clone, Copy, Debug, Default)]
 struct Tally {
-    tries: u32,
+    attempts: u32,
     counts_until: Timestamp,
     wait_until: Timestamp,
 }
@@ -55,14 +55,14 @@ impl Tally {
         if self.is_stale(now) {
             *self = Self::default();
         }
-        self.tries += 1;
+        self.attempts += 1;
         self.arm(limit, now);
     }
 
-    /// The wait starts now, if there is to be one.
+    /// Starts the wait, if there is one.
     fn arm(&mut self, limit: u32, now: Timestamp) {
-        self.wait_until = match self.tries.checked_sub(limit) {
-            Some(further) => later(now, (WINDOW * 2_i32.pow(further.min(8))).min(LONGEST_WAIT)),
+        self.wait_until = match self.attempts.checked_sub(limit) {
+            Some(further) => later(now, (WINDOW * 2_i32.pow(further.min(8))).min(MAX_WAIT)),
             None => now,
         };
         self.counts_until = later(self.wait_until, WINDOW);
@@ -76,48 +76,48 @@ impl Default for LoginThrottle {
 }
 
 impl LoginThrottle {
-    /// Nobody has failed yet.
+    /// Without failures.
     pub fn new() -> Self {
         Self {
             hasher: RandomState::new(),
-            pairs: Mutex::new(Bounded::new(MOST_ROWS)),
-            sources: Mutex::new(Bounded::new(MOST_ROWS)),
+            pairs: Mutex::new(Bounded::new(MAX_ROWS)),
+            sources: Mutex::new(Bounded::new(MAX_ROWS)),
         }
     }
 
-    /// Takes one try; if there is none left, says how long to wait. `account` is the name that was given, in lower
-    /// case, whether or not there is such an account: the answer must not tell.
+    /// Takes one attempt, or returns how long to wait. `account` is the name that was sent, in lower case, whether or not the account
+    /// exists: the response must not reveal it.
     pub fn check(&self, account: &str, source: ClientAddress, now: Timestamp) -> Result<(), Duration> {
-        let mut sources = self.sources.lock().unwrap_or_else(PoisonError::into_inner);
-        let mut pairs = self.pairs.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut sources = lock(&self.sources);
+        let mut pairs = lock(&self.pairs);
         let by_source = sources.entry(source.group(), |tally| tally.is_stale(now));
         let by_pair = pairs.entry(self.key(account, source), |tally| tally.is_stale(now));
         if let Some(wait) = by_source.wait(now).max(by_pair.wait(now)) {
             return Err(wait);
         }
-        by_source.count(TRIES_PER_SOURCE, now);
-        by_pair.count(TRIES_PER_ACCOUNT, now);
+        by_source.count(ATTEMPTS_PER_SOURCE, now);
+        by_pair.count(ATTEMPTS_PER_ACCOUNT, now);
         Ok(())
     }
 
-    /// The password was wrong: a wait that the try brought starts now.
+    /// The password was wrong: starts the wait, if this attempt causes one.
     pub fn failed(&self, account: &str, source: ClientAddress, now: Timestamp) {
-        if let Some(tally) = self.sources.lock().unwrap_or_else(PoisonError::into_inner).get_mut(&source.group()) {
-            tally.arm(TRIES_PER_SOURCE, now);
+        if let Some(tally) = lock(&self.sources).get_mut(&source.group()) {
+            tally.arm(ATTEMPTS_PER_SOURCE, now);
         }
         let key = self.key(account, source);
-        if let Some(tally) = self.pairs.lock().unwrap_or_else(PoisonError::into_inner).get_mut(&key) {
-            tally.arm(TRIES_PER_ACCOUNT, now);
+        if let Some(tally) = lock(&self.pairs).get_mut(&key) {
+            tally.arm(ATTEMPTS_PER_ACCOUNT, now);
         }
     }
 
-    /// The password was right: forgets the account's failures from this source, and gives the source its try back.
+    /// The password was right: forgets the account's failures from this source, and returns the attempt to the source.
     pub fn succeeded(&self, account: &str, source: ClientAddress, now: Timestamp) {
-        if let Some(tally) = self.sources.lock().unwrap_or_else(PoisonError::into_inner).get_mut(&source.group()) {
-            tally.tries = tally.tries.saturating_sub(1);
-            tally.arm(TRIES_PER_SOURCE, now);
+        if let Some(tally) = lock(&self.sources).get_mut(&source.group()) {
+            tally.attempts = tally.attempts.saturating_sub(1);
+            tally.arm(ATTEMPTS_PER_SOURCE, now);
         }
-        self.pairs.lock().unwrap_or_else(PoisonError::into_inner).remove(&self.key(account, source));
+        lock(&self.pairs).remove(&self.key(account, source));
     }
 
     fn key(&self, account: &str, source: ClientAddress) -> (u64, IpAddr) {
@@ -150,7 +150,7 @@ mod tests {
     }
 
     #[test]
-    fn five_failures_bring_a_wait_that_grows() {
+    fn the_wait_begins_after_five_failures_and_grows() {
         let (throttle, evil) = (LoginThrottle::new(), source("192.0.2.1"));
         for _ in 0..5 {
             fail(&throttle, ADA, evil, at(0)).unwrap();
@@ -161,14 +161,14 @@ mod tests {
         fail(&throttle, ADA, evil, at(45)).unwrap();
         fail(&throttle, ADA, evil, at(45 + 60)).unwrap();
         assert_eq!(throttle.check(ADA, evil, at(45 + 60)), Err(Duration::from_secs(3600)));
-        // A wait and a window later, all is forgotten.
+        // After the wait and the window, everything is forgotten.
         for _ in 0..5 {
             fail(&throttle, ADA, evil, at(45 + 60 + 75)).unwrap();
         }
     }
 
     #[test]
-    fn the_owner_gets_in_from_elsewhere_and_the_source_reaches_other_accounts() {
+    fn a_wait_affects_only_its_account_and_source() {
         let (throttle, evil, home) = (LoginThrottle::new(), source("192.0.2.1"), source("198.51.100.1"));
         while fail(&throttle, ADA, evil, at(0)).is_ok() {}
         throttle.check(ADA, home, at(0)).unwrap();
@@ -178,15 +178,15 @@ mod tests {
     }
 
     #[test]
-    fn a_source_that_tries_many_accounts_is_slowed_down() {
+    fn a_source_that_guesses_many_accounts_must_wait() {
         let (throttle, evil) = (LoginThrottle::new(), source("2001:db8::1"));
-        let tries = (0..200).take_while(|n| fail(&throttle, &format!("user{n}"), evil, at(0)).is_ok()).count();
-        assert_eq!(tries, 50);
+        let attempts = (0..200).take_while(|n| fail(&throttle, &format!("user{n}"), evil, at(0)).is_ok()).count();
+        assert_eq!(attempts, 50);
         assert!(throttle.check("another", source("2001:db8::2"), at(0)).is_err());
     }
 
     #[test]
-    fn success_forgets_and_a_successful_office_is_never_slowed_down() {
+    fn successful_logins_never_cause_a_wait() {
         let (throttle, office) = (LoginThrottle::new(), source("192.0.2.1"));
         for _ in 0..4 {
             fail(&throttle, ADA, office, at(0)).unwrap();
@@ -202,7 +202,7 @@ mod tests {
     }
 
     #[test]
-    fn guesses_at_the_same_moment_are_counted_before_they_are_answered() {
+    fn concurrent_guesses_are_counted_before_they_are_answered() {
         let (throttle, evil) = (LoginThrottle::new(), source("192.0.2.1"));
         let admitted = (0..1000).filter(|_| throttle.check(ADA, evil, at(0)).is_ok()).count();
         assert_eq!(admitted, 5);

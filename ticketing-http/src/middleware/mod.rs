@@ -1,10 +1,9 @@
-//! What happens around every request. Each file decides one thing and knows nothing of the others;
-//! [`frame`](crate::frame::frame) puts them in order.
+//! What happens around every request. Each file does one thing and knows nothing of the others;
+//! [`stack`](crate::stack::stack) puts them in order.
 
 pub mod admission;
 pub mod body_limit;
 mod bounded;
-pub mod checkouts;
 pub mod client_address;
 pub mod cors;
 pub mod login_throttle;

@@ -1,14 +1,13 @@
-//! A panic is our bug: one request pays for it with a 500, the server lives.
+//! Catches panics: a bug costs one request a 500, the server goes on.
 
 use crate::problem::Problem;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::pin;
 use std::task::Poll;
 
-/// The answer, or what to answer where the handler panicked. The panic itself was reported by the panic hook (see
-/// [`telemetry`](crate::telemetry)), which knows where it was.
+/// The response, or a 500 if the handler panicked. The panic hook (see [`telemetry`](crate::telemetry)) logs where it was.
 ///
-/// Nothing of the request is used after a panic, and what outlives it guards itself: locks forgive poison or fail.
+/// Nothing of the request is used after a panic, and shared state protects itself: locks ignore poison or fail.
 pub async fn catch<T>(answer: impl Future<Output = T>) -> Result<T, Problem> {
     let mut answer = pin!(answer);
     std::future::poll_fn(|context| match catch_unwind(AssertUnwindSafe(|| answer.as_mut().poll(context))) {

@@ -1,28 +1,32 @@
-//! How many requests one client may send: GCRA, in this process's memory.
+//! The rate limit of each client: GCRA, in this process's memory.
 //!
-//! A full quota may be spent at once; then it refills evenly, so there is no window's edge to wait for. Several processes
-//! on one database count each for itself first, which costs nothing, and then all together there.
+//! A full quota may be spent at once; then it refills evenly, without window edges. Several processes on one database first count
+//! in memory, which is cheap, and then together in the database.
+//!
+//! Why not the crate `governor`: quotas are shared through the database, responses have exact `RateLimit-*` headers, memory is
+//! bounded, and poem has no tower middleware.
 
 use super::bounded::Bounded;
 use super::client_address::ClientAddress;
+use crate::lock::lock;
 use crate::problem::Problem;
 use jiff::{SignedDuration, Timestamp};
 use poem::http::{HeaderMap, HeaderName, HeaderValue};
 use std::net::IpAddr;
-use std::sync::{Mutex, PoisonError};
+use std::sync::Mutex;
 use std::time::Duration;
 use ticketing_core::Ticketing;
 use ticketing_core::domain::limit::{self, Take, Taken};
 
-/// How many clients are remembered at most: some 5 MB.
-const MOST_CLIENTS: usize = 100_000;
+/// The maximum number of clients that are remembered: about 5 MB.
+const MAX_CLIENTS: usize = 100_000;
 
-/// So many requests in so much time.
+/// A number of requests per window.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Quota {
-    /// How many requests; never 0.
+    /// The number of requests; never 0.
     pub requests: u32,
-    /// In how much time; never nothing.
+    /// The window; never zero.
     pub window: Duration,
 }
 
@@ -32,13 +36,13 @@ pub struct RateLimit {
     quota: Quota,
     window_us: i64,
     interval_us: i64,
-    /// When each client's quota is full again, in microseconds.
+    /// When each client's quota is full again, in microseconds since 1970.
     full_at: Mutex<Bounded<IpAddr, i64>>,
 }
 
 impl RateLimit {
-    /// The same, counted by all processes on one database together. Nothing where the database cannot be asked: what this
-    /// process counts must do then, for a limit that fails must not take the server down with it.
+    /// Like [`check`](Self::check), but counted by all processes on one database together. `None` if the database is unavailable: then
+    /// the count of this process must do, because a failing limit must not take the server down.
     pub async fn check_together(
         &self,
         client: ClientAddress,
@@ -48,10 +52,10 @@ impl RateLimit {
         let every = SignedDuration::from_micros(self.interval_us);
         let quota = limit::Quota::new(self.quota.requests, every);
         let take = Take::new(format!("requests {}", client.group()), 1, quota);
-        let taken = match tokio::time::timeout(PATIENCE, ticketing.take_tokens(&[take])).await {
+        let taken = match tokio::time::timeout(COUNT_TIMEOUT, ticketing.take_tokens(&[take])).await {
             Ok(Ok(taken)) => taken,
             Ok(Err(error)) => {
-                tracing::debug!(%error, "requests could not be counted together");
+                tracing::debug!(%error, "cannot share the rate limit");
                 return None;
             }
             Err(_) => return None,
@@ -72,10 +76,10 @@ impl RateLimit {
     }
 }
 
-/// How long a request waits to be counted.
-const PATIENCE: Duration = Duration::from_secs(1);
+/// How long a request waits for the shared count.
+const COUNT_TIMEOUT: Duration = Duration::from_secs(1);
 
-/// What is left for a client that was let in.
+/// The state of a client's quota.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Standing {
     quota: Quota,
@@ -88,15 +92,15 @@ impl RateLimit {
     pub fn new(quota: Quota) -> Self {
         let window_us = i64::try_from(quota.window.as_micros()).unwrap_or(i64::MAX / 4).clamp(1, i64::MAX / 4);
         let interval_us = (window_us / i64::from(quota.requests.max(1))).max(1);
-        Self { quota, window_us, interval_us, full_at: Mutex::new(Bounded::new(MOST_CLIENTS)) }
+        Self { quota, window_us, interval_us, full_at: Mutex::new(Bounded::new(MAX_CLIENTS)) }
     }
 
-    /// Whether the client may send this request; if not, when the next.
+    /// Counts a request: `Err` if the client has exceeded its quota.
     pub fn check(&self, client: ClientAddress, now: Timestamp) -> Result<Standing, Standing> {
         let now = now.as_microsecond();
-        let mut full_at = self.full_at.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut full_at = lock(&self.full_at);
         let row = full_at.entry(client.group(), |full_at| *full_at <= now);
-        // The upper bound heals a clock that was set back: nobody waits longer than a window.
+        // The upper bound handles a clock that was set back: nobody waits longer than a window.
         let before = (*row).clamp(now, now + self.window_us);
         let after = before + self.interval_us;
         let allowed = after <= now + self.window_us;
@@ -112,17 +116,17 @@ impl RateLimit {
 }
 
 impl Standing {
-    /// When the next request is welcome, or the quota full again.
+    /// When the next request is allowed, or the quota is full again.
     pub fn reset(&self) -> Duration {
         self.reset
     }
 
-    /// The answer to a client that must wait.
+    /// The response to a client that must wait.
     pub fn problem(&self) -> Problem {
-        Problem::new("too_many_requests", "Too many requests. Please wait a moment.").retry_after(self.reset)
+        Problem::new("too_many_requests", "Too many requests. Please try again later.").retry_after(self.reset)
     }
 
-    /// Tells the client how it stands (`RateLimit-*`).
+    /// Adds the `RateLimit-*` headers.
     pub fn tell(&self, headers: &mut HeaderMap) {
         let seconds = |duration: Duration| duration.as_secs() + u64::from(duration.subsec_nanos() > 0);
         let mut set = |name: &'static str, value: u64| {
@@ -171,7 +175,7 @@ mod tests {
     }
 
     #[test]
-    fn one_household_is_one_client() {
+    fn an_ipv6_prefix_is_one_client() {
         let limit = limit(1, 60);
         assert!(limit.check(client("2001:db8::1"), at(0)).is_ok());
         assert!(limit.check(client("2001:db8::2"), at(0)).is_err());
@@ -179,7 +183,7 @@ mod tests {
     }
 
     #[test]
-    fn a_clock_that_is_set_back_locks_nobody_out() {
+    fn a_clock_that_is_set_back_does_not_lock_clients_out() {
         let limit = limit(10, 60);
         let a = client("192.0.2.1");
         assert!(limit.check(a, at(10_000_000)).is_ok());
@@ -193,7 +197,7 @@ mod tests {
         for number in 0..105_000_u32 {
             let _ = limit.check(ClientAddress(IpAddr::from(number.to_be_bytes())), at(0));
         }
-        assert!(limit.full_at.lock().unwrap().len() <= MOST_CLIENTS);
+        assert!(limit.full_at.lock().unwrap().len() <= MAX_CLIENTS);
     }
 
     proptest! {

@@ -1,29 +1,31 @@
-//! One line for every request, with nothing in it that opens a door or names a person.
+//! One log line for every request, without secrets and personal data.
 
 use super::client_address::ClientAddress;
-use crate::contract::Contract;
+use crate::hex::hex;
+use crate::lock::lock;
+use crate::routes::{Route, Server};
 use poem::http::{HeaderName, HeaderValue, Method};
 use poem::{PathPattern, Response};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 use ticketing_core::clock::Random;
 use tokio::time::Instant;
 
-/// The header that names a request, in the answer and in the log.
+/// The header with the request's id.
 pub const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 
-/// A request's name: ours alone. What a client sends under this name is not used, for it could be anything.
+/// A request's id. Always generated: an id sent by the client is ignored, because it could be anything.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct RequestId(String);
 
 impl RequestId {
-    /// The name itself.
+    /// The id as text.
     pub fn as_str(&self) -> &str {
         &self.0
     }
 }
 
-/// Names for requests. Chance for many is asked for at once: each time is a call of the system.
+/// Generates request ids. Random bytes are read for many at once, because each read is a system call.
 #[derive(Debug)]
 pub struct Names {
     random: Arc<dyn Random>,
@@ -31,18 +33,18 @@ pub struct Names {
 }
 
 impl Names {
-    /// Of this chance.
+    /// Ids from this source of randomness.
     pub fn new(random: Arc<dyn Random>) -> Self {
         Self { random, left: Mutex::default() }
     }
 
-    /// A fresh one.
+    /// A new id.
     pub fn fresh(&self) -> RequestId {
-        let mut left = self.left.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut left = lock(&self.left);
         let bytes = left.pop().unwrap_or_else(|| {
-            let mut chance = [[0; 12]; 64];
-            self.random.fill(chance.as_flattened_mut());
-            let [first, others @ ..] = chance;
+            let mut bytes = [[0; 12]; 64];
+            self.random.fill(bytes.as_flattened_mut());
+            let [first, others @ ..] = bytes;
             left.extend(others);
             first
         });
@@ -51,7 +53,7 @@ impl Names {
     }
 }
 
-/// What the log will say of a request.
+/// The log entry of a request.
 #[derive(Debug)]
 pub struct Entry {
     id: RequestId,
@@ -61,24 +63,27 @@ pub struct Entry {
 }
 
 impl Entry {
-    /// The request has come.
+    /// Starts the entry when the request arrives.
     pub fn begin(id: RequestId, method: &Method, client: ClientAddress) -> Self {
         Self { id, method: method.clone(), client, began: Instant::now() }
     }
 
-    /// The answer is ready: names it, and writes the line.
-    pub fn finish(self, response: &mut Response, contract: &Contract) {
+    /// The response is ready: adds the request's id to it, counts it, and writes the log line.
+    pub fn finish(self, response: &mut Response, route: Option<&Route>) {
         if let Ok(id) = HeaderValue::from_str(self.id.as_str()) {
             response.headers_mut().insert(REQUEST_ID, id);
         }
-        // The pattern that the router matched, never the path itself: paths hold ticket codes and references.
-        let path = response.data::<PathPattern>().map_or("(none)", |pattern| contract.name_of(&pattern.0));
+        // The pattern, never the path itself: paths hold ticket codes and references. Only where a router has matched it.
+        let path = response.data::<PathPattern>().map_or("(none)", |matched| match route {
+            Some(route) if route.server != Server::Sandbox => route.pattern,
+            _ => &matched.0,
+        });
         let status = response.status().as_u16();
         let took = self.began.elapsed();
         crate::metrics::answered(&self.method, path, response.status(), took);
         let duration_ms = in_ms(took);
         let (id, method) = (self.id.as_str(), self.method.as_str());
-        // Masked only where the line is written.
+        // Masked only if the line is written.
         let client = || self.client.masked();
         if response.status().is_server_error() {
             tracing::warn!(request.id = id, method, path, status, duration_ms, client = client(), "request");
@@ -86,18 +91,6 @@ impl Entry {
             tracing::info!(request.id = id, method, path, status, duration_ms, client = client(), "request");
         }
     }
-}
-
-/// Two digits for each byte.
-pub(crate) fn hex(bytes: &[u8]) -> String {
-    const DIGITS: &[u8; 16] = b"0123456789abcdef";
-    let digit = |nibble: u8| char::from(DIGITS[usize::from(nibble & 15)]);
-    let mut text = String::with_capacity(bytes.len() * 2);
-    for byte in bytes {
-        text.push(digit(byte >> 4));
-        text.push(digit(*byte));
-    }
-    text
 }
 
 fn in_ms(duration: Duration) -> u64 {
@@ -111,7 +104,7 @@ mod tests {
     use ticketing_core::clock::SystemRandom;
 
     #[test]
-    fn names_are_fresh_and_plain() {
+    fn request_ids_are_unique_and_hexadecimal() {
         let names = Names::new(Arc::new(SystemRandom));
         let fresh: HashSet<String> = (0..1000).map(|_| names.fresh().as_str().to_owned()).collect();
         assert_eq!(fresh.len(), 1000);

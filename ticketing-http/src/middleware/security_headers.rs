@@ -1,54 +1,54 @@
-//! What every answer tells a browser about how to treat it.
+//! Security headers, on every response.
 
 use poem::http::{HeaderMap, HeaderName, HeaderValue, header};
 use std::sync::LazyLock;
 
-/// An answer of an API is data: nothing in it may run, load or be framed.
+/// The CSP of API responses. They are data: nothing in them may run, load or be framed.
 pub const DATA_CSP: &str = "default-src 'none'; frame-ancestors 'none'; base-uri 'none'; form-action 'none'";
 
-type Told = (HeaderName, HeaderValue);
+type Header = (HeaderName, HeaderValue);
 
-/// Read when the program is built, not for every answer.
-const fn told(name: &'static str, value: &'static str) -> Told {
+/// A constant: parsed at compile time, not for every response.
+const fn fixed(name: &'static str, value: &'static str) -> Header {
     (HeaderName::from_static(name), HeaderValue::from_static(value))
 }
 
 const RESOURCE_POLICY: HeaderName = HeaderName::from_static("cross-origin-resource-policy");
-/// How many headers others add: this one, those of CORS, the request's name, and how the client stands.
-const OTHERS: usize = 10;
+/// Room for the headers that other middleware adds: CORS, request id, rate limit.
+const OTHER_HEADERS: usize = 10;
 
-/// The same on every answer.
-static ALWAYS: [Told; 6] = [
-    told("x-content-type-options", "nosniff"),
-    // For browsers that do not know `frame-ancestors`, and because the seed sends it.
-    told("x-frame-options", "DENY"),
-    // The seed sends `1; mode=block`. That filter is gone from every browser, and where it lived it opened holes in pages
-    // that had none; 0 turns it off in what is left of them.
-    told("x-xss-protection", "0"),
-    // Believed by browsers only where it comes over https.
-    told("strict-transport-security", "max-age=31536000; includeSubDomains"),
-    told("permissions-policy", "camera=(), geolocation=(), microphone=(), payment=(), usb=()"),
-    told("cross-origin-opener-policy", "same-origin"),
+/// The same on every response.
+static ALWAYS: [Header; 6] = [
+    fixed("x-content-type-options", "nosniff"),
+    // For browsers without `frame-ancestors`, and because system A sends it.
+    fixed("x-frame-options", "DENY"),
+    // System A sends `1; mode=block`. Browsers have removed that filter, because it opened holes in safe pages; 0 disables it in
+    // old ones.
+    fixed("x-xss-protection", "0"),
+    // Browsers ignore it over plain http.
+    fixed("strict-transport-security", "max-age=31536000; includeSubDomains"),
+    fixed("permissions-policy", "camera=(), geolocation=(), microphone=(), payment=(), usb=()"),
+    fixed("cross-origin-opener-policy", "same-origin"),
 ];
 
-/// What a handler may know better: a page has its own policy, a picture may be kept.
-static UNLESS_SET: [Told; 3] = [
-    told("content-security-policy", DATA_CSP),
-    told("referrer-policy", "no-referrer"),
-    // Tickets, orders and tokens are nobody else's: no cache keeps them unless the handler says that it may.
-    told("cache-control", "no-store"),
+/// Defaults that a handler may override: a page has its own policy, an image may be cached.
+static UNLESS_SET: [Header; 3] = [
+    fixed("content-security-policy", DATA_CSP),
+    fixed("referrer-policy", "no-referrer"),
+    // Tickets, orders and tokens are private: nothing is cached unless the handler allows it.
+    fixed("cache-control", "no-store"),
 ];
 
-/// What every answer has whose handler says nothing.
+/// The headers of a response whose handler sets none.
 static COMMON: LazyLock<HeaderMap> = LazyLock::new(|| {
-    let mut headers = HeaderMap::with_capacity(ALWAYS.len() + UNLESS_SET.len() + OTHERS);
+    let mut headers = HeaderMap::with_capacity(ALWAYS.len() + UNLESS_SET.len() + OTHER_HEADERS);
     headers.extend(ALWAYS.iter().chain(&UNLESS_SET).cloned());
     headers
 });
 
-/// Adds the headers. `read_elsewhere`: a page of an allowed other origin reads this answer.
+/// Adds the headers. `read_elsewhere`: a page of an allowed origin reads this response.
 pub fn add(headers: &mut HeaderMap, read_elsewhere: bool) {
-    // A copy of all of them, with the handler's few put in, takes half the time of putting all of them to the handler's.
+    // Copying the common headers and adding the handler's few takes half the time of the reverse.
     let given = std::mem::replace(headers, COMMON.clone());
     let mut last = None;
     for (name, value) in given {

@@ -1,8 +1,9 @@
-//! How often somebody may guess a password, counted by all processes on one database together.
+//! Slows down password guessing, with counts that all processes share through their database.
 //!
-//! The same limits as [`login_throttle`](super::login_throttle), in numbers that a database counts in one statement.
+//! The limits of [`login_throttle`](super::login_throttle), as token buckets that a database updates in one statement.
 
 use super::client_address::ClientAddress;
+use crate::hex::hex;
 use hmac::{Hmac, Mac};
 use jiff::{SignedDuration, Timestamp};
 use sha2::Sha256;
@@ -10,16 +11,16 @@ use std::time::Duration;
 use ticketing_core::Ticketing;
 use ticketing_core::domain::limit::{Quota, Take, Taken};
 
-/// Five guesses, then one every quarter of an hour; but after seven only one every hour. So the wait grows.
+/// Five attempts, then one every 15 minutes; after seven, one every hour.
 const ACCOUNT: [Quota; 2] =
     [Quota::new(5, SignedDuration::from_mins(15)), Quota::new(7, SignedDuration::from_hours(1))];
-/// Whatever the account: an office shares one address.
+/// Per source over all accounts: an office shares one address.
 const SOURCE: Quota = Quota::new(50, SignedDuration::from_mins(15));
 
-/// How long a log-in waits to be counted.
-const PATIENCE: Duration = Duration::from_secs(2);
+/// How long a login waits for the count.
+const COUNT_TIMEOUT: Duration = Duration::from_secs(2);
 
-/// The tries of one account from one source.
+/// The attempts for one account from one source.
 #[derive(Clone, Debug)]
 pub struct SharedThrottle {
     account: String,
@@ -27,21 +28,20 @@ pub struct SharedThrottle {
 }
 
 impl SharedThrottle {
-    /// Names are kept as keyed hashes: no addresses of people lie around.
+    /// Names are stored as keyed hashes, so that the database holds no addresses here.
     pub fn new(mac: Hmac<Sha256>, account: &str, source: ClientAddress) -> Self {
         let hash = |text: String| {
             let mut mac = mac.clone();
             mac.update(text.as_bytes());
-            mac.finalize().into_bytes().iter().take(16).map(|byte| format!("{byte:02x}")).collect::<String>()
+            hex(&mac.finalize().into_bytes()[..16])
         };
         let source = source.group();
         Self { account: hash(format!("log-in {source} {account}")), source: hash(format!("log-in {source}")) }
     }
 
-    /// Takes one try; if there is none left, says how long to wait. Where the database cannot be asked, nobody can log in
-    /// anyway.
+    /// Takes one attempt, or returns how long to wait. If the database is unavailable, nobody can log in anyway.
     pub async fn check(&self, ticketing: &Ticketing, now: Timestamp) -> Result<(), Duration> {
-        match tokio::time::timeout(PATIENCE, ticketing.take_tokens(&self.takes([1, 1, 1]))).await {
+        match tokio::time::timeout(COUNT_TIMEOUT, ticketing.take_tokens(&self.takes([1, 1, 1]))).await {
             Ok(Ok(Taken::None { again_at })) => {
                 Err(Duration::try_from(again_at.duration_since(now)).unwrap_or_default())
             }
@@ -49,9 +49,9 @@ impl SharedThrottle {
         }
     }
 
-    /// The password was right: forgets the account's failures from this source, and gives the source its try back.
+    /// The password was right: forgets the account's failures from this source, and returns the attempt to the source.
     pub async fn succeeded(&self, ticketing: &Ticketing) {
-        let _ = tokio::time::timeout(PATIENCE, ticketing.take_tokens(&self.takes([-100, -100, -1]))).await;
+        let _ = tokio::time::timeout(COUNT_TIMEOUT, ticketing.take_tokens(&self.takes([-100, -100, -1]))).await;
     }
 
     fn takes(&self, counts: [i32; 3]) -> [Take; 3] {

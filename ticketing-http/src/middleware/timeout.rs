@@ -1,20 +1,20 @@
-//! How long a request may take.
+//! The timeout of requests.
 
 use crate::problem::Problem;
 use std::time::Duration;
 use tokio::time::{Instant, timeout_at};
 
-/// When a request must have been answered. Its body and its handler share it.
+/// The deadline of a request, shared by its body and its handler.
 #[derive(Clone, Copy, Debug)]
 pub struct Deadline(Instant);
 
 impl Deadline {
-    /// So long from now.
+    /// A deadline this long from now.
     pub fn after(time: Duration) -> Self {
         Self(Instant::now() + time)
     }
 
-    /// Waits for the body: 408 when it comes too slowly, which is the client's doing.
+    /// Waits for the body: 408 if the client sends it too slowly.
     pub async fn for_body<T>(self, body: impl Future<Output = Result<T, Problem>>) -> Result<T, Problem> {
         match timeout_at(self.0, body).await {
             Ok(outcome) => outcome,
@@ -22,11 +22,10 @@ impl Deadline {
         }
     }
 
-    /// Waits for the answer: 503 when it takes too long, which is our doing. What the handler had begun is dropped
-    /// where it stood, as it is when a client hangs up.
+    /// Waits for the response: 503 if the server takes too long. The handler's future is dropped, as when a client hangs up.
     pub async fn for_answer<T>(self, answer: impl Future<Output = T>) -> Result<T, Problem> {
         timeout_at(self.0, answer).await.map_err(|_| {
-            let sentence = "This takes too long right now. Please look whether it was done before trying again.";
+            let sentence = "The request timed out. It may have been processed: please check before trying again.";
             Problem::new("timed_out", sentence).retry_after(Duration::from_secs(1))
         })
     }

@@ -1,18 +1,18 @@
-//! Which status a code has: the one table.
+//! The table of error codes and their statuses.
 
 use poem::http::StatusCode;
 
-/// Every code that leaves this server, and its status.
+/// Every error code, and its status.
 ///
-/// 400 is where the seeds' clients expect it (taken, sold out); otherwise a conflict with how things stand is 409.
+/// 400 where older clients expect it (taken, sold out); any other conflict with the current state is 409.
 pub const CODES: &[(&str, u16)] = &[
-    // What the seeds answer with 400.
+    // 400 for older clients.
     ("email_taken", 400),
     ("username_taken", 400),
     ("category_taken", 400),
     ("sold_out", 400),
     ("payment_failed", 400),
-    // A body or a parameter that cannot be used.
+    // Invalid requests.
     ("bad_request", 400),
     ("body_unreadable", 400),
     ("unreadable_webhook", 400),
@@ -24,13 +24,13 @@ pub const CODES: &[(&str, u16)] = &[
     ("uri_too_long", 414),
     ("media_type_unsupported", 415),
     ("headers_too_large", 431),
-    // Who asks.
+    // Authentication and authorization.
     ("unauthenticated", 401),
     ("bad_signature", 401),
     ("forbidden", 403),
     ("ticket_foreign", 403),
     ("origin_refused", 403),
-    // What is asked for.
+    // Not found.
     ("path_unknown", 404),
     ("not_found", 404),
     ("event_unknown", 404),
@@ -43,7 +43,7 @@ pub const CODES: &[(&str, u16)] = &[
     ("not_acceptable", 406),
     ("request_timeout", 408),
     ("version_stale", 412),
-    // How things stand.
+    // Conflicts with the current state.
     ("conflict", 409),
     ("request_in_progress", 409),
     ("event_cancelled", 409),
@@ -64,11 +64,11 @@ pub const CODES: &[(&str, u16)] = &[
     ("nonce_reused", 409),
     ("nothing_to_refund", 409),
     ("refund_exceeds_paid", 409),
-    // How we stand.
+    // Limits and failures of the server.
     ("too_many_requests", 429),
     ("too_many_logins", 429),
     ("internal", 500),
-    ("gateway_rejected", 502), // nothing that the buyer sent is wrong, and asking again does not help
+    ("gateway_rejected", 502), // nothing in the buyer's request is wrong, and a retry does not help
     ("busy", 503),
     ("timed_out", 503),
     ("storage_unavailable", 503),
@@ -79,12 +79,12 @@ pub const CODES: &[(&str, u16)] = &[
     ("gateway_misconfigured", 503),
 ];
 
-/// The status of a code; 500 for a code that nobody listed, which a test keeps from happening.
+/// The status of a code; 500 for an unlisted code, which a test prevents.
 pub fn status_of(code: &str) -> StatusCode {
     known(code).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR)
 }
 
-/// The code for a status about which nothing better is known.
+/// The generic code of a status.
 pub(super) fn code_of(status: StatusCode) -> &'static str {
     match status.as_u16() {
         401 => "unauthenticated",

@@ -1,4 +1,4 @@
-//! How the engine's errors become problems.
+//! Converts the engine's errors to problems.
 
 use super::{FieldError, Problem};
 use ticketing_core::Error;
@@ -6,7 +6,7 @@ use ticketing_core::domain::refusal::{Fact, Refusal};
 use ticketing_core::gateway::WebhookError;
 
 impl From<Error> for Problem {
-    /// Logs what is our fault, since this is where it is handled, and says nothing of it to the caller.
+    /// Logs internal errors, which the response does not describe.
     fn from(error: Error) -> Self {
         Self::of_core(&error)
     }
@@ -30,16 +30,16 @@ impl Problem {
             }
             Error::NotFound(what) => Self::new(code, format!("{} not found", capitalised(what))),
             Error::Forbidden(why) | Error::Unauthenticated(why) => Self::new(code, *why),
-            Error::Busy { .. } => Self::new(code, "Too many people are here right now. Please try again in a moment."),
+            Error::Busy { .. } => Self::new(code, super::BUSY),
             Error::Gateway(_) => Self::new(code, gateway_sentence(code)),
             Error::Webhook(WebhookError::BadSignature) => Self::new(code, "The signature is missing or wrong."),
-            Error::Webhook(_) => Self::new(code, "The body is not what the gateway documents."),
+            Error::Webhook(_) => Self::new(code, "The body is not a valid webhook."),
             _ if code == "storage_unavailable" => {
-                tracing::warn!(error = %causes(error), "the storage is not available");
-                Self::new(code, "We cannot reach our records right now. Please try again in a moment.")
+                tracing::warn!(error = %causes(error), "the database is unavailable");
+                Self::new(code, "The database is unavailable. Please try again in a moment.")
             }
             _ => {
-                tracing::error!(error = %causes(error), "a request failed through our own fault");
+                tracing::error!(error = %causes(error), "internal error");
                 Self::internal()
             }
         };
@@ -67,10 +67,11 @@ impl Problem {
                 _ => {}
             }
         }
-        // These two are about a field of the body, so they are answered like any other invalid field.
+        // These are about a field of the body, so they are answered like any other invalid field.
         let field = match refusal {
             Refusal::CategoryUnknown => Some("category_id"),
             Refusal::TotalTooLarge => Some("quantity"),
+            Refusal::TicketTypeNeeded { .. } => Some("ticket_type_id"),
             _ => None,
         };
         problem.errors.extend(field.map(|field| FieldError::new(field, refusal.to_string())));
@@ -80,9 +81,9 @@ impl Problem {
 
 fn gateway_sentence(code: &str) -> &'static str {
     match code {
-        "gateway_rejected" => "The payment service refused this payment. Nothing was charged by us; please contact us.",
-        "gateway_misconfigured" => "Payments are not available right now. We have been told.",
-        _ => "The payment service is not available right now. Please try again in a moment.",
+        "gateway_rejected" => "The payment gateway rejected this payment. You were not charged. Please contact us.",
+        "gateway_misconfigured" => "Payments are not available at the moment.",
+        _ => "The payment gateway is unavailable. Please try again in a moment.",
     }
 }
 
@@ -143,7 +144,7 @@ mod tests {
     }
 
     #[test]
-    fn every_error_is_in_the_table_and_says_nothing_of_what_is_upstream() {
+    fn every_error_is_in_the_table_and_contains_no_upstream_text() {
         for error in every_error() {
             let (code, retry_after) = (error.code(), error.retry_after());
             let problem = Problem::from(error);
@@ -160,7 +161,7 @@ mod tests {
     }
 
     #[test]
-    fn the_seeds_read_their_own_sentences() {
+    fn older_clients_get_the_sentences_they_expect() {
         let detail = |refusal: Refusal| Problem::from(refusal).detail().to_owned();
         assert_eq!(detail(Refusal::EmailTaken), "Email already registered");
         assert_eq!(detail(Refusal::EventUnknown { event_id: EventId(7) }), "Event not found");
@@ -180,7 +181,7 @@ mod tests {
     }
 
     #[test]
-    fn facts_come_along() {
+    fn facts_of_refusals_are_members() {
         let problem = Problem::from(Refusal::SoldOut { ticket_type_id: TicketTypeId(4), available: 2 });
         assert_eq!((problem.ticket_type_id, problem.available), (Some(4), Some(2)));
         let at = jiff::Timestamp::UNIX_EPOCH;

@@ -1,4 +1,4 @@
-//! How poem's own errors (unknown paths, bodies that cannot be parsed, missing tokens, …) become problems.
+//! Converts poem's own errors (unknown paths, unreadable bodies, missing tokens, …) to problems.
 
 use super::codes::code_of;
 use super::{FieldError, Problem};
@@ -12,14 +12,14 @@ use poem_openapi::error::{
     AuthorizationError, ContentTypeError, ParseParamError, ParsePathError, ParseRequestPayloadError,
 };
 
-/// The answer to an error that nobody caught: for the root's `catch_all_error`.
+/// The response to an uncaught error: for the root's `catch_all_error`.
 ///
-/// [`frame`](crate::frame::frame) does better, for it knows the request: `Allow` on a 405, and every wrong field of a body.
+/// The [`stack`](crate::stack::stack) knows the request too, and adds `Allow` to a 405.
 pub async fn as_problem(error: Error) -> Response {
     to_response(error, |problem| problem)
 }
 
-/// The answer to an error; `improve` may add what is known of the request. Answers that are problems already stay.
+/// The response to an error; `improve` may add what is known of the request. Responses that are problems already are unchanged.
 pub(crate) fn to_response(error: Error, improve: impl FnOnce(Problem) -> Problem) -> Response {
     if error.is_from_response() {
         let response = error.into_response();
@@ -27,7 +27,7 @@ pub(crate) fn to_response(error: Error, improve: impl FnOnce(Problem) -> Problem
         return match response.status() {
             status if (status.is_client_error() || status.is_server_error()) && !is_problem => {
                 let mut problem = improve(of_status(status)).to_response();
-                // What a challenge says is ours to keep, for its scheme may be another one.
+                // Keep the challenge: its scheme may be another one.
                 if let Some(challenge) = response.headers().get(header::WWW_AUTHENTICATE) {
                     problem.headers_mut().insert(header::WWW_AUTHENTICATE, challenge.clone());
                 }
@@ -38,13 +38,13 @@ pub(crate) fn to_response(error: Error, improve: impl FnOnce(Problem) -> Problem
     }
     let problem = Problem::from_poem(&error);
     if problem.status().is_server_error() && error.downcast_ref::<Problem>().is_none() {
-        tracing::error!(%error, "a request failed through our own fault");
+        tracing::error!(%error, "internal error");
     }
     improve(problem).to_response()
 }
 
 impl Problem {
-    /// What poem's error is in our words.
+    /// Converts an error of poem.
     pub(crate) fn from_poem(error: &Error) -> Self {
         if let Some(problem) = error.downcast_ref::<Self>() {
             return problem.clone();
@@ -53,7 +53,7 @@ impl Problem {
             return Self::of_core(error);
         }
         if error.is::<NotFoundError>() {
-            return Self::new("path_unknown", "There is nothing at this address.");
+            return Self::new("path_unknown", "Path not found.");
         }
         if error.is::<MethodNotAllowedError>() {
             return of_status(StatusCode::METHOD_NOT_ALLOWED);
@@ -65,7 +65,7 @@ impl Problem {
             return of_status(StatusCode::UNSUPPORTED_MEDIA_TYPE);
         }
         if error.is::<CorsError>() {
-            return Self::new("origin_refused", "This page may not ask this server.");
+            return Self::new("origin_refused", "Origin not allowed.");
         }
         if let Some(error) = error.downcast_ref::<ParseRequestPayloadError>() {
             return of_payload(&error.reason);
@@ -82,11 +82,11 @@ impl Problem {
         match error.downcast_ref::<ReadBodyError>() {
             Some(ReadBodyError::BodyHasBeenTaken) => return Self::internal(),
             Some(ReadBodyError::PayloadTooLarge) => return of_status(StatusCode::PAYLOAD_TOO_LARGE),
-            Some(_) => return unreadable("The body did not arrive whole."),
+            Some(_) => return unreadable("The body is incomplete."),
             None => {}
         }
         match error.downcast_ref::<ParseJsonError>() {
-            Some(ParseJsonError::Parse(_)) => return unreadable("The body is not the JSON that is wanted."),
+            Some(ParseJsonError::Parse(_)) => return unreadable("The body is not valid JSON."),
             Some(_) => return of_status(StatusCode::UNSUPPORTED_MEDIA_TYPE),
             None => {}
         }
@@ -106,26 +106,26 @@ fn unreadable(detail: &str) -> Problem {
     Problem::new("body_unreadable", detail)
 }
 
-/// A problem about which only the status is known: whatever text came with it may be anybody's.
+/// A problem of which only the status is known. Any text that came with it is dropped.
 fn of_status(status: StatusCode) -> Problem {
     let detail = match status.as_u16() {
         401 => "Not authenticated",
-        403 => "This is not yours to do.",
-        404 => "There is no such thing.",
-        405 => "This address does not understand this method.",
-        406 => "There is nothing here in any of the media types that are accepted.",
+        403 => "You may not do this.",
+        404 => "Not found.",
+        405 => "Method not allowed.",
+        406 => "None of the accepted media types is available.",
         408 => "The request took too long to arrive.",
         413 => "The body is too large.",
-        415 => "The body is of a media type that is not understood here: send application/json.",
-        429 => "Too many requests. Please wait a moment.",
-        503 => "We are too busy right now. Please try again in a moment.",
-        400..=499 => "The request cannot be understood.",
+        415 => "The Content-Type of the body must be application/json.",
+        429 => "Too many requests. Please try again later.",
+        503 => super::BUSY,
+        400..=499 => "Bad request.",
         _ => return Problem::internal(),
     };
     Problem::with_status(status, code_of(status), detail)
 }
 
-/// A body that could be read, or not, as told by the library's words.
+/// A body that could not be parsed, judged by the library's message.
 fn of_payload(reason: &str) -> Problem {
     // serde_json ends its own complaints with where it stumbled: the body is no JSON at all.
     if reason.contains(" at line ") && reason.contains(" column ") {
@@ -135,7 +135,7 @@ fn of_payload(reason: &str) -> Problem {
     Problem::invalid(vec![FieldError::new(field, plain_reason(reason))])
 }
 
-/// The field that a complaint such as "unknown field `x`" names.
+/// The field in a message such as "unknown field `x`".
 fn named_field(reason: &str) -> Option<&str> {
     let (_, after) = ["missing field `", "unknown field `", "duplicate field `", "field `", "properties `"]
         .iter()
@@ -143,29 +143,29 @@ fn named_field(reason: &str) -> Option<&str> {
     after.split_once('`').map(|(field, _)| field)
 }
 
-/// A library's complaint as a short sentence about the field. What was found is left out: it may be a password.
+/// A library's message as a short sentence about the field. The value found is left out: it may be a password.
 fn plain_reason(reason: &str) -> String {
     if reason.contains("expects an input value") || reason.contains("missing field") {
         return "is required".to_owned();
     }
     if reason.contains("unknown field") {
-        return "is not known here".to_owned();
+        return "is not a known field".to_owned();
     }
     if reason.contains("is read only") {
         return "cannot be set".to_owned();
     }
     if let Some((_, rule)) = reason.split_once("verification failed. ") {
         let rule = rule.split(" (occurred while").next().unwrap_or(rule);
-        return format!("must keep to {rule}");
+        return format!("must satisfy {rule}");
     }
-    match wanted_type(reason) {
-        Some(wanted) => format!("must be {wanted}"),
-        None => "is not what is wanted".to_owned(),
+    match expected_type(reason) {
+        Some(expected) => format!("must be {expected}"),
+        None => "is invalid".to_owned(),
     }
 }
 
-/// `Expected input type "integer_int64", found …` and `failed to parse "integer_int64": …` name what is wanted.
-fn wanted_type(reason: &str) -> Option<&'static str> {
+/// The expected type in `Expected input type "integer_int64", found …` and `failed to parse "integer_int64": …`.
+fn expected_type(reason: &str) -> Option<&'static str> {
     let (_, after) =
         ["Expected input type \"", "failed to parse \""].iter().find_map(|before| reason.split_once(before))?;
     let (name, _) = after.split_once('"')?;
@@ -175,7 +175,7 @@ fn wanted_type(reason: &str) -> Option<&'static str> {
         "number" => "a number",
         "boolean" | "bool" => "true or false",
         "string" if name.contains("date-time") => "a date and time such as 2026-12-31T20:00:00Z",
-        "string" => "a text",
+        "string" => "a string",
         "list" | "set" => "a list",
         _ => return None,
     })
@@ -203,21 +203,21 @@ mod tests {
     }
 
     #[test]
-    fn malformed_json_is_400_and_a_wrong_field_is_422() {
+    fn malformed_json_is_400_and_an_invalid_field_is_422() {
         let problem = payload("expected value at line 1 column 5");
         assert_eq!((problem.status().as_u16(), problem.code()), (400, "body_unreadable"));
         let problem = payload("failed to parse \"NewEvent\": unknown field `prise`.");
         assert_eq!(problem.status(), 422);
-        assert_eq!(problem.errors(), [FieldError::new("prise", "is not known here")]);
+        assert_eq!(problem.errors(), [FieldError::new("prise", "is not a known field")]);
         let problem =
             payload("failed to parse \"NewEvent\": field `price` verification failed. minimum(0, exclusive: false)");
-        assert_eq!(problem.errors(), [FieldError::new("price", "must keep to minimum(0, exclusive: false)")]);
+        assert_eq!(problem.errors(), [FieldError::new("price", "must satisfy minimum(0, exclusive: false)")]);
         let problem = payload("missing field `username`");
         assert_eq!(problem.errors(), [FieldError::new("username", "is required")]);
     }
 
     #[test]
-    fn what_was_sent_is_not_sent_back() {
+    fn values_of_the_request_are_not_repeated() {
         let problem =
             payload("Expected input type \"integer_int64\", found \"hunter2\". (occurred while parsing \"X\")");
         assert!(!format!("{problem:?}").contains("hunter2"));
@@ -227,7 +227,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn an_answer_that_is_no_problem_becomes_one() {
+    async fn error_responses_become_problems() {
         let plain = Response::builder().status(StatusCode::FORBIDDEN).body("hunter2");
         let response = as_problem(Error::from_response(plain)).await;
         assert_eq!(response.content_type(), Some(super::super::CONTENT_TYPE));

@@ -1,8 +1,8 @@
-//! The one shape in which every "no" leaves this server: `application/problem+json` (RFC 9457).
+//! Errors: every error response is `application/problem+json` (RFC 9457).
 //!
 //! - `detail` is a sentence for people, `code` is stable for programs; the status follows from the code, see `codes`.
-//! - Facts that a program may want (`available`, `retry_after`, `used_at`, …) are members beside them.
-//! - No text of the database, of the gateway or of a library ever gets in: every sentence here is ours.
+//! - Facts for programs (`available`, `retry_after`, `used_at`, …) are further members.
+//! - No text of the database, the gateway or a library is ever included.
 
 mod codes;
 mod from_core;
@@ -23,57 +23,60 @@ use std::time::Duration;
 /// The media type of a problem.
 pub const CONTENT_TYPE: &str = "application/problem+json";
 
-/// Why a request did not do what was wanted.
+/// The sentence of `busy`.
+const BUSY: &str = "The server is busy. Please try again in a moment.";
+
+/// An error.
 #[derive(Clone, Debug, PartialEq, Eq, Object)]
 #[oai(skip_serializing_if_is_none)]
 pub struct Problem {
-    /// Always `about:blank`: what matters is in `code`.
+    /// Always `about:blank`: see `code`.
     r#type: String,
-    /// The status in words.
+    /// The name of the status.
     title: String,
-    /// The status, once more.
+    /// The HTTP status.
     status: u16,
-    /// What is wrong, for people.
+    /// What went wrong, for people.
     detail: String,
-    /// What is wrong, for programs. Stable.
+    /// The error code, for programs. Stable.
     code: String,
-    /// The fields that are not what is wanted.
+    /// The invalid fields.
     #[oai(skip_serializing_if_is_empty)]
     errors: Vec<FieldError>,
-    /// When the same request may work, in seconds. Also in the header `Retry-After`.
+    /// Seconds to wait before a retry. Also in the header `Retry-After`.
     retry_after: Option<u64>,
-    /// The event that the problem is about.
+    /// The event in question.
     event_id: Option<i64>,
-    /// The ticket type that the problem is about.
+    /// The ticket type in question.
     ticket_type_id: Option<i64>,
-    /// How many places are left.
+    /// Number of tickets left.
     available: Option<i64>,
     /// When the event ended.
     ended_at: Option<String>,
-    /// When the ticket let somebody in.
+    /// When the ticket was checked in.
     used_at: Option<String>,
-    /// Where the ticket let somebody in.
+    /// At which gate the ticket was checked in.
     gate: Option<String>,
-    /// How much may still be refunded, as an exact decimal.
+    /// The amount that can still be refunded, as an exact decimal.
     refundable: Option<String>,
     /// The currency of `refundable`.
     currency: Option<String>,
-    /// What an address does understand, where it does not understand the method. Sent as `Allow` only.
+    /// The methods of the path, if the method is wrong. Sent as `Allow` only.
     #[oai(skip)]
     allow: Vec<String>,
 }
 
-/// A field that is not what is wanted.
+/// An invalid field.
 #[derive(Clone, Debug, PartialEq, Eq, Object)]
 pub struct FieldError {
-    /// Which field, as the caller wrote it; `lines.0.quantity` inside of lists and objects.
+    /// The field's path in the request, such as `lines.0.quantity`.
     pub field: String,
-    /// What is wanted.
+    /// What the field must be.
     pub message: String,
 }
 
 impl FieldError {
-    /// `field` is not what is wanted.
+    /// An invalid field.
     pub fn new(field: impl Into<String>, message: impl Into<String>) -> Self {
         Self { field: field.into(), message: message.into() }
     }
@@ -85,20 +88,25 @@ impl Problem {
         Self::with_status(status_of(code), code, detail)
     }
 
-    /// Fields that are not what is wanted: 422.
+    /// Invalid fields: 422.
     pub fn invalid(errors: Vec<FieldError>) -> Self {
         let each: Vec<String> = errors.iter().map(|error| format!("{}: {}", error.field, error.message)).collect();
         Self { errors, ..Self::new("invalid", each.join("; ")) }
     }
 
-    /// One field that is not what is wanted: 422.
+    /// One invalid field: 422.
     pub fn invalid_field(field: impl Into<String>, message: impl Into<String>) -> Self {
         Self::invalid(vec![FieldError::new(field, message)])
     }
 
-    /// Something that is our fault: 500. What it was belongs into the log, never into the answer.
+    /// The server is saturated: 503.
+    pub fn busy(retry_after: Duration) -> Self {
+        Self::new("busy", BUSY).retry_after(retry_after)
+    }
+
+    /// An internal error: 500. Its cause belongs into the log, never into the response.
     pub fn internal() -> Self {
-        Self::new("internal", "Something went wrong on our side. The header X-Request-Id says where to look for it.")
+        Self::new("internal", "Internal server error. When you report it, include the header X-Request-Id.")
     }
 
     pub(crate) fn with_status(status: StatusCode, code: &str, detail: impl Into<String>) -> Self {
@@ -122,14 +130,14 @@ impl Problem {
         }
     }
 
-    /// Says when it is worth trying again. Rounded up: nobody is invited too early.
+    /// Adds when to retry, rounded up to whole seconds.
     #[must_use]
     pub fn retry_after(mut self, after: Duration) -> Self {
         self.retry_after = Some(whole_seconds_up(after).max(1));
         self
     }
 
-    /// Says which methods the address understands.
+    /// Adds the methods of the path.
     #[must_use]
     pub fn allow(mut self, methods: &[Method]) -> Self {
         self.allow = methods.iter().map(|method| method.as_str().to_owned()).collect();
@@ -141,22 +149,22 @@ impl Problem {
         StatusCode::from_u16(self.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR)
     }
 
-    /// What is wrong, for programs.
+    /// The error code.
     pub fn code(&self) -> &str {
         &self.code
     }
 
-    /// What is wrong, for people.
+    /// The sentence for people.
     pub fn detail(&self) -> &str {
         &self.detail
     }
 
-    /// The fields that are not what is wanted.
+    /// The invalid fields.
     pub fn errors(&self) -> &[FieldError] {
         &self.errors
     }
 
-    /// The answer, with the headers that its status demands.
+    /// The response, with the headers that its status requires.
     pub fn to_response(&self) -> Response {
         let mut response = Response::builder()
             .status(self.status())
@@ -191,7 +199,7 @@ impl std::fmt::Display for Problem {
 
 impl std::error::Error for Problem {}
 
-/// Lets a handler of poem or poem-openapi end with `?`.
+/// For `?` in handlers of poem and poem-openapi.
 impl poem::error::ResponseError for Problem {
     fn status(&self) -> StatusCode {
         Self::status(self)
@@ -208,12 +216,12 @@ impl IntoResponse for Problem {
     }
 }
 
-/// In the document, a handler of type `Result<_, Problem>` has a `default` answer of this shape.
+/// In the document, a handler of type `Result<_, Problem>` has this as its `default` response.
 impl poem_openapi::ApiResponse for Problem {
     fn meta() -> MetaResponses {
         MetaResponses {
             responses: vec![MetaResponse {
-                description: "Anything else: what is wrong, for people in `detail` and for programs in `code`",
+                description: "Any other error: `detail` is for people, `code` for programs",
                 status: None,
                 status_range: None,
                 content: vec![MetaMediaType { content_type: CONTENT_TYPE, schema: Json::<Self>::schema_ref() }],
@@ -252,7 +260,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn statuses_bring_the_headers_they_demand() {
+    async fn statuses_have_the_headers_they_require() {
         let (_, headers, _) = parts(Problem::new("unauthenticated", "Not authenticated").to_response()).await;
         assert_eq!(headers["www-authenticate"], "Bearer");
         let busy = Problem::new("busy", "Busy").retry_after(Duration::from_millis(1_200));

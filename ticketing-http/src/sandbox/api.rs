@@ -1,24 +1,25 @@
-//! Paystack's routes: what is asked, checked as Paystack checks it.
+//! Paystack's routes. Requests are checked as Paystack checks them.
 
-use super::answer::{No, yes, yes_page};
-use super::company::{NewRefund, NewTransaction, Sandbox};
+use super::gateway::{NewRefund, NewTransaction, Sandbox};
+use super::request::{MAX_AMOUNT, read_json};
+use super::response::{ApiError, ok, ok_page, respond};
 use super::{checkout, simulate};
 use poem::web::{Data, Query};
-use poem::{Body, EndpointExt, IntoResponse, Request, Response, Route, get, handler, post};
+use poem::{Body, EndpointExt, Request, Response, Route, get, handler, post};
 use reqwest::Url;
 use serde::Deserialize;
 use serde_json::{Map, Value, json};
 use std::sync::Arc;
 
-/// Everything the sandbox answers, to be mounted where [`SandboxConfig::public_base_url`](super::SandboxConfig) points:
+/// The routes of the sandbox, to be mounted where [`SandboxConfig::public_base_url`](super::SandboxConfig) points:
 ///
 /// | route | |
 /// |---|---|
-/// | `POST /transaction/initialize` | with the key, as are all of Paystack's own |
+/// | `POST /transaction/initialize` | needs the key, as do all of Paystack's own routes |
 /// | `GET /transaction/verify/:reference` | |
 /// | `POST /refund`, `GET /refund?transaction=`, `GET /refund/:id` | |
 /// | `GET /checkout/:access_code`, `POST …` | the page for the payer's browser |
-/// | `POST /simulate/:reference` | plays the payer, for tests; no key wanted |
+/// | `POST /simulate/:reference` | acts as the payer, for tests; needs no key |
 pub fn routes(sandbox: Arc<Sandbox>) -> Route {
     let with = || Arc::clone(&sandbox);
     Route::new()
@@ -30,54 +31,51 @@ pub fn routes(sandbox: Arc<Sandbox>) -> Route {
         .at("/simulate/:reference", post(simulate::simulate).data(with()))
 }
 
-/// The largest body that is read: Paystack's requests are a few hundred bytes, and metadata may be some kilobytes.
-pub(super) const BODY_LIMIT: usize = 64 * 1024;
-/// The largest amount: what a JSON number keeps exactly everywhere.
-pub(super) const MAX_AMOUNT: u64 = (1 << 53) - 1;
-
 #[handler]
 async fn initialize(request: &Request, body: Body, sandbox: Data<&Arc<Sandbox>>) -> Response {
     respond(try_initialize(request, body, &sandbox).await)
 }
 
-async fn try_initialize(request: &Request, body: Body, sandbox: &Sandbox) -> Result<Response, No> {
+async fn try_initialize(request: &Request, body: Body, sandbox: &Sandbox) -> Result<Response, ApiError> {
     authorize(request, sandbox)?;
-    let wanted: Map<String, Value> = read_json(body).await?;
-    let email = text(&wanted, "email")?.filter(|email| is_email(email)).ok_or(No {
+    let body: Map<String, Value> = read_json(body).await?;
+    let email = text(&body, "email")?.filter(|email| is_email(email)).ok_or(ApiError {
         code: "invalid_email_address",
         next_step: "Ensure that you pass a valid email address",
-        ..No::invalid("Invalid Email Address Passed")
+        ..ApiError::invalid("Invalid Email Address Passed")
     })?;
-    let amount = amount(&wanted)?.ok_or(No::invalid("Invalid Amount Sent"))?;
+    let amount = amount(&body)?.ok_or(ApiError::invalid("Invalid Amount Sent"))?;
     let currencies = &sandbox.config.currencies;
-    let currency = text(&wanted, "currency")?.or_else(|| currencies.first().cloned()).unwrap_or_default();
+    let currency = text(&body, "currency")?.or_else(|| currencies.first().cloned()).unwrap_or_default();
     if !currencies.contains(&currency) {
-        return Err(No::UNSUPPORTED_CURRENCY);
+        return Err(ApiError::UNSUPPORTED_CURRENCY);
     }
-    let reference = text(&wanted, "reference")?;
+    let reference = text(&body, "reference")?;
     if reference.as_deref().is_some_and(|reference| !is_reference(reference)) {
-        return Err(No::invalid("Transaction reference can only contain letters, digits, and the characters - . ="));
+        return Err(ApiError::invalid(
+            "Transaction reference can only contain letters, digits, and the characters - . =",
+        ));
     }
-    let callback_url = text(&wanted, "callback_url")?;
+    let callback_url = text(&body, "callback_url")?;
     if callback_url.as_deref().is_some_and(|url| !is_callback(url)) {
-        return Err(No::invalid("Callback URL must be a http or https URL"));
+        return Err(ApiError::invalid("Callback URL must be a http or https URL"));
     }
-    let metadata = metadata(wanted.get("metadata"));
+    let metadata = metadata(body.get("metadata"));
     let opened = sandbox.initialize(NewTransaction { reference, email, amount, currency, callback_url, metadata })?;
     let data = json!({
         "authorization_url": sandbox.checkout_url(&opened.access_code),
         "access_code": opened.access_code,
         "reference": opened.reference,
     });
-    Ok(yes("Authorization URL created", data))
+    Ok(ok("Authorization URL created", data))
 }
 
 #[handler]
 fn verify(request: &Request, sandbox: Data<&Arc<Sandbox>>) -> Response {
     respond(authorize(request, &sandbox).and_then(|()| {
-        let reference: String = request.path_params().map_err(|_| No::REFERENCE_NOT_FOUND)?;
-        let transaction = sandbox.transaction(&reference).ok_or(No::REFERENCE_NOT_FOUND)?;
-        Ok(yes("Verification successful", transaction.to_wire()))
+        let reference: String = request.path_params().map_err(|_| ApiError::REFERENCE_NOT_FOUND)?;
+        let transaction = sandbox.transaction(&reference).ok_or(ApiError::REFERENCE_NOT_FOUND)?;
+        Ok(ok("Verification successful", transaction.to_wire()))
     }))
 }
 
@@ -86,33 +84,33 @@ async fn create_refund(request: &Request, body: Body, sandbox: Data<&Arc<Sandbox
     respond(try_create_refund(request, body, &sandbox).await)
 }
 
-async fn try_create_refund(request: &Request, body: Body, sandbox: &Sandbox) -> Result<Response, No> {
+async fn try_create_refund(request: &Request, body: Body, sandbox: &Sandbox) -> Result<Response, ApiError> {
     authorize(request, sandbox)?;
-    let wanted: Map<String, Value> = read_json(body).await?;
-    let transaction = match wanted.get("transaction") {
+    let body: Map<String, Value> = read_json(body).await?;
+    let transaction = match body.get("transaction") {
         Some(Value::String(either)) => either.clone(),
         Some(Value::Number(id)) => id.to_string(),
-        _ => return Err(No::invalid("transaction is required")),
+        _ => return Err(ApiError::invalid("transaction is required")),
     };
     let (refund, of) = sandbox.refund(NewRefund {
         transaction,
-        amount: amount(&wanted)?,
-        currency: text(&wanted, "currency")?,
-        merchant_note: text(&wanted, "merchant_note")?,
-        customer_note: text(&wanted, "customer_note")?,
+        amount: amount(&body)?,
+        currency: text(&body, "currency")?,
+        merchant_note: text(&body, "merchant_note")?,
+        customer_note: text(&body, "customer_note")?,
     })?;
-    Ok(yes("Refund has been queued for processing", refund.to_wire_created(&of)))
+    Ok(ok("Refund has been queued for processing", refund.to_wire_created(&of)))
 }
 
 #[handler]
 fn fetch_refund(request: &Request, sandbox: Data<&Arc<Sandbox>>) -> Response {
     respond(authorize(request, &sandbox).and_then(|()| {
-        let id: u64 = request.path_params().map_err(|_| No::REFUND_NOT_FOUND)?;
-        sandbox.refund_wire(id).map(|refund| yes("Refund retrieved", refund)).ok_or(No::REFUND_NOT_FOUND)
+        let id: u64 = request.path_params().map_err(|_| ApiError::REFUND_NOT_FOUND)?;
+        sandbox.refund_wire(id).map(|refund| ok("Refund retrieved", refund)).ok_or(ApiError::REFUND_NOT_FOUND)
     }))
 }
 
-/// What `GET /refund` is asked for; Paystack's documents call the transaction both `transaction` and `reference`.
+/// The query of `GET /refund`. Paystack's documentation calls the transaction both `transaction` and `reference`.
 #[derive(Default, Deserialize)]
 #[serde(default)]
 struct RefundsQuery {
@@ -127,7 +125,7 @@ struct RefundsQuery {
 #[handler]
 fn list_refunds(request: &Request, query: poem::Result<Query<RefundsQuery>>, sandbox: Data<&Arc<Sandbox>>) -> Response {
     respond(authorize(request, &sandbox).and_then(|()| {
-        let Query(query) = query.map_err(|_| No::invalid("Invalid query"))?;
+        let Query(query) = query.map_err(|_| ApiError::invalid("Invalid query"))?;
         let mut refunds = sandbox.refunds_wire(query.transaction.or(query.reference).as_deref());
         refunds.retain(|refund| query.currency.as_ref().is_none_or(|currency| refund["currency"] == **currency));
         let per_page = query.per_page.unwrap_or(50).clamp(1, 100);
@@ -137,53 +135,40 @@ fn list_refunds(request: &Request, query: poem::Result<Query<RefundsQuery>>, san
         let meta = json!({
             "total": total, "skipped": skipped, "perPage": per_page, "page": page, "pageCount": total.div_ceil(per_page),
         });
-        Ok(yes_page("Refunds retrieved", Value::Array(data), meta))
+        Ok(ok_page("Refunds retrieved", Value::Array(data), meta))
     }))
 }
 
-pub(super) fn respond(outcome: Result<Response, No>) -> Response {
-    outcome.unwrap_or_else(IntoResponse::into_response)
+/// Checks `Authorization: Bearer <secret key>` in constant time.
+fn authorize(request: &Request, sandbox: &Sandbox) -> Result<(), ApiError> {
+    let header = request.header("authorization").ok_or(ApiError::NO_KEY)?;
+    let key = header.strip_prefix("Bearer ").ok_or(ApiError::WRONG_KEY)?.trim();
+    let secret = &sandbox.config.secret_key;
+    let differing = key.bytes().zip(secret.bytes()).fold(0, |differing, (found, secret)| differing | (found ^ secret));
+    if key.len() == secret.len() && differing == 0 { Ok(()) } else { Err(ApiError::WRONG_KEY) }
 }
 
-/// Checks `Authorization: Bearer <secret key>`, in a time that does not depend on where a wrong key goes wrong.
-fn authorize(request: &Request, sandbox: &Sandbox) -> Result<(), No> {
-    let header = request.header("authorization").ok_or(No::NO_KEY)?;
-    let key = header.strip_prefix("Bearer ").ok_or(No::WRONG_KEY)?.trim();
-    let wanted = &sandbox.config.secret_key;
-    let differing = key.bytes().zip(wanted.bytes()).fold(0, |differing, (found, wanted)| differing | (found ^ wanted));
-    if key.len() == wanted.len() && differing == 0 { Ok(()) } else { Err(No::WRONG_KEY) }
-}
-
-/// Reads a JSON body of bounded size.
-pub(super) async fn read_json<T: serde::de::DeserializeOwned>(body: Body) -> Result<T, No> {
-    let bytes = body.into_bytes_limit(BODY_LIMIT).await.map_err(|error| match error {
-        poem::error::ReadBodyError::PayloadTooLarge => No::TOO_LARGE,
-        _ => No::invalid("Invalid request body"),
-    })?;
-    serde_json::from_slice(&bytes).map_err(|_| No::invalid("Invalid JSON in request body"))
-}
-
-/// An optional field of text; empty is as good as absent.
-fn text(wanted: &Map<String, Value>, field: &str) -> Result<Option<String>, No> {
-    match wanted.get(field) {
+/// An optional string; empty counts as absent.
+fn text(body: &Map<String, Value>, field: &str) -> Result<Option<String>, ApiError> {
+    match body.get(field) {
         None | Some(Value::Null) => Ok(None),
         Some(Value::String(text)) => Ok(Some(text.clone()).filter(|text| !text.is_empty())),
-        Some(_) => Err(No::invalid("Invalid value: text is wanted")),
+        Some(_) => Err(ApiError::invalid("Invalid value: must be a string")),
     }
 }
 
-/// An amount in minor units: a whole number, or its digits as text, which Paystack takes too.
-fn amount(wanted: &Map<String, Value>) -> Result<Option<u64>, No> {
-    let amount = match wanted.get("amount") {
+/// An amount in minor units: a whole number, or its digits as a string, which Paystack accepts too.
+fn amount(body: &Map<String, Value>) -> Result<Option<u64>, ApiError> {
+    let amount = match body.get("amount") {
         None | Some(Value::Null) => return Ok(None),
         Some(Value::Number(number)) => number.as_u64(),
         Some(Value::String(digits)) if digits.bytes().all(|byte| byte.is_ascii_digit()) => digits.parse().ok(),
         Some(_) => None,
     };
-    amount.filter(|amount| (1..=MAX_AMOUNT).contains(amount)).map(Some).ok_or(No::invalid("Invalid Amount Sent"))
+    amount.filter(|amount| (1..=MAX_AMOUNT).contains(amount)).map(Some).ok_or(ApiError::invalid("Invalid Amount Sent"))
 }
 
-/// Metadata comes as an object, or as an object in text; where there is none, Paystack answers with an empty text.
+/// Metadata is an object, or an object in a string; without metadata, Paystack returns an empty string.
 fn metadata(sent: Option<&Value>) -> Value {
     match sent {
         None | Some(Value::Null) => json!(""),
@@ -207,7 +192,7 @@ fn is_reference(reference: &str) -> bool {
     reference.len() <= 100 && reference.bytes().all(legal)
 }
 
-/// Browsers are sent there, so it must be a page: a `javascript:` address would run in ours.
+/// Browsers are redirected there, so it must be a page: a `javascript:` URL would run on our origin.
 fn is_callback(url: &str) -> bool {
     url.len() <= 2048 && Url::parse(url).is_ok_and(|url| matches!(url.scheme(), "http" | "https") && url.has_host())
 }

@@ -1,10 +1,10 @@
-//! Playing the payer with a browser: shows the page, does what its buttons say, sends the payer back to the merchant.
+//! The checkout page: shows it, handles its buttons, redirects the payer back to the merchant.
 
-use super::answer::No;
-use super::api::BODY_LIMIT;
-use super::company::Sandbox;
+use super::gateway::Sandbox;
 use super::page;
-use super::simulate::Wish;
+use super::request::BODY_LIMIT;
+use super::response::ApiError;
+use super::simulate::SimulateRequest;
 use super::transaction::Transaction;
 use poem::http::{StatusCode, header};
 use poem::web::{Data, Form};
@@ -23,7 +23,7 @@ pub(super) fn show(request: &Request, sandbox: Data<&Arc<Sandbox>>) -> Response 
                 page::checkout(&transaction, &sandbox.config.merchant, back(&transaction), &nonce),
             )
         }
-        None => sorry(&sandbox, &No::TRANSACTION_NOT_FOUND),
+        None => sorry(&sandbox, &ApiError::TRANSACTION_NOT_FOUND),
     }
 }
 
@@ -31,24 +31,24 @@ pub(super) fn show(request: &Request, sandbox: Data<&Arc<Sandbox>>) -> Response 
 pub(super) async fn act(request: &Request, body: Body, sandbox: Data<&Arc<Sandbox>>) -> Response {
     match try_act(request, body, &sandbox).await {
         Ok(response) => response,
-        Err(no) => sorry(&sandbox, &no),
+        Err(error) => sorry(&sandbox, &error),
     }
 }
 
-async fn try_act(request: &Request, body: Body, sandbox: &Sandbox) -> Result<Response, No> {
-    let transaction = found(request, sandbox).ok_or(No::TRANSACTION_NOT_FOUND)?;
-    let bytes = body.into_bytes_limit(BODY_LIMIT).await.map_err(|_| No::TOO_LARGE)?;
+async fn try_act(request: &Request, body: Body, sandbox: &Sandbox) -> Result<Response, ApiError> {
+    let transaction = found(request, sandbox).ok_or(ApiError::TRANSACTION_NOT_FOUND)?;
+    let bytes = body.into_bytes_limit(BODY_LIMIT).await.map_err(|_| ApiError::TOO_LARGE)?;
     let mut body = RequestBody::new(Body::from_bytes(bytes));
-    let Form(wish) = Form::<Wish>::from_request(request, &mut body)
+    let Form(action) = Form::<SimulateRequest>::from_request(request, &mut body)
         .await
-        .map_err(|_| No::invalid("This button is not known here"))?;
-    let play = wish.play(transaction.requested, sandbox.config.clock.now())?;
+        .map_err(|_| ApiError::invalid("Unknown action"))?;
+    let play = action.play(transaction.requested, sandbox.config.clock.now())?;
     match sandbox.play(&transaction.reference, play) {
-        // Who has paid in another tab is sent back as one who has paid.
-        Ok(_) | Err(No::ALREADY_PAID) => {}
-        Err(no) => return Err(no),
+        // A payer who has paid in another tab returns as one who has paid.
+        Ok(_) | Err(ApiError::ALREADY_PAID) => {}
+        Err(error) => return Err(error),
     }
-    // Without a callback the checkout page itself tells the result. A path, so that it holds behind any name of this host.
+    // Without a callback, the checkout page itself shows the result. A path, so that it works with any host name.
     let to = back(&transaction).map_or_else(|| request.original_uri().path().to_owned(), String::from);
     Ok(Response::builder()
         .status(StatusCode::SEE_OTHER)
@@ -61,7 +61,7 @@ fn found(request: &Request, sandbox: &Sandbox) -> Option<Transaction> {
     sandbox.by_access_code(&request.path_params::<String>().ok()?)
 }
 
-/// Where the payer goes afterwards: the merchant's callback with the reference added, as Paystack adds it.
+/// Where the payer returns to: the merchant's callback with the reference added, as Paystack adds it.
 pub(super) fn back(transaction: &Transaction) -> Option<Url> {
     let mut url = Url::parse(transaction.callback_url.as_deref()?).ok()?;
     url.query_pairs_mut()
@@ -70,15 +70,15 @@ pub(super) fn back(transaction: &Transaction) -> Option<Url> {
     Some(url)
 }
 
-fn sorry(sandbox: &Sandbox, no: &No) -> Response {
+fn sorry(sandbox: &Sandbox, error: &ApiError) -> Response {
     let nonce = sandbox.code();
-    html(no.status, &nonce, page::sorry(no.message, &nonce))
+    html(error.status, &nonce, page::sorry(error.message, &nonce))
 }
 
 /// A page that runs no script, loads nothing, and cannot be framed.
 ///
-/// `form-action` names schemes, not the merchant's origin: browsers hold it against every redirect that follows a form, and a
-/// merchant's callback may well redirect to another of their origins.
+/// `form-action` allows schemes, not the merchant's origin: browsers apply it to every redirect after a form, and a merchant's
+/// callback may redirect to another origin.
 /// `Referrer-Policy` is not `no-referrer`: a browser would then send `Origin: null` with our own forms.
 fn html(status: StatusCode, nonce: &str, page: String) -> Response {
     let policy = format!(

@@ -1,4 +1,4 @@
-//! What can be set, and what can be wrong with it.
+//! Settings of the sandbox, and its errors.
 
 use reqwest::Url;
 use std::fmt;
@@ -7,34 +7,34 @@ use std::sync::Arc;
 use std::time::Duration;
 use ticketing_core::clock::{Clock, Random, SystemClock, SystemRandom};
 
-/// How a [`Sandbox`](super::Sandbox) is set up. Start from [`SandboxConfig::new`] and set the fields that differ.
+/// Settings of a [`Sandbox`](super::Sandbox). Start with [`SandboxConfig::new`] and change fields.
 #[derive(Clone)]
 #[non_exhaustive]
 pub struct SandboxConfig {
-    /// The merchant's key, `sk_test_…`: requests must carry it, webhooks are signed with it.
+    /// The merchant's key, `sk_test_…`: requests must contain it, webhooks are signed with it.
     pub secret_key: String,
-    /// Where a browser reaches [`routes`](super::routes), such as `http://127.0.0.1:8000/sandbox/paystack`.
+    /// The URL at which a browser reaches [`routes`](super::routes), such as `http://127.0.0.1:8000/sandbox/paystack`.
     pub public_base_url: String,
-    /// Where the merchant's server takes webhooks; `None` sends none. Plain `http://` only: the sandbox stays on one machine.
+    /// The merchant's webhook URL; `None` sends none. Plain `http://` only: the sandbox stays on one machine.
     pub webhook_url: Option<String>,
-    /// The file that keeps transactions and refunds over a restart; `None` keeps them in memory.
+    /// A file that keeps transactions and refunds across restarts; `None` keeps them in memory.
     pub journal: Option<PathBuf>,
-    /// Whom the checkout page says the money goes to.
+    /// The merchant's name on the checkout page.
     pub merchant: String,
-    /// The currencies this merchant may charge in: Paystack's five, unless you say otherwise.
+    /// The currencies that this merchant may charge in. Default: Paystack's five.
     pub currencies: Vec<String>,
-    /// How long a refund stays pending, and again how long it stays processing.
+    /// How long a refund stays pending, and then processing.
     pub refund_step: Duration,
-    /// The waits before a webhook that was not answered with 2xx is sent again. After the last one it is given up.
+    /// The delays before retries of a webhook that did not get a 2xx. After the last retry it is given up.
     pub webhook_retries: Vec<Duration>,
-    /// What time it is.
+    /// The time.
     pub clock: Arc<dyn Clock>,
-    /// Where codes come from.
+    /// Randomness, for codes.
     pub random: Arc<dyn Random>,
 }
 
 impl SandboxConfig {
-    /// In memory, without webhooks, everything else as at Paystack but quicker.
+    /// In memory, without webhooks, everything else as at Paystack but faster.
     pub fn new(secret_key: impl Into<String>, public_base_url: impl Into<String>) -> Self {
         let seconds = Duration::from_secs;
         Self {
@@ -51,17 +51,17 @@ impl SandboxConfig {
         }
     }
 
-    /// Everything that can be known to be wrong before the first request, checked.
+    /// Checks the settings.
     pub(super) fn check(&self) -> Result<(), SandboxError> {
         let wrong = |what: String| Err(SandboxError::Config(what));
         if !self.secret_key.starts_with("sk_test_") {
-            return wrong("the sandbox's secret key must begin with sk_test_: a live key does not belong here".into());
+            return wrong("the sandbox's secret key must begin with sk_test_: never use a live key".into());
         }
         match Url::parse(&self.public_base_url) {
             Ok(url) if matches!(url.scheme(), "http" | "https") => {}
             _ => {
                 return wrong(format!(
-                    "the sandbox's public base URL must be http:// or https://, found {:?}",
+                    "the sandbox's public base URL must be http:// or https:// (got {:?})",
                     self.public_base_url
                 ));
             }
@@ -70,7 +70,7 @@ impl SandboxConfig {
             None => {}
             Some(Ok(url)) if url.scheme() == "http" => {}
             _ => {
-                return wrong(format!("the sandbox's webhook URL must be a http:// URL, found {:?}", self.webhook_url));
+                return wrong(format!("the sandbox's webhook URL must be an http:// URL (got {:?})", self.webhook_url));
             }
         }
         if self.currencies.is_empty() {
@@ -93,20 +93,20 @@ impl fmt::Debug for SandboxConfig {
     }
 }
 
-/// Why a sandbox cannot start, or cannot go on.
+/// An error of the sandbox.
 #[derive(Debug)]
 #[non_exhaustive]
 pub enum SandboxError {
-    /// A setting is wrong; the text says which and what is wanted.
+    /// A setting is wrong; the text names it and what it must be.
     Config(String),
     /// The journal cannot be read or written.
     Journal {
         /// Its file.
         path: PathBuf,
-        /// What went wrong.
+        /// The error.
         source: std::io::Error,
     },
-    /// The HTTP client for webhooks cannot be made.
+    /// The HTTP client for webhooks cannot be built.
     Client(Box<dyn std::error::Error + Send + Sync>),
 }
 

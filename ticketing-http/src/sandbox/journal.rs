@@ -1,37 +1,39 @@
-//! How the book survives a restart: one line of JSON for each set of changes that belong together.
+//! The journal of the ledger, which survives restarts: one line of JSON for each set of changes that belong together.
 
-use super::book::{Book, Change};
 use super::config::SandboxError;
+use super::ledger::{Change, Ledger};
 use std::fs::{File, OpenOptions};
 use std::io::{self, Read, Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
 
-/// An append-only file. A line is handed to the operating system before its request is answered: what was answered survives
-/// the end of the process. It does not try to survive the loss of power.
+/// An append-only file. A line is handed to the operating system before the response is sent, so it survives the end of the process,
+/// but not necessarily a power failure.
 pub(super) struct Journal {
     path: PathBuf,
     file: File,
-    /// Up to where the file holds whole lines.
+    /// The length of all complete lines.
     len: u64,
 }
 
 impl Journal {
-    /// Opens or creates the file, and replays it into `book`.
+    /// Opens or creates the file, and replays it into `ledger`.
     ///
-    /// A last line without its end is cut off: it was being written when the process died, so nobody was answered. Anything
-    /// else that cannot be read is an error, because going on would forget payments.
-    pub(super) fn open(path: &Path, book: &mut Book) -> Result<Self, SandboxError> {
-        Self::replay(path, book).map_err(|source| SandboxError::Journal { path: path.to_owned(), source })
+    /// An incomplete last line is cut off: the process died while writing it, before a response. Anything else that is unreadable is
+    /// an error, because going on would lose payments.
+    pub(super) fn open(path: &Path, ledger: &mut Ledger) -> Result<Self, SandboxError> {
+        Self::replay(path, ledger).map_err(|source| SandboxError::Journal { path: path.to_owned(), source })
     }
 
-    fn replay(path: &Path, book: &mut Book) -> io::Result<Self> {
+    fn replay(path: &Path, ledger: &mut Ledger) -> io::Result<Self> {
         let mut options = OpenOptions::new();
         options.read(true).write(true).create(true).truncate(false);
         #[cfg(unix)]
-        std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600); // it holds people's addresses
+        std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600); // it contains personal data
         let mut file = options.open(path)?;
         file.try_lock().map_err(|error| match error {
-            std::fs::TryLockError::WouldBlock => io::Error::other("is in use by another process: give each its own"),
+            std::fs::TryLockError::WouldBlock => {
+                io::Error::other("is in use by another process: each needs its own file")
+            }
             std::fs::TryLockError::Error(error) => error,
         })?;
         let mut bytes = Vec::new();
@@ -44,10 +46,10 @@ impl Journal {
             let changes: Vec<Change> = serde_json::from_slice(line).map_err(|error| {
                 io::Error::other(format!("line {} cannot be read ({error}): repair or delete the file", index + 1))
             })?;
-            changes.into_iter().for_each(|change| book.apply(change));
+            changes.into_iter().for_each(|change| ledger.apply(change));
         }
         if whole < bytes.len() {
-            tracing::warn!(journal = %path.display(), bytes = bytes.len() - whole, "cut off a torn last line");
+            tracing::warn!(journal = %path.display(), bytes = bytes.len() - whole, "cut off an incomplete last line");
         }
         let len = u64::try_from(whole).map_err(io::Error::other)?;
         file.set_len(len)?;
@@ -62,7 +64,7 @@ impl Journal {
     fn write(&mut self, changes: &[Change]) -> io::Result<()> {
         let mut line = serde_json::to_vec(changes)?;
         line.push(b'\n');
-        // What an earlier failed write left behind is written over or, being without an end, cut off at the next start.
+        // The rest of an earlier failed write is overwritten, or cut off at the next start.
         self.file.set_len(self.len)?;
         self.file.seek(SeekFrom::Start(self.len))?;
         self.file.write_all(&line)?;

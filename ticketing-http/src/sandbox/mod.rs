@@ -1,37 +1,38 @@
-//! A Paystack of our own, for development and tests: no key, no account, no network, and no money moves.
+//! The sandbox payment gateway: an imitation of Paystack for development and tests. No key, no account, no network, no money.
 //!
-//! It speaks Paystack's wire format, so that what runs against it is the real Paystack client over real HTTP. It is another
-//! company: it knows nothing of tickets, and nothing of ours may reach into it except over HTTP.
+//! It speaks Paystack's wire format, so that the real Paystack client runs against it over real HTTP. It knows nothing of tickets,
+//! and the rest of the server uses it over HTTP only.
 //!
-//! | file | question |
+//! | file | content |
 //! |---|---|
-//! | `config` | what can be set |
-//! | `company` | what the merchant and the payer can make happen ([`Sandbox`]) |
-//! | `clockwork` | what happens by itself |
-//! | `transaction`, `refund` | what may happen to one of them, and how Paystack writes it |
-//! | `book`, `journal` | what is known, and how it survives a restart |
-//! | `webhook` | how the merchant's server is told |
-//! | `api`, `answer` | Paystack's routes, and how it says no |
-//! | `simulate` | playing the payer without a browser |
-//! | `checkout`, `page` | playing the payer with one |
+//! | `config` | settings |
+//! | `gateway` | actions of merchant and payer ([`Sandbox`]) |
+//! | `jobs` | background jobs: late payments, refunds, webhooks |
+//! | `transaction`, `refund` | state machines and wire formats |
+//! | `ledger`, `journal` | the state, and how it survives a restart |
+//! | `webhook` | signing and sending webhooks |
+//! | `api`, `request`, `response` | Paystack's routes, request limits, responses and errors |
+//! | `simulate` | acting as the payer without a browser |
+//! | `checkout`, `page` | acting as the payer with a browser |
 //!
 //! # What differs from Paystack
-//! - No rate limit, no smallest amount, no disputes.
-//! - A refund takes moments, not days. How it ends is chosen by `POST /simulate/:reference`, or by writing
-//!   `sandbox:failed` or `sandbox:needs-attention` into its `merchant_note`.
-//! - After "declined" the payer is sent back to the merchant at once, where Paystack would let them try another card first.
-//!   Whoever opens the checkout page again may still pay, as at Paystack.
+//! - No rate limit, no minimum amount, no disputes.
+//! - A refund takes moments, not days. Its outcome is chosen with `POST /simulate/:reference`, or with `sandbox:failed` or
+//!   `sandbox:needs-attention` in its `merchant_note`.
+//! - After a declined payment the payer returns to the merchant at once; Paystack would let them try another card first. The
+//!   checkout page can be opened again to pay, as at Paystack.
 
-mod answer;
 mod api;
-mod book;
 mod checkout;
-mod clockwork;
-mod company;
 mod config;
+mod gateway;
+mod jobs;
 mod journal;
+mod ledger;
 mod page;
 mod refund;
+mod request;
+mod response;
 mod simulate;
 #[cfg(test)]
 mod tests;
@@ -39,5 +40,5 @@ mod transaction;
 mod webhook;
 
 pub use api::routes;
-pub use company::Sandbox;
 pub use config::{SandboxConfig, SandboxError};
+pub use gateway::Sandbox;

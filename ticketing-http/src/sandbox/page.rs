@@ -1,4 +1,4 @@
-//! What the payer sees. Plain HTML with one small style sheet inside: no script, nothing loaded from anywhere.
+//! The HTML of the checkout page: one inline style sheet, no script, no external resources.
 
 use super::transaction::{Status, Transaction};
 use reqwest::Url;
@@ -9,7 +9,7 @@ const STYLE: &str = include_str!("page/style.css");
 const CHECKOUT: &str = include_str!("page/checkout.html");
 const BUTTONS: &str = include_str!("page/buttons.html");
 
-/// The checkout page, or what became of it.
+/// The checkout page, or its result.
 pub(super) fn checkout(transaction: &Transaction, merchant: &str, back: Option<Url>, nonce: &str) -> String {
     let back = back.map(|url| {
         fill(
@@ -36,7 +36,7 @@ pub(super) fn checkout(transaction: &Transaction, merchant: &str, back: Option<U
     layout(&format!("{amount} to {merchant}"), &body, nonce)
 }
 
-/// A page that says no.
+/// An error page.
 pub(super) fn sorry(message: &str, nonce: &str) -> String {
     let body = fill("<main class=\"card\"><h1>Sorry</h1><p>{{message}}</p></main>", &[("message", message)]);
     layout(message, &body, nonce)
@@ -57,7 +57,7 @@ fn notice(transaction: &Transaction) -> String {
     fill("<p class=\"notice {{kind}}\" role=\"status\">{{text}}</p>", &[("kind", kind), ("text", text)])
 }
 
-/// What the merchant said about the purchase: Paystack's `custom_fields`, and every plain value beside them.
+/// The merchant's details of the purchase: Paystack's `custom_fields`, and every plain value beside them.
 fn details(metadata: &Value) -> String {
     let custom = metadata["custom_fields"].as_array().into_iter().flatten().filter_map(|field| {
         let name = field["display_name"].as_str().or_else(|| field["variable_name"].as_str())?;
@@ -67,7 +67,7 @@ fn details(metadata: &Value) -> String {
     let own = own.filter_map(|(name, value)| Some((name.replace('_', " "), plain(value)?)));
     let mut rows: Vec<(String, String)> = Vec::new();
     for (name, value) in custom.chain(own) {
-        // Many merchants say the same in both ways.
+        // Many merchants send the same in both ways.
         if rows.len() < 8 && !rows.iter().any(|(other, same)| other.eq_ignore_ascii_case(&name) && *same == value) {
             rows.push((name, value));
         }
@@ -92,16 +92,16 @@ fn plain(value: &Value) -> Option<String> {
 }
 
 fn short(text: &str) -> String {
-    const LONGEST: usize = 120;
-    let mut short: String = text.chars().take(LONGEST).collect();
-    if text.chars().nth(LONGEST).is_some() {
+    const MAX_CHARS: usize = 120;
+    let mut short: String = text.chars().take(MAX_CHARS).collect();
+    if text.chars().nth(MAX_CHARS).is_some() {
         short.push('…');
     }
     short
 }
 
-/// Puts values where a template says `{{name}}`, escaped; or `{{&name}}`, as they are. In one pass: a value that looks like a
-/// place is not one. A place without a value stays empty.
+/// Replaces `{{name}}` by the escaped value, and `{{&name}}` by the raw value. In one pass: placeholders in values are not replaced. A
+/// placeholder without a value becomes empty.
 fn fill(template: &str, values: &[(&str, &str)]) -> String {
     let mut page = String::with_capacity(template.len() * 2);
     let mut rest = template;
@@ -171,7 +171,7 @@ mod tests {
     }
 
     #[test]
-    fn values_are_escaped_and_never_taken_for_places() {
+    fn values_are_escaped_and_not_replaced_again() {
         let page = fill("<p title='{{a}}'>{{b}}{{&c}}{{d}}</p>", &[("a", "'\"<&>"), ("b", "{{&c}}"), ("&c", "<b>")]);
         assert_eq!(page, "<p title='&#39;&quot;&lt;&amp;&gt;'>{{&amp;c}}<b></p>");
     }

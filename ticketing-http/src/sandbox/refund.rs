@@ -1,15 +1,15 @@
-//! One refund: how it moves on, and how Paystack writes it.
+//! Refunds: their states, and Paystack's wire format.
 
 use super::transaction::{RefundsEnd, Transaction, time};
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
-/// Money on its way back to the payer.
+/// A refund.
 #[derive(Clone, Serialize, Deserialize)]
 pub(super) struct Refund {
     pub(super) id: u64,
-    /// The reference of the transaction whose money it is.
+    /// The reference of the refunded transaction.
     pub(super) transaction: String,
     pub(super) amount: u64,
     pub(super) merchant_note: String,
@@ -17,11 +17,11 @@ pub(super) struct Refund {
     pub(super) created_at: Timestamp,
     pub(super) updated_at: Timestamp,
     pub(super) status: RefundStatus,
-    /// How it will end.
+    /// Its final status.
     pub(super) end: RefundsEnd,
 }
 
-/// Where a refund stands, in Paystack's words.
+/// The status of a refund, with Paystack's names.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub(super) enum RefundStatus {
@@ -33,7 +33,7 @@ pub(super) enum RefundStatus {
 }
 
 impl RefundStatus {
-    /// What comes next by itself, if anything does.
+    /// The next status, unless this one is final.
     pub(super) fn next(self, end: RefundsEnd) -> Option<Self> {
         match (self, end) {
             (Self::Pending, _) => Some(Self::Processing),
@@ -44,7 +44,7 @@ impl RefundStatus {
         }
     }
 
-    /// The name of the webhook that tells of it.
+    /// The name of its webhook.
     pub(super) fn event(self) -> &'static str {
         match self {
             Self::Pending => "refund.pending",
@@ -57,12 +57,12 @@ impl RefundStatus {
 }
 
 impl Refund {
-    /// Whether its money is spoken for: every refund's is, except a failed one's.
+    /// Whether its amount counts as refunded: it does unless the refund failed.
     pub(super) fn counts(&self) -> bool {
         self.status != RefundStatus::Failed
     }
 
-    /// How a refund ends: as its note says, or else as its transaction says.
+    /// The final status of a refund: as in its note, or else as set on its transaction.
     pub(super) fn end_of(note: &str, transaction: &Transaction) -> RefundsEnd {
         if note.contains("sandbox:failed") {
             RefundsEnd::Failed
@@ -73,14 +73,14 @@ impl Refund {
         }
     }
 
-    /// As Paystack answers when it is asked for: the transaction as a whole object.
+    /// The response when it is created: with the transaction as an object.
     pub(super) fn to_wire_created(&self, of: &Transaction) -> Value {
         let mut wire = self.to_wire(of);
         wire["transaction"] = of.to_wire();
         wire
     }
 
-    /// As Paystack writes it when it is looked up: the transaction as an id.
+    /// The response when it is fetched: with the transaction's id.
     pub(super) fn to_wire(&self, of: &Transaction) -> Value {
         let done = self.status == RefundStatus::Processed;
         json!({
@@ -107,7 +107,7 @@ impl Refund {
         })
     }
 
-    /// As webhooks write it: without an id, and the amount as text.
+    /// The webhook: without an id, and with the amount as a string.
     pub(super) fn to_event(&self, of: &Transaction) -> Value {
         json!({
             "status": self.status,

@@ -1,8 +1,8 @@
-//! Playing the payer without a browser: for curl, Postman and test harnesses.
+//! Acting as the payer without a browser: for curl, Postman and tests.
 
-use super::answer::{No, yes};
-use super::api::{MAX_AMOUNT, read_json, respond};
-use super::company::Sandbox;
+use super::gateway::Sandbox;
+use super::request::{MAX_AMOUNT, read_json};
+use super::response::{ApiError, ok, respond};
 use super::transaction::{Payment, Play, RefundsEnd};
 use jiff::SignedDuration;
 use poem::web::Data;
@@ -10,7 +10,7 @@ use poem::{Body, Request, Response, handler};
 use serde::Deserialize;
 use std::sync::Arc;
 
-/// What a payer can be made to do. The checkout page's buttons have the same names.
+/// The actions of a payer. The checkout page's buttons have the same names.
 #[derive(Clone, Copy, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub(super) enum Action {
@@ -20,34 +20,34 @@ pub(super) enum Action {
     Abandon,
     /// Leaves, and the payment arrives after `after_seconds`.
     PayLate,
-    /// Pays another amount than was asked for: half of it, or `amount`.
+    /// Pays another amount than requested: half of it, or `amount`.
     PayWrongAmount,
-    /// Pays, and the merchant hears of it twice.
+    /// Pays, and the webhook is sent twice.
     PayTwoWebhooks,
-    /// Pays, and the merchant hears nothing.
+    /// Pays, and no webhook is sent.
     PayNoWebhook,
-    /// From now on, refunds of this transaction end well, fail, or get stuck.
+    /// From now on, refunds of this transaction succeed, fail, or get stuck.
     RefundsSucceed,
     RefundsFail,
     RefundsNeedAttention,
 }
 
-/// An action and what it needs.
+/// An action and its parameters.
 #[derive(Clone, Copy, Deserialize)]
-pub(super) struct Wish {
+pub(super) struct SimulateRequest {
     pub(super) action: Action,
     pub(super) after_seconds: Option<u32>,
     pub(super) amount: Option<u64>,
 }
 
-/// The longest that a late payment may take: Paystack's own retries end after 72 hours.
-const LATEST_SECONDS: u32 = 72 * 3600;
+/// The longest delay of a late payment, in seconds: Paystack's own retries end after 72 hours.
+const MAX_DELAY_SECONDS: u32 = 72 * 3600;
 
-impl Wish {
-    /// What the payer does then, to a transaction of this amount.
-    pub(super) fn play(self, requested: u64, now: jiff::Timestamp) -> Result<Play, No> {
+impl SimulateRequest {
+    /// The action on a transaction of this amount.
+    pub(super) fn play(self, requested: u64, now: jiff::Timestamp) -> Result<Play, ApiError> {
         if self.amount.is_some_and(|amount| !(1..=MAX_AMOUNT).contains(&amount)) {
-            return Err(No::invalid("Invalid Amount Sent"));
+            return Err(ApiError::invalid("Invalid Amount Sent"));
         }
         let payment = Payment { amount: self.amount, webhooks: 1 };
         Ok(match self.action {
@@ -59,9 +59,9 @@ impl Wish {
             Action::PayTwoWebhooks => Play::Pay(Payment { webhooks: 2, ..payment }),
             Action::PayNoWebhook => Play::Pay(Payment { webhooks: 0, ..payment }),
             Action::PayLate => {
-                let seconds = self.after_seconds.unwrap_or(60).min(LATEST_SECONDS);
+                let seconds = self.after_seconds.unwrap_or(60).min(MAX_DELAY_SECONDS);
                 let at = now.saturating_add(SignedDuration::from_secs(seconds.into()));
-                Play::PayLate { payment, at: at.map_err(|_| No::invalid("Invalid after_seconds"))? }
+                Play::PayLate { payment, at: at.map_err(|_| ApiError::invalid("Invalid after_seconds"))? }
             }
             Action::Decline => Play::Decline,
             Action::Abandon => Play::WalkAway,
@@ -72,21 +72,21 @@ impl Wish {
     }
 }
 
-/// `POST /simulate/:reference {"action": "pay"}`; answers like verify. It wants no key: whoever can reach it could open the
+/// `POST /simulate/:reference {"action": "pay"}`; responds like verify. It needs no key: anyone who can reach it can open the
 /// checkout page as well, and no money moves.
 #[handler]
 pub(super) async fn simulate(request: &Request, body: Body, sandbox: Data<&Arc<Sandbox>>) -> Response {
     respond(try_simulate(request, body, &sandbox).await)
 }
 
-async fn try_simulate(request: &Request, body: Body, sandbox: &Sandbox) -> Result<Response, No> {
-    let reference: String = request.path_params().map_err(|_| No::TRANSACTION_NOT_FOUND)?;
-    // A page elsewhere can make a browser post anything but this type without asking us first.
+async fn try_simulate(request: &Request, body: Body, sandbox: &Sandbox) -> Result<Response, ApiError> {
+    let reference: String = request.path_params().map_err(|_| ApiError::TRANSACTION_NOT_FOUND)?;
+    // A page of another origin can send any other type without a preflight.
     if !request.content_type().is_some_and(|kind| kind.starts_with("application/json")) {
-        return Err(No::invalid("Content-Type must be application/json"));
+        return Err(ApiError::invalid("Content-Type must be application/json"));
     }
-    let wish: Wish = read_json(body).await?;
-    let transaction = sandbox.transaction(&reference).ok_or(No::TRANSACTION_NOT_FOUND)?;
-    let play = wish.play(transaction.requested, sandbox.config.clock.now())?;
-    Ok(yes("Simulated", sandbox.play(&reference, play)?.to_wire()))
+    let action: SimulateRequest = read_json(body).await?;
+    let transaction = sandbox.transaction(&reference).ok_or(ApiError::TRANSACTION_NOT_FOUND)?;
+    let play = action.play(transaction.requested, sandbox.config.clock.now())?;
+    Ok(ok("Simulated", sandbox.play(&reference, play)?.to_wire()))
 }

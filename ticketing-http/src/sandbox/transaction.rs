@@ -1,19 +1,19 @@
-//! One transaction: what may happen to it, and how Paystack writes it.
+//! Transactions: their states, and Paystack's wire format.
 
-use super::answer::No;
+use super::response::ApiError;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
-/// One attempt of a payer to pay a merchant.
+/// A payer's attempt to pay a merchant.
 #[derive(Clone, Serialize, Deserialize)]
 pub(super) struct Transaction {
     pub(super) id: u64,
     pub(super) reference: String,
-    /// Opens the checkout page: whoever has it may play the payer.
+    /// Opens the checkout page: anyone who has it can act as the payer.
     pub(super) access_code: String,
     pub(super) email: String,
-    /// What the merchant asked for, in minor units.
+    /// The requested amount, in minor units.
     pub(super) requested: u64,
     pub(super) currency: String,
     pub(super) callback_url: Option<String>,
@@ -21,21 +21,21 @@ pub(super) struct Transaction {
     pub(super) created_at: Timestamp,
     pub(super) status: Status,
     pub(super) paid: Option<Paid>,
-    /// A payment that is under way and will arrive by itself.
+    /// A late payment that will arrive.
     pub(super) due: Option<Due>,
-    /// How refunds of this transaction end.
+    /// The final status of refunds of this transaction.
     pub(super) refunds_end: RefundsEnd,
 }
 
-/// Where a transaction stands, in Paystack's words.
+/// The status of a transaction, with Paystack's names.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub(super) enum Status {
-    /// Not paid, and the payer is not paying: also before the payer did anything.
+    /// Not paid, and no payment in progress: also the initial status.
     Abandoned,
-    /// The last try was declined. The next one may succeed.
+    /// The last attempt was declined. The next one may succeed.
     Failed,
-    /// A payment is under way.
+    /// A payment is in progress.
     Pending,
     Success,
     /// Everything was refunded.
@@ -49,7 +49,7 @@ pub(super) struct Paid {
     pub(super) at: Timestamp,
 }
 
-/// A payment under way.
+/// A late payment.
 #[derive(Clone, Copy, Serialize, Deserialize)]
 pub(super) struct Due {
     pub(super) at: Timestamp,
@@ -59,13 +59,13 @@ pub(super) struct Due {
 /// How the payer pays.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) struct Payment {
-    /// Another amount than was asked for.
+    /// Another amount than requested.
     pub(super) amount: Option<u64>,
-    /// How often the merchant is told by webhook: once, unless a test wants it lost or repeated.
+    /// How many times the webhook is sent: once, unless a test loses or repeats it.
     pub(super) webhooks: u8,
 }
 
-/// How the refunds of a transaction end.
+/// The final status of refunds of a transaction.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub(super) enum RefundsEnd {
@@ -75,7 +75,7 @@ pub(super) enum RefundsEnd {
     NeedsAttention,
 }
 
-/// What a payer, or a test in their place, does.
+/// An action of the payer, or of a test.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Play {
     Pay(Payment),
@@ -85,33 +85,33 @@ pub(super) enum Play {
     Refunds(RefundsEnd),
 }
 
-/// What an act changed.
+/// The effect of an action.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Effect {
     Nothing,
     Changed,
-    /// Money arrived: tell the merchant this many times.
+    /// Money arrived: send the webhook this many times.
     PaidNow {
         webhooks: u8,
     },
 }
 
 impl Transaction {
-    /// Whether money arrived, be it refunded since or not.
+    /// Whether money arrived, even if it was refunded later.
     pub(super) fn is_paid(&self) -> bool {
         self.paid.is_some()
     }
 
-    /// Lets the payer act. Only a success may follow a failure, and nothing but a refund changes a success: to pay twice is
-    /// to have paid.
-    pub(super) fn play(&mut self, play: Play, now: Timestamp) -> Result<Effect, No> {
+    /// Applies an action of the payer. Only a success can follow a failure, and only a refund changes a success: paying again has no
+    /// effect.
+    pub(super) fn play(&mut self, play: Play, now: Timestamp) -> Result<Effect, ApiError> {
         match play {
             Play::Refunds(end) => {
                 self.refunds_end = end;
                 Ok(Effect::Changed)
             }
             Play::Pay(_) | Play::PayLate { .. } if self.is_paid() => Ok(Effect::Nothing),
-            Play::Decline | Play::WalkAway if self.is_paid() => Err(No::ALREADY_PAID),
+            Play::Decline | Play::WalkAway if self.is_paid() => Err(ApiError::ALREADY_PAID),
             Play::Pay(payment) => {
                 self.status = Status::Success;
                 self.paid = Some(Paid { amount: payment.amount.unwrap_or(self.requested), at: now });
@@ -130,12 +130,12 @@ impl Transaction {
                 self.due = None;
                 Ok(Effect::Changed)
             }
-            // A payment under way does not stop because the payer closes the page.
+            // Closing the page does not stop a late payment.
             Play::WalkAway => Ok(Effect::Nothing),
         }
     }
 
-    /// As Paystack writes it, in answers and in webhooks.
+    /// Paystack's wire format, in responses and webhooks.
     pub(super) fn to_wire(&self) -> Value {
         let paid_at = self.paid.map(|paid| time(paid.at));
         let amount = self.paid.map_or(self.requested, |paid| paid.amount);
@@ -175,7 +175,7 @@ impl Transaction {
         })
     }
 
-    /// The payer, as Paystack writes them.
+    /// The payer in Paystack's wire format.
     pub(super) fn customer(&self) -> Value {
         json!({
             "id": self.id,
@@ -219,7 +219,7 @@ impl Transaction {
     }
 }
 
-/// A time as Paystack writes it: `2022-08-09T14:21:32.000Z`.
+/// A time in Paystack's format: `2022-08-09T14:21:32.000Z`.
 pub(super) fn time(at: Timestamp) -> String {
     at.strftime("%Y-%m-%dT%H:%M:%S%.3fZ").to_string()
 }

@@ -1,9 +1,9 @@
-//! A socket that looks at what passes: whether a request's head gave a length for its body, and whether the client
-//! still takes what we send.
+//! A socket that watches its traffic: whether a request's head has a `Content-Length`, and whether the client still reads.
 
+use crate::lock::lock;
 use std::io;
 use std::pin::Pin;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard};
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
@@ -18,14 +18,14 @@ pub(super) struct Guarded {
     stalled: Option<Pin<Box<Sleep>>>,
 }
 
-/// What is known of the head of the request that is being answered.
+/// What is known of the head of the current request.
 #[derive(Clone, Default)]
 pub(super) struct Head(Arc<Mutex<Scan>>);
 
-/// Looks for one header name, line by line, up to the first empty line: bodies are not looked at.
+/// Looks for one header name, line by line, up to the first empty line; bodies are ignored.
 ///
-/// Requests that come together with an earlier one's body pass unseen. hyper treats those safely too; it only does not
-/// refuse them.
+/// Limit: a pipelined request that arrives together with the body before it is not scanned. hyper handles those safely; it only
+/// does not reject them.
 #[derive(Default)]
 struct Scan {
     line: Line,
@@ -71,18 +71,18 @@ impl Scan {
 }
 
 impl Head {
-    /// Whether the head gave a length.
+    /// Whether the head has a `Content-Length`.
     pub(super) fn has_length(&self) -> bool {
         self.scan().has_length
     }
 
-    /// The request is answered: what comes now is another one.
+    /// The response is sent: a new request begins.
     pub(super) fn expect_next(&self) {
         *self.scan() = Scan::default();
     }
 
     fn scan(&self) -> MutexGuard<'_, Scan> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        lock(&self.0)
     }
 }
 
@@ -92,7 +92,7 @@ impl Guarded {
         (Self { stream, head: head.clone(), write_timeout, stalled: None }, head)
     }
 
-    /// Lets a write that cannot go on wait for so long and no longer.
+    /// Fails a write that has been blocked for too long.
     fn bound<T>(&mut self, context: &mut Context<'_>, write: Poll<io::Result<T>>) -> Poll<io::Result<T>> {
         if write.is_ready() {
             self.stalled = None;
@@ -152,9 +152,9 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_length_is_seen_in_a_head_only() {
+    fn content_length_is_found_in_heads_only() {
         let saw = |text: &str| {
-            // However the bytes are cut.
+            // However the bytes are split.
             let (mut whole, mut single) = (Scan::default(), Scan::default());
             whole.pass(text.as_bytes());
             text.bytes().for_each(|byte| single.pass(&[byte]));

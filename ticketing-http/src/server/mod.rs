@@ -1,7 +1,7 @@
-//! Sockets: accepts connections, bounds what each may cost, and ends without dropping what is in flight.
+//! Accepts connections, bounds the cost of each, and shuts down gracefully.
 //!
-//! poem's own server gives hyper no timer, so a client that sends a byte a minute would hold its connection forever.
-//! HTTP/1.1 only: HTTP/2 is the business of the proxy that also does TLS.
+//! poem's own server gives hyper no timer, so a client that sends a byte a minute would hold its connection indefinitely.
+//! HTTP/1.1 only: HTTP/2 and TLS belong to a proxy.
 
 mod guarded;
 
@@ -23,20 +23,20 @@ use tokio::task::JoinSet;
 
 use crate::problem::Problem;
 
-/// How much a connection may cost.
+/// Limits of connections.
 #[derive(Clone, Copy, Debug)]
 pub struct Limits {
-    /// How many connections there are at once; more wait until one ends.
+    /// Maximum number of connections; further ones wait until one ends.
     pub max_connections: usize,
-    /// How long the headers of a request may take, and how long a connection may idle before them.
+    /// Timeout of a request's headers, and of an idle connection.
     pub header_timeout: Duration,
-    /// How long a client may not take what we send.
+    /// How long a client may refuse to read.
     pub write_timeout: Duration,
-    /// How long requests in flight may take to end when the server ends.
+    /// How long requests in flight may take during shutdown.
     pub grace: Duration,
-    /// How large the request line and the headers may be together.
+    /// Maximum size of the request line and headers together.
     pub max_header_bytes: usize,
-    /// How many headers there may be.
+    /// Maximum number of headers.
     pub max_headers: usize,
 }
 
@@ -53,8 +53,8 @@ impl Default for Limits {
     }
 }
 
-/// Serves `api` on `listener` until `stop`; then accepts nothing more, and returns when what was in flight has ended or
-/// the grace is over.
+/// Serves `api` on `listener` until `stop`; then accepts no more connections, and returns when the requests in flight have ended or
+/// the grace period is over.
 pub async fn serve<E>(listener: TcpListener, api: E, limits: Limits, stop: impl Future<Output = ()>)
 where
     E: IntoEndpoint,
@@ -82,13 +82,16 @@ where
     }
     drop(listener);
     let _ = ending.send(true);
-    tracing::info!(connections = connections.len(), "stopping: waiting for what is in flight");
+    tracing::info!(connections = connections.len(), "stopping: waiting for requests in flight");
     let all = async { while connections.join_next().await.is_some() {} };
     if tokio::time::timeout(limits.grace, all).await.is_err() {
-        tracing::warn!("some requests took too long and were dropped");
+        tracing::warn!("some requests exceeded the grace period and were dropped");
         connections.shutdown().await;
     }
 }
+
+/// The pause after a failed accept.
+const ACCEPT_BACKOFF: Duration = Duration::from_millis(100);
 
 type Slot = tokio::sync::OwnedSemaphorePermit;
 
@@ -98,9 +101,9 @@ async fn accept(listener: &TcpListener, slots: &Arc<Semaphore>) -> Option<(TcpSt
     match listener.accept().await {
         Ok((stream, peer)) => Some((stream, peer, slot)),
         Err(error) => {
-            // Most likely there are no more file descriptors: a loop without a pause would not bring any.
-            tracing::warn!(%error, "a connection could not be accepted");
-            tokio::time::sleep(Duration::from_millis(100)).await;
+            // Most likely out of file descriptors: without a pause, this loop would spin.
+            tracing::warn!(%error, "cannot accept a connection");
+            tokio::time::sleep(ACCEPT_BACKOFF).await;
             None
         }
     }
@@ -114,7 +117,7 @@ struct Connection<E> {
 
 impl<E: Endpoint + 'static> Connection<E> {
     async fn run(self, stream: TcpStream, mut ended: watch::Receiver<bool>) {
-        // Answers are small and whole: waiting for more to send only delays them.
+        // Responses are small and complete: Nagle's algorithm would only delay them.
         let _ = stream.set_nodelay(true);
         let local = stream.local_addr().unwrap_or(self.peer);
         let (api, peer, limits) = (self.api, self.peer, self.limits);
@@ -143,7 +146,7 @@ impl<E: Endpoint + 'static> Connection<E> {
             .serve_connection(TokioIo::new(stream), service);
         let mut connection = std::pin::pin!(connection);
         tokio::select! {
-            // How a connection ends is the client's affair: it hung up, was too slow, or said nothing we understand.
+            // Errors of a connection are the client's: it hung up, was too slow, or sent no HTTP.
             outcome = &mut connection => return drop(outcome),
             _ = ended.wait_for(|ended| *ended) => connection.as_mut().graceful_shutdown(),
         }
@@ -151,16 +154,16 @@ impl<E: Endpoint + 'static> Connection<E> {
     }
 }
 
-/// hyper would take the chunks, ignore the length and hang up. A proxy that believes the length sees another request
-/// behind it than we do, so there is no such request here.
+/// hyper would read the chunks, ignore the length and hang up. A proxy that believes the length would see another next request
+/// than we do (request smuggling), so such requests are rejected.
 fn ambiguous() -> Response {
-    let problem = Problem::new("bad_request", "A body has a length or comes in chunks, not both.");
+    let problem = Problem::new("bad_request", "A body must not have both Content-Length and Transfer-Encoding.");
     let mut response = problem.to_response();
     response.headers_mut().insert(header::CONNECTION, HeaderValue::from_static("close"));
     response
 }
 
-/// Completes when the process is asked to end: SIGTERM, or Ctrl-C.
+/// Completes on SIGTERM or Ctrl-C.
 pub async fn stop_signal() {
     let ctrl_c = async {
         if tokio::signal::ctrl_c().await.is_err() {

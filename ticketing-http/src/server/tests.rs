@@ -1,5 +1,5 @@
 use super::*;
-use crate::frame::{FrameConfig, frame};
+use crate::stack::{StackConfig, stack};
 use poem::endpoint::make;
 use poem::{Route, post};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
@@ -13,7 +13,7 @@ struct Server {
     task: JoinHandle<()>,
 }
 
-const PATIENCE: Duration = Duration::from_secs(10);
+const TEST_TIMEOUT: Duration = Duration::from_secs(10);
 
 async fn start(limits: Limits) -> Server {
     let slow = make(|_| async {
@@ -24,7 +24,7 @@ async fn start(limits: Limits) -> Server {
     let who = make(|request: Request| async move { request.remote_addr().to_string() });
     let large = make(|_| async { "x".repeat(64 << 20) });
     let api = Route::new().at("/slow", slow).at("/echo", post(echo)).at("/who", who).at("/large", large);
-    let api = frame(api, FrameConfig::default());
+    let api = stack(api, StackConfig::default());
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap();
     let (stop, stopped) = oneshot::channel();
@@ -47,7 +47,7 @@ impl Server {
 
 async fn rest(stream: &mut TcpStream) -> String {
     let mut answer = Vec::new();
-    let _ = timeout(PATIENCE, stream.read_to_end(&mut answer)).await.expect("the server hangs up");
+    let _ = timeout(TEST_TIMEOUT, stream.read_to_end(&mut answer)).await.expect("the server hangs up");
     String::from_utf8_lossy(&answer).into_owned()
 }
 
@@ -56,7 +56,7 @@ fn head(path: &str, more: &str) -> String {
 }
 
 #[tokio::test]
-async fn a_request_is_answered_with_its_peer_known() {
+async fn a_request_knows_its_peer() {
     let server = start(Limits::default()).await;
     let answer = server.ask(head("/who", "").as_bytes()).await;
     assert!(answer.starts_with("HTTP/1.1 200 OK") && answer.contains("127.0.0.1:"), "{answer}");
@@ -65,7 +65,7 @@ async fn a_request_is_answered_with_its_peer_known() {
 }
 
 #[tokio::test]
-async fn headers_that_trickle_in_are_cut_off() {
+async fn slow_headers_time_out() {
     let server = start(Limits { header_timeout: Duration::from_millis(300), ..Limits::default() }).await;
     let began = Instant::now();
     let mut stream = server.connect().await;
@@ -80,7 +80,7 @@ async fn headers_that_trickle_in_are_cut_off() {
     let mut answer = Vec::new();
     tokio::select! {
         () = trickle => {}
-        outcome = timeout(PATIENCE, reader.read_to_end(&mut answer)) => drop(outcome.expect("the server hangs up")),
+        outcome = timeout(TEST_TIMEOUT, reader.read_to_end(&mut answer)) => drop(outcome.expect("the server hangs up")),
     }
     assert!(began.elapsed() < Duration::from_secs(3), "{:?}", began.elapsed());
     // So is a connection that says nothing after its first request.
@@ -90,7 +90,7 @@ async fn headers_that_trickle_in_are_cut_off() {
 }
 
 #[tokio::test]
-async fn headers_have_a_size_and_a_number() {
+async fn header_size_and_count_are_limited() {
     let server = start(Limits::default()).await;
     let long = head("/who", &format!("X-A: {}\r\n", "b".repeat(40_000)));
     assert!(server.ask(long.as_bytes()).await.starts_with("HTTP/1.1 431"));
@@ -101,7 +101,7 @@ async fn headers_have_a_size_and_a_number() {
 }
 
 #[tokio::test]
-async fn a_chunked_body_is_counted_while_it_comes() {
+async fn a_chunked_body_is_limited_while_it_arrives() {
     let server = start(Limits::default()).await;
     let mut stream = server.connect().await;
     stream.write_all(head("/echo", "Transfer-Encoding: chunked\r\n").as_bytes()).await.unwrap();
@@ -115,7 +115,7 @@ async fn a_chunked_body_is_counted_while_it_comes() {
     let mut answer = [0; 20];
     tokio::select! {
         () = endless => {}
-        outcome = timeout(PATIENCE, reader.read_exact(&mut answer)) => drop(outcome.expect("an answer").unwrap()),
+        outcome = timeout(TEST_TIMEOUT, reader.read_exact(&mut answer)) => drop(outcome.expect("an answer").unwrap()),
     }
     assert!(answer.starts_with(b"HTTP/1.1 413"), "{}", String::from_utf8_lossy(&answer));
     let small = format!("{}3\r\nabc\r\n0\r\n\r\n", head("/echo", "Transfer-Encoding: chunked\r\n"));
@@ -123,7 +123,7 @@ async fn a_chunked_body_is_counted_while_it_comes() {
 }
 
 #[tokio::test]
-async fn a_body_with_two_lengths_is_refused() {
+async fn a_body_with_length_and_chunks_is_rejected() {
     let server = start(Limits::default()).await;
     for headers in [
         "Content-Length: 5\r\nTransfer-Encoding: chunked\r\n",
@@ -137,7 +137,7 @@ async fn a_body_with_two_lengths_is_refused() {
 }
 
 #[tokio::test]
-async fn the_next_request_on_a_connection_is_looked_at_too() {
+async fn every_request_on_a_connection_is_scanned() {
     let server = start(Limits::default()).await;
     let mut stream = server.connect().await;
     let one = "POST /echo HTTP/1.1\r\nHost: a\r\nContent-Length: 21\r\n\r\n\nContent-Length: 5\n\nx";
@@ -145,7 +145,7 @@ async fn the_next_request_on_a_connection_is_looked_at_too() {
     let mut seen = String::new();
     while !seen.ends_with("\n\nx") {
         let mut bytes = [0; 4096];
-        let read = timeout(PATIENCE, stream.read(&mut bytes)).await.unwrap().unwrap();
+        let read = timeout(TEST_TIMEOUT, stream.read(&mut bytes)).await.unwrap().unwrap();
         seen.push_str(&String::from_utf8_lossy(&bytes[..read]));
     }
     let chunked = format!("{}2\r\nok\r\n0\r\n\r\n", head("/echo", "Transfer-Encoding: chunked\r\n"));
@@ -154,7 +154,7 @@ async fn the_next_request_on_a_connection_is_looked_at_too() {
 }
 
 #[tokio::test]
-async fn a_request_in_flight_is_finished_and_nothing_new_accepted() {
+async fn shutdown_finishes_requests_in_flight_and_accepts_no_more() {
     let server = start(Limits::default()).await;
     let mut stream = server.connect().await;
     stream.write_all(b"GET /slow HTTP/1.1\r\nHost: a\r\n\r\n").await.unwrap();
@@ -163,13 +163,13 @@ async fn a_request_in_flight_is_finished_and_nothing_new_accepted() {
     server.stop.send(()).unwrap();
     let answer = rest(&mut stream).await;
     assert!(answer.starts_with("HTTP/1.1 200") && answer.ends_with("slow but done"), "{answer}");
-    timeout(PATIENCE, server.task).await.unwrap().unwrap();
+    timeout(TEST_TIMEOUT, server.task).await.unwrap().unwrap();
     assert!(TcpStream::connect(server.address).await.is_err());
     drop(idle);
 }
 
 #[tokio::test]
-async fn what_does_not_end_in_time_is_dropped() {
+async fn requests_beyond_the_grace_period_are_dropped() {
     let server = start(Limits { grace: Duration::from_millis(50), ..Limits::default() }).await;
     let mut stream = server.connect().await;
     stream.write_all(b"GET /slow HTTP/1.1\r\nHost: a\r\n\r\n").await.unwrap();
@@ -180,7 +180,7 @@ async fn what_does_not_end_in_time_is_dropped() {
 }
 
 #[tokio::test]
-async fn connections_over_the_limit_wait_for_a_place() {
+async fn connections_beyond_the_limit_wait() {
     let server = start(Limits { max_connections: 1, ..Limits::default() }).await;
     let first = server.connect().await;
     tokio::time::sleep(Duration::from_millis(100)).await;
@@ -193,7 +193,7 @@ async fn connections_over_the_limit_wait_for_a_place() {
 }
 
 #[tokio::test]
-async fn a_client_that_does_not_read_is_cut_off() {
+async fn a_client_that_does_not_read_is_disconnected() {
     let limits = Limits { max_connections: 1, write_timeout: Duration::from_millis(200), ..Limits::default() };
     let server = start(limits).await;
     let mut deaf = server.connect().await;

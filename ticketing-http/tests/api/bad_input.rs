@@ -1,4 +1,4 @@
-//! Bad input of every kind, to every operation: a "no" in the one shape, never a panic, never our fault.
+//! Malformed requests to every operation: always a documented 4xx problem, never a panic or a 5xx.
 
 use crate::document::{Operation, document, operations};
 use crate::shop::{Answer, Call, Shop};
@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 const JSON: &str = "application/json";
 const FORM: &str = "application/x-www-form-urlencoded";
 
-/// The path with something in it that may exist.
+/// The path with plausible parameters.
 fn path_of(operation: &Operation) -> String {
     operation
         .path
@@ -20,7 +20,7 @@ fn path_of(operation: &Operation) -> String {
         .replace("{ticket_code}", "abc")
 }
 
-/// Asserts that it is a listed problem of the client's.
+/// Asserts that the response is a documented client error.
 fn is_listed(operation: &Operation, what: &str, answer: &Answer) {
     let (status, code) = answer.problem();
     assert!((400..500).contains(&status), "{} with {what}: {answer:?}", operation.name());
@@ -79,7 +79,7 @@ async fn every_body_is_read_strictly() {
     }
 }
 
-/// Each field of each body, spoilt in every way, and everything that was never asked for.
+/// Every field of every body, made invalid in many ways, and unknown fields.
 #[tokio::test]
 async fn every_field_is_read_strictly() {
     let shop = Shop::new().await;
@@ -201,7 +201,7 @@ async fn forms_are_read_strictly() {
 }
 
 #[tokio::test]
-async fn an_event_that_is_none_is_refused_with_every_fault_named() {
+async fn invalid_event_is_rejected_with_all_field_errors() {
     let shop = Shop::new().await;
     let ada = shop.somebody("ada").await;
     let wrong = async |body: Value| shop.post("/events/", &ada, body).await.wrong_fields();
@@ -238,14 +238,14 @@ async fn an_event_that_is_none_is_refused_with_every_fault_named() {
     }
     let many = json!([{"name": "VIP", "price": "x"}, {"name": 5, "price": 1}]);
     let body = json!({"title": "Gala", "date": "2026-12-31", "location": "Lagos", "ticket_types": many});
-    assert_eq!(wrong(body).await, ["ticket_types.1.name"], "what cannot be read comes before what it says");
+    assert_eq!(wrong(body).await, ["ticket_types.1.name"], "parse errors are reported before validation errors");
     let many = json!([{"name": "VIP", "price": "x"}, {"name": "vip", "price": "1.234"}]);
     let body = json!({"title": "Gala", "date": "2026-12-31", "location": "Lagos", "ticket_types": many});
     assert_eq!(wrong(body).await, ["ticket_types.0.price", "ticket_types.1.price"]);
 }
 
 #[tokio::test]
-async fn an_order_of_nothing_or_of_too_much_is_refused() {
+async fn orders_without_tickets_or_with_too_many_are_rejected() {
     let shop = Shop::new().await;
     let ada = shop.somebody("ada").await;
     let event = shop.event(&ada, "5000", None).await;
@@ -273,4 +273,29 @@ async fn an_order_of_nothing_or_of_too_much_is_refused() {
     let answer = shop.post("/payments/initialize", &ada, json!({"event_id": dear, "quantity": 2})).await;
     assert_eq!(answer.problem(), (422, "total_too_large".to_owned()));
     assert_eq!(shop.gateway.calls(), Default::default());
+}
+
+#[tokio::test]
+async fn a_field_error_reads_the_same_alone_and_in_company() {
+    let shop = Shop::new().await;
+    let good = json!({"email": "ada@example.com", "name": "Ada", "password": "correct horse battery"});
+    let bad = [
+        ("name", json!("A"), "must be 2–100 characters (got 1)"),
+        ("phone", json!("0".repeat(31)), "must be at most 30 characters (got 31)"),
+        ("email", json!("nonsense"), "must be an e-mail address such as ada@example.com"),
+        ("password", json!("short"), "must be at least 8 characters (got 5)"),
+    ];
+    let errors = async |body: Value| shop.post("/auth/register", "", body).await.json()["errors"].clone();
+    let mut all = good.clone();
+    for (field, value, message) in &bad {
+        let mut alone = good.clone();
+        alone[field] = value.clone();
+        all[field] = value.clone();
+        assert_eq!(errors(alone).await, json!([{"field": field, "message": message}]));
+    }
+    let together = errors(all).await;
+    for (field, _, message) in &bad {
+        let error = json!({"field": field, "message": message});
+        assert!(together.as_array().unwrap().contains(&error), "{error} is not in {together}");
+    }
 }

@@ -8,7 +8,7 @@ use ticketing_core::storage::memory::MemoryStorage;
 use ticketing_core::testing::ManualClock;
 use ticketing_http::api::{self, ApiSettings};
 
-/// The document as the server writes it.
+/// The document that the server generates.
 pub(crate) fn document() -> Value {
     let ticketing = Ticketing::builder(MemoryStorage::new()).build().unwrap();
     let state = state(ticketing, ManualClock::default(), ApiSettings::default());
@@ -33,7 +33,7 @@ impl Operation {
         self.value["requestBody"]["content"].as_object()?.keys().next().cloned()
     }
 
-    /// Whether it lists the problem.
+    /// Whether it documents this error.
     pub(crate) fn lists(&self, status: u16, code: &str) -> bool {
         let description = self.value["responses"][status.to_string()]["description"].as_str();
         description.is_some_and(|codes| codes.contains(&format!("`{code}`")))
@@ -52,7 +52,7 @@ pub(crate) fn operations() -> Vec<Operation> {
 }
 
 #[test]
-fn the_document_is_the_one_that_was_reviewed() {
+fn the_document_matches_its_snapshot() {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("openapi.json");
     let written = format!("{}\n", serde_json::to_string_pretty(&document()).unwrap());
     if std::env::var_os("UPDATE_SNAPSHOTS").is_some() {

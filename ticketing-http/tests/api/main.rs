@@ -1,19 +1,34 @@
-//! The API over its whole height: frame, operations, engine, and a gateway in memory; on each storage.
+//! API tests through the whole server: middleware, operations and engine, with a fake gateway; on every storage.
+//!
+//! | file | tests |
+//! |---|---|
+//! | `legacy_api_a`, `legacy_api_b` | clients of the two older systems, A and B, from registration to the ticket |
+//! | `orders`, `refunds_and_reviews`, `check_ins`, `webhooks` | the operations beside them |
+//! | `authorization` | who may reach what, for every operation |
+//! | `bad_input` | malformed requests, for every operation |
+//! | `idempotency`, `races` | requests that are repeated, and many at once |
+//! | `lists`, `conditional_get`, `service` | pagination, `ETag`, health |
+//! | `document` | the OpenAPI document |
 
 #![allow(clippy::unwrap_used, reason = "a test that panics has failed, which is what is meant")]
 
+mod authorization;
 mod bad_input;
-mod beyond;
+mod check_ins;
+mod conditional_get;
 mod document;
-mod foreign;
+mod idempotency;
+mod legacy_api_a;
+mod legacy_api_b;
+mod lists;
 mod on_databases;
-mod places;
+mod orders;
 #[cfg(feature = "postgres")]
 #[path = "../../../ticketing-core/tests/support/postgres.rs"]
 mod postgres;
 mod races;
-mod repeats;
-mod seed_a;
-mod seed_b;
+mod refunds_and_reviews;
+mod service;
 mod shop;
-mod told;
+mod storages;
+mod webhooks;

@@ -1,9 +1,9 @@
-//! Every story once more on each database.
+//! Runs all tests of this program on each database.
 
-use crate::places::STORAGE;
+use crate::storages::STORAGE;
 use std::process::{Command, Stdio};
 
-/// This program once more, on another storage.
+/// Runs this program again, on another storage.
 fn all_stories_on(storage: &str) {
     if std::env::var_os(STORAGE).is_some() {
         return;
@@ -24,7 +24,7 @@ fn every_story_on_sqlite() {
 #[cfg(feature = "postgres")]
 #[tokio::test]
 async fn every_story_on_postgres() {
-    // Held meanwhile: where there is none, nothing is tested, which in CI is a failure.
+    // Without PostgreSQL nothing is tested here, which is a failure in CI.
     if crate::postgres::database().await.is_some() {
         all_stories_on("postgres");
     }

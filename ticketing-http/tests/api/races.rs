@@ -1,4 +1,4 @@
-//! What many do at once.
+//! Concurrent requests.
 
 use crate::shop::{Shop, reference_of};
 use serde_json::json;
@@ -7,7 +7,7 @@ use std::sync::Arc;
 use tokio::task::JoinSet;
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
-async fn eight_verifies_at_once_issue_one_set_of_tickets_and_one_says_so() {
+async fn concurrent_verifies_issue_tickets_once() {
     let shop = Arc::new(Shop::new().await);
     let ada = shop.somebody("ada").await;
     let event = shop.event(&ada, "5000", Some(10)).await;
@@ -30,7 +30,7 @@ async fn eight_verifies_at_once_issue_one_set_of_tickets_and_one_says_so() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
-async fn sixty_buyers_race_for_ten_places() {
+async fn sixty_buyers_compete_for_ten_tickets() {
     let shop = Arc::new(Shop::new().await);
     let ada = shop.somebody("ada").await;
     let event = shop.event(&ada, "5000", Some(10)).await;
@@ -58,7 +58,7 @@ async fn sixty_buyers_race_for_ten_places() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
-async fn a_new_category_that_many_name_at_once_is_made_once() {
+async fn a_new_category_is_created_once() {
     let shop = Arc::new(Shop::new().await);
     let ada = shop.somebody("ada").await;
     let mut organizers = JoinSet::new();
@@ -78,7 +78,7 @@ async fn a_new_category_that_many_name_at_once_is_made_once() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
-async fn one_of_many_scans_at_once_lets_in() {
+async fn only_one_of_many_concurrent_scans_succeeds() {
     let shop = Arc::new(Shop::new().await);
     let ada = shop.somebody("ada").await;
     let event = shop.event(&ada, "5000", Some(10)).await;

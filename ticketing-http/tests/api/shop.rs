@@ -1,8 +1,8 @@
-//! A shop to test in: a clock to turn, a gateway that does as it is told, and everything in memory or where [`places`] says.
+//! The test shop: the whole API with a manual clock, a fake gateway, and a storage from [`storages`].
 //!
-//! [`places`]: crate::places
+//! [`storages`]: crate::storages
 
-use crate::places::{self, Place};
+use crate::storages::{self, Place};
 use jiff::SignedDuration;
 use poem::endpoint::BoxEndpoint;
 use poem::http::{HeaderMap, Method};
@@ -15,8 +15,7 @@ use ticketing_core::domain::code::Reference;
 use ticketing_core::testing::{FakeGateway, ManualClock};
 use ticketing_core::token::TokenKey;
 use ticketing_http::api::{self, ApiSettings, ApiState};
-use ticketing_http::contract::Contract;
-use ticketing_http::frame::{FrameConfig, frame};
+use ticketing_http::stack::{StackConfig, stack};
 
 pub(crate) const PASSWORD: &str = "correct horse battery";
 
@@ -28,7 +27,7 @@ pub(crate) struct Shop {
     _place: Place,
 }
 
-/// An answer, read to its end.
+/// A response with its whole body.
 #[derive(Debug)]
 pub(crate) struct Answer {
     pub(crate) status: u16,
@@ -36,7 +35,7 @@ pub(crate) struct Answer {
     pub(crate) bytes: Vec<u8>,
 }
 
-/// A request to be sent.
+/// A request.
 pub(crate) struct Call {
     method: Method,
     path: String,
@@ -55,7 +54,7 @@ impl Shop {
     }
 
     pub(crate) async fn with(settings: ApiSettings) -> Self {
-        let (storage, place) = places::open().await;
+        let (storage, place) = storages::open().await;
         let (gateway, clock) = (FakeGateway::new(), ManualClock::default());
         let ticketing = Ticketing::builder_on(storage)
             .gateway(gateway.clone())
@@ -64,9 +63,8 @@ impl Shop {
             .build()
             .unwrap();
         let state = state(ticketing.clone(), clock.clone(), settings);
-        let contract = Contract::of_document(&api::service(&state).spec());
-        let config = FrameConfig { contract, clock: Arc::new(clock.clone()), ..FrameConfig::default() };
-        let client = TestClient::new(frame(api::endpoint(state), config).boxed());
+        let config = StackConfig { clock: Arc::new(clock.clone()), ..StackConfig::default() };
+        let client = TestClient::new(stack(api::endpoint(state), config).boxed());
         Self { client, gateway, clock, ticketing, _place: place }
     }
 
@@ -97,7 +95,7 @@ impl Shop {
         self.send(Call::new("post", path).token(token).json(&body)).await
     }
 
-    /// Registers somebody and gives their token.
+    /// Registers an account and returns its token.
     pub(crate) async fn somebody(&self, name: &str) -> String {
         let email = format!("{name}@example.com");
         let body = json!({"email": email, "name": format!("{name} of Lagos"), "password": PASSWORD});
@@ -105,14 +103,14 @@ impl Shop {
         self.login(name).await
     }
 
-    /// Logs somebody in and gives their token.
+    /// Logs in and returns the token.
     pub(crate) async fn login(&self, name: &str) -> String {
         let body = json!({"email": format!("{name}@example.com"), "password": PASSWORD});
         let answer = self.post("/auth/login", "", body).await;
         answer.json()["access_token"].as_str().unwrap().to_owned()
     }
 
-    /// Makes an event and gives its id.
+    /// Creates an event and returns its id.
     pub(crate) async fn event(&self, organizer: &str, price: &str, capacity: Option<i64>) -> i64 {
         let body = json!({"title": "Lagos Jazz Night", "event_date": "2026-12-31T20:00:00", "location": "Lagos",
             "price": price, "capacity": capacity});
@@ -121,14 +119,14 @@ impl Shop {
         answer.json()["id"].as_i64().unwrap()
     }
 
-    /// Begins to buy and gives the reference.
+    /// Opens a checkout and returns the reference.
     pub(crate) async fn initialize(&self, buyer: &str, event: i64, quantity: u32) -> String {
         let answer = self.post("/payments/initialize", buyer, json!({"event_id": event, "quantity": quantity})).await;
         assert_eq!(answer.status, 200, "{answer:?}");
         answer.text("reference")
     }
 
-    /// Buys and gives the reference and the tickets.
+    /// Buys and returns the reference and the tickets.
     pub(crate) async fn buy(&self, buyer: &str, event: i64, quantity: u32) -> (String, Vec<Value>) {
         let reference = self.initialize(buyer, event, quantity).await;
         self.gateway.pay(&reference_of(&reference));
@@ -141,7 +139,7 @@ impl Shop {
         self.clock.advance(SignedDuration::from_mins(minutes));
     }
 
-    /// Nothing is wrong behind the scenes.
+    /// Asserts that the storage is consistent.
     pub(crate) async fn is_sound(&self) {
         assert_eq!(self.ticketing.storage().check().await.unwrap(), Vec::<String>::new());
     }
@@ -157,7 +155,7 @@ impl Call {
         Self { method, path: path.to_owned(), token: None, headers: vec![], body: None }
     }
 
-    /// An empty token is none.
+    /// An empty token means none.
     pub(crate) fn token(mut self, token: &str) -> Self {
         self.token = (!token.is_empty()).then(|| token.to_owned());
         self
@@ -202,7 +200,7 @@ impl Answer {
         (self.status, self.text("code"))
     }
 
-    /// The fields that a 422 complains about.
+    /// The fields in the errors of a 422.
     pub(crate) fn wrong_fields(&self) -> Vec<String> {
         assert_eq!(self.problem(), (422, "invalid".to_owned()), "{}", self.json());
         let errors = self.json()["errors"].as_array().unwrap().clone();

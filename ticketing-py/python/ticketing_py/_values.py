@@ -35,7 +35,7 @@ class Money:
     >>> Money("0.001", "NGN")
     Traceback (most recent call last):
     ...
-    ticketing_py.errors.InvalidRequest: money: NGN has 2 decimals, more were found
+    ticketing_py.errors.InvalidRequest: money: must have at most 2 decimals in NGN
     """
 
     amount: Decimal

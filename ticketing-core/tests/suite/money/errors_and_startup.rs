@@ -1,6 +1,6 @@
 //! What clients are told, what is refused at start-up, and starting many at once.
 //!
-//! The same over HTTP is tested where it lives: `ticketing-http/tests/api/seed_a.rs` (a gateway that is down), and
+//! The same over HTTP is tested where it lives: `ticketing-http/tests/api/legacy_api_a.rs` (a gateway that is down), and
 //! `ticketing-http/src/config/tests.rs` (keys).
 
 use crate::money::shop::{Place, Shop, breaker, buyer, paystack};

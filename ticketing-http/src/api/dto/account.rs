@@ -6,20 +6,20 @@ use ticketing_core::domain::account::Account;
 use ticketing_core::{Registration, Session};
 
 body! {
-    /// Somebody who wants an account.
+    /// A new account.
     struct RegisterBody {
         /// An e-mail address, unique without regard to case.
         email: Text<3, 254>,
-        /// How the person is called.
+        /// The person's name.
         name: Text<2, 100>,
         /// At least 8 characters, at most 1024 bytes.
         password: Text<8, 1024>,
-        /// As people write it.
+        /// A phone number in any format.
         phone: Option<Text<0, 30>>,
     }
     example {"email": "ada@example.com", "name": "Ada Obi", "password": "correct horse battery", "phone": "+234 800 000 0000"}
 
-    /// Somebody who wants an account, as the second seed has it.
+    /// A new account with a user name.
     struct UserBody {
         /// An e-mail address, unique without regard to case.
         email: Text<3, 254>,
@@ -30,7 +30,7 @@ body! {
     }
     example {"email": "ada@example.com", "username": "ada", "password": "correct horse battery"}
 
-    /// Somebody who logs in.
+    /// Login credentials.
     struct LoginBody {
         /// The account's e-mail address, or its user name.
         email: Text<1, 254>,
@@ -48,28 +48,28 @@ impl From<RegisterBody> for Registration {
 }
 
 impl From<UserBody> for Registration {
-    /// The second seed asks for no name, so people are called by their user name.
+    /// Clients of system B send no name: the user name is used.
     fn from(body: UserBody) -> Self {
         Self::new(body.email.0, body.username.0.clone(), body.password.0).with_username(body.username.0)
     }
 }
 
-/// An account, to its owner.
+/// An account, for its owner.
 #[derive(Object)]
 pub(crate) struct UserView {
     /// The account's id.
     id: i64,
     /// Where tickets are mailed to.
     email: String,
-    /// How the person is called.
+    /// The person's name.
     name: String,
     /// Whether the account can be used.
     is_active: bool,
-    /// Whether the address was proved to be theirs.
+    /// Whether the address is verified.
     is_verified: bool,
-    /// When it was made.
+    /// Creation time.
     created_at: Time,
-    /// When it last changed.
+    /// Time of the last change.
     updated_at: Time,
 }
 
@@ -87,14 +87,14 @@ impl From<&Account> for UserView {
     }
 }
 
-/// An account, to its owner, as the second seed has it.
+/// An account with its user name, for its owner.
 #[derive(Object)]
 pub(crate) struct UsernameView {
     /// The account's id.
     id: i64,
     /// Where tickets are mailed to.
     email: String,
-    /// What can be sent to `/token`: the user name, or the e-mail address of an account that has none.
+    /// The user name, or the e-mail address of an account without one. Both can be sent to `/token`.
     username: String,
 }
 
@@ -105,7 +105,7 @@ impl From<&Account> for UsernameView {
     }
 }
 
-/// Somebody who is logged in.
+/// A successful login.
 #[derive(Object)]
 pub(crate) struct LoginView {
     /// `Login successful`
@@ -114,7 +114,7 @@ pub(crate) struct LoginView {
     access_token: String,
     /// `bearer`
     token_type: String,
-    /// Who that is.
+    /// The account.
     user: UserView,
 }
 
@@ -129,10 +129,10 @@ impl From<Session> for LoginView {
     }
 }
 
-/// A login by the OAuth2 password flow (RFC 6749, 4.3.2). Parameters that are not known are ignored, as 3.2 wants it.
+/// A login with the OAuth2 password flow (RFC 6749, 4.3.2). Unknown parameters are ignored, as 3.2 requires.
 #[derive(Object, serde::Deserialize)]
 pub(crate) struct TokenForm {
-    /// `password`, where it is given.
+    /// `password`, if given.
     pub(crate) grant_type: Option<String>,
     /// A user name, or an e-mail address.
     pub(crate) username: String,

@@ -1,7 +1,7 @@
-//! The body of a request.
+//! Request bodies.
 //!
-//! poem-openapi's own reading stops at the first fault, does not say which field it was, takes a number for a text, and
-//! reads prices as binary fractions. So bodies are declared with [`body!`], which makes both the reading and the schema.
+//! poem-openapi's own parser stops at the first fault, does not name the field, accepts numbers as strings, and reads prices as
+//! binary fractions. So bodies are declared with [`body!`], which generates a parser and the schema.
 
 use super::field::{Faults, ReadField};
 use super::json::{Json, JsonError};
@@ -12,12 +12,12 @@ use poem_openapi::registry::{MetaMediaType, MetaRequest, MetaSchemaRef, Registry
 use poem_openapi::types::Type;
 use poem_openapi::{ApiExtractor, ApiExtractorType, ExtractParamOptions};
 
-/// A JSON body. Where every field of `T` may be absent, the body may be too.
+/// A JSON body. If every field of `T` is optional, so is the body.
 pub(crate) struct Body<T>(pub(crate) T);
 
-/// What can be read from a body. Declare it with [`body!`].
+/// A type that can be read from a body. Declare it with [`body!`].
 pub(crate) trait BodyType: Type + ReadField {
-    /// Whether a field must be there.
+    /// Whether any field is required.
     const HAS_REQUIRED_FIELDS: bool;
 }
 
@@ -99,16 +99,16 @@ impl<'a, T: BodyType> ApiExtractor<'a> for Body<T> {
         _options: ExtractParamOptions<()>,
     ) -> poem::Result<Self> {
         let bytes = body.take()?.into_bytes().await?;
-        // A body that is not there has no type.
+        // An absent body has no type.
         if !bytes.is_empty() && !request.content_type().is_some_and(<Self as Payload>::check_content_type) {
-            let detail = "A body of type application/json is wanted.";
+            let detail = "The Content-Type of the body must be application/json.";
             return Err(Problem::new("media_type_unsupported", detail).into());
         }
         Ok(Self::parse(&bytes)?)
     }
 }
 
-/// Declares the body of a request: a struct, how it is read, and its schema with an example.
+/// Declares a request body: a struct, its parser, and its schema with an example.
 macro_rules! body {
     ($(
         $(#[doc = $doc:literal])*
@@ -134,7 +134,7 @@ macro_rules! body {
             ) -> Option<Self> {
                 let mut fields = crate::api::dto::field::Fields::of(json, at, faults)?;
                 $( let $field = fields.take::<$type>(stringify!($field), faults); )*
-                fields.refuse_others(faults);
+                fields.reject_others(faults);
                 Some(Self { $( $field: $field?, )* })
             }
         }
@@ -226,19 +226,19 @@ mod tests {
     }
 
     #[test]
-    fn every_fault_is_named() {
+    fn every_fault_is_reported() {
         let wrong =
             r#"{"name": 5, "lines": [{"quantity": 1.0}, {}, 3, {"quantity": -1}], "number": 1e3, "role": "admin"}"#;
         let found: Vec<(String, String)> =
             faults(wrong).into_iter().map(|fault| (fault.field, fault.message)).collect();
         let expected = [
-            ("name", "must be a text"),
-            ("lines.0.quantity", "must be a whole number that is not too large"),
+            ("name", "must be a string"),
+            ("lines.0.quantity", "must be a whole number from 0 to 4294967295"),
             ("lines.1.quantity", "is required"),
             ("lines.2", "must be an object"),
-            ("lines.3.quantity", "must be a whole number that is not too large"),
-            ("number", "must be a whole number that is not too large"),
-            ("role", "is not known here"),
+            ("lines.3.quantity", "must be a whole number from 0 to 4294967295"),
+            ("number", "must be a whole number from -9223372036854775808 to 9223372036854775807"),
+            ("role", "is not a known field"),
         ];
         assert_eq!(found, expected.map(|(field, message)| (field.to_owned(), message.to_owned())));
         assert_eq!(faults(r#"{"name":"a","name":"b","lines":[]}"#), [FieldError::new("name", "is given twice")]);

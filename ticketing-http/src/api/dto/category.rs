@@ -4,11 +4,11 @@ use poem_openapi::Object;
 use ticketing_core::domain::event::{Category, NewCategory};
 
 body! {
-    /// A heading to list events under.
+    /// A category of events.
     struct CategoryBody {
         /// Unique without regard to case.
         name: Text<1, 50>,
-        /// What belongs under it.
+        /// A description.
         description: Option<Text<0, 500>>,
     }
     example {"name": "Concerts", "description": "Live music"}
@@ -20,14 +20,14 @@ impl From<CategoryBody> for NewCategory {
     }
 }
 
-/// A heading to list events under.
+/// A category of events.
 #[derive(Object)]
 pub(crate) struct CategoryView {
-    /// What an event's `category_id` names.
+    /// The category's id: an event's `category_id`.
     id: i64,
-    /// What an event's `category` names.
+    /// The category's name: an event's `category`.
     name: String,
-    /// What belongs under it.
+    /// A description.
     #[oai(nullable)]
     description: Option<String>,
 }

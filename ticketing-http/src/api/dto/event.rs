@@ -1,4 +1,5 @@
-//! Events, in the words of both seeds: `event_date` or `date`, `price` or `ticket_price`, `category_id` or `category`.
+//! Events, with the field names of both older clients: `event_date` or `date`, `price` or `ticket_price`, `category_id` or
+//! `category`.
 
 use super::body::body;
 use super::field::Faults;
@@ -14,39 +15,39 @@ use ticketing_core::domain::id::CategoryId;
 use ticketing_core::domain::money::{Currency, Money};
 
 body! {
-    /// An event to be made.
+    /// A new event.
     ///
-    /// Either a price, or ticket types with a price each. Where both seeds have a word for something, either may be used.
+    /// Either a price, or ticket types with a price each. `date` and `ticket_price` are aliases for older clients.
     struct EventBody {
-        /// What it is called.
+        /// Title.
         title: Text<3, 200>,
-        /// What it is about.
+        /// Description.
         description: Option<Text<0, 10000>>,
-        /// When it begins. Without an offset it is UTC. Wanted, unless `date` is given.
+        /// Start time; UTC if it has no offset. Required unless `date` is given.
         event_date: Option<Time>,
-        /// Another word for `event_date`.
+        /// Alias of `event_date`.
         date: Option<Time>,
-        /// When it ends. Tickets are sold until then.
+        /// End time. Tickets are sold until then.
         end_date: Option<Time>,
-        /// Where, in a line.
+        /// Location, in one line.
         location: Text<1, 200>,
-        /// Where, for a map.
+        /// Postal address.
         address: Option<Text<0, 500>>,
-        /// What a ticket costs; 0 is free. Wanted, unless `ticket_price` or `ticket_types` is given.
+        /// Price of a ticket; 0 is free. Required unless `ticket_price` or `ticket_types` is given.
         price: Option<GivenPrice>,
-        /// Another word for `price`.
+        /// Alias of `price`.
         ticket_price: Option<GivenPrice>,
-        /// Of all prices, by ISO 4217. Absent: the server's own.
+        /// Currency of all prices (ISO 4217). Default: configured on the server.
         currency: Option<Text<3, 3>>,
-        /// How many tickets there are in all, at least one. Absent: as many as are wanted.
+        /// Total number of tickets, at least 1. Default: unlimited.
         capacity: Option<i64>,
-        /// A category, by its id.
+        /// The category's id.
         category_id: Option<i64>,
-        /// A category, by its name. One that nobody has made yet is made.
+        /// The category's name. It is created if it does not exist.
         category: Option<Text<0, 50>>,
-        /// A picture, by its https or http address.
+        /// URL of a picture (https or http).
         image_url: Option<Text<0, 2000>>,
-        /// What is sold, where that is more than one thing: at most 50.
+        /// Ticket types, 1–50, instead of a single price.
         ticket_types: Option<Vec<TicketTypeBody>>,
     }
     example {
@@ -54,27 +55,27 @@ body! {
         "location": "Eko Hotel, Lagos", "price": "5000.00", "capacity": 300, "category": "Concerts"
     }
 
-    /// A price, and places of its own within the event's.
+    /// A ticket type, with its own price and capacity.
     struct TicketTypeBody {
         /// Unique within the event.
         name: Text<1, 100>,
-        /// What a ticket costs; 0 is free.
+        /// Price of a ticket; 0 is free.
         price: GivenPrice,
-        /// How many there are of it. Absent: only the event's limit.
+        /// Number of tickets of this type. Default: limited by the event only.
         capacity: Option<i64>,
     }
     example {"name": "VIP", "price": "20000.00", "capacity": 20}
 }
 
-/// An event to be made, and the name of the category that it belongs to, if it was given by name.
-pub(crate) struct WantedEvent {
+/// A new event, and the name of its category, if it was given by name.
+pub(crate) struct EventRequest {
     pub(crate) event: NewEvent,
     pub(crate) category: Option<String>,
 }
 
 impl EventBody {
-    /// The engine's words for it.
-    pub(crate) fn into_event(self, default_currency: Currency) -> Result<WantedEvent, Problem> {
+    /// Converts the body to the engine's request.
+    pub(crate) fn into_event(self, default_currency: Currency) -> Result<EventRequest, Problem> {
         let mut faults = Faults::default();
         let date = either(("event_date", self.event_date), ("date", self.date), &mut faults);
         let date = faults.required("event_date", date);
@@ -86,7 +87,7 @@ impl EventBody {
         let ticket_types = ticket_types(price, self.ticket_types, currency, &mut faults);
         let category = self.category.map(|name| name.0).filter(|name| !name.trim().is_empty());
         if category.is_some() && self.category_id.is_some() {
-            faults.add("category", "is not wanted beside category_id");
+            faults.add("category", "must not be given together with category_id");
         }
         let event = match (date, currency, ticket_types) {
             (Some(date), Some(currency), Some(ticket_types)) => Some(
@@ -100,16 +101,16 @@ impl EventBody {
             ),
             _ => None,
         };
-        Ok(WantedEvent { event: faults.or(event)?, category })
+        Ok(EventRequest { event: faults.or(event)?, category })
     }
 }
 
-/// One value under two names. Given under both, it must be the same.
+/// One value under two names. If both are given, they must be equal.
 fn either<T: PartialEq>(first: (&str, Option<T>), second: (&str, Option<T>), faults: &mut Faults) -> Option<T> {
     if let ((name, Some(a)), (other, Some(b))) = (&first, &second)
         && a != b
     {
-        faults.add(*other, format!("says something else than {name}"));
+        faults.add(*other, format!("must be the same as {name}"));
     }
     first.1.or(second.1)
 }
@@ -131,11 +132,11 @@ fn ticket_types(
                 let price = money(&format!("ticket_types.{index}.price"), kind.price)?;
                 Some(NewTicketType::new(kind.name.0, price).with_capacity(kind.capacity))
             });
-            // All of them are looked at, so that every fault is told.
+            // All of them are read, so that every fault is reported.
             types.collect::<Vec<_>>().into_iter().collect()
         }
         (Some(_), Some(_)) => {
-            faults.add("price", "is not wanted beside ticket_types");
+            faults.add("price", "must not be given together with ticket_types");
             None
         }
         (None, None) => faults.required("price", None),
@@ -147,35 +148,35 @@ fn ticket_types(
 pub(crate) struct EventView {
     /// The event's id.
     id: i64,
-    /// What it is called.
+    /// Title.
     title: String,
-    /// What it is about.
+    /// Description.
     #[oai(nullable)]
     description: Option<String>,
-    /// When it begins.
+    /// Start time.
     event_date: Time,
-    /// The same.
+    /// Alias of `event_date`.
     date: Time,
-    /// When it ends.
+    /// End time.
     #[oai(nullable)]
     end_date: Option<Time>,
-    /// Where, in a line.
+    /// Location, in one line.
     location: String,
-    /// Where, for a map.
+    /// Postal address.
     #[oai(nullable)]
     address: Option<String>,
-    /// What the cheapest ticket costs.
+    /// Price of the cheapest ticket.
     price: Price,
-    /// The same.
+    /// Alias of `price`.
     ticket_price: Price,
-    /// Of all prices, by ISO 4217.
+    /// Currency of all prices (ISO 4217).
     currency: String,
-    /// How many tickets there are in all; absent where there is no limit.
+    /// Total number of tickets; absent if unlimited.
     #[oai(nullable)]
     capacity: Option<i64>,
-    /// How many are sold.
+    /// Number of tickets sold.
     tickets_sold: i64,
-    /// How many can still be bought; absent where there is no limit.
+    /// Number of tickets left; absent if unlimited.
     #[oai(nullable)]
     available: Option<i64>,
     /// The category's name.
@@ -184,37 +185,37 @@ pub(crate) struct EventView {
     /// The category's id.
     #[oai(nullable)]
     category_id: Option<i64>,
-    /// A picture.
+    /// URL of a picture.
     #[oai(nullable)]
     image_url: Option<String>,
-    /// The account that runs it; absent where no account does.
+    /// The organiser's account id; absent if the event was created anonymously.
     #[oai(nullable)]
     organizer_id: Option<i64>,
-    /// Whether it is listed and sold.
+    /// Whether the event is listed and on sale.
     is_active: bool,
-    /// When it was made.
+    /// Creation time.
     created_at: Time,
-    /// When it last changed.
+    /// Time of the last change.
     updated_at: Time,
-    /// What is sold.
+    /// Ticket types.
     ticket_types: Vec<TicketTypeView>,
 }
 
-/// What is sold for an event.
+/// A ticket type of an event.
 #[derive(Object)]
 pub(crate) struct TicketTypeView {
     /// The ticket type's id.
     id: i64,
     /// Its name.
     name: String,
-    /// What a ticket costs.
+    /// Price of a ticket.
     price: Price,
-    /// How many there are; absent where only the event's limit counts.
+    /// Number of tickets of this type; absent if limited by the event only.
     #[oai(nullable)]
     capacity: Option<i64>,
-    /// How many are sold.
+    /// Number of tickets sold.
     tickets_sold: i64,
-    /// How many can still be bought; absent where there is no limit.
+    /// Number of tickets left; absent if unlimited.
     #[oai(nullable)]
     available: Option<i64>,
 }

@@ -1,20 +1,20 @@
-//! The fields of a body, read strictly, with every fault named.
+//! The fields of a body, read strictly. Every fault is reported.
 
 use super::json::Json;
 use crate::problem::{FieldError, Problem};
 
 /// A field of a body.
 pub(crate) trait ReadField: Sized {
-    /// The value, or what is wrong with it. `json` is absent where the field is.
+    /// Reads the value, or adds a fault. `json` is absent if the field is.
     fn read(json: Option<Json>, at: &str, faults: &mut Faults) -> Option<Self>;
 }
 
-/// What is wrong with a body.
+/// The faults of a body.
 #[derive(Debug, Default)]
 pub(crate) struct Faults(Vec<FieldError>);
 
 impl Faults {
-    /// `field` is not what is wanted.
+    /// Adds a fault.
     pub(crate) fn add(&mut self, field: impl Into<String>, message: impl Into<String>) {
         self.0.push(FieldError::new(field, message));
     }
@@ -24,7 +24,7 @@ impl Faults {
         value.map_err(|error| self.add(field, error.to_string())).ok()
     }
 
-    /// What is wanted where it is not there.
+    /// A value that must be present.
     pub(crate) fn required<T>(&mut self, field: &str, value: Option<T>) -> Option<T> {
         if value.is_none() {
             self.add(field, "is required");
@@ -32,7 +32,7 @@ impl Faults {
         value
     }
 
-    /// What was read, where nothing is wrong.
+    /// The value, if there is no fault.
     pub(crate) fn or<T>(self, value: Option<T>) -> Result<T, Problem> {
         match value {
             Some(value) if self.0.is_empty() => Ok(value),
@@ -64,11 +64,11 @@ impl<'a> Fields<'a> {
         T::read(json, &below(self.at, name), faults)
     }
 
-    pub(crate) fn refuse_others(self, faults: &mut Faults) {
+    pub(crate) fn reject_others(self, faults: &mut Faults) {
         for (name, _) in self.members {
-            // Names come from outside: a long one is not worth repeating.
+            // The client made this name up: do not repeat a long one.
             let name: String = name.chars().take(100).collect();
-            faults.add(below(self.at, &name), "is not known here");
+            faults.add(below(self.at, &name), "is not a known field");
         }
     }
 }
@@ -91,7 +91,7 @@ impl<T: ReadField> ReadField for Vec<T> {
         match json {
             Some(Json::List(items)) => {
                 let read = |(index, item): (usize, Json)| T::read(Some(item), &below(at, &index.to_string()), faults);
-                // All of them are read, so that every fault is told.
+                // All of them are read, so that every fault is reported.
                 items.into_iter().enumerate().map(read).collect::<Vec<_>>().into_iter().collect()
             }
             other => wrong(other, "a list", at, faults),
@@ -99,7 +99,7 @@ impl<T: ReadField> ReadField for Vec<T> {
     }
 }
 
-/// Whole numbers, by their digits: neither 1.0 nor 1e3 is one.
+/// Whole numbers, read digit by digit: neither 1.0 nor 1e3 is one.
 macro_rules! whole_numbers {
     ($($type:ty),*) => {$(
         impl ReadField for $type {
@@ -107,7 +107,10 @@ macro_rules! whole_numbers {
                 match json {
                     Some(Json::Number(digits)) => match digits.parse() {
                         Ok(number) => Some(number),
-                        Err(_) => wrong(Some(Json::Null), "a whole number that is not too large", at, faults),
+                        Err(_) => {
+                            let expected = format!("a whole number from {} to {}", <$type>::MIN, <$type>::MAX);
+                            wrong(Some(Json::Null), &expected, at, faults)
+                        }
                     },
                     other => wrong(other, "a whole number", at, faults),
                 }
@@ -118,11 +121,11 @@ macro_rules! whole_numbers {
 
 whole_numbers!(i64, u32);
 
-/// Says that something else is wanted. What was found is not repeated: it may be a password.
-pub(crate) fn wrong<T>(found: Option<Json>, wanted: &str, at: &str, faults: &mut Faults) -> Option<T> {
+/// Adds a fault that names the expected value. The value found is not repeated: it may be a password.
+pub(crate) fn wrong<T>(found: Option<Json>, expected: &str, at: &str, faults: &mut Faults) -> Option<T> {
     match found {
         None => faults.add(at, "is required"),
-        Some(_) => faults.add(at, format!("must be {wanted}")),
+        Some(_) => faults.add(at, format!("must be {expected}")),
     }
     None
 }

@@ -1,4 +1,4 @@
-//! JSON as it was written: numbers keep their digits, and a member that stands twice is seen.
+//! JSON as it was written: numbers keep their digits, and duplicate members are found.
 //!
 //! `serde_json::Value` reads 1999.99 as a binary fraction, and takes the last of two equal members. Its feature
 //! `arbitrary_precision` would change how every crate of the build reads numbers; raw values change nothing for others.
@@ -6,7 +6,7 @@
 use serde::de::{Deserialize, Deserializer, MapAccess, Visitor};
 use serde_json::value::RawValue;
 
-/// Deeper than any body of ours, and shallow enough to be read again at every level.
+/// Deeper than any body of the API, and shallow enough to read every level again.
 const MAX_DEPTH: usize = 6;
 
 /// A JSON value.
@@ -22,14 +22,14 @@ pub(crate) enum Json {
     Object(Vec<(String, Self)>),
 }
 
-/// Why a text is not JSON of ours.
+/// Why a text is rejected.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum JsonError {
     /// It is not JSON.
     Unreadable,
-    /// It is nested deeper than anything that is wanted.
+    /// It is nested too deeply.
     TooDeep,
-    /// A member stands twice: nobody can tell which one is meant.
+    /// A member is given twice: it is unclear which one is meant.
     Twice(String),
 }
 
@@ -71,7 +71,7 @@ fn read<'a, T: Deserialize<'a>>(text: &'a str) -> Result<T, JsonError> {
     serde_json::from_str(text).map_err(|_| JsonError::Unreadable)
 }
 
-/// The members of an object, also equal ones.
+/// The members of an object, including duplicates.
 struct Members<'a>(Vec<(String, &'a RawValue)>);
 
 impl<'de> Deserialize<'de> for Members<'de> {
@@ -114,7 +114,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_json_is_refused() {
+    fn invalid_json_is_rejected() {
         for bad in
             [&b""[..], b"{", b"nul", b"01", b"1.", b"{} {}", b"\"\xff\"", b"\xff", b"'a'", b"[1,]", br#""\ud800""#]
         {

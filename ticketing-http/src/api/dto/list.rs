@@ -7,42 +7,43 @@ use poem_openapi::registry::{MetaHeader, MetaMediaType, MetaResponse, MetaRespon
 use poem_openapi::types::{ToJSON, Type};
 use ticketing_core::domain::page::{Page, PageRequest};
 
-/// A page of a list: an array, with the way to the next page in `Link` (RFC 8288), and the number of all in `X-Total-Count`
-/// where it was asked for.
+/// A page of a list: an array, with the URL of the next page in `Link` (RFC 8288), and the total count in `X-Total-Count`
+/// if requested.
 pub(crate) struct List<T> {
     items: Vec<T>,
     next: Option<String>,
     total: Option<u64>,
 }
 
-/// Which page is wanted, from what the query says.
+/// The requested page, from the parameters of the query. Each handler declares the three parameters itself: an extractor of
+/// poem-openapi stands for one parameter.
 pub(crate) fn page(skip: Option<u64>, limit: Option<u32>, count: Option<bool>) -> PageRequest {
-    let usual = PageRequest::default();
-    usual
-        .with_skip(skip.unwrap_or(usual.skip))
-        .with_limit(limit.unwrap_or(usual.limit))
-        .with_count(count.unwrap_or(usual.count))
+    let default = PageRequest::default();
+    default
+        .with_skip(skip.unwrap_or(default.skip))
+        .with_limit(limit.unwrap_or(default.limit))
+        .with_count(count.unwrap_or(default.count))
 }
 
 impl<T> List<T> {
-    /// The answer to a request for `wanted` at `uri`.
+    /// The response to `request` at `uri`.
     pub(crate) fn new<U>(
         found: Page<U>,
-        wanted: PageRequest,
+        request: PageRequest,
         uri: &Uri,
         settings: &ApiSettings,
         view: impl FnMut(U) -> T,
     ) -> Self {
         let found = found.map(view);
-        Self { next: found.more.then(|| next_page(wanted, uri, settings)), total: found.total, items: found.items }
+        Self { next: found.more.then(|| next_page(request, uri, settings)), total: found.total, items: found.items }
     }
 }
 
-/// The same address with another `skip`; absolute where our own address is known.
-fn next_page(wanted: PageRequest, uri: &Uri, settings: &ApiSettings) -> String {
+/// The same URL with another `skip`; absolute if the server's public URL is known.
+fn next_page(request: PageRequest, uri: &Uri, settings: &ApiSettings) -> String {
     let is_ours = |pair: &&str| !pair.is_empty() && !pair.starts_with("skip=") && !pair.starts_with("limit=");
-    let skip = format!("skip={}", wanted.skip.saturating_add(u64::from(wanted.limit)));
-    let limit = format!("limit={}", wanted.limit);
+    let skip = format!("skip={}", request.skip.saturating_add(u64::from(request.limit)));
+    let limit = format!("limit={}", request.limit);
     let others = uri.query().unwrap_or_default().split('&').filter(is_ours);
     let query: Vec<&str> = [skip.as_str(), limit.as_str()].into_iter().chain(others).collect();
     let root = settings.public_url.as_deref().unwrap_or_default().trim_end_matches('/');
@@ -83,7 +84,7 @@ impl<T: ToJSON> ApiResponse for List<T> {
                 }],
                 headers: vec![
                     header("Link", "The next page, if there is one: `<…>; rel=\"next\"`", String::schema_ref()),
-                    header("X-Total-Count", "How many there are in all, if `count=true`", u64::schema_ref()),
+                    header("X-Total-Count", "The total count, if `count=true`", u64::schema_ref()),
                 ],
             }],
         }

@@ -1,8 +1,8 @@
-//! What requests and answers look like on the wire.
+//! Requests and responses on the wire.
 //!
-//! [`body`] reads requests, [`field`] their fields and [`path`] what stands in their path; [`text`], [`price`] and [`time`] are
-//! what fields are made of; [`list`] is a page of a list, and [`written`] what need not be written again. The rest has a file for
-//! each noun: its bodies, its views, and how the one becomes the engine's word and the other is made of it.
+//! [`body`] reads request bodies, [`field`] their fields and [`path`] the parameters of the path; [`text`], [`price`] and [`time`]
+//! are types of fields; [`list`] is a page of a list. Every other file is for a noun: its bodies, its views, and their conversion to
+//! and from the engine's types.
 
 pub(crate) mod account;
 pub(crate) mod body;
@@ -20,4 +20,3 @@ pub(crate) mod scalar;
 pub(crate) mod text;
 pub(crate) mod ticket;
 pub(crate) mod time;
-pub(crate) mod written;

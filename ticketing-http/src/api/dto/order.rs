@@ -10,29 +10,29 @@ use ticketing_core::domain::order::{Order, OrderStatus};
 use ticketing_core::{LineRequest, OrderRequest};
 
 body! {
-    /// What somebody wants to buy.
+    /// A new order.
     struct OrderBody {
-        /// For which event.
+        /// The event's id.
         event_id: i64,
-        /// What: 1 to 100 tickets in all.
+        /// The lines: 1–100 tickets in total.
         lines: Vec<LineBody>,
-        /// There are none yet, so every code is unknown.
+        /// Not supported yet: every code is rejected as unknown.
         promo_code: Option<Text<0, 50>>,
     }
     example {"event_id": 1, "lines": [{"ticket_type_id": 1, "quantity": 2}]}
 
-    /// So many tickets of one type.
+    /// Tickets of one type.
     struct LineBody {
-        /// Which type. May be absent where the event has only one.
+        /// The ticket type's id. Optional if the event has only one.
         ticket_type_id: Option<i64>,
-        /// How many.
+        /// Number of tickets.
         quantity: u32,
     }
     example {"ticket_type_id": 1, "quantity": 2}
 }
 
 impl OrderBody {
-    /// The engine's words for it.
+    /// Converts the body to the engine's request.
     pub(crate) fn into_request(self) -> Result<OrderRequest, Problem> {
         no_promotions(self.promo_code)?;
         let line =
@@ -41,53 +41,53 @@ impl OrderBody {
     }
 }
 
-/// There are no promotions yet. To take a code and give nothing for it would be worse than to say so.
+/// There are no promotions yet. To accept a code and ignore it would be worse than an error.
 pub(crate) fn no_promotions(code: Option<Text<0, 50>>) -> Result<(), Problem> {
     let mut faults = Faults::default();
     if code.is_some_and(|code| !code.0.trim().is_empty()) {
-        faults.add("promo_code", "is not a code that we know");
+        faults.add("promo_code", "is unknown");
     }
     faults.or(Some(()))
 }
 
-/// An order, to its buyer.
+/// An order, for its buyer.
 #[derive(Object)]
 pub(crate) struct OrderView {
-    /// The order's name.
+    /// The order's reference.
     reference: String,
-    /// What it is for.
+    /// The event's id.
     event_id: i64,
     /// `held`, `paid`, `expired` or `cancelled`
     status: String,
-    /// What is wanted.
+    /// The lines.
     lines: Vec<LineView>,
-    /// How many tickets in all.
+    /// Total number of tickets.
     quantity: u32,
-    /// What it costs.
+    /// Total price.
     total: Price,
     /// The currency of `total`.
     currency: String,
-    /// Until when the places are kept, while it is held.
+    /// When the hold expires, while the order is held.
     #[oai(nullable)]
     expires_at: Option<Time>,
-    /// When it was made.
+    /// Creation time.
     created_at: Time,
-    /// When its status last changed.
+    /// Time of the last change of status.
     updated_at: Time,
 }
 
-/// So many tickets of one type.
+/// Tickets of one type.
 #[derive(Object)]
 pub(crate) struct LineView {
-    /// Which type.
+    /// The ticket type's id.
     ticket_type_id: i64,
-    /// How many.
+    /// Number of tickets.
     quantity: u32,
-    /// What one costs.
+    /// Price of one ticket.
     unit_price: Price,
 }
 
-/// Until when an order's places are kept.
+/// When an order's hold expires.
 pub(crate) fn expires_at(order: &Order) -> Option<Time> {
     match order.status {
         OrderStatus::Held { hold_until } => Some(hold_until.into()),

@@ -1,11 +1,11 @@
-//! What stands in a path. It can always be read: poem-openapi's own refusal would name it `param0`.
+//! Path parameters. Parsing never fails: poem-openapi's own error would call the parameter `param0`.
 
 use super::scalar::scalar;
 use crate::problem::Problem;
 use poem_openapi::registry::MetaSchema;
 use poem_openapi::types::{ParseFromParameter, ParseResult};
 
-/// A reference or a code. What cannot even be decoded is empty, which names nothing.
+/// A reference or a code. Empty if it cannot be decoded, which matches nothing.
 pub(crate) struct Name(pub(crate) String);
 
 scalar!(Name, "string", MetaSchema::new("string"));
@@ -36,7 +36,7 @@ impl ParseFromParameter for Id {
 }
 
 impl Id {
-    /// The id, or that `name` is none.
+    /// The id, or an error about the parameter `name`.
     pub(crate) fn get(&self, name: &str) -> Result<i64, Problem> {
         self.0.ok_or_else(|| Problem::invalid_field(name, "must be a whole number"))
     }

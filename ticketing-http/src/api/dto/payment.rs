@@ -1,4 +1,4 @@
-//! Payments: begun, verified, told, refunded and decided about.
+//! Payments: checkout, verification, history, refunds and reviews.
 
 mod begin;
 mod story;

@@ -6,12 +6,12 @@ use poem_openapi::types::{ParseError, ParseFromJSON, ParseResult, ToJSON};
 use serde_json::Value;
 use ticketing_core::domain::money::Money;
 
-/// An amount of money on the wire: an exact decimal, without its currency. Written as a text (`"5000.00"`), for a JSON number
-/// is a binary fraction to most who read it.
+/// An amount of money: an exact decimal, without its currency. Written as a string (`"5000.00"`), because most readers take a
+/// JSON number for a binary fraction.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Price(pub(crate) String);
 
-/// The same in a body: a text or a number, read digit by digit.
+/// An amount in a request: a string or a number, read digit by digit.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct GivenPrice(pub(crate) String);
 
@@ -55,7 +55,7 @@ impl ToJSON for Price {
     }
 }
 
-/// Wanted of every field of an answer; nothing reads one.
+/// poem-openapi requires this of every field of a response; nothing uses it.
 impl ParseFromJSON for Price {
     fn parse_from_json(value: Option<Value>) -> ParseResult<Self> {
         match value {
@@ -77,8 +77,8 @@ mod tests {
     }
 
     #[test]
-    fn texts_and_numbers_are_read_exactly() {
-        for (json, wanted) in [
+    fn strings_and_numbers_are_read_exactly() {
+        for (json, expected) in [
             ("1999.99", Some(199_999)),
             ("\"1999.99\"", Some(199_999)),
             ("0.1", Some(10)),
@@ -95,24 +95,24 @@ mod tests {
             ("true", None),
             ("null", None),
         ] {
-            assert_eq!(minor(json), wanted, "{json}");
+            assert_eq!(minor(json), expected, "{json}");
         }
     }
 
-    /// `serde_json` reads the same body, but gives up on numbers that are out of its range: those are no amounts either.
+    /// `serde_json` reads the same body; the numbers that are out of its range are no amounts either.
     fn seen(body: &[u8]) -> Result<String, String> {
         let other = match serde_json::from_slice(body) {
             Ok(Value::String(digits)) => Some(digits),
             Ok(Value::Number(_)) => Some(String::from_utf8_lossy(body).trim().to_owned()),
             _ => None,
         };
-        let wanted = other.and_then(|digits| Money::parse(&digits, Currency::NGN).ok()).map(|money| money.minor());
+        let expected = other.and_then(|digits| Money::parse(&digits, Currency::NGN).ok()).map(|money| money.minor());
         let Ok(text) = std::str::from_utf8(body) else { return Ok("no text".to_owned()) };
         let read = minor(text);
-        if read != wanted {
-            return Err(format!("read as {read:?}, and by serde_json as {wanted:?}"));
+        if read != expected {
+            return Err(format!("read as {read:?}, and by serde_json as {expected:?}"));
         }
-        // What we would write is read as the same by those who read texts, and by those who read numbers.
+        // What we write reads back as the same, as a string and as a number.
         if let Some(money) = read.and_then(|read| Money::new(read, Currency::NGN).ok()) {
             let written = Price::from(money).0;
             if minor(&written) != read || minor(&format!("\"{written}\"")) != read {

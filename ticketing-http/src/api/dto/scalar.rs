@@ -1,4 +1,4 @@
-/// Says how a type of ours stands in the document: a value without parts. Constant parameters are listed behind the name.
+/// Declares the schema of a scalar type. Constant parameters are listed after the name.
 macro_rules! scalar {
     ($type:ident $(<$($parameter:ident: $kind:ty),*>)?, $name:literal, $schema:expr) => {
         impl $(<$(const $parameter: $kind),*>)? poem_openapi::types::Type for $type $(<$($parameter),*>)? {

@@ -3,8 +3,8 @@ use super::json::Json;
 use super::scalar::scalar;
 use poem_openapi::registry::MetaSchema;
 
-/// A text of a body, of `MIN` to `MAX` characters. The limits stand in the document only: the engine checks them, and says
-/// all that is wrong at once.
+/// A text of `MIN` to `MAX` characters. The limits are only documented here: the engine checks them, and reports
+/// every fault at once.
 #[derive(Clone, PartialEq, Eq)]
 pub(crate) struct Text<const MIN: usize, const MAX: usize>(pub(crate) String);
 
@@ -18,7 +18,7 @@ impl<const MIN: usize, const MAX: usize> ReadField for Text<MIN, MAX> {
     fn read(json: Option<Json>, at: &str, faults: &mut Faults) -> Option<Self> {
         match json {
             Some(Json::Text(text)) => Some(Self(text)),
-            other => wrong(other, "a text", at, faults),
+            other => wrong(other, "a string", at, faults),
         }
     }
 }

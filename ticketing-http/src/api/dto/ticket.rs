@@ -5,33 +5,33 @@ use poem_openapi::types::Base64;
 use ticketing_core::domain::code::TicketCode;
 use ticketing_core::domain::ticket::Ticket;
 
-/// Where the ticket's QR code can be seen.
+/// The path of the ticket's QR code.
 fn qr_code_path(code: &TicketCode) -> String {
     format!("/tickets/{code}/qr.png")
 }
 
-/// A ticket, to its holder.
+/// A ticket, for its holder.
 #[derive(Object)]
 pub(crate) struct TicketView {
     /// The ticket's id.
     id: i64,
-    /// The secret that gets its holder in.
+    /// The ticket's code: the secret that admits its holder.
     ticket_code: String,
-    /// What it lets in to.
+    /// The event's id.
     event_id: i64,
-    /// As what.
+    /// The ticket type's id.
     ticket_type_id: i64,
     /// `active`, `used`, `refunded`, `cancelled` or `transferred`
     status: String,
-    /// When it was issued.
+    /// Time of issue.
     purchase_date: Time,
-    /// What it cost.
+    /// Price paid.
     amount_paid: Price,
     /// The currency of `amount_paid`.
     currency: String,
-    /// Where its QR code can be seen.
+    /// The path of its QR code.
     qr_code_path: String,
-    /// The seat, where there are numbered seats.
+    /// The seat number, for numbered seats.
     #[oai(nullable)]
     seat_number: Option<String>,
 }
@@ -53,7 +53,7 @@ impl From<&Ticket> for TicketView {
     }
 }
 
-/// A ticket, to whoever knows its code. Nothing in it says whose it is.
+/// A ticket, for anyone who knows its code. Nothing in it identifies the holder.
 #[derive(Object)]
 #[oai(skip_serializing_if_is_none)]
 pub(crate) struct PublicTicketView {
@@ -61,22 +61,22 @@ pub(crate) struct PublicTicketView {
     id: i64,
     /// Its code.
     ticket_code: String,
-    /// What it lets in to.
+    /// The event's id.
     event_id: i64,
     /// `active`, `used`, `refunded`, `cancelled` or `transferred`
     status: String,
-    /// When it was issued.
+    /// Time of issue.
     purchase_date: Time,
-    /// What it cost.
+    /// Price paid.
     amount_paid: Price,
-    /// Where its QR code can be seen.
+    /// The path of its QR code.
     qr_code_path: String,
-    /// The QR code as a PNG, for the holder who asks by the ticket's id.
+    /// The QR code as PNG, if the holder requests the ticket by id.
     qr_code_base64: Option<Base64<Vec<u8>>>,
 }
 
 impl PublicTicketView {
-    /// With its QR code, where there is one to show.
+    /// The ticket, with its QR code where given.
     pub(crate) fn new(ticket: &Ticket, qr_code: Option<Vec<u8>>) -> Self {
         Self {
             id: ticket.id.0,

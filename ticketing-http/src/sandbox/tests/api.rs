@@ -5,7 +5,7 @@ use super::world::{KEY, World, order, read};
 use serde_json::{Value, json};
 
 #[tokio::test]
-async fn a_transaction_is_opened_paid_and_verified() {
+async fn a_transaction_is_initialized_paid_and_verified() {
     let world = World::new().await;
     let opened = world.open("order-1.a=b").await;
     assert_eq!(opened["reference"], "order-1.a=b");
@@ -21,7 +21,7 @@ async fn a_transaction_is_opened_paid_and_verified() {
     let (status, answer) = world.simulate("order-1.a=b", json!({ "action": "pay" })).await;
     assert_eq!((status.as_u16(), &answer["data"]["status"]), (200, &json!("success")));
     let paid = world.verify("order-1.a=b").await;
-    for (field, wanted) in [
+    for (field, expected) in [
         ("domain", json!("test")),
         ("status", json!("success")),
         ("reference", json!("order-1.a=b")),
@@ -33,7 +33,7 @@ async fn a_transaction_is_opened_paid_and_verified() {
         ("fees", json!(2998)),
         ("metadata", json!({ "order": "A1" })),
     ] {
-        assert_eq!(paid[field], wanted, "{field}");
+        assert_eq!(paid[field], expected, "{field}");
     }
     assert_eq!(paid["customer"]["email"], "ada@example.com");
     assert_eq!(paid["authorization"]["last4"], "4081");
@@ -42,7 +42,7 @@ async fn a_transaction_is_opened_paid_and_verified() {
 }
 
 #[tokio::test]
-async fn without_the_right_key_nothing_is_said() {
+async fn requests_need_the_right_key() {
     let world = World::new().await;
     world.open("known").await;
     let url = |path: &str| format!("{}{path}", world.base);
@@ -132,7 +132,7 @@ async fn an_unknown_reference_is_not_found_rather_than_failed() {
 }
 
 #[tokio::test]
-async fn only_success_follows_failure_and_nothing_follows_success() {
+async fn only_a_success_can_follow_a_failure_and_nothing_a_success() {
     let world = World::new().await;
     world.open("flip").await;
     let act = async |action: &str| world.simulate("flip", json!({ "action": action })).await.0.as_u16();
@@ -187,7 +187,7 @@ async fn refunds_never_exceed_what_was_paid() {
 }
 
 #[tokio::test]
-async fn a_failed_refund_leaves_its_money_to_be_refunded_again() {
+async fn the_amount_of_a_failed_refund_can_be_refunded_again() {
     let world = World::new().await;
     world.open("again").await;
     world.simulate("again", json!({ "action": "pay" })).await;
@@ -204,7 +204,7 @@ async fn a_failed_refund_leaves_its_money_to_be_refunded_again() {
 }
 
 #[tokio::test]
-async fn what_is_set_wrong_is_refused_at_the_start() {
+async fn wrong_settings_are_rejected_at_start() {
     let base = "http://127.0.0.1:1/";
     assert!(Sandbox::open(SandboxConfig::new("sk_live_secret", base)).await.is_err());
     assert!(Sandbox::open(SandboxConfig::new(KEY, "nowhere")).await.is_err());

@@ -1,4 +1,4 @@
-//! The page, as a browser meets it.
+//! The checkout page, as in a browser.
 
 use super::world::{World, order};
 use jiff::Timestamp;
@@ -7,12 +7,12 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 use ticketing_core::clock::Clock;
 
-/// Opens a transaction and gives the address of its page.
+/// Opens a transaction and returns the URL of its page.
 async fn page(world: &World, reference: &str) -> String {
     world.open(reference).await["authorization_url"].as_str().unwrap().to_owned()
 }
 
-/// Presses a button, and says where the browser is sent.
+/// Submits a form, and returns where the browser is redirected.
 async fn press(world: &World, page: &str, form: &str) -> (u16, String) {
     let request = world.client.post(page).header("content-type", "application/x-www-form-urlencoded");
     let answer = request.body(form.to_owned()).send().await.unwrap();
@@ -21,7 +21,7 @@ async fn press(world: &World, page: &str, form: &str) -> (u16, String) {
 }
 
 #[tokio::test]
-async fn every_button_sends_the_payer_back_with_the_reference() {
+async fn every_button_redirects_the_payer_with_the_reference() {
     let world = World::new().await;
     for (button, status, amount) in [
         ("action=pay", "success", 199_900),
@@ -44,7 +44,7 @@ async fn every_button_sends_the_payer_back_with_the_reference() {
 }
 
 #[tokio::test]
-async fn without_a_callback_the_page_itself_tells_the_result() {
+async fn without_a_callback_the_page_shows_the_result() {
     let world = World::new().await;
     let mut body = order("alone");
     body["callback_url"] = Value::Null;
@@ -61,7 +61,7 @@ async fn without_a_callback_the_page_itself_tells_the_result() {
 }
 
 #[tokio::test]
-async fn a_late_payment_arrives_by_itself() {
+async fn a_late_payment_arrives() {
     let world = World::new().await;
     let page = page(&world, "late").await;
     press(&world, &page, "action=pay_late&after_seconds=1").await;
@@ -76,7 +76,7 @@ async fn a_late_payment_arrives_by_itself() {
     assert_eq!(world.verify("stopped").await["status"], "failed");
 }
 
-/// A clock that stands still until it is pushed.
+/// A clock that is advanced by hand.
 #[derive(Debug)]
 struct Stopped(Mutex<Timestamp>);
 
@@ -87,7 +87,7 @@ impl Clock for Stopped {
 }
 
 #[tokio::test]
-async fn a_late_payment_waits_for_the_clock_however_long_that_takes() {
+async fn a_late_payment_waits_for_the_clock() {
     let clock = Arc::new(Stopped(Mutex::new("2026-11-05T18:00:00Z".parse().unwrap())));
     let given: Arc<dyn Clock> = Arc::clone(&clock) as _;
     let world = World::with(|config| config.clock = given).await;
@@ -100,7 +100,7 @@ async fn a_late_payment_waits_for_the_clock_however_long_that_takes() {
 }
 
 #[tokio::test]
-async fn who_pressed_a_button_after_paying_is_sent_back_as_paid() {
+async fn any_button_after_paying_redirects_as_paid() {
     let world = World::new().await;
     let page = page(&world, "twice").await;
     press(&world, &page, "action=pay").await;
@@ -109,7 +109,7 @@ async fn who_pressed_a_button_after_paying_is_sent_back_as_paid() {
 }
 
 #[tokio::test]
-async fn the_page_shows_the_purchase_and_runs_nothing() {
+async fn the_page_shows_the_purchase_and_runs_no_script() {
     let world = World::with(|config| config.merchant = "Tom & <Jerry>".to_owned()).await;
     let mut body = order("shown");
     body["metadata"] = json!({
@@ -148,7 +148,7 @@ async fn the_page_shows_the_purchase_and_runs_nothing() {
 }
 
 #[tokio::test]
-async fn what_the_page_does_not_know_is_an_answer_of_its_own() {
+async fn unknown_pages_and_actions_are_error_pages() {
     let world = World::new().await;
     let unknown = format!("{}/checkout/0000000000000000000000000000", world.base);
     let answer = world.client.get(&unknown).send().await.unwrap();
@@ -158,7 +158,7 @@ async fn what_the_page_does_not_know_is_an_answer_of_its_own() {
     let page = page(&world, "known").await;
     assert_eq!(press(&world, &page, "action=steal").await.0, 400);
     assert_eq!(press(&world, &page, "").await.0, 400);
-    // A foreign page can post text without asking; that must not play the payer.
+    // A page of another origin can post text without a preflight; that must not act as the payer.
     let forged = world.client.post(format!("{}/simulate/known", world.base)).body("{\"action\":\"pay\"}");
     assert_eq!(forged.send().await.unwrap().status(), 400);
     assert_eq!(world.verify("known").await["status"], "abandoned");

@@ -1,4 +1,4 @@
-//! The sandbox over real HTTP, as a merchant's server and a payer's browser meet it.
+//! The sandbox over real HTTP, from the side of a merchant's server and a payer's browser.
 
 mod api;
 mod checkout;

@@ -1,4 +1,4 @@
-//! What survives the end of the process.
+//! Restarts with the journal.
 
 use super::super::{Sandbox, SandboxConfig, SandboxError};
 use super::world::{KEY, Merchant, TemporaryFile, World};
@@ -11,7 +11,7 @@ async fn world(journal: &TemporaryFile) -> World {
 }
 
 #[tokio::test]
-async fn transactions_and_refunds_survive_even_a_torn_last_line() {
+async fn transactions_and_refunds_survive_an_incomplete_last_line() {
     let journal = TemporaryFile::new("survive");
     let first = world(&journal).await;
     first.open("paid").await;
@@ -41,7 +41,7 @@ async fn transactions_and_refunds_survive_even_a_torn_last_line() {
 }
 
 #[tokio::test]
-async fn what_was_under_way_goes_on() {
+async fn unfinished_work_resumes() {
     let journal = TemporaryFile::new("goes-on");
     let merchant = Merchant::listening().await;
     let first = World::with(|config| {
@@ -72,7 +72,7 @@ async fn what_was_under_way_goes_on() {
 }
 
 #[tokio::test]
-async fn a_journal_that_cannot_be_trusted_is_refused() {
+async fn an_unreadable_or_locked_journal_is_rejected() {
     let journal = TemporaryFile::new("refused");
     let first = world(&journal).await;
     let open = async || {

@@ -1,4 +1,4 @@
-//! What the merchant's server hears.
+//! Webhooks to the merchant's server.
 
 use super::super::webhook::signature;
 use super::world::{KEY, Merchant, World};
@@ -11,7 +11,7 @@ async fn world(merchant: &Merchant) -> World {
 }
 
 #[test]
-fn the_signature_is_that_of_the_standard() {
+fn the_signature_is_hmac_sha512() {
     // RFC 4231, test case 2
     assert_eq!(
         signature("Jefe", b"what do ya want for nothing?"),
@@ -21,7 +21,7 @@ fn the_signature_is_that_of_the_standard() {
 }
 
 #[tokio::test]
-async fn a_success_is_told_once_and_signed() {
+async fn a_success_sends_one_signed_webhook() {
     let merchant = Merchant::listening().await;
     let world = world(&merchant).await;
     world.open("told").await;
@@ -41,7 +41,7 @@ async fn a_success_is_told_once_and_signed() {
 }
 
 #[tokio::test]
-async fn a_webhook_can_be_lost_or_come_twice() {
+async fn a_webhook_can_be_lost_or_sent_twice() {
     let merchant = Merchant::listening().await;
     let world = world(&merchant).await;
     world.open("lost").await;
@@ -55,21 +55,21 @@ async fn a_webhook_can_be_lost_or_come_twice() {
 }
 
 #[tokio::test]
-async fn what_is_not_taken_is_sent_again_and_given_up_in_the_end() {
+async fn a_webhook_is_retried_and_finally_given_up() {
     let merchant = Merchant::listening().await;
     let world = world(&merchant).await;
-    merchant.refuse(2);
+    merchant.reject(2);
     world.open("stubborn").await;
     world.simulate("stubborn", json!({ "action": "pay" })).await;
     merchant.events(3).await;
-    merchant.refuse(100);
+    merchant.reject(100);
     world.open("hopeless").await;
     world.simulate("hopeless", json!({ "action": "pay" })).await;
     merchant.events(3 + 6).await;
 }
 
 #[tokio::test]
-async fn a_refund_is_told_step_by_step() {
+async fn every_step_of_a_refund_sends_a_webhook() {
     let merchant = Merchant::listening().await;
     let world = world(&merchant).await;
     for (reference, note, end) in [
@@ -83,7 +83,7 @@ async fn a_refund_is_told_step_by_step() {
         world.post("/refund", json!({ "transaction": reference, "amount": 500, "merchant_note": note })).await;
         let events = merchant.events(before + 3).await;
         for status in ["pending", "processing", end] {
-            // In no promised order, as at Paystack.
+            // In no guaranteed order, as at Paystack.
             let named = |event: &&Value| event["event"] == format!("refund.{status}");
             let event = events[before..].iter().find(named).unwrap();
             let data = &event["data"];

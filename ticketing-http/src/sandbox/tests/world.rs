@@ -1,4 +1,4 @@
-//! What the tests share: a sandbox on a port of its own, a merchant that listens for webhooks, and a client for both.
+//! Shared by the tests: a sandbox on a port of its own, a merchant's server for webhooks, and a client.
 
 use super::super::{Sandbox, SandboxConfig, routes, webhook};
 use poem::http::StatusCode;
@@ -13,7 +13,7 @@ use std::time::Duration;
 
 pub(super) const KEY: &str = "sk_test_0123456789abcdef";
 
-/// A sandbox that answers.
+/// A running sandbox.
 pub(super) struct World {
     pub(super) base: String,
     pub(super) sandbox: Arc<Sandbox>,
@@ -39,7 +39,7 @@ impl World {
         Self { base, sandbox, client: webhook::client().unwrap(), server }
     }
 
-    /// Ends the process, as far as the sandbox can tell: nothing holds it any more.
+    /// Drops the sandbox, as the end of its process would.
     pub(super) async fn kill(self) {
         self.server.abort();
         let _ = self.server.await;
@@ -59,15 +59,15 @@ impl World {
         read(self.client.post(format!("{}{path}", self.base)).bearer_auth(KEY).json(&body)).await
     }
 
-    /// Initializes a transaction of NGN 1,999.00 and gives Paystack's `data`.
+    /// Initializes a transaction of NGN 1,999.00 and returns Paystack's `data`.
     pub(super) async fn open(&self, reference: &str) -> Value {
         let (status, answer) = self.post("/transaction/initialize", order(reference)).await;
         assert_eq!(status, 200, "{answer}");
         answer["data"].clone()
     }
 
-    pub(super) async fn simulate(&self, reference: &str, wish: Value) -> (StatusCode, Value) {
-        self.post(&format!("/simulate/{reference}"), wish).await
+    pub(super) async fn simulate(&self, reference: &str, request: Value) -> (StatusCode, Value) {
+        self.post(&format!("/simulate/{reference}"), request).await
     }
 
     pub(super) async fn verify(&self, reference: &str) -> Value {
@@ -124,15 +124,15 @@ async fn bind() -> (String, impl Acceptor + 'static) {
     (format!("http://{}", address.as_socket_addr().unwrap()), acceptor)
 }
 
-/// What came to the merchant's webhook: the signature, and the body byte for byte.
+/// A received webhook: the signature, and the raw body.
 pub(super) type Received = (String, Vec<u8>);
 
-/// A merchant that listens.
+/// A merchant's server.
 #[derive(Clone)]
 pub(super) struct Merchant {
     pub(super) url: String,
     received: Arc<Mutex<Vec<Received>>>,
-    /// How many deliveries are yet to be refused.
+    /// How many further deliveries are rejected.
     refusals: Arc<AtomicU16>,
 }
 
@@ -145,7 +145,7 @@ impl Merchant {
         merchant
     }
 
-    pub(super) fn refuse(&self, times: u16) {
+    pub(super) fn reject(&self, times: u16) {
         self.refusals.store(times, Ordering::SeqCst);
     }
 
@@ -153,7 +153,7 @@ impl Merchant {
         self.received.lock().unwrap().clone()
     }
 
-    /// Waits for so many webhooks, and a moment longer in case there are more.
+    /// Waits for `count` webhooks, and a moment longer in case there are more.
     pub(super) async fn events(&self, count: usize) -> Vec<Value> {
         for _ in 0..400 {
             if self.received().len() >= count {
@@ -178,7 +178,7 @@ async fn take(request: &Request, body: Body, merchant: Data<&Merchant>) -> Statu
     if refused.is_ok() { StatusCode::SERVICE_UNAVAILABLE } else { StatusCode::OK }
 }
 
-/// A file name that nobody else uses; the file goes with it.
+/// A unique file name; the file is removed on drop.
 pub(super) struct TemporaryFile(pub(super) PathBuf);
 
 impl TemporaryFile {

@@ -13,38 +13,38 @@ use ticketing_core::domain::principal::EmailAddress;
 use ticketing_core::{LineRequest, OrderRequest, PayOptions, Started};
 
 body! {
-    /// Tickets of one type, to be paid for at once.
+    /// Tickets of one type, to be paid now.
     struct InitializeBody {
-        /// For which event.
+        /// The event's id.
         event_id: i64,
-        /// The address to give to the payment service, if not the account's.
+        /// The e-mail address for the payment gateway. Default: the account's.
         email: Option<Text<0, 254>>,
-        /// How many: 1 to 100. Absent: one.
+        /// Number of tickets, 1–100 (default 1).
         quantity: Option<u32>,
-        /// Which type. May be absent where the event has only one.
+        /// The ticket type's id. Optional if the event has only one.
         ticket_type_id: Option<i64>,
-        /// There are none yet, so every code is unknown.
+        /// Not supported yet: every code is rejected as unknown.
         promo_code: Option<Text<0, 50>>,
     }
     example {"event_id": 1, "email": "ada@example.com", "quantity": 2}
 
-    /// One ticket of an event, to be paid for at once.
+    /// One ticket of an event, to be paid now.
     struct PayBody {
-        /// For which event.
+        /// The event's id.
         event_id: i64,
     }
     example {"event_id": 1}
 
-    /// How an order is paid for.
+    /// Options of a payment.
     struct PayOrderBody {
-        /// The address to give to the payment service, if not the account's.
+        /// The e-mail address for the payment gateway. Default: the account's.
         email: Option<Text<0, 254>>,
     }
     example {}
 }
 
 impl InitializeBody {
-    /// The engine's words for it.
+    /// Converts the body to the engine's request.
     pub(crate) fn into_request(self, settings: &ApiSettings) -> Result<(OrderRequest, PayOptions), Problem> {
         no_promotions(self.promo_code)?;
         let line =
@@ -55,20 +55,20 @@ impl InitializeBody {
 }
 
 impl PayBody {
-    /// The engine's words for it.
+    /// Converts the body to the engine's request.
     pub(crate) fn into_request(self, settings: &ApiSettings) -> Result<(OrderRequest, PayOptions), Problem> {
         Ok((OrderRequest::tickets(self.event_id.into(), 1), options(None, settings)?))
     }
 }
 
 impl PayOrderBody {
-    /// The engine's words for it.
+    /// Converts the body to the engine's request.
     pub(crate) fn into_options(self, settings: &ApiSettings) -> Result<PayOptions, Problem> {
         options(self.email, settings)
     }
 }
 
-/// The gateway sends the buyer back to the frontend, which asks us what became of the reference.
+/// The gateway sends the buyer back to the frontend, which verifies the reference.
 fn options(email: Option<Text<0, 254>>, settings: &ApiSettings) -> Result<PayOptions, Problem> {
     let mut faults = Faults::default();
     let given = email.map(|email| email.0.trim().to_owned()).filter(|email| !email.is_empty());
@@ -80,26 +80,26 @@ fn options(email: Option<Text<0, 254>>, settings: &ApiSettings) -> Result<PayOpt
     Ok(PayOptions::default().with_return_url(settings.frontend_url.clone()).with_email(email))
 }
 
-/// A payment that has begun.
+/// An open checkout.
 #[derive(Object)]
 pub(crate) struct CheckoutView {
-    /// The page to send the buyer to. For a free order it is the one that buyers come back to.
+    /// The checkout page to send the buyer to. For a free order, the page that buyers return to.
     authorization_url: String,
-    /// What to verify when the buyer is back.
+    /// The payment's reference, to verify when the buyer returns.
     reference: String,
-    /// For a pop-up of the payment service; empty where it has none.
+    /// Access code for the gateway's pop-up; empty if it has none.
     access_code: String,
-    /// Until when the places are kept; absent for a free order, whose tickets are issued already.
+    /// When the hold expires; absent for a free order, whose tickets are already issued.
     #[oai(nullable)]
     expires_at: Option<Time>,
-    /// What is to be paid.
+    /// Amount to pay.
     amount: Price,
     /// The currency of `amount`.
     currency: String,
 }
 
 impl CheckoutView {
-    /// How it begins, seen from the buyer's side.
+    /// The checkout, for the buyer.
     pub(crate) fn new(started: Started, settings: &ApiSettings) -> Self {
         let reference = &started.attempt.reference;
         let (authorization_url, access_code) = match started.checkout {
@@ -117,7 +117,7 @@ impl CheckoutView {
     }
 }
 
-/// The address with the reference in its query, before any fragment.
+/// The URL with the reference in its query, before any fragment.
 fn with_reference(url: &str, reference: &Reference) -> String {
     let (page, fragment) = url.split_once('#').map_or((url, String::new()), |(page, rest)| (page, format!("#{rest}")));
     let joint = if page.contains('?') { '&' } else { '?' };
@@ -129,14 +129,14 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_reference_joins_whatever_the_address_has() {
+    fn the_reference_is_added_to_any_url() {
         let reference: Reference = "abc".parse().unwrap();
-        for (url, wanted) in [
+        for (url, expected) in [
             ("http://localhost:3000", "http://localhost:3000?reference=abc"),
             ("https://a.example/back?x=1", "https://a.example/back?x=1&reference=abc"),
             ("https://a.example/#/back", "https://a.example/?reference=abc#/back"),
         ] {
-            assert_eq!(with_reference(url, &reference), wanted);
+            assert_eq!(with_reference(url, &reference), expected);
         }
     }
 }

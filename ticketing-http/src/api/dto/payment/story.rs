@@ -15,32 +15,32 @@ use ticketing_core::domain::ticket::Ticket;
 use ticketing_core::domain::webhook::StoredWebhook;
 
 body! {
-    /// Money to be sent back.
+    /// A refund.
     struct RefundBody {
-        /// For which tickets, by their ids. Absent: for all that are still valid.
+        /// Ids of the tickets. Default: all that are still valid.
         tickets: Option<Vec<i64>>,
-        /// Why, in words. The buyer reads it too.
+        /// The reason. The buyer sees it.
         note: Option<Text<0, 500>>,
     }
     example {"tickets": [1], "note": "Fell ill"}
 
-    /// A decision on a payment that brought something else than was asked for.
+    /// A decision on a payment in review.
     struct ReviewBody {
-        /// What is to become of it.
+        /// The decision.
         verdict: VerdictWord,
-        /// Why, in words.
+        /// The reason.
         note: Text<1, 500>,
     }
     example {"verdict": "accept", "note": "The rest was paid in cash"}
 }
 
-/// What is to become of a payment in review.
+/// The decision on a payment in review.
 #[derive(Clone, Copy, Enum)]
 #[oai(rename_all = "lowercase")]
 pub(crate) enum VerdictWord {
-    /// What came is enough: issue the tickets.
+    /// Accept the payment and issue the tickets.
     Accept,
-    /// Send back what came.
+    /// Refund what was paid.
     Refund,
 }
 
@@ -63,36 +63,36 @@ impl From<VerdictWord> for Verdict {
     }
 }
 
-/// The whole story of an order's money.
+/// A payment with its history.
 #[derive(Object)]
 pub(crate) struct PaymentView {
     /// The order.
     order: OrderView,
-    /// Every try to pay it, oldest first.
+    /// Every attempt to pay it, oldest first.
     attempts: Vec<AttemptView>,
-    /// Everything that went back, oldest first.
+    /// Every refund, oldest first.
     refunds: Vec<RefundView>,
     /// Its tickets.
     tickets: Vec<SoldTicketView>,
-    /// What the payment service told by webhook, oldest first.
+    /// Every webhook from the payment gateway, oldest first.
     events: Vec<ToldView>,
-    /// What was decided, when, by whom and why, oldest first.
+    /// The audit log, oldest first.
     history: Vec<HistoryView>,
 }
 
-/// Something that the payment service told by webhook.
+/// A webhook from the payment gateway.
 #[derive(Object)]
 pub(crate) struct ToldView {
-    /// What it told, in its own word: `charge.success`.
+    /// The gateway's name of the event: `charge.success`.
     event: String,
-    /// `waiting` or `unconfirmed` (still to be asked about), `applied`, `ignored`, `quarantined` or `contradicted`
+    /// `waiting` or `unconfirmed` (not yet confirmed with the gateway), `applied`, `ignored`, `quarantined` or `contradicted`
     status: String,
-    /// What was found out about it.
+    /// A note on the result.
     #[oai(nullable)]
     note: Option<String>,
-    /// When it came first.
+    /// Time of the first delivery.
     received_at: Time,
-    /// When it last changed.
+    /// Time of the last change.
     updated_at: Time,
 }
 
@@ -109,7 +109,7 @@ impl From<&StoredWebhook> for ToldView {
 }
 
 impl PaymentView {
-    /// The story as `reader` may read it: codes and checkouts are the buyer's alone.
+    /// The history for `reader`: only the buyer sees codes and checkout pages.
     pub(crate) fn new(payment: &Payment, reader: &Principal) -> Self {
         let is_buyer = payment.order.buyer.who == *reader;
         let attempt = |attempt: &Attempt| match AttemptView::from(attempt) {
@@ -133,37 +133,37 @@ impl PaymentView {
     }
 }
 
-/// One try to pay an order.
+/// An attempt to pay an order.
 #[derive(Object)]
 pub(crate) struct AttemptView {
-    /// What the payment service knows it by.
+    /// The attempt's reference at the payment gateway.
     reference: String,
-    /// Which payment service.
+    /// The payment gateway.
     gateway: String,
     /// `created`, `unknown`, `open`, `processing`, `failed`, `dropped`, `lapsed`, `fulfilled`, `refund_due`, `review`,
     /// `reversed` or `disputed`
     status: String,
-    /// What was asked for.
+    /// Requested amount.
     amount: Price,
     /// The currency of `amount`.
     currency: String,
-    /// What came, once something did.
+    /// Paid amount, once paid.
     #[oai(nullable)]
     paid_amount: Option<Price>,
     /// The currency of `paid_amount`.
     #[oai(nullable)]
     paid_currency: Option<String>,
-    /// Where the buyer pays.
+    /// The checkout page.
     #[oai(nullable)]
     authorization_url: Option<String>,
-    /// When it was begun.
+    /// Creation time.
     created_at: Time,
-    /// When it last changed.
+    /// Time of the last change.
     updated_at: Time,
 }
 
 impl AttemptView {
-    /// For whoever is not the buyer: where the buyer pays is the buyer's business.
+    /// Without the checkout page, for readers other than the buyer.
     pub(crate) fn without_checkout(self) -> Self {
         Self { authorization_url: None, ..self }
     }
@@ -187,29 +187,29 @@ impl From<&Attempt> for AttemptView {
     }
 }
 
-/// Money on its way back.
+/// A refund.
 #[derive(Object)]
 pub(crate) struct RefundView {
     /// The refund's id.
     id: i64,
-    /// The attempt whose money it is.
+    /// The reference of the refunded attempt.
     reference: String,
-    /// How much.
+    /// Amount.
     amount: Price,
     /// The currency of `amount`.
     currency: String,
     /// `late`, `duplicate`, `event_cancelled`, `requested` or `review`
     reason: String,
-    /// Why, in words.
+    /// The reason, for people.
     #[oai(nullable)]
     note: Option<String>,
-    /// The tickets that it voided.
+    /// Ids of the voided tickets.
     tickets: Vec<i64>,
     /// `due`, `unknown`, `pending`, `processed`, `failed` or `needs_attention`
     status: String,
-    /// When it was decided.
+    /// Creation time.
     created_at: Time,
-    /// When it last changed.
+    /// Time of the last change.
     updated_at: Time,
 }
 
@@ -230,39 +230,39 @@ impl From<&Refund> for RefundView {
     }
 }
 
-/// A ticket that an order brought.
+/// A ticket of the order.
 #[derive(Object)]
 pub(crate) struct SoldTicketView {
     /// The ticket's id.
     id: i64,
-    /// As what it lets in.
+    /// The ticket type's id.
     ticket_type_id: i64,
     /// `active`, `used`, `refunded`, `cancelled` or `transferred`
     status: String,
-    /// Its code, to its holder alone.
+    /// Its code, for the holder only.
     #[oai(nullable)]
     ticket_code: Option<String>,
 }
 
-/// A decision.
+/// An entry of the audit log.
 #[derive(Object)]
 pub(crate) struct HistoryView {
-    /// When.
+    /// Time.
     at: Time,
-    /// Who decided.
+    /// Who acted.
     actor: String,
-    /// What was done.
+    /// The action.
     action: String,
-    /// To what.
+    /// What it was applied to.
     #[oai(nullable)]
     subject: Option<String>,
-    /// How that stood before.
+    /// The state before.
     #[oai(nullable)]
     before: Option<String>,
-    /// How it stands since.
+    /// The state after.
     #[oai(nullable)]
     after: Option<String>,
-    /// Why.
+    /// The reason.
     reason: String,
 }
 

@@ -6,10 +6,10 @@ use ticketing_core::domain::order::Order;
 use ticketing_core::domain::payment::Attempt;
 use ticketing_core::domain::ticket::Ticket;
 
-/// A payment that bought tickets.
+/// A verified payment with its tickets.
 #[derive(Object)]
 pub(crate) struct VerifiedView {
-    /// Says whether it was this very request that got the tickets.
+    /// Tells whether this request issued the tickets, or an earlier one.
     message: String,
     /// The first ticket's id.
     #[oai(nullable)]
@@ -17,17 +17,17 @@ pub(crate) struct VerifiedView {
     /// The first ticket's code.
     #[oai(nullable)]
     ticket_code: Option<String>,
-    /// Where the first ticket's QR code can be seen.
+    /// The path of the first ticket's QR code.
     #[oai(nullable)]
     qr_code_path: Option<String>,
-    /// Whether the mail with the tickets is out already. It follows by itself.
+    /// Whether the tickets were already mailed. If not, the mail follows automatically.
     email_sent: bool,
     /// All tickets.
     tickets: Vec<TicketView>,
 }
 
 impl VerifiedView {
-    /// What was bought.
+    /// The tickets of a payment.
     pub(crate) fn new(message: &str, tickets: &[Ticket], email_sent: bool) -> Self {
         Self {
             message: message.to_owned(),
@@ -40,25 +40,25 @@ impl VerifiedView {
     }
 }
 
-/// A payment about which nothing is decided yet.
+/// A payment that is still open.
 #[derive(Object)]
 pub(crate) struct StillOpenView {
-    /// What to do, for people.
+    /// The state, for people.
     message: String,
-    /// Which payment.
+    /// The payment's reference.
     reference: String,
     /// `created`, `unknown`, `open` or `processing`
     status: String,
-    /// Where the buyer can still pay.
+    /// The checkout page, while the buyer can still pay.
     #[oai(nullable)]
     authorization_url: Option<String>,
-    /// Until when the places are kept.
+    /// When the hold expires.
     #[oai(nullable)]
     expires_at: Option<Time>,
 }
 
 impl StillOpenView {
-    /// How it stands.
+    /// The state of an attempt.
     pub(crate) fn new(order: &Order, attempt: &Attempt) -> Self {
         Self {
             message: "Payment is still open".to_owned(),

@@ -1,4 +1,4 @@
-//! JSON that is written already.
+//! This is an optimisation; delete it if it stops paying. A payload whose JSON exists already; it saves writing it once more.
 
 use bytes::Bytes;
 use poem::{Body, IntoResponse, Response};
@@ -7,38 +7,38 @@ use poem_openapi::registry::{MetaSchemaRef, Registry};
 use poem_openapi::types::{ToJSON, Type};
 use std::marker::PhantomData;
 
-/// A `T` as JSON. In the document it is like a `Json<T>`.
-pub(crate) struct Written<T> {
+/// A `T` as JSON. The OpenAPI document shows it as a `Json<T>`.
+pub(in crate::api) struct PrerenderedJson<T> {
     json: Bytes,
     of: PhantomData<fn() -> T>,
 }
 
-impl<T: ToJSON> Written<T> {
-    pub(crate) const CONTENT_TYPE: &'static str = Json::<T>::CONTENT_TYPE;
+impl<T: ToJSON> PrerenderedJson<T> {
+    pub(in crate::api) const CONTENT_TYPE: &'static str = Json::<T>::CONTENT_TYPE;
 
-    /// What `json` says must be a `T`.
-    pub(crate) fn new(json: Bytes) -> Self {
+    /// `json` must be a `T`.
+    pub(in crate::api) fn new(json: Bytes) -> Self {
         Self { json, of: PhantomData }
     }
 
-    pub(crate) fn into_body(self) -> Body {
+    pub(in crate::api) fn into_body(self) -> Body {
         Body::from_bytes(self.json)
     }
 }
 
-impl<T> Clone for Written<T> {
+impl<T> Clone for PrerenderedJson<T> {
     fn clone(&self) -> Self {
         Self { json: self.json.clone(), of: PhantomData }
     }
 }
 
-impl<T> std::fmt::Debug for Written<T> {
+impl<T> std::fmt::Debug for PrerenderedJson<T> {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_tuple("Written").field(&self.json.len()).finish()
+        f.debug_tuple("PrerenderedJson").field(&self.json.len()).finish()
     }
 }
 
-impl<T: Type> Payload for Written<T> {
+impl<T: Type> Payload for PrerenderedJson<T> {
     const CONTENT_TYPE: &'static str = Json::<T>::CONTENT_TYPE;
 
     fn check_content_type(content_type: &str) -> bool {
@@ -54,7 +54,7 @@ impl<T: Type> Payload for Written<T> {
     }
 }
 
-impl<T: ToJSON> IntoResponse for Written<T> {
+impl<T: ToJSON> IntoResponse for PrerenderedJson<T> {
     fn into_response(self) -> Response {
         Response::builder().content_type(<Self as Payload>::CONTENT_TYPE).body(self.into_body())
     }

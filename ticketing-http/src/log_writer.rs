@@ -1,35 +1,36 @@
-//! Lines of the log on their way to standard error, by a thread of its own.
+//! Writes log lines from a thread of its own.
 //!
-//! A request should not wait until its line is written: that is a call of the system for each, under a lock that all threads share.
-//! Lines that come while others are being written are written together. What is written has not changed, nor its order.
+//! A request should not wait for its log line: that would be one system call per line, under a lock that all threads share.
+//! Lines that arrive during a write are written together in the next one, in order.
 
+use crate::lock::lock;
 use std::io::{self, Write};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread;
 
-/// How much may wait to be written. Who comes then waits too: a log that nobody reads fast enough holds up the server, as it does
-/// without a thread, and does not eat its memory.
-const MOST: usize = 256 * 1024;
+/// The size of the buffer. Once it is full, writers wait: a slow reader of the log slows down the server, but does not fill its
+/// memory.
+const LOG_BUFFER_BYTES: usize = 256 * 1024;
 
-/// Where lines wait. Cheap to clone.
+/// A buffered writer. Cheap to clone; all clones share one thread.
 #[derive(Clone, Debug)]
-pub(crate) struct LogLines(Arc<Shared>);
+pub(crate) struct LogWriter(Arc<Shared>);
 
 #[derive(Debug, Default)]
 struct Shared {
     lines: Mutex<Lines>,
-    has_come: Condvar,
-    has_gone: Condvar,
+    has_lines: Condvar,
+    has_written: Condvar,
 }
 
 #[derive(Debug, Default)]
 struct Lines {
     waiting: Vec<u8>,
-    is_at_work: bool,
+    is_writing: bool,
 }
 
-impl LogLines {
-    /// Writes to `to`, from now on. Where there is no thread to be had, each line is written by who brings it.
+impl LogWriter {
+    /// Starts the thread, which writes to `to`.
     pub(crate) fn to(mut to: impl Write + Send + 'static) -> io::Result<Self> {
         let shared = Arc::new(Shared::default());
         let lines = Arc::clone(&shared);
@@ -37,53 +38,53 @@ impl LogLines {
             let mut batch = Vec::new();
             loop {
                 lines.next(&mut batch);
-                // There is nobody to tell that the log cannot be written.
+                // If the log cannot be written, there is no place to report it.
                 let _ = to.write_all(&batch).and_then(|()| to.flush());
                 batch.clear();
-                batch.shrink_to(MOST);
+                batch.shrink_to(LOG_BUFFER_BYTES);
             }
         })?;
         Ok(Self(shared))
     }
 
-    /// Waits until everything that was said is written.
+    /// Waits until all pending lines are written.
     pub(crate) fn flush(&self) {
         let mut lines = self.0.lock();
-        while lines.is_at_work || !lines.waiting.is_empty() {
-            lines = self.0.has_gone.wait(lines).unwrap_or_else(PoisonError::into_inner);
+        while lines.is_writing || !lines.waiting.is_empty() {
+            lines = self.0.has_written.wait(lines).unwrap_or_else(PoisonError::into_inner);
         }
     }
 }
 
 impl Shared {
     fn lock(&self) -> MutexGuard<'_, Lines> {
-        self.lines.lock().unwrap_or_else(PoisonError::into_inner)
+        lock(&self.lines)
     }
 
-    /// Waits for lines, and takes all there are.
+    /// Waits for lines, and takes all of them.
     fn next(&self, batch: &mut Vec<u8>) {
         let mut lines = self.lock();
-        lines.is_at_work = false;
-        self.has_gone.notify_all();
+        lines.is_writing = false;
+        self.has_written.notify_all();
         while lines.waiting.is_empty() {
-            lines = self.has_come.wait(lines).unwrap_or_else(PoisonError::into_inner);
+            lines = self.has_lines.wait(lines).unwrap_or_else(PoisonError::into_inner);
         }
         std::mem::swap(&mut lines.waiting, batch);
-        lines.is_at_work = true;
+        lines.is_writing = true;
     }
 }
 
-impl Write for LogLines {
+impl Write for LogWriter {
     fn write(&mut self, line: &[u8]) -> io::Result<usize> {
         let mut lines = self.0.lock();
-        while lines.waiting.len() >= MOST {
-            lines = self.0.has_gone.wait(lines).unwrap_or_else(PoisonError::into_inner);
+        while lines.waiting.len() >= LOG_BUFFER_BYTES {
+            lines = self.0.has_written.wait(lines).unwrap_or_else(PoisonError::into_inner);
         }
-        let is_asleep = lines.waiting.is_empty() && !lines.is_at_work;
+        let is_asleep = lines.waiting.is_empty() && !lines.is_writing;
         lines.waiting.extend_from_slice(line);
         drop(lines);
         if is_asleep {
-            self.0.has_come.notify_one();
+            self.0.has_lines.notify_one();
         }
         Ok(line.len())
     }
@@ -98,7 +99,7 @@ mod tests {
     use super::*;
     use std::time::Duration;
 
-    /// Takes its time.
+    /// A slow writer.
     #[derive(Clone, Default)]
     struct Slow(Arc<Mutex<Vec<u8>>>);
 
@@ -115,9 +116,9 @@ mod tests {
     }
 
     #[test]
-    fn every_line_arrives_whole_and_in_its_order() {
+    fn every_line_is_written_whole_and_in_order() {
         let slow = Slow::default();
-        let lines = LogLines::to(slow.clone()).unwrap();
+        let lines = LogWriter::to(slow.clone()).unwrap();
         let speak = |speaker: usize| {
             let mut lines = lines.clone();
             move || {

@@ -1,4 +1,4 @@
-//! Where a shop keeps everything: in memory, unless [`STORAGE`] says otherwise.
+//! The storage of a test: in memory, or as the environment variable [`STORAGE`] says.
 
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -10,7 +10,7 @@ use ticketing_core::storage::sqlite::SqliteStorage;
 /// The storage of this run: `sqlite`, `postgres`, or in memory.
 pub(crate) const STORAGE: &str = "TICKETING_STORIES_ON";
 
-/// What goes when the shop does.
+/// Resources to remove when the shop is dropped.
 pub(crate) enum Place {
     Memory,
     Folder(PathBuf),

@@ -1,20 +1,24 @@
 use super::*;
+use crate::api::dto::body::{Body as JsonBody, body};
+use crate::api::dto::text::Text;
 use jiff::Timestamp;
 use poem::endpoint::{make, make_sync};
 use poem::test::{TestClient, TestResponse};
 use poem::{Body, EndpointExt, Route, get};
 use poem_openapi::payload::Json;
-use poem_openapi::{Object, OpenApi, OpenApiService, param};
+use poem_openapi::{OpenApi, OpenApiService, param};
 use serde_json::{Value, json};
 use ticketing_core::domain::refusal::Refusal;
 
-#[derive(Object)]
-#[oai(deny_unknown_fields)]
-struct NewEvent {
-    #[oai(validator(min_length = 3, max_length = 200))]
-    title: String,
-    #[oai(validator(minimum(value = "0")))]
-    capacity: i64,
+body! {
+    /// An event.
+    struct NewEvent {
+        /// Its title.
+        title: Text<3, 200>,
+        /// Its places.
+        capacity: i64,
+    }
+    example {"title": "Jazz", "capacity": 1}
 }
 
 struct Api;
@@ -22,12 +26,13 @@ struct Api;
 #[OpenApi]
 impl Api {
     #[oai(path = "/events", method = "post")]
-    async fn create(&self, body: Json<NewEvent>) -> Result<Json<String>, Problem> {
-        match body.0.title.as_str() {
+    async fn create(&self, body: JsonBody<NewEvent>) -> Result<Json<String>, Problem> {
+        match body.0.title.0.as_str() {
             "taken" => Err(Refusal::EmailTaken)?,
             "checked" => Err(Problem::invalid_field("title", "is checked by the handler")),
             _ if body.0.capacity > 1_000 => Err(ticketing_core::Error::Forbidden("That is too many"))?,
-            _ => Ok(Json(body.0.title)),
+            _ if body.0.capacity < 0 => Err(Problem::invalid_field("capacity", "must be at least 0")),
+            _ => Ok(Json(body.0.title.0)),
         }
     }
 
@@ -42,16 +47,15 @@ impl Api {
     }
 }
 
-fn config() -> FrameConfig {
-    let contract = Contract::of_document(&service().spec()).with_route("/health", &[Method::GET]);
-    FrameConfig { contract, cors: Cors::new(["http://localhost:3000"]), ..FrameConfig::default() }
+fn config() -> StackConfig {
+    StackConfig { cors: Cors::new(["http://localhost:3000"]), ..StackConfig::default() }
 }
 
 fn service() -> OpenApiService<Api, ()> {
     OpenApiService::new(Api, "test", "1")
 }
 
-fn client(config: FrameConfig) -> TestClient<impl Endpoint> {
+fn client(config: StackConfig) -> TestClient<impl Endpoint> {
     let panics = make_sync(|_| -> String { panic!("hunter2") });
     let slow = make(|_| async {
         tokio::time::sleep(Duration::from_secs(60)).await;
@@ -65,7 +69,7 @@ fn client(config: FrameConfig) -> TestClient<impl Endpoint> {
         .at("/slow", slow)
         .at("/echo", echo)
         .at("/payments/webhooks/paystack", make_sync(|_| "ok"));
-    TestClient::new(frame(api, config).boxed())
+    TestClient::new(stack(api, config).boxed())
 }
 
 async fn problem(response: TestResponse) -> (u16, Value) {
@@ -96,7 +100,7 @@ async fn paths_answer_with_and_without_a_slash_and_to_head() {
 }
 
 #[tokio::test]
-async fn what_poem_refuses_has_the_one_shape() {
+async fn errors_of_poem_are_problems() {
     let client = client(config());
     assert_eq!(problem(client.get("/nowhere").send().await).await.1["code"], "path_unknown");
     let response = client.delete("/events/").send().await;
@@ -110,7 +114,7 @@ async fn what_poem_refuses_has_the_one_shape() {
     response.assert_header("allow", "GET, HEAD, OPTIONS, POST");
     let response = client.post("/events").content_type("text/plain").body("x").send().await;
     assert_eq!(problem(response).await, {
-        let detail = "The body is of a media type that is not understood here: send application/json.";
+        let detail = "The Content-Type of the body must be application/json.";
         (
             415,
             json!({"type": "about:blank", "title": "Unsupported Media Type", "status": 415, "detail": detail, "code": "media_type_unsupported"}),
@@ -123,14 +127,14 @@ async fn what_poem_refuses_has_the_one_shape() {
 }
 
 #[tokio::test]
-async fn wrong_bodies_name_every_wrong_field() {
+async fn invalid_bodies_list_every_field_error() {
     let (status, body) = create("{").await;
     assert_eq!((status, &body["code"]), (400, &json!("body_unreadable")));
     let (status, body) = create(r#"{"title": 5, "capacity": "hunter2"}"#).await;
     assert_eq!(status, 422);
     let expected = json!([
+        {"field": "title", "message": "must be a string"},
         {"field": "capacity", "message": "must be a whole number"},
-        {"field": "title", "message": "must be a text"},
     ]);
     assert_eq!(body["errors"], expected);
     assert!(!body.to_string().contains("hunter2"));
@@ -139,7 +143,7 @@ async fn wrong_bodies_name_every_wrong_field() {
     let (_, body) = create(r#"{"title": "abc"}"#).await;
     assert_eq!(body["errors"], json!([{"field": "capacity", "message": "is required"}]));
     let (_, body) = create(r#"{"title": "abc", "capacity": 1, "prise": 2}"#).await;
-    assert_eq!(body["errors"], json!([{"field": "prise", "message": "is not known here"}]));
+    assert_eq!(body["errors"], json!([{"field": "prise", "message": "is not a known field"}]));
     let (status, body) = create("[]").await;
     assert_eq!((status, &body["errors"][0]["field"]), (422, &json!("body")));
     let (status, body) = create("").await;
@@ -147,7 +151,7 @@ async fn wrong_bodies_name_every_wrong_field() {
 }
 
 #[tokio::test]
-async fn handlers_end_with_the_engines_errors() {
+async fn errors_of_the_engine_are_problems() {
     let (status, body) = create(r#"{"title": "taken", "capacity": 1}"#).await;
     assert_eq!((status, &body["detail"]), (400, &json!("Email already registered")));
     let (status, body) = create(r#"{"title": "many", "capacity": 1001}"#).await;
@@ -160,7 +164,7 @@ async fn handlers_end_with_the_engines_errors() {
 }
 
 #[tokio::test]
-async fn large_bodies_are_refused_before_anybody_reads_them() {
+async fn large_bodies_are_rejected_before_they_are_parsed() {
     let client = client(config());
     client.post("/echo").body("x".repeat(65_536)).send().await.assert_status_is_ok();
     let response = client.post("/echo").body("x".repeat(65_537)).send().await;
@@ -171,7 +175,7 @@ async fn large_bodies_are_refused_before_anybody_reads_them() {
 }
 
 #[tokio::test]
-async fn a_panic_is_a_500_and_the_server_lives() {
+async fn a_panic_is_a_500_and_the_server_goes_on() {
     let client = client(config());
     let (status, body) = problem(client.get("/panic").send().await).await;
     assert_eq!((status, &body["code"]), (500, &json!("internal")));
@@ -180,8 +184,8 @@ async fn a_panic_is_a_500_and_the_server_lives() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn who_comes_too_many_is_sent_away_at_once_and_the_gateway_never() {
-    let config = FrameConfig { lookers: 1, ..config() };
+async fn excess_reads_get_503_but_webhooks_do_not() {
+    let config = StackConfig { max_concurrent_reads: 1, ..config() };
     let client = client(config);
     let (first, second) = tokio::join!(client.get("/slow").send(), async {
         tokio::time::sleep(Duration::from_secs(1)).await;
@@ -193,11 +197,11 @@ async fn who_comes_too_many_is_sent_away_at_once_and_the_gateway_never() {
     assert_eq!(problem(second).await.1["code"], "busy");
     assert_eq!(problem(first).await.1["code"], "timed_out");
     let again = client.get("/slow").send().await;
-    assert_eq!(problem(again).await.1["code"], "timed_out", "there is a place again");
+    assert_eq!(problem(again).await.1["code"], "timed_out", "the place is free again");
 }
 
 #[tokio::test(start_paused = true)]
-async fn what_takes_too_long_is_given_up() {
+async fn slow_requests_time_out() {
     let response = client(config()).get("/slow").send().await;
     response.assert_header("retry-after", "1");
     assert_eq!(problem(response).await.1["code"], "timed_out");
@@ -213,9 +217,9 @@ impl Clock for StoppedClock {
 }
 
 #[tokio::test]
-async fn a_client_that_asks_too_much_waits_and_webhooks_do_not() {
+async fn the_rate_limit_applies_to_clients_but_not_to_webhooks() {
     let quota = Quota { requests: 2, window: Duration::from_secs(60) };
-    let client = client(FrameConfig { quota: Some(quota), clock: Arc::new(StoppedClock), ..config() });
+    let client = client(StackConfig { quota: Some(quota), clock: Arc::new(StoppedClock), ..config() });
     let response = client.get("/events").header("x-forwarded-for", "6.6.6.6").send().await;
     response.assert_header("ratelimit-limit", "2");
     response.assert_header("ratelimit-remaining", "1");
@@ -232,7 +236,7 @@ async fn a_client_that_asks_too_much_waits_and_webhooks_do_not() {
 }
 
 #[tokio::test]
-async fn browsers_are_told_how_to_treat_every_answer() {
+async fn every_response_has_security_and_cors_headers() {
     let client = client(config());
     let response = client.get("/events").header("origin", "http://localhost:3000").send().await;
     response.assert_header("access-control-allow-origin", "http://localhost:3000");

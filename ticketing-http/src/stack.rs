@@ -1,16 +1,14 @@
-//! What stands around the whole API: every request passes through here, in this order.
+//! The middleware stack: every request passes through it, in this order.
 
-use crate::contract::Contract;
-use crate::engine::SANDBOX_PATH;
 use crate::middleware::admission::{Admission, Place};
-use crate::middleware::checkouts::Checkouts;
 use crate::middleware::client_address::{ClientAddress, TrustedProxies};
 use crate::middleware::cors::{Cors, Verdict};
 use crate::middleware::rate_limit::{Quota, RateLimit};
 use crate::middleware::request_log::{Entry, Names};
 use crate::middleware::timeout::Deadline;
 use crate::middleware::{body_limit, panics, security_headers};
-use crate::problem::{FieldError, Problem, to_response};
+use crate::problem::{Problem, to_response};
+use crate::routes::{self, Policy};
 use poem::http::uri::PathAndQuery;
 use poem::http::{Method, StatusCode, Uri, header};
 use poem::{Endpoint, IntoEndpoint, IntoResponse, PathPattern, Request, Response};
@@ -18,45 +16,43 @@ use std::sync::Arc;
 use std::time::Duration;
 use ticketing_core::Ticketing;
 use ticketing_core::clock::{Clock, Random, SystemClock, SystemRandom};
+use ticketing_core::gateway::in_flight::InFlight;
 use tracing::Instrument as _;
 
-/// How the frame behaves.
+/// Settings of the stack.
 #[derive(Clone, Debug)]
-pub struct FrameConfig {
-    /// What addresses understand and bodies are: for `Allow`, and for naming wrong fields.
-    pub contract: Contract,
-    /// The proxies that say the truth about who asks.
+pub struct StackConfig {
+    /// The proxies whose `X-Forwarded-For` is believed.
     pub trusted_proxies: TrustedProxies,
-    /// Which pages may read the answers.
+    /// The allowed origins.
     pub cors: Cors,
-    /// How much one client may ask; `None`: as much as it likes.
+    /// The rate limit of each client; `None`: no limit.
     pub quota: Option<Quota>,
-    /// Counts requests of all processes together, where there are several.
+    /// Shares the rate limit with other processes, through their database.
     pub shared_limits: Option<Ticketing>,
-    /// How many requests that only look are worked on at once; half as many that begin a sale, unless they come in a rush.
-    pub lookers: usize,
-    /// Sales that only wait for the payment service: they are not among those that are worked on.
-    pub checkouts: Checkouts,
-    /// How large a body may be.
+    /// The concurrency limit of reads; that of new purchases is half of it. See [`Admission`].
+    pub max_concurrent_reads: usize,
+    /// Checkouts that wait for the payment gateway: they do not count against the limit of new purchases.
+    pub checkouts: InFlight,
+    /// The largest body, in bytes.
     pub body_limit: usize,
-    /// How long a request may take, its body included.
+    /// How long a request may take, including the time to send its body.
     pub request_timeout: Duration,
-    /// What time it is, for the limits.
+    /// The time, for the rate limit.
     pub clock: Arc<dyn Clock>,
-    /// Chance, for the names of requests.
+    /// Randomness, for request ids.
     pub random: Arc<dyn Random>,
 }
 
-impl Default for FrameConfig {
+impl Default for StackConfig {
     fn default() -> Self {
         Self {
-            contract: Contract::default(),
             trusted_proxies: TrustedProxies::default(),
             cors: Cors::default(),
             quota: None,
             shared_limits: None,
-            lookers: 128,
-            checkouts: Checkouts::default(),
+            max_concurrent_reads: 128,
+            checkouts: InFlight::default(),
             body_limit: body_limit::DEFAULT_LIMIT,
             request_timeout: Duration::from_secs(30),
             clock: Arc::new(SystemClock),
@@ -65,115 +61,115 @@ impl Default for FrameConfig {
     }
 }
 
-/// Puts an API into its frame. The result never fails: every error has become an answer.
+/// Puts the stack around an API. The result never fails: every error has become a response.
 ///
-/// Paths of the API have no slash at their end; requests may have one.
-pub fn frame<E>(api: E, config: FrameConfig) -> Framed<E::Endpoint>
+/// Paths of the API have no trailing slash; requests may have one.
+pub fn stack<E>(api: E, config: StackConfig) -> MiddlewareStack<E::Endpoint>
 where
     E: IntoEndpoint,
 {
     let rate_limit = config.quota.map(RateLimit::new);
-    let admission = Admission::new(config.lookers, config.checkouts.clone());
+    let admission = Admission::new(config.max_concurrent_reads, config.checkouts.clone());
     let names = Names::new(Arc::clone(&config.random));
-    Framed { api: api.into_endpoint(), config, admission, rate_limit, names }
+    MiddlewareStack { api: api.into_endpoint(), config, admission, rate_limit, names }
 }
 
-/// An API in its frame, see [`frame`].
+/// An API with its middleware, see [`stack`].
 #[derive(Debug)]
-pub struct Framed<E> {
+pub struct MiddlewareStack<E> {
     api: E,
-    config: FrameConfig,
+    config: StackConfig,
     admission: Admission,
     rate_limit: Option<RateLimit>,
     names: Names,
 }
 
-impl<E: Endpoint> Endpoint for Framed<E> {
+impl<E: Endpoint> Endpoint for MiddlewareStack<E> {
     type Output = Response;
 
-    /// Names the request, marks the answer for browsers, writes the log.
+    /// Gives the request an id, adds headers for browsers to the response, writes the log.
     async fn call(&self, mut request: Request) -> poem::Result<Response> {
         let client = self.config.trusted_proxies.client_of(&request);
         let id = self.names.fresh();
         request.set_data(client);
-        // What is told on the way, by whomever, is told of this request.
+        // Every log line on the way belongs to this request.
         let span = tracing::info_span!("request", request.id = id.as_str());
         let entry = Entry::begin(id, request.method(), client);
+        let policy = Policy::of(request.method(), request.uri().path());
         let verdict = self.config.cors.judge(&request);
 
         let mut response = match self.config.cors.preflight(&request, &verdict) {
             Some(response) => response,
-            None => Box::pin(self.admit(client, &mut request)).instrument(span).await,
+            None => Box::pin(self.admit(client, policy, &mut request)).instrument(span).await,
         };
 
         self.mark(&mut response, &verdict);
-        entry.finish(&mut response, &self.config.contract);
+        entry.finish(&mut response, policy.route);
         Ok(response)
     }
 }
 
-impl<E: Endpoint> Framed<E> {
+impl<E: Endpoint> MiddlewareStack<E> {
     fn mark(&self, response: &mut Response, verdict: &Verdict) {
         verdict.tell(response.headers_mut());
         security_headers::add(response.headers_mut(), verdict.is_allowed());
     }
 
-    /// Lets the request in, if there is a place for it and its client has not asked too much already.
+    /// Sheds load and applies the rate limit.
     ///
-    /// The request is lent, not given, up to where the API takes it: futures that own it would hold it once for each of them.
-    async fn admit(&self, client: ClientAddress, request: &mut Request) -> Response {
+    /// The request is borrowed up to where the API takes it: each future that owned it would have room for a copy.
+    async fn admit(&self, client: ClientAddress, policy: Policy, request: &mut Request) -> Response {
         // Before anything else is spent on it. The place itself is taken further in.
-        if let Err(problem) = self.enter(request) {
+        if let Err(problem) = self.enter(policy) {
             return problem.to_response();
         }
-        let limit = self.rate_limit.as_ref().filter(|_| !is_exempt(request.uri().path()));
-        let Some(limit) = limit else { return self.guard(request).await };
+        let limit = self.rate_limit.as_ref().filter(|_| policy.rate_limit == routes::RateLimit::Limited);
+        let Some(limit) = limit else { return self.guard(policy, request).await };
         let now = self.config.clock.now();
         let mut standing = limit.check(client, now);
         if let (Ok(_), Some(ticketing)) = (&standing, &self.config.shared_limits) {
             standing = limit.check_together(client, ticketing, now).await.unwrap_or(standing);
         }
         let (standing, mut response) = match standing {
-            Ok(standing) => (standing, self.guard(request).await),
+            Ok(standing) => (standing, self.guard(policy, request).await),
             Err(standing) => (standing, standing.problem().to_response()),
         };
         standing.tell(response.headers_mut());
         response
     }
 
-    fn enter(&self, request: &Request) -> Result<Option<Place>, Problem> {
-        self.admission.enter(self.config.clock.now(), request.method(), request.uri().path())
+    fn enter(&self, policy: Policy) -> Result<Option<Place>, Problem> {
+        self.admission.enter(self.config.clock.now(), policy.class)
     }
 
     /// Bounds what the request may cost: bytes, time, and a panic.
-    async fn guard(&self, request: &mut Request) -> Response {
+    async fn guard(&self, policy: Policy, request: &mut Request) -> Response {
         let deadline = Deadline::after(self.config.request_timeout);
-        let body = match deadline.for_body(body_limit::read(request, self.config.body_limit)).await {
-            Ok(body) => body,
-            Err(problem) => return hang_up(problem.to_response()),
-        };
-        // Not before: whoever sends slowly would have the place of somebody who waits.
-        let _place = match self.enter(request) {
+        if let Err(problem) = deadline.for_body(body_limit::read(request, self.config.body_limit)).await {
+            return hang_up(problem.to_response());
+        }
+        // Not before the body has arrived: a slow sender would hold a place without using it.
+        let _place = match self.enter(policy) {
             Ok(place) => place,
             Err(problem) => return problem.to_response(),
         };
-        let answer = panics::catch(self.answer(std::mem::take(request), &body));
+        let answer = panics::catch(self.answer(std::mem::take(request)));
         match deadline.for_answer(answer).await {
             Ok(Ok(response)) => response,
             Ok(Err(problem)) | Err(problem) => problem.to_response(),
         }
     }
 
-    /// Asks the API; an error becomes a problem, improved by what the contract knows.
-    async fn answer(&self, mut request: Request, body: &[u8]) -> Response {
+    /// Calls the API; an error becomes a problem, with the path's methods where the method was wrong.
+    async fn answer(&self, mut request: Request) -> Response {
         trim_slash(request.uri_mut());
         let method = request.method().clone();
-        let path = request.uri().path().to_owned();
+        let uri = request.uri().clone();
         let error = match self.api.call(request).await {
             Ok(answer) => return answer.into_response(),
             Err(error) => error,
         };
-        let methods = self.config.contract.methods(&path);
+        let methods = routes::methods(uri.path());
         if error.status() == StatusCode::METHOD_NOT_ALLOWED && method == Method::OPTIONS && !methods.is_empty() {
             let allow: Vec<&str> = methods.iter().map(Method::as_str).collect();
             return Response::builder().status(StatusCode::NO_CONTENT).header(header::ALLOW, allow.join(", ")).finish();
@@ -181,7 +177,6 @@ impl<E: Endpoint> Framed<E> {
         let pattern = error.data::<PathPattern>().cloned();
         let mut response = to_response(error, |problem| match problem.code() {
             "method_not_allowed" => problem.allow(&methods),
-            "invalid" | "body_unreadable" => self.name_wrong_fields(problem, &method, &path, body),
             _ => problem,
         });
         if let Some(pattern) = pattern {
@@ -189,36 +184,15 @@ impl<E: Endpoint> Framed<E> {
         }
         response
     }
-
-    /// poem-openapi stops at the first wrong field of a body and often cannot name it. A handler's own complaint, which
-    /// names its fields, stays as it is.
-    fn name_wrong_fields(&self, problem: Problem, method: &Method, path: &str, body: &[u8]) -> Problem {
-        let is_vague = problem.errors().iter().any(|error| error.field == "body") || problem.errors().len() == 1;
-        if !is_vague || body.is_empty() {
-            return problem;
-        }
-        let Ok(body) = serde_json::from_slice(body) else { return problem };
-        let found = self.config.contract.wrong_fields(method, path, &body);
-        let knows_more = |known: &FieldError| known.field == "body" || found.iter().any(|new| new.field == known.field);
-        if found.is_empty() || !problem.errors().iter().all(knows_more) { problem } else { Problem::invalid(found) }
-    }
 }
 
-/// Asked by machines that must not be turned away: monitors, gateways, and our own gateway client at the sandbox.
-fn is_exempt(path: &str) -> bool {
-    let path = path.trim_end_matches('/');
-    ["/health", "/ready", crate::metrics::PATH].contains(&path)
-        || path.starts_with("/payments/webhooks/")
-        || path.starts_with(SANDBOX_PATH)
-}
-
-/// The client may still be sending what was not read: the connection cannot be used again.
+/// The client may still be sending the rest of its body: the connection cannot be used again.
 fn hang_up(mut response: Response) -> Response {
     response.headers_mut().insert(header::CONNECTION, poem::http::HeaderValue::from_static("close"));
     response
 }
 
-/// `/events/` and `/events` are one address.
+/// `/events/` and `/events` are one path.
 fn trim_slash(uri: &mut Uri) {
     let path = uri.path();
     if path.len() < 2 || !path.ends_with('/') {

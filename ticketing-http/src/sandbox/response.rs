@@ -1,35 +1,35 @@
-//! How Paystack answers: one envelope for yes, one shape for no.
+//! Paystack's responses: an envelope for success, and one for errors.
 
 use poem::http::{StatusCode, header};
 use poem::{IntoResponse, Response};
 use serde_json::{Value, json};
 
-/// Yes, in Paystack's envelope. Its `status` is about the call; what became of the money is only in `data.status`.
-pub(super) fn yes(message: &str, data: Value) -> Response {
+/// Success, in Paystack's envelope. Its `status` is about the call; the status of the payment is only in `data.status`.
+pub(super) fn ok(message: &str, data: Value) -> Response {
     body(StatusCode::OK, json!({ "status": true, "message": message, "data": data }))
 }
 
-/// Yes, with a page of a list.
-pub(super) fn yes_page(message: &str, data: Value, meta: Value) -> Response {
+/// Success, with a page of a list.
+pub(super) fn ok_page(message: &str, data: Value, meta: Value) -> Response {
     body(StatusCode::OK, json!({ "status": true, "message": message, "data": data, "meta": meta }))
 }
 
-/// No, as Paystack says it.
+/// An error of Paystack's API.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct No {
+pub(super) struct ApiError {
     pub(super) status: StatusCode,
     pub(super) code: &'static str,
     pub(super) message: &'static str,
-    /// What Paystack tells the developer to do about it.
+    /// Paystack's advice to the developer.
     pub(super) next_step: &'static str,
 }
 
-impl No {
+impl ApiError {
     const fn new(status: StatusCode, code: &'static str, message: &'static str, next_step: &'static str) -> Self {
         Self { status, code, message, next_step }
     }
 
-    /// The request itself is wrong.
+    /// The request is invalid.
     pub(super) const fn invalid(message: &'static str) -> Self {
         Self::new(
             StatusCode::BAD_REQUEST,
@@ -63,7 +63,7 @@ impl No {
         "Currency not supported by merchant",
         "Ensure that the currency is enabled on your integration",
     );
-    /// From verify, which says 400 where every other call says 404.
+    /// Of verify, which returns 400 where every other call returns 404.
     pub(super) const REFERENCE_NOT_FOUND: Self = Self::new(
         StatusCode::BAD_REQUEST,
         "transaction_not_found",
@@ -100,7 +100,7 @@ impl No {
         "Refund amount cannot be more than the amount left on the transaction",
         "Ensure that the refunds of a transaction do not exceed its amount",
     );
-    /// From the simulator: what has been paid stays paid.
+    /// Of the simulator: a paid transaction stays paid.
     pub(super) const ALREADY_PAID: Self = Self::new(
         StatusCode::CONFLICT,
         "transaction_paid",
@@ -113,12 +113,12 @@ impl No {
         "Request entity too large",
         "Send less than 64 KiB",
     );
-    /// Our disk is full, or worse. The caller cannot know what happened, as with any 5xx.
+    /// The disk is full, or worse. As with any 5xx, the caller cannot know the outcome.
     pub(super) const BROKEN: Self =
         Self::new(StatusCode::INTERNAL_SERVER_ERROR, "unknown", "An error occurred", "Try again later");
 }
 
-impl IntoResponse for No {
+impl IntoResponse for ApiError {
     fn into_response(self) -> Response {
         let kind = if self.status.is_server_error() { "api_error" } else { "validation_error" };
         body(
@@ -132,6 +132,10 @@ impl IntoResponse for No {
             }),
         )
     }
+}
+
+pub(super) fn respond(outcome: Result<Response, ApiError>) -> Response {
+    outcome.unwrap_or_else(IntoResponse::into_response)
 }
 
 fn body(status: StatusCode, json: Value) -> Response {

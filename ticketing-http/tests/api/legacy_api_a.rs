@@ -1,4 +1,4 @@
-//! A client of the first seed.
+//! A client of system A, the first of the two older APIs.
 
 use crate::shop::{Call, PASSWORD, Shop, reference_of};
 use serde_json::json;
@@ -7,7 +7,7 @@ use ticketing_core::domain::outbox::{MailReport, MailResult};
 use ticketing_core::gateway::GatewayError;
 
 #[tokio::test]
-async fn a_whole_sale() {
+async fn a_sale_from_registration_to_ticket() {
     let shop = Shop::new().await;
 
     let registration = json!({"email": "ada@example.com", "name": "Ada Obi", "password": PASSWORD});
@@ -89,7 +89,7 @@ async fn a_whole_sale() {
     shop.is_sound().await;
 }
 
-/// There is no mailer here: says that the mail server took them.
+/// Marks mails as delivered: there is no mailer in this test.
 async fn deliver_mails(shop: &Shop, reference: &str) {
     let storage = shop.ticketing.storage();
     let order = storage.payment(&reference_of(reference)).await.unwrap().unwrap().order;
@@ -100,7 +100,7 @@ async fn deliver_mails(shop: &Shop, reference: &str) {
 }
 
 #[tokio::test]
-async fn nobody_learns_whether_an_address_has_an_account() {
+async fn login_does_not_reveal_whether_an_account_exists() {
     let shop = Shop::new().await;
     shop.somebody("ada").await;
     let wrong = shop.post("/auth/login", "", json!({"email": "ada@example.com", "password": "wrong horse"})).await;
@@ -111,7 +111,7 @@ async fn nobody_learns_whether_an_address_has_an_account() {
 }
 
 #[tokio::test]
-async fn guessing_a_password_is_slowed_down() {
+async fn password_guessing_is_throttled() {
     let shop = Shop::new().await;
     shop.somebody("ada").await;
     let guess = || shop.post("/auth/login", "", json!({"email": "ada@example.com", "password": "wrong horse"}));
@@ -123,13 +123,13 @@ async fn guessing_a_password_is_slowed_down() {
     assert_eq!(answer.header("retry-after"), "900");
     let form = "username=ada%40example.com&password=correct+horse+battery";
     let call = Call::new("post", "/token").body("application/x-www-form-urlencoded", form);
-    assert_eq!(shop.send(call).await.status, 429, "the other door is shut too");
+    assert_eq!(shop.send(call).await.status, 429, "both login operations are throttled together");
     shop.minutes_pass(16);
     assert_eq!(guess().await.status, 401);
 }
 
 #[tokio::test]
-async fn a_sold_out_event_says_so() {
+async fn a_sold_out_event_is_a_400() {
     let shop = Shop::new().await;
     let ada = shop.somebody("ada").await;
     let event = shop.event(&ada, "5000", Some(2)).await;
@@ -142,7 +142,7 @@ async fn a_sold_out_event_says_so() {
 }
 
 #[tokio::test]
-async fn what_verify_says_of_every_end() {
+async fn verify_responds_to_every_outcome() {
     let shop = Shop::new().await;
     let ada = shop.somebody("ada").await;
     let event = shop.event(&ada, "5000", Some(1)).await;
@@ -180,12 +180,12 @@ async fn what_verify_says_of_every_end() {
     shop.ticketing.run_upkeep(Default::default()).await.unwrap();
     let ada = shop.login("ada").await;
     let answer = shop.get(&format!("/payments/verify/{forgotten}"), &ada).await;
-    assert_eq!(answer.problem(), (400, "payment_failed".to_owned()), "nobody should wait for it any more");
+    assert_eq!(answer.problem(), (400, "payment_failed".to_owned()), "a lapsed payment is reported as failed");
     shop.is_sound().await;
 }
 
 #[tokio::test]
-async fn a_gateway_that_is_down_takes_no_places() {
+async fn a_gateway_outage_holds_no_tickets() {
     let shop = Shop::new().await;
     let ada = shop.somebody("ada").await;
     let event = shop.event(&ada, "5000", Some(1)).await;

@@ -1,4 +1,4 @@
-//! What an operator asks of a database, whether or not servers are at work on it.
+//! Commands for operators: check, backup, healthcheck. They are safe while servers run.
 
 use crate::config::{Database, reachable};
 use crate::engine::Failure;
@@ -11,11 +11,10 @@ use ticketing_core::storage::{Storage, StorageError};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
 
-/// A server that takes longer to say that it is up is not.
-const PATIENCE: Duration = Duration::from_secs(5);
+const HEALTH_CHECK_TIMEOUT: Duration = Duration::from_secs(5);
 
-/// Asks the server that listens there whether it is up; fails where it is not. For containers, whose images hold no other program
-/// that could ask.
+/// Requests `/health` of the server that listens on `listen`; fails if it is not up. For containers, whose images have no other
+/// HTTP client.
 pub async fn health_check(listen: SocketAddr) -> Result<(), Failure> {
     let address = reachable(listen);
     let ask = async {
@@ -25,18 +24,18 @@ pub async fn health_check(listen: SocketAddr) -> Result<(), Failure> {
         connection.read_exact(&mut answer).await?;
         Ok::<_, std::io::Error>(answer)
     };
-    match tokio::time::timeout(PATIENCE, ask).await {
+    match tokio::time::timeout(HEALTH_CHECK_TIMEOUT, ask).await {
         Ok(Ok(answer)) if answer.starts_with(b"HTTP/1.") && answer.ends_with(b" 200") => Ok(()),
-        Ok(Ok(_)) => Err(format!("{address}: it answers, but not that it is well.").into()),
-        Ok(Err(error)) => Err(format!("{address}: no answer ({error}).").into()),
-        Err(_) => Err(format!("{address}: no answer within {} seconds.", PATIENCE.as_secs()).into()),
+        Ok(Ok(_)) => Err(format!("{address}: the health check did not return 200.").into()),
+        Ok(Err(error)) => Err(format!("{address}: no response ({error}).").into()),
+        Err(_) => Err(format!("{address}: no response within {} seconds.", HEALTH_CHECK_TIMEOUT.as_secs()).into()),
     }
 }
 
-/// Compares everything that is stored, as of one moment, and prints what does not add up. Fails where anything does not.
+/// Checks a consistent snapshot of the database, and prints every inconsistency. Fails if there are any.
 pub async fn check(database: &Database) -> Result<(), Failure> {
     let wrong = match database {
-        Database::Memory => return Err("DATABASE_URL: there is nothing to check in memory.".into()),
+        Database::Memory => return Err("DATABASE_URL: an in-memory database cannot be checked.".into()),
         Database::File(path) => {
             let storage = SqliteStorage::open_as_is(path).await.map_err(in_words)?;
             let wrong = storage.check().await.map_err(in_words)?;
@@ -61,17 +60,17 @@ async fn check_postgres(_url: &str) -> Result<Vec<String>, Failure> {
     Err("DATABASE_URL: this server was built without PostgreSQL.".into())
 }
 
-/// Copies a SQLite database to a new file, and checks the copy. For PostgreSQL, says which of its own tools does it.
+/// Copies a SQLite database to a new file, and checks the copy. For PostgreSQL, names its own tools.
 pub async fn back_up(database: &Database, to: &Path) -> Result<(), Failure> {
     let path = match database {
         Database::File(path) => path,
-        Database::Memory => return Err("DATABASE_URL: there is nothing to copy in memory.".into()),
-        // Not started from here: its arguments, with the password, would be there for everybody on the machine to read.
+        Database::Memory => return Err("DATABASE_URL: an in-memory database cannot be copied.".into()),
+        // Not started from here: everybody on the machine could read its arguments, which contain the password.
         Database::Postgres(_) => {
             let file = to.display();
             return Err(format!(
-                "PostgreSQL brings its own tools, which also work during sales. One file: \
-                pg_dump --format=custom --file={file} \"$DATABASE_URL\". For restoring to any moment: pg_basebackup and \
+                "Use PostgreSQL's own tools; they are safe while servers run. One file: \
+                pg_dump --format=custom --file={file} \"$DATABASE_URL\". Point-in-time recovery: pg_basebackup and \
                 continuous archiving, see ticketing-http/docs/operations.md."
             )
             .into());
@@ -92,9 +91,9 @@ fn report(wrong: &[String], what: &str) -> Result<(), Failure> {
         writeln!(out, "{line}")?;
     }
     match wrong.len() {
-        0 => Ok(writeln!(out, "All adds up in {what}.")?),
-        1 => Err(format!("One thing does not add up in {what}.").into()),
-        count => Err(format!("{count} things do not add up in {what}.").into()),
+        0 => Ok(writeln!(out, "No inconsistencies in {what}.")?),
+        1 => Err(format!("1 inconsistency in {what}.").into()),
+        count => Err(format!("{count} inconsistencies in {what}.").into()),
     }
 }
 
@@ -109,8 +108,8 @@ mod tests {
     use crate::config::Secret;
 
     #[tokio::test]
-    async fn a_file_is_checked_and_copied_and_all_else_answered_in_words() {
-        let folder = std::env::temp_dir().join(format!("ticketing-operate-{}", std::process::id()));
+    async fn a_sqlite_file_is_checked_and_copied_and_other_databases_are_explained() {
+        let folder = std::env::temp_dir().join(format!("ticketing-admin_commands-{}", std::process::id()));
         std::fs::create_dir_all(&folder).unwrap();
         let (file, copy) = (Database::File(folder.join("a.db")), folder.join("copy.db"));
         let nothing = check(&file).await.unwrap_err().to_string();
@@ -120,7 +119,7 @@ mod tests {
         check(&file).await.unwrap();
         back_up(&file, &copy).await.unwrap();
         check(&Database::File(copy.clone())).await.unwrap();
-        assert!(back_up(&file, &copy).await.is_err(), "a copy that is there stays");
+        assert!(back_up(&file, &copy).await.is_err(), "an existing file is not overwritten");
         server.close().await;
         assert!(check(&Database::Memory).await.is_err() && back_up(&Database::Memory, &copy).await.is_err());
         let postgres = Database::Postgres(Secret::new("postgres://u:secret@h/d"));
@@ -130,10 +129,10 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_server_is_well_only_where_it_says_so() {
+    async fn only_a_200_is_healthy() {
         let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
         let port = listener.local_addr().unwrap().port();
-        // Where a server listens on every address, it is asked on this machine's own.
+        // A server that listens on every address is checked on the loopback address.
         let everywhere = SocketAddr::from(([0, 0, 0, 0], port));
         let server = tokio::spawn(async move {
             for answer in ["HTTP/1.1 200 OK\r\n\r\n", "HTTP/1.1 503 Service Unavailable\r\n\r\n", "no HTTP", ""] {
@@ -150,12 +149,12 @@ mod tests {
         }
         server.await.unwrap();
         let nobody = health_check(everywhere).await.unwrap_err().to_string();
-        assert!(nobody.starts_with(&format!("127.0.0.1:{port}: no answer")), "{nobody}");
+        assert!(nobody.starts_with(&format!("127.0.0.1:{port}: no response")), "{nobody}");
     }
 
     #[test]
-    fn what_does_not_add_up_is_counted() {
+    fn inconsistencies_are_counted() {
         assert!(report(&[], "it").is_ok());
-        assert_eq!(report(&["x".to_owned()], "it").unwrap_err().to_string(), "One thing does not add up in it.");
+        assert_eq!(report(&["x".to_owned()], "it").unwrap_err().to_string(), "1 inconsistency in it.");
     }
 }

@@ -1,4 +1,4 @@
-//! What payment gateways tell by webhook, and what becomes of it.
+//! Webhooks from payment gateways, and cancelled events.
 
 use crate::shop::{Answer, Call, Shop, reference_of};
 use ticketing_core::Upkeep;
@@ -10,7 +10,7 @@ async fn webhook(shop: &Shop, signature: &str, body: &str) -> Answer {
 }
 
 #[tokio::test]
-async fn a_webhook_alone_brings_the_tickets_however_often_it_comes() {
+async fn a_webhook_alone_issues_the_tickets_once() {
     let shop = Shop::new().await;
     let ada = shop.somebody("ada").await;
     let reference = shop.initialize(&ada, shop.event(&ada, "5000", Some(1)).await, 1).await;
@@ -28,7 +28,7 @@ async fn a_webhook_alone_brings_the_tickets_however_often_it_comes() {
 }
 
 #[tokio::test]
-async fn a_forged_webhook_is_refused_before_anything_is_read() {
+async fn a_forged_webhook_is_rejected_before_its_body_is_parsed() {
     let shop = Shop::new().await;
     for signature in ["", "forged"] {
         assert_eq!(webhook(&shop, signature, "x").await.problem(), (401, "bad_signature".to_owned()));
@@ -41,7 +41,7 @@ async fn a_forged_webhook_is_refused_before_anything_is_read() {
 }
 
 #[tokio::test]
-async fn an_unknown_reference_is_kept_for_people_and_answered_with_success() {
+async fn a_webhook_with_an_unknown_reference_is_quarantined_and_returns_200() {
     let shop = Shop::new().await;
     assert_eq!(webhook(&shop, "ok", "nobody-knows-this").await.status, 200);
     shop.ticketing.run_upkeep(Upkeep::default()).await.unwrap();
@@ -50,7 +50,7 @@ async fn an_unknown_reference_is_kept_for_people_and_answered_with_success() {
 }
 
 #[tokio::test]
-async fn a_gateway_that_is_down_delays_the_tickets_and_loses_nothing() {
+async fn a_gateway_outage_delays_tickets_but_loses_none() {
     let shop = Shop::new().await;
     let ada = shop.somebody("ada").await;
     let reference = shop.initialize(&ada, shop.event(&ada, "5000", None).await, 1).await;
@@ -65,7 +65,7 @@ async fn a_gateway_that_is_down_delays_the_tickets_and_loses_nothing() {
 }
 
 #[tokio::test]
-async fn calling_an_event_off_refunds_who_paid_and_tells_everybody() {
+async fn cancelling_an_event_refunds_and_notifies_all_buyers() {
     let shop = Shop::new().await;
     let (ada, ben) = (shop.somebody("ada").await, shop.somebody("ben").await);
     let event = shop.event(&ada, "5000", Some(5)).await;

@@ -1,19 +1,19 @@
-//! What happens by itself: late payments arrive, refunds move on, webhooks are sent until they are taken.
+//! Background jobs: late payments, the steps of refunds, and webhooks, which are retried until they are accepted.
 //!
-//! Nothing here holds the sandbox while it waits: once the last [`Arc`](std::sync::Arc) is gone, it stops. What it left
-//! undone is in the journal, and goes on when that is opened again.
+//! A waiting job does not keep the sandbox alive: when the last [`Arc`](std::sync::Arc) is dropped, it ends. Unfinished work is in
+//! the journal, and resumes when that is opened again.
 
-use super::answer::No;
-use super::book::Change;
-use super::company::Sandbox;
+use super::gateway::Sandbox;
+use super::ledger::Change;
 use super::refund::RefundStatus;
+use super::response::ApiError;
 use super::transaction::{Due, Play, Status};
 use super::webhook;
 use std::sync::Weak;
 use std::time::Duration;
 
 impl Sandbox {
-    /// Starts what follows from a change by itself.
+    /// Starts the jobs that follow from a change.
     pub(super) fn follow_up(&self, change: &Change) {
         match change {
             Change::Transaction(transaction) => {
@@ -36,25 +36,25 @@ impl Sandbox {
         }
     }
 
-    fn after(&self, wait: Duration, act: impl FnOnce(&Self) -> Result<(), No> + Send + 'static) {
+    fn after(&self, wait: Duration, act: impl FnOnce(&Self) -> Result<(), ApiError> + Send + 'static) {
         let this = Weak::clone(&self.this);
         tokio::spawn(async move {
             tokio::time::sleep(wait).await;
             if let Some(sandbox) = this.upgrade() {
-                let _ = act(&sandbox); // what can fail here has been logged where it failed
+                let _ = act(&sandbox); // errors are logged where they occur
             }
         });
     }
 
-    /// A late payment's time has come, unless it was declined or made in the meantime.
-    fn late_payment(&self, reference: &str) -> Result<(), No> {
+    /// Makes a late payment when it is due, unless it was declined or made in the meantime.
+    fn late_payment(&self, reference: &str) -> Result<(), ApiError> {
         let mut records = self.records();
-        let Some(mut transaction) = records.book.transaction(reference).cloned() else { return Ok(()) };
+        let Some(mut transaction) = records.ledger.transaction(reference).cloned() else { return Ok(()) };
         match transaction.due {
             Some(Due { at, payment }) if at <= self.config.clock.now() => {
                 self.play_on(&mut records, &mut transaction, Play::Pay(payment))
             }
-            // The clock was set back while we slept, or the payer chose a later time: sleep again.
+            // The clock was set back meanwhile, or the payer chose a later time: sleep again.
             Some(_) => {
                 self.follow_up(&Change::Transaction(Box::new(transaction)));
                 Ok(())
@@ -63,11 +63,11 @@ impl Sandbox {
         }
     }
 
-    /// A refund moves on, if it still stands where it stood.
-    fn refund_moves_on(&self, id: u64, from: RefundStatus) -> Result<(), No> {
+    /// Moves a refund to its next status, if its status has not changed meanwhile.
+    fn refund_moves_on(&self, id: u64, from: RefundStatus) -> Result<(), ApiError> {
         let mut records = self.records();
-        let Some(mut refund) = records.book.refund(id).cloned() else { return Ok(()) };
-        let Some(mut transaction) = records.book.transaction(&refund.transaction).cloned() else { return Ok(()) };
+        let Some(mut refund) = records.ledger.refund(id).cloned() else { return Ok(()) };
+        let Some(mut transaction) = records.ledger.transaction(&refund.transaction).cloned() else { return Ok(()) };
         let Some(next) = refund.status.next(refund.end) else { return Ok(()) };
         if refund.status != from {
             return Ok(());
@@ -76,7 +76,7 @@ impl Sandbox {
         refund.updated_at = self.config.clock.now();
         let mut changes = vec![Change::Refund(Box::new(refund.clone()))];
         if next == RefundStatus::Processed {
-            let others = records.book.refunds_of(&transaction.reference).filter(|other| other.id != id);
+            let others = records.ledger.refunds_of(&transaction.reference).filter(|other| other.id != id);
             let done = others.filter(|other| other.status == RefundStatus::Processed).map(|other| other.amount);
             if transaction.paid.is_some_and(|paid| done.sum::<u64>() + refund.amount == paid.amount) {
                 transaction.status = Status::Reversed;
@@ -88,28 +88,28 @@ impl Sandbox {
     }
 }
 
-/// Sends a webhook until it is taken, the waits run out, or the sandbox is gone.
+/// Sends a webhook until it is accepted, the retries are used up, or the sandbox is gone.
 async fn deliver(sandbox: Weak<Sandbox>, id: u64) {
     let mut retries = 0;
     loop {
         let Some(now) = sandbox.upgrade() else { return };
         let Some(url) = now.config.webhook_url.clone() else { return };
-        let Some(body) = now.records().book.owed(id).map(|event| event.body.clone()) else { return };
+        let Some(body) = now.records().ledger.owed(id).map(|event| event.body.clone()) else { return };
         let (client, secret_key) = (now.client.clone(), now.config.secret_key.clone());
-        drop(now); // sending takes seconds, in which the sandbox may go
+        drop(now); // sending takes seconds, and must not keep the sandbox alive
         let sent = webhook::send(&client, &url, &secret_key, body).await;
         let Some(now) = sandbox.upgrade() else { return };
         let wait = match (sent, now.config.webhook_retries.get(retries).copied()) {
             (Err(reason), Some(wait)) => {
-                tracing::debug!(reason, retry_in_s = wait.as_secs(), "the sandbox's webhook was not taken");
+                tracing::debug!(reason, retry_in_s = wait.as_secs(), "the sandbox's webhook was not accepted");
                 wait
             }
             (sent, _) => {
                 if let Err(reason) = sent {
-                    tracing::warn!(reason, "the sandbox's webhook was not taken, and is given up");
+                    tracing::warn!(reason, "the sandbox's webhook was not accepted, and is given up");
                 }
                 let mut records = now.records();
-                let _ = now.commit(&mut records, vec![Change::Settled(id)]); // logged where it fails; sent again then
+                let _ = now.commit(&mut records, vec![Change::Settled(id)]); // logged where it fails; the webhook is sent again then
                 return;
             }
         };

@@ -1,19 +1,19 @@
-//! Everything the sandbox knows, and the only ways in which it changes.
+//! The state of the sandbox, and its changes.
 
 use super::refund::Refund;
 use super::transaction::Transaction;
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, HashMap};
 
-/// A change, as the journal keeps it. Each carries the whole new state of one thing: the last one wins.
+/// A change, as the journal keeps it. Each contains the whole new state of one object: the last one wins.
 #[derive(Clone, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub(super) enum Change {
     Transaction(Box<Transaction>),
     Refund(Box<Refund>),
-    /// A webhook that the merchant has yet to be sent.
+    /// A webhook to be sent.
     Owed(Event),
-    /// The webhook of this id was taken, or given up.
+    /// The webhook with this id was accepted, or given up.
     Settled(u64),
 }
 
@@ -26,7 +26,7 @@ pub(super) struct Event {
 
 /// All transactions, refunds and undelivered webhooks.
 #[derive(Default)]
-pub(super) struct Book {
+pub(super) struct Ledger {
     transactions: HashMap<String, Transaction>,
     references_by_id: HashMap<u64, String>,
     references_by_access_code: HashMap<String, String>,
@@ -36,8 +36,8 @@ pub(super) struct Book {
     last_id: u64,
 }
 
-impl Book {
-    /// Takes a change in. Cannot fail: whoever makes a change has checked it, and the journal holds only such.
+impl Ledger {
+    /// Applies a change. Cannot fail: changes are checked before they are made, and the journal holds only such changes.
     pub(super) fn apply(&mut self, change: Change) {
         match change {
             Change::Transaction(transaction) => {
@@ -64,8 +64,8 @@ impl Book {
         }
     }
 
-    /// An id that was never used, not even by an earlier run that kept no journal: it begins with the time. Like Paystack's,
-    /// it exceeds 32 bits.
+    /// An id that was never used, not even by an earlier run without a journal: it derives from the time. Like Paystack's, it exceeds
+    /// 32 bits.
     pub(super) fn fresh_id(&mut self, now: jiff::Timestamp) -> u64 {
         let millisecond = u64::try_from(now.as_millisecond()).unwrap_or_default();
         self.last_id = millisecond.max(self.last_id + 1);
@@ -102,7 +102,7 @@ impl Book {
         self.refunds_by_reference.get(reference).into_iter().flatten().filter_map(|id| self.refunds.get(id))
     }
 
-    /// What the refunds of a transaction speak for, in minor units.
+    /// The sum of a transaction's refunds that have not failed, in minor units.
     pub(super) fn refunded(&self, reference: &str) -> u64 {
         self.refunds_of(reference).filter(|refund| refund.counts()).map(|refund| refund.amount).sum()
     }
@@ -111,7 +111,7 @@ impl Book {
         self.owed.get(&id)
     }
 
-    /// Everything that has yet to go on by itself, as the changes that made it so.
+    /// All unfinished work, as the changes that started it.
     pub(super) fn unfinished(&self) -> Vec<Change> {
         let late = self.transactions.values().filter(|transaction| transaction.due.is_some());
         let moving = self.refunds.values().filter(|refund| refund.status.next(refund.end).is_some());

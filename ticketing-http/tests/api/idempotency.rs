@@ -1,4 +1,4 @@
-//! Requests that are repeated with an `Idempotency-Key`: one effect, one answer.
+//! Idempotency keys: a retried request has one effect and one response.
 
 use crate::shop::{Answer, Call, Shop, reference_of};
 use serde_json::{Value, json};
@@ -9,7 +9,7 @@ async fn post(shop: &Shop, path: &str, token: &str, key: &str, body: &Value) -> 
 }
 
 #[tokio::test]
-async fn a_repeat_gets_the_first_answer_and_has_no_second_effect() {
+async fn a_retry_gets_the_first_response_and_has_no_second_effect() {
     let shop = Shop::new().await;
     let ada = shop.somebody("ada").await;
     let event = json!({"title": "Lagos Jazz Night", "event_date": "2026-12-31T20:00:00", "location": "Lagos", "price": "5000",
@@ -22,9 +22,9 @@ async fn a_repeat_gets_the_first_answer_and_has_no_second_effect() {
     assert_eq!((first.header("idempotency-replayed"), second.header("idempotency-replayed")), ("", "true"));
     assert_eq!(shop.get("/events/", "").await.json().as_array().unwrap().len(), 1);
 
-    let wish = json!({"event_id": first.json()["id"], "quantity": 2});
-    let first = post(&shop, "/payments/initialize", &ada, "k", &wish).await;
-    let second = post(&shop, "/payments/initialize", &ada, "k", &wish).await;
+    let purchase = json!({"event_id": first.json()["id"], "quantity": 2});
+    let first = post(&shop, "/payments/initialize", &ada, "k", &purchase).await;
+    let second = post(&shop, "/payments/initialize", &ada, "k", &purchase).await;
     assert_eq!((first.status, &first.bytes), (200, &second.bytes));
     assert_eq!(shop.get("/orders", &ada).await.json().as_array().unwrap().len(), 1);
 
@@ -39,7 +39,7 @@ async fn a_repeat_gets_the_first_answer_and_has_no_second_effect() {
 }
 
 #[tokio::test]
-async fn a_refusal_is_an_answer_too_but_trouble_is_not() {
+async fn refusals_are_replayed_but_server_errors_are_not() {
     let shop = Shop::new().await;
     let ada = shop.somebody("ada").await;
     let event = shop.event(&ada, "5000", Some(1)).await;
@@ -52,9 +52,9 @@ async fn a_refusal_is_an_answer_too_but_trouble_is_not() {
     shop.gateway.fail_next_open(GatewayError::NotSent);
     assert_eq!(post(&shop, "/payments/initialize", &ada, "one", &one).await.status, 503);
     let again = post(&shop, "/payments/initialize", &ada, "one", &one).await;
-    assert_eq!(again.status, 200, "the place went back, and the same key begins anew: {again:?}");
+    assert_eq!(again.status, 200, "the ticket was released, and the same key starts again: {again:?}");
 
-    // The answer of the gateway is lost: the order is found again, and gets another attempt.
+    // The response of the gateway is lost: the retry finds the order and opens another attempt.
     let shop = Shop::new().await;
     let ada = shop.somebody("ada").await;
     let one = json!({"event_id": shop.event(&ada, "5000", Some(1)).await});
@@ -66,7 +66,7 @@ async fn a_refusal_is_an_answer_too_but_trouble_is_not() {
 }
 
 #[tokio::test]
-async fn a_key_belongs_to_one_account_one_address_and_one_body() {
+async fn a_key_belongs_to_one_account_path_and_body() {
     let shop = Shop::new().await;
     let (ada, ben) = (shop.somebody("ada").await, shop.somebody("ben").await);
     let event = shop.event(&ada, "0", None).await;
@@ -84,14 +84,14 @@ async fn a_key_belongs_to_one_account_one_address_and_one_body() {
     for key in ["", &"x".repeat(256), "ä"] {
         assert_eq!(post(&shop, "/orders", &ada, key, &order).await.problem().0, 422, "{key}");
     }
-    // A day later it is forgotten.
+    // After 24 hours the key is forgotten.
     shop.minutes_pass(24 * 60);
     let (ada, order) = (shop.login("ada").await, json!({"event_id": event, "lines": [{"quantity": 3}]}));
     assert_eq!(post(&shop, "/orders", &ada, "same", &order).await.status, 201);
 }
 
 #[tokio::test]
-async fn of_many_at_once_one_works_and_the_others_hear_so() {
+async fn concurrent_requests_with_one_key_do_the_work_once() {
     let shop = std::sync::Arc::new(Shop::new().await);
     let ada = shop.somebody("ada").await;
     let event = shop.event(&ada, "5000", Some(10)).await;
@@ -111,7 +111,7 @@ async fn of_many_at_once_one_works_and_the_others_hear_so() {
 }
 
 #[tokio::test]
-async fn logging_in_keeps_no_answer() {
+async fn login_responses_are_not_kept() {
     let shop = Shop::new().await;
     shop.somebody("ada").await;
     let body = json!({"email": "ada@example.com", "password": crate::shop::PASSWORD});

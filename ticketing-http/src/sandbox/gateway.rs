@@ -1,19 +1,20 @@
-//! What happens, in which order: each act is checked, written down, answered, and only then followed up.
+//! The sandbox gateway. Each action is checked, written to the journal, applied, and followed by its background jobs.
 
-use super::answer::No;
-use super::book::{Book, Change, Event};
 use super::config::{SandboxConfig, SandboxError};
 use super::journal::Journal;
+use super::ledger::{Change, Event, Ledger};
 use super::refund::{Refund, RefundStatus};
+use super::response::ApiError;
 use super::transaction::{Effect, Play, RefundsEnd, Status, Transaction};
 use super::webhook;
+use crate::lock::lock;
 use serde_json::{Value, json};
 use std::fmt;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
+use std::sync::{Arc, Mutex, MutexGuard, Weak};
 
-/// The payment company: its records, and the clockwork that moves late payments, refunds and webhooks on.
+/// The sandbox gateway: its records, and background jobs for late payments, refunds and webhooks.
 ///
-/// Where the last [`Arc`] is dropped, the clockwork stops, and the journal may be opened anew.
+/// When the last [`Arc`] is dropped, the jobs stop, and the journal can be opened again.
 pub struct Sandbox {
     pub(super) config: SandboxConfig,
     records: Mutex<Records>,
@@ -21,13 +22,13 @@ pub struct Sandbox {
     pub(super) this: Weak<Self>,
 }
 
-/// What is known, and where it is written down.
+/// The state, and its journal.
 pub(super) struct Records {
-    pub(super) book: Book,
+    pub(super) ledger: Ledger,
     journal: Option<Journal>,
 }
 
-/// What a merchant asks for when initializing a transaction; every field already checked.
+/// A request to initialize a transaction; every field is already checked.
 pub(super) struct NewTransaction {
     pub(super) reference: Option<String>,
     pub(super) email: String,
@@ -37,7 +38,7 @@ pub(super) struct NewTransaction {
     pub(super) metadata: Value,
 }
 
-/// What a merchant asks for when refunding; `transaction` is a reference or an id.
+/// A request for a refund; `transaction` is a reference or an id.
 pub(super) struct NewRefund {
     pub(super) transaction: String,
     pub(super) amount: Option<u64>,
@@ -47,39 +48,38 @@ pub(super) struct NewRefund {
 }
 
 impl Sandbox {
-    /// Starts the company, reading its journal if it has one, and goes on with what was under way: late payments, refunds,
-    /// undelivered webhooks.
+    /// Starts the sandbox, reads its journal if it has one, and resumes late payments, refunds and undelivered webhooks.
     ///
     /// # Errors
-    /// Where a setting is wrong, or the journal cannot be read or is in use by another process.
-    #[expect(clippy::unused_async, reason = "async, so that it can only be called where the clockwork can run")]
+    /// A setting is wrong, or the journal cannot be read or is in use by another process.
+    #[expect(clippy::unused_async, reason = "async, so that it can only be called where background jobs can run")]
     pub async fn open(config: SandboxConfig) -> Result<Arc<Self>, SandboxError> {
         config.check()?;
-        let mut book = Book::default();
-        let journal = config.journal.as_deref().map(|path| Journal::open(path, &mut book)).transpose()?;
-        let unfinished = book.unfinished();
+        let mut ledger = Ledger::default();
+        let journal = config.journal.as_deref().map(|path| Journal::open(path, &mut ledger)).transpose()?;
+        let unfinished = ledger.unfinished();
         let client = webhook::client()?;
-        let records = Mutex::new(Records { book, journal });
+        let records = Mutex::new(Records { ledger, journal });
         let sandbox = Arc::new_cyclic(|this| Self { config, records, client, this: Weak::clone(this) });
         unfinished.iter().for_each(|change| sandbox.follow_up(change));
         Ok(sandbox)
     }
 
-    /// Where the browser pays.
+    /// The URL of the checkout page.
     pub(super) fn checkout_url(&self, access_code: &str) -> String {
         format!("{}/checkout/{access_code}", self.config.public_base_url.trim_end_matches('/'))
     }
 
-    /// Opens a transaction, or says that its reference was used before.
-    pub(super) fn initialize(&self, new: NewTransaction) -> Result<Transaction, No> {
+    /// Opens a transaction; an error if its reference was used before.
+    pub(super) fn initialize(&self, new: NewTransaction) -> Result<Transaction, ApiError> {
         let mut records = self.records();
         let now = self.config.clock.now();
         let reference = new.reference.unwrap_or_else(|| self.code());
-        if records.book.transaction(&reference).is_some() {
-            return Err(No::DUPLICATE_REFERENCE);
+        if records.ledger.transaction(&reference).is_some() {
+            return Err(ApiError::DUPLICATE_REFERENCE);
         }
         let transaction = Transaction {
-            id: records.book.fresh_id(now),
+            id: records.ledger.fresh_id(now),
             reference,
             access_code: self.code(),
             email: new.email,
@@ -98,22 +98,27 @@ impl Sandbox {
     }
 
     pub(super) fn transaction(&self, reference: &str) -> Option<Transaction> {
-        self.records().book.transaction(reference).cloned()
+        self.records().ledger.transaction(reference).cloned()
     }
 
     pub(super) fn by_access_code(&self, access_code: &str) -> Option<Transaction> {
-        self.records().book.by_access_code(access_code).cloned()
+        self.records().ledger.by_access_code(access_code).cloned()
     }
 
-    /// Lets the payer act, and says how the transaction stands then.
-    pub(super) fn play(&self, reference: &str, play: Play) -> Result<Transaction, No> {
+    /// Applies an action of the payer, and returns the transaction.
+    pub(super) fn play(&self, reference: &str, play: Play) -> Result<Transaction, ApiError> {
         let mut records = self.records();
-        let mut transaction = records.book.transaction(reference).ok_or(No::TRANSACTION_NOT_FOUND)?.clone();
+        let mut transaction = records.ledger.transaction(reference).ok_or(ApiError::TRANSACTION_NOT_FOUND)?.clone();
         self.play_on(&mut records, &mut transaction, play)?;
         Ok(transaction)
     }
 
-    pub(super) fn play_on(&self, records: &mut Records, transaction: &mut Transaction, play: Play) -> Result<(), No> {
+    pub(super) fn play_on(
+        &self,
+        records: &mut Records,
+        transaction: &mut Transaction,
+        play: Play,
+    ) -> Result<(), ApiError> {
         let effect = transaction.play(play, self.config.clock.now())?;
         if effect == Effect::Nothing {
             return Ok(());
@@ -127,28 +132,29 @@ impl Sandbox {
         self.commit(records, changes)
     }
 
-    /// Asks for money to be sent back: Σ refunds never exceeds what was paid.
-    pub(super) fn refund(&self, new: NewRefund) -> Result<(Refund, Transaction), No> {
+    /// Starts a refund. The sum of refunds never exceeds what was paid.
+    pub(super) fn refund(&self, new: NewRefund) -> Result<(Refund, Transaction), ApiError> {
         let mut records = self.records();
         let now = self.config.clock.now();
-        let transaction = records.book.by_reference_or_id(&new.transaction).ok_or(No::TRANSACTION_NOT_FOUND)?.clone();
+        let transaction =
+            records.ledger.by_reference_or_id(&new.transaction).ok_or(ApiError::TRANSACTION_NOT_FOUND)?.clone();
         let paid = match (transaction.status, transaction.paid) {
-            (Status::Reversed, _) => return Err(No::REVERSED),
+            (Status::Reversed, _) => return Err(ApiError::REVERSED),
             (_, Some(paid)) => paid.amount,
-            (_, None) => return Err(No::NOT_PAID),
+            (_, None) => return Err(ApiError::NOT_PAID),
         };
         if new.currency.is_some_and(|currency| currency != transaction.currency) {
-            return Err(No::UNSUPPORTED_CURRENCY);
+            return Err(ApiError::UNSUPPORTED_CURRENCY);
         }
-        let left = paid.saturating_sub(records.book.refunded(&transaction.reference));
+        let left = paid.saturating_sub(records.ledger.refunded(&transaction.reference));
         let amount = new.amount.unwrap_or(left);
         if amount == 0 || amount > left {
-            return Err(No::REFUND_TOO_MUCH);
+            return Err(ApiError::REFUND_TOO_MUCH);
         }
         let merchant_note =
             new.merchant_note.unwrap_or_else(|| format!("Refund for transaction {}", transaction.reference));
         let refund = Refund {
-            id: records.book.fresh_id(now),
+            id: records.ledger.fresh_id(now),
             transaction: transaction.reference.clone(),
             amount,
             end: Refund::end_of(&merchant_note, &transaction),
@@ -167,49 +173,49 @@ impl Sandbox {
     /// One refund, as Paystack writes it.
     pub(super) fn refund_wire(&self, id: u64) -> Option<Value> {
         let records = self.records();
-        let refund = records.book.refund(id)?;
-        Some(refund.to_wire(records.book.transaction(&refund.transaction)?))
+        let refund = records.ledger.refund(id)?;
+        Some(refund.to_wire(records.ledger.transaction(&refund.transaction)?))
     }
 
     /// Refunds, newest first, as Paystack writes them: all, or those of one transaction given by reference or id.
     pub(super) fn refunds_wire(&self, of: Option<&str>) -> Vec<Value> {
         let records = self.records();
-        let book = &records.book;
-        let wire = |refund: &Refund| Some(refund.to_wire(book.transaction(&refund.transaction)?));
+        let ledger = &records.ledger;
+        let wire = |refund: &Refund| Some(refund.to_wire(ledger.transaction(&refund.transaction)?));
         match of {
-            None => book.refunds().rev().filter_map(wire).collect(),
-            Some(of) => book
+            None => ledger.refunds().rev().filter_map(wire).collect(),
+            Some(of) => ledger
                 .by_reference_or_id(of)
                 .into_iter()
-                .flat_map(|transaction| book.refunds_of(&transaction.reference).rev())
+                .flat_map(|transaction| ledger.refunds_of(&transaction.reference).rev())
                 .filter_map(wire)
                 .collect(),
         }
     }
 
-    /// A webhook to send, where the merchant wants any.
+    /// A webhook to send, if the merchant has a webhook URL.
     pub(super) fn event(&self, records: &mut Records, name: &str, data: &Value) -> Option<Change> {
         self.config.webhook_url.as_ref()?;
-        let id = records.book.fresh_id(self.config.clock.now());
+        let id = records.ledger.fresh_id(self.config.clock.now());
         Some(Change::Owed(Event { id, body: json!({ "event": name, "data": data }).to_string() }))
     }
 
-    /// Writes changes down, takes them in, and starts what follows from them. Where they cannot be written, nothing happened.
-    pub(super) fn commit(&self, records: &mut Records, changes: Vec<Change>) -> Result<(), No> {
+    /// Writes changes to the journal, applies them, and starts their jobs. If they cannot be written, nothing changes.
+    pub(super) fn commit(&self, records: &mut Records, changes: Vec<Change>) -> Result<(), ApiError> {
         if let Some(journal) = &mut records.journal {
             journal.append(&changes).map_err(|error| {
                 tracing::error!(%error, "cannot write the sandbox's journal");
-                No::BROKEN
+                ApiError::BROKEN
             })?;
         }
         for change in changes {
             self.follow_up(&change);
-            records.book.apply(change);
+            records.ledger.apply(change);
         }
         Ok(())
     }
 
-    /// A code that nobody can guess: 26 symbols of 5 bits.
+    /// A random code of 26 symbols with 5 bits each.
     pub(super) fn code(&self) -> String {
         const SYMBOLS: &[u8; 32] = b"0123456789abcdefghjkmnpqrstvwxyz";
         let mut bytes = [0; 26];
@@ -217,13 +223,13 @@ impl Sandbox {
         bytes.iter().map(|byte| char::from(SYMBOLS[usize::from(byte & 31)])).collect()
     }
 
-    /// A panic while the lock was held is no reason to stop: a change is applied whole, after it was written.
+    /// Locks the records, even after a panic: a change is applied as a whole, after it was written.
     pub(super) fn records(&self) -> MutexGuard<'_, Records> {
-        self.records.lock().unwrap_or_else(PoisonError::into_inner)
+        lock(&self.records)
     }
 }
 
-/// Without the secret key and without anybody's address.
+/// Without the secret key and personal data.
 impl fmt::Debug for Sandbox {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Sandbox").field("config", &self.config).finish_non_exhaustive()

@@ -1,4 +1,4 @@
-//! A client of the second seed.
+//! A client of system B, the second of the two older APIs.
 
 use crate::shop::{Call, PASSWORD, Shop, reference_of};
 use serde_json::json;
@@ -14,7 +14,7 @@ async fn token(shop: &Shop, username: &str) -> String {
 }
 
 #[tokio::test]
-async fn a_whole_sale() {
+async fn a_sale_from_registration_to_ticket() {
     let shop = Shop::with(ApiSettings { allow_anonymous_events: true, ..ApiSettings::default() }).await;
     let user = json!({"email": "test@example.com", "username": "testuser", "password": PASSWORD});
     let answer = shop.post("/users/", "", user.clone()).await;
@@ -79,7 +79,7 @@ async fn a_whole_sale() {
 }
 
 #[tokio::test]
-async fn events_want_a_token_unless_it_is_set_otherwise_and_a_bad_token_is_never_good() {
+async fn creating_events_needs_a_token_unless_configured_otherwise_and_a_bad_token_is_always_rejected() {
     let event = json!({"title": "Poetry", "date": "2026-12-31", "location": "Abuja", "ticket_price": 0});
     let closed = Shop::new().await;
     assert_eq!(closed.post("/events/", "", event.clone()).await.problem(), (401, "unauthenticated".to_owned()));
@@ -90,7 +90,7 @@ async fn events_want_a_token_unless_it_is_set_otherwise_and_a_bad_token_is_never
 }
 
 #[tokio::test]
-async fn an_account_of_the_first_seed_has_a_name_too() {
+async fn an_account_of_system_a_has_a_user_name_too() {
     let shop = Shop::new().await;
     let ada = shop.somebody("ada").await;
     assert_eq!(
@@ -100,7 +100,7 @@ async fn an_account_of_the_first_seed_has_a_name_too() {
 }
 
 #[tokio::test]
-async fn a_form_that_is_none_gets_no_token() {
+async fn an_invalid_form_gets_no_token() {
     let shop = Shop::new().await;
     shop.somebody("ada").await;
     let form = |body: &str| {

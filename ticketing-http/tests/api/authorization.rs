@@ -1,4 +1,4 @@
-//! Who may reach what: every operation that names something, for its owner, for somebody else, and for nobody.
+//! Authorization: every operation with a path parameter, for the organiser, the buyer, another account, and without a token.
 
 use crate::document::operations;
 use crate::shop::{Call, Shop, reference_of};
@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 use ticketing_core::domain::order::OrderKey;
 use ticketing_core::domain::ticket::TicketKey;
 
-/// Things of several people, by the names that paths have for them.
+/// Resources of several accounts.
 struct World {
     shop: Shop,
     organizer: String,
@@ -45,14 +45,14 @@ impl World {
     }
 }
 
-/// What an operation says to the organiser of the event, to the buyer, to a stranger, and without a token.
+/// The expected statuses for the organiser, the buyer, another account, and without a token.
 struct Row {
     path: String,
     body: Value,
     expected: [u16; 4],
 }
 
-/// One row for every operation with something in its path. An operation without a row fails the test.
+/// One row for every operation with a path parameter. An operation without a row fails the test.
 async fn row(world: &World, operation: &str) -> Option<Row> {
     let row = |path: String, body: Value, expected: [u16; 4]| Some(Row { path, body, expected });
     let none = Value::Null;
@@ -67,7 +67,7 @@ async fn row(world: &World, operation: &str) -> Option<Row> {
             let mails = world.shop.ticketing.storage().mails(&OrderKey::Id(ticket.order_id)).await.unwrap();
             row(format!("/mails/{}/resend", mails[0].id), none, [200, 404, 404, 401])
         }
-        // Who may is decided by a signature, not by a token.
+        // Authorized by a signature, not by a token.
         "post /payments/webhooks/{gateway}" => row("/payments/webhooks/fake".to_owned(), none, [401, 401, 401, 401]),
         "get /orders/{reference}" => row(format!("/orders/{}", world.held_order().await), none, [404, 200, 404, 401]),
         "post /orders/{reference}/pay" => {
@@ -93,7 +93,7 @@ async fn row(world: &World, operation: &str) -> Option<Row> {
             let body = json!({"verdict": "refund", "note": "Not what was asked for"});
             row(format!("/payments/{}/review", world.in_review().await), body, [200, 404, 404, 401])
         }
-        // By its id; by its code it is for whoever has the code, see below.
+        // By id; a lookup by code is public, see below.
         "get /tickets/{ticket}" => row(format!("/tickets/{}", world.paid().await.1["id"]), none, [404, 200, 404, 401]),
         "get /tickets/{ticket_code}/qr.png" | "get /tickets/{ticket_code}/qr.svg" => {
             let kind = if operation.ends_with("png") { "png" } else { "svg" };
@@ -105,12 +105,12 @@ async fn row(world: &World, operation: &str) -> Option<Row> {
 }
 
 #[tokio::test]
-async fn everybody_reaches_what_is_theirs_and_nothing_else() {
+async fn every_operation_is_authorized() {
     let world = World::new().await;
     for operation in operations().iter().filter(|operation| operation.path.contains('{')) {
         let name = operation.name();
         let row = row(&world, &name).await.unwrap_or_else(|| panic!("{name} has no row"));
-        // Those who may not come first: they must not have changed anything for those who may.
+        // Unauthorized callers first: they must not change anything for the others.
         let askers = [("nobody", "", 3), ("a stranger", &world.stranger, 2), ("the buyer", &world.buyer, 1)];
         let mut askers = askers.to_vec();
         askers.push(("the organiser", &world.organizer, 0));
@@ -130,7 +130,7 @@ async fn everybody_reaches_what_is_theirs_and_nothing_else() {
 }
 
 #[tokio::test]
-async fn what_is_somebody_elses_looks_like_what_does_not_exist() {
+async fn resources_of_others_look_like_missing_ones() {
     let world = World::new().await;
     let (reference, ticket) = world.paid().await;
     let order = world.held_order().await;
@@ -158,7 +158,7 @@ async fn what_is_somebody_elses_looks_like_what_does_not_exist() {
 }
 
 #[tokio::test]
-async fn a_foreign_or_forged_reference_is_not_even_asked_about() {
+async fn references_of_others_are_not_sent_to_the_gateway() {
     let world = World::new().await;
     let reference = world.shop.initialize(&world.buyer, world.event().await, 1).await;
     world.shop.gateway.pay(&reference_of(&reference));
@@ -172,7 +172,7 @@ async fn a_foreign_or_forged_reference_is_not_even_asked_about() {
 }
 
 #[tokio::test]
-async fn a_public_ticket_says_nothing_of_its_holder() {
+async fn a_public_ticket_does_not_identify_its_holder() {
     let world = World::new().await;
     let (_, ticket) = world.paid().await;
     let code = ticket["ticket_code"].as_str().unwrap();
@@ -181,12 +181,12 @@ async fn a_public_ticket_says_nothing_of_its_holder() {
     for secret in ["buyer", "example.com", "holder", "email", "name", "reference", "order"] {
         assert!(!text.contains(secret), "{secret} in {text}");
     }
-    // Signed in or not, by the code it is the same.
+    // The response is the same with and without a token.
     assert_eq!(world.shop.get(&format!("/tickets/{code}"), &world.stranger).await.json(), answer.json());
 }
 
 #[tokio::test]
-async fn tokens_that_are_none_are_refused_everywhere() {
+async fn invalid_tokens_are_rejected_everywhere() {
     let world = World::new().await;
     let spoilt = format!("{}x", world.buyer);
     for token in ["a", "a.b.c", spoilt.as_str(), "eyJhbGciOiJub25lIn0.eyJzdWIiOiIxIn0."] {
@@ -199,5 +199,5 @@ async fn tokens_that_are_none_are_refused_everywhere() {
     let basic = Call::new("get", "/auth/me").header("authorization", "Basic YWRhOmFkYQ==");
     assert_eq!(world.shop.send(basic).await.problem(), (401, "unauthenticated".to_owned()));
     world.shop.minutes_pass(25 * 60);
-    assert_eq!(world.shop.get("/auth/me", &world.buyer).await.status, 401, "it has ended");
+    assert_eq!(world.shop.get("/auth/me", &world.buyer).await.status, 401, "the session has ended");
 }

@@ -1,0 +1,268 @@
+//! The route table: what the server does with a request, by its method and path.
+//!
+//! Every operation of the OpenAPI document has one row, and so has every route beside the API (pages, metrics, sandbox).
+//! Load shedding, rate limiting, idempotency, the router in [`app`](crate::app), `Allow` headers and the route names of log
+//! and metrics all read this table. A new operation without a row fails a test.
+//!
+//! Lookups are on the path of every request: they compare bytes, and allocate nothing.
+
+use poem::http::Method;
+
+/// Where the metrics are.
+pub const METRICS: &str = "/metrics";
+/// The prefix of the sandbox gateway's routes.
+pub const SANDBOX: &str = "/sandbox/paystack";
+/// Where Paystack sends its webhooks.
+pub const PAYSTACK_WEBHOOK: &str = "/payments/webhooks/paystack";
+/// The event read: the API answers it on a fast path.
+pub const EVENT: &str = "/events/:event_id";
+
+/// How important a request is when the server is saturated; see [`admission`](crate::middleware::admission).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Class {
+    /// Only reads, such as the list of events. Shed first.
+    Read,
+    /// Begins a purchase. Shed when the server stays saturated.
+    NewPurchase,
+    /// Belongs to a purchase in progress, from logging in to the ticket. Never shed.
+    Purchase,
+    /// A check-in: people are waiting at the door. Never shed.
+    Door,
+    /// Monitoring, webhooks and the sandbox gateway: machines that need an answer. Never shed.
+    Machine,
+    /// Any other write. Few, and somebody's work depends on them. Never shed.
+    OtherWrite,
+}
+
+/// Whether requests count against the client's rate limit.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum RateLimit {
+    /// They do.
+    Limited,
+    /// They do not: monitors, gateways, and our own client at the sandbox gateway.
+    Exempt,
+}
+
+/// Whether an `Idempotency-Key` has an effect.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Idempotency {
+    /// The first response is kept for 24 hours and replayed.
+    Kept,
+    /// The header is ignored: reads change nothing, responses with tokens are not to be stored, and webhooks have ids of their own.
+    Ignored,
+}
+
+/// Whether a request needs a bearer token.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Auth {
+    /// No token is read.
+    None,
+    /// Works without a token. A bad token is an error even so.
+    Optional,
+    /// 401 without a valid token.
+    Required,
+}
+
+/// Which part of the server answers.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Server {
+    /// The API: the operations of the OpenAPI document.
+    Api,
+    /// The OpenAPI document and its pages.
+    Docs,
+    /// Prometheus metrics.
+    Metrics,
+    /// The sandbox gateway, where it is switched on.
+    Sandbox,
+}
+
+/// A row of the table.
+#[derive(Debug, PartialEq, Eq)]
+pub struct Route {
+    /// The method; `GET` answers `HEAD` too. `None`: any method.
+    pub method: Option<Method>,
+    /// The path without a slash at its end. `:name` stands for one segment, `*` for one or more.
+    pub pattern: &'static str,
+    /// How important it is.
+    pub class: Class,
+    /// Whether it is rate limited.
+    pub rate_limit: RateLimit,
+    /// Whether an idempotency key has an effect.
+    pub idempotency: Idempotency,
+    /// Whether it needs a token.
+    pub auth: Auth,
+    /// Who answers.
+    pub server: Server,
+}
+
+macro_rules! method {
+    (ANY) => {
+        None
+    };
+    ($method:ident) => {
+        Some(Method::$method)
+    };
+}
+
+macro_rules! routes {
+    ($($method:ident $pattern:tt $class:ident $rate_limit:ident $idempotency:ident $auth:ident $server:ident;)*) => {
+        &[$(Route {
+            method: method!($method),
+            pattern: $pattern,
+            class: Class::$class,
+            rate_limit: RateLimit::$rate_limit,
+            idempotency: Idempotency::$idempotency,
+            auth: Auth::$auth,
+            server: Server::$server,
+        },)*]
+    };
+}
+
+/// The table. The first pattern that matches a path wins; rows of one pattern stand together.
+pub static ROUTES: &[Route] = routes! {
+    // method pattern                                  class       rate limit idempotency auth   server
+    // The event read comes first: in a flash sale it is requested more often than everything else.
+    GET    EVENT                                            Read        Limited Ignored None     Api;
+    GET    "/events"                                        Read        Limited Ignored None     Api;
+    POST   "/events"                                        OtherWrite  Limited Kept    Optional Api;
+    POST   "/events/:event_id/cancel"                       OtherWrite  Limited Kept    Required Api;
+    GET    "/categories"                                    Read        Limited Ignored None     Api;
+    POST   "/categories"                                    OtherWrite  Limited Kept    Required Api;
+
+    POST   "/payments/initialize"                           NewPurchase Limited Kept    Required Api;
+    POST   "/payments/pay"                                  NewPurchase Limited Kept    Required Api;
+    GET    "/payments/verify/:reference"                    Purchase    Limited Ignored Required Api;
+    POST   "/payments/verify/:reference"                    Purchase    Limited Kept    Required Api;
+    POST   "/payments/webhooks/:gateway"                    Machine     Exempt  Ignored None     Api;
+    GET    "/payments/reviews"                              Purchase    Limited Ignored Required Api;
+    GET    "/payments/:reference"                           Purchase    Limited Ignored Required Api;
+    POST   "/payments/:reference/refunds"                   OtherWrite  Limited Kept    Required Api;
+    POST   "/payments/:reference/refunds/:refund_id/retry"  OtherWrite  Limited Kept    Required Api;
+    POST   "/payments/:reference/review"                    OtherWrite  Limited Kept    Required Api;
+
+    GET    "/orders"                                        Purchase    Limited Ignored Required Api;
+    POST   "/orders"                                        NewPurchase Limited Kept    Required Api;
+    GET    "/orders/:reference"                             Purchase    Limited Ignored Required Api;
+    DELETE "/orders/:reference"                             Purchase    Limited Ignored Required Api;
+    POST   "/orders/:reference/pay"                         Purchase    Limited Kept    Required Api;
+
+    GET    "/tickets/my-tickets"                            Purchase    Limited Ignored Required Api;
+    GET    "/tickets/:ticket"                               Purchase    Limited Ignored Optional Api;
+    GET    "/tickets/:ticket_code/qr.png"                   Purchase    Limited Ignored None     Api;
+    GET    "/tickets/:ticket_code/qr.svg"                   Purchase    Limited Ignored None     Api;
+    POST   "/check-ins"                                     Door        Limited Kept    Required Api;
+
+    POST   "/auth/register"                                 Purchase    Limited Kept    None     Api;
+    POST   "/auth/login"                                    Purchase    Limited Ignored None     Api;
+    POST   "/auth/logout"                                   Purchase    Limited Kept    Required Api;
+    GET    "/auth/me"                                       Purchase    Limited Ignored Required Api;
+    POST   "/users"                                         Purchase    Limited Kept    None     Api;
+    GET    "/users/me"                                      Purchase    Limited Ignored Required Api;
+    POST   "/token"                                         Purchase    Limited Ignored None     Api;
+
+    GET    "/mails/undelivered"                             Read        Limited Ignored Required Api;
+    POST   "/mails/:mail_id/resend"                         OtherWrite  Limited Kept    Required Api;
+
+    GET    "/"                                              Read        Limited Ignored None     Api;
+    GET    "/health"                                        Machine     Exempt  Ignored None     Api;
+    GET    "/ready"                                         Machine     Exempt  Ignored None     Api;
+    GET    METRICS                                          Machine     Exempt  Ignored None     Metrics;
+    GET    "/docs"                                          Read        Limited Ignored None     Docs;
+    GET    "/redoc"                                         Read        Limited Ignored None     Docs;
+    GET    "/openapi.json"                                  Read        Limited Ignored None     Docs;
+    ANY    "/sandbox/paystack/*"                            Machine     Exempt  Ignored None     Sandbox;
+};
+
+/// The row of a request; `None` where the path, or the path's method, is unknown. A slash at the end makes no difference.
+pub fn find(method: &Method, path: &str) -> Option<&'static Route> {
+    at(path).iter().find(|route| route.answers(method))
+}
+
+/// All rows of a path, one for each method.
+pub fn at(path: &str) -> &'static [Route] {
+    let path = match path.trim_end_matches('/') {
+        "" => "/",
+        trimmed => trimmed,
+    };
+    let rows = ROUTES.iter().position(|route| matches(route.pattern.as_bytes(), path.as_bytes()));
+    let rows = rows.map_or(&[][..], |first| &ROUTES[first..]);
+    let pattern = rows.first().map(|route| route.pattern);
+    let count = rows.iter().take_while(|route| Some(route.pattern) == pattern).count();
+    &rows[..count]
+}
+
+/// The methods of a path, as `Allow` lists them; empty where the path is unknown.
+pub fn methods(path: &str) -> Vec<Method> {
+    let mut methods: Vec<Method> = at(path).iter().filter_map(|route| route.method.clone()).collect();
+    if methods.contains(&Method::GET) {
+        methods.push(Method::HEAD);
+    }
+    if !methods.is_empty() {
+        methods.push(Method::OPTIONS);
+    }
+    methods.sort_unstable_by(|a, b| a.as_str().cmp(b.as_str()));
+    methods
+}
+
+/// What the middleware stack needs to know of a request, whether the table has a row for it or not.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Policy {
+    /// How important it is.
+    pub class: Class,
+    /// Whether it is rate limited.
+    pub rate_limit: RateLimit,
+    /// Its row, if there is one.
+    pub route: Option<&'static Route>,
+}
+
+impl Policy {
+    /// The policy of a request. An unknown method is treated like its path; an unknown path is a read only where the method
+    /// says so (RFC 9110, 9.2.1).
+    pub fn of(method: &Method, path: &str) -> Self {
+        let rows = at(path);
+        let route = rows.iter().find(|route| route.answers(method));
+        let (class, rate_limit) = match route.or(rows.first()) {
+            Some(row) => (row.class, row.rate_limit),
+            None => (Class::Read, RateLimit::Limited),
+        };
+        let class = match class {
+            class if route.is_some() => class,
+            Class::NewPurchase => Class::Purchase,
+            Class::Read if !method.is_safe() => Class::OtherWrite,
+            Class::OtherWrite if method.is_safe() => Class::Read,
+            class => class,
+        };
+        Self { class, rate_limit, route }
+    }
+}
+
+impl Route {
+    fn answers(&self, method: &Method) -> bool {
+        let method = if *method == Method::HEAD { &Method::GET } else { method };
+        self.method.as_ref().is_none_or(|own| own == method)
+    }
+}
+
+/// Whether a path matches a pattern: byte by byte, so that most rows are dismissed at the second byte.
+fn matches(mut pattern: &[u8], mut path: &[u8]) -> bool {
+    loop {
+        match (pattern, path) {
+            ([], []) => return true,
+            ([b'*', ..], [_, ..]) => return true,
+            ([b':', ..], [first, ..]) if *first != b'/' => {
+                (pattern, path) = (after_segment(pattern), after_segment(path))
+            }
+            ([expected, others @ ..], [found, rest @ ..]) if expected == found => (pattern, path) = (others, rest),
+            _ => return false,
+        }
+    }
+}
+
+/// What follows the segment that `text` begins with.
+fn after_segment(text: &[u8]) -> &[u8] {
+    let end = text.iter().position(|byte| *byte == b'/').unwrap_or(text.len());
+    &text[end..]
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Checks the files of examples/deploy, each by a program that reads it in earnest; then plants a mistake in each, which must be found.
-# That the variables in them are known to the server, and their values good, is in tests/deploy.rs.
+# That the variables in them are known to the server, and their values good, is in tests/suite/deploy.rs.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 

@@ -6,12 +6,11 @@
 use benches::shop::{buyer, organizer};
 use divan::{Bencher, black_box};
 use jiff::{SignedDuration, Timestamp};
-use ticketing_core::domain::book::Book;
 use ticketing_core::domain::code::{Reference, Seed, TicketCode};
 use ticketing_core::domain::event::NewEvent;
 use ticketing_core::domain::money::{Currency, Money};
 use ticketing_core::domain::order::{Hold, HoldLine};
-use ticketing_core::domain::rules;
+use ticketing_core::domain::working_set::WorkingSet;
 use ticketing_core::qr;
 
 fn main() {
@@ -44,15 +43,15 @@ fn a_reference_is_made() -> Reference {
     Reference::of_order(black_box(&Seed([9; 32])))
 }
 
-/// What a batch costs beside its statements: so many holds decided on a book with one event.
+/// What a batch costs beside its statements: so many holds decided on a working set with one event.
 #[divan::bench(args = [1, 100, 500])]
 fn holds_are_decided(bencher: Bencher<'_, '_>, holds: u64) {
     let now = Timestamp::now();
     let price = Money::new(500_000, Currency::NGN).unwrap();
     let starts_at = now + SignedDuration::from_hours(24);
-    let mut book = Book::default();
+    let mut rows = WorkingSet::whole();
     let new = NewEvent::general_admission("Hot event", starts_at, "Lagos", price, Some(1_000_000));
-    let event = rules::put_event(&mut book, now, &organizer(), &new).unwrap();
+    let event = PutEvent { organizer: organizer(), event: new }.apply(&mut rows, now).unwrap();
     let wishes: Vec<Hold> = (0..holds)
         .map(|number| {
             let mut seed = [0; 32];
@@ -67,6 +66,6 @@ fn holds_are_decided(bencher: Bencher<'_, '_>, holds: u64) {
         })
         .collect();
     bencher
-        .with_inputs(|| book.clone())
-        .bench_values(|mut book| wishes.iter().filter(|wish| rules::hold(&mut book, now, wish).is_ok()).count());
+        .with_inputs(|| rows.clone())
+        .bench_values(|mut rows| wishes.iter().filter(|wish| wish.apply(&mut rows, now).is_ok()).count());
 }

@@ -10,11 +10,12 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use ticketing_core::Ticketing;
-use ticketing_core::domain::event::{Event, NewEvent};
+use ticketing_core::domain::event::{Event, NewEvent, PutEvent};
 use ticketing_core::domain::money::{Currency, Money};
 use ticketing_core::domain::principal::{Buyer, Principal};
 use ticketing_core::mailer::{Mail, MailError, Mailer};
 use ticketing_core::storage::Storage;
+use ticketing_core::storage::StorageExt as _;
 use ticketing_core::storage::postgres::PostgresStorage;
 use ticketing_core::storage::sqlite::SqliteStorage;
 use ticketing_core::{LineRequest, OrderRequest};
@@ -133,10 +134,12 @@ impl Shop {
         let starts_at = Timestamp::now() + SignedDuration::from_hours(24 * 30);
         let price = Money::new(price, Currency::NGN)?;
         let new = |number| {
-            NewEvent::general_admission(&format!("Event {number}"), starts_at, "Lagos", price, Some(1_000_000_000))
+            let title = format!("Event {number}");
+            let event = NewEvent::general_admission(&title, starts_at, "Lagos", price, Some(1_000_000_000));
+            PutEvent { organizer: organizer(), event }
         };
-        let new: Vec<NewEvent> = (0..count).map(new).collect();
-        let made = self.engine.storage().put_events(Timestamp::now(), &organizer(), &new).await?;
+        let new: Vec<PutEvent> = (0..count).map(new).collect();
+        let made = self.engine.storage().apply_all(Timestamp::now(), new).await?;
         Ok(made.into_iter().collect::<Result<_, _>>()?)
     }
 

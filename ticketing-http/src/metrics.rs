@@ -15,6 +15,7 @@ use ticketing_core::Ticketing;
 use ticketing_core::clock::{Clock, SystemClock};
 use ticketing_core::gateway::circuit_breaker::{CircuitBreaker, StateName};
 use ticketing_core::metrics::{Kind, METRICS as OF_THE_ENGINE, Metric};
+use ticketing_core::storage::StorageExt as _;
 use tokio::sync::Mutex;
 
 use crate::bearer_token::bearer_token;

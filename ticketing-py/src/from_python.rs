@@ -12,10 +12,10 @@ use ticketing_core::domain::code::{Reference, TicketCode};
 use ticketing_core::domain::event::{EventSort, NewTicketType};
 use ticketing_core::domain::id::TicketTypeId;
 use ticketing_core::domain::money::{Currency, Money};
+use ticketing_core::domain::payment::Verdict;
 use ticketing_core::domain::payment::{Captured, Checkout, Mode, Observation};
 use ticketing_core::domain::principal::{Buyer, EmailAddress, Principal};
 use ticketing_core::domain::refund::RefundStatus;
-use ticketing_core::domain::payment::Verdict;
 use ticketing_core::gateway::{Fetched, FetchedRefund, WebhookEvent, WebhookSubject};
 
 /// A value of the engine, converted from Python.
@@ -300,12 +300,13 @@ impl Read for WebhookEvent {
         let py = value.py();
         let about = value.getattr(intern!(py, "about"))?;
         let reported: Option<Fetched> = Read::read(&value.getattr(intern!(py, "reported"))?)?;
-        let about = match about.cast::<PyString>().map_err(|_| wrong_type("a WebhookSubject", &about))?.to_cow()?.as_ref() {
-            "charge" => WebhookSubject::Charge(reported.unwrap_or(Fetched::new(Observation::Unrecognised, ""))),
-            "refund" => WebhookSubject::Refund,
-            "dispute" => WebhookSubject::Dispute,
-            _ => WebhookSubject::Other,
-        };
+        let about =
+            match about.cast::<PyString>().map_err(|_| wrong_type("a WebhookSubject", &about))?.to_cow()?.as_ref() {
+                "charge" => WebhookSubject::Charge(reported.unwrap_or(Fetched::new(Observation::Unrecognised, ""))),
+                "refund" => WebhookSubject::Refund,
+                "dispute" => WebhookSubject::Dispute,
+                _ => WebhookSubject::Other,
+            };
         let dedupe_key: String = value.getattr(intern!(py, "dedupe_key"))?.extract()?;
         let kind: String = value.getattr(intern!(py, "kind"))?.extract()?;
         let reference: Option<Reference> = Read::read(&value.getattr(intern!(py, "reference"))?)?;

@@ -16,20 +16,20 @@ use std::sync::Arc;
 use ticketing_core::Error;
 use ticketing_core::clock::{Random, SystemRandom};
 use ticketing_core::domain::account::{Account, Role};
+use ticketing_core::domain::category::{Category, NewCategory};
 use ticketing_core::domain::check_in::{CheckIn, Scan};
 use ticketing_core::domain::code::{Reference, TicketCode};
-use ticketing_core::domain::event::{
-    Category, Event, EventFilter, EventSort, GENERAL_ADMISSION, NewCategory, NewEvent, NewTicketType,
-};
+use ticketing_core::domain::event::{Event, EventFilter, EventSort, GENERAL_ADMISSION, NewEvent, NewTicketType};
 use ticketing_core::domain::id::{AccountId, CategoryId, EventId, MailId, RefundId, TicketId};
 use ticketing_core::domain::money::Money;
 use ticketing_core::domain::order::Order;
 use ticketing_core::domain::outbox::OutboxMail;
 use ticketing_core::domain::page::{Page, PageRequest};
-use ticketing_core::domain::payment::{Attempt, Payment, Settlement};
+use ticketing_core::domain::payment::Verdict;
+use ticketing_core::domain::payment::{Attempt, Settlement};
+use ticketing_core::domain::payment_history::Payment;
 use ticketing_core::domain::principal::{Buyer, EmailAddress, Principal};
 use ticketing_core::domain::refund::Refund;
-use ticketing_core::domain::payment::Verdict;
 use ticketing_core::domain::ticket::Ticket;
 use ticketing_core::domain::webhook::StoredWebhook;
 use ticketing_core::gateway::Webhook;

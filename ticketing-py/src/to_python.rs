@@ -6,13 +6,15 @@ use pyo3::sync::PyOnceLock;
 use pyo3::types::{PyBytes, PyDateTime, PyDict, PyTuple, PyTzInfo};
 use ticketing_core::domain::account::{Account, Role};
 use ticketing_core::domain::audit::AuditLine;
+use ticketing_core::domain::category::Category;
 use ticketing_core::domain::check_in::CheckIn;
-use ticketing_core::domain::event::{Category, Event, EventStatus, Stock, TicketType};
+use ticketing_core::domain::event::{Event, EventStatus, Stock, TicketType};
 use ticketing_core::domain::money::Money;
 use ticketing_core::domain::order::{Order, OrderLine, OrderStatus};
 use ticketing_core::domain::outbox::{MailKind, MailStatus, OutboxMail};
 use ticketing_core::domain::page::Page;
-use ticketing_core::domain::payment::{Attempt, AttemptStatus, Captured, Checkout, Mode, Payment, Settlement};
+use ticketing_core::domain::payment::{Attempt, AttemptStatus, Captured, Checkout, Mode, Settlement};
+use ticketing_core::domain::payment_history::Payment;
 use ticketing_core::domain::principal::{Buyer, Principal};
 use ticketing_core::domain::refund::{Refund, RefundReason, RefundStatus};
 use ticketing_core::domain::ticket::{Ticket, TicketStatus};
@@ -395,10 +397,10 @@ impl ToPython for AuditLine {
         object!(py, "payments", "AuditLine", {
             id: self.id.0,
             at: time(py, self.at)?,
-            order_id: self.order_id.0,
+            order_id: self.subject.order().map(|id| id.0),
             actor: self.actor.to_string(),
             action: &self.action,
-            subject: self.subject.as_deref(),
+            subject: self.item.as_deref(),
             before: self.before.as_deref(),
             after: self.after.as_deref(),
             reason: &self.reason,
@@ -461,7 +463,7 @@ impl ToPython for OutboxMail {
         };
         object!(py, "mails", "OutboxMail", {
             id: self.id.0,
-            order_id: self.order_id.0,
+            order_id: self.subject.order().map(|id| id.0),
             kind: member!(py, "mails", "MailKind", kind)?,
             refund_id: refund_id,
             to: self.to.as_str(),

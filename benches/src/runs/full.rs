@@ -18,6 +18,7 @@ use ticketing_core::domain::event::{Event, EventFilter};
 use ticketing_core::domain::id::EventId;
 use ticketing_core::domain::page::PageRequest;
 use ticketing_core::domain::principal::Principal;
+use ticketing_core::storage::StorageExt as _;
 
 /// Options.
 #[derive(Clone, Debug, clap::Args)]

@@ -42,11 +42,12 @@ async fn claims_skip_rows_locked_by_others() {
     let in_time = std::time::Duration::from_secs(5);
     let mails = tokio::time::timeout(in_time, shop.claim_mails(2)).await.expect("it waits for the other");
     assert_eq!(mails.len(), 1);
-    let expired = tokio::time::timeout(in_time, storage.expire_holds(shop.now(), 2)).await.expect("it waits");
+    let expired =
+        tokio::time::timeout(in_time, storage.apply_one(shop.now(), ExpireHolds { limit: 2 })).await.expect("it waits");
     assert_eq!(expired.unwrap().len(), 1);
     working.rollback().await.unwrap();
     assert_eq!(shop.claim_mails(10).await.len(), 3);
-    assert_eq!(storage.expire_holds(shop.now(), 10).await.unwrap().len(), 3);
+    assert_eq!(storage.apply_one(shop.now(), ExpireHolds { limit: 10 }).await.unwrap().len(), 3);
     storage.close().await;
 }
 
@@ -66,7 +67,8 @@ async fn processes_started_at_once_on_an_empty_database_never_oversell() {
     let who = Principal::External("organiser".to_owned());
     let price = Money::new(500, Currency::NGN).unwrap();
     let event = NewEvent::general_admission("Concert", now(), "Lagos", price, Some(10));
-    let event = processes[0].put_events(now(), &who, &[event]).await.unwrap().pop().unwrap().unwrap();
+    let event =
+        processes[0].apply(now(), &[PutEvent { organizer: who.clone(), event }]).await.unwrap().pop().unwrap().unwrap();
     let buying: Vec<_> = (0..60_u8)
         .map(|number| {
             let storage = processes[usize::from(number) % processes.len()].clone();
@@ -77,7 +79,7 @@ async fn processes_started_at_once_on_an_empty_database_never_oversell() {
                 vec![HoldLine::new(event.ticket_types[0].id, 1)],
                 now() + jiff::SignedDuration::from_mins(15),
             );
-            tokio::spawn(async move { storage.hold(now(), &[hold]).await.unwrap().pop().unwrap() })
+            tokio::spawn(async move { storage.apply(now(), &[hold]).await.unwrap().pop().unwrap() })
         })
         .collect();
     let mut sold = 0;

@@ -236,7 +236,7 @@ async fn an_unreadable_row_is_an_error_and_not_a_wrong_answer() {
     let trouble = storage.payment(&bought.order.reference).await;
     assert!(matches!(trouble, Err(StorageError::Broken(_))), "{trouble:?}");
     let said = shop.said(&bought.attempt, ticketing_core::domain::payment::Observation::Reversed);
-    let trouble = storage.settle(shop.now(), &[said]).await;
+    let trouble = storage.apply(shop.now(), &[said]).await;
     assert!(matches!(trouble, Err(StorageError::Broken(_))), "{trouble:?}");
 }
 
@@ -253,11 +253,11 @@ async fn a_batch_that_fails_half_way_commits_nothing() {
         wishes[1].reference
     );
     run(&mut raw, &poison).await.unwrap();
-    assert!(storage.hold(shop.now(), &wishes).await.is_err());
+    assert!(storage.apply(shop.now(), &wishes).await.is_err());
     assert_eq!(shop.stock(&event).await, (0, 0));
     assert_eq!(storage.orders(&Default::default(), PageRequest::default()).await.unwrap().items, []);
     run(&mut raw, "drop trigger poison").await.unwrap();
-    assert!(storage.hold(shop.now(), &wishes).await.unwrap().iter().all(Result::is_ok), "repeating it is safe");
+    assert!(storage.apply(shop.now(), &wishes).await.unwrap().iter().all(Result::is_ok), "repeating it is safe");
     assert_eq!(shop.stock(&event).await, (3, 0));
 }
 

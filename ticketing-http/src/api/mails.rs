@@ -53,7 +53,8 @@ impl From<OutboxMail> for MailView {
         };
         Self {
             id: mail.id.0,
-            order_id: mail.order_id.0,
+            // Organisers see mails about orders only.
+            order_id: mail.subject.order().map_or(0, |id| id.0),
             kind: kind.to_owned(),
             recipient: mail.to.as_str().to_owned(),
             status: mail.status.name().to_owned(),

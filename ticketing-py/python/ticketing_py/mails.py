@@ -55,7 +55,7 @@ class OutboxMail:
     """A mail in the outbox."""
 
     id: int
-    order_id: int
+    order_id: int | None
     kind: MailKind
     refund_id: int | None
     """The refund that it is about, if any."""

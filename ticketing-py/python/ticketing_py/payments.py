@@ -232,7 +232,7 @@ class AuditLine:
 
     id: int
     at: datetime
-    order_id: int
+    order_id: int | None
     actor: str
     """Who decided: ``system``, ``gateway paystack``, ``account 7``, ``external member-7``."""
     action: str

@@ -12,7 +12,7 @@
 //!
 //! A case is an async function on a storage. It panics where the storage does not do what its name says, and after every
 //! case the storage's own [`check`](Storage::check) must find nothing wrong. To add a case, write the function and name it in the one list
-//! below. That the cases find what they are for is proved by planting bugs, in `tests/planted_bugs.rs`.
+//! below. That the cases find what they are for is proved by planting bugs, in `tests/suite/planted_bugs.rs`.
 
 #![allow(missing_docs, reason = "a case's name says what it is")]
 #![allow(clippy::unwrap_used, reason = "a kit fails a case by panicking")]

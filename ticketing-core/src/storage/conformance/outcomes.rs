@@ -3,14 +3,16 @@
 
 use crate::domain::account::Account;
 use crate::domain::audit::AuditLine;
+use crate::domain::category::Category;
 use crate::domain::check_in::CheckIn;
-use crate::domain::event::{Category, Event};
+use crate::domain::event::Event;
 use crate::domain::id::RefundId;
 use crate::domain::limit::Taken;
 use crate::domain::order::Order;
 use crate::domain::outbox::OutboxMail;
 use crate::domain::page::Page;
-use crate::domain::payment::{Attempt, OpenedAttempt, Payment, Settlement};
+use crate::domain::payment::{Attempt, OpenedAttempt, Settlement};
+use crate::domain::payment_history::Payment;
 use crate::domain::principal::Principal;
 use crate::domain::refund::Refund;
 use crate::domain::refusal::Refusal;

@@ -228,7 +228,7 @@ async fn run(job: &Job, connection: &mut SqliteConnection, next: &mut NextIds) -
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::domain::event::NewCategory;
+    use crate::domain::category::NewCategory;
     use crate::domain::id::OrderId;
     use crate::domain::outbox::MailKind;
     use crate::storage::Storage;

@@ -5,11 +5,11 @@ use crate::hostile_gateway::world::{Act, World, organizer};
 use crate::support::dropped_calls::drop_after;
 use ticketing_core::Error;
 use ticketing_core::domain::code::{Reference, Seed};
+use ticketing_core::domain::payment::Verdict;
 use ticketing_core::domain::payment::{AttemptStatus, Settlement};
 use ticketing_core::domain::principal::{Buyer, Principal};
 use ticketing_core::domain::refund::RefundStatus;
 use ticketing_core::domain::refusal::Refusal;
-use ticketing_core::domain::rules::Verdict;
 use ticketing_core::{OrderRequest, PayOptions, RefundOptions, Started};
 
 /// How somebody pays.
@@ -264,7 +264,11 @@ impl World {
         let Some(payment) = self.storage.payment(&reference).await.unwrap() else { return };
         let gave_up = |status| matches!(status, RefundStatus::Failed | RefundStatus::NeedsAttention);
         for refund in payment.refunds.into_iter().filter(|refund| gave_up(refund.status)) {
-            self.storage.retry_refund(self.now(), refund.id, &organizer()).await.unwrap().unwrap();
+            self.storage
+                .apply_one(self.now(), RetryRefund { id: refund.id, actor: organizer() })
+                .await
+                .unwrap()
+                .unwrap();
             self.stats.met(payment.order.reference.as_str(), "refund: retried by hand");
         }
     }

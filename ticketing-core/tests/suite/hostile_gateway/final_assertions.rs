@@ -6,7 +6,8 @@ use crate::support::fake_paystack::Transaction;
 use std::collections::{BTreeMap, BTreeSet};
 use ticketing_core::domain::order::{OrderFilter, OrderStatus};
 use ticketing_core::domain::page::PageRequest;
-use ticketing_core::domain::payment::{Attempt, AttemptStatus, Payment};
+use ticketing_core::domain::payment::{Attempt, AttemptStatus};
+use ticketing_core::domain::payment_history::Payment;
 use ticketing_core::domain::refund::{Refund, RefundStatus};
 use ticketing_core::domain::webhook::WebhookStatus;
 

@@ -239,7 +239,7 @@ async fn observations_after_a_success_are_ignored(shop: &mut Shop) {
             ticketing_core::domain::code::Seed([5; 32]),
         );
         let now = shop.story(&started).await.order.updated_at;
-        let settled = shop.storage.settle(now, &[settle]).await.unwrap().pop().unwrap().unwrap();
+        let settled = shop.storage.apply(now, &[settle]).await.unwrap().pop().unwrap().unwrap();
         assert!(matches!(settled, Settlement::Fulfilled { first: false, .. }), "{said:?}: {settled:?}");
         assert_eq!(shop.story(&started).await, story, "{said:?}");
     }

@@ -84,7 +84,7 @@ async fn a_refund_that_is_being_sent_is_not_looked_for_when_a_webhook_comes(shop
     refund_one(shop, &started).await;
     let now = shop.story(&started).await.order.updated_at;
     // Claimed: from now on the call may be on its way, but it has not arrived yet.
-    let claimed = shop.storage.claim_refunds(now, REFUND_LEASE, 1).await.unwrap();
+    let claimed = shop.storage.apply_one(now, ClaimRefunds { lease: REFUND_LEASE, limit: 1 }).await.unwrap();
     assert_eq!(claimed.len(), 1);
     let body =
         format!(r#"{{"event":"refund.pending","data":{{"transaction_reference":"{}"}}}}"#, started.attempt.reference);
@@ -101,10 +101,10 @@ async fn a_delayed_worker_cannot_make_a_refund_due_again(shop: &mut Shop) {
     let (_bank, started) = sold(shop).await;
     refund_one(shop, &started).await;
     let mut now = shop.story(&started).await.order.updated_at;
-    let first = shop.storage.claim_refunds(now, REFUND_LEASE, 1).await.unwrap().remove(0);
+    let first = shop.storage.apply_one(now, ClaimRefunds { lease: REFUND_LEASE, limit: 1 }).await.unwrap().remove(0);
     // The first one is held up for longer than its lease; somebody else looks, finds nothing, sends it, and hears of it.
     now += REFUND_LEASE;
-    let second = shop.storage.claim_refunds(now, REFUND_LEASE, 1).await.unwrap().remove(0);
+    let second = shop.storage.apply_one(now, ClaimRefunds { lease: REFUND_LEASE, limit: 1 }).await.unwrap().remove(0);
     assert_eq!((first.id, first.tries, second.tries), (second.id, 1, 2));
     let report = |tries, status, gateway_id: Option<&str>| {
         RefundReport::new(first.id, tries, status, "told").with_gateway_id(gateway_id.map(str::to_owned))
@@ -114,10 +114,10 @@ async fn a_delayed_worker_cannot_make_a_refund_due_again(shop: &mut Shop) {
         let outcome: Result<_, ticketing_core::domain::refusal::Refusal> = outcome.into_iter().next().unwrap();
         outcome.unwrap().status
     };
-    assert_eq!(status(shop.storage.report_refunds(now, &[pending]).await.unwrap()), RefundStatus::Pending);
+    assert_eq!(status(shop.storage.apply(now, &[pending]).await.unwrap()), RefundStatus::Pending);
     for late in [RefundStatus::Due, RefundStatus::Unknown, RefundStatus::Failed] {
         let told = report(1, late, None);
-        assert_eq!(status(shop.storage.report_refunds(now, &[told]).await.unwrap()), RefundStatus::Pending, "{late:?}");
+        assert_eq!(status(shop.storage.apply(now, &[told]).await.unwrap()), RefundStatus::Pending, "{late:?}");
     }
     // But where the second one found nothing, the first one's doubt counts: it may have arrived after all.
     let event = shop.event(5000, 10).await;
@@ -127,7 +127,14 @@ async fn a_delayed_worker_cannot_make_a_refund_due_again(shop: &mut Shop) {
     now += SignedDuration::from_hours(1);
     let id = shop.refund(&other).await.id;
     for _ in 0..2 {
-        assert!(shop.storage.claim_refunds(now, REFUND_LEASE, 10).await.unwrap().iter().any(|refund| refund.id == id));
+        assert!(
+            shop.storage
+                .apply_one(now, ClaimRefunds { lease: REFUND_LEASE, limit: 10 })
+                .await
+                .unwrap()
+                .iter()
+                .any(|refund| refund.id == id)
+        );
         now += REFUND_LEASE;
     }
     let report = |tries, status| RefundReport::new(id, tries, status, "told");
@@ -136,11 +143,7 @@ async fn a_delayed_worker_cannot_make_a_refund_due_again(shop: &mut Shop) {
         (report(1, RefundStatus::Due), RefundStatus::Due),
         (report(1, RefundStatus::Unknown), RefundStatus::Unknown),
     ] {
-        assert_eq!(
-            status(shop.storage.report_refunds(now, std::slice::from_ref(&told)).await.unwrap()),
-            wanted,
-            "{told:?}"
-        );
+        assert_eq!(status(shop.storage.apply(now, std::slice::from_ref(&told)).await.unwrap()), wanted, "{told:?}");
     }
 }
 
@@ -159,7 +162,7 @@ async fn no_more_refunds_are_claimed_than_are_sent_at_once(shop: &mut Shop) {
     stuck.until_blocked(2).await;
     // The other three wait for their turn without anybody's name on them: they are still free for other processes.
     let now = ticketing_core::clock::Clock::now(&shop.clock);
-    let free = shop.storage.claim_refunds(now, SignedDuration::ZERO, 10).await.unwrap();
+    let free = shop.storage.apply_one(now, ClaimRefunds { lease: SignedDuration::ZERO, limit: 10 }).await.unwrap();
     assert_eq!(free.iter().map(|refund| refund.status).collect::<Vec<_>>(), [RefundStatus::Due; 3]);
     stuck.let_go();
     pass.await.unwrap();
@@ -181,14 +184,14 @@ async fn a_refund_marked_failed_is_found_by_its_webhook(shop: &mut Shop) {
     refund_one(shop, &started).await;
     let now = shop.story(&started).await.order.updated_at;
     // Sent, and told to have been refused; it was not.
-    let claimed = shop.storage.claim_refunds(now, REFUND_LEASE, 1).await.unwrap().remove(0);
+    let claimed = shop.storage.apply_one(now, ClaimRefunds { lease: REFUND_LEASE, limit: 1 }).await.unwrap().remove(0);
     let report = RefundReport::new(claimed.id, claimed.tries, RefundStatus::Failed, "refused");
-    shop.storage.report_refunds(now, &[report]).await.unwrap();
+    shop.storage.apply(now, &[report]).await.unwrap();
     let client = crate::money::shop::paystack(&fake_paystack);
     let call = ticketing_core::gateway::RefundCall::new(claimed.key.clone(), claimed.attempt.clone(), claimed.amount);
     ticketing_core::gateway::PaymentGateway::refund(&client, &call).await.unwrap();
     // A person who tries it again does not send it a second time.
-    shop.storage.retry_refund(now, claimed.id, &organizer()).await.unwrap().unwrap();
+    shop.storage.apply_one(now, RetryRefund { id: claimed.id, actor: organizer() }).await.unwrap().unwrap();
     shop.live_through(5).await;
     assert_eq!((shop.refund(&started).await.status, sent(&fake_paystack)), (RefundStatus::Pending, 1));
 }

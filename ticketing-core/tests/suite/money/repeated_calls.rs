@@ -186,7 +186,7 @@ async fn a_failed_call_does_not_drop_the_payment_of_a_concurrent_call(shop: &mut
     // The other call, under way all the time with the same reference, did reach the gateway.
     let checkout = Checkout::new("https://pay.example.com".to_owned());
     let report = CheckoutReport::new(pay.clone(), CheckoutResult::Opened(checkout));
-    shop.storage.report_checkouts(shop.clock.now(), &[report]).await.unwrap().remove(0).unwrap();
+    shop.storage.apply(shop.clock.now(), &[report]).await.unwrap().remove(0).unwrap();
     let attempt = shop.storage.attempt(&pay).await.unwrap().unwrap();
     assert_eq!((attempt.status, attempt.poll.is_some()), (AttemptStatus::Open, true));
 }

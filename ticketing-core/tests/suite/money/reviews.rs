@@ -3,8 +3,8 @@
 use crate::money::shop::{Shop, buyer, ngn, organizer};
 use ticketing_core::domain::money::{Currency, Money};
 use ticketing_core::domain::payment::AttemptStatus;
+use ticketing_core::domain::payment::Verdict;
 use ticketing_core::domain::refund::RefundStatus;
-use ticketing_core::domain::rules::Verdict;
 use ticketing_core::{RefundOptions, Started};
 
 on_every_storage!(

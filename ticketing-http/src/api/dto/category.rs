@@ -1,7 +1,7 @@
 use super::body::body;
 use super::text::Text;
 use poem_openapi::Object;
-use ticketing_core::domain::event::{Category, NewCategory};
+use ticketing_core::domain::category::{Category, NewCategory};
 
 body! {
     /// A category of events.

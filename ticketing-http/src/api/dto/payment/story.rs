@@ -7,10 +7,11 @@ use crate::api::dto::text::Text;
 use crate::api::dto::time::Time;
 use poem_openapi::{Enum, Object};
 use ticketing_core::domain::audit::AuditLine;
-use ticketing_core::domain::payment::{Attempt, Payment};
+use ticketing_core::domain::payment::Attempt;
+use ticketing_core::domain::payment::Verdict;
+use ticketing_core::domain::payment_history::Payment;
 use ticketing_core::domain::principal::Principal;
 use ticketing_core::domain::refund::Refund;
-use ticketing_core::domain::rules::Verdict;
 use ticketing_core::domain::ticket::Ticket;
 use ticketing_core::domain::webhook::StoredWebhook;
 
@@ -272,7 +273,7 @@ impl From<&AuditLine> for HistoryView {
             at: line.at.into(),
             actor: line.actor.to_string(),
             action: line.action.clone(),
-            subject: line.subject.clone(),
+            subject: line.item.clone(),
             before: line.before.clone(),
             after: line.after.clone(),
             reason: line.reason.clone(),

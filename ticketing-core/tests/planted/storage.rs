@@ -2,6 +2,10 @@
 
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
+use ticketing_core::storage::StorageExt as _;
+use ticketing_core::domain::payment_history::Payment;
+use ticketing_core::domain::category::NewCategory;
+use ticketing_core::domain::category::Category;
 use super::{Bug, Planted, a_moment};
 use async_trait::async_trait;
 use jiff::{SignedDuration, Timestamp};

@@ -2,6 +2,9 @@
 #![cfg(all(feature = "postgres", feature = "testing"))]
 #![allow(clippy::print_stderr, reason = "says that a test was skipped")]
 
+use ticketing_core::storage::StorageExt as _;
+use ticketing_core::domain::order::ExpireHolds;
+use ticketing_core::domain::event::PutEvent;
 use crate::support::postgres;
 use jiff::Timestamp;
 use sqlx::Connection as _;

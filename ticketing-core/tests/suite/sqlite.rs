@@ -1,6 +1,7 @@
 //! What SQLite does beyond the contract: the file, its constraints, several processes, and what cannot be opened.
 #![cfg(all(feature = "testing", feature = "sqlite"))]
 
+use ticketing_core::storage::StorageExt as _;
 use sqlx::sqlite::SqliteConnectOptions;
 use sqlx::{AssertSqlSafe, ConnectOptions as _, Connection as _, Row as _, SqliteConnection};
 use std::path::{Path, PathBuf};

@@ -1,5 +1,7 @@
 //! What buyers and organisers do.
 
+use ticketing_core::storage::StorageExt as _;
+use ticketing_core::domain::refund::RetryRefund;
 use crate::hostile_gateway::seeded_random::SeedRng;
 use crate::hostile_gateway::world::{Act, World, organizer};
 use crate::support::dropped_calls::drop_after;

@@ -1,5 +1,6 @@
 //! The end: what the gateway knows of its money, held against what we say became of it.
 
+use ticketing_core::storage::StorageExt as _;
 use crate::hostile_gateway::fault_stats::{End, of_call};
 use crate::hostile_gateway::world::World;
 use crate::support::fake_paystack::Transaction;

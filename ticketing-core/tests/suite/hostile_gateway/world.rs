@@ -1,5 +1,6 @@
 //! The world: two processes on one storage, a hostile gateway, a clock that is turned, and what is to happen when.
 
+use ticketing_core::storage::StorageExt as _;
 use crate::hostile_gateway::buyers::Sale;
 use crate::hostile_gateway::fault_stats::FaultStats;
 use crate::hostile_gateway::seeded_random::SeedRng;

@@ -1,5 +1,6 @@
 //! The table of a payment's states, rows 9 to 16: once the money is there.
 
+use ticketing_core::storage::StorageExt as _;
 use crate::money::shop::{Shop, buyer, ngn, organizer, reference};
 use ticketing_core::domain::payment::{AttemptStatus, Observation, Settlement};
 use ticketing_core::domain::refund::{RefundReason, RefundStatus};

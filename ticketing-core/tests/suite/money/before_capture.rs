@@ -1,5 +1,6 @@
 //! The table of a payment's states, rows 1 to 8: until the money is there.
 
+use ticketing_core::storage::StorageExt as _;
 use crate::money::shop::{Shop, ngn};
 use jiff::SignedDuration;
 use ticketing_core::Error;

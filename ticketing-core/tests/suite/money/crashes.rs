@@ -1,5 +1,6 @@
 //! Crashes between money and tickets, and between the gateway and our own database.
 
+use ticketing_core::storage::StorageExt as _;
 use crate::money::blocked_gateway::BlockedGateway;
 use crate::money::shop::{Shop, buyer};
 use crate::support::dropped_calls::drop_after;

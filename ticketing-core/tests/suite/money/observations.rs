@@ -1,5 +1,6 @@
 //! Events that are called off meanwhile, words that are no end, and all ways in which a success can be heard of.
 
+use ticketing_core::storage::StorageExt as _;
 use crate::money::shop::{Shop, organizer};
 use crate::support::fake_paystack::{Call, Fault};
 use ticketing_core::domain::outbox::MailKind;

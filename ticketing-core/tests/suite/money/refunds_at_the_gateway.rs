@@ -1,5 +1,8 @@
 //! Refunds whose answers are lost, at a gateway that has no idempotency keys: looked up, never sent twice.
 
+use ticketing_core::storage::StorageExt as _;
+use ticketing_core::domain::refund::RetryRefund;
+use ticketing_core::domain::refund::ClaimRefunds;
 use crate::money::shop::{Shop, organizer};
 use crate::support::fake_paystack::{Call, FakePaystack, Fault, KEY};
 use jiff::SignedDuration;

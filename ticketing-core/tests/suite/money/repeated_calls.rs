@@ -1,5 +1,6 @@
 //! Calls that are repeated under names of the caller's own making, because nobody knows what became of the first.
 
+use ticketing_core::storage::StorageExt as _;
 use crate::money::shop::{Shop, buyer, organizer, reference};
 use crate::support::dropped_calls::drop_after;
 use ticketing_core::domain::code::Reference;

@@ -1,5 +1,6 @@
 //! A shop to test in, on any storage, and short words for what happens there.
 
+use ticketing_core::storage::StorageExt as _;
 use crate::support::fake_paystack::{FakePaystack, KEY};
 use crate::support::postgres;
 use jiff::SignedDuration;

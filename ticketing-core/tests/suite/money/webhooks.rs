@@ -1,5 +1,6 @@
 //! Webhooks: at least once, in any order, by anybody.
 
+use ticketing_core::storage::StorageExt as _;
 use crate::money::shop::Shop;
 use crate::support::fake_paystack::{self, FakePaystack, KEY, Notice};
 use ticketing_core::Error;

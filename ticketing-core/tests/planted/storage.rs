@@ -2,15 +2,13 @@
 
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
-use ticketing_core::storage::StorageExt as _;
-use ticketing_core::domain::payment_history::Payment;
-use ticketing_core::domain::category::NewCategory;
-use ticketing_core::domain::category::Category;
 use super::{Bug, Planted, a_moment};
 use async_trait::async_trait;
 use jiff::{SignedDuration, Timestamp};
 use ticketing_core::domain::account::*;
 use ticketing_core::domain::book::Book;
+use ticketing_core::domain::category::Category;
+use ticketing_core::domain::category::NewCategory;
 use ticketing_core::domain::check_in::{CheckIn, Scan};
 use ticketing_core::domain::code::{Reference, Seed};
 use ticketing_core::domain::event::*;
@@ -20,6 +18,7 @@ use ticketing_core::domain::order::*;
 use ticketing_core::domain::outbox::*;
 use ticketing_core::domain::page::{Page, PageRequest};
 use ticketing_core::domain::payment::*;
+use ticketing_core::domain::payment_history::Payment;
 use ticketing_core::domain::principal::Principal;
 use ticketing_core::domain::refund::*;
 use ticketing_core::domain::refusal::Refusal;
@@ -27,6 +26,7 @@ use ticketing_core::domain::request::{Answer, BeginRequest, Begun};
 use ticketing_core::domain::rules::{self, Resolve};
 use ticketing_core::domain::ticket::*;
 use ticketing_core::domain::webhook::*;
+use ticketing_core::storage::StorageExt as _;
 use ticketing_core::storage::{Gauges, Outcome, Storage, StorageError};
 
 type Result<T> = std::result::Result<T, StorageError>;

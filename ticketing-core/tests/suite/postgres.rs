@@ -2,19 +2,19 @@
 #![cfg(all(feature = "postgres", feature = "testing"))]
 #![allow(clippy::print_stderr, reason = "says that a test was skipped")]
 
-use ticketing_core::storage::StorageExt as _;
-use ticketing_core::domain::order::ExpireHolds;
-use ticketing_core::domain::event::PutEvent;
 use crate::support::postgres;
 use jiff::Timestamp;
 use sqlx::Connection as _;
 use std::sync::Arc;
 use ticketing_core::domain::code::{Reference, Seed};
 use ticketing_core::domain::event::NewEvent;
+use ticketing_core::domain::event::PutEvent;
 use ticketing_core::domain::money::{Currency, Money};
+use ticketing_core::domain::order::ExpireHolds;
 use ticketing_core::domain::order::{Hold, HoldLine};
 use ticketing_core::domain::principal::{Buyer, Principal};
 use ticketing_core::storage::Storage;
+use ticketing_core::storage::StorageExt as _;
 use ticketing_core::storage::conformance::shop::Shop;
 use ticketing_core::storage::postgres::PostgresStorage;
 

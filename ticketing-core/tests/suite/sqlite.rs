@@ -1,7 +1,6 @@
 //! What SQLite does beyond the contract: the file, its constraints, several processes, and what cannot be opened.
 #![cfg(all(feature = "testing", feature = "sqlite"))]
 
-use ticketing_core::storage::StorageExt as _;
 use sqlx::sqlite::SqliteConnectOptions;
 use sqlx::{AssertSqlSafe, ConnectOptions as _, Connection as _, Row as _, SqliteConnection};
 use std::path::{Path, PathBuf};
@@ -10,6 +9,7 @@ use std::sync::Arc;
 use std::time::Duration;
 use ticketing_core::domain::event::EventFilter;
 use ticketing_core::domain::page::PageRequest;
+use ticketing_core::storage::StorageExt as _;
 use ticketing_core::storage::conformance::TempFolder;
 use ticketing_core::storage::conformance::shop::Shop;
 use ticketing_core::storage::conformance::till::Bought;

@@ -1,7 +1,5 @@
 //! What buyers and organisers do.
 
-use ticketing_core::storage::StorageExt as _;
-use ticketing_core::domain::refund::RetryRefund;
 use crate::hostile_gateway::seeded_random::SeedRng;
 use crate::hostile_gateway::world::{Act, World, organizer};
 use crate::support::dropped_calls::drop_after;
@@ -11,7 +9,9 @@ use ticketing_core::domain::payment::Verdict;
 use ticketing_core::domain::payment::{AttemptStatus, Settlement};
 use ticketing_core::domain::principal::{Buyer, Principal};
 use ticketing_core::domain::refund::RefundStatus;
+use ticketing_core::domain::refund::RetryRefund;
 use ticketing_core::domain::refusal::Refusal;
+use ticketing_core::storage::StorageExt as _;
 use ticketing_core::{OrderRequest, PayOptions, RefundOptions, Started};
 
 /// How somebody pays.

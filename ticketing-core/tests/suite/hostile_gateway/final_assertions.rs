@@ -1,6 +1,5 @@
 //! The end: what the gateway knows of its money, held against what we say became of it.
 
-use ticketing_core::storage::StorageExt as _;
 use crate::hostile_gateway::fault_stats::{End, of_call};
 use crate::hostile_gateway::world::World;
 use crate::support::fake_paystack::Transaction;
@@ -11,6 +10,7 @@ use ticketing_core::domain::payment::{Attempt, AttemptStatus};
 use ticketing_core::domain::payment_history::Payment;
 use ticketing_core::domain::refund::{Refund, RefundStatus};
 use ticketing_core::domain::webhook::WebhookStatus;
+use ticketing_core::storage::StorageExt as _;
 
 impl World {
     /// Every promise, looked at from both sides.

@@ -58,7 +58,7 @@ impl World {
     pub(crate) async fn deliver(&self, kind: &str, order: &str, body: &str, key: &'static str) {
         let signature = signature(key, body);
         let headers = [("x-paystack-signature", signature.as_bytes())];
-        let webhook = Webhook { headers: &headers, body: body.as_bytes(), received_at: self.now() };
+        let webhook = Webhook::new(&headers, body.as_bytes(), self.now());
         let engine = &self.engines[usize::try_from(self.rng.below(2, body, 0)).unwrap()];
         match engine.receive_webhook("paystack", &webhook).await {
             Err(Error::Webhook(WebhookError::BadSignature)) if key != KEY => self.stats.met(order, "webhook: forged"),

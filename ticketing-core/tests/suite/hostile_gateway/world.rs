@@ -1,6 +1,5 @@
 //! The world: two processes on one storage, a hostile gateway, a clock that is turned, and what is to happen when.
 
-use ticketing_core::storage::StorageExt as _;
 use crate::hostile_gateway::buyers::Sale;
 use crate::hostile_gateway::fault_stats::FaultStats;
 use crate::hostile_gateway::seeded_random::SeedRng;
@@ -20,6 +19,7 @@ use ticketing_core::domain::principal::Principal;
 use ticketing_core::gateway::circuit_breaker::{BreakerConfig, CircuitBreaker, StateName};
 use ticketing_core::gateway::paystack::{PaystackConfig, PaystackGateway};
 use ticketing_core::storage::Storage;
+use ticketing_core::storage::StorageExt as _;
 use ticketing_core::testing::{ManualClock, SeededRandom};
 use tokio::task::JoinHandle;
 

@@ -1,12 +1,13 @@
 //! The table of a payment's states, rows 9 to 16: once the money is there.
 
-use ticketing_core::storage::StorageExt as _;
 use crate::money::shop::{Shop, buyer, ngn, organizer, reference};
 use ticketing_core::domain::payment::{AttemptStatus, Observation, Settlement};
+use ticketing_core::domain::refund::RetryRefund;
 use ticketing_core::domain::refund::{RefundReason, RefundStatus};
 use ticketing_core::domain::ticket::TicketStatus;
 use ticketing_core::domain::webhook::WebhookStatus;
 use ticketing_core::gateway::GatewayError;
+use ticketing_core::storage::StorageExt as _;
 use ticketing_core::{PayOptions, RefundOptions, Started};
 
 on_every_storage!(
@@ -145,11 +146,8 @@ async fn a_failed_refund_is_listed_and_retried_by_hand(shop: &mut Shop) {
     // It waits for a person, for as long as it takes.
     shop.live_through(60).await;
     assert_eq!(shop.gateway.calls().refund, 1);
-    shop.storage
-        .retry_refund(shop.story(&started).await.order.updated_at, failed.id, &organizer())
-        .await
-        .unwrap()
-        .unwrap();
+    let retry = RetryRefund { id: failed.id, actor: organizer() };
+    shop.storage.apply_one(shop.story(&started).await.order.updated_at, retry).await.unwrap().unwrap();
     shop.live_through(1).await;
     assert_eq!((shop.gateway.calls().refund, shop.refund(&started).await.status), (2, RefundStatus::Pending));
     shop.gateway.finish_refunds(RefundStatus::Processed);
@@ -172,11 +170,8 @@ async fn a_refund_that_needs_attention_is_listed_and_looked_up_again(shop: &mut 
     assert_eq!((blocked.status, blocked.next_at), (RefundStatus::NeedsAttention, None));
     // The person gave the gateway what it wanted, and has it looked up. Money may be on its way: it is never sent again.
     shop.gateway.finish_refunds(RefundStatus::Processed);
-    shop.storage
-        .retry_refund(shop.story(&started).await.order.updated_at, blocked.id, &organizer())
-        .await
-        .unwrap()
-        .unwrap();
+    let retry = RetryRefund { id: blocked.id, actor: organizer() };
+    shop.storage.apply_one(shop.story(&started).await.order.updated_at, retry).await.unwrap().unwrap();
     shop.upkeep().await;
     assert_eq!((shop.refund(&started).await.status, shop.gateway.calls().refund), (RefundStatus::Processed, 1));
     assert_eq!(shop.tickets(&started).await, (0, 1));
@@ -301,5 +296,5 @@ async fn an_unconfirmed_webhook_that_the_gateway_denies_is_listed_for_review(sho
     let story = shop.story(&started).await;
     assert_eq!((story.webhooks[0].status, story.webhooks[0].next_at), (WebhookStatus::Contradicted, None));
     let shown = story.audit.iter().find(|line| line.action == "webhook.contradicted").unwrap();
-    assert_eq!(shown.subject.as_deref(), Some(started.attempt.reference.as_str()));
+    assert_eq!(shown.item.as_deref(), Some(started.attempt.reference.as_str()));
 }

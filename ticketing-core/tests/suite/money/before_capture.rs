@@ -1,6 +1,5 @@
 //! The table of a payment's states, rows 1 to 8: until the money is there.
 
-use ticketing_core::storage::StorageExt as _;
 use crate::money::shop::{Shop, ngn};
 use jiff::SignedDuration;
 use ticketing_core::Error;
@@ -11,6 +10,7 @@ use ticketing_core::domain::outbox::MailKind;
 use ticketing_core::domain::payment::{AttemptStatus, Settlement};
 use ticketing_core::domain::refund::{RefundReason, RefundStatus};
 use ticketing_core::gateway::GatewayError;
+use ticketing_core::storage::StorageExt as _;
 
 on_every_storage!(
     an_open_checkout_holds_the_places_and_waits_for_the_payer,

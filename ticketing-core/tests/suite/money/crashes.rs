@@ -1,12 +1,12 @@
 //! Crashes between money and tickets, and between the gateway and our own database.
 
-use ticketing_core::storage::StorageExt as _;
 use crate::money::blocked_gateway::BlockedGateway;
 use crate::money::shop::{Shop, buyer};
 use crate::support::dropped_calls::drop_after;
 use std::sync::Arc;
 use ticketing_core::domain::payment::AttemptStatus;
 use ticketing_core::gateway::GatewayError;
+use ticketing_core::storage::StorageExt as _;
 use ticketing_core::{OrderRequest, PayOptions, Upkeep};
 
 on_every_storage!(

@@ -1,12 +1,12 @@
 //! Events that are called off meanwhile, words that are no end, and all ways in which a success can be heard of.
 
-use ticketing_core::storage::StorageExt as _;
 use crate::money::shop::{Shop, organizer};
 use crate::support::fake_paystack::{Call, Fault};
 use ticketing_core::domain::outbox::MailKind;
 use ticketing_core::domain::payment::{AttemptStatus, Settlement};
 use ticketing_core::domain::refund::{RefundReason, RefundStatus};
 use ticketing_core::domain::webhook::WebhookStatus;
+use ticketing_core::storage::StorageExt as _;
 
 on_every_storage!(
     a_payment_in_progress_is_refunded_when_the_event_is_cancelled,

@@ -1,13 +1,13 @@
 //! Refunds whose answers are lost, at a gateway that has no idempotency keys: looked up, never sent twice.
 
-use ticketing_core::storage::StorageExt as _;
-use ticketing_core::domain::refund::RetryRefund;
-use ticketing_core::domain::refund::ClaimRefunds;
 use crate::money::shop::{Shop, organizer};
 use crate::support::fake_paystack::{Call, FakePaystack, Fault, KEY};
 use jiff::SignedDuration;
+use ticketing_core::domain::refund::ClaimRefunds;
+use ticketing_core::domain::refund::RetryRefund;
 use ticketing_core::domain::refund::{REFUND_LEASE, RefundReport, RefundStatus};
 use ticketing_core::gateway::Webhook;
+use ticketing_core::storage::StorageExt as _;
 use ticketing_core::{RefundOptions, Started};
 
 on_every_storage!(

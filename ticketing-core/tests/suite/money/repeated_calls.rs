@@ -1,6 +1,5 @@
 //! Calls that are repeated under names of the caller's own making, because nobody knows what became of the first.
 
-use ticketing_core::storage::StorageExt as _;
 use crate::money::shop::{Shop, buyer, organizer, reference};
 use crate::support::dropped_calls::drop_after;
 use ticketing_core::domain::code::Reference;
@@ -9,6 +8,7 @@ use ticketing_core::domain::page::PageRequest;
 use ticketing_core::domain::payment::{Attempt, AttemptStatus, Settlement};
 use ticketing_core::domain::refund::RefundStatus;
 use ticketing_core::gateway::GatewayError;
+use ticketing_core::storage::StorageExt as _;
 use ticketing_core::{Error, Result};
 use ticketing_core::{OrderRequest, PayOptions, RefundOptions, Started};
 

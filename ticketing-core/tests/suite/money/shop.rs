@@ -1,6 +1,5 @@
 //! A shop to test in, on any storage, and short words for what happens there.
 
-use ticketing_core::storage::StorageExt as _;
 use crate::support::fake_paystack::{FakePaystack, KEY};
 use crate::support::postgres;
 use jiff::SignedDuration;
@@ -24,6 +23,7 @@ use ticketing_core::gateway::circuit_breaker::{BreakerConfig, CircuitBreaker};
 use ticketing_core::gateway::paystack::{PaystackConfig, PaystackGateway};
 use ticketing_core::gateway::{PaymentGateway, Webhook};
 use ticketing_core::storage::Storage;
+use ticketing_core::storage::StorageExt as _;
 use ticketing_core::storage::memory::MemoryStorage;
 use ticketing_core::storage::postgres::PostgresStorage;
 use ticketing_core::storage::sqlite::SqliteStorage;

@@ -1,12 +1,12 @@
 //! Webhooks: at least once, in any order, by anybody.
 
-use ticketing_core::storage::StorageExt as _;
 use crate::money::shop::Shop;
 use crate::support::fake_paystack::{self, FakePaystack, KEY, Notice};
 use ticketing_core::Error;
 use ticketing_core::domain::payment::AttemptStatus;
 use ticketing_core::domain::webhook::{StoredWebhook, WebhookStatus};
 use ticketing_core::gateway::{Webhook, WebhookError};
+use ticketing_core::storage::StorageExt as _;
 
 on_every_storage!(
     duplicate_replayed_and_late_webhooks_change_nothing,

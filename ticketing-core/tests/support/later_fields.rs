@@ -12,7 +12,7 @@ const LATER: [(&str, &[&str], &[&str]); 4] = [
     ("order line", &["unit_price", "quantity"], &["parts"]),
     // Mails and audit lines may be about other things than orders.
     ("mail", &["due_at", "kind"], &["order_id", "subject"]),
-    ("audit line", &["actor", "action"], &["order_id", "subject"]),
+    ("audit line", &["actor", "action"], &["item", "order_id", "subject"]),
 ];
 
 /// Removes the later fields, however deep.

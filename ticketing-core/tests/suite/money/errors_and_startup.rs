@@ -46,11 +46,11 @@ fn case_19_missing_and_wrong_keys_fail_at_start_up_with_a_clear_message() {
     };
     assert_eq!(
         refused(PaystackConfig::new("")),
-        "a Paystack secret key starts with sk_test_ or sk_live_; the one given is empty"
+        "a Paystack secret key must start with sk_test_ or sk_live_; the one given is empty"
     );
     assert_eq!(
         refused(PaystackConfig::new("pk_live_abc")),
-        "a Paystack secret key starts with sk_test_ or sk_live_; the one given is a public key (pk_)"
+        "a Paystack secret key must start with sk_test_ or sk_live_; the one given is a public key (pk_)"
     );
     // Test money among real money: a webhook key of the other mode.
     let mixed = refused(PaystackConfig::new("sk_live_abc").with_webhook_key("sk_test_abc"));
@@ -105,5 +105,5 @@ async fn five_engines_start_at_once_on_an_empty_postgresql_database() {
 fn case_18_no_error_of_a_gateway_carries_text_from_upstream() {
     // The one piece of text that an error can carry is the gateway's own code, and it is not shown.
     let error = GatewayError::Rejected { code: Some("secret_words".to_owned()) };
-    assert_eq!(error.to_string(), "the payment gateway refused");
+    assert_eq!(error.to_string(), "the payment gateway rejected the request");
 }

@@ -128,6 +128,9 @@ const FOUND_BY_CHANCE: &[Bug] = &[
     Bug::RefundForgetsItsKey,
     Bug::MailsWithoutLease,
     Bug::SearchHasWildcards,
+    Bug::ListsForgetACondition,
+    Bug::AKeyFindsOneRow,
+    Bug::RowsHaveOnePart,
 ];
 
 /// Plays a part of the kit on threads of its own. Gives what it panics with.

@@ -63,7 +63,7 @@ pub(crate) enum Bug {
     MailsWithoutLease,
     /// Marked as sent before it is.
     MailsAreSentBeforeTheyAre,
-    /// The report of whoever comes back from the dead counts.
+    /// A report counts although its lease has ended.
     StaleReportsCount,
     /// An attempt is asked about all the time.
     PollsAreNotPostponed,

@@ -433,7 +433,7 @@ impl Storage for DecidesTwice {
     /// Decides on rows as they are now, forgets all of it, and lets the inner storage load and decide again.
     async fn transact(&self, now: Timestamp, work: Arc<dyn Work>) -> Result<()> {
         work.decide(&mut rows_for(&self.0, now, &*work, Bug::None)?, now);
-        // Whoever comes in between may have changed everything.
+        // Others may change the rows in between.
         tokio::task::yield_now().await;
         self.0.transact(now, work).await
     }

@@ -50,7 +50,7 @@ async fn insist(world: &Arc<World>, scan: Scan) {
             }
             Some(Err(Error::Refused(refusal))) => {
                 world.saw("refused", refusal.code());
-                // Whoever was let in by this very scan must not be turned away by its repeat.
+                // A person who was let in by this very scan must not be turned away by its repeat.
                 if world.memory.look(|rows| rows.check_in_by_nonce(&scan.nonce).is_some()) {
                     world.fail(format!(
                         "S7 the repeat of a scan that let somebody in was answered with {}",

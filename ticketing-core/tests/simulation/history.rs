@@ -47,7 +47,7 @@ pub(crate) fn run(seed: u64, bug: Option<Bug>, trace: bool) -> Outcome {
     }
     states(&world);
     let outcome = world.outcome();
-    // Tasks know the world, which knows them: taken apart here, or they would stay for ever.
+    // Tasks know the world, which knows them: taken apart here, or they would never be freed.
     for process in 0..=world.options.processes {
         if process > 0 {
             world.set_server(process, None);

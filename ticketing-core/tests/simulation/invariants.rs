@@ -78,7 +78,7 @@ fn safety(world: &World, rows: &WorkingSet, till: &Till, judge: &mut Judge) -> R
         let before = judge.orders.insert(order.id, order.status);
         // By what was committed first, not by what clocks said: a call may stand still for long.
         let is_too_late = before.is_none() && judge.called_off.contains(&order.event_id);
-        check(!is_too_late, || format!("S3 order {} was taken after the event was called off", order.id))?;
+        check(!is_too_late, || format!("S3 order {} was taken after the event was cancelled", order.id))?;
         let is_back = match (before, order.status) {
             (Some(OrderStatus::Paid), after) => after != OrderStatus::Paid,
             (Some(OrderStatus::Held { .. }) | None, _) => false,
@@ -264,16 +264,16 @@ pub(crate) fn end(world: &World) -> Result<(), String> {
         }
         for (_, order) in rows.orders.iter() {
             check(!matches!(order.status, OrderStatus::Held { .. }), || {
-                format!("E2 order {} is held for ever", order.id)
+                format!("E2 order {} is held indefinitely", order.id)
             })?;
             let is_off = rows.events.get(&order.event_id).is_some_and(|event| event.status == EventStatus::Cancelled);
             let is_bought = rows.attempts_of(order.id).any(|attempt| attempt.status == AttemptStatus::Fulfilled);
             let has_places = rows.tickets_of(order.id).any(|ticket| ticket.status.takes_a_place());
             let undone = !(is_off && is_bought && has_places);
-            check(undone, || format!("E1 the event was called off, and order {} is not refunded", order.id))?;
+            check(undone, || format!("E1 the event was cancelled, and order {} is not refunded", order.id))?;
         }
         for (id, refund) in rows.refunds.iter() {
-            check(refund.next_at.is_none(), || format!("E4 refund {id} is {:?} for ever", refund.status))?;
+            check(refund.next_at.is_none(), || format!("E4 refund {id} is {:?} indefinitely", refund.status))?;
             let went = till.refunds.iter().any(|sent| sent.key == refund.key && sent.status == RefundStatus::Processed);
             let is_true = refund.status != RefundStatus::Processed
                 || refund.amount.is_zero()
@@ -282,11 +282,11 @@ pub(crate) fn end(world: &World) -> Result<(), String> {
             check(is_true, || format!("E1 refund {id} is processed, says the book; the gateway knows nothing of it"))?;
         }
         for (id, webhook) in rows.webhooks.iter() {
-            check(webhook.next_at.is_none(), || format!("E4 webhook {id} is {:?} for ever", webhook.status))?;
+            check(webhook.next_at.is_none(), || format!("E4 webhook {id} is {:?} indefinitely", webhook.status))?;
         }
         let mut owed: BTreeMap<&str, (usize, usize)> = BTreeMap::new();
         for (id, mail) in rows.mails.iter() {
-            check(mail.status != MailStatus::Waiting, || format!("E4 mail {id} waits for ever"))?;
+            check(mail.status != MailStatus::Waiting, || format!("E4 mail {id} waits indefinitely"))?;
             let (all, sent) = owed.entry(mail.to.as_str()).or_default();
             *all += 1;
             *sent += usize::from(mail.status == MailStatus::Sent);

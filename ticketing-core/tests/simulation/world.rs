@@ -254,7 +254,7 @@ impl World {
         lock(&self.inner).failure.is_some()
     }
 
-    /// A line of the trace, where one is wanted.
+    /// A line of the trace, if there is one.
     #[allow(clippy::print_stdout, reason = "the trace is for who replays a seed")]
     pub(crate) fn note(&self, line: impl FnOnce() -> String) {
         if self.trace {
@@ -269,7 +269,7 @@ impl World {
     }
 }
 
-/// What came of a history.
+/// The result of a history.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Outcome {
     pub(crate) failure: Option<String>,

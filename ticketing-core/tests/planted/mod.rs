@@ -1,10 +1,12 @@
 //! A storage with one bug of one's choice.
 
+mod rows;
 mod storage;
 
 use std::sync::Arc;
 use std::time::Duration;
-use ticketing_core::domain::book::Book;
+use ticketing_core::domain::shelf::Shelf;
+use ticketing_core::domain::table::Record;
 use ticketing_core::storage::memory::MemoryStorage;
 
 /// Bugs that storages have had, here or elsewhere.
@@ -52,13 +54,16 @@ pub(crate) enum Bug {
     ClaimedRefundsStayDue,
     /// The last report counts.
     ProcessedRefundsFail,
-    /// Orders that nobody paid are left as they are.
-    UndoForgetsUnpaidOrders,
+    /// Of conditions of which one must hold, a claim looks at the last one only: orders of cancelled events that nobody paid are
+    /// left as they are.
+    OfAlternativesOnlyTheLastIsClaimed,
+    /// Claims what another caller is about to claim.
+    ClaimsAreShared,
     /// What is claimed may be claimed again at once.
     MailsWithoutLease,
     /// Marked as sent before it is.
     MailsAreSentBeforeTheyAre,
-    /// The report of whoever comes back from the dead counts.
+    /// A report counts although its lease has ended.
     StaleReportsCount,
     /// An attempt is asked about all the time.
     PollsAreNotPostponed,
@@ -72,15 +77,27 @@ pub(crate) enum Bug {
     SearchKnowsAsciiOnly,
     /// There is never more.
     PagesAreTheLast,
-    /// An account that is asked for twice is found once.
-    AccountsAreFoundOnce,
-    /// Of an order's tickets only the first is found.
-    PurchasesHaveOneTicket,
-    /// Attempts are found in the order of their references.
-    AttemptsAreSorted,
+    /// The last condition of a list is forgotten.
+    ListsForgetACondition,
+    /// Counts all rows, whatever their conditions.
+    TalliesCountEverything,
+    /// A lookup with several keys finds the rows of the first.
+    OfSeveralKeysOneIsFound,
+    /// Of several lookups that could be made together only the last is made.
+    OfSeveralLookupsOneIsMade,
+    /// A key finds one row, however many there are.
+    AKeyFindsOneRow,
+    /// Of the parts of a row only the first is read.
+    RowsHaveOnePart,
+    /// Work that is decided again does not get fresh rows.
+    DecidesAgainOnTheSameRows,
+    /// Work that is decided twice is answered as it was decided first.
+    FirstDecisionIsAnswered,
+    /// Each noun is written in a transaction of its own.
+    NounsAreWrittenApart,
     /// Times lose what is below a millisecond.
     TimesInMilliseconds,
-    /// The parts of a payment are read one after the other.
+    /// The rows of one read are read one after the other.
     ReadsInPieces,
 }
 
@@ -99,16 +116,15 @@ impl Planted {
     fn has(&self, bug: Bug) -> bool {
         self.bug == bug
     }
+}
 
-    /// Changes every row of a kind that is so.
-    fn change<T: Clone>(&self, rows: impl Fn(&Book) -> Vec<T>, change: impl Fn(&mut T), load: impl Fn(&mut Book, T)) {
-        self.inner.tamper(|book| {
-            for mut row in rows(book) {
-                change(&mut row);
-                load(book, row);
-            }
-        });
-    }
+/// The storage in memory, which decides everything twice: a second decision replaces the first.
+#[derive(Debug, Default)]
+pub(crate) struct DecidesTwice(MemoryStorage);
+
+/// Copies of all rows of a noun.
+fn all<R: Record>(shelf: &Shelf<R>) -> Vec<R> {
+    shelf.iter().map(|(_, row)| row.clone()).collect()
 }
 
 /// What lies between two steps that should be one.

@@ -1,72 +1,210 @@
-//! Each operation, right or wrong.
+//! Each verb of a storage, right or wrong.
 
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
-use super::{Bug, Planted, a_moment};
+use super::rows::read;
+use super::{Bug, DecidesTwice, Planted, a_moment, all};
 use async_trait::async_trait;
 use jiff::{SignedDuration, Timestamp};
-use ticketing_core::domain::account::*;
-use ticketing_core::domain::book::Book;
-use ticketing_core::domain::category::Category;
-use ticketing_core::domain::category::NewCategory;
-use ticketing_core::domain::check_in::{CheckIn, Scan};
-use ticketing_core::domain::code::{Reference, Seed};
-use ticketing_core::domain::event::*;
-use ticketing_core::domain::id::*;
+use std::sync::Arc;
+use ticketing_core::domain::account::{Account, NewAccount};
+use ticketing_core::domain::check_in::Scan;
+use ticketing_core::domain::code::{Reference, TicketCode};
+use ticketing_core::domain::command::{Batch, Command, Work};
+use ticketing_core::domain::event::PutEvent;
+use ticketing_core::domain::id::TicketId;
 use ticketing_core::domain::limit::{Take, Taken};
-use ticketing_core::domain::order::*;
-use ticketing_core::domain::outbox::*;
-use ticketing_core::domain::page::{Page, PageRequest};
-use ticketing_core::domain::payment::*;
-use ticketing_core::domain::payment_history::Payment;
-use ticketing_core::domain::principal::Principal;
-use ticketing_core::domain::refund::*;
+use ticketing_core::domain::list::{List, Tallied, Tally};
+use ticketing_core::domain::load::{LoadKeys, Needs};
+use ticketing_core::domain::order::{ExpireHolds, Hold, Order, OrderStatus};
+use ticketing_core::domain::outbox::{ClaimMails, MailReport, MailStatus, OutboxMail};
+use ticketing_core::domain::payment::{Attempt, AttemptStatus, Captured, ClaimPolls, Observation, Settle, Settlement};
+use ticketing_core::domain::refund::{ClaimRefunds, Refund, RefundReport, RefundRequest, RefundStatus};
 use ticketing_core::domain::refusal::Refusal;
-use ticketing_core::domain::request::{Answer, BeginRequest, Begun};
-use ticketing_core::domain::rules::{self, Resolve};
-use ticketing_core::domain::ticket::*;
-use ticketing_core::domain::webhook::*;
-use ticketing_core::storage::StorageExt as _;
-use ticketing_core::storage::{Gauges, Outcome, Storage, StorageError};
+use ticketing_core::domain::shelf::{AnyShelf as _, Shelf};
+use ticketing_core::domain::table::Record;
+use ticketing_core::domain::ticket::Ticket;
+use ticketing_core::domain::webhook::{NewWebhook, StoredWebhook};
+use ticketing_core::domain::working_set::{Noun, WorkingSet};
+use ticketing_core::storage::memory::MemoryStorage;
+use ticketing_core::storage::{Outcome, Storage, StorageError, StorageExt as _};
 
 type Result<T> = std::result::Result<T, StorageError>;
-
-fn all<K: Ord + Clone, V: Clone + PartialEq>(table: &ticketing_core::domain::book::Table<K, V>) -> Vec<V> {
-    table.iter().map(|(_, row)| row.clone()).collect()
-}
 
 fn millis(at: Timestamp) -> Timestamp {
     Timestamp::from_millisecond(at.as_millisecond()).unwrap()
 }
 
 /// A name that was not there before.
-fn renamed(reference: &Reference, book: &Book) -> Reference {
-    format!("{reference}-{}", book.audit.iter().count() + book.orders.iter().count()).parse().unwrap()
+fn renamed(reference: &Reference, rows: &WorkingSet) -> Reference {
+    format!("{reference}-{}", rows.audit.iter().count() + rows.orders.iter().count()).parse().unwrap()
+}
+
+/// The rows that work needs, with ids for new ones.
+fn rows_for(memory: &MemoryStorage, now: Timestamp, work: &dyn Work, bug: Bug) -> Result<WorkingSet> {
+    memory.look(|all| {
+        let mut rows = read(all, LoadKeys::at(now), work, bug)?;
+        set_ids(&mut rows, all);
+        Ok(rows)
+    })
+}
+
+fn set_ids(rows: &mut WorkingSet, from: &WorkingSet) {
+    Noun::ALL.iter().for_each(|noun| rows.shelf_mut(*noun).set_ids(from.shelf(*noun).ids()));
+}
+
+/// Changes every row of a noun.
+fn each<R: Record>(shelf: &mut Shelf<R>, mut change: impl FnMut(&mut R)) {
+    for mut row in all(shelf) {
+        change(&mut row);
+        shelf.load_record(row);
+    }
 }
 
 impl Planted {
     /// Writes what was decided on a copy over whatever is there by now.
-    fn overwrite(&self, copy: &Book) {
-        self.inner.tamper(|book| {
-            copy.orders.changes().for_each(|(_, row)| book.load_order(row.clone()));
-            copy.events.changes().for_each(|(_, row)| book.load_event(row.clone()));
-            book.next = copy.next;
+    fn overwrite(&self, copy: &WorkingSet) {
+        self.inner.tamper(|rows| {
+            for noun in Noun::ALL.iter().filter(|noun| copy.shelf(**noun).is_changed()) {
+                rows.shelf_mut(*noun).absorb(copy.shelf(*noun));
+            }
         });
     }
 
-    async fn pay(&self, now: Timestamp, said: &Settle) -> Result<Vec<Outcome<Settlement>>> {
+    /// Bugs of all work, whatever it is. Says whether it is done.
+    async fn decide(&self, now: Timestamp, work: &Arc<dyn Work>) -> Result<bool> {
+        let is_late = match self.bug {
+            Bug::HoldLooksThenTakes => work.batch::<Hold>().is_some(),
+            Bug::ExpireInTwoSteps => work.batch::<ExpireHolds>().is_some(),
+            Bug::ScanLooksThenLetsIn => work.batch::<Scan>().is_some(),
+            Bug::ClaimsAreShared => work.names().iter().any(|name| name.starts_with("claim_")),
+            Bug::OfAlternativesOnlyTheLastIsClaimed
+            | Bug::DecidesAgainOnTheSameRows
+            | Bug::NounsAreWrittenApart
+            | Bug::FirstDecisionIsAnswered => false,
+            _ => return Ok(false),
+        };
+        if self.has(Bug::FirstDecisionIsAnswered) {
+            let Some(batch) = work.batch::<Hold>() else { return Ok(false) };
+            work.decide(&mut rows_for(&self.inner, now, &**work, self.bug)?, now);
+            let first = batch.outcomes().unwrap();
+            a_moment().await;
+            self.inner.transact(now, Arc::clone(work)).await?;
+            batch.answer(first);
+            return Ok(true);
+        }
+        let mut rows = rows_for(&self.inner, now, &**work, self.bug)?;
+        work.decide(&mut rows, now);
+        if self.has(Bug::DecidesAgainOnTheSameRows) {
+            work.decide(&mut rows, now);
+        }
+        if self.has(Bug::NounsAreWrittenApart) {
+            for noun in Noun::ALL.iter().filter(|noun| rows.shelf(**noun).is_changed()) {
+                self.inner.tamper(|all| all.shelf_mut(*noun).absorb(rows.shelf(*noun)));
+                a_moment().await;
+            }
+            return Ok(true);
+        }
+        if is_late {
+            a_moment().await;
+        }
+        self.overwrite(&rows);
+        Ok(true)
+    }
+
+    async fn register(&self, now: Timestamp, new: &[NewAccount]) -> Result<Vec<Outcome<Account>>> {
+        let mut outcomes = self.inner.apply(now, new).await?;
+        for (outcome, new) in outcomes.iter_mut().zip(new) {
+            let accounts = all(&self.inner.snapshot().accounts);
+            let spelt_so = accounts.iter().any(|account| account.email == new.email);
+            if self.has(Bug::AddressesHaveCase) && *outcome == Err(Refusal::EmailTaken) && !spelt_so {
+                let elsewhere = format!("x{}@example.com", accounts.len()).parse().unwrap();
+                let made = self.inner.apply_one(now, NewAccount { email: elsewhere, ..new.clone() }).await?;
+                *outcome = made.map(|account| Account { email: new.email.clone(), ..account });
+                let made = outcome.iter().cloned();
+                self.inner.tamper(|rows| made.for_each(|account| rows.accounts.load_record(account)));
+            }
+        }
+        Ok(outcomes)
+    }
+
+    async fn hold(&self, now: Timestamp, wishes: &[Hold]) -> Result<Vec<Outcome<Order>>> {
+        let mut wishes = wishes.to_vec();
+        let rows = self.inner.snapshot();
+        match self.bug {
+            Bug::BatchItemsAreBlind => {
+                let mut outcomes = Vec::new();
+                for wish in &wishes {
+                    let mut copy = rows.clone();
+                    self.inner.look(|all| set_ids(&mut copy, all));
+                    outcomes.push(wish.apply(&mut copy, now));
+                    self.overwrite(&copy);
+                }
+                return Ok(outcomes);
+            }
+            Bug::BatchInPieces => {
+                let mut outcomes = Vec::new();
+                for wish in wishes {
+                    outcomes.push(self.inner.apply_one(now, wish).await?);
+                    a_moment().await;
+                }
+                return Ok(outcomes);
+            }
+            Bug::BatchStopsAtTheFirstNo => {
+                let mut outcomes: Vec<Outcome<Order>> = Vec::new();
+                for wish in wishes {
+                    match outcomes.last() {
+                        Some(Err(no)) => outcomes.push(Err(no.clone())),
+                        _ => outcomes.push(self.inner.apply_one(now, wish).await?),
+                    }
+                }
+                return Ok(outcomes);
+            }
+            Bug::HoldForgetsItsKey => wishes.iter_mut().for_each(|wish| {
+                if rows.order_by_reference(&wish.reference).is_some() {
+                    wish.reference = renamed(&wish.reference, &rows);
+                }
+            }),
+            Bug::HoldBelievesAnyContent => {
+                if let [wish] = wishes.as_slice()
+                    && let Some(order) = rows.order_by_reference(&wish.reference)
+                {
+                    return Ok(vec![Ok(order.clone())]);
+                }
+            }
+            Bug::TimesInMilliseconds => wishes.iter_mut().for_each(|wish| wish.hold_until = millis(wish.hold_until)),
+            _ => {}
+        }
+        self.inner.apply(now, &wishes).await
+    }
+
+    async fn settle(&self, now: Timestamp, said: &[Settle]) -> Result<Vec<Outcome<Settlement>>> {
+        let mut outcomes = Vec::new();
+        for said in said {
+            outcomes.push(self.pay(now, said).await?);
+        }
+        Ok(outcomes)
+    }
+
+    async fn pay(&self, now: Timestamp, said: &Settle) -> Result<Outcome<Settlement>> {
         let before = self.inner.snapshot();
         let Some(attempt) = before.attempts.get(&said.reference).cloned() else {
-            return self.inner.settle(now, std::slice::from_ref(said)).await;
+            return self.inner.apply_one(now, said.clone()).await;
         };
         let order = before.orders.get(&attempt.order_id).cloned().unwrap();
         let mut said = said.clone();
         let is_success = matches!(said.observation, Observation::Success(_));
+        let add_places = |places: i64| {
+            self.inner.tamper(|rows| {
+                each(&mut rows.events, |event| {
+                    event.stock.capacity = event.stock.capacity.map(|capacity| capacity + places);
+                });
+            });
+        };
         match (self.bug, &mut said.observation) {
             (Bug::SettleTakesAnyAmount, Observation::Success(captured)) => {
-                captured.amount = attempt.amount;
-                captured.requested = None;
-                captured.mode = attempt.mode;
+                *captured =
+                    Captured { amount: attempt.amount, requested: None, mode: attempt.mode, ..captured.clone() };
             }
             (Bug::FailedIsFinal, observation) if is_success && attempt.status == AttemptStatus::Failed => {
                 *observation = Observation::Failed;
@@ -77,437 +215,204 @@ impl Planted {
             (Bug::ReversalsAreIgnored, observation @ (Observation::Reversed | Observation::Disputed)) => {
                 *observation = Observation::Open;
             }
-            (Bug::LateMoneyTakesPlacesUnasked, Observation::Success(_)) => {
-                self.change(
-                    |book| all(&book.events),
-                    |event| event.stock.capacity = event.stock.capacity.map(|places| places + 1000),
-                    Book::load_event,
-                );
-            }
+            (Bug::LateMoneyTakesPlacesUnasked, Observation::Success(_)) => add_places(1000),
             (Bug::SettleIssuesAgain, Observation::Success(_)) if attempt.status == AttemptStatus::Fulfilled => {
-                self.inner.tamper(|book| {
-                    let again: Vec<Ticket> = book.tickets_of(order.id).cloned().collect();
+                self.inner.tamper(|rows| {
+                    let again: Vec<Ticket> = rows.tickets_of(order.id).cloned().collect();
                     for (index, mut ticket) in (1000..).zip(again) {
-                        ticket.id = TicketId(book.next.ticket);
-                        book.next.ticket += 1;
-                        ticket.code = ticketing_core::domain::code::TicketCode::derive(&said.seed, index);
-                        book.load_ticket(ticket);
+                        let mut ids = rows.tickets.ids();
+                        ticket.id = TicketId(ids.rows.next);
+                        ids.rows.next += 1;
+                        rows.tickets.set_ids(ids);
+                        ticket.code = TicketCode::derive(&said.seed, index);
+                        rows.tickets.load_record(ticket);
                     }
                 });
             }
             (Bug::HoldIsExtendedForEver, Observation::Processing) => {
-                let forget = |order: &mut Order| order.hold_extended = false;
-                self.change(|book| all(&book.orders), forget, Book::load_order);
+                self.inner.tamper(|rows| each(&mut rows.orders, |order| order.hold_extended = false));
             }
             _ => {}
         }
-        let settled = self.inner.settle(now, &[said]).await;
+        let settled = self.inner.apply_one(now, said).await;
         if self.has(Bug::LateMoneyTakesPlacesUnasked) && is_success {
-            self.change(
-                |book| all(&book.events),
-                |event| event.stock.capacity = event.stock.capacity.map(|places| places - 1000),
-                Book::load_event,
-            );
+            add_places(-1000);
         }
         settled
     }
-}
 
-#[async_trait]
-impl Storage for Planted {
-    async fn register(&self, now: Timestamp, new: &[NewAccount]) -> Result<Vec<Outcome<Account>>> {
-        let mut outcomes = self.inner.register(now, new).await?;
-        for (outcome, new) in outcomes.iter_mut().zip(new) {
-            let accounts = all(&self.inner.snapshot().accounts);
-            let spelt_so = accounts.iter().any(|account| account.email == new.email);
-            if self.has(Bug::AddressesHaveCase) && *outcome == Err(Refusal::EmailTaken) && !spelt_so {
-                let elsewhere = format!("x{}@example.com", accounts.len()).parse().unwrap();
-                let mut moved = new.clone();
-                moved.email = elsewhere;
-                *outcome = self.inner.register(now, &[moved]).await?.remove(0);
-                if let Ok(account) = outcome {
-                    account.email = new.email.clone();
-                }
-                self.inner.tamper(|book| outcome.iter().for_each(|account| book.load_account(account.clone())));
+    async fn claim_polls(&self, now: Timestamp, claim: &[ClaimPolls]) -> Result<Vec<Vec<Attempt>>> {
+        let before = self.inner.snapshot().attempts;
+        let claimed = self.inner.apply(now, claim).await?;
+        self.inner.tamper(|rows| {
+            for attempt in claimed.iter().flatten().filter_map(|attempt| before.get(&attempt.reference)) {
+                rows.attempts.load_record(attempt.clone());
             }
-        }
-        Ok(outcomes)
-    }
-
-    async fn change_account(&self, now: Timestamp, id: AccountId, change: &AccountChange) -> Result<Option<Account>> {
-        self.inner.change_account(now, id, change).await
-    }
-
-    async fn accounts(&self, keys: &[AccountKey]) -> Result<Vec<Option<Account>>> {
-        let mut found = self.inner.accounts(keys).await?;
-        if self.has(Bug::AccountsAreFoundOnce) {
-            let mut seen = std::collections::HashSet::new();
-            found.retain(|account| account.as_ref().is_none_or(|account| seen.insert(account.id)));
-        }
-        Ok(found)
-    }
-
-    async fn put_categories(&self, new: &[NewCategory]) -> Result<Vec<Outcome<Category>>> {
-        self.inner.put_categories(new).await
-    }
-
-    async fn categories(&self) -> Result<Vec<Category>> {
-        self.inner.categories().await
-    }
-
-    async fn put_events(&self, now: Timestamp, organizer: &Principal, new: &[NewEvent]) -> Result<Vec<Outcome<Event>>> {
-        let mut new = new.to_vec();
-        if self.has(Bug::TimesInMilliseconds) {
-            new.iter_mut().for_each(|new| new.starts_at = millis(new.starts_at));
-        }
-        self.inner.put_events(now, organizer, &new).await
-    }
-
-    async fn cancel_event(&self, now: Timestamp, id: EventId) -> Result<Outcome<Event>> {
-        self.inner.cancel_event(now, id).await
-    }
-
-    async fn event(&self, id: EventId) -> Result<Option<Event>> {
-        self.inner.event(id).await
-    }
-
-    async fn events(&self, filter: &EventFilter, page: PageRequest) -> Result<Page<Event>> {
-        let mut filter = filter.clone();
-        let text = filter.text.clone().unwrap_or_default();
-        if self.has(Bug::SearchHasWildcards) {
-            filter.text = filter.text.map(|text| text.replace(['%', '_'], ""));
-        }
-        if self.has(Bug::SearchKnowsAsciiOnly) {
-            filter.text = None;
-        }
-        let mut found = self.inner.events(&filter, page).await?;
-        if self.has(Bug::SearchKnowsAsciiOnly) {
-            let has = |field: &str| field.to_ascii_lowercase().contains(&text.to_ascii_lowercase());
-            found.items.retain(|event| {
-                has(&event.title) || has(&event.location) || event.description.as_deref().is_some_and(has)
-            });
-            found.total = found.total.map(|_| found.items.len() as u64);
-        }
-        found.more &= !self.has(Bug::PagesAreTheLast);
-        Ok(found)
-    }
-
-    async fn hold(&self, now: Timestamp, wishes: &[Hold]) -> Result<Vec<Outcome<Order>>> {
-        let mut wishes = wishes.to_vec();
-        let book = self.inner.snapshot();
-        match self.bug {
-            Bug::HoldLooksThenTakes => {
-                let mut copy = book;
-                let outcomes = wishes.iter().map(|wish| rules::hold(&mut copy, now, wish)).collect();
-                a_moment().await;
-                self.overwrite(&copy);
-                return Ok(outcomes);
-            }
-            Bug::BatchItemsAreBlind => {
-                let mut outcomes = Vec::new();
-                for wish in &wishes {
-                    let mut copy = book.clone();
-                    copy.next = self.inner.snapshot().next;
-                    outcomes.push(rules::hold(&mut copy, now, wish));
-                    self.overwrite(&copy);
-                }
-                return Ok(outcomes);
-            }
-            Bug::BatchInPieces => {
-                let mut outcomes = Vec::new();
-                for wish in wishes {
-                    outcomes.extend(self.inner.hold(now, &[wish]).await?);
-                    a_moment().await;
-                }
-                return Ok(outcomes);
-            }
-            Bug::BatchStopsAtTheFirstNo => {
-                let mut outcomes: Vec<Outcome<Order>> = Vec::new();
-                for wish in wishes {
-                    match outcomes.last() {
-                        Some(Err(no)) => outcomes.push(Err(no.clone())),
-                        _ => outcomes.extend(self.inner.hold(now, &[wish]).await?),
-                    }
-                }
-                return Ok(outcomes);
-            }
-            Bug::HoldForgetsItsKey => wishes.iter_mut().for_each(|wish| {
-                if book.order_by_reference(&wish.reference).is_some() {
-                    wish.reference = renamed(&wish.reference, &book);
-                }
-            }),
-            Bug::HoldBelievesAnyContent => {
-                if let [wish] = wishes.as_slice()
-                    && let Some(order) = book.order_by_reference(&wish.reference)
-                {
-                    return Ok(vec![Ok(order.clone())]);
-                }
-            }
-            Bug::TimesInMilliseconds => wishes.iter_mut().for_each(|wish| wish.hold_until = millis(wish.hold_until)),
-            _ => {}
-        }
-        self.inner.hold(now, &wishes).await
-    }
-
-    async fn release(&self, now: Timestamp, wishes: &[Release]) -> Result<Vec<Outcome<Order>>> {
-        self.inner.release(now, wishes).await
-    }
-
-    async fn expire_holds(&self, now: Timestamp, limit: u32) -> Result<Vec<Order>> {
-        if self.has(Bug::ExpireInTwoSteps) {
-            let held = |order: &Order| matches!(order.status, OrderStatus::Held { hold_until } if hold_until <= now);
-            let due: Vec<Order> = all(&self.inner.snapshot().orders).into_iter().filter(held).collect();
-            a_moment().await;
-            return Ok(self.inner.tamper(|book| {
-                let end = |order: Order| {
-                    let id = order.id;
-                    book.load_order(order);
-                    rules::expire(book, now, id)
-                };
-                due.into_iter().filter_map(end).collect()
-            }));
-        }
-        self.inner.expire_holds(now, limit).await
-    }
-
-    async fn order(&self, key: &OrderKey) -> Result<Option<Order>> {
-        self.inner.order(key).await
-    }
-
-    async fn orders(&self, filter: &OrderFilter, page: PageRequest) -> Result<Page<Order>> {
-        self.inner.orders(filter, page).await
-    }
-
-    async fn open_attempts(&self, now: Timestamp, wishes: &[OpenAttempt]) -> Result<Vec<Outcome<OpenedAttempt>>> {
-        self.inner.open_attempts(now, wishes).await
-    }
-
-    async fn report_checkouts(&self, now: Timestamp, reports: &[CheckoutReport]) -> Result<Vec<Outcome<Attempt>>> {
-        self.inner.report_checkouts(now, reports).await
-    }
-
-    async fn settle(&self, now: Timestamp, said: &[Settle]) -> Result<Vec<Outcome<Settlement>>> {
-        let mut outcomes = Vec::new();
-        for said in said {
-            outcomes.extend(self.pay(now, said).await?);
-        }
-        Ok(outcomes)
-    }
-
-    async fn claim_polls(&self, now: Timestamp, limit: u32) -> Result<Vec<Attempt>> {
-        let before = all(&self.inner.snapshot().attempts);
-        let claimed = self.inner.claim_polls(now, limit).await?;
-        if self.has(Bug::PollsAreNotPostponed) {
-            let of_claimed = |attempt: &Attempt| claimed.iter().any(|one| one.reference == attempt.reference);
-            self.change(|_| before.iter().filter(|one| of_claimed(one)).cloned().collect(), |_| {}, Book::load_attempt);
-        }
+        });
         Ok(claimed)
-    }
-
-    async fn purchases(&self, orders: &[OrderId]) -> Result<Vec<Option<(Order, Vec<Ticket>)>>> {
-        let mut found = self.inner.purchases(orders).await?;
-        if self.has(Bug::PurchasesHaveOneTicket) {
-            found.iter_mut().flatten().for_each(|(_, tickets)| tickets.truncate(1));
-        }
-        Ok(found)
-    }
-
-    async fn attempts(&self, references: &[Reference]) -> Result<Vec<Option<(Attempt, Principal)>>> {
-        let mut references = references.to_vec();
-        if self.has(Bug::AttemptsAreSorted) {
-            references.sort();
-        }
-        self.inner.attempts(&references).await
-    }
-
-    async fn payment(&self, reference: &Reference) -> Result<Option<Payment>> {
-        let first = self.inner.payment(reference).await?;
-        if self.has(Bug::ReadsInPieces) {
-            a_moment().await;
-            let second = self.inner.payment(reference).await?;
-            return Ok(first.zip(second).map(|(first, mut second)| {
-                second.order = first.order;
-                second
-            }));
-        }
-        Ok(first)
-    }
-
-    async fn reviews(&self, organizer: Option<&Principal>, page: PageRequest) -> Result<Page<Attempt>> {
-        self.inner.reviews(organizer, page).await
-    }
-
-    async fn resolve_reviews(&self, now: Timestamp, wishes: &[Resolve]) -> Result<Vec<Outcome<Attempt>>> {
-        self.inner.resolve_reviews(now, wishes).await
     }
 
     async fn request_refunds(&self, now: Timestamp, wishes: &[RefundRequest]) -> Result<Vec<Outcome<Refund>>> {
         let mut wishes = wishes.to_vec();
-        let book = self.inner.snapshot();
+        let before = self.inner.snapshot();
         if self.has(Bug::RefundForgetsItsKey) {
-            wishes.iter_mut().for_each(|wish| wish.key = renamed(&wish.key, &book));
+            wishes.iter_mut().for_each(|wish| wish.key = renamed(&wish.key, &before));
         }
         if self.has(Bug::RefundsBeyondWhatCame) {
-            let rich = |attempt: &mut Attempt| {
-                if let Some(captured) = &mut attempt.captured {
-                    captured.amount = attempt.amount;
-                }
-            };
-            self.change(|book| all(&book.attempts), rich, Book::load_attempt);
+            self.inner.tamper(|rows| {
+                each(&mut rows.attempts, |attempt| {
+                    if let Some(captured) = &mut attempt.captured {
+                        captured.amount = attempt.amount;
+                    }
+                });
+            });
         }
-        let outcomes = self.inner.request_refunds(now, &wishes).await;
+        let outcomes = self.inner.apply(now, &wishes).await;
         if self.has(Bug::RefundsBeyondWhatCame) {
-            self.change(|_| all(&book.attempts), |_| {}, Book::load_attempt);
+            let before = all(&before.attempts).into_iter();
+            self.inner.tamper(|rows| before.for_each(|attempt| rows.attempts.load_record(attempt)));
         }
         outcomes
     }
 
-    async fn claim_refunds(&self, now: Timestamp, lease: SignedDuration, limit: u32) -> Result<Vec<Refund>> {
-        let claimed = self.inner.claim_refunds(now, lease, limit).await?;
-        if self.has(Bug::ClaimedRefundsStayDue) {
-            let as_before = |refund: &mut Refund| {
-                refund.status = claimed.iter().find(|one| one.id == refund.id).map_or(refund.status, |one| one.status);
-            };
-            self.change(|book| all(&book.refunds), as_before, Book::load_refund);
-        }
+    async fn claim_refunds(&self, now: Timestamp, claim: &[ClaimRefunds]) -> Result<Vec<Vec<Refund>>> {
+        let claimed = self.inner.apply(now, claim).await?;
+        self.inner.tamper(|rows| {
+            each(&mut rows.refunds, |refund| {
+                let before = claimed.iter().flatten().find(|one| one.id == refund.id);
+                refund.status = before.map_or(refund.status, |before| before.status);
+            });
+        });
         Ok(claimed)
     }
 
     async fn report_refunds(&self, now: Timestamp, reports: &[RefundReport]) -> Result<Vec<Outcome<Refund>>> {
-        if self.has(Bug::ProcessedRefundsFail) {
-            let reopen = |refund: &mut Refund| {
+        self.inner.tamper(|rows| {
+            each(&mut rows.refunds, |refund| {
                 if refund.status == RefundStatus::Processed {
                     refund.status = RefundStatus::Pending;
                 }
-            };
-            self.change(|book| all(&book.refunds), reopen, Book::load_refund);
-        }
-        self.inner.report_refunds(now, reports).await
-    }
-
-    async fn retry_refund(&self, now: Timestamp, id: RefundId, actor: &Principal) -> Result<Outcome<Refund>> {
-        self.inner.retry_refund(now, id, actor).await
-    }
-
-    async fn undo_cancelled_events(&self, now: Timestamp, seeds: &[Seed]) -> Result<Vec<Order>> {
-        if self.has(Bug::UndoForgetsUnpaidOrders) {
-            return Ok(self.inner.tamper(|book| {
-                let paid = |order: &Order| order.status == OrderStatus::Paid;
-                let ids: Vec<OrderId> = all(&book.orders).iter().filter(|order| paid(order)).map(|o| o.id).collect();
-                let mut seeds = seeds.iter();
-                let undo = |id| rules::undo_order_of_cancelled_event(book, now, id, seeds.next()?);
-                ids.into_iter().filter_map(undo).collect()
-            }));
-        }
-        self.inner.undo_cancelled_events(now, seeds).await
-    }
-
-    async fn ticket(&self, key: &TicketKey) -> Result<Option<Ticket>> {
-        self.inner.ticket(key).await
-    }
-
-    async fn tickets(&self, filter: &TicketFilter, page: PageRequest) -> Result<Page<Ticket>> {
-        self.inner.tickets(filter, page).await
-    }
-
-    async fn check_in(&self, now: Timestamp, scans: &[Scan]) -> Result<Vec<Outcome<CheckIn>>> {
-        let mut scans = scans.to_vec();
-        let book = self.inner.snapshot();
-        if self.has(Bug::ScanForgetsItsNonce) {
-            scans.iter_mut().for_each(|scan| {
-                if book.check_in_by_nonce(&scan.nonce).is_some() {
-                    scan.nonce.push('x');
-                }
             });
-        }
-        if self.has(Bug::ScanLooksThenLetsIn) {
-            a_moment().await;
-            // What it saw is what it believes.
-            let seen: Vec<Ticket> = scans.iter().filter_map(|scan| book.ticket_by_code(&scan.code)).cloned().collect();
-            self.change(|_| seen.clone(), |_| {}, Book::load_ticket);
-        }
-        self.inner.check_in(now, &scans).await
+        });
+        self.inner.apply(now, reports).await
     }
 
-    async fn check_in_of(&self, ticket: TicketId) -> Result<Option<CheckIn>> {
-        self.inner.check_in_of(ticket).await
+    async fn check_in(&self, now: Timestamp, scans: &[Scan]) -> Result<Vec<<Scan as Command>::Outcome>> {
+        let mut scans = scans.to_vec();
+        let rows = self.inner.snapshot();
+        for scan in &mut scans {
+            if rows.check_in_by_nonce(&scan.nonce).is_some() {
+                scan.nonce.push('x');
+            }
+        }
+        self.inner.apply(now, &scans).await
     }
 
-    async fn claim_mails(&self, now: Timestamp, lease: SignedDuration, limit: u32) -> Result<Vec<OutboxMail>> {
-        let lease = if self.has(Bug::MailsWithoutLease) { SignedDuration::ZERO } else { lease };
-        let claimed = self.inner.claim_mails(now, lease, limit).await?;
+    async fn claim_mails(&self, now: Timestamp, claim: &[ClaimMails]) -> Result<Vec<Vec<OutboxMail>>> {
+        let mut claim = claim.to_vec();
+        if self.has(Bug::MailsWithoutLease) {
+            claim.iter_mut().for_each(|claim| claim.lease = SignedDuration::ZERO);
+        }
+        let claimed = self.inner.apply(now, &claim).await?;
         if self.has(Bug::MailsAreSentBeforeTheyAre) {
-            let sent = |mail: &mut OutboxMail| {
-                if claimed.iter().any(|one| one.id == mail.id) {
-                    mail.status = MailStatus::Sent;
-                }
-            };
-            self.change(|book| all(&book.mails), sent, Book::load_mail);
+            self.inner.tamper(|rows| {
+                each(&mut rows.mails, |mail| {
+                    if claimed.iter().flatten().any(|one| one.id == mail.id) {
+                        mail.status = MailStatus::Sent;
+                    }
+                });
+            });
         }
         Ok(claimed)
     }
 
     async fn report_mails(&self, now: Timestamp, reports: &[MailReport]) -> Result<Vec<Option<OutboxMail>>> {
         let mut reports = reports.to_vec();
-        if self.has(Bug::StaleReportsCount) {
-            let book = self.inner.snapshot();
-            let newest = |id| book.mails.get(&id).map_or(0, |mail| mail.tries);
-            reports.iter_mut().for_each(|report| report.tries = newest(report.id));
-        }
-        self.inner.report_mails(now, &reports).await
-    }
-
-    async fn resend_mail(&self, now: Timestamp, id: MailId) -> Result<Option<OutboxMail>> {
-        self.inner.resend_mail(now, id).await
-    }
-
-    async fn dead_mails(&self, organizer: Option<&Principal>, page: PageRequest) -> Result<Page<OutboxMail>> {
-        self.inner.dead_mails(organizer, page).await
-    }
-
-    async fn mail(&self, id: MailId) -> Result<Option<OutboxMail>> {
-        self.inner.mail(id).await
-    }
-
-    async fn mails(&self, order: &OrderKey) -> Result<Vec<OutboxMail>> {
-        self.inner.mails(order).await
+        let rows = self.inner.snapshot();
+        let newest = |id| rows.mails.get(&id).map_or(0, |mail| mail.tries);
+        reports.iter_mut().for_each(|report| report.tries = newest(report.id));
+        self.inner.apply(now, &reports).await
     }
 
     async fn receive_webhooks(&self, now: Timestamp, new: &[NewWebhook]) -> Result<Vec<(StoredWebhook, bool)>> {
         let mut new = new.to_vec();
-        if self.has(Bug::WebhooksAreNotDeduplicated) {
-            let known = self.inner.snapshot().webhooks.iter().count();
-            new.iter_mut().for_each(|new| new.dedupe_key = format!("{}-{known}", new.dedupe_key));
+        let known = self.inner.snapshot().webhooks.iter().count();
+        new.iter_mut().for_each(|new| new.dedupe_key = format!("{}-{known}", new.dedupe_key));
+        self.inner.apply(now, &new).await
+    }
+
+    async fn put_events(&self, now: Timestamp, new: &[PutEvent]) -> Result<Vec<<PutEvent as Command>::Outcome>> {
+        let mut new = new.to_vec();
+        new.iter_mut().for_each(|new| new.event.starts_at = millis(new.event.starts_at));
+        self.inner.apply(now, &new).await
+    }
+}
+
+/// Work that is a batch of one of these kinds of command is done by a method that has one of these bugs, where it is planted.
+macro_rules! by_kind {
+    ($self:ident, $now:ident, $work:ident: $($command:ty => $method:ident ($($bug:ident)+);)*) => {
+        $(if let (Some(batch), $(Bug::$bug)|+) = ($work.batch::<$command>() as Option<&Batch<$command>>, $self.bug) {
+            batch.answer($self.$method($now, batch.commands()).await?);
+            return Ok(());
+        })*
+    };
+}
+
+#[async_trait]
+impl Storage for Planted {
+    async fn transact(&self, now: Timestamp, work: Arc<dyn Work>) -> Result<()> {
+        by_kind!(self, now, work:
+            NewAccount => register (AddressesHaveCase);
+            PutEvent => put_events (TimesInMilliseconds);
+            Hold => hold (
+                BatchItemsAreBlind BatchInPieces BatchStopsAtTheFirstNo HoldForgetsItsKey HoldBelievesAnyContent
+                TimesInMilliseconds
+            );
+            Settle => settle (
+                SettleTakesAnyAmount FailedIsFinal SecondSuccessIsForgotten ReversalsAreIgnored
+                LateMoneyTakesPlacesUnasked SettleIssuesAgain HoldIsExtendedForEver
+            );
+            ClaimPolls => claim_polls (PollsAreNotPostponed);
+            RefundRequest => request_refunds (RefundForgetsItsKey RefundsBeyondWhatCame);
+            ClaimRefunds => claim_refunds (ClaimedRefundsStayDue);
+            RefundReport => report_refunds (ProcessedRefundsFail);
+            Scan => check_in (ScanForgetsItsNonce);
+            ClaimMails => claim_mails (MailsWithoutLease MailsAreSentBeforeTheyAre);
+            MailReport => report_mails (StaleReportsCount);
+            NewWebhook => receive_webhooks (WebhooksAreNotDeduplicated);
+        );
+        if self.decide(now, &work).await? {
+            return Ok(());
         }
-        self.inner.receive_webhooks(now, &new).await
+        self.inner.transact(now, work).await
     }
 
-    async fn claim_webhooks(&self, now: Timestamp, lease: SignedDuration, limit: u32) -> Result<Vec<StoredWebhook>> {
-        self.inner.claim_webhooks(now, lease, limit).await
+    async fn load(&self, needs: &dyn Needs) -> Result<WorkingSet> {
+        let read = || self.inner.look(|all| read(all, LoadKeys::default(), needs, self.bug));
+        let first = read()?;
+        if self.has(Bug::ReadsInPieces) && needs.is_of_one_moment() {
+            a_moment().await;
+            let mut rows = read()?;
+            rows.orders = first.orders;
+            return Ok(rows);
+        }
+        Ok(first)
     }
 
-    async fn report_webhooks(&self, now: Timestamp, reports: &[WebhookReport]) -> Result<Vec<Option<StoredWebhook>>> {
-        self.inner.report_webhooks(now, reports).await
+    async fn tally(&self, tallies: &[Tally]) -> Result<Vec<Tallied>> {
+        let mut tallies = tallies.to_vec();
+        if self.has(Bug::TalliesCountEverything) {
+            tallies.iter_mut().for_each(|tally| tally.all.clear());
+        }
+        self.inner.tally(&tallies).await
     }
 
-    async fn wake_refunds(&self, now: Timestamp, attempt: &Reference) -> Result<Vec<RefundId>> {
-        self.inner.wake_refunds(now, attempt).await
+    async fn forget(&self, list: &List) -> Result<u32> {
+        self.inner.forget(list).await
     }
 
-    async fn begin_request(&self, now: Timestamp, begin: &BeginRequest) -> Result<Begun> {
-        self.inner.begin_request(now, begin).await
-    }
-
-    async fn finish_request(&self, now: Timestamp, scope: &str, answer: Option<&Answer>) -> Result<()> {
-        self.inner.finish_request(now, scope, answer).await
-    }
-
-    async fn forget_requests(&self, now: Timestamp, limit: u32) -> Result<u32> {
-        self.inner.forget_requests(now, limit).await
-    }
-
-    async fn take_tokens(&self, now: Timestamp, wishes: &[Take]) -> Result<Taken> {
-        self.inner.take_tokens(now, wishes).await
+    async fn take_tokens(&self, now: Timestamp, takes: &[Take]) -> Result<Taken> {
+        self.inner.take_tokens(now, takes).await
     }
 
     async fn forget_tokens(&self, now: Timestamp, limit: u32) -> Result<u32> {
@@ -518,11 +423,46 @@ impl Storage for Planted {
         self.inner.ready().await
     }
 
-    async fn gauges(&self) -> Result<Gauges> {
-        self.inner.gauges().await
+    async fn check(&self) -> Result<Vec<String>> {
+        self.inner.check().await
+    }
+}
+
+#[async_trait]
+impl Storage for DecidesTwice {
+    /// Decides on rows as they are now, forgets all of it, and lets the inner storage load and decide again.
+    async fn transact(&self, now: Timestamp, work: Arc<dyn Work>) -> Result<()> {
+        work.decide(&mut rows_for(&self.0, now, &*work, Bug::None)?, now);
+        // Others may change the rows in between.
+        tokio::task::yield_now().await;
+        self.0.transact(now, work).await
+    }
+
+    async fn load(&self, needs: &dyn Needs) -> Result<WorkingSet> {
+        self.0.load(needs).await
+    }
+
+    async fn tally(&self, tallies: &[Tally]) -> Result<Vec<Tallied>> {
+        self.0.tally(tallies).await
+    }
+
+    async fn forget(&self, list: &List) -> Result<u32> {
+        self.0.forget(list).await
+    }
+
+    async fn take_tokens(&self, now: Timestamp, takes: &[Take]) -> Result<Taken> {
+        self.0.take_tokens(now, takes).await
+    }
+
+    async fn forget_tokens(&self, now: Timestamp, limit: u32) -> Result<u32> {
+        self.0.forget_tokens(now, limit).await
+    }
+
+    async fn ready(&self) -> Result<()> {
+        self.0.ready().await
     }
 
     async fn check(&self) -> Result<Vec<String>> {
-        self.inner.check().await
+        self.0.check().await
     }
 }

@@ -3,27 +3,28 @@
 use crate::executor::lock;
 use crate::storage::latency;
 use crate::world::World;
-use jiff::{SignedDuration, Timestamp};
+use jiff::Timestamp;
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};
-use ticketing_core::domain::book::Book;
 use ticketing_core::domain::check_in::{CheckIn, Scan};
 use ticketing_core::domain::code::{Reference, Seed};
+use ticketing_core::domain::command::{Command, Work};
 use ticketing_core::domain::event::{Event, EventStatus, Stock};
 use ticketing_core::domain::id::{EventId, RefundId};
 use ticketing_core::domain::money::Money;
-use ticketing_core::domain::order::{Hold, Order, OrderStatus, Release};
-use ticketing_core::domain::outbox::{MailReport, MailStatus, OutboxMail};
+use ticketing_core::domain::order::{ExpireHolds, Hold, Order, OrderStatus, Release};
+use ticketing_core::domain::outbox::{ClaimMails, MailReport, MailStatus, OutboxMail};
 use ticketing_core::domain::payment::{
-    Attempt, AttemptStatus, Captured, CheckoutReport, CheckoutResult, Observation, Settle, Settlement,
+    Attempt, AttemptStatus, Captured, CheckoutReport, CheckoutResult, ClaimPolls, Observation, Settle, Settlement,
 };
-use ticketing_core::domain::principal::Principal;
-use ticketing_core::domain::refund::{Refund, RefundReport, RefundRequest, RefundStatus};
-use ticketing_core::domain::rules;
+use ticketing_core::domain::refund::{
+    ClaimRefunds, Refund, RefundReport, RefundRequest, RefundStatus, RetryRefund, UndoCancelledEvents, WakeRefunds,
+};
 use ticketing_core::domain::ticket::TicketStatus;
 use ticketing_core::domain::webhook::{NewWebhook, StoredWebhook};
+use ticketing_core::domain::working_set::WorkingSet;
 use ticketing_core::gateway::{Fetched, GatewayError, RefundCall};
-use ticketing_core::storage::{Outcome, Storage, StorageError};
+use ticketing_core::storage::{Outcome, Storage as _, StorageError, StorageExt as _};
 
 type Result<T> = std::result::Result<T, StorageError>;
 
@@ -89,24 +90,24 @@ pub(crate) struct BuggyStorage {
     pub(crate) world: Arc<World>,
 }
 
-fn change_order(book: &mut Book, order: &Order, change: impl FnOnce(&mut Order)) {
+fn change_order(rows: &mut WorkingSet, order: &Order, change: impl FnOnce(&mut Order)) {
     let mut order = order.clone();
     change(&mut order);
-    book.load_order(order);
+    rows.orders.load_record(order);
 }
 
-fn change_attempt(book: &mut Book, reference: &Reference, change: impl FnOnce(&mut Attempt)) {
-    if let Some(mut attempt) = book.attempts.get(reference).cloned() {
+fn change_attempt(rows: &mut WorkingSet, reference: &Reference, change: impl FnOnce(&mut Attempt)) {
+    if let Some(mut attempt) = rows.attempts.get(reference).cloned() {
         change(&mut attempt);
-        book.load_attempt(attempt);
+        rows.attempts.load_record(attempt);
     }
 }
 
-fn change_events(book: &mut Book, mut change: impl FnMut(&mut Event)) {
-    let all: Vec<Event> = book.events.iter().map(|(_, event)| event.clone()).collect();
+fn change_events(rows: &mut WorkingSet, mut change: impl FnMut(&mut Event)) {
+    let all: Vec<Event> = rows.events.iter().map(|(_, event)| event.clone()).collect();
     for mut event in all {
         change(&mut event);
-        book.load_event(event);
+        rows.events.load_record(event);
     }
 }
 
@@ -116,8 +117,8 @@ fn each_stock(event: &mut Event, mut change: impl FnMut(&mut Stock)) {
 }
 
 /// Moves an order's held places as if nobody had to ask.
-fn let_go(book: &mut Book, order: &Order) {
-    change_events(book, |event| {
+fn let_go(rows: &mut WorkingSet, order: &Order) {
+    change_events(rows, |event| {
         for line in order.lines.iter().filter(|_| event.id == order.event_id) {
             event.stock.held -= i64::from(line.quantity);
             for own in event.ticket_types.iter_mut().filter(|own| own.id == line.ticket_type_id) {
@@ -128,11 +129,11 @@ fn let_go(book: &mut Book, order: &Order) {
 }
 
 /// Does something without a look at how many places there are.
-fn without_limits<T>(book: &mut Book, work: impl FnOnce(&mut Book) -> T) -> T {
-    let limits: BTreeMap<EventId, Event> = book.events.iter().map(|(id, event)| (*id, event.clone())).collect();
-    change_events(book, |event| each_stock(event, |stock| stock.capacity = None));
-    let result = work(book);
-    change_events(book, |event| {
+fn without_limits<T>(rows: &mut WorkingSet, work: impl FnOnce(&mut WorkingSet) -> T) -> T {
+    let limits: BTreeMap<EventId, Event> = rows.events.iter().map(|(id, event)| (*id, event.clone())).collect();
+    change_events(rows, |event| each_stock(event, |stock| stock.capacity = None));
+    let result = work(rows);
+    change_events(rows, |event| {
         if let Some(before) = limits.get(&event.id) {
             event.stock.capacity = before.stock.capacity;
             for (own, before) in event.ticket_types.iter_mut().zip(&before.ticket_types) {
@@ -143,7 +144,56 @@ fn without_limits<T>(book: &mut Book, work: impl FnOnce(&mut Book) -> T) -> T {
     result
 }
 
+/// Work that is one batch of one of these kinds of command is done by a method, which may have a bug. `each` method takes the
+/// commands one by one.
+macro_rules! by_kind {
+    ($self:ident, $now:ident, $work:ident: $($command:ty => $method:ident $($each:ident)?;)*) => {
+        $(if let Some(batch) = $work.batch::<$command>() {
+            let outcomes = by_kind!(@$($each)? $self.$method($now, batch.commands()));
+            batch.answer(outcomes);
+            return Ok(());
+        })*
+    };
+    (@$self:ident.$method:ident($now:ident, $commands:expr)) => {
+        $self.$method($now, $commands).await?
+    };
+    (@each $self:ident.$method:ident($now:ident, $commands:expr)) => {{
+        let mut outcomes = vec![];
+        for command in $commands {
+            outcomes.push($self.$method($now, command).await?);
+        }
+        outcomes
+    }};
+}
+
 impl BuggyStorage {
+    pub(crate) async fn transact(&self, now: Timestamp, work: Arc<dyn Work>) -> Result<()> {
+        // The judge listens to these.
+        by_kind!(self, now, work:
+            ClaimRefunds => claim_refunds each;
+            RefundReport => report_refunds;
+            RetryRefund => retry_refund each;
+            WakeRefunds => wake_refunds each;
+            Scan => check_in;
+            ClaimMails => claim_mails each;
+            MailReport => report_mails;
+        );
+        if self.world.bug.is_some() {
+            by_kind!(self, now, work:
+                Hold => hold;
+                Release => release;
+                ExpireHolds => expire_holds each;
+                CheckoutReport => report_checkouts;
+                Settle => settle;
+                ClaimPolls => claim_polls each;
+                RefundRequest => request_refunds;
+                UndoCancelledEvents => undo_cancelled_events each;
+                NewWebhook => receive_webhooks;
+            );
+        }
+        self.world.memory.transact(now, work).await
+    }
+
     fn is(&self, bug: Bug) -> bool {
         self.world.bug == Some(bug)
     }
@@ -160,9 +210,9 @@ impl BuggyStorage {
         Reference::derived(&Seed(seed), "planted")
     }
 
-    pub(crate) async fn hold(&self, now: Timestamp, wishes: &[Hold]) -> Result<Vec<Outcome<Order>>> {
+    async fn hold(&self, now: Timestamp, wishes: &[Hold]) -> Result<Vec<Outcome<Order>>> {
         let memory = &self.world.memory;
-        let hold = |book: &mut Book| wishes.iter().map(|wish| rules::hold(book, now, wish)).collect::<Vec<_>>();
+        let hold = |rows: &mut WorkingSet| wishes.iter().map(|wish| wish.apply(rows, now)).collect::<Vec<_>>();
         match self.world.bug {
             Some(Bug::HoldChecksThenInserts) => {
                 let seen = hold(&mut memory.snapshot());
@@ -170,55 +220,51 @@ impl BuggyStorage {
                     return Ok(seen);
                 }
                 self.between_steps().await;
-                Ok(memory.tamper(|book| without_limits(book, hold)))
+                Ok(memory.tamper(|rows| without_limits(rows, hold)))
             }
-            Some(Bug::HoldNotIdempotent) => Ok(memory.tamper(|book| {
-                let again = |wish: &Hold| match book.order_by_reference(&wish.reference) {
-                    Some(_) => {
-                        let mut again = wish.clone();
-                        again.reference = self.fresh();
-                        again
-                    }
+            Some(Bug::HoldNotIdempotent) => Ok(memory.tamper(|rows| {
+                let again = |wish: &Hold| match rows.order_by_reference(&wish.reference) {
+                    Some(_) => Hold { reference: self.fresh(), ..wish.clone() },
                     None => wish.clone(),
                 };
                 let wishes: Vec<Hold> = wishes.iter().map(again).collect();
-                wishes.iter().map(|wish| rules::hold(book, now, wish)).collect()
+                wishes.iter().map(|wish| wish.apply(rows, now)).collect()
             })),
-            Some(Bug::SoldAfterEventCalledOff) => Ok(memory.tamper(|book| {
-                let off: Vec<EventId> = book
+            Some(Bug::SoldAfterEventCalledOff) => Ok(memory.tamper(|rows| {
+                let off: Vec<EventId> = rows
                     .events
                     .iter()
                     .map(|(_, event)| event)
                     .filter(|event| event.status == EventStatus::Cancelled)
                     .map(|event| event.id)
                     .collect();
-                change_events(book, |event| event.status = EventStatus::Active);
-                let result = hold(book);
-                change_events(book, |event| {
+                change_events(rows, |event| event.status = EventStatus::Active);
+                let result = hold(rows);
+                change_events(rows, |event| {
                     if off.contains(&event.id) {
                         event.status = EventStatus::Cancelled;
                     }
                 });
                 result
             })),
-            _ => memory.hold(now, wishes).await,
+            _ => memory.apply(now, wishes).await,
         }
     }
 
-    pub(crate) async fn release(&self, now: Timestamp, wishes: &[Release]) -> Result<Vec<Outcome<Order>>> {
+    async fn release(&self, now: Timestamp, wishes: &[Release]) -> Result<Vec<Outcome<Order>>> {
         if self.is(Bug::ReleasedTwice) {
-            self.world.memory.tamper(|book| {
+            self.world.memory.tamper(|rows| {
                 let known: Vec<Order> =
-                    wishes.iter().filter_map(|wish| book.order_by_reference(&wish.reference).cloned()).collect();
+                    wishes.iter().filter_map(|wish| rows.order_by_reference(&wish.reference).cloned()).collect();
                 for order in known.iter().filter(|order| order.status == OrderStatus::Cancelled) {
-                    let_go(book, order);
+                    let_go(rows, order);
                 }
             });
         }
-        self.world.memory.release(now, wishes).await
+        self.world.memory.apply(now, wishes).await
     }
 
-    pub(crate) async fn expire_holds(&self, now: Timestamp, limit: u32) -> Result<Vec<Order>> {
+    async fn expire_holds(&self, now: Timestamp, expire: &ExpireHolds) -> Result<Vec<Order>> {
         let memory = &self.world.memory;
         match self.world.bug {
             Some(Bug::HoldNeverExpires) => Ok(vec![]),
@@ -226,42 +272,38 @@ impl BuggyStorage {
                 let is_due =
                     |order: &&Order| matches!(order.status, OrderStatus::Held { hold_until } if hold_until <= now);
                 let due: Vec<Order> =
-                    memory.look(|book| book.orders.iter().map(|(_, order)| order).filter(is_due).cloned().collect());
+                    memory.look(|rows| rows.orders.iter().map(|(_, order)| order).filter(is_due).cloned().collect());
                 if due.is_empty() {
                     return Ok(due);
                 }
                 self.between_steps().await;
-                memory.tamper(|book| {
+                memory.tamper(|rows| {
                     for order in &due {
-                        change_order(book, order, |order| order.status = OrderStatus::Expired);
-                        let_go(book, order);
+                        change_order(rows, order, |order| order.status = OrderStatus::Expired);
+                        let_go(rows, order);
                     }
                 });
                 Ok(due)
             }
-            _ => memory.expire_holds(now, limit).await,
+            _ => memory.apply_one(now, *expire).await,
         }
     }
 
-    pub(crate) async fn report_checkouts(
-        &self,
-        now: Timestamp,
-        reports: &[CheckoutReport],
-    ) -> Result<Vec<Outcome<Attempt>>> {
+    async fn report_checkouts(&self, now: Timestamp, reports: &[CheckoutReport]) -> Result<Vec<Outcome<Attempt>>> {
         if !self.is(Bug::HoldDroppedOnUnknownCheckout) {
-            return self.world.memory.report_checkouts(now, reports).await;
+            return self.world.memory.apply(now, reports).await;
         }
-        Ok(self.world.memory.tamper(|book| {
+        Ok(self.world.memory.tamper(|rows| {
             let report = |report: &CheckoutReport| {
                 if report.result != CheckoutResult::Unknown {
-                    return rules::report_checkout(book, now, report);
+                    return report.apply(rows, now);
                 }
-                let before = book.attempts.get(&report.reference).cloned();
+                let before = rows.attempts.get(&report.reference).cloned();
                 let result = CheckoutResult::NotOpened { reason: "no answer".to_owned(), release: true };
-                let dropped = CheckoutReport::new(report.reference.clone(), result);
-                let came = rules::report_checkout(book, now, &dropped);
+                let dropped = CheckoutReport { reference: report.reference.clone(), result };
+                let came = dropped.apply(rows, now);
                 if let Some(before) = before {
-                    book.load_attempt(before);
+                    rows.attempts.load_record(before);
                 }
                 came
             };
@@ -269,200 +311,166 @@ impl BuggyStorage {
         }))
     }
 
-    pub(crate) async fn settle(&self, now: Timestamp, said: &[Settle]) -> Result<Vec<Outcome<Settlement>>> {
+    async fn settle(&self, now: Timestamp, said: &[Settle]) -> Result<Vec<Outcome<Settlement>>> {
         let memory = &self.world.memory;
-        let Some(bug) = self.world.bug else { return memory.settle(now, said).await };
-        let mails = memory.look(|book| book.next.mail);
-        let outcomes = memory.tamper(|book| said.iter().map(|said| settle(book, now, said, bug)).collect());
+        let Some(bug) = self.world.bug else { return memory.apply(now, said).await };
+        let first = memory.look(|rows| rows.mails.next_id());
+        let outcomes = memory.tamper(|rows| said.iter().map(|said| settle(rows, now, said, bug)).collect());
         if bug == Bug::SettledInTwoSteps {
-            let owed: Vec<OutboxMail> = memory.tamper(|book| {
-                let owed: Vec<OutboxMail> =
-                    book.mails.iter().map(|(_, mail)| mail).filter(|mail| mail.id.0 >= mails).cloned().collect();
-                let mut kept = Book::default();
-                for (_, mail) in book.mails.iter().filter(|(id, _)| id.0 < mails) {
-                    kept.load_mail(mail.clone());
-                }
-                book.mails = kept.mails;
-                owed
+            let owed: Vec<OutboxMail> = memory.tamper(|rows| {
+                let ids: Vec<_> = rows.mails.iter().map(|(id, _)| *id).filter(|id| id.0 >= first).collect();
+                ids.iter().filter_map(|id| rows.mails.remove(id)).collect()
             });
             if !owed.is_empty() {
                 self.between_steps().await;
-                memory.tamper(|book| owed.into_iter().for_each(|mail| book.load_mail(mail)));
+                memory.tamper(|rows| owed.into_iter().for_each(|mail| rows.mails.load_record(mail)));
             }
         }
         Ok(outcomes)
     }
 
-    pub(crate) async fn claim_polls(&self, now: Timestamp, limit: u32) -> Result<Vec<Attempt>> {
+    async fn claim_polls(&self, now: Timestamp, claim: &ClaimPolls) -> Result<Vec<Attempt>> {
         if self.is(Bug::NoPolling) {
             return Ok(vec![]);
         }
-        let claimed = self.world.memory.claim_polls(now, limit).await?;
+        let claimed = self.world.memory.apply_one(now, *claim).await?;
         if self.is(Bug::PollingStopsEarly) {
-            self.world.memory.tamper(|book| {
+            self.world.memory.tamper(|rows| {
                 for attempt in claimed.iter().filter(|attempt| attempt.poll.is_some_and(|poll| poll.count >= 3)) {
-                    change_attempt(book, &attempt.reference, |attempt| attempt.poll = None);
+                    change_attempt(rows, &attempt.reference, |attempt| attempt.poll = None);
                 }
             });
         }
         Ok(claimed)
     }
 
-    pub(crate) async fn request_refunds(
-        &self,
-        now: Timestamp,
-        wishes: &[RefundRequest],
-    ) -> Result<Vec<Outcome<Refund>>> {
-        let Some(bug) = self.world.bug else { return self.world.memory.request_refunds(now, wishes).await };
-        Ok(self.world.memory.tamper(|book| wishes.iter().map(|wish| refund(book, now, wish, bug)).collect()))
+    async fn request_refunds(&self, now: Timestamp, wishes: &[RefundRequest]) -> Result<Vec<Outcome<Refund>>> {
+        let Some(bug) = self.world.bug else { return self.world.memory.apply(now, wishes).await };
+        Ok(self.world.memory.tamper(|rows| wishes.iter().map(|wish| refund(rows, now, wish, bug)).collect()))
     }
 
-    pub(crate) async fn claim_refunds(&self, now: Timestamp, lease: SignedDuration, limit: u32) -> Result<Vec<Refund>> {
-        let mut claimed = self.world.memory.claim_refunds(now, lease, limit).await?;
+    async fn claim_refunds(&self, now: Timestamp, claim: &ClaimRefunds) -> Result<Vec<Refund>> {
+        let mut claimed = self.world.memory.apply_one(now, *claim).await?;
         match self.world.bug {
             Some(Bug::RefundResentBlindly) => claimed
                 .iter_mut()
                 .filter(|refund| refund.status == RefundStatus::Unknown)
                 .for_each(|refund| refund.status = RefundStatus::Due),
             Some(bug @ (Bug::RefundNotMarkedBeforeSent | Bug::RefundClaimedWithoutLease)) => {
-                self.world.memory.tamper(|book| {
+                self.world.memory.tamper(|rows| {
                     for refund in &claimed {
-                        let Some(mut row) = book.refunds.get(&refund.id).cloned() else { continue };
+                        let Some(mut row) = rows.refunds.get(&refund.id).cloned() else { continue };
                         if bug == Bug::RefundClaimedWithoutLease {
                             row.next_at = Some(now);
                         } else {
                             row.status = refund.status;
                         }
-                        book.load_refund(row);
+                        rows.refunds.load_record(row);
                     }
                 });
             }
             _ => {}
         }
-        crate::invariants::refunds_claimed(&self.world, &claimed, now, lease);
+        crate::invariants::refunds_claimed(&self.world, &claimed, now, claim.lease);
         Ok(claimed)
     }
 
-    pub(crate) async fn report_refunds(
-        &self,
-        now: Timestamp,
-        reports: &[RefundReport],
-    ) -> Result<Vec<Outcome<Refund>>> {
+    async fn report_refunds(&self, now: Timestamp, reports: &[RefundReport]) -> Result<Vec<Outcome<Refund>>> {
         crate::invariants::refunds_released(&self.world, reports.iter().map(|report| report.id));
-        self.world.memory.report_refunds(now, reports).await
+        self.world.memory.apply(now, reports).await
     }
 
-    pub(crate) async fn retry_refund(
-        &self,
-        now: Timestamp,
-        id: RefundId,
-        actor: &Principal,
-    ) -> Result<Outcome<Refund>> {
-        crate::invariants::refunds_released(&self.world, [id]);
-        self.world.memory.retry_refund(now, id, actor).await
+    async fn retry_refund(&self, now: Timestamp, retry: &RetryRefund) -> Result<Outcome<Refund>> {
+        crate::invariants::refunds_released(&self.world, [retry.id]);
+        self.world.memory.apply_one(now, retry.clone()).await
     }
 
-    pub(crate) async fn wake_refunds(&self, now: Timestamp, attempt: &Reference) -> Result<Vec<RefundId>> {
-        let woken = self.world.memory.wake_refunds(now, attempt).await?;
+    async fn wake_refunds(&self, now: Timestamp, wake: &WakeRefunds) -> Result<Vec<RefundId>> {
+        let woken = self.world.memory.apply_one(now, wake.clone()).await?;
         crate::invariants::refunds_released(&self.world, woken.iter().copied());
         Ok(woken)
     }
 
-    pub(crate) async fn undo_cancelled_events(&self, now: Timestamp, seeds: &[Seed]) -> Result<Vec<Order>> {
+    async fn undo_cancelled_events(&self, now: Timestamp, undo: &UndoCancelledEvents) -> Result<Vec<Order>> {
         if self.is(Bug::CancelledEventNotRefunded) {
             return Ok(vec![]);
         }
-        self.world.memory.undo_cancelled_events(now, seeds).await
+        self.world.memory.apply_one(now, undo.clone()).await
     }
 
-    pub(crate) async fn check_in(&self, now: Timestamp, scans: &[Scan]) -> Result<Vec<Outcome<CheckIn>>> {
+    async fn check_in(&self, now: Timestamp, scans: &[Scan]) -> Result<Vec<Outcome<CheckIn>>> {
         let memory = &self.world.memory;
-        let check_in = |book: &mut Book| scans.iter().map(|scan| rules::check_in(book, now, scan)).collect::<Vec<_>>();
-        let turn = |book: &mut Book, status: TicketStatus| {
+        let check_in = |rows: &mut WorkingSet| scans.iter().map(|scan| scan.apply(rows, now)).collect::<Vec<_>>();
+        let turn = |rows: &mut WorkingSet, status: TicketStatus| {
             for scan in scans {
-                if let Some(mut ticket) = book.ticket_by_code(&scan.code).cloned() {
+                if let Some(mut ticket) = rows.ticket_by_code(&scan.code).cloned() {
                     if status == TicketStatus::Used || ticket.status == TicketStatus::Refunded {
                         ticket.status = TicketStatus::Active;
                     }
-                    book.load_ticket(ticket);
+                    rows.tickets.load_record(ticket);
                 }
             }
         };
         let outcomes = match self.world.bug {
             Some(Bug::ScanWithoutCompareAndSet) => {
                 let is_repeat =
-                    memory.look(|book| scans.iter().any(|scan| book.check_in_by_nonce(&scan.nonce).is_some()));
+                    memory.look(|rows| scans.iter().any(|scan| rows.check_in_by_nonce(&scan.nonce).is_some()));
                 let seen = check_in(&mut memory.snapshot());
                 if is_repeat || seen.iter().any(std::result::Result::is_err) {
                     return Ok(seen);
                 }
                 self.between_steps().await;
-                memory.tamper(|book| {
-                    turn(book, TicketStatus::Used);
-                    check_in(book)
+                memory.tamper(|rows| {
+                    turn(rows, TicketStatus::Used);
+                    check_in(rows)
                 })
             }
-            Some(Bug::RefundedTicketAdmitted) => memory.tamper(|book| {
-                turn(book, TicketStatus::Refunded);
-                check_in(book)
+            Some(Bug::RefundedTicketAdmitted) => memory.tamper(|rows| {
+                turn(rows, TicketStatus::Refunded);
+                check_in(rows)
             }),
-            Some(Bug::NonceIgnored) => memory.tamper(|book| {
-                let fresh = |scan: &Scan| {
-                    let mut scan = scan.clone();
-                    scan.nonce = self.fresh().to_string();
-                    scan
-                };
-                let is_known = |book: &Book, scan: &Scan| book.check_in_by_nonce(&scan.nonce).is_some();
+            Some(Bug::NonceIgnored) => memory.tamper(|rows| {
+                let fresh = |scan: &Scan| Scan { nonce: self.fresh().to_string(), ..scan.clone() };
+                let is_known = |rows: &WorkingSet, scan: &Scan| rows.check_in_by_nonce(&scan.nonce).is_some();
                 let scans: Vec<Scan> =
-                    scans.iter().map(|scan| if is_known(book, scan) { fresh(scan) } else { scan.clone() }).collect();
-                scans.iter().map(|scan| rules::check_in(book, now, scan)).collect()
+                    scans.iter().map(|scan| if is_known(rows, scan) { fresh(scan) } else { scan.clone() }).collect();
+                scans.iter().map(|scan| scan.apply(rows, now)).collect()
             }),
-            _ => memory.check_in(now, scans).await?,
+            _ => memory.apply(now, scans).await?,
         };
         crate::invariants::admitted(&self.world, &outcomes);
         Ok(outcomes)
     }
 
-    pub(crate) async fn claim_mails(
-        &self,
-        now: Timestamp,
-        lease: SignedDuration,
-        limit: u32,
-    ) -> Result<Vec<OutboxMail>> {
-        let claimed = self.world.memory.claim_mails(now, lease, limit).await?;
+    async fn claim_mails(&self, now: Timestamp, claim: &ClaimMails) -> Result<Vec<OutboxMail>> {
+        let claimed = self.world.memory.apply_one(now, *claim).await?;
         if let Some(bug @ (Bug::MailMarkedBeforeSent | Bug::MailClaimedWithoutLease)) = self.world.bug {
-            self.world.memory.tamper(|book| {
+            self.world.memory.tamper(|rows| {
                 for mut mail in claimed.iter().cloned() {
                     match bug {
                         Bug::MailMarkedBeforeSent => mail.status = MailStatus::Sent,
                         _ => mail.due_at = now,
                     }
-                    book.load_mail(mail);
+                    rows.mails.load_record(mail);
                 }
             });
         }
-        crate::invariants::mails_claimed(&self.world, &claimed, now, lease);
+        crate::invariants::mails_claimed(&self.world, &claimed, now, claim.lease);
         Ok(claimed)
     }
 
-    pub(crate) async fn report_mails(&self, now: Timestamp, reports: &[MailReport]) -> Result<Vec<Option<OutboxMail>>> {
+    async fn report_mails(&self, now: Timestamp, reports: &[MailReport]) -> Result<Vec<Option<OutboxMail>>> {
         crate::invariants::mails_reported(&self.world, reports);
-        self.world.memory.report_mails(now, reports).await
+        self.world.memory.apply(now, reports).await
     }
 
-    pub(crate) async fn receive_webhooks(
-        &self,
-        now: Timestamp,
-        new: &[NewWebhook],
-    ) -> Result<Vec<(StoredWebhook, bool)>> {
+    async fn receive_webhooks(&self, now: Timestamp, new: &[NewWebhook]) -> Result<Vec<(StoredWebhook, bool)>> {
         if !self.is(Bug::WebhookNotDeduplicated) {
-            return self.world.memory.receive_webhooks(now, new).await;
+            return self.world.memory.apply(now, new).await;
         }
-        let mut new = new.to_vec();
-        for webhook in &mut new {
-            webhook.dedupe_key = self.fresh().to_string();
-        }
-        self.world.memory.receive_webhooks(now, &new).await
+        let new: Vec<NewWebhook> =
+            new.iter().map(|new| NewWebhook { dedupe_key: self.fresh().to_string(), ..new.clone() }).collect();
+        self.world.memory.apply(now, &new).await
     }
 }
 
@@ -470,25 +478,23 @@ impl BuggyStorage {
 fn half_blind(attempt: &Attempt, captured: &Captured, bug: Bug) -> Captured {
     let money = |minor, currency| Money::new(minor, currency).unwrap_or(captured.amount);
     let (amount, wanted) = (captured.amount, attempt.amount);
-    let mut seen = captured.clone();
     match bug {
-        Bug::AmountNotChecked => seen.amount = money(wanted.minor(), amount.currency()),
-        Bug::CurrencyNotChecked => seen.amount = money(amount.minor(), wanted.currency()),
-        Bug::ModeNotChecked => seen.mode = attempt.mode,
-        _ => {}
+        Bug::AmountNotChecked => Captured { amount: money(wanted.minor(), amount.currency()), ..captured.clone() },
+        Bug::CurrencyNotChecked => Captured { amount: money(amount.minor(), wanted.currency()), ..captured.clone() },
+        Bug::ModeNotChecked => Captured { mode: attempt.mode, ..captured.clone() },
+        _ => captured.clone(),
     }
-    seen
 }
 
-fn settle(book: &mut Book, now: Timestamp, said: &Settle, bug: Bug) -> Outcome<Settlement> {
-    let Some(attempt) = book.attempts.get(&said.reference).cloned() else { return rules::settle(book, now, said) };
-    let Some(order) = book.orders.get(&attempt.order_id).cloned() else { return rules::settle(book, now, said) };
+fn settle(rows: &mut WorkingSet, now: Timestamp, said: &Settle, bug: Bug) -> Outcome<Settlement> {
+    let Some(attempt) = rows.attempts.get(&said.reference).cloned() else { return said.apply(rows, now) };
+    let Some(order) = rows.orders.get(&attempt.order_id).cloned() else { return said.apply(rows, now) };
     let is_first = !attempt.status.has_captured();
     let mut said = said.clone();
     if let Observation::Success(captured) = &said.observation {
         said.observation = Observation::Success(half_blind(&attempt, captured, bug));
         if bug == Bug::DuplicateSuccessIgnored && is_first && order.status == OrderStatus::Paid {
-            change_attempt(book, &said.reference, |attempt| {
+            change_attempt(rows, &said.reference, |attempt| {
                 attempt.status = AttemptStatus::Failed;
                 attempt.poll = None;
             });
@@ -496,29 +502,28 @@ fn settle(book: &mut Book, now: Timestamp, said: &Settle, bug: Bug) -> Outcome<S
         }
     }
     if bug == Bug::HoldExtendedWithoutBound && said.observation == Observation::Processing {
-        change_order(book, &order, |order| order.hold_extended = false);
+        change_order(rows, &order, |order| order.hold_extended = false);
     }
-    let (tickets, mails, audit) = (book.tickets.clone(), book.mails.clone(), book.audit.clone());
+    let (mails, audit) = (rows.mails.clone(), rows.audit.clone());
     let came = match bug {
-        Bug::LateSuccessNotRechecked => without_limits(book, |book| rules::settle(book, now, &said)),
-        _ => rules::settle(book, now, &said),
+        Bug::LateSuccessNotRechecked => without_limits(rows, |rows| said.apply(rows, now)),
+        _ => said.apply(rows, now),
     };
     if let (Bug::TicketsMissing, Ok(Settlement::Fulfilled { first: true, tickets: issued, .. })) = (bug, &came) {
-        book.tickets = tickets;
-        issued.iter().skip(1).for_each(|ticket| book.load_ticket(ticket.clone()));
+        issued.first().map(|ticket| rows.tickets.remove(&ticket.id));
     }
     match (&said.observation, bug) {
-        (_, Bug::TicketsWithoutMail) => book.mails = mails,
-        (_, Bug::AuditLineMissing) => book.audit = audit,
+        (_, Bug::TicketsWithoutMail) => rows.mails = mails,
+        (_, Bug::AuditLineMissing) => rows.audit = audit,
         (Observation::Success(_), _) => {}
         (_, Bug::StaleAnswerApplied) if !is_first => {
-            change_attempt(book, &said.reference, |attempt| attempt.status = AttemptStatus::Open);
+            change_attempt(rows, &said.reference, |attempt| attempt.status = AttemptStatus::Open);
         }
         (Observation::Failed, Bug::FailedIsFinal) if is_first => {
-            change_attempt(book, &said.reference, |attempt| attempt.poll = None);
+            change_attempt(rows, &said.reference, |attempt| attempt.poll = None);
         }
         (Observation::NotFound, Bug::NotFoundIsFailed) if is_first => {
-            change_attempt(book, &said.reference, |attempt| {
+            change_attempt(rows, &said.reference, |attempt| {
                 attempt.status = AttemptStatus::Failed;
                 attempt.poll = None;
             });
@@ -528,33 +533,32 @@ fn settle(book: &mut Book, now: Timestamp, said: &Settle, bug: Bug) -> Outcome<S
     came
 }
 
-fn refund(book: &mut Book, now: Timestamp, wish: &RefundRequest, bug: Bug) -> Outcome<Refund> {
-    let events: Vec<Event> = book.events.iter().map(|(_, event)| event.clone()).collect();
-    let known = book.refund_by_key(&wish.key).cloned();
-    let order = book.order_by_reference(&wish.order).map(|order| order.id);
+fn refund(rows: &mut WorkingSet, now: Timestamp, wish: &RefundRequest, bug: Bug) -> Outcome<Refund> {
+    let events: Vec<Event> = rows.events.iter().map(|(_, event)| event.clone()).collect();
+    let known = rows.refund_by_key(&wish.key).cloned();
+    let order = rows.order_by_reference(&wish.order).map(|order| order.id);
     if let (Bug::RefundSumUnchecked, None, Some(order)) = (bug, &known, order) {
-        let before: Vec<Refund> = book.refunds_of(order).cloned().collect();
+        let before: Vec<Refund> = rows.refunds_of(order).cloned().collect();
         for refund in &before {
-            let mut none = refund.clone();
-            none.amount = Money::zero(refund.amount.currency());
-            book.load_refund(none);
+            let amount = Money::zero(refund.amount.currency());
+            rows.refunds.load_record(Refund { amount, ..refund.clone() });
         }
         let void: Vec<_> =
-            book.tickets_of(order).filter(|ticket| ticket.status == TicketStatus::Refunded).cloned().collect();
+            rows.tickets_of(order).filter(|ticket| ticket.status == TicketStatus::Refunded).cloned().collect();
         for mut ticket in void {
             ticket.status = TicketStatus::Active;
-            book.load_ticket(ticket);
+            rows.tickets.load_record(ticket);
         }
-        let came = rules::request_refund(book, now, wish);
-        before.into_iter().for_each(|refund| book.load_refund(refund));
+        let came = wish.apply(rows, now);
+        before.into_iter().for_each(|refund| rows.refunds.load_record(refund));
         return came;
     }
-    let came = rules::request_refund(book, now, wish);
+    let came = wish.apply(rows, now);
     match (bug, known) {
-        (Bug::PlacesNotReturned, None) => events.into_iter().for_each(|event| book.load_event(event)),
+        (Bug::PlacesNotReturned, None) => events.into_iter().for_each(|event| rows.events.load_record(event)),
         (Bug::PlacesReturnedTwice, Some(refund)) => {
             let places = refund.tickets.len() as i64;
-            change_events(book, |event| event.stock.sold -= places);
+            change_events(rows, |event| event.stock.sold -= places);
         }
         _ => {}
     }
@@ -588,9 +592,7 @@ impl GatewayBugs {
         }
         let mut seed = [0; 32];
         seed[..8].copy_from_slice(&world.draw().to_le_bytes());
-        let mut call = call.clone();
-        call.key = Reference::of_attempt(&Seed(seed));
-        call
+        RefundCall { key: Reference::of_attempt(&Seed(seed)), ..call.clone() }
     }
 
     pub(crate) fn told(&self, reference: &Reference, captured: &Captured) {
@@ -601,7 +603,9 @@ impl GatewayBugs {
 
     pub(crate) fn fetched(&self, reference: &Reference, fetched: Option<Fetched>) -> Option<Fetched> {
         match lock(&self.told).get(reference) {
-            Some(captured) => Some(Fetched::new(Observation::Success(captured.clone()), "success")),
+            Some(captured) => {
+                Some(Fetched { observation: Observation::Success(captured.clone()), raw_status: "success".to_owned() })
+            }
             None => fetched,
         }
     }

@@ -143,7 +143,7 @@ async fn verify(world: &Arc<World>, buyer: &Buyer, order: &Order, at: &Reference
     }
 }
 
-/// A checkout stands open at the gateway: whoever has its address may act on it, also where our answer was lost.
+/// A checkout stands open at the gateway: anyone who has its address may act on it, also where our answer was lost.
 pub(crate) fn checkout_opened(world: &Arc<World>, at: &Reference) {
     let (world, at) = (Arc::clone(world), at.clone());
     Arc::clone(&world).go(async move {

@@ -27,9 +27,9 @@ pub(crate) async fn open(world: Arc<World>, organizer: Principal) {
 }
 
 fn a_ticket(world: &World) -> Option<TicketCode> {
-    let count = world.memory.look(|book| book.tickets.iter().count()) as u64;
+    let count = world.memory.look(|rows| rows.tickets.iter().count()) as u64;
     let at = world.below(count) as usize;
-    world.memory.look(|book| book.tickets.iter().nth(at).map(|(_, ticket)| ticket.code.clone()))
+    world.memory.look(|rows| rows.tickets.iter().nth(at).map(|(_, ticket)| ticket.code.clone()))
 }
 
 /// The same scan, with the same nonce, until there is an answer; now and then once more.
@@ -46,8 +46,8 @@ async fn insist(world: &Arc<World>, scan: Scan) {
             }
             Some(Err(Error::Refused(refusal))) => {
                 world.saw("refused", refusal.code());
-                // Whoever was let in by this very scan must not be turned away by its repeat.
-                if world.memory.look(|book| book.check_in_by_nonce(&scan.nonce).is_some()) {
+                // A person who was let in by this very scan must not be turned away by its repeat.
+                if world.memory.look(|rows| rows.check_in_by_nonce(&scan.nonce).is_some()) {
                     world.fail(format!(
                         "S7 the repeat of a scan that let somebody in was answered with {}",
                         refusal.code()

@@ -4,10 +4,10 @@ use crate::bugs::Bug;
 use crate::world::{MINUTE, Outcome, World};
 use crate::{buyers, gates, invariants, organizer, servers};
 use std::sync::Arc;
-use ticketing_core::domain::event::{Event, NewEvent, NewTicketType};
+use ticketing_core::domain::event::{Event, NewEvent, NewTicketType, PutEvent};
 use ticketing_core::domain::money::{Currency, Money};
 use ticketing_core::domain::principal::Principal;
-use ticketing_core::storage::Storage;
+use ticketing_core::storage::StorageExt as _;
 
 /// When the faults end.
 const FAULTS_END: u64 = 50 * MINUTE;
@@ -47,7 +47,7 @@ pub(crate) fn run(seed: u64, bug: Option<Bug>, trace: bool) -> Outcome {
     }
     states(&world);
     let outcome = world.outcome();
-    // Tasks know the world, which knows them: taken apart here, or they would stay for ever.
+    // Tasks know the world, which knows them: taken apart here, or they would never be freed.
     for process in 0..=world.options.processes {
         if process > 0 {
             world.set_server(process, None);
@@ -66,30 +66,30 @@ fn put_event(world: &Arc<World>, organizer: &Principal) -> Option<Event> {
     if world.below(4) == 0 {
         event.ticket_types.push(ticket_type("Guest", 0, Some(2)));
     }
-    let put = invariants::at_once(world.memory.put_events(world.time(), organizer, &[event]))?;
-    put.ok()?.pop()?.ok()
+    let put = PutEvent { organizer: organizer.clone(), event };
+    invariants::at_once(world.memory.apply_one(world.time(), put))?.ok()?.ok()
 }
 
 /// Counts the states that histories came through, by what the audit log and the rows say.
 fn states(world: &World) {
-    world.memory.look(|book| {
-        for (_, line) in book.audit.iter() {
+    world.memory.look(|rows| {
+        for (_, line) in rows.audit.iter() {
             for (action, reason) in AUDITED {
                 if line.action == *action && line.reason == *reason {
                     world.saw(action, reason);
                 }
             }
         }
-        for (_, refund) in book.refunds.iter() {
+        for (_, refund) in rows.refunds.iter() {
             world.saw("refund because", refund.reason.name());
         }
-        for (_, attempt) in book.attempts.iter() {
+        for (_, attempt) in rows.attempts.iter() {
             world.saw("attempt", attempt.status.name());
         }
-        for (_, ticket) in book.tickets.iter() {
+        for (_, ticket) in rows.tickets.iter() {
             world.saw("ticket", ticket.status.name());
         }
-        for (_, webhook) in book.webhooks.iter() {
+        for (_, webhook) in rows.webhooks.iter() {
             world.saw("webhook kept", webhook.status.name());
         }
     });

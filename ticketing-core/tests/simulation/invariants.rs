@@ -7,7 +7,6 @@ use jiff::{SignedDuration, Timestamp};
 use std::collections::{BTreeMap, BTreeSet};
 use std::task::{Context, Poll, Waker};
 use ticketing_core::domain::audit::AuditLine;
-use ticketing_core::domain::book::Book;
 use ticketing_core::domain::check_in::CheckIn;
 use ticketing_core::domain::code::Reference;
 use ticketing_core::domain::event::EventStatus;
@@ -17,6 +16,7 @@ use ticketing_core::domain::outbox::{MailKind, MailReport, MailStatus, OutboxMai
 use ticketing_core::domain::payment::{Attempt, AttemptStatus, FREE_GATEWAY};
 use ticketing_core::domain::refund::{Refund, RefundStatus};
 use ticketing_core::domain::ticket::TicketStatus;
+use ticketing_core::domain::working_set::WorkingSet;
 use ticketing_core::storage::{Outcome, Storage};
 
 /// What was true before: against this, nothing may move backwards.
@@ -48,7 +48,7 @@ pub(crate) fn after_commit(world: &World) {
         || {
             let till = lock(&world.till);
             let mut judge = lock(&world.judge);
-            world.memory.look(|book| safety(world, book, &till, &mut judge))
+            world.memory.look(|rows| safety(world, rows, &till, &mut judge))
         },
         |wrong| Err(format!("S1-S5 {wrong}")),
     );
@@ -60,7 +60,7 @@ pub(crate) fn after_commit(world: &World) {
 /// Looks at the money that went back.
 pub(crate) fn money(world: &World) {
     let till = lock(&world.till);
-    if let Err(broken) = world.memory.look(|book| sent_back(book, &till)) {
+    if let Err(broken) = world.memory.look(|rows| sent_back(rows, &till)) {
         world.fail(broken);
     }
 }
@@ -69,15 +69,16 @@ fn check(holds: bool, broken: impl FnOnce() -> String) -> Result<(), String> {
     if holds { Ok(()) } else { Err(broken()) }
 }
 
-fn safety(world: &World, book: &Book, till: &Till, judge: &mut Judge) -> Result<(), String> {
+fn safety(world: &World, rows: &WorkingSet, till: &Till, judge: &mut Judge) -> Result<(), String> {
+    let of_orders = rows.audit.iter().filter_map(|(_, line)| Some((line.subject.order()?, line)));
     let audit: BTreeSet<(OrderId, &str, Option<&str>)> =
-        book.audit.iter().map(|(_, line)| (line.order_id, line.action.as_str(), line.subject.as_deref())).collect();
-    for (_, order) in book.orders.iter() {
-        of_order(world, book, till, order, &audit)?;
+        of_orders.map(|(order, line)| (order, line.action.as_str(), line.item.as_deref())).collect();
+    for (_, order) in rows.orders.iter() {
+        of_order(world, rows, till, order, &audit)?;
         let before = judge.orders.insert(order.id, order.status);
         // By what was committed first, not by what clocks said: a call may stand still for long.
         let is_too_late = before.is_none() && judge.called_off.contains(&order.event_id);
-        check(!is_too_late, || format!("S3 order {} was taken after the event was called off", order.id))?;
+        check(!is_too_late, || format!("S3 order {} was taken after the event was cancelled", order.id))?;
         let is_back = match (before, order.status) {
             (Some(OrderStatus::Paid), after) => after != OrderStatus::Paid,
             (Some(OrderStatus::Held { .. }) | None, _) => false,
@@ -85,9 +86,9 @@ fn safety(world: &World, book: &Book, till: &Till, judge: &mut Judge) -> Result<
         };
         check(!is_back, || format!("S10 order {} went from {before:?} to {:?}", order.id, order.status))?;
     }
-    let events = book.events.iter().map(|(_, event)| event);
+    let events = rows.events.iter().map(|(_, event)| event);
     judge.called_off = events.filter(|event| event.status == EventStatus::Cancelled).map(|event| event.id).collect();
-    for (_, attempt) in book.attempts.iter() {
+    for (_, attempt) in rows.attempts.iter() {
         let before = judge.attempts.insert(attempt.reference.clone(), attempt.status).unwrap_or(AttemptStatus::Created);
         let after = attempt.status;
         let is_fine = match before {
@@ -102,7 +103,7 @@ fn safety(world: &World, book: &Book, till: &Till, judge: &mut Judge) -> Result<
             format!("S9 attempt {} is {after:?}, and the audit log says nothing of it", attempt.reference)
         })?;
     }
-    for (_, ticket) in book.tickets.iter() {
+    for (_, ticket) in rows.tickets.iter() {
         let before = judge.tickets.insert(ticket.id, ticket.status);
         let is_fine = before.is_none_or(|before| {
             before == ticket.status
@@ -111,20 +112,20 @@ fn safety(world: &World, book: &Book, till: &Till, judge: &mut Judge) -> Result<
         });
         check(is_fine, || format!("S10 ticket {} went from {before:?} to {:?}", ticket.id, ticket.status))?;
     }
-    for (_, refund) in book.refunds.iter() {
+    for (_, refund) in rows.refunds.iter() {
         let line = (refund.order_id, "refund.decided", Some(refund.key.as_str()));
         check(audit.contains(&line), || format!("S9 refund {} is not in the audit log", refund.id))?;
     }
-    let lines = book.audit.iter().count();
+    let lines = rows.audit.iter().count();
     check(lines >= judge.audit, || "S9 a line of the audit log is gone".to_owned())?;
     judge.audit = lines;
-    of_webhooks(book, till)?;
-    sent_back(book, till)
+    of_webhooks(rows, till)?;
+    sent_back(rows, till)
 }
 
 fn of_order(
     world: &World,
-    book: &Book,
+    rows: &WorkingSet,
     till: &Till,
     order: &Order,
     audit: &BTreeSet<(OrderId, &str, Option<&str>)>,
@@ -140,7 +141,7 @@ fn of_order(
             })?;
         }
         OrderStatus::Paid => {
-            let owed = book.mails.iter().any(|(_, mail)| mail.order_id == id && mail.kind == MailKind::Tickets);
+            let owed = rows.mails.iter().any(|(_, mail)| mail.subject == id.into() && mail.kind == MailKind::Tickets);
             check(owed, || format!("E3 order {id} is paid and no mail is owed"))?;
             check(in_audit("order.paid"), || format!("S9 order {id} is paid, and the audit log says nothing of it"))?;
         }
@@ -148,11 +149,11 @@ fn of_order(
             check(in_audit("order.hold_ended"), || format!("S9 order {id} was let go, and the audit log says nothing"))?
         }
     }
-    let by_engine = |line: &AuditLine| line.order_id == id && line.reason == "no checkout could be opened";
-    let is_dropped = order.status == OrderStatus::Cancelled && book.audit.iter().any(|(_, line)| by_engine(line));
-    let may_pay = is_dropped && book.attempts_of(id).any(|attempt| till.charges.contains_key(&attempt.reference));
+    let by_engine = |line: &AuditLine| line.subject == id.into() && line.reason == "no checkout could be opened";
+    let is_dropped = order.status == OrderStatus::Cancelled && rows.audit.iter().any(|(_, line)| by_engine(line));
+    let may_pay = is_dropped && rows.attempts_of(id).any(|attempt| till.charges.contains_key(&attempt.reference));
     check(!may_pay, || format!("S3 the places of order {id} were let go while a checkout was open"))?;
-    for attempt in book.attempts_of(id).filter(|attempt| attempt.status == AttemptStatus::Fulfilled) {
+    for attempt in rows.attempts_of(id).filter(|attempt| attempt.status == AttemptStatus::Fulfilled) {
         of_fulfilled(till, attempt, in_audit("review.resolved"))?;
     }
     Ok(())
@@ -175,9 +176,9 @@ fn of_fulfilled(till: &Till, attempt: &Attempt, was_reviewed: bool) -> Result<()
     })
 }
 
-fn of_webhooks(book: &Book, till: &Till) -> Result<(), String> {
+fn of_webhooks(rows: &WorkingSet, till: &Till) -> Result<(), String> {
     let mut seen = BTreeSet::new();
-    for (id, webhook) in book.webhooks.iter() {
+    for (id, webhook) in rows.webhooks.iter() {
         let body = &webhook.event.body;
         check(till.told.contains(body), || format!("S8 webhook {id} was kept, and the gateway never sent it"))?;
         check(seen.insert(body), || format!("S8 webhook {id} was kept twice"))?;
@@ -186,7 +187,7 @@ fn of_webhooks(book: &Book, till: &Till) -> Result<(), String> {
 }
 
 /// S5 and S6: never more goes back than came, than was decided, or twice.
-fn sent_back(book: &Book, till: &Till) -> Result<(), String> {
+fn sent_back(rows: &WorkingSet, till: &Till) -> Result<(), String> {
     let mut keys = BTreeSet::new();
     for sent in till.refunds.iter().filter(|sent| sent.status != RefundStatus::Failed) {
         check(keys.insert(&sent.key), || format!("S5 refund {} was sent twice", sent.key))?;
@@ -194,7 +195,7 @@ fn sent_back(book: &Book, till: &Till) -> Result<(), String> {
         let back = till.sent_back(attempt);
         let captured = till.captured(attempt).map_or(0, |captured| captured.amount.minor());
         check(back <= captured, || format!("S5 attempt {attempt} brought {captured}, and {back} went back"))?;
-        let decided: i64 = book
+        let decided: i64 = rows
             .refunds
             .iter()
             .map(|(_, refund)| refund)
@@ -255,37 +256,37 @@ pub(crate) fn mails_reported(world: &World, reports: &[MailReport]) {
 pub(crate) fn end(world: &World) -> Result<(), String> {
     let till = lock(&world.till);
     let mailroom = lock(&world.mailroom);
-    world.memory.look(|book| {
+    world.memory.look(|rows| {
         for reference in till.charges.keys() {
             if let Some(captured) = till.captured(reference) {
-                of_captured(book, &till, reference, captured.amount.minor())?;
+                of_captured(rows, &till, reference, captured.amount.minor())?;
             }
         }
-        for (_, order) in book.orders.iter() {
+        for (_, order) in rows.orders.iter() {
             check(!matches!(order.status, OrderStatus::Held { .. }), || {
-                format!("E2 order {} is held for ever", order.id)
+                format!("E2 order {} is held indefinitely", order.id)
             })?;
-            let is_off = book.events.get(&order.event_id).is_some_and(|event| event.status == EventStatus::Cancelled);
-            let is_bought = book.attempts_of(order.id).any(|attempt| attempt.status == AttemptStatus::Fulfilled);
-            let has_places = book.tickets_of(order.id).any(|ticket| ticket.status.takes_a_place());
+            let is_off = rows.events.get(&order.event_id).is_some_and(|event| event.status == EventStatus::Cancelled);
+            let is_bought = rows.attempts_of(order.id).any(|attempt| attempt.status == AttemptStatus::Fulfilled);
+            let has_places = rows.tickets_of(order.id).any(|ticket| ticket.status.takes_a_place());
             let undone = !(is_off && is_bought && has_places);
-            check(undone, || format!("E1 the event was called off, and order {} is not refunded", order.id))?;
+            check(undone, || format!("E1 the event was cancelled, and order {} is not refunded", order.id))?;
         }
-        for (id, refund) in book.refunds.iter() {
-            check(refund.next_at.is_none(), || format!("E4 refund {id} is {:?} for ever", refund.status))?;
+        for (id, refund) in rows.refunds.iter() {
+            check(refund.next_at.is_none(), || format!("E4 refund {id} is {:?} indefinitely", refund.status))?;
             let went = till.refunds.iter().any(|sent| sent.key == refund.key && sent.status == RefundStatus::Processed);
             let is_true = refund.status != RefundStatus::Processed
                 || refund.amount.is_zero()
                 || went
-                || book.attempts.get(&refund.attempt).is_some_and(|attempt| attempt.gateway == FREE_GATEWAY);
+                || rows.attempts.get(&refund.attempt).is_some_and(|attempt| attempt.gateway == FREE_GATEWAY);
             check(is_true, || format!("E1 refund {id} is processed, says the book; the gateway knows nothing of it"))?;
         }
-        for (id, webhook) in book.webhooks.iter() {
-            check(webhook.next_at.is_none(), || format!("E4 webhook {id} is {:?} for ever", webhook.status))?;
+        for (id, webhook) in rows.webhooks.iter() {
+            check(webhook.next_at.is_none(), || format!("E4 webhook {id} is {:?} indefinitely", webhook.status))?;
         }
         let mut owed: BTreeMap<&str, (usize, usize)> = BTreeMap::new();
-        for (id, mail) in book.mails.iter() {
-            check(mail.status != MailStatus::Waiting, || format!("E4 mail {id} waits for ever"))?;
+        for (id, mail) in rows.mails.iter() {
+            check(mail.status != MailStatus::Waiting, || format!("E4 mail {id} waits indefinitely"))?;
             let (all, sent) = owed.entry(mail.to.as_str()).or_default();
             *all += 1;
             *sent += usize::from(mail.status == MailStatus::Sent);
@@ -303,14 +304,14 @@ pub(crate) fn end(world: &World) -> Result<(), String> {
 }
 
 /// E1: all money that came bought tickets, went back whole, or waits for a person.
-fn of_captured(book: &Book, till: &Till, reference: &Reference, captured: i64) -> Result<(), String> {
-    let Some(attempt) = book.attempts.get(reference) else {
+fn of_captured(rows: &WorkingSet, till: &Till, reference: &Reference, captured: i64) -> Result<(), String> {
+    let Some(attempt) = rows.attempts.get(reference) else {
         return Err(format!("E1 {reference} was paid and is unknown"));
     };
     match attempt.status {
         AttemptStatus::Fulfilled | AttemptStatus::Review => Ok(()),
         AttemptStatus::RefundDue => {
-            let by_hand = book
+            let by_hand = rows
                 .refunds_of(attempt.order_id)
                 .filter(|refund| refund.attempt == *reference)
                 .any(|refund| matches!(refund.status, RefundStatus::Failed | RefundStatus::NeedsAttention));

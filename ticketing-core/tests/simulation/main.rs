@@ -119,7 +119,7 @@ fn no_history_breaks_a_promise() {
     }
 }
 
-/// Seeds that once broke a promise: a processed refund looked up for ever; a payment lost between two calls for one checkout.
+/// Seeds that once broke a promise: a processed refund looked up indefinitely; a payment lost between two calls for one checkout.
 const REGRESSIONS: &[u64] = &[8, 680];
 
 #[test]

@@ -7,10 +7,10 @@ use ticketing_core::RefundOptions;
 use ticketing_core::domain::code::Reference;
 use ticketing_core::domain::id::{EventId, TicketId};
 use ticketing_core::domain::order::OrderStatus;
-use ticketing_core::domain::payment::AttemptStatus;
+use ticketing_core::domain::payment::{AttemptStatus, Verdict};
 use ticketing_core::domain::principal::Principal;
-use ticketing_core::domain::refund::RefundStatus;
-use ticketing_core::domain::rules::Verdict;
+use ticketing_core::domain::refund::{RefundStatus, RetryRefund};
+use ticketing_core::storage::StorageExt as _;
 
 /// Looks after the sale now and then, until the faults end.
 pub(crate) async fn look_after(world: Arc<World>, organizer: Principal, event: EventId) {
@@ -40,9 +40,9 @@ async fn refund(world: &Arc<World>, organizer: &Principal) {
     if !world.chance(world.options.refund_requested) {
         return;
     }
-    let paid: Vec<(Reference, Vec<TicketId>)> = world.memory.look(|book| {
-        let paid = book.orders.iter().map(|(_, order)| order).filter(|order| order.status == OrderStatus::Paid);
-        paid.map(|order| (order.reference.clone(), book.tickets_of(order.id).map(|ticket| ticket.id).collect()))
+    let paid: Vec<(Reference, Vec<TicketId>)> = world.memory.look(|rows| {
+        let paid = rows.orders.iter().map(|(_, order)| order).filter(|order| order.status == OrderStatus::Paid);
+        paid.map(|order| (order.reference.clone(), rows.tickets_of(order.id).map(|ticket| ticket.id).collect()))
             .collect()
     });
     if paid.is_empty() {
@@ -75,8 +75,8 @@ async fn refund(world: &Arc<World>, organizer: &Principal) {
 }
 
 async fn resolve(world: &Arc<World>, organizer: &Principal) {
-    let in_review: Option<Reference> = world.memory.look(|book| {
-        let found = book.attempts.iter().find(|(_, attempt)| attempt.status == AttemptStatus::Review);
+    let in_review: Option<Reference> = world.memory.look(|rows| {
+        let found = rows.attempts.iter().find(|(_, attempt)| attempt.status == AttemptStatus::Review);
         found.map(|(reference, _)| reference.clone())
     });
     let Some(attempt) = in_review.filter(|_| world.below(3) == 0) else { return };
@@ -90,14 +90,15 @@ async fn resolve(world: &Arc<World>, organizer: &Principal) {
 }
 
 async fn retry(world: &Arc<World>, organizer: &Principal) {
-    let failed = world.memory.look(|book| {
+    let failed = world.memory.look(|rows| {
         let given_up = |status| matches!(status, RefundStatus::Failed | RefundStatus::NeedsAttention);
-        let found = book.refunds.iter().find(|(_, refund)| given_up(refund.status));
+        let found = rows.refunds.iter().find(|(_, refund)| given_up(refund.status));
         found.map(|(id, _)| *id)
     });
     let Some(id) = failed.filter(|_| world.below(2) == 0) else { return };
     let (who, now) = (organizer.clone(), world.time());
-    let answer = ask(world, |server| async move { Ok(server.storage().retry_refund(now, id, &who).await??) }).await;
+    let retry = RetryRefund { id, actor: who };
+    let answer = ask(world, |server| async move { Ok(server.storage().apply_one(now, retry).await??) }).await;
     if let Some(Ok(_)) = answer {
         world.saw("organiser", "retries a refund");
     }

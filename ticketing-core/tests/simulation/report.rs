@@ -10,28 +10,28 @@ const CALLS: &[&str] = &[
     "hold",
     "release",
     "expire_holds",
-    "open_attempts",
-    "report_checkouts",
+    "open_attempt",
+    "report_checkout",
     "settle",
     "claim_polls",
-    "resolve_reviews",
-    "request_refunds",
+    "resolve_review",
+    "request_refund",
     "claim_refunds",
-    "report_refunds",
+    "report_refund",
     "retry_refund",
     "undo_cancelled_events",
     "check_in",
     "claim_mails",
-    "report_mails",
-    "receive_webhooks",
+    "report_mail",
+    "receive_webhook",
     "claim_webhooks",
-    "report_webhooks",
+    "report_webhook",
     "wake_refunds",
     "cancel_event",
 ];
 
 /// Calls that are made so seldom that only many thousand histories crash in all of them.
-const SELDOM: &[&str] = &["release", "resolve_reviews", "retry_refund", "cancel_event", "wake_refunds"];
+const SELDOM: &[&str] = &["release", "resolve_review", "retry_refund", "cancel_event", "wake_refunds"];
 
 const STORAGE_FAULTS: &[&str] = &["crash before", "crash after", "not applied", "commit unknown"];
 

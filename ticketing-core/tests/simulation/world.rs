@@ -32,7 +32,7 @@ pub(crate) struct Options {
     pub(crate) upkeep_every: u64,
     pub(crate) upkeep_limit: u32,
     pub(crate) at_once: usize,
-    pub(crate) batches_at_once: usize,
+    pub(crate) parallel_batches: usize,
     pub(crate) crash: Ppm,
     pub(crate) not_applied: Ppm,
     pub(crate) commit_unknown: Ppm,
@@ -254,7 +254,7 @@ impl World {
         lock(&self.inner).failure.is_some()
     }
 
-    /// A line of the trace, where one is wanted.
+    /// A line of the trace, if there is one.
     #[allow(clippy::print_stdout, reason = "the trace is for who replays a seed")]
     pub(crate) fn note(&self, line: impl FnOnce() -> String) {
         if self.trace {
@@ -269,7 +269,7 @@ impl World {
     }
 }
 
-/// What came of a history.
+/// The result of a history.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Outcome {
     pub(crate) failure: Option<String>,
@@ -313,7 +313,7 @@ impl Options {
             mail_fails: upto(&mut below, 500_000),
             refund_requested: upto(&mut below, 400_000),
             event_called_off: below(6) == 0,
-            batches_at_once: 1 + below(3) as usize,
+            parallel_batches: 1 + below(3) as usize,
         }
     }
 }

@@ -1,8 +1,8 @@
 #!/usr/bin/env bash
 # Runs every test there is. From a fresh clone, as root or not: tests/run.sh
 #
-# Where something is missing it is installed, if this is root on a machine with apt-get; else it is skipped and said so. With
-# CI=true nothing is skipped: what is missing is a failure.
+# Calls tests/setup.sh first, which installs the programs that the tests start. Where one is missing, the tests that need it are skipped,
+# and listed at the end; with CI=true a missing program is a failure. For a quick round: tests/quick.sh
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 
@@ -34,15 +34,18 @@ mkdir -p target
 # Every proof adds a line: what was injected, how often, what was found.
 export PROOF_TABLE=$PWD/target/proofs.tsv
 : >"$PROOF_TABLE"
-command -v cargo >/dev/null || die "Rust is wanted: https://rustup.rs installs it."
 
-heading "what is needed besides Rust"
-have curl curl || die "curl is wanted to try the README's commands: install curl."
-have pg_ctlcluster postgresql || missing "PostgreSQL is wanted to test that storage: install postgresql." "PostgreSQL storage"
+heading "programs that the tests start"
+tests/setup.sh
+have cargo || die "Rust is missing: https://rustup.rs installs it"
+have curl || die "curl is missing: install curl"
+have initdb || missing "the PostgreSQL storage"
+have pgbouncer || missing "PostgreSQL through PgBouncer"
+have strace || missing "power cuts and failing disks"
 with_node=yes
-if ! have node nodejs || ! have npm npm; then
+if ! have node npm; then
     with_node=no
-    missing "Node.js is wanted to run the Postman collection: install nodejs and npm." "Postman collection"
+    missing "the Postman collection"
 fi
 
 heading "features of ticketing-core"
@@ -95,15 +98,15 @@ fi
 
 heading "Python: the module as pip builds it, its tests, its examples, its types"
 python_tests=0
-if command -v python3 >/dev/null && have python3 python3-venv && python3 -c 'import sys, venv, ensurepip; sys.exit(sys.version_info < (3, 10))' 2>/dev/null; then
+if have python3 python3:ensurepip && python3 -c 'import sys; sys.exit(sys.version_info < (3, 10))'; then
     ticketing-py/tests/run.sh 2>&1 | tee target/python.log || die "the Python tests"
     python_tests=$(sed -n 's/^\([0-9]*\) passed.*/\1/p' target/python.log | tail -n 1)
     [[ $python_tests -gt 0 ]] || die "no Python test was run"
 else
-    missing "Python 3.10 or newer with venv is wanted to test ticketing-py: install python3 and python3-venv." "Python bindings"
+    missing "the Python bindings"
 fi
 
-heading "files to deploy with, each read by the program that it is for"
+heading "deployment files, each validated by its own tool"
 tests/deploy.sh || die "tests/deploy.sh"
 
 heading "what was injected, how often, and what was found"

@@ -1,28 +1,32 @@
 # shellcheck shell=bash disable=SC2154
-# For the scripts beside this one: programs that are there, that can be installed, or that are missing. Writes into $log.
+# For the scripts beside this one: programs that are there, or are missing. tests/setup.sh installs them.
 
 die() {
     echo "FAILED: $*" >&2
     exit 1
 }
 
-# Whether a program is there, after trying to install the packages named.
+# Whether a program is there; `python3:module` is a module of Python. Debian keeps PostgreSQL's programs off the path.
+is_there() {
+    case $1 in
+        python3:*) command -v python3 >/dev/null && python3 -c "import ${1#*:}" 2>/dev/null ;;
+        *) command -v "$1" >/dev/null || compgen -G "/usr/lib/postgresql/*/bin/$1" >/dev/null ;;
+    esac
+}
+
+# Whether all of these are there.
 have() {
-    local program=$1
-    shift
-    if command -v "$program" >/dev/null; then return 0; fi
-    if [[ $(id -u) = 0 ]] && command -v apt-get >/dev/null; then
-        echo "   installing $*"
-        { apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq "$@"; } </dev/null >>"$log" 2>&1 || true
-    fi
-    command -v "$program" >/dev/null
+    local program
+    for program in "$@"; do
+        is_there "$program" || return 1
+    done
 }
 
 skipped=()
 
-# With CI=true nothing is skipped: what is missing is a failure.
+# Notes that something is not tested because programs are missing. With CI=true nothing is skipped: that is a failure.
 missing() {
-    if [[ ${CI:-} = true ]]; then die "$1"; fi
-    echo "   skipped: $1"
-    skipped+=("$2")
+    if [[ ${CI:-} = true ]]; then die "$1 is not tested: tests/setup.sh says what to install"; fi
+    echo "   skipped: $1 (tests/setup.sh says what to install)"
+    skipped+=("$1")
 }

@@ -42,6 +42,8 @@ struct Banned {
 struct Package {
     name: String,
     license: Option<String>,
+    /// The oldest Rust that it says it can be built with.
+    rust_version: Option<String>,
     /// Absent for our own.
     source: Option<String>,
 }
@@ -68,7 +70,7 @@ fn faults(rules: &Rules, packages: &[Package]) -> Vec<String> {
     let exceptions: BTreeMap<&str, &Vec<String>> =
         rules.licenses.exceptions.iter().map(|exception| (exception.package.as_str(), &exception.allow)).collect();
     let mut faults = Vec::new();
-    for Package { name, license, source } in packages {
+    for Package { name, license, source, .. } in packages {
         if banned.contains(&name.as_str()) {
             faults.push(format!("{name} is banned: cargo tree -i {name} --all-features shows by which way it comes"));
         }
@@ -107,6 +109,7 @@ fn forbidden_dependencies_are_found() {
     let package = |name: &str, license: Option<&str>, source: &str| Package {
         name: name.to_owned(),
         license: license.map(str::to_owned),
+        rust_version: None,
         source: Some(source.to_owned()),
     };
     let home = "registry+https://github.com/rust-lang/crates.io-index";
@@ -127,4 +130,39 @@ fn forbidden_dependencies_are_found() {
         let name = bad.name.clone();
         assert_eq!(faults(&rules(), &[bad]).len(), 1, "{name}");
     }
+}
+
+/// `1.94` or `1.94.0` as numbers.
+fn version(text: &str) -> Vec<u32> {
+    let mut numbers: Vec<u32> = text.split('.').map(|number| number.parse().unwrap()).collect();
+    numbers.resize(3, 0);
+    numbers
+}
+
+/// Dependencies that need a newer Rust than `ours`.
+fn too_new(ours: &str, packages: &[Package]) -> Vec<String> {
+    let is_newer =
+        |package: &&Package| package.rust_version.as_deref().is_some_and(|theirs| version(theirs) > version(ours));
+    packages
+        .iter()
+        .filter(is_newer)
+        .map(|package| format!("{} needs {:?}", package.name, package.rust_version))
+        .collect()
+}
+
+/// The oldest supported Rust (MSRV) is `rust-version` in the workspace's manifest. This finds a dependency that needs a newer one. What
+/// our own code uses of the standard library is checked by clippy (`incompatible_msrv`), which reads the same number. Only a newer feature
+/// of the language is not found here.
+///
+/// There is no `rust-toolchain.toml`: naming a version there makes rustup download that very version, so a machine that has one newer toolchain
+/// and no network could not build at all.
+#[test]
+fn no_dependency_needs_a_newer_rust_than_the_manifest_says() {
+    let packages = packages();
+    let ours = packages.iter().find(|package| package.name == "ticketing-core").unwrap().rust_version.clone().unwrap();
+    assert!(packages.iter().filter(|package| package.source.is_some() && package.rust_version.is_some()).count() > 100);
+    assert_eq!(too_new(&ours, &packages), Vec::<String>::new());
+    assert!(!too_new("1.60", &packages).is_empty(), "the check finds nothing");
+    let clippy = include_str!("../../.clippy.toml");
+    assert!(!clippy.contains("msrv"), "clippy takes it from the manifest");
 }

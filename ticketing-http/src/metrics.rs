@@ -170,7 +170,7 @@ fn name_of(method: &Method) -> &'static str {
     KNOWN.into_iter().find(|known| *known == method.as_str()).unwrap_or("other")
 }
 
-/// Whether the request comes from whom `access` names.
+/// Whether `access` admits the request.
 fn admits(access: MetricsAccess, request: &Request) -> bool {
     // A proxy on this machine acts for others, and its headers say so.
     let is_forwarded =

@@ -96,7 +96,7 @@ impl<E: Endpoint> Endpoint for MiddlewareStack<E> {
         let span = tracing::info_span!("request", request.id = id.as_str());
         let entry = Entry::begin(id, request.method(), client);
         let policy = Policy::of(request.method(), request.uri().path());
-        let verdict = self.config.cors.judge(&request);
+        let verdict = self.config.cors.check(&request);
 
         let mut response = match self.config.cors.preflight(&request, &verdict) {
             Some(response) => response,
@@ -111,7 +111,7 @@ impl<E: Endpoint> Endpoint for MiddlewareStack<E> {
 
 impl<E: Endpoint> MiddlewareStack<E> {
     fn mark(&self, response: &mut Response, verdict: &Verdict) {
-        verdict.tell(response.headers_mut());
+        verdict.add_headers(response.headers_mut());
         security_headers::add(response.headers_mut(), verdict.is_allowed());
     }
 
@@ -134,7 +134,7 @@ impl<E: Endpoint> MiddlewareStack<E> {
             Ok(standing) => (standing, self.guard(policy, request).await),
             Err(standing) => (standing, standing.problem().to_response()),
         };
-        standing.tell(response.headers_mut());
+        standing.add_headers(response.headers_mut());
         response
     }
 

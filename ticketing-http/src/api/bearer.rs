@@ -92,7 +92,7 @@ impl<'a> ApiExtractor<'a> for Session {
     }
 }
 
-/// A session, where a request may come without a token. A bad token is an error even so: its sender wants to be somebody.
+/// A session, where a request may come without a token. A bad token is an error even so.
 pub(crate) struct MaybeSession(pub(crate) Option<Session>);
 
 impl MaybeSession {

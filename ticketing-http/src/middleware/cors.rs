@@ -33,7 +33,7 @@ impl Cors {
     }
 
     /// Checks the request's origin.
-    pub fn judge(&self, request: &Request) -> Verdict {
+    pub fn check(&self, request: &Request) -> Verdict {
         let mut given = request.headers().get_all(header::ORIGIN).iter();
         let origin = given.next().filter(|_| given.next().is_none());
         Verdict { allowed: origin.filter(|origin| self.origins.contains(origin)).cloned() }
@@ -71,7 +71,7 @@ impl Verdict {
     }
 
     /// Adds the CORS headers.
-    pub fn tell(&self, headers: &mut HeaderMap) {
+    pub fn add_headers(&self, headers: &mut HeaderMap) {
         // On every response, or a cache would give one origin's response to another.
         headers.append(header::VARY, HeaderValue::from_static("Origin"));
         if let Some(origin) = &self.allowed {
@@ -94,7 +94,7 @@ mod tests {
     fn headers_for(origin: &str) -> HeaderMap {
         let request = Request::builder().header("origin", origin).finish();
         let mut headers = HeaderMap::new();
-        cors().judge(&request).tell(&mut headers);
+        cors().check(&request).add_headers(&mut headers);
         headers
     }
 
@@ -121,7 +121,7 @@ mod tests {
                 .header("access-control-request-method", "POST")
                 .header("access-control-request-headers", "authorization,content-type")
                 .finish();
-            cors().preflight(&request, &cors().judge(&request)).unwrap()
+            cors().preflight(&request, &cors().check(&request)).unwrap()
         };
         let yes = ask("http://localhost:3000");
         assert_eq!(yes.status(), 204);
@@ -136,6 +136,6 @@ mod tests {
             .header("origin", "http://localhost:3000")
             .header("origin", "https://evil.example")
             .finish();
-        assert!(!cors().judge(&request).is_allowed());
+        assert!(!cors().check(&request).is_allowed());
     }
 }

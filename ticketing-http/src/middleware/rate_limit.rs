@@ -127,7 +127,7 @@ impl Standing {
     }
 
     /// Adds the `RateLimit-*` headers.
-    pub fn tell(&self, headers: &mut HeaderMap) {
+    pub fn add_headers(&self, headers: &mut HeaderMap) {
         let seconds = |duration: Duration| duration.as_secs() + u64::from(duration.subsec_nanos() > 0);
         let mut set = |name: &'static str, value: u64| {
             headers.insert(HeaderName::from_static(name), HeaderValue::from(value));

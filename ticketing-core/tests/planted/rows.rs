@@ -102,7 +102,7 @@ fn in_ascii(all: &WorkingSet, mut list: List) -> Page<Value> {
     let is_searched = |condition: &Condition| matches!(condition, Condition::Contains(..));
     let Some(at) = list.all.iter().position(is_searched) else { return select(all, &list) };
     let Condition::Contains(_, text) = list.all.remove(at) else { return select(all, &list) };
-    let wanted = std::mem::replace(&mut list.page, PageRequest { limit: u32::MAX, ..PageRequest::default() });
+    let wanted = std::mem::replace(&mut list.page, PageRequest::default().with_limit(u32::MAX));
     let has = |field: &str| field.to_ascii_lowercase().contains(&text.to_ascii_lowercase());
     let found: Vec<Value> = super::all(&all.events)
         .into_iter()

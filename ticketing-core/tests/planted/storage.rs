@@ -18,7 +18,7 @@ use ticketing_core::domain::list::{List, Tallied, Tally};
 use ticketing_core::domain::load::{LoadKeys, Needs};
 use ticketing_core::domain::order::{ExpireHolds, Hold, Order, OrderStatus};
 use ticketing_core::domain::outbox::{ClaimMails, MailReport, MailStatus, OutboxMail};
-use ticketing_core::domain::payment::{Attempt, AttemptStatus, Captured, ClaimPolls, Observation, Settle, Settlement};
+use ticketing_core::domain::payment::{Attempt, AttemptStatus, ClaimPolls, Observation, Settle, Settlement};
 use ticketing_core::domain::refund::{ClaimRefunds, Refund, RefundReport, RefundRequest, RefundStatus};
 use ticketing_core::domain::refusal::Refusal;
 use ticketing_core::domain::shelf::{AnyShelf as _, Shelf};
@@ -118,9 +118,13 @@ impl Planted {
             let accounts = all(&self.inner.snapshot().accounts);
             let spelt_so = accounts.iter().any(|account| account.email == new.email);
             if self.has(Bug::AddressesHaveCase) && *outcome == Err(Refusal::EmailTaken) && !spelt_so {
-                let elsewhere = format!("x{}@example.com", accounts.len()).parse().unwrap();
-                let made = self.inner.apply_one(now, NewAccount { email: elsewhere, ..new.clone() }).await?;
-                *outcome = made.map(|account| Account { email: new.email.clone(), ..account });
+                let mut elsewhere = new.clone();
+                elsewhere.email = format!("x{}@example.com", accounts.len()).parse().unwrap();
+                let made: Outcome<Account> = self.inner.apply_one(now, elsewhere).await?;
+                *outcome = made.map(|mut account| {
+                    account.email = new.email.clone();
+                    account
+                });
                 let made = outcome.iter().cloned();
                 self.inner.tamper(|rows| made.for_each(|account| rows.accounts.load_record(account)));
             }
@@ -203,8 +207,7 @@ impl Planted {
         };
         match (self.bug, &mut said.observation) {
             (Bug::SettleTakesAnyAmount, Observation::Success(captured)) => {
-                *captured =
-                    Captured { amount: attempt.amount, requested: None, mode: attempt.mode, ..captured.clone() };
+                (captured.amount, captured.requested, captured.mode) = (attempt.amount, None, attempt.mode);
             }
             (Bug::FailedIsFinal, observation) if is_success && attempt.status == AttemptStatus::Failed => {
                 *observation = Observation::Failed;

@@ -224,7 +224,11 @@ impl BuggyStorage {
             }
             Some(Bug::HoldNotIdempotent) => Ok(memory.tamper(|rows| {
                 let again = |wish: &Hold| match rows.order_by_reference(&wish.reference) {
-                    Some(_) => Hold { reference: self.fresh(), ..wish.clone() },
+                    Some(_) => {
+                        let mut again = wish.clone();
+                        again.reference = self.fresh();
+                        again
+                    }
                     None => wish.clone(),
                 };
                 let wishes: Vec<Hold> = wishes.iter().map(again).collect();
@@ -300,7 +304,7 @@ impl BuggyStorage {
                 }
                 let before = rows.attempts.get(&report.reference).cloned();
                 let result = CheckoutResult::NotOpened { reason: "no answer".to_owned(), release: true };
-                let dropped = CheckoutReport { reference: report.reference.clone(), result };
+                let dropped = CheckoutReport::new(report.reference.clone(), result);
                 let came = dropped.apply(rows, now);
                 if let Some(before) = before {
                     rows.attempts.load_record(before);
@@ -430,7 +434,11 @@ impl BuggyStorage {
                 check_in(rows)
             }),
             Some(Bug::NonceIgnored) => memory.tamper(|rows| {
-                let fresh = |scan: &Scan| Scan { nonce: self.fresh().to_string(), ..scan.clone() };
+                let fresh = |scan: &Scan| {
+                    let mut scan = scan.clone();
+                    scan.nonce = self.fresh().to_string();
+                    scan
+                };
                 let is_known = |rows: &WorkingSet, scan: &Scan| rows.check_in_by_nonce(&scan.nonce).is_some();
                 let scans: Vec<Scan> =
                     scans.iter().map(|scan| if is_known(rows, scan) { fresh(scan) } else { scan.clone() }).collect();
@@ -468,8 +476,10 @@ impl BuggyStorage {
         if !self.is(Bug::WebhookNotDeduplicated) {
             return self.world.memory.apply(now, new).await;
         }
-        let new: Vec<NewWebhook> =
-            new.iter().map(|new| NewWebhook { dedupe_key: self.fresh().to_string(), ..new.clone() }).collect();
+        let mut new = new.to_vec();
+        for webhook in &mut new {
+            webhook.dedupe_key = self.fresh().to_string();
+        }
         self.world.memory.apply(now, &new).await
     }
 }
@@ -478,12 +488,14 @@ impl BuggyStorage {
 fn half_blind(attempt: &Attempt, captured: &Captured, bug: Bug) -> Captured {
     let money = |minor, currency| Money::new(minor, currency).unwrap_or(captured.amount);
     let (amount, wanted) = (captured.amount, attempt.amount);
+    let mut seen = captured.clone();
     match bug {
-        Bug::AmountNotChecked => Captured { amount: money(wanted.minor(), amount.currency()), ..captured.clone() },
-        Bug::CurrencyNotChecked => Captured { amount: money(amount.minor(), wanted.currency()), ..captured.clone() },
-        Bug::ModeNotChecked => Captured { mode: attempt.mode, ..captured.clone() },
-        _ => captured.clone(),
+        Bug::AmountNotChecked => seen.amount = money(wanted.minor(), amount.currency()),
+        Bug::CurrencyNotChecked => seen.amount = money(amount.minor(), wanted.currency()),
+        Bug::ModeNotChecked => seen.mode = attempt.mode,
+        _ => {}
     }
+    seen
 }
 
 fn settle(rows: &mut WorkingSet, now: Timestamp, said: &Settle, bug: Bug) -> Outcome<Settlement> {
@@ -540,8 +552,9 @@ fn refund(rows: &mut WorkingSet, now: Timestamp, wish: &RefundRequest, bug: Bug)
     if let (Bug::RefundSumUnchecked, None, Some(order)) = (bug, &known, order) {
         let before: Vec<Refund> = rows.refunds_of(order).cloned().collect();
         for refund in &before {
-            let amount = Money::zero(refund.amount.currency());
-            rows.refunds.load_record(Refund { amount, ..refund.clone() });
+            let mut none = refund.clone();
+            none.amount = Money::zero(refund.amount.currency());
+            rows.refunds.load_record(none);
         }
         let void: Vec<_> =
             rows.tickets_of(order).filter(|ticket| ticket.status == TicketStatus::Refunded).cloned().collect();
@@ -592,7 +605,9 @@ impl GatewayBugs {
         }
         let mut seed = [0; 32];
         seed[..8].copy_from_slice(&world.draw().to_le_bytes());
-        RefundCall { key: Reference::of_attempt(&Seed(seed)), ..call.clone() }
+        let mut call = call.clone();
+        call.key = Reference::of_attempt(&Seed(seed));
+        call
     }
 
     pub(crate) fn told(&self, reference: &Reference, captured: &Captured) {
@@ -603,9 +618,7 @@ impl GatewayBugs {
 
     pub(crate) fn fetched(&self, reference: &Reference, fetched: Option<Fetched>) -> Option<Fetched> {
         match lock(&self.told).get(reference) {
-            Some(captured) => {
-                Some(Fetched { observation: Observation::Success(captured.clone()), raw_status: "success".to_owned() })
-            }
+            Some(captured) => Some(Fetched::new(Observation::Success(captured.clone()), "success")),
             None => fetched,
         }
     }

@@ -189,9 +189,9 @@ mod tests {
     use crate::api::ApiSettings;
     use poem::EndpointExt as _;
     use poem::http::Method;
+    use ticketing_core::Registration;
     use ticketing_core::Ticketing;
     use ticketing_core::storage::memory::MemoryStorage;
-    use ticketing_core::ticketing::Registration;
     use ticketing_core::token::TokenKey;
 
     /// What the handler finds: `account` where the request was authenticated before it came, else `no account`.

@@ -5,6 +5,7 @@ use crate::shop::{Call, Shop, reference_of};
 use serde_json::{Value, json};
 use ticketing_core::domain::order::OrderKey;
 use ticketing_core::domain::ticket::TicketKey;
+use ticketing_core::storage::StorageExt as _;
 
 /// Resources of several accounts.
 struct World {

@@ -5,6 +5,7 @@ use serde_json::json;
 use ticketing_core::domain::order::OrderKey;
 use ticketing_core::domain::outbox::{MailReport, MailResult};
 use ticketing_core::gateway::GatewayError;
+use ticketing_core::storage::StorageExt as _;
 
 #[tokio::test]
 async fn a_sale_from_registration_to_ticket() {

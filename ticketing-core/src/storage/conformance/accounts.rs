@@ -50,12 +50,12 @@ pub async fn accounts_are_found_together_by_whatever_key(storage: Arc<dyn Storag
         AccountKey::Id(ada.id),
     ];
     let found =
-        shop.storage.find_all(&keys.iter().cloned().map(FindAccount).collect::<Vec<_>>().as_slice()).await.unwrap();
+        shop.storage.find_all(&keys.clone().map(FindAccount)).await.unwrap();
     let found: Vec<_> = found.into_iter().map(|account| account.map(|account| account.id)).collect();
     assert_eq!(found, [Some(bob.id), Some(ada.id), None, Some(ada.id), Some(bob.id), Some(ada.id)]);
     assert!(
         shop.storage
-            .find_all(&[].iter().cloned().map(FindAccount).collect::<Vec<_>>().as_slice())
+            .find_all::<FindAccount>(&[])
             .await
             .unwrap()
             .is_empty()

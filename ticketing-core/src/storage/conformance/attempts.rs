@@ -64,12 +64,12 @@ pub async fn attempts_are_found_together_each_with_its_buyer(storage: Arc<dyn St
     let graces = Some((graces, wish.buyer.who));
     let found = shop
         .storage
-        .find_all(&references.iter().cloned().map(FindAttempt).collect::<Vec<_>>().as_slice())
+        .find_all(&references.clone().map(FindAttempt))
         .await
         .unwrap();
     assert_eq!(found, [graces.clone(), None, adas, graces], "one answer for each, in the order they were asked for");
     assert_eq!(
-        shop.storage.find_all(&[].iter().cloned().map(FindAttempt).collect::<Vec<_>>().as_slice()).await.unwrap(),
+        shop.storage.find_all::<FindAttempt>(&[]).await.unwrap(),
         []
     );
 }

@@ -229,32 +229,57 @@ async fn run(job: &Job, connection: &mut SqliteConnection, next: &mut NextIds) -
 mod tests {
     use super::*;
     use crate::domain::category::NewCategory;
+    use crate::domain::command::Command;
     use crate::domain::id::OrderId;
-    use crate::domain::outbox::MailKind;
-    use crate::storage::Storage;
+    use crate::domain::outbox::{self, MailKind};
+    use crate::domain::working_set::WorkingSet;
     use crate::storage::sqlite::SqliteStorage;
-    use jiff::Timestamp;
+    use crate::storage::{Storage as _, StorageExt as _};
 
-    /// Somebody whose transaction the database refuses: the mail belongs to no order.
-    async fn breaks_a_constraint(storage: SqliteStorage) -> Result<()> {
-        let decide = |book: &mut Book| {
-            let to = "nobody@example.com".parse().unwrap();
-            book.owe_mail(Timestamp::UNIX_EPOCH, OrderId(404), MailKind::Tickets, to);
-        };
-        storage.writer.write(Wanted::default(), decide).await
+    /// A command that the database refuses: its mail is about an order that does not exist.
+    #[derive(Clone, Debug)]
+    struct BreaksAConstraint;
+
+    const NO_ORDER: OrderId = OrderId(404);
+
+    impl Command for BreaksAConstraint {
+        type Outcome = ();
+        const NAME: &'static str = "breaks_a_constraint";
+
+        fn needs(&self, _rows: &WorkingSet, load: &mut LoadKeys) {
+            load.find(outbox::BY_ORDER, &NO_ORDER);
+        }
+
+        fn apply(&self, rows: &mut WorkingSet, now: Timestamp) {
+            rows.enqueue_mail(now, NO_ORDER, MailKind::Tickets, "nobody@example.com".parse().unwrap());
+        }
     }
 
-    async fn panics(storage: SqliteStorage) -> Result<()> {
-        storage.writer.write(Wanted::default(), |_: &mut Book| panic!("on purpose")).await
+    #[derive(Clone, Debug)]
+    struct Panics;
+
+    impl Command for Panics {
+        type Outcome = ();
+        const NAME: &'static str = "panics";
+
+        fn needs(&self, _rows: &WorkingSet, _load: &mut LoadKeys) {}
+
+        fn apply(&self, _rows: &mut WorkingSet, _now: Timestamp) {
+            panic!("on purpose")
+        }
+    }
+
+    async fn apply<C: Command>(storage: SqliteStorage, command: C) -> Result<()> {
+        storage.apply_one(Timestamp::UNIX_EPOCH, command).await.map(drop)
     }
 
     async fn makes(storage: SqliteStorage, name: String) -> Result<()> {
-        let made = storage.put_categories(&[NewCategory { name, description: None }]).await?;
-        made.into_iter().try_for_each(|made| made.map(drop)).map_err(broken)
+        let made = storage.apply_one(Timestamp::UNIX_EPOCH, NewCategory::new(name)).await?;
+        made.map(drop).map_err(broken)
     }
 
     #[tokio::test]
-    async fn who_shares_a_commit_with_bad_ones_is_committed_and_they_are_not() {
+    async fn failing_transactions_do_not_affect_others_in_the_same_commit() {
         let folder = std::env::temp_dir().join(format!("ticketing-writer-{}", std::process::id()));
         std::fs::create_dir_all(&folder).unwrap();
         let storage = SqliteStorage::open(folder.join("shop.db")).await.unwrap();
@@ -265,7 +290,8 @@ mod tests {
             tokio::task::yield_now().await;
         }
         let mut good = vec![tokio::spawn(makes(storage.clone(), "before".to_owned()))];
-        let bad = [tokio::spawn(breaks_a_constraint(storage.clone())), tokio::spawn(panics(storage.clone()))];
+        let bad =
+            [tokio::spawn(apply(storage.clone(), BreaksAConstraint)), tokio::spawn(apply(storage.clone(), Panics))];
         good.push(tokio::spawn(makes(storage.clone(), "after".to_owned())));
         while storage.writer.queue().waiting.len() < 4 {
             tokio::task::yield_now().await;

@@ -9,6 +9,7 @@ use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 use ticketing_core::domain::ticket::TicketKey;
 use ticketing_core::storage::Storage;
+use ticketing_core::storage::StorageExt as _;
 use ticketing_core::storage::postgres::PostgresStorage;
 use ticketing_tests::client::{Answer, Client};
 use ticketing_tests::cluster::Cluster;

@@ -317,7 +317,7 @@ pub trait AnyShelf: Any + Debug + Send + Sync {
 }
 
 impl<R: Record> Shelf<R> {
-    fn same<'a>(other: &'a dyn AnyShelf) -> Option<&'a Self> {
+    fn same(other: &dyn AnyShelf) -> Option<&Self> {
         (other as &dyn Any).downcast_ref()
     }
 

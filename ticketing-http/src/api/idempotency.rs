@@ -218,13 +218,7 @@ mod tests {
     async fn a_request_with_a_key_is_authenticated_once_before_its_handler() {
         let key = TokenKey::new(&[7; 32]).unwrap();
         let ticketing = Ticketing::builder(MemoryStorage::new()).token_key(key).build().unwrap();
-        let registration = Registration {
-            email: "ada@example.com".to_owned(),
-            name: "Ada".to_owned(),
-            username: None,
-            password: "correct horse battery".to_owned(),
-            phone: None,
-        };
+        let registration = Registration::new("ada@example.com", "Ada", "correct horse battery");
         ticketing.register(registration).await.unwrap();
         let token = ticketing.login("ada@example.com", "correct horse battery").await.unwrap().token;
         let state = ApiState::new(ticketing, ApiSettings::default());

@@ -96,7 +96,7 @@ async fn deliver_mails(shop: &Shop, reference: &str) {
     let order = storage.payment(&reference_of(reference)).await.unwrap().unwrap().order;
     for mail in storage.mails(&OrderKey::Id(order.id)).await.unwrap() {
         let report = MailReport::new(mail.id, mail.tries, MailResult::Sent);
-        storage.report_mails(order.created_at, &[report]).await.unwrap();
+        storage.apply(order.created_at, &[report]).await.unwrap();
     }
 }
 

@@ -49,17 +49,10 @@ pub async fn accounts_are_found_together_by_whatever_key(storage: Arc<dyn Storag
         AccountKey::Id(bob.id),
         AccountKey::Id(ada.id),
     ];
-    let found =
-        shop.storage.find_all(&keys.clone().map(FindAccount)).await.unwrap();
+    let found = shop.storage.find_all(&keys.clone().map(FindAccount)).await.unwrap();
     let found: Vec<_> = found.into_iter().map(|account| account.map(|account| account.id)).collect();
     assert_eq!(found, [Some(bob.id), Some(ada.id), None, Some(ada.id), Some(bob.id), Some(ada.id)]);
-    assert!(
-        shop.storage
-            .find_all::<FindAccount>(&[])
-            .await
-            .unwrap()
-            .is_empty()
-    );
+    assert!(shop.storage.find_all::<FindAccount>(&[]).await.unwrap().is_empty());
 }
 
 pub async fn a_taken_address_or_user_name_is_refused_in_any_case(storage: Arc<dyn Storage>) {

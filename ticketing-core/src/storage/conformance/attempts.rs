@@ -62,16 +62,9 @@ pub async fn attempts_are_found_together_each_with_its_buyer(storage: Arc<dyn St
     let references = [&graces.reference, &shop.reference(), &adas.reference, &graces.reference].map(Clone::clone);
     let adas = Some((adas, buyer("ada").who));
     let graces = Some((graces, wish.buyer.who));
-    let found = shop
-        .storage
-        .find_all(&references.clone().map(FindAttempt))
-        .await
-        .unwrap();
+    let found = shop.storage.find_all(&references.clone().map(FindAttempt)).await.unwrap();
     assert_eq!(found, [graces.clone(), None, adas, graces], "one answer for each, in the order they were asked for");
-    assert_eq!(
-        shop.storage.find_all::<FindAttempt>(&[]).await.unwrap(),
-        []
-    );
+    assert_eq!(shop.storage.find_all::<FindAttempt>(&[]).await.unwrap(), []);
 }
 
 pub async fn an_order_that_cannot_be_paid_gets_no_attempt(storage: Arc<dyn Storage>) {

@@ -179,7 +179,7 @@ pub async fn the_holds_longest_overdue_end_first(storage: Arc<dyn Storage>) {
     shop.wait(HOLD_FOR + SignedDuration::from_micros(20));
     let now = shop.now();
     let ended = async |limit| -> Vec<OrderId> {
-        shop.storage.apply_one(now, ExpireHolds { limit: limit }).await.unwrap().iter().map(|order| order.id).collect()
+        shop.storage.apply_one(now, ExpireHolds { limit }).await.unwrap().iter().map(|order| order.id).collect()
     };
     assert_eq!(ended(0).await, []);
     assert_eq!(ended(2).await, [made[1], made[3]], "equal ones by id");
@@ -201,13 +201,9 @@ pub async fn orders_are_found_together_each_with_its_tickets(storage: Arc<dyn St
     let (two, three) = (shop.buy(&event, 2).await, shop.buy(&event, 3).await);
     let held = shop.hold(&event, 1).await;
     let ids = [three.order.id, held.id, OrderId(i64::MAX), two.order.id, three.order.id];
-    let found =
-        shop.storage.find_all(&ids.clone().map(FindPurchase)).await.unwrap();
+    let found = shop.storage.find_all(&ids.map(FindPurchase)).await.unwrap();
     let three = Some((three.order, three.tickets));
     let expected = [three.clone(), Some((held, vec![])), None, Some((two.order, two.tickets)), three];
     assert_eq!(found, expected, "one answer for each, in the order they were asked for");
-    assert_eq!(
-        shop.storage.find_all::<FindPurchase>(&[]).await.unwrap(),
-        []
-    );
+    assert_eq!(shop.storage.find_all::<FindPurchase>(&[]).await.unwrap(), []);
 }

@@ -157,7 +157,7 @@ pub async fn a_mail_is_sent_again_on_request(storage: Arc<dyn Storage>) {
     let event = shop.event().create().await;
     shop.buy(&event, 1).await;
     let mail = shop.claim_mails(1).await.remove(0);
-    let resend = async |id| shop.storage.apply_one(shop.now(), ResendMail { id: id }).await.unwrap();
+    let resend = async |id| shop.storage.apply_one(shop.now(), ResendMail { id }).await.unwrap();
     assert_eq!(resend(mail.id).await, Some(mail.clone()), "one that is under way stays as it is");
     report(&shop, &mail, MailResult::Sent).await;
     let again = resend(mail.id).await.unwrap();

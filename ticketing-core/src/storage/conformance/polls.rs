@@ -97,7 +97,7 @@ pub async fn the_attempts_longest_overdue_are_asked_about_first(storage: Arc<dyn
     shop.wait(SignedDuration::from_mins(1));
     let now = shop.now();
     let claim = async |limit| -> Vec<_> {
-        let claimed = shop.storage.apply_one(now, ClaimPolls { limit: limit }).await.unwrap();
+        let claimed = shop.storage.apply_one(now, ClaimPolls { limit }).await.unwrap();
         claimed.into_iter().map(|attempt| attempt.reference).collect()
     };
     assert_eq!(claim(0).await, []);

@@ -17,7 +17,7 @@ use jiff::SignedDuration;
 use std::sync::Arc;
 
 async fn claim(shop: &Shop, limit: u32) -> Vec<Refund> {
-    shop.storage.apply_one(shop.now(), ClaimRefunds { lease: LEASE, limit: limit }).await.unwrap()
+    shop.storage.apply_one(shop.now(), ClaimRefunds { lease: LEASE, limit }).await.unwrap()
 }
 
 async fn report(shop: &Shop, id: RefundId, status: RefundStatus) -> Outcome<Refund> {

@@ -179,7 +179,7 @@ impl Shop {
 
     /// Takes mails to be sent.
     pub async fn claim_mails(&self, limit: u32) -> Vec<OutboxMail> {
-        self.storage.apply_one(self.now(), ClaimMails { lease: LEASE, limit: limit }).await.unwrap()
+        self.storage.apply_one(self.now(), ClaimMails { lease: LEASE, limit }).await.unwrap()
     }
 
     /// The mails of the order.

@@ -67,13 +67,11 @@ pub async fn eight_workers_never_take_the_same_refund_poll_or_webhook(storage: A
             }
             let mut mine: Vec<String> = Vec::new();
             for _ in 0..4 {
-                let refunds =
-                    shop.storage.apply_one(shop.now(), ClaimRefunds { lease: LEASE, limit: limit }).await.unwrap();
+                let refunds = shop.storage.apply_one(shop.now(), ClaimRefunds { lease: LEASE, limit }).await.unwrap();
                 mine.extend(refunds.iter().map(|refund| format!("refund {}", refund.id)));
-                let polls = shop.storage.apply_one(shop.now(), ClaimPolls { limit: limit }).await.unwrap();
+                let polls = shop.storage.apply_one(shop.now(), ClaimPolls { limit }).await.unwrap();
                 mine.extend(polls.iter().map(|attempt| attempt.reference.to_string()));
-                let webhooks =
-                    shop.storage.apply_one(shop.now(), ClaimWebhooks { lease: LEASE, limit: limit }).await.unwrap();
+                let webhooks = shop.storage.apply_one(shop.now(), ClaimWebhooks { lease: LEASE, limit }).await.unwrap();
                 mine.extend(webhooks.iter().map(|webhook| format!("webhook {}", webhook.id)));
             }
             mine

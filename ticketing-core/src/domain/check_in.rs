@@ -1,5 +1,6 @@
 //! Check-ins: ticket scans at the entrance.
 
+use super::access::{Caller, Permission, may};
 use super::code::TicketCode;
 use super::command::{Command, Query};
 use super::event::{Event, EventStatus};
@@ -93,7 +94,7 @@ impl Command for Scan {
         }
         let ticket = ticket.ok_or(Refusal::TicketUnknown)?;
         let event = rows.events.get(&ticket.event_id).ok_or(Refusal::EventUnknown { event_id: ticket.event_id })?;
-        if event.organizer != self.by {
+        if !may(Caller::of(&self.by), Permission::CheckIn, event) {
             return Err(Refusal::TicketForeign);
         }
         match ticket.status {

@@ -20,6 +20,7 @@ pub mod ticket;
 pub mod webhook;
 
 // What nouns share.
+pub mod access;
 pub mod code;
 pub mod id;
 pub mod invariants;

@@ -46,11 +46,8 @@ pub enum Refusal {
         ticket_type_id: TicketTypeId,
     },
     /// A line of the order names no ticket type, and the event has several.
-    #[error("A ticket type is required: the event has {types} of them")]
-    TicketTypeNeeded {
-        /// How many the event has.
-        types: u32,
-    },
+    #[error("A ticket type is required: the event has several")]
+    TicketTypeNeeded,
     /// There are fewer places left than requested.
     #[error("Event sold out")]
     SoldOut {
@@ -138,7 +135,7 @@ impl Refusal {
             Self::EventCancelled => "event_cancelled",
             Self::EventOver { .. } => "event_over",
             Self::TicketTypeUnknown { .. } => "ticket_type_unknown",
-            Self::TicketTypeNeeded { .. } => "ticket_type_needed",
+            Self::TicketTypeNeeded => "ticket_type_needed",
             Self::SoldOut { .. } => "sold_out",
             Self::TotalTooLarge => "total_too_large",
             Self::KeyReused => "key_reused",
@@ -180,7 +177,7 @@ impl Refusal {
             | Self::UsernameTaken
             | Self::CategoryTaken
             | Self::CategoryUnknown
-            | Self::TicketTypeNeeded { .. }
+            | Self::TicketTypeNeeded
             | Self::EventCancelled
             | Self::TotalTooLarge
             | Self::KeyReused
@@ -217,7 +214,7 @@ impl Refusal {
             Self::EventCancelled,
             Self::EventOver { ended_at: at },
             Self::TicketTypeUnknown { ticket_type_id },
-            Self::TicketTypeNeeded { types: 2 },
+            Self::TicketTypeNeeded,
             Self::SoldOut { ticket_type_id, available: 0 },
             Self::TotalTooLarge,
             Self::KeyReused,

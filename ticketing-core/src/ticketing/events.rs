@@ -1,5 +1,6 @@
 use super::checks::Checks;
 use super::{Ticketing, granted, only};
+use crate::domain::access::{Caller, Permission, may};
 use crate::domain::category::{Category, NewCategory};
 use crate::domain::command::Query;
 use crate::domain::event::{CancelEvent, Event, EventFilter, FindEvent, NewEvent, PutEvent};
@@ -118,12 +119,11 @@ impl Ticketing {
         Ok(event)
     }
 
-    /// Whether `actor` runs this event, or the installation.
+    /// Refuses unless `actor` may manage this event. The role is looked up only for events of others.
     pub(super) async fn may_manage(&self, actor: &Principal, event: &Event) -> Result<()> {
-        if event.organizer == *actor || self.is_admin(actor).await? {
-            return Ok(());
-        }
-        Err(Error::Forbidden("Only the event's organiser may do this"))
+        let is_allowed = may(Caller::of(actor), Permission::Manage, event)
+            || may(self.caller(actor).await?, Permission::Manage, event);
+        if is_allowed { Ok(()) } else { Err(Error::Forbidden("Only the event's organiser may do this")) }
     }
 }
 

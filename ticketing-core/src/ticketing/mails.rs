@@ -14,7 +14,7 @@ impl Ticketing {
     /// Mails that were given up, of `actor`'s events, or of all for an administrator. The oldest first.
     pub async fn dead_mails(&self, actor: &Principal, page: PageRequest) -> Result<Page<OutboxMail>> {
         check_page(page)?;
-        let organizer = if self.is_admin(actor).await? { None } else { Some(actor) };
+        let organizer = if self.caller(actor).await?.is_admin() { None } else { Some(actor) };
         Ok(self.inner.storage.dead_mails(organizer, page).await?)
     }
 

@@ -27,6 +27,8 @@ pub use refunds::RefundOptions;
 pub use upkeep::{Upkeep, UpkeepHandle, UpkeepReport};
 
 use crate::clock::{Clock, Random};
+use crate::domain::access::Caller;
+use crate::domain::account::AccountKey;
 use crate::domain::principal::Principal;
 use crate::error::Result;
 use crate::gateway::PaymentGateway;
@@ -90,12 +92,12 @@ impl Ticketing {
         self.inner.clock.now()
     }
 
-    /// Whether `who` runs the installation. Asked only where somebody touches what is not theirs.
-    async fn is_admin(&self, who: &Principal) -> Result<bool> {
-        use crate::domain::account::{AccountKey, Role};
-        let Some(id) = who.account() else { return Ok(false) };
+    /// The caller with the role of its account. Looked up only for what belongs to others.
+    async fn caller<'a>(&self, who: &'a Principal) -> Result<Caller<'a>> {
+        let Some(id) = who.account() else { return Ok(Caller::of(who)) };
         let account = self.inner.storage.account(&AccountKey::Id(id)).await?;
-        Ok(account.is_some_and(|account| account.is_active && account.role == Role::Admin))
+        let role = account.filter(|account| account.is_active).map(|account| account.role);
+        Ok(Caller { principal: who, role })
     }
 }
 

@@ -1,6 +1,7 @@
 use super::checks::Checks;
 use super::events::check_page;
 use super::{Ticketing, granted, refused};
+use crate::domain::access::{Caller, Permission, may};
 use crate::domain::code::Reference;
 use crate::domain::id::{EventId, TicketTypeId};
 use crate::domain::order::{Hold, HoldLine, MAX_TICKETS_PER_ORDER, Order, OrderFilter, OrderKey, Release};
@@ -90,9 +91,8 @@ impl Ticketing {
             hold_until: now + self.inner.hold_for,
         };
         let order = self.inner.batches.apply(wish).await?.map_err(|refusal| match refusal {
-            Refusal::TicketTypeNeeded { types } => {
-                let message = format!("is required: the event has {types} ticket types");
-                Error::invalid("ticket_type_id", message)
+            Refusal::TicketTypeNeeded => {
+                Error::invalid("ticket_type_id", "is required: the event has several ticket types")
             }
             refusal => refused(refusal),
         })?;
@@ -107,7 +107,7 @@ impl Ticketing {
     /// An order of `actor`'s.
     pub async fn order(&self, actor: &Principal, reference: &Reference) -> Result<Order> {
         let order = self.inner.storage.order(&OrderKey::Reference(reference.clone())).await?;
-        order.filter(|order| order.buyer.who == *actor).ok_or(Error::NotFound("Order"))
+        order.filter(|order| may(Caller::of(actor), Permission::Use, order)).ok_or(Error::NotFound("Order"))
     }
 
     /// `actor`'s orders, the newest first.

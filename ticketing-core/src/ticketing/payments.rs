@@ -1,6 +1,7 @@
 //! From an order to its tickets, by way of a payment gateway.
 
 use super::{OrderRequest, Ticketing, refused};
+use crate::domain::access::{Caller, Permission, Resource, may};
 use crate::domain::code::Reference;
 use crate::domain::order::{Order, OrderStatus};
 use crate::domain::payment::{
@@ -189,7 +190,7 @@ impl Ticketing {
     pub async fn verify(&self, actor: &Principal, reference: &Reference) -> Result<Settlement> {
         let missing = || Error::NotFound("Payment");
         let (attempt, buyer) = self.inner.batches.find(FindAttempt(reference.clone())).await?.ok_or_else(missing)?;
-        if buyer != *actor {
+        if !may(Caller::of(actor), Permission::Use, Resource::Bought(&buyer)) {
             return Err(missing());
         }
         self.ask_and_settle(&attempt).await
@@ -200,7 +201,7 @@ impl Ticketing {
     pub async fn payment(&self, actor: &Principal, reference: &Reference) -> Result<Payment> {
         let missing = || Error::NotFound("Payment");
         let payment = self.inner.storage.payment(reference).await?.ok_or_else(missing)?;
-        if payment.order.buyer.who != *actor {
+        if !may(Caller::of(actor), Permission::Use, &payment.order) {
             let event = self.event(payment.order.event_id).await?;
             self.may_manage(actor, &event).await.map_err(|_| missing())?;
         }

@@ -2,6 +2,7 @@
 
 use super::checks::Checks;
 use super::{Ticketing, granted};
+use crate::domain::access::{Caller, Permission, may};
 use crate::domain::code::Reference;
 use crate::domain::id::{RefundId, TicketId};
 use crate::domain::page::{Page, PageRequest};
@@ -47,7 +48,7 @@ impl Ticketing {
         let event = self.event(found.event_id).await?;
         if self.may_manage(actor, &event).await.is_err() {
             // The buyer may know that the order exists; nobody else does.
-            let theirs = found.buyer.who == *actor;
+            let theirs = may(Caller::of(actor), Permission::Use, &found);
             return Err(if theirs { Error::Forbidden("Only the event's organiser may refund") } else { missing() });
         }
         let key = key.unwrap_or_else(|| Reference::of_attempt(&self.inner.random.seed()));
@@ -89,7 +90,7 @@ impl Ticketing {
     /// gateway gave up (to be [tried again](Self::retry_refund)).
     pub async fn reviews(&self, actor: &Principal, page: PageRequest) -> Result<Page<Attempt>> {
         super::events::check_page(page)?;
-        let organizer = if self.is_admin(actor).await? { None } else { Some(actor) };
+        let organizer = if self.caller(actor).await?.is_admin() { None } else { Some(actor) };
         Ok(self.inner.storage.reviews(organizer, page).await?)
     }
 

@@ -68,10 +68,7 @@ impl Hold {
             let id = match (line.ticket_type_id, event.ticket_types.as_slice()) {
                 (Some(id), _) => id,
                 (None, [only]) => only.id,
-                (None, several) => {
-                    let types = u32::try_from(several.len()).unwrap_or(u32::MAX);
-                    return Err(Refusal::TicketTypeNeeded { types });
-                }
+                (None, _) => return Err(Refusal::TicketTypeNeeded),
             };
             let quantity = wanted.entry(id).or_default();
             *quantity = quantity.saturating_add(line.quantity);

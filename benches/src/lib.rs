@@ -8,7 +8,7 @@
 //! | [`measure`] | how many calls a second, and how long each takes, with so many callers |
 //! | [`shop`] | an engine on a storage, with events to sell |
 //! | [`naive`] | the same by one transaction each: what everybody else does |
-//! | [`instant`], [`company`] | a payment company that answers at once, in our process and over HTTP |
+//! | [`instant_gateway`], [`instant_paystack`] | a payment gateway that answers at once, in our process and over HTTP |
 //! | [`post`] | a mail server that keeps nothing |
 //! | [`table`] | a table for people, JSON for programs, and a plot |
 //! | [`load`] | buyers over HTTP |
@@ -21,11 +21,11 @@
 #![allow(clippy::float_arithmetic, reason = "figures are for people to look at")]
 #![allow(clippy::disallowed_methods, reason = "a benchmark reads the clock")]
 
-pub mod company;
 pub mod figures;
 pub mod fill;
 pub mod flood;
-pub mod instant;
+pub mod instant_gateway;
+pub mod instant_paystack;
 pub mod load;
 pub mod measure;
 pub mod naive;

@@ -1,7 +1,7 @@
 //! A server as a process of its own, over real sockets.
 
 use crate::Failure;
-use crate::company;
+use crate::instant_paystack;
 use crate::load::{self, Load};
 use crate::measure::{Came, Measured, callers};
 use crate::post;
@@ -14,7 +14,7 @@ use ticketing_tests::client::Client;
 use ticketing_tests::cluster::Cluster;
 use ticketing_tests::server::Server;
 
-/// What the company signs its webhooks with.
+/// What the gateway signs its webhooks with.
 pub const SECRET: &str = "sk_test_4f9d1c7be02a86538d71aa90c3";
 
 /// How many come at once.
@@ -49,18 +49,18 @@ pub async fn http(kind: Kind, lasting: Duration) -> Result<Option<Table>, Failur
     Ok(Some(table))
 }
 
-/// Whom a shop works with: a payment company and a mail server, which cost as little as they can.
+/// Whom a shop works with: a payment gateway and a mail server, which cost as little as they can.
 #[derive(Debug)]
 pub struct Others {
-    company: String,
+    gateway: String,
     post: String,
 }
 
 impl Others {
     /// Opens both.
     pub async fn open() -> Result<Self, Failure> {
-        let company = format!("http://{}", company::open().await?);
-        Ok(Self { company, post: post::open().await?.port().to_string() })
+        let gateway = format!("http://{}", instant_paystack::open().await?);
+        Ok(Self { gateway, post: post::open().await?.port().to_string() })
     }
 }
 
@@ -87,7 +87,7 @@ impl Databases {
 pub fn prepare(database: Option<&str>, others: &Others) -> Server {
     let mut settings = vec![
         ("PAYSTACK_SECRET_KEY", SECRET),
-        ("PAYSTACK_BASE_URL", &others.company),
+        ("PAYSTACK_BASE_URL", &others.gateway),
         ("SMTP_HOST", "127.0.0.1"),
         ("SMTP_PORT", &others.post),
         ("SMTP_FROM", "Tickets <tickets@example.com>"),

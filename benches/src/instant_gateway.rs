@@ -1,4 +1,4 @@
-//! A payment company that answers at once: every checkout is paid as soon as it stands open.
+//! A payment gateway that answers at once: every checkout is paid as soon as it stands open.
 
 use async_trait::async_trait;
 use std::collections::HashMap;
@@ -10,7 +10,7 @@ use ticketing_core::gateway::{
     Charge, Fetched, FetchedRefund, GatewayError, PaymentGateway, RefundCall, Webhook, WebhookError, WebhookEvent,
 };
 
-/// The company, in our own process.
+/// The gateway, in our own process.
 #[derive(Debug, Default)]
 pub struct Instant {
     paid: Mutex<HashMap<Reference, Money>>,

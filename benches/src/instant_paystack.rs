@@ -1,4 +1,4 @@
-//! A payment company over HTTP that answers at once: every checkout is paid as soon as it stands open. It speaks as much of
+//! A payment gateway over HTTP that answers at once: every checkout is paid as soon as it stands open. It speaks as much of
 //! Paystack's protocol as a sale needs, and costs as little as it can: what is measured is the shop.
 
 use crate::Failure;

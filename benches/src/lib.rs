@@ -8,7 +8,7 @@
 //! | [`measure`] | throughput and latency with a given number of callers |
 //! | [`shop`] | an engine on a storage, with events to sell |
 //! | [`naive`] | the baseline: one transaction per call |
-//! | [`instant`], [`http_gateway`] | a payment gateway that answers at once, in this process and over HTTP |
+//! | [`instant_gateway`], [`http_gateway`] | a payment gateway that answers at once, in this process and over HTTP |
 //! | [`mail_server`] | a mail server that keeps nothing |
 //! | [`table`] | results as a table, as JSON and as a plot |
 //! | [`load`] | a closed-loop load generator over HTTP |
@@ -25,7 +25,7 @@ pub mod figures;
 pub mod fill;
 pub mod flood;
 pub mod http_gateway;
-pub mod instant;
+pub mod instant_gateway;
 pub mod load;
 pub mod mail_server;
 pub mod measure;

@@ -2,7 +2,7 @@
 
 use crate::Failure;
 use crate::fill::fill;
-use crate::instant::Instant;
+use crate::instant_gateway::Instant;
 use crate::naive::Naive;
 use jiff::{SignedDuration, Timestamp};
 use sqlx::{AssertSqlSafe, Connection as _, PgConnection};

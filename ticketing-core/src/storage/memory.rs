@@ -19,11 +19,19 @@ pub struct MemoryStorage {
     rows: Mutex<WorkingSet>,
     /// When each quota is full again, in microseconds.
     limits: Mutex<BTreeMap<String, i64>>,
+    /// How often rows have changed.
+    #[cfg(feature = "testing")]
+    changes: std::sync::atomic::AtomicU64,
 }
 
 impl Default for MemoryStorage {
     fn default() -> Self {
-        Self { rows: Mutex::new(WorkingSet::whole()), limits: Mutex::default() }
+        Self {
+            rows: Mutex::new(WorkingSet::whole()),
+            limits: Mutex::default(),
+            #[cfg(feature = "testing")]
+            changes: Default::default(),
+        }
     }
 }
 
@@ -46,7 +54,20 @@ impl MemoryStorage {
         let mut rows = self.rows();
         let result = change(&mut rows);
         Noun::ALL.iter().for_each(|noun| rows.shelf_mut(*noun).forget_changes());
+        self.changed();
         result
+    }
+
+    /// How often rows have changed: for tests that check everything after each change.
+    #[cfg(feature = "testing")]
+    pub fn changes(&self) -> u64 {
+        self.changes.load(std::sync::atomic::Ordering::Relaxed)
+    }
+
+    /// Counts a change.
+    fn changed(&self) {
+        #[cfg(feature = "testing")]
+        self.changes.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
     }
 
     /// Looks at everything without copying it, for tests.
@@ -104,6 +125,9 @@ impl Storage for MemoryStorage {
             all.shelf(*noun).check_absorb(rows.shelf(*noun))?;
         }
         Noun::ALL.iter().for_each(|noun| all.shelf_mut(*noun).absorb(rows.shelf(*noun)));
+        if Noun::ALL.iter().any(|noun| rows.shelf(*noun).is_changed()) {
+            self.changed();
+        }
         Ok(())
     }
 
@@ -121,6 +145,9 @@ impl Storage for MemoryStorage {
         let page = PageRequest { count: false, ..list.page };
         let keys = list::select(&*rows, &List { page, ..list.clone() }).items;
         rows.shelf_mut(list.noun).forget(&keys);
+        if !keys.is_empty() {
+            self.changed();
+        }
         Ok(u32::try_from(keys.len()).unwrap_or(u32::MAX))
     }
 

@@ -1,7 +1,7 @@
 //! Buyers: who want tickets, repeat what got no answer, and pay in all the ways that people pay.
 
 use crate::executor::lock;
-use crate::gateway::charge_body;
+use crate::gateway::{change_till, charge_body};
 use crate::servers::ask;
 use crate::webhooks;
 use crate::world::{MINUTE, SECOND, World};
@@ -175,7 +175,7 @@ async fn act(world: &Arc<World>, at: &Reference) {
         false => world.between(3 * SECOND, 4 * MINUTE),
     };
     let say = |observation: Observation| {
-        if let Some((_, said)) = lock(&world.till).charges.get_mut(at) {
+        if let Some((_, said)) = change_till(&world).charges.get_mut(at) {
             *said = observation;
         }
     };

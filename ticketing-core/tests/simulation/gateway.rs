@@ -5,7 +5,7 @@ use crate::executor::lock;
 use crate::world::{MINUTE, SECOND, World};
 use async_trait::async_trait;
 use std::collections::BTreeMap;
-use std::sync::Arc;
+use std::sync::{Arc, MutexGuard};
 use std::time::Duration;
 use ticketing_core::domain::code::Reference;
 use ticketing_core::domain::money::{Currency, Money};
@@ -28,6 +28,15 @@ pub(crate) struct Till {
     pub(crate) refunds: Vec<SentBack>,
     /// Bodies of all webhooks that were really sent.
     pub(crate) told: Vec<Vec<u8>>,
+    /// How often it was opened to be changed.
+    pub(crate) changes: u64,
+}
+
+/// The till, to be changed.
+pub(crate) fn change_till(world: &World) -> MutexGuard<'_, Till> {
+    let mut till = lock(&world.till);
+    till.changes += 1;
+    till
 }
 
 /// Money that was asked back.
@@ -124,7 +133,7 @@ impl SimulatedGateway {
     }
 
     fn send_back(&self, call: &RefundCall) -> Result<RefundStatus, GatewayError> {
-        let mut till = lock(&self.world.till);
+        let mut till = change_till(&self.world);
         let captured = till.captured(&call.attempt).map_or(0, |captured| captured.amount.minor());
         if self.world.options.gateway_caps_refunds && till.sent_back(&call.attempt) + call.amount.minor() > captured {
             return Err(GatewayError::Rejected { code: Some("more than was paid".to_owned()) });
@@ -154,7 +163,7 @@ async fn finish(world: Arc<World>, index: usize) {
     };
     world.saw("refund", status.name());
     let attempt = {
-        let mut till = lock(&world.till);
+        let mut till = change_till(&world);
         till.refunds[index].status = status;
         till.refunds[index].attempt.clone()
     };
@@ -194,7 +203,7 @@ impl PaymentGateway for SimulatedGateway {
             fate => fate,
         };
         {
-            let mut till = lock(&self.world.till);
+            let mut till = change_till(&self.world);
             if till.charges.contains_key(&charge.reference) {
                 self.world.saw("gateway", "duplicate reference");
                 return Err(GatewayError::DuplicateReference);

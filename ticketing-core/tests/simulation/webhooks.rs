@@ -1,7 +1,6 @@
 //! Webhooks on their way: dropped, repeated, delayed, out of order, sent again until they are taken, and forged.
 
-use crate::executor::lock;
-use crate::gateway::{NAME, SIGNATURE};
+use crate::gateway::{NAME, SIGNATURE, change_till};
 use crate::servers::ask;
 use crate::world::{MINUTE, World};
 use std::sync::Arc;
@@ -9,7 +8,7 @@ use ticketing_core::gateway::Webhook;
 
 /// The gateway tells of something.
 pub(crate) fn tell(world: &Arc<World>, body: String) {
-    lock(&world.till).told.push(body.clone().into_bytes());
+    change_till(world).told.push(body.clone().into_bytes());
     if world.fault(world.options.webhook_dropped) {
         world.saw("webhook", "dropped");
         return;

@@ -4,6 +4,12 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 use ticketing_core::domain::code::TicketCode;
 
+#[allow(dead_code, reason = "its `main` is run as a program")]
+#[path = "../examples/own_storage.rs"]
+mod own_storage;
+
+ticketing_core::storage_conformance!(own_storage_conforms, async || own_storage::OwnStorage::default());
+
 /// Runs an example in a new folder. Returns its output and the folder.
 fn run(name: &str) -> (String, PathBuf) {
     let folder = std::env::temp_dir().join(format!("ticketing-example-{name}-{}", std::process::id()));
@@ -58,10 +64,17 @@ fn own_mailer_is_retried() {
 }
 
 #[test]
+fn an_own_storage_keeps_a_sale() {
+    let (said, folder) = run("own_storage");
+    assert!(said.starts_with("1 of 40 sold\n"), "{said}");
+    std::fs::remove_dir_all(folder).unwrap();
+}
+
+#[test]
 fn every_example_is_tested() {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("examples");
     let mut names: Vec<String> =
         std::fs::read_dir(folder).unwrap().map(|file| file.unwrap().file_name().into_string().unwrap()).collect();
     names.sort();
-    assert_eq!(names, ["own_identities.rs", "own_mailer.rs", "quickstart.rs"], "add a test for the new example");
+    assert_eq!(names, ["own_identities.rs", "own_mailer.rs", "own_storage.rs", "quickstart.rs"], "add a test for the new example");
 }

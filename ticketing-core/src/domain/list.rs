@@ -7,6 +7,7 @@ use super::row::{Field, Value};
 use super::table::{Record, Table};
 use super::working_set::{Noun, WorkingSet};
 use std::collections::HashSet;
+use std::convert::Infallible;
 
 /// What a row must be like. Columns are named as in the table's declaration.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -116,22 +117,30 @@ pub struct Tallied {
     pub least: Option<i64>,
 }
 
-/// Rows that can be looked through: for storages without a query language of their own.
+/// Rows that can be read one after the other. A storage without a query language implements this, and answers lists with
+/// [`select`] and tallies with [`count`].
 pub trait Scan {
-    /// Shows these columns, given by position, of every row of a noun, in the order of the keys.
-    fn scan(&self, noun: Noun, columns: &[usize], see: &mut dyn FnMut(&[Value]));
+    /// Why rows cannot be read.
+    type Error;
+
+    /// Calls `see` for every row of a noun, in the order of their keys, with the values of these columns. Columns are given by
+    /// their position in the table.
+    fn scan(&self, noun: Noun, columns: &[usize], see: &mut dyn FnMut(&[Value])) -> Result<(), Self::Error>;
 }
 
 impl Scan for WorkingSet {
-    fn scan(&self, noun: Noun, columns: &[usize], see: &mut dyn FnMut(&[Value])) {
+    type Error = Infallible;
+
+    fn scan(&self, noun: Noun, columns: &[usize], see: &mut dyn FnMut(&[Value])) -> Result<(), Infallible> {
         self.shelf(noun).scan(columns, see);
+        Ok(())
     }
 }
 
 /// The page of a list, by keys.
-pub fn select(rows: &(impl Scan + ?Sized), list: &List) -> Page<Value> {
+pub fn select<S: Scan + ?Sized>(rows: &S, list: &List) -> Result<Page<Value>, S::Error> {
     let order: Vec<&'static str> = list.order.iter().map(|(column, _)| *column).collect();
-    let mut found = matching(rows, list.noun, &list.all, &order);
+    let mut found = matching(rows, list.noun, &list.all, &order)?;
     if !list.order.is_empty() {
         // Stable: equal rows stay in the order of their keys.
         found.sort_by(|(_, a), (_, b)| {
@@ -142,17 +151,18 @@ pub fn select(rows: &(impl Scan + ?Sized), list: &List) -> Page<Value> {
             each.fold(std::cmp::Ordering::Equal, std::cmp::Ordering::then)
         });
     }
-    Page::of(found.into_iter().map(|(key, _)| key), list.page)
+    Ok(Page::of(found.into_iter().map(|(key, _)| key), list.page))
 }
 
 /// How many rows there are, and the least of a column.
-pub fn count(rows: &(impl Scan + ?Sized), tally: &Tally) -> Tallied {
-    let found = matching(rows, tally.noun, &tally.all, tally.least.as_slice());
+pub fn count<S: Scan + ?Sized>(rows: &S, tally: &Tally) -> Result<Tallied, S::Error> {
+    let found = matching(rows, tally.noun, &tally.all, tally.least.as_slice())?;
     let least = |(_, values): &(Value, Vec<Value>)| match values.first() {
         Some(Value::Int(value)) => Some(*value),
         _ => None,
     };
-    Tallied { count: i64::try_from(found.len()).unwrap_or(i64::MAX), least: found.iter().filter_map(least).min() }
+    let count = i64::try_from(found.len()).unwrap_or(i64::MAX);
+    Ok(Tallied { count, least: found.iter().filter_map(least).min() })
 }
 
 /// A condition that can be put to the values of a row.
@@ -166,26 +176,40 @@ enum Test {
 }
 
 /// The keys of the rows for which all of this holds, each with the values of these columns.
-fn matching(
-    rows: &(impl Scan + ?Sized),
+fn matching<S: Scan + ?Sized>(
+    rows: &S,
     noun: Noun,
     all: &[Condition],
     columns: &[&'static str],
-) -> Vec<(Value, Vec<Value>)> {
+) -> Result<Vec<(Value, Vec<Value>)>, S::Error> {
     let table = noun.table();
     let mut picked: Vec<usize> = vec![0];
     picked.extend(columns.iter().map(|column| table.position(column)));
-    let tests: Vec<Test> = all.iter().map(|condition| test(rows, table, condition, &mut picked)).collect();
+    let tests = tests(rows, table, all, &mut picked)?;
     let mut found = vec![];
     rows.scan(noun, &picked, &mut |values| {
         if tests.iter().all(|test| test.holds(values)) {
             found.push((values[0].clone(), values[1..=columns.len()].to_vec()));
         }
-    });
-    found
+    })?;
+    Ok(found)
 }
 
-fn test(rows: &(impl Scan + ?Sized), table: &Table, condition: &Condition, picked: &mut Vec<usize>) -> Test {
+fn tests<S: Scan + ?Sized>(
+    rows: &S,
+    table: &Table,
+    all: &[Condition],
+    picked: &mut Vec<usize>,
+) -> Result<Vec<Test>, S::Error> {
+    all.iter().map(|condition| test(rows, table, condition, picked)).collect()
+}
+
+fn test<S: Scan + ?Sized>(
+    rows: &S,
+    table: &Table,
+    condition: &Condition,
+    picked: &mut Vec<usize>,
+) -> Result<Test, S::Error> {
     let mut at = |column: &str| {
         let position = table.position(column);
         picked.iter().position(|known| *known == position).unwrap_or_else(|| {
@@ -193,7 +217,7 @@ fn test(rows: &(impl Scan + ?Sized), table: &Table, condition: &Condition, picke
             picked.len() - 1
         })
     };
-    match condition {
+    Ok(match condition {
         Condition::Is(column, value) => Test::Is(at(column), value.clone()),
         Condition::Named(column, names) => {
             Test::OneOf(at(column), names.iter().map(|name| Value::Text((*name).to_owned())).collect())
@@ -204,20 +228,17 @@ fn test(rows: &(impl Scan + ?Sized), table: &Table, condition: &Condition, picke
         Condition::Below(column, end) => Test::Within(at(column), None, Some(end.saturating_sub(1))),
         Condition::Contains(column, text) => Test::Contains(at(column), text.clone()),
         Condition::Parent(column, noun, conditions) => {
-            let parents = matching(rows, *noun, conditions, &[]);
+            let parents = matching(rows, *noun, conditions, &[])?;
             Test::OneOf(at(column), parents.into_iter().map(|(key, _)| key).collect())
         }
         Condition::Child(noun, column, conditions) => {
-            let children = matching(rows, *noun, conditions, &[column]);
+            let children = matching(rows, *noun, conditions, &[column])?;
             Test::OneOf(0, children.into_iter().filter_map(|(_, values)| values.into_iter().next()).collect())
         }
         Condition::Any(each) | Condition::Union(each) => {
-            let mut tests = |all: &Vec<Condition>| {
-                all.iter().map(|condition| test(rows, table, condition, picked)).collect::<Vec<_>>()
-            };
-            Test::Any(each.iter().map(&mut tests).collect())
+            Test::Any(each.iter().map(|all| tests(rows, table, all, picked)).collect::<Result<_, _>>()?)
         }
-    }
+    })
 }
 
 impl Test {

@@ -1,6 +1,6 @@
 //! The rows of one noun in a working set: by key and by index, as they were loaded and as they are.
 
-use super::row::{Field, Kind, Pick, Row, RowError, Sink, Source, Value};
+use super::row::{Field, Pick, Row, RowError, Sink, Source, Value};
 use super::table::{Index, Record, Table};
 use std::any::Any;
 use std::collections::{BTreeMap, HashSet};
@@ -425,17 +425,7 @@ impl<R: Record> AnyShelf for Shelf<R> {
                     return Err(RowError(format!("{} has two rows with {key:?}", table.name)));
                 }
             }
-            let counters = |columns: &[super::row::Column], values: &[Value]| {
-                let is_below = |(column, value): (&super::row::Column, &Value)| {
-                    column.kind == Kind::Sum && matches!(value, Value::Int(count) if *count < 0)
-                };
-                columns.iter().zip(values).any(is_below)
-            };
-            let written = row.row();
-            let of_parts = table.part.as_ref().map_or(&[][..], |part| &part.columns);
-            if counters(&table.columns, &written.values) || written.parts.iter().any(|part| counters(of_parts, part)) {
-                return Err(RowError(format!("a counter of {} {:?} is below zero", table.name, row.key())));
-            }
+            table.check_counters(&row.row())?;
         }
         Ok(())
     }

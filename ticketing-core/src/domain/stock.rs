@@ -1,7 +1,8 @@
-//! Moving places. The only code that changes how many are held and sold: whatever calls it needs the event.
+//! Moving places. The only code that changes how many are held and sold.
 
 use crate::domain::event::{Event, Stock};
-use crate::domain::id::{EventId, TicketTypeId};
+use crate::domain::id::TicketTypeId;
+use crate::domain::load::LoadKeys;
 use crate::domain::order::Order;
 use crate::domain::refusal::Refusal;
 use crate::domain::working_set::WorkingSet;
@@ -36,9 +37,15 @@ impl Move {
     }
 }
 
-/// Moves places of several ticket types of one event.
-pub(crate) fn move_places(rows: &mut WorkingSet, event: EventId, places: &[(TicketTypeId, i64)], to: Move) {
-    rows.events.update(&event, |event| {
+/// Asks for the rows that a move of an order's places changes. Whatever else comes to count an order's tickets is asked for
+/// and counted in this file, so that the commands that move places need not know of it.
+pub(crate) fn needs(_rows: &WorkingSet, load: &mut LoadKeys, order: &Order) {
+    load.row::<Event>(&order.event_id);
+}
+
+/// Moves some places of an order.
+pub(crate) fn move_places(rows: &mut WorkingSet, order: &Order, places: &[(TicketTypeId, i64)], to: Move) {
+    rows.events.update(&order.event_id, |event| {
         for (ticket_type_id, quantity) in places {
             to.apply(&mut event.stock, *quantity);
             for ticket_type in &mut event.ticket_types {
@@ -53,7 +60,7 @@ pub(crate) fn move_places(rows: &mut WorkingSet, event: EventId, places: &[(Tick
 /// Moves all places of an order.
 pub(crate) fn move_order(rows: &mut WorkingSet, order: &Order, to: Move) {
     let places: Vec<_> = order.lines.iter().map(|line| (line.ticket_type_id, i64::from(line.quantity))).collect();
-    move_places(rows, order.event_id, &places, to);
+    move_places(rows, order, &places, to);
 }
 
 /// Whether the event has all these places free. Says of which type there are too few.

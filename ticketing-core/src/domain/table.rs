@@ -83,6 +83,19 @@ impl Table {
         &self.columns[..stored]
     }
 
+    /// For storages that have no constraints of their own: refuses a row with a [counter](Kind::Sum) below zero.
+    pub fn check_counters(&self, row: &Row) -> Result<(), RowError> {
+        let is_below = |columns: &[Column], values: &[Value]| {
+            let counters = columns.iter().zip(values).filter(|(column, _)| column.kind == Kind::Sum);
+            counters.into_iter().any(|(_, value)| matches!(value, Value::Int(count) if *count < 0))
+        };
+        let of_parts = self.part.as_ref().map_or(&[][..], |part| &part.columns);
+        if is_below(&self.columns, &row.values) || row.parts.iter().any(|part| is_below(of_parts, part)) {
+            return Err(RowError(format!("a counter of {} {:?} is below zero", self.name, row.values[0])));
+        }
+        Ok(())
+    }
+
     /// What the indexes were declared with, in positions.
     pub(crate) fn indexes_of(columns: &[Column], indexes: &[(&[&str], bool)]) -> (Vec<IndexColumns>, Vec<usize>) {
         let at = |name: &&str| {
@@ -110,11 +123,13 @@ impl Table {
 }
 
 impl IndexColumns {
-    /// The key of a row in this index.
-    pub fn key_of(&self, values: &[Value]) -> Value {
-        match self.columns.as_slice() {
-            [column] => values[*column].clone(),
-            columns => Value::Tuple(columns.iter().map(|column| values[*column].clone()).collect()),
+    /// The key of a row in this index. A row with a null in one of the columns has none: it is not in the index.
+    pub fn key_of(&self, row: &Row) -> Option<Value> {
+        let mut values: Vec<Value> = self.columns.iter().map(|column| row.values[*column].clone()).collect();
+        match values.as_slice() {
+            values if values.contains(&Value::Null) => None,
+            [_] => values.pop(),
+            _ => Some(Value::Tuple(values)),
         }
     }
 }

@@ -91,13 +91,14 @@ fn copy(all: &WorkingSet, mut load: LoadKeys, needs: &(impl Needs + ?Sized)) -> 
     let mut rows = WorkingSet::default();
     while let Some(round) = load.next_round(needs, &rows)? {
         for claim in round.claims {
-            let keys = list::select(all, &claim).items;
+            let Ok(page) = list::select(all, &claim);
+            let keys = page.items;
             all.shelf(claim.noun).copy(0, &keys, rows.shelf_mut(claim.noun));
             rows.shelf_mut(claim.noun).mark_complete(0, &keys, true);
             rows.keep_claim(claim.name, keys);
         }
         for list in round.lists {
-            let page = list::select(all, &list);
+            let Ok(page) = list::select(all, &list);
             all.shelf(list.noun).copy(0, &page.items, rows.shelf_mut(list.noun));
             rows.shelf_mut(list.noun).mark_complete(0, &page.items, false);
             rows.keep_page(list.name, page);
@@ -137,13 +138,17 @@ impl Storage for MemoryStorage {
 
     async fn tally(&self, tallies: &[Tally]) -> Result<Vec<Tallied>, StorageError> {
         let rows = self.rows();
-        Ok(tallies.iter().map(|tally| list::count(&*rows, tally)).collect())
+        let count = |tally| {
+            let Ok(tallied) = list::count(&*rows, tally);
+            tallied
+        };
+        Ok(tallies.iter().map(count).collect())
     }
 
     async fn forget(&self, list: &List) -> Result<u32, StorageError> {
         let mut rows = self.rows();
         let page = PageRequest { count: false, ..list.page };
-        let keys = list::select(&*rows, &List { page, ..list.clone() }).items;
+        let Ok(Page { items: keys, .. }) = list::select(&*rows, &List { page, ..list.clone() });
         rows.shelf_mut(list.noun).forget(&keys);
         if !keys.is_empty() {
             self.changed();

@@ -3,13 +3,12 @@
 use super::{BY_REFERENCE, Order, OrderStatus, Release};
 use crate::domain::audit::{Actor, Change};
 use crate::domain::command::Command;
-use crate::domain::event::Event;
 use crate::domain::id::OrderId;
 use crate::domain::list::{Condition, List, Sort};
 use crate::domain::load::LoadKeys;
 use crate::domain::payment::{self, AttemptStatus};
 use crate::domain::refusal::Refusal;
-use crate::domain::stock::{Move, move_order};
+use crate::domain::stock::{self, Move, move_order};
 use crate::domain::working_set::WorkingSet;
 use jiff::Timestamp;
 
@@ -22,7 +21,7 @@ impl Command for Release {
         load.find(BY_REFERENCE, &self.reference);
         for order in rows.orders.loaded(BY_REFERENCE, &self.reference) {
             load.find(payment::BY_ORDER, &order.id);
-            load.row::<Event>(&order.event_id);
+            stock::needs(rows, load, order);
         }
     }
 
@@ -61,7 +60,7 @@ impl Command for ExpireHolds {
         for id in rows.claimed::<OrderId>(Self::NAME) {
             load.row::<Order>(&id);
             if let Some(order) = rows.orders.loaded_row(&id) {
-                load.row::<Event>(&order.event_id);
+                stock::needs(rows, load, order);
             }
         }
     }

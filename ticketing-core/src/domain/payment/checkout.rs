@@ -2,10 +2,10 @@ use super::poll::interval;
 use super::{Attempt, AttemptStatus, BY_ORDER, CheckoutReport, CheckoutResult, Poll};
 use crate::domain::audit::{Actor, Change};
 use crate::domain::command::Command;
-use crate::domain::event::Event;
 use crate::domain::load::LoadKeys;
 use crate::domain::order::{Order, OrderStatus, end_hold};
 use crate::domain::refusal::Refusal;
+use crate::domain::stock;
 use crate::domain::working_set::WorkingSet;
 use jiff::Timestamp;
 
@@ -22,7 +22,7 @@ impl Command for CheckoutReport {
             load.row::<Order>(&attempt.order_id);
             load.find(BY_ORDER, &attempt.order_id);
             if let Some(order) = rows.orders.loaded_row(&attempt.order_id) {
-                load.row::<Event>(&order.event_id);
+                stock::needs(rows, load, order);
             }
         }
     }

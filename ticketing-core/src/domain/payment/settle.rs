@@ -4,14 +4,14 @@ use super::{Attempt, AttemptStatus, Captured, FREE_GATEWAY, Observation, POLL_FO
 use crate::domain::audit::{Actor, Change};
 use crate::domain::code::{Seed, TicketCode};
 use crate::domain::command::Command;
-use crate::domain::event::{Event, EventStatus};
+use crate::domain::event::EventStatus;
 use crate::domain::id::TicketId;
 use crate::domain::load::LoadKeys;
 use crate::domain::order::{Order, OrderStatus, end_hold, is_on_sale};
 use crate::domain::outbox::{self, MailKind};
 use crate::domain::refund::{self, Refund, RefundReason, RefundStatus, owe_refund};
 use crate::domain::refusal::Refusal;
-use crate::domain::stock::{Move, has_places, move_order, move_places};
+use crate::domain::stock::{self, Move, has_places, move_order, move_places};
 use crate::domain::ticket::{self, Ticket, TicketStatus};
 use crate::domain::working_set::WorkingSet;
 use jiff::{SignedDuration, Timestamp};
@@ -90,7 +90,7 @@ pub(crate) fn money_needs(rows: &WorkingSet, load: &mut LoadKeys, attempt: &Atte
     load.find(ticket::BY_ORDER, &attempt.order_id);
     load.find(outbox::BY_ORDER, &attempt.order_id);
     if let Some(order) = rows.orders.loaded_row(&attempt.order_id) {
-        load.row::<Event>(&order.event_id);
+        stock::needs(rows, load, order);
     }
 }
 
@@ -240,7 +240,7 @@ fn take_back(rows: &mut WorkingSet, now: Timestamp, attempt: &Attempt, order: &O
             });
         }
         let places: Vec<_> = valid.iter().map(|ticket| (ticket.ticket_type_id, 1)).collect();
-        move_places(rows, order.event_id, &places, Move::Return);
+        move_places(rows, order, &places, Move::Return);
     }
     let reason = match status {
         AttemptStatus::Disputed => "the payer disputes the charge",

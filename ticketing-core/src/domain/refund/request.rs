@@ -11,10 +11,10 @@ use crate::domain::order::{self, Order};
 use crate::domain::outbox::MailKind;
 use crate::domain::payment::{self, Attempt, AttemptStatus};
 use crate::domain::refusal::Refusal;
-use crate::domain::stock::{Move, move_places};
+use crate::domain::stock::{self, Move, move_places};
 use crate::domain::ticket::{Ticket, TicketStatus};
 use crate::domain::working_set::WorkingSet;
-use crate::domain::{event, outbox, ticket};
+use crate::domain::{outbox, ticket};
 use jiff::Timestamp;
 use std::collections::BTreeSet;
 
@@ -29,7 +29,7 @@ impl Command for RefundRequest {
         load.find(order::BY_REFERENCE, &self.order);
         load.find(BY_KEY, &self.key);
         for order in rows.orders.loaded(order::BY_REFERENCE, &self.order) {
-            refund_needs(load, order);
+            refund_needs(rows, load, order);
         }
     }
 
@@ -47,12 +47,12 @@ impl Command for RefundRequest {
 }
 
 /// What [`refund_tickets`] looks at and changes.
-pub(super) fn refund_needs(load: &mut LoadKeys, order: &Order) {
+pub(super) fn refund_needs(rows: &WorkingSet, load: &mut LoadKeys, order: &Order) {
     load.find(payment::BY_ORDER, &order.id);
     load.find(super::BY_ORDER, &order.id);
     load.find(ticket::BY_ORDER, &order.id);
     load.find(outbox::BY_ORDER, &order.id);
-    load.row::<event::Event>(&order.event_id);
+    stock::needs(rows, load, order);
 }
 
 /// All of an attempt's money goes back, because it buys nothing.
@@ -156,7 +156,7 @@ pub(super) fn refund_tickets(
         });
     }
     let places: Vec<_> = chosen.iter().map(|ticket| (ticket.ticket_type_id, 1)).collect();
-    move_places(rows, order.event_id, &places, Move::Return);
+    move_places(rows, order, &places, Move::Return);
     let tickets = chosen.iter().map(|ticket| ticket.id).collect();
     Ok(add_refund(rows, now, Owed { key: key.clone(), order, attempt: &attempt, amount, reason, note, tickets, actor }))
 }

@@ -42,7 +42,7 @@ impl Command for UndoCancelledEvents {
         for id in rows.claimed::<OrderId>(Self::NAME) {
             load.row::<Order>(&id);
             if let Some(order) = rows.orders.loaded_row(&id) {
-                refund_needs(load, order);
+                refund_needs(rows, load, order);
             }
         }
     }

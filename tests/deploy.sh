@@ -95,7 +95,7 @@ PYTHON
 check_Procfile() {
     # Words, a colon, one command; the command is the program that `cargo build --release -p ticketing-http` makes.
     if grep -vE '^(#.*|[A-Za-z0-9_-]+: .+)$' "$1/Procfile"; then return 1; fi
-    [[ $(grep -c '^web: ' "$1/Procfile") = 1 ]] || { echo "one web is wanted"; return 1; }
+    [[ $(grep -c '^web: ' "$1/Procfile") = 1 ]] || { echo "the Procfile must have exactly one web process"; return 1; }
     grep -qE '^web: ([A-Z_]+=[^ ]+ )*\./target/release/ticketing-http$' "$1/Procfile"
     grep -q ' HOST=0\.0\.0\.0 ' "$1/Procfile" || { echo "it would listen to nobody"; return 1; }
 }

@@ -29,14 +29,13 @@ use ticketing_core::domain::limit::{Take, Taken};
 use ticketing_core::domain::list::{self, List, Scan, Tallied, Tally};
 use ticketing_core::domain::load::{LoadKeys, Lookup, Needs};
 use ticketing_core::domain::money::Money;
-use ticketing_core::domain::page::PageRequest;
 use ticketing_core::domain::principal::{Buyer, Principal};
 use ticketing_core::domain::row::{Row, Value};
 use ticketing_core::domain::shelf::{AnyShelf, IdRanges, Ids};
 use ticketing_core::domain::table::{IndexColumns, Table};
 use ticketing_core::domain::working_set::{Noun, WorkingSet};
 use ticketing_core::storage::{Storage, StorageError};
-use ticketing_core::ticketing::{OrderRequest, PayOptions};
+use ticketing_core::{OrderRequest, PayOptions};
 
 type Result<T> = std::result::Result<T, StorageError>;
 type Bytes = Vec<u8>;
@@ -301,7 +300,7 @@ impl Storage for OwnStorage {
 
     async fn forget(&self, list: &List) -> Result<u32> {
         let mut map = self.map();
-        let page = PageRequest { count: false, ..list.page };
+        let page = list.page.with_count(false);
         let keys = list::select(&*map, &List { page, ..list.clone() })?.items;
         let table = list.noun.table();
         let mut writes = Writes { map: &map, entries: BTreeMap::new() };
@@ -376,8 +375,8 @@ async fn main() -> std::result::Result<(), Box<dyn std::error::Error>> {
     let shop = Ticketing::builder_on(storage.clone()).build()?;
     let free = Money::zero("NGN".parse()?);
     let event = NewEvent::general_admission("Open day", "2099-05-01T09:00:00Z".parse()?, "Workshop", free, Some(40));
-    let event = shop.create_event(&Principal::External("us".into()), event).await?;
-    let ada = Buyer { who: Principal::External("ada".into()), email: "ada@example.com".parse()? };
+    let event = shop.create_event(&Principal::from("us"), event).await?;
+    let ada = Buyer::new("ada", "ada@example.com".parse()?);
     shop.buy(&ada, OrderRequest::tickets(event.id, 1), PayOptions::default()).await?;
 
     let stock = shop.event(event.id).await?.stock;

@@ -76,5 +76,9 @@ fn every_example_is_tested() {
     let mut names: Vec<String> =
         std::fs::read_dir(folder).unwrap().map(|file| file.unwrap().file_name().into_string().unwrap()).collect();
     names.sort();
-    assert_eq!(names, ["own_identities.rs", "own_mailer.rs", "own_storage.rs", "quickstart.rs"], "add a test for the new example");
+    assert_eq!(
+        names,
+        ["own_identities.rs", "own_mailer.rs", "own_storage.rs", "quickstart.rs"],
+        "add a test for the new example"
+    );
 }

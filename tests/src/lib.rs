@@ -49,6 +49,6 @@ pub async fn one_at_a_time() -> tokio::sync::MutexGuard<'static, ()> {
 pub fn number(name: &str, default: usize) -> usize {
     match std::env::var(name) {
         Err(_) => default,
-        Ok(text) => text.parse().unwrap_or_else(|_| panic!("{name}: a whole number is wanted, found {text:?}")),
+        Ok(text) => text.parse().unwrap_or_else(|_| panic!("{name} must be a whole number (got {text:?})")),
     }
 }

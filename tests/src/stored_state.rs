@@ -71,7 +71,7 @@ pub struct StoredState {
 }
 
 impl StoredState {
-    /// Opens it. Whatever was under way when its server died is rolled back by this.
+    /// Opens it. This rolls back the transactions that were open when its server died.
     pub async fn open(path: &Path) -> Self {
         let storage = SqliteStorage::open(path).await.unwrap();
         let sql = SqlitePool::connect_with(SqliteConnectOptions::new().filename(path).read_only(true)).await.unwrap();

@@ -26,7 +26,7 @@ pub enum Step {
 /// Whether strace can be used. In CI it must be: a test that was skipped there would look like one that passed.
 pub fn is_there() -> bool {
     let there = Command::new("strace").arg("-V").stdout(Stdio::null()).status().is_ok_and(|status| status.success());
-    assert!(there || std::env::var_os("CI").is_none(), "strace is wanted: apt-get install strace");
+    assert!(there || std::env::var_os("CI").is_none(), "strace is required: apt-get install strace");
     if !there {
         #[allow(clippy::print_stderr, reason = "a skipped test must be seen")]
         {

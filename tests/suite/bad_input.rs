@@ -139,7 +139,7 @@ async fn malformed_requests_get_a_clear_error_and_affect_no_one_else() {
             Wanted::Status(wanted) => status == Some(wanted),
             Wanted::No => status.is_none_or(|status| (400..500).contains(&status)),
         };
-        assert!(is_fine, "{what}: {wanted:?} is wanted, found {heard:?}");
+        assert!(is_fine, "{what}: must be {wanted:?} (got {heard:?})");
         let lower = heard.to_lowercase();
         for leak in ["panicked", "src/", ".rs:", "sqlx", "hyper", "select "] {
             assert!(!lower.contains(leak), "{what}: {leak} in {heard:?}");

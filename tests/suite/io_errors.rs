@@ -1,5 +1,5 @@
-//! The disk fails, or is full: each call of a short sale once, and each from some moment on. Nothing that was said is lost, the
-//! file is sound, whoever asked is told, and once the disk is well again sales go on without a restart.
+//! The disk fails, or is full: each call of a short sale once, and each from some moment on. Nothing that was confirmed is lost,
+//! the file stays sound, callers get an error, and once the disk works again sales go on without a restart.
 //!
 //! By default calls further on are only sampled; with `IO_ERRORS=all` each is failed, which takes minutes.
 
@@ -24,7 +24,7 @@ const EACH: usize = 24;
 struct Found {
     runs: usize,
     hit: usize,
-    /// Runs in which whoever asked was told.
+    /// Runs in which a caller got an error.
     told: usize,
     /// Runs in which the box office could not even open.
     unopened: usize,
@@ -145,7 +145,7 @@ async fn fail(folder: &Path, fault: &str, start: Start, is_passing: bool, found:
     assert!(!errors.contains("panicked"), "{fault}: {errors}");
     let is_unopened = matches!(output.status.code(), Some(3 | 4));
     assert!(said.is_done || is_unopened, "{fault}: {output:?}");
-    // Repeating is what whoever was told would do. With the disk well again, it must work.
+    // A caller that got an error would retry. Once the disk works again, that must succeed.
     let sold_all = said.is_done && said.sold.len() == SALES;
     if is_passing && !is_unopened {
         assert!(sold_all, "{fault}: sales did not go on: {:?}", said.failed);

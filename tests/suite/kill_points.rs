@@ -139,7 +139,7 @@ async fn die_at(name: &str, between: Between, begins: &'static str, when: When) 
             break reference_of(&answer);
         }
     };
-    // Whoever has the page of a checkout of which no answer came may pay there too.
+    // A buyer may also pay at a checkout page whose response was lost.
     let caught =
         before_gateway.caught().iter().chain(&before_server.caught()).find_map(|request| reference_in(request));
     let mut bank = Client::new(gateway.address);

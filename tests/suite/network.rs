@@ -121,7 +121,7 @@ fn is_fair(answer: &str) -> bool {
 
 async fn wait_for_a_sale(told: &Mutex<Told>, when: &str) -> Duration {
     let (began, before) = (Instant::now(), told.lock().unwrap().tickets.len());
-    // One for each buyer: those that were under way already prove nothing.
+    // One for each buyer: sales that were already in flight prove nothing.
     while told.lock().unwrap().tickets.len() < before + BUYERS {
         let so_far = || format!("{:?}", told.lock().unwrap().other);
         assert!(began.elapsed() < RECOVERY, "nobody sells {when}: {}", so_far());

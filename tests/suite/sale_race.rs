@@ -15,7 +15,7 @@ use ticketing_tests::users::{User, codes_of, reference_of};
 use tokio::sync::{Barrier, Semaphore};
 use tokio::task::JoinSet;
 
-/// What became of a buyer.
+/// The outcome for a buyer.
 enum Fate {
     Ticket(String),
     SoldOut,

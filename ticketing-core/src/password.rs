@@ -13,19 +13,19 @@ const MEMORY_KIB: u32 = 19_456;
 const PASSES: u32 = 2;
 const LANES: u32 = 1;
 
-/// What glibc gives back at once is larger than this.
-const KEPT_BY_NOBODY: usize = 33 * 1024 * 1024;
+/// glibc returns allocations above this size to the operating system as soon as they are freed.
+const RETURNED_WHEN_FREED_BYTES: usize = 33 * 1024 * 1024;
 
-/// So many may wait for each one that is being hashed; who comes beyond is told to come again.
-const WAITING_PER_THREAD: usize = 32;
+/// At most this many calls wait for each hashing thread. Beyond it, a call is rejected with [`Error::Busy`].
+const MAX_WAITING_PER_THREAD: usize = 32;
 
-/// Hashes and checks passwords. One hash takes some 20 ms of a core and 19 MiB, so no more run at once than there are cores,
-/// and the queue is bounded.
+/// Hashes and checks passwords. One hash takes about 20 ms of a core and 19 MiB, so at most as many run at once as there are
+/// cores, and the queue is bounded.
 #[derive(Debug)]
 pub(crate) struct Passwords {
     running: Arc<Semaphore>,
     waiting: Arc<Semaphore>,
-    /// Checked against when there is no account, so that the answer takes as long.
+    /// Checked when there is no account, so that the response takes just as long.
     decoy: String,
 }
 
@@ -35,7 +35,7 @@ impl Passwords {
         random.fill(&mut nobody);
         Ok(Self {
             running: Arc::new(Semaphore::new(threads)),
-            waiting: Arc::new(Semaphore::new(threads * (WAITING_PER_THREAD + 1))),
+            waiting: Arc::new(Semaphore::new(threads * (MAX_WAITING_PER_THREAD + 1))),
             decoy: hash(&nobody)?,
         })
     }
@@ -46,7 +46,7 @@ impl Passwords {
         self.run(move || hash(&password)).await?
     }
 
-    /// Whether the password is the one of this hash. Without a hash it takes as long, and is not.
+    /// Whether the password matches the hash. Without a hash, takes just as long and returns false.
     pub(crate) async fn verify(&self, password: &str, phc: Option<&str>) -> Result<bool> {
         let exists = phc.is_some();
         let phc = phc.unwrap_or(&self.decoy).to_owned();
@@ -89,7 +89,7 @@ fn hash(password: &[u8]) -> Result<String> {
     Ok(hash.to_string())
 }
 
-/// Whether it is the password of a hash that was made at any parameters.
+/// Whether the password matches the hash, whatever its parameters.
 fn verify(password: &[u8], phc: &str) -> bool {
     let fits = || {
         let known = PasswordHash::new(phc).ok()?;
@@ -105,17 +105,17 @@ fn verify(password: &[u8], phc: &str) -> bool {
     fits().unwrap_or(false)
 }
 
-/// Hashes in memory that the operating system gets back at once. glibc keeps what is freed of a size up to 32 MiB, and it keeps
-/// it for each thread that ever had some: after a while that was 200 MB. Beyond that size it keeps nothing, and what of it is never
-/// touched costs nothing.
+/// Hashes in memory that goes back to the operating system at once. glibc keeps freed allocations of up to 32 MiB for every
+/// thread that ever made one, which added up to 200 MB. It keeps nothing above that size, and pages that are never touched cost
+/// nothing.
 fn fill(argon2: &Argon2<'_>, password: &[u8], salt: &[u8], out: &mut [u8]) -> argon2::Result<()> {
     let wanted = argon2.params().block_count();
-    let mut memory = Vec::with_capacity(wanted.max(KEPT_BY_NOBODY / Block::SIZE));
+    let mut memory = Vec::with_capacity(wanted.max(RETURNED_WHEN_FREED_BYTES / Block::SIZE));
     memory.resize(wanted, Block::new());
     argon2.hash_password_into_with_memory(password, salt, out, memory)
 }
 
-/// Whether the hash was made with less than we use today, so that the next login should renew it.
+/// Whether the hash was made with weaker parameters than today's, so that the next login should renew it.
 pub(crate) fn is_weak(phc: &str) -> bool {
     let Ok(hash) = PasswordHash::new(phc) else { return true };
     let Ok(params) = Params::try_from(&hash) else { return true };
@@ -132,7 +132,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_hash_is_argon2id_at_owasp_parameters_and_fits_its_password_only() {
+    async fn a_hash_has_the_owasp_parameters_and_matches_only_its_password() {
         let passwords = passwords();
         let hash = passwords.hash("pässwörd 64 characters long or more, nothing is ever cut off here 1").await.unwrap();
         assert!(hash.starts_with("$argon2id$v=19$m=19456,t=2,p=1$"), "{hash}");
@@ -143,7 +143,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn the_librarys_own_way_reads_what_we_write() {
+    async fn the_argon2_crate_verifies_our_hashes() {
         let ours = hash(b"password123").unwrap();
         let read = PasswordHash::new(&ours).unwrap();
         assert!(Argon2::default().verify_password(b"password123", &read).is_ok());
@@ -160,13 +160,13 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn nobody_has_the_decoys_password() {
+    async fn no_password_matches_the_decoy() {
         let passwords = passwords();
         assert!(!passwords.verify("", None).await.unwrap());
     }
 
     #[tokio::test]
-    async fn hashes_of_the_other_recommended_parameters_still_work_but_are_weak_if_below_ours() {
+    async fn hashes_with_weaker_parameters_still_verify_but_count_as_weak() {
         let params = Params::new(8_192, 1, 1, None).unwrap();
         let old =
             Argon2::new(Algorithm::Argon2id, Version::V0x13, params).hash_password(b"password123").unwrap().to_string();
@@ -176,7 +176,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn who_comes_beyond_the_queue_is_told_to_come_again() {
+    async fn calls_beyond_the_queue_limit_are_rejected_as_busy() {
         let passwords = Passwords::new(1, &SystemRandom).unwrap();
         let _taken = Arc::clone(&passwords.waiting).try_acquire_many_owned(33).unwrap();
         assert!(matches!(passwords.hash("x").await, Err(Error::Busy { .. })));

@@ -54,7 +54,7 @@ async fn main() {
     println!("done");
 }
 
-/// The event that everybody sells, made by whoever comes first.
+/// The event that all processes sell. The first one creates it.
 async fn event(ticketing: &Ticketing) -> Result<EventId> {
     let starts_at = "2099-12-31T20:00:00Z".parse().unwrap();
     let price = Money::new(500_000, Currency::NGN).unwrap();
@@ -96,7 +96,7 @@ async fn sell(shop: &Shop, number: u64) {
     }
 }
 
-/// What came of a step in the end, saying whatever went wrong on the way.
+/// The final result of a step. Prints each error on the way.
 async fn tried<T>(step: &str, work: impl AsyncFn() -> Result<T>) -> Option<T> {
     for _ in 0..TRIES {
         match work().await {

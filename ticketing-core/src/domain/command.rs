@@ -89,7 +89,7 @@ impl<C: Command> Batch<C> {
         &self.commands
     }
 
-    /// What came of each command, once it was decided. Gives it once.
+    /// The outcome of each command, once they were decided. Returns them only once.
     pub fn outcomes(&self) -> Option<Vec<C::Outcome>> {
         self.lock().take()
     }

@@ -25,8 +25,8 @@ type Result<T> = std::result::Result<T, StorageError>;
 /// Typed reads and writes. Every [`Storage`] has them; nobody implements them.
 #[async_trait]
 pub trait StorageExt: Storage {
-    /// Applies commands in one transaction, one after the other, and gives what came of each, in their order. Without commands,
-    /// does nothing.
+    /// Applies commands in one transaction, one after the other, and returns the outcome of each, in their order. Does nothing if
+    /// there are none.
     async fn apply<C: Command>(&self, now: Timestamp, commands: &[C]) -> Result<Vec<C::Outcome>> {
         self.apply_all(now, commands.to_vec()).await
     }

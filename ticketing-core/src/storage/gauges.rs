@@ -51,7 +51,7 @@ pub struct Connections {
     pub limit: u32,
 }
 
-/// What is counted, each with the column whose least value is wanted too.
+/// What is counted, each with the column whose smallest value is read too.
 pub(super) fn tallies() -> Vec<Tally> {
     let named = |noun: Noun, names, least| Tally { noun, all: vec![Condition::Named("status", names)], least };
     let known = |noun: Noun, column| Tally { noun, all: vec![Condition::Known(column)], least: Some(column) };

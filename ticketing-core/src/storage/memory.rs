@@ -6,7 +6,7 @@ use crate::domain::invariants;
 use crate::domain::limit::{Take, Taken};
 use crate::domain::list::{self, List, Tallied, Tally};
 use crate::domain::load::{LoadKeys, Needs};
-use crate::domain::page::PageRequest;
+use crate::domain::page::{Page, PageRequest};
 use crate::domain::working_set::{Noun, WorkingSet};
 use async_trait::async_trait;
 use jiff::Timestamp;

@@ -26,7 +26,7 @@ pub mod sqlite;
 pub use ext::StorageExt;
 pub use gauges::{Connections, Gauges};
 
-/// What came of a command: done, or refused by the rules.
+/// The outcome of a command: done, or refused by the rules.
 pub type Outcome<T> = Result<T, Refusal>;
 
 /// Keeps everything. In memory, SQLite and PostgreSQL come with the crate; write your own by implementing this and passing the
@@ -88,7 +88,7 @@ pub type Outcome<T> = Result<T, Refusal>;
 ///   written (`events::an_event_reads_back_as_it_was_made`,
 ///   `orders::holds_end_when_they_have_run_out_and_not_before`).
 /// - **Cancellation**: dropping a call's future leaves it done or not done, never half
-///   (`races::a_dropped_call_is_done_or_not_done`), and whoever comes next meets no trace of it
+///   (`races::a_dropped_call_is_done_or_not_done`), and leaves nothing behind for the next caller
 ///   (`races::a_dropped_read_leaves_nothing_behind`).
 /// - **Claims** (`claim_…`) give each due item to one caller only, until its lease ends
 ///   (`outbox::a_claimed_mail_is_one_workers_only_until_the_lease_ends`,

@@ -1,7 +1,7 @@
 use jiff::Timestamp;
 
-/// How much there is of what moves, for people who watch. Read in one go, cheaply: only what is under way is counted, never
-/// everything that was ever sold.
+/// How much work is in progress, for monitoring. Cheap to read, as of one moment: only open items are counted, never everything
+/// that was ever sold.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Gauges {
@@ -13,7 +13,7 @@ pub struct Gauges {
     pub oldest_mail: Option<Timestamp>,
     /// Mails that were given up. A person should look.
     pub mails_dead: u32,
-    /// Refunds that are under way.
+    /// Refunds in progress.
     pub refunds_open: u32,
     /// Refunds that the gateway gave up, or wants something for from a person.
     pub refunds_stuck: u32,

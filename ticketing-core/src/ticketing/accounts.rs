@@ -1,4 +1,4 @@
-//! Accounts of ours: registering, logging in, and whose token that is.
+//! Accounts: registration, login and session tokens.
 
 use super::checks::Checks;
 use super::{Ticketing, granted};
@@ -86,7 +86,7 @@ impl std::fmt::Debug for Session {
 }
 
 impl Ticketing {
-    /// Makes an account. On repeat it is refused: the address is taken.
+    /// Creates an account. A repeat is refused, because the address is taken.
     ///
     /// Refusals: `email_taken`, `username_taken`.
     pub async fn register(&self, registration: Registration) -> Result<Account> {
@@ -96,7 +96,7 @@ impl Ticketing {
         checks.optional_text("phone", registration.phone.as_deref(), 30);
         if let Some(username) = &registration.username {
             checks.text("username", username, 2, 50);
-            // No `@`: a user name must never look like somebody's address.
+            // No `@`: a user name must never look like an e-mail address.
             let ok = |c: char| c.is_alphanumeric() || matches!(c, '.' | '_' | '-');
             checks.require("username", username.chars().all(ok), || {
                 "must contain only letters, digits, `.`, `_` and `-`".to_owned()
@@ -106,7 +106,7 @@ impl Ticketing {
         checks.done()?;
         let Some(email) = email else { return Err(Error::invalid("email", "must be an e-mail address")) };
 
-        // Asked before hashing too, to spare the work. The storage decides in the end.
+        // Checked before hashing to save the work. The storage has the final say.
         if self.inner.storage.account(&AccountKey::Email(email.clone())).await?.is_some() {
             return Err(super::refused(crate::domain::refusal::Refusal::EmailTaken));
         }
@@ -121,8 +121,8 @@ impl Ticketing {
         granted(self.inner.storage.apply(self.now(), &[new]).await?)
     }
 
-    /// Logs somebody in, by address or user name. An unknown name, a wrong password and a switched-off account get the same
-    /// answer after the same time. Slow down who tries often: this does not.
+    /// Logs in by e-mail address or user name. An unknown name, a wrong password and a switched-off account get the same error
+    /// after the same time. Does not limit the number of tries: apply a rate limit of your own.
     pub async fn login(&self, name: &str, password: &str) -> Result<Session> {
         let refused = || Error::Unauthenticated("Incorrect email or password");
         if password.len() > MAX_PASSWORD {
@@ -142,7 +142,7 @@ impl Ticketing {
         Ok(Session { account, token, ends_at })
     }
 
-    /// Parameters grow over the years; the password is at hand only now.
+    /// Hashes the password again if its hash has outdated parameters. Only at login is the password known.
     async fn renew_weak_hash(&self, account: &Account, password: &str) -> Result<()> {
         if is_weak(&account.password_hash) {
             let hash = self.accounts()?.passwords.hash(password).await?;
@@ -152,7 +152,7 @@ impl Ticketing {
         Ok(())
     }
 
-    /// Whose session token this is. Refuses tokens that are not ours, have ended, or are of a switched-off account.
+    /// Returns the account of a session token. Rejects tokens that are invalid, have expired, or belong to a switched-off account.
     pub async fn authenticate(&self, token: &str) -> Result<Account> {
         let (id, ended) = self.accounts()?.tokens.check(token, self.now())?;
         let account = self.inner.batches.find(FindAccount(AccountKey::Id(id))).await?;
@@ -160,17 +160,17 @@ impl Ticketing {
         account.filter(is_good).ok_or(Error::Unauthenticated("Could not validate credentials"))
     }
 
-    /// Ends all sessions of an account: every token made so far is refused from the next request on, by every process.
+    /// Ends all sessions of an account: from the next request on, every process rejects the tokens issued so far.
     pub async fn end_sessions(&self, id: AccountId) -> Result<Account> {
         self.change_account(id, AccountChange::EndSessions).await
     }
 
-    /// Switches an account on or off. Whoever is logged in is not any more from the next request on, on every process.
+    /// Switches an account on or off. Switching it off ends its sessions, on every process, from the next request on.
     pub async fn set_active(&self, id: AccountId, active: bool) -> Result<Account> {
         self.change_account(id, AccountChange::Active(active)).await
     }
 
-    /// Gives an account a new password, and ends all its sessions. Ask for the old one first, by [`login`](Self::login).
+    /// Changes an account's password and ends all its sessions. Check the old password first, with [`login`](Self::login).
     pub async fn set_password(&self, id: AccountId, password: &str) -> Result<Account> {
         let mut checks = Checks::default();
         check_password(&mut checks, password);
@@ -180,7 +180,7 @@ impl Ticketing {
         self.change_account(id, AccountChange::NewPassword { seen: account.password_hash, hash }).await
     }
 
-    /// Makes somebody an administrator, or an ordinary member again. Meant for the operator's own tools.
+    /// Makes an account an administrator, or an ordinary member again. Meant for the operator's own tools.
     pub async fn set_role(&self, id: AccountId, role: Role) -> Result<Account> {
         self.change_account(id, AccountChange::Role(role)).await
     }

@@ -1,7 +1,7 @@
 //! What goes to the storage in batches: commands that share commits, and queries that share reads.
 //!
-//! There is a queue for each type of command and query, made when it is first used. All commands that go through here are safe to
-//! repeat: by reference, nonce, or number of tries.
+//! Each type of command and query has its own queue, created on first use. All commands that go through here are safe to repeat:
+//! their reference, nonce or number of tries makes them idempotent.
 
 use super::coalescer::{Answer, Coalescer, Commit, Item};
 use crate::clock::Clock;
@@ -33,7 +33,7 @@ impl std::fmt::Debug for Batches {
     }
 }
 
-/// Where all of them go.
+/// Commits the batches of all queues.
 #[derive(Clone)]
 struct ToStorage {
     storage: Arc<dyn Storage>,
@@ -49,7 +49,7 @@ impl<C: Command> Item for Write<C> {
 
 #[async_trait]
 impl<C: Command> Commit<Write<C>> for ToStorage {
-    /// The time of a batch is when it is begun: what waits for its turn may miss a deadline meanwhile.
+    /// The time of a batch is when its commit begins. A command that waits in the queue may miss a deadline.
     async fn commit(&self, items: &[Write<C>]) -> Answer<Vec<C::Outcome>> {
         let commands = items.iter().map(|item| item.0.clone()).collect();
         self.storage.apply_all(self.clock.now(), commands).await
@@ -65,8 +65,8 @@ impl<Q: Query> Item for Read<Q> {
 
 #[async_trait]
 impl<Q: Query + Eq + Hash> Commit<Read<Q>> for ToStorage {
-    /// Begun after all of them were asked: every caller sees at least what was committed when it asked. Equal queries are
-    /// answered once, and nothing is kept.
+    /// The read begins after all of its queries arrived, so each caller sees everything that was committed when it called. Equal
+    /// queries share one answer (single-flight). Nothing is cached.
     async fn commit(&self, items: &[Read<Q>]) -> Answer<Vec<Q::Found>> {
         let mut places: HashMap<&Q, usize> = HashMap::new();
         let mut different = vec![];
@@ -122,7 +122,7 @@ impl Batches {
         });
         match queue.downcast() {
             Ok(queue) => queue,
-            // The key is the type. A queue of its own would be right too.
+            // Cannot happen: the key is the type. A separate queue would be correct too.
             Err(_) => Arc::new(Coalescer::new(&self.runtime, parallel, self.queue_limit, self.to.clone())),
         }
     }

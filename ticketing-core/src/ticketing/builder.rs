@@ -13,7 +13,7 @@ use jiff::SignedDuration;
 use std::sync::Arc;
 use std::sync::atomic::AtomicI64;
 
-/// Puts an engine together. Only [`build`](Self::build) can fail.
+/// Builds an engine. Only [`build`](Self::build) can fail.
 #[derive(Debug)]
 #[must_use]
 pub struct TicketingBuilder {
@@ -69,7 +69,7 @@ impl TicketingBuilder {
         self
     }
 
-    /// Who delivers mail. Without one, mails stay in the outbox.
+    /// Delivers mail. Without one, mails stay in the outbox.
     pub fn mailer(mut self, mailer: impl Mailer) -> Self {
         self.mailer = Some(Arc::new(mailer));
         self
@@ -81,8 +81,8 @@ impl TicketingBuilder {
         self
     }
 
-    /// How many calls of a kind (holds, settlements, scans, …) may wait for their commit: at least one. Beyond it a call is answered
-    /// with [`Error::Busy`] at once, instead of later and later. Defaults to 10,000.
+    /// How many calls of a kind (holds, settlements, scans, …) may wait for their commit: at least one. Beyond it, calls are rejected
+    /// at once with [`Error::Busy`]. Defaults to 10,000.
     pub fn queue_limit(mut self, calls: usize) -> Self {
         self.queue_limit = calls;
         self
@@ -94,20 +94,20 @@ impl TicketingBuilder {
         self
     }
 
-    /// Where a buyer finds their tickets on the web, linked from mails: `https://tickets.example.com/mine`. Without it mails have
+    /// The web page where buyers find their tickets, linked from mails: `https://tickets.example.com/mine`. Without it, mails have
     /// no links.
     pub fn public_url(mut self, url: impl Into<String>) -> Self {
         self.public_url = Some(url.into());
         self
     }
 
-    /// Where the time comes from. Defaults to the machine's clock.
+    /// The source of time. Defaults to the machine's clock.
     pub fn clock(mut self, clock: Arc<dyn Clock>) -> Self {
         self.clock = clock;
         self
     }
 
-    /// Where chance comes from. Defaults to the operating system.
+    /// The source of random numbers. Defaults to the operating system.
     pub fn random(mut self, random: Arc<dyn Random>) -> Self {
         self.random = random;
         self
@@ -119,7 +119,7 @@ impl TicketingBuilder {
         self
     }
 
-    /// What session tokens are signed with. Without it there are no accounts.
+    /// The key that signs session tokens. Without one, there are no accounts.
     #[cfg(feature = "accounts")]
     pub fn token_key(mut self, key: TokenKey) -> Self {
         self.token_key = Some(key);
@@ -140,7 +140,7 @@ impl TicketingBuilder {
         self
     }
 
-    /// The engine, or which part is wrong.
+    /// Builds the engine, or returns which part is wrong.
     pub fn build(self) -> Result<Ticketing> {
         let minute = SignedDuration::from_mins(1);
         if self.hold_for < minute || self.hold_for > SignedDuration::from_hours(24) {

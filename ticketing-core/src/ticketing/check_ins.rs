@@ -4,7 +4,7 @@ use crate::domain::check_in::{CheckIn, Scan};
 use crate::error::Result;
 
 impl Ticketing {
-    /// Lets the holder of a ticket in, once: the first scan wins, however many come at once. A repeat of the same scan (the
+    /// Checks in the holder of a ticket, once: the first scan wins, however many arrive at once. A repeat of the same scan (with the
     /// same nonce) gets the same answer.
     ///
     /// Refusals: `ticket_unknown`, `ticket_foreign` (another organiser's event), `ticket_used` (with when and where),

@@ -41,7 +41,7 @@ impl Checks {
         value.map_err(|error| self.wrong.push(Invalid::new(field, error.to_string()))).ok()
     }
 
-    /// The application's own id of somebody.
+    /// The embedding application's id of a principal.
     pub(super) fn principal(&mut self, field: &str, who: &Principal) {
         if let Some(id) = who.external() {
             self.text(field, id, 1, 200);

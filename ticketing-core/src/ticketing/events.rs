@@ -18,7 +18,7 @@ use std::sync::Arc;
 /// The most ticket types of one event.
 const MAX_TICKET_TYPES: usize = 50;
 
-/// Finds an event, without a copy for each of those who ask at once.
+/// Finds an event. Concurrent callers share one copy.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(super) struct SharedEvent(pub(super) EventId);
 
@@ -26,7 +26,7 @@ impl Query for SharedEvent {
     type Found = Option<Arc<Event>>;
     const ONE_MOMENT: bool = FindEvent::ONE_MOMENT;
 
-    /// A slow read of one event does not hold up those of others.
+    /// A slow read of one event does not delay reads of others.
     fn group(&self) -> i64 {
         self.0.0
     }
@@ -41,7 +41,7 @@ impl Query for SharedEvent {
 }
 
 impl Ticketing {
-    /// Makes an event that `organizer` runs. On repeat there are two.
+    /// Creates an event that `organizer` runs. Not idempotent: a repeat creates a second one.
     ///
     /// Refusals: `category_unknown`.
     pub async fn create_event(&self, organizer: &Principal, event: NewEvent) -> Result<Event> {
@@ -49,8 +49,8 @@ impl Ticketing {
         granted(self.inner.storage.apply(self.now(), &[PutEvent { organizer: organizer.clone(), event }]).await?)
     }
 
-    /// The same, listed under the category with this name (1 to 50 characters, in any case). A category that nobody has made
-    /// yet is made first; where two calls make it at once, both get the one.
+    /// Like [`create_event`](Self::create_event), in the category with this name (1–50 characters, ignoring case). A missing
+    /// category is created first. Two calls that do so at once share it.
     pub async fn create_event_in(&self, organizer: &Principal, mut event: NewEvent, category: &str) -> Result<Event> {
         check_event(organizer, &event)?;
         event.category_id = Some(self.category_named(category).await?.id);
@@ -67,7 +67,7 @@ impl Ticketing {
         let new = NewCategory { name: name.trim().to_owned(), description: None };
         match only(self.inner.storage.apply(self.now(), &[new]).await?)? {
             Ok(category) => Ok(category),
-            // Somebody was faster. Categories are never taken away, so it is there now.
+            // Another call was faster. Categories are never deleted, so it exists now.
             Err(Refusal::CategoryTaken) => Ok(self.find_category(name).await?.ok_or(Refusal::CategoryUnknown)?),
             Err(refusal) => Err(refusal.into()),
         }
@@ -79,7 +79,9 @@ impl Ticketing {
         Ok(all.into_iter().find(|category| category.name.to_lowercase() == wanted))
     }
 
-    /// Makes a category. Refuses a taken name: `category_taken`.
+    /// Creates a category.
+    ///
+    /// Refusals: `category_taken`.
     pub async fn create_category(&self, category: NewCategory) -> Result<Category> {
         let mut checks = Checks::default();
         checks.text("name", &category.name, 1, 50);
@@ -93,12 +95,12 @@ impl Ticketing {
         Ok(self.inner.storage.categories().await?)
     }
 
-    /// An event, called off or not.
+    /// An event, cancelled or not.
     pub async fn event(&self, id: EventId) -> Result<Event> {
         Ok(Arc::unwrap_or_clone(self.shared_event(id).await?))
     }
 
-    /// The same, without a copy for each of those who ask at once: they may get one and the same. It is as fresh as any.
+    /// Like [`event`](Self::event), but concurrent callers share one copy. It is just as fresh.
     pub async fn shared_event(&self, id: EventId) -> Result<Arc<Event>> {
         self.inner.batches.find(SharedEvent(id)).await?.ok_or(Error::NotFound("Event"))
     }
@@ -109,8 +111,8 @@ impl Ticketing {
         Ok(self.inner.storage.events(filter, page).await?)
     }
 
-    /// Calls an event off: at once nothing of it is sold and nobody gets in; upkeep then refunds who paid and tells everybody.
-    /// On repeat, nothing more happens. For its organiser, or an administrator.
+    /// Cancels an event. Sales and check-ins end at once; upkeep then refunds everyone who paid and notifies all buyers. A repeat
+    /// changes nothing. Allowed for the event's organiser and administrators.
     pub async fn cancel_event(&self, actor: &Principal, id: EventId) -> Result<Event> {
         let event = self.event(id).await?;
         self.may_manage(actor, &event).await?;

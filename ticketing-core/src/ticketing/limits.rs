@@ -1,12 +1,12 @@
-//! Limits that all processes on one storage count together, for adapters.
+//! Rate limits that all processes on one storage share, for adapters.
 
 use super::Ticketing;
 use crate::domain::limit::{Take, Taken};
 use crate::error::Result;
 
 impl Ticketing {
-    /// Takes tokens from quotas: all that are asked for, or none.
-    pub async fn take_tokens(&self, wishes: &[Take]) -> Result<Taken> {
-        Ok(self.inner.storage.take_tokens(self.now(), wishes).await?)
+    /// Takes tokens from quotas: all that are requested, or none.
+    pub async fn take_tokens(&self, takes: &[Take]) -> Result<Taken> {
+        Ok(self.inner.storage.take_tokens(self.now(), takes).await?)
     }
 }

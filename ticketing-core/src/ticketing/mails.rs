@@ -1,4 +1,4 @@
-//! Mails that did not arrive, and sending mails again.
+//! Mails that were given up, and sending mails again.
 
 use super::Ticketing;
 use super::events::check_page;
@@ -11,15 +11,15 @@ use crate::error::{Error, Result};
 use crate::storage::StorageExt as _;
 
 impl Ticketing {
-    /// Mails that were given up, of `actor`'s events, or of all for an administrator. The oldest first.
+    /// Mails that were given up, the oldest first. Of `actor`'s events; for administrators, of all events.
     pub async fn dead_mails(&self, actor: &Principal, page: PageRequest) -> Result<Page<OutboxMail>> {
         check_page(page)?;
         let organizer = if self.caller(actor).await?.is_admin() { None } else { Some(actor) };
         Ok(self.inner.storage.dead_mails(organizer, page).await?)
     }
 
-    /// Sends a mail again, also one that arrived: the same mail, with the same Message-ID. One that is still waiting is left
-    /// alone. For the event's organiser, or an administrator.
+    /// Sends a mail again, even one that arrived: the same mail, with the same Message-ID. A mail that is still waiting stays as it
+    /// is. Allowed for the event's organiser and administrators.
     pub async fn resend_mail(&self, actor: &Principal, id: MailId) -> Result<OutboxMail> {
         let missing = || Error::NotFound("Mail");
         let storage = &self.inner.storage;

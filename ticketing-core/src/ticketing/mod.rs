@@ -41,10 +41,10 @@ use std::sync::atomic::AtomicI64;
 
 /// Sells tickets and lets people in. Cheap to clone; all clones share one state.
 ///
-/// Who acts is an argument: an [account](Principal::Account) of ours or an [identity](Principal::External) of the embedding
-/// application, which has to make sure that they are who they say. What belongs to somebody else is reported as not found.
+/// Each call takes the principal who acts: an [account](Principal::Account) of ours or an [identity](Principal::External) of the
+/// embedding application, which must authenticate them. What belongs to another principal is reported as not found.
 ///
-/// Every call may be dropped at any await: it is then done or not done, never half.
+/// Every call is cancel-safe: if it is dropped at any await point, it is done or not done, never half.
 #[derive(Clone, Debug)]
 pub struct Ticketing {
     inner: Arc<Inner>,
@@ -58,12 +58,12 @@ struct Inner {
     clock: Arc<dyn Clock>,
     random: Arc<dyn Random>,
     runtime: Arc<dyn Runtime>,
-    /// Every write of a sale goes through here, to share its commit with others, and every read that many ask for at once.
+    /// Batches the writes of sales, so that they share commits, and the reads that many callers make at once.
     batches: batching::Batches,
     hold_for: SignedDuration,
     renderer: crate::mailer::render::Renderer,
     public_url: Option<String>,
-    /// Before then, in microseconds since 1970, no open attempt is asked about: gateways limit how often they may be asked.
+    /// No open attempt is polled before this time (microseconds since 1970), because gateways have rate limits.
     polls_from: AtomicI64,
     /// Notified when there is something for upkeep to do at once.
     upkeep_wakeup: tokio::sync::Notify,
@@ -72,7 +72,7 @@ struct Inner {
 }
 
 impl Ticketing {
-    /// Starts to put an engine together. The storage is the only required part. For an `Arc<dyn Storage>`, use
+    /// Returns a builder. The storage is the only required part. For an `Arc<dyn Storage>`, use
     /// [`builder_on`](Self::builder_on).
     pub fn builder(storage: impl Storage) -> TicketingBuilder {
         TicketingBuilder::new(Arc::new(storage))
@@ -83,7 +83,7 @@ impl Ticketing {
         TicketingBuilder::new(storage)
     }
 
-    /// The storage, for what the facade has no call for.
+    /// The storage, for operations that the facade does not offer.
     pub fn storage(&self) -> &Arc<dyn Storage> {
         &self.inner.storage
     }
@@ -92,7 +92,7 @@ impl Ticketing {
         self.inner.clock.now()
     }
 
-    /// The caller with the role of its account. Looked up only for what belongs to others.
+    /// The caller, with the role of its account. Looked up only if the caller acts on what belongs to another principal.
     async fn caller<'a>(&self, who: &'a Principal) -> Result<Caller<'a>> {
         let Some(id) = who.account() else { return Ok(Caller::of(who)) };
         let account = self.inner.storage.account(&AccountKey::Id(id)).await?;
@@ -101,12 +101,12 @@ impl Ticketing {
     }
 }
 
-/// What a batch of one came to. Where the rules refuse, that is counted.
+/// The value of a batch of one. A refusal is counted and returned as an error.
 fn granted<T>(outcomes: Vec<crate::storage::Outcome<T>>) -> Result<T> {
     only(outcomes)?.map_err(refused)
 }
 
-/// The refusal as an error, counted.
+/// Counts a refusal and returns it as an error.
 fn refused(refusal: crate::domain::refusal::Refusal) -> crate::error::Error {
     crate::metrics::refused(&refusal);
     refusal.into()
@@ -114,6 +114,6 @@ fn refused(refusal: crate::domain::refusal::Refusal) -> crate::error::Error {
 
 /// The one outcome of a batch of one.
 fn only<T>(outcomes: Vec<T>) -> Result<T> {
-    let missing = || crate::storage::StorageError::Unusable("the storage gave no outcome for an item".to_owned());
+    let missing = || crate::storage::StorageError::Unusable("the storage returned no outcome for an item".to_owned());
     outcomes.into_iter().next().ok_or_else(|| missing().into())
 }

@@ -67,7 +67,7 @@ setters!(LineRequest {
 });
 
 impl Ticketing {
-    /// Keeps places for an unpaid order, until the order's `hold_until`. A repeat with the same reference and content finds
+    /// Holds places for an unpaid order, until the order's `hold_until`. A repeat with the same reference and content finds
     /// the same order.
     ///
     /// Refusals: `event_unknown`, `event_cancelled`, `event_over`, `ticket_type_unknown`, `sold_out` (with how many are
@@ -83,14 +83,14 @@ impl Ticketing {
         checks.done()?;
         let lines = hold_lines(&request)?;
         let now = self.now();
-        let wish = Hold {
+        let hold = Hold {
             reference: request.reference.unwrap_or_else(|| Reference::of_order(&self.inner.random.seed())),
             event_id: request.event_id,
             buyer: buyer.clone(),
             lines,
             hold_until: now + self.inner.hold_for,
         };
-        let order = self.inner.batches.apply(wish).await?.map_err(|refusal| match refusal {
+        let order = self.inner.batches.apply(hold).await?.map_err(|refusal| match refusal {
             Refusal::TicketTypeNeeded => {
                 Error::invalid("ticket_type_id", "is required: the event has several ticket types")
             }
@@ -117,10 +117,10 @@ impl Ticketing {
         Ok(self.inner.storage.orders(&filter, page).await?)
     }
 
-    /// Gives the places of an unpaid order of `actor`'s back. On repeat, nothing more happens.
+    /// Cancels an unpaid order of `actor`'s and releases its places. A repeat changes nothing.
     ///
-    /// Refusals: `order_paid`, `hold_expired`, `payment_in_progress`. Money that still comes gets the tickets, if there are
-    /// any left, or goes back.
+    /// Refusals: `order_paid`, `hold_expired`, `payment_in_progress`. A payment that still arrives gets the tickets if there are
+    /// places left; otherwise it is refunded.
     pub async fn cancel_order(&self, actor: &Principal, reference: &Reference) -> Result<Order> {
         let found = self.order(actor, reference).await?;
         let span = tracing::info_span!("cancel", order.id = found.id.0);
@@ -128,9 +128,9 @@ impl Ticketing {
     }
 
     async fn give_back(&self, actor: &Principal, reference: &Reference) -> Result<Order> {
-        let wish = Release { reference: reference.clone(), actor: actor.clone() };
+        let release = Release { reference: reference.clone(), actor: actor.clone() };
         let now = self.now();
-        let order = granted(self.inner.storage.apply(now, &[wish]).await?)?;
+        let order = granted(self.inner.storage.apply(now, &[release]).await?)?;
         if order.updated_at == now {
             metrics::reached(Stage::Cancelled, 1);
         }
@@ -138,7 +138,7 @@ impl Ticketing {
     }
 }
 
-/// The lines of a hold. Says what is wrong with their quantities.
+/// Validates the quantities and returns the lines of the hold.
 fn hold_lines(request: &OrderRequest) -> Result<Vec<HoldLine>> {
     let mut checks = Checks::default();
     checks.require("quantity", request.lines.iter().all(|line| line.quantity > 0), || {

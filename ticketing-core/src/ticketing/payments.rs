@@ -1,4 +1,4 @@
-//! From an order to its tickets, by way of a payment gateway.
+//! Paying for orders through a payment gateway.
 
 use super::{OrderRequest, Ticketing, refused};
 use crate::domain::access::{Caller, Permission, Resource, may};
@@ -51,25 +51,25 @@ pub struct Started {
 }
 
 impl Ticketing {
-    /// Takes places and opens a checkout for them, in one call. Where no checkout can be opened the places go back at once;
-    /// where nobody knows whether one was opened they are kept until the hold runs out.
+    /// Takes places and opens a checkout for them, in one call. If no checkout can be opened, the places are released at once. If
+    /// it is unknown whether one was opened, they are kept until the hold expires.
     ///
     /// Refusals: those of [`hold`](Self::hold). Errors: [`Error::Gateway`].
     ///
-    /// A repeat with the same references finds the same order and checkout. Where the first call came to nothing, it begins anew
-    /// under fresh references.
+    /// A repeat with the same references finds the same order and checkout. If that order was cancelled or has expired, starts a
+    /// new one with new references.
     pub async fn buy(&self, buyer: &Buyer, request: OrderRequest, mut options: PayOptions) -> Result<Started> {
         let mut order = self.hold(buyer, request.clone()).await?;
         if matches!(order.status, OrderStatus::Cancelled | OrderStatus::Expired) {
             order = self.hold(buyer, OrderRequest { reference: None, ..request }).await?;
-            // The attempt's name belongs to the former order.
+            // The attempt's reference belongs to the former order.
             options.reference = None;
         }
         self.open(order, options, true).await
     }
 
-    /// Opens a checkout for an order of `actor`'s. Another one may be open already: both can be paid, and what is paid twice
-    /// goes back by itself. Where no checkout can be opened the hold stays, to try again.
+    /// Opens a checkout for an order of `actor`'s. Another one may be open already: both can be paid, and a second payment is
+    /// refunded automatically. If no checkout can be opened, the hold stays, so that the buyer can retry.
     ///
     /// Refusals: `hold_expired`, `order_paid`, `order_cancelled`, `event_cancelled`, `event_over`, `key_reused`.
     pub async fn pay(&self, actor: &Principal, order: &Reference, options: PayOptions) -> Result<Started> {
@@ -77,7 +77,7 @@ impl Ticketing {
         self.open(order, options, false).await
     }
 
-    /// Attempt first, gateway second: whatever happens to the call, the money will find its order.
+    /// Stores the attempt before asking the gateway: whatever happens to the call, a capture can be matched to its order.
     async fn open(&self, order: Order, options: PayOptions, release: bool) -> Result<Started> {
         let span = tracing::info_span!("open", order.id = order.id.0, attempt.reference = Empty);
         self.open_attempt(order, options, release).instrument(span).await
@@ -95,13 +95,13 @@ impl Ticketing {
                 return Err(error);
             }
         };
-        let wish = OpenAttempt {
+        let request = OpenAttempt {
             reference: options.reference.clone().unwrap_or_else(|| Reference::of_attempt(&self.inner.random.seed())),
             order: order.reference.clone(),
             gateway: gateway.map_or(FREE_GATEWAY, |gateway| gateway.name()).to_owned(),
             mode: gateway.map_or(Mode::Live, |gateway| gateway.mode()),
         };
-        let OpenedAttempt { order, attempt, first } = self.inner.batches.apply(wish).await?.map_err(refused)?;
+        let OpenedAttempt { order, attempt, first } = self.inner.batches.apply(request).await?.map_err(refused)?;
         tracing::Span::current().record("attempt.reference", attempt.reference.as_str());
         if first {
             metrics::reached(Stage::AttemptOpened, 1);
@@ -110,8 +110,8 @@ impl Ticketing {
         if let Some(checkout) = attempt.checkout.clone() {
             return Ok(Started { order, attempt, checkout: Some(checkout) });
         }
-        // Another call wrote it down, and asks for its checkout. Asked for by two, one could be refused and let the places go
-        // while the other sends its buyer to pay.
+        // Another call stored this attempt and is asking for its checkout. If both asked, the gateway could refuse one, and that one
+        // would release the places while the other sends its buyer to pay.
         if !first {
             return Err(GatewayError::OutcomeUnknown.into());
         }
@@ -123,7 +123,7 @@ impl Ticketing {
             return_url: options.return_url,
             order: order.reference.clone(),
         };
-        // Once the gateway is asked, the answer must be written down even if our caller leaves: so this runs on by itself.
+        // Once the gateway was asked, its response must be stored even if our caller leaves. So this is a task of its own.
         let (engine, gateway) = (self.clone(), Arc::clone(gateway));
         let work = async move { engine.ask_for_checkout(&*gateway, &charge, release).await };
         let opened = runtime::run(&*self.inner.runtime, work.in_current_span());
@@ -131,8 +131,8 @@ impl Ticketing {
         Ok(Started { order, attempt, checkout: Some(checkout) })
     }
 
-    /// A checkout whose address was lost cannot be found again, and a gateway takes a reference only once: another try needs
-    /// another reference. The old one is still watched.
+    /// Replaces the reference of an attempt whose checkout was lost. A lost checkout cannot be found again, and a gateway accepts a
+    /// reference only once. The old attempt is still polled.
     async fn usable(&self, options: PayOptions) -> Result<PayOptions> {
         let known = match &options.reference {
             Some(reference) => self.inner.batches.find(FindAttempt(reference.clone())).await?,
@@ -149,7 +149,7 @@ impl Ticketing {
         release: bool,
     ) -> Result<(Attempt, Checkout)> {
         let answer = match gateway.open_checkout(charge).await {
-            // Another call of ours used the reference: its checkout is open, and money may come of it.
+            // Another call of ours used the reference: its checkout is open and may be paid.
             Err(GatewayError::DuplicateReference) => Err(GatewayError::OutcomeUnknown),
             answer => answer,
         };
@@ -172,12 +172,12 @@ impl Ticketing {
         Ok((attempt, checkout))
     }
 
-    /// A free order takes the same road, without a gateway.
+    /// Settles the attempt of a free order, without a gateway.
     async fn settle_free(&self, order: Order, attempt: Attempt) -> Result<Started> {
         let captured =
             Captured { amount: attempt.amount, requested: None, mode: attempt.mode, paid_at: None, gateway_id: None };
-        let said = Fetched { observation: Observation::Success(captured), raw_status: FREE_GATEWAY.to_owned() };
-        let settlement = self.settle(&attempt.reference, said).await?;
+        let report = Fetched { observation: Observation::Success(captured), raw_status: FREE_GATEWAY.to_owned() };
+        let settlement = self.settle(&attempt.reference, report).await?;
         let order = match settlement {
             Settlement::Fulfilled { order, .. } => order,
             _ => order,
@@ -185,8 +185,9 @@ impl Ticketing {
         Ok(Started { order, attempt, checkout: None })
     }
 
-    /// Asks the gateway what became of an attempt of `actor`'s, and applies it. Any number of calls, also at once, issue the
-    /// order's tickets once; [`Settlement::Fulfilled`]'s `first` says in which. What is decided already is told without asking.
+    /// Asks the gateway for the status of an attempt of `actor`'s, and settles it. Any number of calls, even concurrent ones, issue
+    /// the order's tickets once; `first` of [`Settlement::Fulfilled`] says which call did. If the attempt is settled already, the
+    /// gateway is not asked.
     pub async fn verify(&self, actor: &Principal, reference: &Reference) -> Result<Settlement> {
         let missing = || Error::NotFound("Payment");
         let (attempt, buyer) = self.inner.batches.find(FindAttempt(reference.clone())).await?.ok_or_else(missing)?;
@@ -196,8 +197,8 @@ impl Ticketing {
         self.ask_and_settle(&attempt).await
     }
 
-    /// The whole story of an order's money, for its buyer, the event's organiser or an administrator. Found by the order's
-    /// reference or by one of its attempts'.
+    /// The payment history of an order. Allowed for its buyer, the event's organiser and administrators. `reference` is the
+    /// order's or that of one of its attempts.
     pub async fn payment(&self, actor: &Principal, reference: &Reference) -> Result<Payment> {
         let missing = || Error::NotFound("Payment");
         let payment = self.inner.storage.payment(reference).await?.ok_or_else(missing)?;
@@ -214,28 +215,28 @@ impl Ticketing {
     }
 
     async fn ask(&self, attempt: &Attempt) -> Result<Settlement> {
-        // Money in review may turn out to be right after all, so it is asked about again.
+        // A payment in review may turn out to be right after all, so the gateway is asked again.
         let settled = attempt.status.has_captured() && attempt.status != AttemptStatus::Review;
-        let said = if settled || attempt.gateway == FREE_GATEWAY {
-            // Settled: this observation has no effect, and the answer is what became of it.
+        let report = if settled || attempt.gateway == FREE_GATEWAY {
+            // Already settled: this observation has no effect, and settling returns the current outcome.
             Fetched { observation: Observation::Open, raw_status: String::new() }
         } else {
             let gateway = self.gateway_of(attempt)?;
             let nothing = Fetched { observation: Observation::NotFound, raw_status: "not found".to_owned() };
             gateway.fetch(&attempt.reference).await?.unwrap_or(nothing)
         };
-        self.settle(&attempt.reference, said).await
+        self.settle(&attempt.reference, report).await
     }
 
-    pub(super) async fn settle(&self, reference: &Reference, said: Fetched) -> Result<Settlement> {
-        let said = Settle {
+    pub(super) async fn settle(&self, reference: &Reference, report: Fetched) -> Result<Settlement> {
+        let settle = Settle {
             reference: reference.clone(),
-            observation: said.observation,
-            raw_status: said.raw_status,
+            observation: report.observation,
+            raw_status: report.raw_status,
             seed: self.inner.random.seed(),
         };
         let asked = self.now();
-        let settlement = self.inner.batches.apply(said).await?.map_err(refused)?;
+        let settlement = self.inner.batches.apply(settle).await?.map_err(refused)?;
         metrics::settled(&settlement, asked);
         if let Settlement::Fulfilled { first: true, .. } | Settlement::RefundDue { .. } = settlement {
             self.inner.upkeep_wakeup.notify_one();

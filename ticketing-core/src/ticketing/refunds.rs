@@ -1,4 +1,4 @@
-//! Money back: decided by people here, sent by upkeep.
+//! Refunds and reviews: decided here by people, sent by upkeep.
 
 use super::checks::Checks;
 use super::{Ticketing, granted};
@@ -52,7 +52,7 @@ impl Ticketing {
             return Err(if theirs { Error::Forbidden("Only the event's organiser may refund") } else { missing() });
         }
         let key = key.unwrap_or_else(|| Reference::of_attempt(&self.inner.random.seed()));
-        let wish = RefundRequest {
+        let request = RefundRequest {
             key,
             order: found.reference,
             tickets,
@@ -60,13 +60,13 @@ impl Ticketing {
             note,
             actor: actor.clone(),
         };
-        let refund = granted(self.inner.storage.apply(self.now(), &[wish]).await?)?;
+        let refund = granted(self.inner.storage.apply(self.now(), &[request]).await?)?;
         self.inner.upkeep_wakeup.notify_one();
         Ok(refund)
     }
 
-    /// Sends a refund again that the gateway gave up; one that wants attention is looked up again. One that is under way or done is
-    /// left alone. For the event's organiser, or an administrator.
+    /// Retries a refund that the gateway gave up; one that needs attention is looked up again. A refund that is in progress or done
+    /// stays as it is. Allowed for the event's organiser and administrators.
     pub async fn retry_refund(&self, actor: &Principal, payment: &Reference, id: RefundId) -> Result<Refund> {
         let missing = || Error::NotFound("Refund");
         let payment = self.inner.storage.payment(payment).await?.ok_or_else(missing)?;
@@ -85,17 +85,17 @@ impl Ticketing {
         Ok(refund)
     }
 
-    /// What a person should look at, of `actor`'s events, or of all for an administrator, the oldest first: payments in review
-    /// (to be [decided](Self::resolve_review)) or disputed, money that came too late and goes back by itself, and refunds that the
-    /// gateway gave up (to be [tried again](Self::retry_refund)).
+    /// Payments that a person should look at, the oldest first: those in review (see [`resolve_review`](Self::resolve_review)),
+    /// disputed ones, late ones that are refunded automatically, and those with a refund that the gateway gave up (see
+    /// [`retry_refund`](Self::retry_refund)). Of `actor`'s events; for administrators, of all events.
     pub async fn reviews(&self, actor: &Principal, page: PageRequest) -> Result<Page<Attempt>> {
         super::events::check_page(page)?;
         let organizer = if self.caller(actor).await?.is_admin() { None } else { Some(actor) };
         Ok(self.inner.storage.reviews(organizer, page).await?)
     }
 
-    /// Decides about a payment in review: tickets for what came, or all of it back. For the event's organiser, or an
-    /// administrator.
+    /// Decides a payment in review: accept it and issue the tickets, or refund all of it. Allowed for the event's organiser and
+    /// administrators.
     ///
     /// Refusals: `not_in_review` (also on repeat), `sold_out`.
     pub async fn resolve_review(
@@ -112,14 +112,14 @@ impl Ticketing {
         let payment = self.inner.storage.payment(reference).await?.ok_or_else(missing)?;
         let event = self.event(payment.order.event_id).await?;
         self.may_manage(actor, &event).await.map_err(|_| missing())?;
-        let wish = Resolve {
+        let resolve = Resolve {
             reference: reference.clone(),
             verdict,
             note,
             actor: actor.clone(),
             seed: self.inner.random.seed(),
         };
-        let attempt = granted(self.inner.storage.apply(self.now(), &[wish]).await?)?;
+        let attempt = granted(self.inner.storage.apply(self.now(), &[resolve]).await?)?;
         self.inner.upkeep_wakeup.notify_one();
         Ok(attempt)
     }

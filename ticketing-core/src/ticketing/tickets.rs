@@ -12,7 +12,7 @@ use crate::error::{Error, Result};
 use crate::storage::StorageExt as _;
 
 impl Ticketing {
-    /// The ticket with this code. Who knows the code holds the ticket, so there is no other question.
+    /// The ticket with this code. Anyone who knows the code holds the ticket, so there is no other check.
     pub async fn ticket_by_code(&self, code: &TicketCode) -> Result<Ticket> {
         self.inner.storage.ticket(&TicketKey::Code(code.clone())).await?.ok_or(Error::NotFound("Ticket"))
     }
@@ -30,8 +30,8 @@ impl Ticketing {
         Ok(self.inner.storage.tickets(&filter, page).await?)
     }
 
-    /// Whether the mail server has taken the mail with this order's tickets. The mail is owed from the moment of payment, and
-    /// upkeep sends it: right after paying, "not yet" is the usual answer.
+    /// Whether the mail server has accepted the mail with this order's tickets. Upkeep sends it some time after the payment, so
+    /// right after paying this is usually false.
     pub async fn tickets_mailed(&self, order: &Order) -> Result<bool> {
         let mails = self.inner.storage.mails(&OrderKey::Id(order.id)).await?;
         Ok(mails.iter().any(|mail| mail.kind == MailKind::Tickets && mail.status == MailStatus::Sent))

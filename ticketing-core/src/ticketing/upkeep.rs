@@ -1,4 +1,4 @@
-//! Upkeep: what must happen without anybody asking. Holds run out, open attempts are asked about, money goes back, mail goes out.
+//! Upkeep, the background work: expiring holds, polling open payments, sending refunds and mails, applying webhooks.
 
 use super::events::SharedEvent;
 use super::{Ticketing, granted};
@@ -70,17 +70,18 @@ impl UpkeepReport {
     }
 }
 
-/// Long enough for the slowest call to a gateway or mailer, with some to spare.
+/// Longer than the slowest call to a gateway or mailer, with a margin.
 pub(super) const LEASE: SignedDuration = REFUND_LEASE;
 
-/// At most a pass in so long: with the usual limit of 100, that is within the 3,000 questions a minute that Paystack allows.
+/// The minimum time between two passes that poll. With the default limit of 100, this stays within Paystack's rate limit of 3,000
+/// requests a minute.
 const POLL_EVERY: SignedDuration = SignedDuration::from_secs(2);
-/// How long nothing is asked once the gateway wants fewer questions, where it does not say itself.
+/// How long polling pauses after the gateway's rate limit was reached, if the gateway names no time.
 const POLL_PAUSE: SignedDuration = SignedDuration::from_secs(60);
 
 impl Ticketing {
-    /// One bounded pass, for an embedder's own scheduler. May run anywhere, at once with itself: nothing is done twice.
-    /// One kind of work that fails does not stop the others; only a storage in trouble is an error.
+    /// Runs one bounded pass, for an embedder's own scheduler. Passes may run concurrently, in any process: nothing is done twice.
+    /// Items that fail are counted and do not stop the others; only storage errors are returned.
     pub async fn run_upkeep(&self, upkeep: Upkeep) -> Result<UpkeepReport> {
         let began = self.now();
         let done = self.pass(upkeep).instrument(tracing::info_span!("upkeep")).await;
@@ -96,7 +97,7 @@ impl Ticketing {
         };
         metrics::reached(Stage::Expired, report.expired);
         self.inner.storage.forget(&request::outdated(self.now(), upkeep.limit)).await?;
-        // Many and small: whoever floods us makes one for each address.
+        // Many and small: a flood creates one for each address.
         self.inner.storage.forget_tokens(self.now(), upkeep.limit.saturating_mul(100)).await?;
         if self.inner.gateway.is_some() {
             self.apply_webhooks(upkeep, &mut report).await?;
@@ -148,7 +149,7 @@ impl Ticketing {
                     engine.poll_from(engine.now() + pause.min(POLL_PAUSE * 5));
                 }
                 if let Err(error) = &settled {
-                    tracing::warn!(attempt.reference = %attempt.reference, %error, "an open payment could not be asked about");
+                    tracing::warn!(attempt.reference = %attempt.reference, %error, "could not poll an open payment");
                 }
                 settled.is_ok()
             }
@@ -163,8 +164,8 @@ impl Ticketing {
 
     async fn send_refunds(&self, upkeep: Upkeep, report: &mut UpkeepReport) -> Result<()> {
         let mut left = upkeep.limit;
-        // No more are taken than are called about at once. One that waited for its turn could outlast its lease, be taken by
-        // another process, looked for, not found and sent; and then be sent from here too.
+        // Claims no more refunds than are sent at once. A refund that waited for its turn could outlast its lease; another process
+        // would claim it, look it up, not find it and send it; and then this one would send it too.
         while left > 0 {
             let some = left.min(u32::try_from(upkeep.at_once.max(1)).unwrap_or(left));
             let claimed_at = self.now();
@@ -180,7 +181,7 @@ impl Ticketing {
                 async move {
                     let sent = engine.send_refund(&refund, claimed_at).await;
                     if let Err(error) = &sent {
-                        tracing::warn!(refund.id = %refund.id, %error, "a refund could not be sent or looked up");
+                        tracing::warn!(refund.id = %refund.id, %error, "could not send or look up a refund");
                     }
                     sent.is_ok()
                 }
@@ -193,8 +194,8 @@ impl Ticketing {
     /// Sends a refund that was never sent; looks up one that may have been. The claim has marked it unknown already, so a
     /// crash at any point below leads to a look-up, never to a second refund.
     ///
-    /// Many refunds wait for few places, and a process may stand still: where so much of the lease is gone that the call might
-    /// outlive it, the refund is left to the next claim. Else that one could look for it, not find it, and send it too.
+    /// A process may be suspended. If so much of the lease is gone that the call could outlast it, the refund is left to the next
+    /// claim. Otherwise that claim could look it up, not find it, and send it too.
     async fn send_refund(&self, refund: &Refund, claimed_at: Timestamp) -> Result<()> {
         let Some(attempt) = self.inner.storage.attempt(&refund.attempt).await? else { return Ok(()) };
         if self.now().duration_since(claimed_at) > LEASE / 2 {
@@ -213,7 +214,7 @@ impl Ticketing {
         };
         let (status, gateway_id, raw_status) = match &answer {
             Ok(Some(found)) => (found.status, found.gateway_id.clone(), found.raw_status.clone()),
-            // Looked for and certainly not there: it may be sent. One that the gateway had accepted is not sent again.
+            // Certainly not there, so it may be sent. A refund that the gateway had accepted is not sent again.
             Ok(None) if refund.status == RefundStatus::Unknown => (RefundStatus::Due, None, "not found".to_owned()),
             Ok(None) => (refund.status, None, "not found".to_owned()),
             Err(GatewayError::Rejected { code }) if refund.status == RefundStatus::Due => {
@@ -240,7 +241,7 @@ impl Ticketing {
             async move {
                 let delivered = engine.deliver_mail(&*mailer, &owed).await;
                 if let Err(error) = &delivered {
-                    tracing::warn!(mail.id = %owed.id, %error, "what came of a mail could not be written down");
+                    tracing::warn!(mail.id = %owed.id, %error, "could not deliver a mail or record the result");
                 }
                 matches!(delivered, Ok(true))
             }
@@ -273,7 +274,7 @@ impl Ticketing {
         Ok(is_sent)
     }
 
-    /// The mail in words, from what is stored now.
+    /// Renders the mail from the current rows. `None` if what it is about does not exist.
     async fn render(&self, owed: &OutboxMail) -> Result<Option<Mail>> {
         let Some(order_id) = owed.subject.order() else { return Ok(None) };
         let Some((order, tickets)) = self.inner.batches.find(FindPurchase(order_id)).await? else { return Ok(None) };
@@ -296,8 +297,8 @@ impl Ticketing {
         })
     }
 
-    /// Runs upkeep in the background: a pass every so often, at once when there is something to do, and again at once while
-    /// there is more. Stop it with [`UpkeepHandle::stop`]; dropping the handle stops it too, without waiting.
+    /// Runs upkeep in the background: a pass at every interval, at once when a call leaves work to do, and again at once while there
+    /// is more. Stop it with [`UpkeepHandle::stop`]; dropping the handle stops it too, without waiting.
     pub fn spawn_upkeep(&self, every: Duration, upkeep: Upkeep) -> UpkeepHandle {
         let (stop, mut stopped) = watch::channel(false);
         let engine = self.clone();
@@ -307,7 +308,7 @@ impl Ticketing {
                     Ok(report) if report.is_idle() || report.failed > 0 => every,
                     Ok(_) => Duration::ZERO,
                     Err(error) => {
-                        tracing::error!(%error, "upkeep could not do its work");
+                        tracing::error!(%error, "a pass of upkeep failed");
                         every
                     }
                 };
@@ -331,14 +332,14 @@ pub struct UpkeepHandle {
 }
 
 impl UpkeepHandle {
-    /// Lets the pass under way finish, then stops.
+    /// Finishes the current pass, then stops.
     pub async fn stop(self) {
         let _ = self.stop.send(true);
         let _ = self.stopped.await;
     }
 }
 
-/// Does work on all items, so many at once, begun in their order. Gives how many came to nothing.
+/// Works on all items in order, at most `limit` at once. Returns how many failed.
 async fn at_once<T, F>(runtime: &dyn Runtime, limit: usize, items: Vec<T>, work: impl Fn(T) -> F) -> usize
 where
     F: Future<Output = bool> + Send + 'static,

@@ -1,4 +1,4 @@
-//! What gateways tell by themselves: stored first, answered, then applied.
+//! Webhooks of gateways: stored first, acknowledged, then applied.
 
 use super::upkeep::LEASE;
 use super::{Ticketing, only};
@@ -12,11 +12,11 @@ use crate::metrics;
 use crate::storage::StorageExt as _;
 
 impl Ticketing {
-    /// Keeps a webhook, to be applied by upkeep. Answer the gateway with success as soon as this returns: from then on nothing
+    /// Stores a webhook, to be applied by upkeep. Answer the gateway with success as soon as this returns: from then on nothing
     /// can be lost. A repeat of the same event changes nothing.
     ///
-    /// Errors: [`Error::Webhook`] where the signature is not good, before anything of the body was looked at or any storage
-    /// asked; [`Error::Storage`] where it could not be kept, so that the gateway tries again.
+    /// Errors: [`Error::Webhook`] if the signature is invalid, before the body is parsed or the storage is used;
+    /// [`Error::Storage`] if it could not be stored, so that the gateway retries.
     pub async fn receive_webhook(&self, gateway: &str, webhook: &Webhook<'_>) -> Result<StoredWebhook> {
         let configured = self.inner.gateway.as_ref().filter(|configured| configured.name() == gateway);
         let event = configured.ok_or(Error::NotFound("Payment gateway"))?.read_webhook(webhook)?;
@@ -44,15 +44,15 @@ impl Ticketing {
         Ok(stored)
     }
 
-    /// Applies a webhook that was claimed, and writes down what came of it. Says whether it is done with.
+    /// Applies a claimed webhook and records the result. Returns whether it is done.
     pub(super) async fn apply_webhook(&self, webhook: &StoredWebhook) -> Result<bool> {
         let (status, note) = match self.try_webhook(webhook).await {
             Ok((status, note)) => (status, note.map(str::to_owned)),
-            // It stays as it is and is tried again: the gateway is out of order, or the storage is.
+            // It stays as it is and is retried: the gateway or the storage is not available.
             Err(error) => (webhook.status, Some(error.to_string())),
         };
         if matches!(status, WebhookStatus::Quarantined | WebhookStatus::Contradicted) {
-            tracing::error!(webhook.id = %webhook.id, webhook.kind = webhook.event.kind, status = status.name(), note, "a webhook needs a person");
+            tracing::error!(webhook.id = %webhook.id, webhook.kind = webhook.event.kind, status = status.name(), note, "a webhook needs attention");
         }
         let report = WebhookReport { id: webhook.id, status, note };
         self.inner.storage.apply(self.now(), &[report]).await?;
@@ -66,7 +66,7 @@ impl Ticketing {
             }
             None => None,
         };
-        // Also one of ours from another gateway or mode: nothing of it is for us.
+        // A reference of ours at another gateway does not count.
         let Some(attempt) = attempt.filter(|attempt| attempt.gateway == webhook.event.gateway) else {
             return Ok((WebhookStatus::Quarantined, Some("no payment of ours has this reference")));
         };
@@ -74,7 +74,7 @@ impl Ticketing {
             WebhookAction::Settle if webhook.status == WebhookStatus::Unconfirmed => self.confirm(&attempt).await,
             WebhookAction::Settle => self.settle_from(webhook, &attempt).await,
             _ if !attempt.status.has_captured() => {
-                // Told before the charge itself: parked until the charge is known.
+                // Arrived before the charge itself: waits until the charge is known.
                 self.ask_and_settle(&attempt).await?;
                 Ok((WebhookStatus::Waiting, Some("the charge was not known yet")))
             }
@@ -84,8 +84,8 @@ impl Ticketing {
                 Ok((WebhookStatus::Applied, None))
             }
             WebhookAction::Dispute => {
-                let said = Fetched { observation: Observation::Disputed, raw_status: webhook.event.kind.clone() };
-                self.settle(&attempt.reference, said).await?;
+                let report = Fetched { observation: Observation::Disputed, raw_status: webhook.event.kind.clone() };
+                self.settle(&attempt.reference, report).await?;
                 self.notice_reversal(&attempt).await?;
                 Ok((WebhookStatus::Applied, None))
             }
@@ -93,8 +93,8 @@ impl Ticketing {
         }
     }
 
-    /// The body is a hint; the truth is fetched. Only while the breaker is open is a signed event believed that fits in
-    /// reference, amount, currency and mode, and the gateway is asked again later.
+    /// Asks the gateway, because the body is only a hint. While the circuit breaker is open, a signed event is believed if its
+    /// reference, amount, currency and mode match, and the gateway is asked later.
     async fn settle_from(
         &self,
         webhook: &StoredWebhook,
@@ -106,8 +106,8 @@ impl Ticketing {
                 if captured.amount == attempt.amount && captured.mode == attempt.mode =>
             {
                 let observation = Observation::Success(captured.clone());
-                let said = Fetched { observation, raw_status: webhook.event.kind.clone() };
-                self.settle(&attempt.reference, said).await?;
+                let report = Fetched { observation, raw_status: webhook.event.kind.clone() };
+                self.settle(&attempt.reference, report).await?;
                 Ok((WebhookStatus::Unconfirmed, Some("applied on its own word while the gateway could not be asked")))
             }
             (Err(error), _) => Err(error),
@@ -120,11 +120,11 @@ impl Ticketing {
             Some(Observation::Success(captured)) if attempt.mismatch(&captured).is_none() => {
                 (WebhookStatus::Applied, Some("confirmed by the gateway"))
             }
-            // Paid, and taken back since: told by the events that follow.
+            // Paid, and reversed since: the events that follow report it.
             Some(Observation::Reversed) => {
                 (WebhookStatus::Applied, Some("confirmed by the gateway, and reversed since"))
             }
-            // Says nothing of this payment.
+            // Not an answer about this payment.
             Some(Observation::Unrecognised | Observation::Mismatched(_)) => {
                 (WebhookStatus::Unconfirmed, Some("the gateway's answer says neither yes nor no"))
             }
@@ -132,20 +132,20 @@ impl Ticketing {
         })
     }
 
-    /// Money that has come is not asked about any more, so this is where we learn that it went back without us: refunded in the
+    /// Captured attempts are not polled any more. So this is where we learn that money went back without us: refunded in the
     /// gateway's own dashboard, or lost in a dispute.
     async fn notice_reversal(&self, attempt: &Attempt) -> Result<()> {
-        if let Some(said) = self.gateway_of(attempt)?.fetch(&attempt.reference).await?
-            && said.observation == Observation::Reversed
+        if let Some(report) = self.gateway_of(attempt)?.fetch(&attempt.reference).await?
+            && report.observation == Observation::Reversed
         {
-            self.settle(&attempt.reference, said).await?;
+            self.settle(&attempt.reference, report).await?;
         }
         Ok(())
     }
 
     async fn look_up_refunds(&self, attempt: &Reference) -> Result<()> {
         self.inner.storage.apply_one(self.now(), WakeRefunds { attempt: attempt.clone() }).await?;
-        // Looked up by this very pass of upkeep, or the next one.
+        // This pass of upkeep looks them up, or the next one.
         self.inner.upkeep_wakeup.notify_one();
         Ok(())
     }

@@ -30,7 +30,7 @@ impl TokenKey {
         if secret.len() < MIN_SECRET_BYTES {
             let found = secret.len();
             return Err(Error::Configuration(format!(
-                "a token secret of at least {MIN_SECRET_BYTES} bytes is wanted, found {found}"
+                "the token secret must be at least {MIN_SECRET_BYTES} bytes (got {found})"
             )));
         }
         Ok(Self { encoding: EncodingKey::from_secret(secret), decoding: DecodingKey::from_secret(secret) })

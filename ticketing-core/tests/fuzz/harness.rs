@@ -34,7 +34,7 @@ pub(crate) fn fuzz(target: &str, words: &[&str], look: impl Fn(&[u8]) -> Seen) {
     }
     let (kept, began) = (pool.len(), Instant::now());
     let time = Duration::from_secs(setting("FUZZ_SECONDS").unwrap_or(1));
-    // Always the same where it is one test among many: what fails by chance would be blamed on whoever comes along.
+    // As one test among many it always runs the same inputs: a random failure would be blamed on an unrelated change.
     let is_short = setting("FUZZ_SECONDS").is_none();
     let mut chance = Chance(if is_short { 1 } else { RandomState::new().build_hasher().finish() });
     let mut tried = kept;

@@ -3,8 +3,8 @@
 
 use serde_json::Value;
 
-/// How each noun is recognised among others (fields that it alone has together), and which of its fields are left out. Whoever adds
-/// a field to what is stored names it here; everything else must still be as it was recorded.
+/// How each noun is recognised (a combination of fields that only it has), and which of its fields are left out. To add a field to
+/// what is stored, name it here; everything else must still be as it was recorded.
 const LATER: [(&str, &[&str], &[&str]); 4] = [
     // The category's id beside the category itself.
     ("event", &["starts_at", "ticket_types"], &["category_id"]),

@@ -1,4 +1,4 @@
-//! Sending a mail, and what came of it.
+//! Claiming mails that are due, and recording the result of each try.
 
 use super::{MAX_TRIES, MailReport, MailResult, MailStatus, OutboxMail, backoff};
 use crate::domain::command::Command;
@@ -8,12 +8,12 @@ use crate::domain::load::LoadKeys;
 use crate::domain::working_set::WorkingSet;
 use jiff::{SignedDuration, Timestamp};
 
-/// Takes mails that are due, the most overdue first: no other caller takes them until the lease ends.
+/// Claims mails that are due, the most overdue first. No other caller gets them until the lease ends.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct ClaimMails {
-    /// How long they are left to the caller.
+    /// How long no other caller gets them.
     pub lease: SignedDuration,
-    /// How many at most.
+    /// The maximum number of mails.
     pub limit: u32,
 }
 
@@ -48,8 +48,8 @@ fn claim_mail(rows: &mut WorkingSet, now: Timestamp, id: MailId, lease: SignedDu
     rows.mails.get(&id).cloned()
 }
 
-/// Writes down what came of a try; gives nothing where there is no such mail. A report of an older try changes nothing, unless
-/// the mail was sent by it.
+/// Records the result of a try. `None` if there is no such mail. A report of an older try changes nothing, unless that try sent
+/// the mail.
 impl Command for MailReport {
     type Outcome = Option<OutboxMail>;
     const NAME: &'static str = "report_mail";
@@ -78,8 +78,8 @@ impl Command for MailReport {
     }
 }
 
-/// Puts a mail that was sent or given up back into the queue: the same mail with the same Message-ID, and fresh tries. Gives
-/// nothing where there is no such mail.
+/// Puts a mail that was sent or given up back into the queue: the same mail with the same Message-ID, and a new count of tries.
+/// `None` if there is no such mail.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct ResendMail {
     /// Which mail.

@@ -9,7 +9,7 @@ use crate::domain::stock;
 use crate::domain::working_set::WorkingSet;
 use jiff::Timestamp;
 
-/// Writes down what came of asking the gateway for a checkout. A webhook may have been faster: then only the checkout is kept.
+/// Records the result of asking the gateway for a checkout. If a webhook was faster, only the checkout is kept.
 impl Command for CheckoutReport {
     type Outcome = Result<Attempt, Refusal>;
     const NAME: &'static str = "report_checkout";
@@ -29,8 +29,8 @@ impl Command for CheckoutReport {
 
     fn apply(&self, rows: &mut WorkingSet, now: Timestamp) -> Result<Attempt, Refusal> {
         let attempt = rows.attempts.get(&self.reference).cloned().ok_or(Refusal::AttemptUnknown)?;
-        // Two calls may ask for the same checkout at once. Whoever opened it, or does not know, is right against who could not: money
-        // may come.
+        // Two calls may ask for the same checkout at once. "Opened" and "unknown" win over "not opened", because the buyer may still
+        // pay.
         let is_new = matches!(attempt.status, AttemptStatus::Created | AttemptStatus::Unknown | AttemptStatus::Dropped);
         let poll = attempt.poll.or(Some(Poll { at: now + interval(0), count: 0 }));
         match &self.result {

@@ -76,7 +76,7 @@ impl Command for Settle {
             Observation::Processing => see(rows, now, &attempt, self, AttemptStatus::Processing),
             Observation::Failed => see(rows, now, &attempt, self, AttemptStatus::Failed),
             Observation::Open => see(rows, now, &attempt, self, AttemptStatus::Open),
-            // "Not found" is not "failed": the initialize call may still be under way, or its answer lost.
+            // "Not found" is not "failed": the initialize call may still be in flight, or its response was lost.
             Observation::NotFound | Observation::Unrecognised => see(rows, now, &attempt, self, attempt.status),
         }
         current(rows, &attempt)
@@ -265,7 +265,7 @@ fn by(attempt: &Attempt) -> Actor {
     if attempt.gateway == FREE_GATEWAY { Actor::System } else { Actor::Gateway(attempt.gateway.clone()) }
 }
 
-/// What became of an attempt so far.
+/// The current outcome of an attempt.
 fn current(rows: &WorkingSet, before: &Attempt) -> Result<Settlement, Refusal> {
     let attempt = rows.attempts.get(&before.reference).cloned().ok_or(Refusal::AttemptUnknown)?;
     let order = rows.orders.get(&attempt.order_id).cloned().ok_or(Refusal::OrderUnknown)?;

@@ -1,4 +1,4 @@
-//! Applying a webhook, and what came of it.
+//! Claiming webhooks that are due, and recording the result of applying them.
 
 use super::{StoredWebhook, WebhookReport, WebhookStatus};
 use crate::domain::audit::{Actor, Change};
@@ -10,15 +10,15 @@ use crate::domain::payment::{Attempt, POLL_FOR};
 use crate::domain::working_set::WorkingSet;
 use jiff::{SignedDuration, Timestamp};
 
-/// A webhook that could not be applied is tried for as long as its attempt is asked about.
+/// A webhook that could not be applied is retried for as long as its attempt is polled.
 const TRY_FOR: SignedDuration = POLL_FOR;
 
-/// Takes webhooks that are due to be applied, the most overdue first: no other caller takes them until the lease ends.
+/// Claims webhooks that are due to be applied, the most overdue first. No other caller gets them until the lease ends.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct ClaimWebhooks {
-    /// How long they are left to the caller.
+    /// How long no other caller gets them.
     pub lease: SignedDuration,
-    /// How many at most.
+    /// The maximum number of webhooks.
     pub limit: u32,
 }
 
@@ -50,7 +50,7 @@ fn claim_webhook(rows: &mut WorkingSet, now: Timestamp, id: WebhookId, lease: Si
     rows.webhooks.get(&id).cloned()
 }
 
-/// Writes down what came of applying a webhook; gives nothing where there is no such webhook.
+/// Records the result of applying a webhook. `None` if there is no such webhook.
 impl Command for WebhookReport {
     type Outcome = Option<StoredWebhook>;
     const NAME: &'static str = "report_webhook";
@@ -74,7 +74,7 @@ impl Command for WebhookReport {
             let in_time = now.duration_since(webhook.received_at) < TRY_FOR;
             webhook.status = match self.status {
                 WebhookStatus::Waiting if !in_time => WebhookStatus::Quarantined,
-                // Believed, and never confirmed: there are tickets for it.
+                // Tickets were issued on the webhook's word, and the gateway never confirmed it.
                 WebhookStatus::Unconfirmed if !in_time => WebhookStatus::Contradicted,
                 status => status,
             };
@@ -102,7 +102,7 @@ impl Command for WebhookReport {
     }
 }
 
-/// 15 s, doubling, at most an hour.
+/// The delay before the next try: 15 seconds, doubling, at most an hour.
 fn interval(tries: u32) -> SignedDuration {
     SignedDuration::from_secs((15_i64 << tries.saturating_sub(1).min(8)).min(3600))
 }

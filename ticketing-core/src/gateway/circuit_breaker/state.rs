@@ -61,9 +61,9 @@ enum State {
 /// One breaker.
 ///
 /// # Invariants
-/// - Open: nothing passes. Half open: at most one call is under way.
-/// - Every change of state begins an era. What came of a call that began in an older era changes nothing.
-/// - Every permit ends, by a verdict or as abandoned, so a probe cannot block the breaker for ever.
+/// - Open: nothing passes. Half open: at most one call is in flight.
+/// - Every change of state begins an era. The result of a call that began in an older era changes nothing.
+/// - Every permit ends, with a verdict or as abandoned, so a probe cannot block the breaker indefinitely.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Machine {
     config: BreakerConfig,
@@ -107,7 +107,7 @@ impl Machine {
         }
     }
 
-    /// Takes a permit back with what came of the call. `draw` is any random number.
+    /// Takes a permit back with the verdict on its call. `draw` is any random number.
     pub(super) fn report(&mut self, permit: Permit, verdict: Verdict, now: Timestamp, draw: u32) {
         if permit.era != self.era {
             return;

@@ -62,7 +62,7 @@ pub async fn a_taken_address_or_user_name_is_refused_in_any_case(storage: Arc<dy
     let second = [
         newcomer("ADA@example.com", Some("other")),
         newcomer("cy@example.com", Some("aDA")),
-        // Whoever has no user name collides with nobody.
+        // Accounts without a user name never collide.
         newcomer("dee@example.com", None),
     ];
     let outcomes = shop.storage.apply(shop.now(), &second).await.unwrap();

@@ -1,4 +1,4 @@
-//! Undoing the orders of events that were called off.
+//! Undoing the orders of cancelled events.
 
 use super::shop::{Shop, buyer, granted, ngn, only};
 use super::till::paid;
@@ -24,7 +24,7 @@ pub async fn every_order_of_a_called_off_event_is_undone_once(storage: Arc<dyn S
     granted(shop.scan(&shop.scan_of(&bought.tickets[0], "early")).await);
     let elsewhere = shop.event().create().await;
     let untouched = shop.buy(&elsewhere, 1).await;
-    assert_eq!(shop.undo(10).await, [], "nothing was called off");
+    assert_eq!(shop.undo(10).await, [], "no event was cancelled");
 
     shop.cancel_event(&event).await;
     let mut undone = Vec::new();

@@ -113,7 +113,7 @@ struct Pair {
     storage: Arc<dyn Storage>,
     model: MemoryStorage,
     now: Timestamp,
-    /// Every answer so far, where they are wanted.
+    /// Every answer so far, if they are recorded.
     outcomes: Option<Mutex<Vec<serde_json::Value>>>,
 }
 

@@ -51,7 +51,7 @@ pub async fn a_claimed_mail_is_one_workers_only_until_the_lease_ends(storage: Ar
     assert_eq!(shop.claim_mails(10).await, []);
     shop.wait(SignedDuration::from_micros(1));
     let again = shop.claim_mails(10).await;
-    assert_eq!(ids(&again), owed, "whoever died with them has not taken them along");
+    assert_eq!(ids(&again), owed, "mails that a crashed worker had claimed are claimed again");
     assert!(again.iter().all(|mail| mail.tries == 2));
 }
 
@@ -81,7 +81,7 @@ pub async fn a_stale_report_changes_nothing_unless_the_mail_was_sent_by_it(stora
     let second = shop.claim_mails(1).await.remove(0);
     assert_eq!(report(&shop, &first, MailResult::Retry("too late".to_owned())).await, second);
     assert_eq!(report(&shop, &first, MailResult::Refused("too late".to_owned())).await, second);
-    assert_eq!(report(&shop, &first, MailResult::Sent).await.status, MailStatus::Sent, "it is out, whoever sent it");
+    assert_eq!(report(&shop, &first, MailResult::Sent).await.status, MailStatus::Sent, "it was sent, by either try");
     assert_eq!(report(&shop, &second, MailResult::Retry("and".to_owned())).await.status, MailStatus::Sent);
 }
 
@@ -158,7 +158,7 @@ pub async fn a_mail_is_sent_again_on_request(storage: Arc<dyn Storage>) {
     shop.buy(&event, 1).await;
     let mail = shop.claim_mails(1).await.remove(0);
     let resend = async |id| shop.storage.apply_one(shop.now(), ResendMail { id }).await.unwrap();
-    assert_eq!(resend(mail.id).await, Some(mail.clone()), "one that is under way stays as it is");
+    assert_eq!(resend(mail.id).await, Some(mail.clone()), "a mail that is being sent stays as it is");
     report(&shop, &mail, MailResult::Sent).await;
     let again = resend(mail.id).await.unwrap();
     assert_eq!((again.id, again.status, again.due_at), (mail.id, MailStatus::Waiting, shop.now()));

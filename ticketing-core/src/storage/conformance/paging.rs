@@ -8,7 +8,7 @@ use crate::storage::StorageExt as _;
 use std::fmt::Debug;
 use std::sync::Arc;
 
-/// What is wanted of a list of five, which of them come, and whether there is more.
+/// For a list of five: the requested offset and page size, the items that are returned, and whether there are more.
 const PAGES: [(u64, u32, &[usize], bool); 10] = [
     (0, 10, &[0, 1, 2, 3, 4], false),
     (0, 5, &[0, 1, 2, 3, 4], false),

@@ -168,7 +168,7 @@ pub async fn a_claimed_refund_is_marked_unknown_and_is_one_workers_only(storage:
     shop.wait(SignedDuration::from_micros(1));
     let again = claim(&shop, 10).await;
     assert!(again.iter().all(|refund| refund.status == RefundStatus::Unknown && refund.tries == 2));
-    assert_eq!(again.len(), 3, "whoever died with them has not taken them along");
+    assert_eq!(again.len(), 3, "refunds that a crashed worker had claimed are claimed again");
 }
 
 pub async fn a_processed_refund_stays_processed(storage: Arc<dyn Storage>) {

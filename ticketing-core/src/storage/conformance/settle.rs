@@ -188,7 +188,7 @@ pub async fn a_payment_in_progress_extends_the_hold_once(storage: Arc<dyn Storag
     assert!(extended.hold_extended && hold_until > shop.now() + SignedDuration::from_mins(10));
     shop.wait(SignedDuration::from_secs(60));
     assert_eq!(shop.expire().await, []);
-    // Flapping between the words of the gateway does not hold the places for ever.
+    // A gateway that keeps changing its answer does not hold the places indefinitely.
     for seen in [Observation::Open, Observation::Processing, Observation::Failed, Observation::Processing] {
         shop.observe(&attempt, seen).await;
         assert_eq!(shop.order_now(&order).await, extended);
@@ -281,7 +281,9 @@ pub async fn a_payment_for_an_event_called_off_meanwhile_is_refunded(storage: Ar
     granted(shop.release(&expired).await);
     shop.cancel_event(&event).await;
     for attempt in &attempts {
-        let Settlement::RefundDue { order, refund } = shop.pay(attempt).await else { panic!("it was called off") };
+        let Settlement::RefundDue { order, refund } = shop.pay(attempt).await else {
+            panic!("the event was cancelled")
+        };
         assert_eq!((order.status, refund.reason), (OrderStatus::Cancelled, RefundReason::EventCancelled));
     }
     assert_eq!(shop.stock(&event).await, (0, 0));

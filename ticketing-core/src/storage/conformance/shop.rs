@@ -53,9 +53,9 @@ pub fn seed(number: u64) -> Seed {
     Seed(bytes)
 }
 
-/// `done` is what came of a wish that must be granted.
-pub fn granted<T, E: Debug>(done: Result<T, E>) -> T {
-    done.unwrap()
+/// The value of an outcome that must not be a refusal.
+pub fn granted<T, E: Debug>(outcome: Result<T, E>) -> T {
+    outcome.unwrap()
 }
 
 /// An identity of an application.

@@ -24,7 +24,7 @@ use jiff::SignedDuration;
 /// How long a worker keeps what it claims.
 pub const LEASE: SignedDuration = SignedDuration::from_mins(2);
 
-/// An order that was paid, and what came of it.
+/// An order that was paid, with its attempt and tickets.
 #[derive(Clone, Debug)]
 pub struct Bought {
     /// The order.
@@ -87,7 +87,7 @@ impl Shop {
         granted(self.report_checkout(&attempt, CheckoutResult::Opened(checkout)).await)
     }
 
-    /// Writes down what came of asking for a checkout.
+    /// Records the result of asking for a checkout.
     pub async fn report_checkout(&self, attempt: &Attempt, result: CheckoutResult) -> Outcome<Attempt> {
         let report = CheckoutReport { reference: attempt.reference.clone(), result };
         only(self.storage.apply(self.now(), &[report]).await)
@@ -197,7 +197,7 @@ impl Shop {
         granted(self.storage.apply_one(self.now(), CancelEvent { id: event.id }).await.unwrap())
     }
 
-    /// Undoes at most `limit` orders of events that were called off.
+    /// Undoes at most `limit` orders of cancelled events.
     pub async fn undo(&self, limit: usize) -> Vec<Order> {
         let seeds: Vec<_> = (0..limit).map(|_| self.seed()).collect();
         self.storage.apply_one(self.now(), UndoCancelledEvents { seeds }).await.unwrap()

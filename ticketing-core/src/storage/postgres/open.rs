@@ -54,7 +54,7 @@ impl PostgresStorage {
         let mut options = PgConnectOptions::from_str(&url).map_err(|_| {
             // The cause may repeat the password.
             StorageError::Unusable(
-                "a database address such as postgres://user:password@host/database is wanted".to_owned(),
+                "the database address must look like postgres://user:password@host/database".to_owned(),
             )
         })?;
         if behind_pgbouncer {
@@ -77,8 +77,8 @@ impl PostgresStorage {
                     standby.map_or(Ok(()), |_| Err(refused()))
                 })
             })
-            // sqlx itself asks connections whether they are alive, and waits for the answer for as long as it takes. Of a line that
-            // is dead without a word that is for ever, and the pool would have a place less each time.
+            // sqlx's own check pings a connection and waits for the answer without a time-out. On a connection that died silently it
+            // would wait indefinitely, and each one would take a slot of the pool.
             .test_before_acquire(false)
             // One that was just given back was asked then.
             .before_acquire(|connection, meta| {
@@ -115,13 +115,13 @@ impl PostgresStorage {
         if fsync != "on" || commit == "off" {
             let found = format!("fsync={fsync}, synchronous_commit={commit}");
             return Err(StorageError::Unusable(format!(
-                "fsync=on and synchronous_commit=on are wanted, found {found}"
+                "must run with fsync=on and synchronous_commit=on (got {found})"
             )));
         }
         Ok(())
     }
 
-    /// Finishes what is under way and closes all connections.
+    /// Finishes running calls and closes all connections.
     pub async fn close(&self) {
         self.pool.close().await;
     }

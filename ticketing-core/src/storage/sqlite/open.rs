@@ -36,7 +36,7 @@ pub(super) mod migrations {
 /// How many may read at once. Reading never waits for writing.
 const READERS: u32 = 4;
 /// How long to wait while another process writes: a back-up, an operator's own tool, or one that is opening the file too.
-const PATIENCE: Duration = Duration::from_secs(5);
+const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
 
 impl SqliteStorage {
     /// Opens the file, makes it where there is none, and brings it up to date. Any number of processes may do so at once.
@@ -60,7 +60,7 @@ impl SqliteStorage {
             .filename(path)
             .create_if_missing(true)
             .foreign_keys(true)
-            .busy_timeout(PATIENCE);
+            .busy_timeout(BUSY_TIMEOUT);
         look_first(path, &options).await?;
         let durable = options.journal_mode(SqliteJournalMode::Wal).synchronous(synchronous);
         let writer = patiently(|| pool(1, durable.clone())).await.map_err(|error| unusable(path, &error))?;
@@ -69,13 +69,13 @@ impl SqliteStorage {
         Ok(Self { writer: Writer::new(writer), readers })
     }
 
-    /// Opens a file that is there, to look at it: nothing is changed, whoever else uses it.
+    /// Opens an existing file read-only. Changes nothing, even while another process uses the file.
     pub async fn open_as_is(path: impl AsRef<Path>) -> Result<Self, StorageError> {
         let path = path.as_ref();
         if !path.is_file() {
             return Err(StorageError::Unusable(format!("there is no file {}", path.display())));
         }
-        let options = SqliteConnectOptions::new().filename(path).read_only(true).busy_timeout(PATIENCE);
+        let options = SqliteConnectOptions::new().filename(path).read_only(true).busy_timeout(BUSY_TIMEOUT);
         let readers = pool(READERS, options).await.map_err(|error| unusable(path, &error))?;
         Ok(Self { writer: Writer::new(readers.clone()), readers })
     }
@@ -112,13 +112,13 @@ impl SqliteStorage {
         if mode != "wal" || synchronous != 2 || foreign_keys != 1 {
             let found = format!("journal_mode={mode}, synchronous={synchronous}, foreign_keys={foreign_keys}");
             return Err(StorageError::Unusable(format!(
-                "journal_mode=wal, synchronous=2, foreign_keys=1 are wanted, found {found}"
+                "must run with journal_mode=wal, synchronous=2, foreign_keys=1 (got {found})"
             )));
         }
         Ok(())
     }
 
-    /// Finishes what is under way and closes the file, folding its write-ahead log in.
+    /// Finishes running calls, checkpoints the write-ahead log and closes the file.
     pub async fn close(&self) {
         self.readers.close().await;
         self.writer.pool.close().await;
@@ -155,7 +155,7 @@ async fn look(options: SqliteConnectOptions) -> Result<(bool, Option<i64>), sqlx
     Ok((any && !ours, newest))
 }
 
-/// All versions in one transaction that nobody else can be in: whoever comes second finds the work done.
+/// Applies all migrations in one exclusive transaction: a second process waits, then finds the work done.
 async fn migrate(writer: &SqlitePool, path: &Path) -> Result<(), StorageError> {
     let failed = |why: String| StorageError::Unusable(format!("{}: {why}", path.display()));
     let mut connection = writer.acquire().await.map_err(trouble)?;
@@ -174,7 +174,7 @@ where
     let mut waited = Duration::ZERO;
     loop {
         match attempt().await {
-            Err(sqlx::Error::Database(error)) if is_busy(&*error) && waited < PATIENCE => {
+            Err(sqlx::Error::Database(error)) if is_busy(&*error) && waited < BUSY_TIMEOUT => {
                 tokio::time::sleep(pause).await;
                 waited += pause;
             }

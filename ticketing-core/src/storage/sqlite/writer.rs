@@ -153,8 +153,8 @@ impl Turn {
 }
 
 impl Drop for Turn {
-    /// Where the runtime stops, those that wait are told instead of waiting for ever, and the next one starts
-    /// afresh.
+    /// If the runtime stops, waiting callers get an error instead of waiting indefinitely, and the next caller starts
+    /// a new turn.
     fn drop(&mut self) {
         if !self.is_over {
             let mut queue = self.writer.queue();
@@ -172,7 +172,7 @@ async fn commit_together(pool: &SqlitePool, all: Vec<Job>) {
     for (job, error) in failed {
         job.tell(Err(error));
     }
-    // One error, and many callers to be told.
+    // One error for many callers.
     let error = committed.err().map(Arc::new);
     for job in done {
         job.tell(error.as_ref().map_or(Ok(()), |error| Err(StorageError::again(error))));

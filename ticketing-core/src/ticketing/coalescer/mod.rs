@@ -1,8 +1,8 @@
 //! Many callers share one commit.
 //!
-//! What arrives while a batch is being committed waits and goes into the next one. There is no timer: who comes alone is served
-//! alone and at once, and the busier it gets, the more share a commit. So a hot event sells at the speed of the disk's batches
-//! instead of one row lock's.
+//! Items that arrive while a batch is being committed go into the next one. There is no timer: a single item is committed alone
+//! and at once, and the higher the load, the more items share a commit. So the speed of a hot event is not limited to one row lock
+//! per commit.
 
 mod queue;
 #[cfg(test)]
@@ -17,31 +17,31 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 use tokio::sync::oneshot;
 
-/// When it is worth trying again where too many wait already.
+/// When to retry if the queue is full.
 const RETRY_AFTER: Duration = Duration::from_secs(1);
 
 pub(super) type Answer<T> = Result<T, StorageError>;
 
-/// What is committed in batches.
+/// An item that is committed in batches.
 pub(super) trait Item: Send + Sync + 'static {
-    /// What comes of one.
+    /// The outcome of one item.
     type Outcome: Send + 'static;
 }
 
-/// Where batches go.
+/// Commits batches.
 #[async_trait]
 pub(super) trait Commit<I: Item>: Send + Sync + 'static {
-    /// Commits all or nothing, and gives an outcome for each item, in their order.
+    /// Commits all items or none, and returns an outcome for each, in their order.
     async fn commit(&self, items: &[I]) -> Answer<Vec<I::Outcome>>;
 }
 
-/// A queue of one kind of items, and the batches of it that are under way.
+/// A queue of one kind of items, and its batches in flight.
 ///
-/// - Items of one group (an event's holds, say) are committed in the order of their arrival, and in one batch at a time: they
-///   would wait for each other's row lock anyway.
-/// - Groups take turns: a hot event's thousands do not stand before a quiet one's single buyer.
-/// - A caller that leaves before its item's batch has begun takes it out; later, it is committed all the same.
-/// - An item that the storage chokes on fails alone: the batch is tried again in halves. So items have to be safe to repeat.
+/// - Items of one group (such as the holds of an event) are committed in the order of their arrival, and in one batch at a time:
+///   they would wait for each other's row lock anyway.
+/// - Groups take turns: the thousands of buyers of a hot event do not delay the single buyer of a quiet one.
+/// - Dropping a call before its item's batch has begun removes the item. After that, the item is committed anyway.
+/// - An item that breaks the commit fails alone: the batch is retried in halves. So items must be safe to repeat.
 pub(super) struct Coalescer<I: Item> {
     shared: Arc<Shared<I>>,
 }
@@ -49,15 +49,15 @@ pub(super) struct Coalescer<I: Item> {
 impl<I: Item> std::fmt::Debug for Coalescer<I> {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         let queue = self.shared.queue();
-        f.debug_struct("Coalescer").field("waiting", &queue.waiting).field("under_way", &queue.under_way).finish()
+        f.debug_struct("Coalescer").field("waiting", &queue.waiting).field("in_flight", &queue.in_flight).finish()
     }
 }
 
 struct Shared<I: Item> {
     runtime: Arc<dyn Runtime>,
-    /// So many batches of different groups are committed at once.
+    /// The maximum number of batches, of different groups, that are committed at once.
     width: usize,
-    /// So many items wait at most.
+    /// The maximum number of waiting items.
     limit: usize,
     commit: Box<dyn Commit<I>>,
     queue: Mutex<Queue<I>>,
@@ -72,9 +72,9 @@ impl<I: Item> Coalescer<I> {
         Self { shared: Arc::new(shared) }
     }
 
-    /// Commits an item together with whoever else comes, and gives what came of it.
+    /// Commits an item together with others, and returns its outcome.
     ///
-    /// Errors: [`Error::Busy`] where too many wait, [`Error::Storage`].
+    /// Errors: [`Error::Busy`] if the queue is full, [`Error::Storage`].
     pub(super) async fn submit(&self, group: i64, item: I) -> Result<I::Outcome> {
         let (done, answer) = oneshot::channel();
         {
@@ -83,8 +83,8 @@ impl<I: Item> Coalescer<I> {
                 return Err(Error::Busy { retry_after: RETRY_AFTER });
             }
             queue.add(group, Job { item, done });
-            if queue.under_way < self.shared.width && queue.is_ready() {
-                queue.under_way += 1;
+            if queue.in_flight < self.shared.width && queue.is_ready() {
+                queue.in_flight += 1;
                 let lane = Lane { shared: Arc::clone(&self.shared), groups: vec![], is_done: false };
                 drop(queue);
                 self.shared.runtime.spawn(Box::pin(lane.run()));
@@ -97,7 +97,7 @@ impl<I: Item> Coalescer<I> {
 
 impl<I: Item> Shared<I> {
     fn queue(&self) -> MutexGuard<'_, Queue<I>> {
-        // Nothing under the lock panics half-way.
+        // No code under the lock can panic half-way.
         self.queue.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
@@ -105,7 +105,7 @@ impl<I: Item> Shared<I> {
 /// Commits batch after batch while there are items.
 struct Lane<I: Item> {
     shared: Arc<Shared<I>>,
-    /// Of the batch under way.
+    /// The groups of the batch in flight.
     groups: Vec<i64>,
     is_done: bool,
 }
@@ -115,15 +115,15 @@ impl<I: Item> Lane<I> {
         while let Some(batch) = self.next() {
             let outcomes = commit_in_halves(&*self.shared.commit, &batch.items).await;
             for (caller, outcome) in batch.callers.into_iter().zip(outcomes) {
-                // Who left does not hear of it.
+                // Fails if the caller has left.
                 drop(caller.send(outcome));
             }
-            // Who was just served may want something again: let them in before the next batch leaves.
+            // Lets these callers run, so that their next requests can still join the next batch.
             tokio::task::yield_now().await;
         }
     }
 
-    /// What is committed next. With nothing to commit this lane ends, in the same moment: whoever comes then starts another.
+    /// The next batch. If there is none, ends this lane under the same lock, so that the next caller starts another.
     fn next(&mut self) -> Option<Batch<I>> {
         let mut queue = self.shared.queue();
         queue.free(&std::mem::take(&mut self.groups));
@@ -131,7 +131,7 @@ impl<I: Item> Lane<I> {
         match &batch {
             Some(batch) => self.groups.clone_from(&batch.groups),
             None => {
-                queue.under_way -= 1;
+                queue.in_flight -= 1;
                 self.is_done = true;
             }
         }
@@ -140,31 +140,31 @@ impl<I: Item> Lane<I> {
 }
 
 impl<I: Item> Drop for Lane<I> {
-    /// Where the runtime stops in the middle of a batch, nobody will commit what waits: those callers are told, instead of
-    /// waiting for ever, and the next one starts afresh.
+    /// If the runtime stops in the middle of a batch, nobody will commit the waiting items. Their callers get an error instead of
+    /// waiting indefinitely, and the next caller starts a new lane.
     fn drop(&mut self) {
         if self.is_done {
             return;
         }
         let mut queue = self.shared.queue();
-        queue.under_way -= 1;
+        queue.in_flight -= 1;
         queue.free(&self.groups);
         let left = queue.give_up();
         drop(queue);
-        // A caller that is told may call again.
+        // Outside the lock: a caller that gets its error may call again at once.
         drop(left);
     }
 }
 
-/// Commits all; where the storage chokes on one of them, the others without it.
+/// Commits all items. If one of them breaks the commit, commits the others without it.
 async fn commit_in_halves<I: Item>(commit: &dyn Commit<I>, items: &[I]) -> Vec<Answer<I::Outcome>> {
     let mut outcomes = Vec::with_capacity(items.len());
     let mut parts = vec![items];
     while let Some(part) = parts.pop() {
         match caught(commit.commit(part)).await.unwrap_or_else(panicked) {
-            Ok(came) if came.len() == part.len() => outcomes.extend(came.into_iter().map(Ok)),
-            Ok(came) => {
-                let what = format!("the storage gave {} outcomes for {} items", came.len(), part.len());
+            Ok(committed) if committed.len() == part.len() => outcomes.extend(committed.into_iter().map(Ok)),
+            Ok(committed) => {
+                let what = format!("the storage returned {} outcomes for {} items", committed.len(), part.len());
                 outcomes.extend(part.iter().map(|_| Err(StorageError::Unusable(what.clone()))));
             }
             Err(StorageError::Broken(_)) if part.len() > 1 => {
@@ -180,7 +180,7 @@ async fn commit_in_halves<I: Item>(commit: &dyn Commit<I>, items: &[I]) -> Vec<A
     outcomes
 }
 
-/// A storage that panics has chosen the strongest words for a broken invariant.
+/// A panic of the storage counts as a broken invariant.
 fn panicked<T>() -> Answer<T> {
     Err(StorageError::Broken("the storage panicked".into()))
 }

@@ -1,11 +1,11 @@
-//! Who waits, and who goes next.
+//! The waiting items, and the choice of the next batch.
 
 use super::{Answer, Item};
 use std::collections::{HashMap, HashSet, VecDeque};
 use tokio::sync::oneshot;
 
-/// How many share one commit at most. Beyond a few hundred a batch gets slower as fast as it gets bigger.
-pub(super) const MOST: usize = 500;
+/// The maximum number of items in a batch. Beyond a few hundred, larger batches do not commit more items per second.
+pub(super) const MAX_BATCH_ITEMS: usize = 500;
 
 pub(super) struct Job<I: Item> {
     pub(super) item: I,
@@ -14,16 +14,16 @@ pub(super) struct Job<I: Item> {
 
 pub(super) struct Queue<I: Item> {
     groups: HashMap<i64, VecDeque<Job<I>>>,
-    /// Groups that have items and no batch under way, the longest waiting first.
+    /// Groups that have items and no batch in flight, the longest waiting first.
     ready: VecDeque<i64>,
-    /// Groups of the batches under way.
+    /// Groups of the batches in flight.
     busy: HashSet<i64>,
-    /// Batches under way.
-    pub(super) under_way: usize,
+    /// The number of batches in flight.
+    pub(super) in_flight: usize,
     pub(super) waiting: usize,
 }
 
-/// What is committed next.
+/// The items that are committed together, and their callers.
 pub(super) struct Batch<I: Item> {
     pub(super) groups: Vec<i64>,
     pub(super) items: Vec<I>,
@@ -32,17 +32,17 @@ pub(super) struct Batch<I: Item> {
 
 impl<I: Item> Default for Queue<I> {
     fn default() -> Self {
-        Self { groups: HashMap::new(), ready: VecDeque::new(), busy: HashSet::new(), under_way: 0, waiting: 0 }
+        Self { groups: HashMap::new(), ready: VecDeque::new(), busy: HashSet::new(), in_flight: 0, waiting: 0 }
     }
 }
 
 impl<I: Item> Queue<I> {
-    /// Whether anybody waits whose group has no batch under way.
+    /// Whether there are items whose group has no batch in flight.
     pub(super) fn is_ready(&self) -> bool {
         !self.ready.is_empty()
     }
 
-    /// Lets nobody wait any longer.
+    /// Empties the queue. Dropping the returned value fails all waiting calls.
     pub(super) fn give_up(&mut self) -> impl Sized + use<I> {
         self.ready.clear();
         self.waiting = 0;
@@ -58,7 +58,7 @@ impl<I: Item> Queue<I> {
         self.waiting += 1;
     }
 
-    /// One of each group in turn, until there are enough.
+    /// Takes the next batch: one item of each group in turn, until it is full.
     pub(super) fn take(&mut self) -> Option<Batch<I>> {
         loop {
             let mut batch = Batch { groups: vec![], items: vec![], callers: vec![] };
@@ -66,7 +66,7 @@ impl<I: Item> Queue<I> {
             if turn.is_empty() {
                 return None;
             }
-            while batch.items.len() < MOST {
+            while batch.items.len() < MAX_BATCH_ITEMS {
                 let Some(group) = turn.pop_front() else { break };
                 let Some(jobs) = self.groups.get_mut(&group) else { continue };
                 if let Some(job) = jobs.pop_front() {
@@ -86,14 +86,14 @@ impl<I: Item> Queue<I> {
                 }
             }
             self.ready.extend(turn.into_iter().filter(|group| !self.busy.contains(group)));
-            // All callers may have left: then there may be more behind them.
+            // If all callers of this batch have left, there may be more behind them.
             if !batch.items.is_empty() {
                 return Some(batch);
             }
         }
     }
 
-    /// A batch is done: what waited behind it may go.
+    /// Makes the groups of a finished batch available again.
     pub(super) fn free(&mut self, groups: &[i64]) {
         for group in groups {
             self.busy.remove(group);

@@ -1,4 +1,4 @@
-use super::queue::MOST;
+use super::queue::MAX_BATCH_ITEMS;
 use super::{Answer, Coalescer, Commit, Item};
 use crate::error::Error;
 use crate::runtime::{Runtime, TokioRuntime};
@@ -11,14 +11,14 @@ use tokio::task::{JoinHandle, yield_now};
 
 /// An item of a group.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Wish {
+enum Request {
     Good { group: i64, number: u64 },
     Poison { group: i64 },
     Bomb { group: i64 },
 }
-use Wish::{Bomb, Good, Poison};
+use Request::{Bomb, Good, Poison};
 
-impl Wish {
+impl Request {
     fn group(self) -> i64 {
         match self {
             Good { group, .. } | Poison { group } | Bomb { group } => group,
@@ -26,27 +26,27 @@ impl Wish {
     }
 }
 
-impl Item for Wish {
-    type Outcome = Wish;
+impl Item for Request {
+    type Outcome = Request;
 }
 
 /// A storage that commits one batch for each permit, and remembers them.
 #[derive(Debug)]
 struct Desk {
     permits: Semaphore,
-    batches: Mutex<Vec<Vec<Wish>>>,
-    under_way: Mutex<HashSet<i64>>,
+    batches: Mutex<Vec<Vec<Request>>>,
+    in_flight: Mutex<HashSet<i64>>,
 }
 
 #[async_trait]
-impl Commit<Wish> for Arc<Desk> {
-    async fn commit(&self, items: &[Wish]) -> Answer<Vec<Wish>> {
+impl Commit<Request> for Arc<Desk> {
+    async fn commit(&self, items: &[Request]) -> Answer<Vec<Request>> {
         let groups: HashSet<i64> = items.iter().map(|item| item.group()).collect();
         for group in &groups {
-            assert!(self.under_way.lock().unwrap().insert(*group), "{group} has two batches under way");
+            assert!(self.in_flight.lock().unwrap().insert(*group), "{group} has two batches in flight");
         }
         self.permits.acquire().await.unwrap().forget();
-        self.under_way.lock().unwrap().retain(|group| !groups.contains(group));
+        self.in_flight.lock().unwrap().retain(|group| !groups.contains(group));
         assert!(!items.iter().any(|item| matches!(item, Bomb { .. })), "a bomb");
         if items.iter().any(|item| matches!(item, Poison { .. })) {
             return Err(StorageError::Broken("poison".into()));
@@ -58,23 +58,23 @@ impl Commit<Wish> for Arc<Desk> {
 
 struct Shop {
     desk: Arc<Desk>,
-    coalescer: Arc<Coalescer<Wish>>,
+    coalescer: Arc<Coalescer<Request>>,
 }
 
-type Caller = JoinHandle<Result<Wish, Error>>;
+type Caller = JoinHandle<Result<Request, Error>>;
 
 impl Shop {
     fn open(width: usize, limit: usize) -> Self {
-        let desk = Desk { permits: Semaphore::new(0), batches: Mutex::default(), under_way: Mutex::default() };
+        let desk = Desk { permits: Semaphore::new(0), batches: Mutex::default(), in_flight: Mutex::default() };
         let desk = Arc::new(desk);
         let runtime: Arc<dyn Runtime> = Arc::new(TokioRuntime);
         Self { coalescer: Arc::new(Coalescer::new(&runtime, width, limit, Arc::clone(&desk))), desk }
     }
 
     /// A caller who has asked, and waits.
-    async fn call(&self, wish: Wish) -> Caller {
+    async fn call(&self, request: Request) -> Caller {
         let coalescer = Arc::clone(&self.coalescer);
-        let caller = tokio::spawn(async move { coalescer.submit(wish.group(), wish).await });
+        let caller = tokio::spawn(async move { coalescer.submit(request.group(), request).await });
         settle().await;
         caller
     }
@@ -95,7 +95,7 @@ async fn settle() {
     }
 }
 
-fn good(group: i64, number: u64) -> Wish {
+fn good(group: i64, number: u64) -> Request {
     Good { group, number }
 }
 
@@ -117,15 +117,15 @@ async fn who_comes_alone_goes_alone_and_who_comes_meanwhile_goes_together() {
         good(1, 61),
         "a queue that has run dry starts again"
     );
-    let order: Vec<Wish> = shop.desk.batches.lock().unwrap().concat();
+    let order: Vec<Request> = shop.desk.batches.lock().unwrap().concat();
     assert_eq!(order, (0..=61).map(|number| good(1, number)).collect::<Vec<_>>(), "in the order of arrival");
 }
 
 #[tokio::test]
 async fn a_batch_has_an_end_and_too_many_are_sent_away() {
-    let shop = Shop::open(1, MOST + 1);
+    let shop = Shop::open(1, MAX_BATCH_ITEMS + 1);
     let mut callers = vec![shop.call(good(1, 0)).await];
-    for number in 1..=MOST as u64 + 1 {
+    for number in 1..=MAX_BATCH_ITEMS as u64 + 1 {
         callers.push(shop.call(good(1, number)).await);
     }
     let sent_away = shop.call(good(1, 0)).await.await.unwrap();
@@ -134,14 +134,14 @@ async fn a_batch_has_an_end_and_too_many_are_sent_away() {
     for caller in callers {
         caller.await.unwrap().unwrap();
     }
-    assert_eq!(shop.batches(), [1, MOST, 1]);
+    assert_eq!(shop.batches(), [1, MAX_BATCH_ITEMS, 1]);
 }
 
 #[tokio::test]
 async fn a_quiet_event_does_not_stand_behind_a_hot_one() {
-    let shop = Shop::open(1, 10 * MOST);
+    let shop = Shop::open(1, 10 * MAX_BATCH_ITEMS);
     let mut callers = vec![shop.call(good(1, 0)).await];
-    for number in 1..=2 * MOST as u64 {
+    for number in 1..=2 * MAX_BATCH_ITEMS as u64 {
         callers.push(shop.call(good(1, number)).await);
     }
     let quiet = shop.call(good(2, 0)).await;
@@ -149,7 +149,7 @@ async fn a_quiet_event_does_not_stand_behind_a_hot_one() {
     quiet.await.unwrap().unwrap();
     assert_eq!(
         shop.batches(),
-        [1, MOST],
+        [1, MAX_BATCH_ITEMS],
         "the second batch had the quiet one's buyer, with half of the hot one's behind"
     );
     shop.commit(2);
@@ -168,7 +168,7 @@ async fn batches_of_different_events_are_under_way_at_once_and_of_the_same_one_n
             callers.push(shop.call(good(group, number)).await);
         }
     }
-    assert_eq!(shop.desk.under_way.lock().unwrap().len(), 3);
+    assert_eq!(shop.desk.in_flight.lock().unwrap().len(), 3);
     shop.commit(100);
     for caller in callers {
         caller.await.unwrap().unwrap();
@@ -183,7 +183,7 @@ async fn who_leaves_takes_nobody_along() {
     for number in 1..=10 {
         callers.push(shop.call(good(1, number)).await);
     }
-    // One whose batch is under way, and one whose is not.
+    // One whose batch is in flight, and one whose batch is not.
     first.abort();
     callers.remove(4).abort();
     settle().await;
@@ -230,9 +230,9 @@ fn where_the_runtime_stops_nobody_waits_for_ever() {
     let waits = elsewhere.spawn(async move { coalescer.submit(1, good(1, 2)).await });
     elsewhere.block_on(settle());
     drop(runtime);
-    let told = elsewhere.block_on(waits).unwrap();
-    assert!(matches!(told, Err(Error::Storage(StorageError::Unavailable(_)))), "{told:?}");
-    shop.desk.under_way.lock().unwrap().clear();
+    let outcome = elsewhere.block_on(waits).unwrap();
+    assert!(matches!(outcome, Err(Error::Storage(StorageError::Unavailable(_)))), "{outcome:?}");
+    shop.desk.in_flight.lock().unwrap().clear();
     shop.commit(1);
     assert_eq!(elsewhere.block_on(shop.coalescer.submit(1, good(1, 3))).unwrap(), good(1, 3));
 }

@@ -100,7 +100,7 @@ impl World {
             Act::Webhook { kind, order, body, key } => self.deliver(&kind, &order, &body, key).await,
             Act::CallOff(event) => {
                 self.engines[0].cancel_event(&organizer(), self.events[event].id).await.unwrap();
-                self.stats.met("", "event: called off");
+                self.stats.met("", "event: cancelled");
             }
         }
     }
@@ -134,7 +134,7 @@ impl World {
         } else {
             allowed(buy().await)
         };
-        // Where nobody knows what became of it, most people try again.
+        // Most people retry when the outcome is unknown.
         let started = match started {
             None if self.rng.percent(70, "tries again", sale.number) => allowed(buy().await),
             started => started,

@@ -1,4 +1,4 @@
-//! What befell which order, and what became of it: the table that is printed at the end.
+//! Which faults hit which order, and its outcome: the table that is printed at the end.
 
 use crate::support::fake_paystack::{Call, Fault};
 use std::collections::{BTreeMap, BTreeSet};
@@ -26,7 +26,7 @@ pub(crate) const BEYOND_CALLS: &[&str] = &[
     "refund: by the organiser",
     "caller: went away",
     "caller: called twice",
-    "event: called off",
+    "event: cancelled",
     "breaker: open",
     "gateway: outage",
     "upkeep: cut off",

@@ -124,7 +124,7 @@ fn of_transaction(fake_paystack: &Transaction, payment: &Payment, attempt: &Atte
                 refunds.iter().filter(|it| it.status == RefundStatus::Processed).map(|it| it.amount.minor()).sum();
             payment.order.status == OrderStatus::Paid
                 && payment.tickets.len() == payment.order.quantity() as usize
-                // Charged back while our own refund was under way, which the gateway then refused: that stands before a person.
+                // Charged back while our own refund was in progress, which the gateway then refused: a person must decide.
                 && (!fake_paystack.charged_back || refunds.iter().any(stuck))
                 && back == fake_paystack.went_back()
         }

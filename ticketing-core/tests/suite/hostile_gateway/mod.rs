@@ -25,7 +25,7 @@ const SALES: u64 = 2000;
 const SEED: u64 = 20_260_103;
 
 fn number(variable: &str, otherwise: u64) -> u64 {
-    std::env::var(variable).map_or(otherwise, |text| text.parse().expect("a whole number is wanted"))
+    std::env::var(variable).map_or(otherwise, |text| text.parse().expect("must be a whole number"))
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -27,8 +27,8 @@ use tokio::task::JoinHandle;
 const SALES_LAST: SignedDuration = SignedDuration::from_mins(60);
 /// How far the clock is turned at once.
 const STEP: SignedDuration = SignedDuration::from_secs(15);
-/// No call may be under way for longer than this by the clock that is turned: its real time-out is far below any lease, and so
-/// it must be here.
+/// No call may be in flight for longer than this by the simulated clock: the real time-out is far below any lease, and so must
+/// this be.
 const UNDER_WAY: SignedDuration = SignedDuration::from_secs(60);
 /// How long the client waits, in real time.
 const PATIENCE: Duration = Duration::from_millis(250);

@@ -11,7 +11,7 @@ use ticketing_core::gateway::{
 use ticketing_core::testing::FakeGateway;
 use tokio::sync::watch;
 
-/// Does what the fake gateway does; whoever asked hears of it when [`let_go`](Self::let_go) is called, and never before.
+/// Does what the fake gateway does, but callers get their response only when [`let_go`](Self::let_go) is called.
 #[derive(Clone, Debug)]
 pub(crate) struct BlockedGateway {
     inner: FakeGateway,

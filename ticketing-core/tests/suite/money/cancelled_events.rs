@@ -1,4 +1,4 @@
-//! An event is called off: everybody gets their money back, whatever happens on the way.
+//! An event is cancelled: everyone gets their money back, whatever happens on the way.
 
 use crate::money::shop::{Shop, organizer};
 use crate::support::dropped_calls::drop_after;

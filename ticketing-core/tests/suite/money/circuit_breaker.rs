@@ -120,7 +120,7 @@ async fn an_open_circuit_breaker_takes_no_places_and_loses_no_payment(shop: &mut
     assert!(matches!(refused, Error::Gateway(GatewayError::CircuitOpen { .. })), "{refused:?}");
     assert!(refused.retry_after().is_some_and(|wait| wait > Duration::ZERO && wait <= Duration::from_secs(120)));
     assert_eq!(shop.stock(&event).await, (1, 0));
-    // The payment under way is put off, not failed.
+    // The payment in progress is delayed, not failed.
     assert_eq!(shop.stands(&paying).await, ("held", AttemptStatus::Open));
     shop.live_through(10).await;
     assert_eq!(shop.stands(&paying).await, ("paid", AttemptStatus::Fulfilled));

@@ -1,4 +1,4 @@
-//! Events that are called off meanwhile, words that are no end, and all ways in which a success can be heard of.
+//! Events that are cancelled meanwhile, observations that are not final, and all ways to learn of a success.
 
 use crate::money::shop::{Shop, organizer};
 use crate::support::fake_paystack::{Call, Fault};
@@ -128,7 +128,7 @@ async fn a_success_is_found_by_polling_alone(shop: &mut Shop) {
 
 async fn a_success_found_by_webhook_and_polling_at_once_counts_once(shop: &mut Shop) {
     let fake_paystack = shop.use_fake_paystack().await;
-    // Every question is answered late, so that all of them are under way together.
+    // Every request is answered late, so that all of them are in flight together.
     fake_paystack.set_mood(|call, _, _| if call == Call::Verify { Fault::Slow } else { Fault::None });
     let event = shop.event(5000, 100).await;
     for round in 0..5 {

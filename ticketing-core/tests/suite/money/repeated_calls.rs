@@ -1,4 +1,4 @@
-//! Calls that are repeated under names of the caller's own making, because nobody knows what became of the first.
+//! Calls that are retried with an idempotency key, because the outcome of the first one is unknown.
 
 use crate::money::shop::{Shop, buyer, organizer, reference};
 use crate::support::dropped_calls::drop_after;
@@ -33,8 +33,8 @@ fn attempt(reference: &Reference) -> PayOptions {
     PayOptions::default().with_reference(reference.clone())
 }
 
-/// Waits until what runs on after its caller has left has come to its end. Not for ever: who leaves after the attempt was
-/// written and before the gateway was asked leaves it as it is, and the repeat takes another one.
+/// Waits until a call that goes on after its caller has left is done. Not indefinitely: if the caller leaves after the attempt was
+/// written and before the gateway was asked, the attempt stays as it is, and the repeat opens another one.
 async fn until_written(shop: &Shop, reference: &Reference) {
     for _ in 0..20 {
         let is_new = |it: Attempt| it.status == AttemptStatus::Created;
@@ -184,7 +184,7 @@ async fn a_failed_call_does_not_drop_the_payment_of_a_concurrent_call(shop: &mut
     let failed = shop.engine.buy(&buyer("ada"), named(event.id, &reference("order")), attempt(&pay)).await;
     assert!(failed.is_err());
     assert_eq!(shop.storage.attempt(&pay).await.unwrap().unwrap().status, AttemptStatus::Dropped);
-    // The other call, under way all the time with the same reference, did reach the gateway.
+    // The other call, in flight all the time with the same reference, did reach the gateway.
     let checkout = Checkout::new("https://pay.example.com".to_owned());
     let report = CheckoutReport::new(pay.clone(), CheckoutResult::Opened(checkout));
     shop.storage.apply(shop.clock.now(), &[report]).await.unwrap().remove(0).unwrap();

@@ -42,7 +42,7 @@ async fn an_accepted_underpayment_is_refunded_at_the_amount_paid(shop: &mut Shop
         .await
         .unwrap();
     assert_eq!(half.amount, ngn(3000));
-    // The event is called off: everybody gets all that is left of their money, and the work comes to an end.
+    // The event is cancelled: everyone gets the rest of their money back, and there is nothing left to do.
     shop.engine.cancel_event(&organizer(), started.order.event_id).await.unwrap();
     shop.upkeep().await;
     let refunds = shop.story(&started).await.refunds;

@@ -93,8 +93,8 @@ impl Shop {
         assert_eq!(shop.storage.check().await.unwrap(), Vec::<String>::new());
     }
 
-    /// The same storage and gateway under a new engine, as after a crash: nothing of what was under way is left. A storage on
-    /// disk is opened anew, too.
+    /// The same storage and gateway under a new engine, as after a crash: calls in flight are lost. A storage on disk is opened
+    /// anew, too.
     pub(crate) async fn restart(&mut self) {
         if !matches!(self.place, Place::Memory) {
             self.storage = self.place.open().await;

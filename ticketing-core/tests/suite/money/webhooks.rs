@@ -111,7 +111,7 @@ async fn a_signed_success_that_the_gateway_denies_issues_nothing(shop: &mut Shop
     let fake_paystack = shop.use_fake_paystack().await;
     let event = shop.event(5000, 10).await;
     let started = shop.buy(&event, "ada").await;
-    // Whoever has the key can sign; what the body says is a hint all the same.
+    // Anyone who has the key can sign, and still the body is only a hint.
     let reference = started.attempt.reference.as_str();
     let body = format!(
         r#"{{"event":"charge.success","data":{{"id":1,"domain":"test","status":"success","reference":"{reference}","amount":5000,"currency":"NGN"}}}}"#

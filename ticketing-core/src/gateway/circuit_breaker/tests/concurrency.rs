@@ -93,12 +93,12 @@ async fn one_slow_call_delays_no_other() {
         let breaker = Arc::clone(&breaker);
         async move { breaker.fetch(&reference()).await }
     });
-    until("the slow call is under way", || gateway.calls() == 1).await;
+    until("the slow call is in flight", || gateway.calls() == 1).await;
     // A caller that leaves a closed breaker says nothing about the gateway.
     for _ in 0..20 {
         assert!(tokio::time::timeout(Duration::from_millis(1), breaker.fetch(&reference())).await.is_err());
     }
-    assert_eq!(gateway.calls(), 21, "all of them were sent while the first was under way");
+    assert_eq!(gateway.calls(), 21, "all of them were sent while the first was in flight");
     assert_eq!(state_of(&breaker, Class::Read), StateName::Closed);
     gateway.gate.add_permits(1);
     assert_eq!(slow.await.unwrap(), Ok(None));

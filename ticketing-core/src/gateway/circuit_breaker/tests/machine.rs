@@ -175,7 +175,7 @@ proptest! {
                             prop_assert!(retry_after > Duration::ZERO && retry_after <= Duration::from_secs(720));
                             match model.name {
                                 StateName::Closed => prop_assert!(false, "refused while closed"),
-                                StateName::HalfOpen => prop_assert_eq!(probes, 1, "refused without a probe under way"),
+                                StateName::HalfOpen => prop_assert_eq!(probes, 1, "refused without a probe in flight"),
                                 StateName::Open => prop_assert!(waited < SignedDuration::from_secs(720), "open for too long"),
                             }
                         }

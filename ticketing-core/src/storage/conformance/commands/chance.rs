@@ -5,7 +5,7 @@ use crate::domain::code::Reference;
 use crate::domain::principal::Principal;
 use jiff::SignedDuration;
 
-/// SplitMix64: the same seed gives the same commands everywhere and for ever.
+/// SplitMix64: the same seed gives the same commands on every machine, forever.
 #[derive(Debug)]
 pub(in super::super) struct Chance {
     state: u64,

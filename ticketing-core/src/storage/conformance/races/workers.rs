@@ -195,7 +195,7 @@ pub async fn a_dropped_call_is_done_or_not_done(storage: Arc<dyn Storage>) {
         }
         call.abort();
         drop(call.await);
-        // It may still be under way, but whenever one looks, all of it is there or nothing.
+        // It may still be running, but every read sees all of it or nothing.
         let filter = OrderFilter { event_id: Some(event.id), ..OrderFilter::default() };
         for _ in 0..4 {
             let held = shop.storage.orders(&filter, PageRequest::default()).await.unwrap().items.len();
@@ -223,7 +223,7 @@ pub async fn a_dropped_read_leaves_nothing_behind(storage: Arc<dyn Storage>) {
                 tokio::task::yield_now().await;
             }
         }
-        // Whoever comes next can write, and sees what was written.
+        // The next caller can write, and sees what was written.
         shop.storage.forget_tokens(shop.now(), 10).await.unwrap();
         let made = shop.hold(&event, 1).await;
         for _ in 0..4 {

@@ -175,7 +175,7 @@ async fn act(world: &Arc<World>, at: &Reference) {
         false => world.between(3 * SECOND, 4 * MINUTE),
     };
     let say = |observation: Observation| {
-        if let Some((_, said)) = change_till(&world).charges.get_mut(at) {
+        if let Some((_, said)) = change_till(world).charges.get_mut(at) {
             *said = observation;
         }
     };

@@ -39,7 +39,7 @@ macro_rules! ids {
 ids! {
     /// An [`Account`](crate::domain::account::Account)'s id.
     AccountId,
-    /// A [`Category`](crate::domain::event::Category)'s id.
+    /// A [`Category`](crate::domain::category::Category)'s id.
     CategoryId,
     /// An [`Event`](crate::domain::event::Event)'s id.
     EventId,

@@ -1,4 +1,4 @@
-//! How a noun is kept: its table, its key, its indexes, and how it is locked. Declared once, by [`table!`].
+//! How a noun is kept: its table, its key, its indexes, and how it is locked. Declared once, by `table!`.
 
 use super::row::{Column, Field, Kind, Row, RowError, Sink, Source, Value};
 use super::working_set::Noun;
@@ -134,7 +134,7 @@ impl IndexColumns {
     }
 }
 
-/// A type whose values are rows of a table. Implemented by [`table!`].
+/// A type whose values are rows of a table. Implemented by `table!`.
 pub trait Record: Clone + PartialEq + std::fmt::Debug + Send + Sync + 'static {
     /// What tells one row from all others.
     type Key: Field + Ord + Clone + std::fmt::Debug + Send + Sync;

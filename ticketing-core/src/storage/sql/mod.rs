@@ -21,7 +21,10 @@ pub(super) enum Parameter {
     /// One value: one parameter.
     One(Value),
     /// Keys, whose values are of these kinds: as many parameters as the dialect's [`one_of`](Dialect::one_of) takes.
-    Keys(Vec<Kind>, Vec<Value>),
+    Keys(
+        #[cfg_attr(not(feature = "postgres"), expect(dead_code, reason = "SQLite takes keys as JSON"))] Vec<Kind>,
+        Vec<Value>,
+    ),
     /// Rows: as many parameters as the dialect's [`source`](Dialect::source) takes.
     Rows(Rows),
 }

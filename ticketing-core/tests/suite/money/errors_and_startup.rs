@@ -54,7 +54,7 @@ fn case_19_missing_and_wrong_keys_fail_at_start_up_with_a_clear_message() {
     );
     // Test money among real money: a webhook key of the other mode.
     let mixed = refused(PaystackConfig::new("sk_live_abc").with_webhook_key("sk_test_abc"));
-    assert_eq!(mixed, "the Paystack keys are of different modes: all must be sk_test_ or all sk_live_");
+    assert_eq!(mixed, "the Paystack keys are of different modes: all must be sk_test_ or all must be sk_live_");
     assert!(PaystackGateway::new(PaystackConfig::new("sk_live_abc")).is_ok());
 }
 

@@ -1,11 +1,11 @@
-//! Time and chance, injected: nothing else in the engine reads a clock or draws a random number.
+//! The sources of time and random numbers. Nothing else in the engine reads a clock or draws a random number.
 
 use crate::domain::code::Seed;
 use jiff::Timestamp;
 
-/// Says what time it is.
+/// A source of time.
 pub trait Clock: std::fmt::Debug + Send + Sync + 'static {
-    /// Now, in whole microseconds: what every storage keeps exactly.
+    /// The current time in whole microseconds, which every storage keeps exactly.
     fn now(&self) -> Timestamp;
 }
 
@@ -14,18 +14,18 @@ pub trait Clock: std::fmt::Debug + Send + Sync + 'static {
 pub struct SystemClock;
 
 impl Clock for SystemClock {
-    #[expect(clippy::disallowed_methods, reason = "the one place where the time comes from")]
+    #[expect(clippy::disallowed_methods, reason = "the only place that reads the system clock")]
     fn now(&self) -> Timestamp {
         whole_microseconds(Timestamp::now())
     }
 }
 
-/// The time without what is below a microsecond.
+/// Truncates a time to whole microseconds.
 pub fn whole_microseconds(at: Timestamp) -> Timestamp {
     Timestamp::from_microsecond(at.as_microsecond()).unwrap_or(at)
 }
 
-/// Fills buffers with bytes that nobody can guess.
+/// A cryptographically secure source of random bytes.
 pub trait Random: std::fmt::Debug + Send + Sync + 'static {
     /// Fills the whole buffer.
     fn fill(&self, buffer: &mut [u8]);
@@ -44,7 +44,7 @@ pub struct SystemRandom;
 
 impl Random for SystemRandom {
     /// # Panics
-    /// Where the operating system has no random numbers: selling tickets that can be guessed would be worse.
+    /// If the operating system has no random numbers: selling tickets with predictable codes would be worse.
     #[expect(clippy::expect_used, reason = "see above")]
     fn fill(&self, buffer: &mut [u8]) {
         getrandom::fill(buffer).expect("the operating system gives random numbers");

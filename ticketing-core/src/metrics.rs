@@ -1,7 +1,7 @@
-//! What the engine tells in numbers, through the facade `metrics`: to whatever recorder the program has installed, or to nobody.
-//! Without the feature `metrics` this is all empty, but for the lines of a sale in the log.
+//! The engine's metrics, recorded through the crate `metrics` by the recorder that the program has installed, if any. Without the
+//! feature `metrics`, only the log lines of a sale remain.
 //!
-//! A label never holds what a client can choose, nor anything of a person: its values are words of ours.
+//! A label never contains client input or personal data: all label values are constants of the engine.
 
 use crate::domain::payment::Settlement;
 use crate::domain::refusal::Refusal;
@@ -9,23 +9,23 @@ use crate::gateway::GatewayError;
 use crate::ticketing::UpkeepReport;
 use jiff::{SignedDuration, Timestamp};
 
-/// What a number is.
+/// The type of a metric.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Kind {
-    /// Only grows.
+    /// A counter: it only grows.
     Counter,
-    /// Goes up and down.
+    /// A gauge: it goes up and down.
     Gauge,
-    /// How often something took how long, in seconds.
+    /// A histogram of durations, in seconds.
     Histogram,
 }
 
-/// A number that is told.
+/// A metric.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Metric {
     /// Its name.
     pub name: &'static str,
-    /// What it is.
+    /// Its type.
     pub kind: Kind,
     /// What it means, in one line.
     pub help: &'static str,
@@ -52,7 +52,7 @@ const fn histogram(name: &'static str, help: &'static str) -> Metric {
     Metric { name, kind: Kind::Histogram, help }
 }
 
-/// Everything that the engine tells.
+/// All metrics of the engine.
 pub const METRICS: &[Metric] = &[
     counter(STAGES, "Orders and payments that reached a stage of their sale, by stage"),
     counter(TICKETS, "Tickets issued"),
@@ -94,13 +94,13 @@ pub(crate) fn reached(stage: Stage, orders: usize) {
         Stage::Cancelled => "cancelled",
     };
     if orders > 0 {
-        // Which order it is, the span around us says, and which request.
+        // The surrounding span names the order and the request.
         tracing::info!(stage = word, orders, "sale");
         add(STAGES, &[("stage", word)], orders);
     }
 }
 
-/// What a call came to that began at `asked`. What an earlier call came to, and is only told again, is not counted.
+/// Counts the settlement of a call that began at `asked`. One that an earlier call reached is not counted again.
 pub(crate) fn settled(settlement: &Settlement, asked: Timestamp) {
     match settlement {
         Settlement::Fulfilled { first: true, tickets, .. } => {
@@ -149,7 +149,7 @@ pub(crate) fn webhook_received() {
     add(WEBHOOKS, &[], 1);
 }
 
-/// A pass of upkeep ended; without a report, because the storage was in trouble.
+/// Records a pass of upkeep. It has no report if the storage failed.
 pub(crate) fn upkeep_passed(report: Option<&UpkeepReport>, began: Timestamp, ended: Timestamp) {
     let outcome = if report.is_some() { "done" } else { "storage_trouble" };
     add(PASSES, &[("outcome", outcome)], 1);

@@ -7,23 +7,25 @@ use crate::domain::code::TicketCode;
 use qrcode::{Color, EcLevel, QrCode};
 use std::fmt::Write as _;
 
-/// Pixels a side of one module in the PNG: sharp on paper, and not scaled up by most screens.
+/// The size of a module in the PNG, in pixels: sharp on paper, and not scaled up by most screens.
 const MODULE_PX: usize = 8;
-/// Light modules around the code, which scanners need (ISO/IEC 18004, 9.1).
+/// The number of light modules around the code, which scanners need (ISO/IEC 18004, 9.1).
 const QUIET_ZONE: usize = 4;
 
-/// The code as a PNG, made fast: about 1 kB. 1-bit greyscale, 264 pixels a side. The same code gives the same bytes.
+/// Encodes the code as a PNG, optimised for speed: about 1 kB, 1-bit greyscale, 264 by 264 pixels. The same code always gives the
+/// same bytes.
 pub fn png(code: &TicketCode) -> Vec<u8> {
     encode_png(code, png::Compression::Fast)
 }
 
-/// Like [`png`](fn@png), packed tighter: a third of the bytes for twice the time. For mails, where every byte is sent and kept.
+/// Like [`png`](fn@png), but optimised for size: a third of the bytes in twice the time. For mails, where every byte is sent and
+/// stored.
 pub fn png_small(code: &TicketCode) -> Vec<u8> {
     encode_png(code, png::Compression::Balanced)
 }
 
-/// The code as an SVG document without a size of its own: it fills what it is put in. It refers to nothing outside and has
-/// no style or script, so that a strict Content-Security-Policy lets it through. The same code gives the same text.
+/// Encodes the code as an SVG document without a fixed size: it fills its container. It has no external references, styles or
+/// scripts, so a strict Content-Security-Policy allows it. The same code always gives the same text.
 pub fn svg(code: &TicketCode) -> String {
     let (width, dark) = modules(code.as_str().as_bytes());
     let side = width + 2 * QUIET_ZONE;
@@ -44,9 +46,9 @@ pub fn svg(code: &TicketCode) -> String {
     )
 }
 
-/// How many modules a side has, and which of them are dark, row by row. The only place that knows the encoder.
+/// The number of modules per side, and which of them are dark, row by row. The only function that uses the encoder.
 fn modules(data: &[u8]) -> (usize, Vec<bool>) {
-    // Level M mends 15 % of damage: a fold or a thumb, at a size that still fits a phone.
+    // Level M corrects 15 % of damage, such as a fold or a thumb, at a size that still fits a phone.
     let Ok(code) = QrCode::with_error_correction_level(data, EcLevel::M) else {
         unreachable!("level M takes 2331 bytes, and a ticket code has 26")
     };
@@ -97,10 +99,10 @@ mod tests {
     use crate::domain::code::Seed;
     use proptest::prelude::*;
 
-    /// Greyscale pixels, row by row, and how many there are a side.
+    /// Greyscale pixels, row by row, and the number of pixels per side.
     type Picture = (usize, Vec<u8>);
 
-    /// What a scanner that shares no code with the encoder reads.
+    /// Decodes an image, with a scanner that shares no code with the encoder.
     fn scan((side, pixels): &Picture) -> String {
         let mut image = rqrr::PreparedImage::prepare_from_greyscale(*side, *side, |x, y| pixels[y * side + x]);
         let grids = image.detect_grids();
@@ -121,7 +123,7 @@ mod tests {
         (info.width as usize, pixels)
     }
 
-    /// Draws the one path at 8 pixels a unit.
+    /// Draws the SVG's only path at 8 pixels per unit.
     fn draw(svg: &str) -> Picture {
         let attribute = |name: &str| svg.split(&format!(" {name}=\"")).nth(1).unwrap().split('"').next().unwrap();
         let units: usize = attribute("viewBox").split(' ').nth(2).unwrap().parse().unwrap();

@@ -1,4 +1,4 @@
-//! Where the engine's own tasks run, and how it waits. Tokio by default; a simulation brings its own.
+//! The runtime for the engine's own tasks and timers. Default: Tokio. A simulation brings its own.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::Pin;
@@ -6,19 +6,19 @@ use std::task::Poll;
 use std::time::Duration;
 use tokio::sync::oneshot;
 
-/// Something that runs by itself, or is waited for.
+/// A future that is spawned or awaited.
 pub type Task = Pin<Box<dyn Future<Output = ()> + Send>>;
 
-/// Runs tasks and lets time pass. Nothing else in the engine starts a task or a timer.
+/// Spawns tasks and sleeps. Nothing else in the engine starts a task or a timer.
 pub trait Runtime: std::fmt::Debug + Send + Sync + 'static {
-    /// Runs a task to its end, whatever becomes of who started it. A task that panics ends; nothing else does.
+    /// Runs a task to completion, even if its caller is dropped. A panic ends only the task.
     fn spawn(&self, task: Task);
 
-    /// Waits.
+    /// Waits for this long.
     fn sleep(&self, duration: Duration) -> Task;
 }
 
-/// Tokio, which must be running where the engine is called.
+/// Tokio. The engine must be called from within a Tokio runtime.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct TokioRuntime;
 
@@ -32,7 +32,7 @@ impl Runtime for TokioRuntime {
     }
 }
 
-/// Runs work by itself and gives what it comes to; an error where it panicked. It runs on where nobody waits for it.
+/// Runs work as a task. The receiver gets its result, or an error if it panicked. The work goes on if the receiver is dropped.
 pub(crate) fn run<T: Send + 'static>(
     runtime: &dyn Runtime,
     work: impl Future<Output = T> + Send + 'static,
@@ -42,14 +42,14 @@ pub(crate) fn run<T: Send + 'static>(
     waiting
 }
 
-/// The same, but it is dropped as soon as nobody waits for it.
+/// Like [`run`], but the work is dropped together with the receiver.
 pub(crate) fn run_while_wanted<T: Send + 'static>(
     runtime: &dyn Runtime,
     work: impl Future<Output = T> + Send + 'static,
 ) -> oneshot::Receiver<T> {
     let (mut done, waiting) = oneshot::channel();
     runtime.spawn(Box::pin(async move {
-        // In this order, so that a run can be repeated exactly: `select!` draws lots otherwise.
+        // Biased, so that a run can be repeated exactly: `select!` chooses at random otherwise.
         let result = tokio::select! {
             biased;
             () = done.closed() => return,
@@ -60,7 +60,7 @@ pub(crate) fn run_while_wanted<T: Send + 'static>(
     waiting
 }
 
-/// What work comes to; nothing where it panicked. For work of several callers, of which one must not take the others along.
+/// The result of work, or `None` if it panicked. For work that several callers share.
 pub(crate) async fn caught<T>(mut work: impl Future<Output = T> + Unpin) -> Option<T> {
     std::future::poll_fn(move |context| match catch_unwind(AssertUnwindSafe(|| Pin::new(&mut work).poll(context))) {
         Ok(poll) => poll.map(Some),

@@ -1,5 +1,5 @@
-//! Writes and reads as values. A [`Command`] says which rows it needs and what it does to them; a [`Query`] says which rows it
-//! needs and what it makes of them. Both stand beside their noun, and every storage executes them alike.
+//! Writes and reads as values. A [`Command`] declares which rows it needs and changes them; a [`Query`] declares which rows it needs
+//! and computes a result. Both are defined next to their noun, and every storage executes them alike.
 
 use super::load::{LoadKeys, Needs};
 use super::working_set::WorkingSet;
@@ -8,12 +8,12 @@ use std::any::Any;
 use std::fmt::Debug;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-/// A write: one operation on a few rows, which is done whole or not at all.
+/// A write: one atomic operation on a few rows.
 ///
-/// `needs` and `apply` belong together, as do the functions that they are made of: whatever changes rows has a sibling that
-/// asks for them.
+/// `needs` and `apply` belong together, as do the functions that they call: each function that changes rows has a counterpart that
+/// requests them.
 pub trait Command: Clone + Debug + Send + Sync + 'static {
-    /// What comes of it: often a `Result` with a [`Refusal`](super::refusal::Refusal).
+    /// The outcome: often a `Result` with a [`Refusal`](super::refusal::Refusal).
     type Outcome: Clone + Send + 'static;
     /// A stable name for logs and tests, such as `hold`.
     const NAME: &'static str;
@@ -24,17 +24,17 @@ pub trait Command: Clone + Debug + Send + Sync + 'static {
         0
     }
 
-    /// Asks for the rows that [`apply`](Self::apply) looks at or changes.
+    /// Requests the rows that [`apply`](Self::apply) reads or changes.
     fn needs(&self, rows: &WorkingSet, load: &mut LoadKeys);
 
-    /// The rule: refuses or decides, and writes its decision into the rows. One that refuses has written nothing: all checks
-    /// come before the first write.
+    /// The rule: decides, and writes its decision into the rows, or refuses. A refusal must have written nothing, so all checks
+    /// precede the first write.
     fn apply(&self, rows: &mut WorkingSet, now: Timestamp) -> Self::Outcome;
 }
 
 /// A read.
 pub trait Query: Clone + Debug + Send + Sync + 'static {
-    /// What is found.
+    /// The result.
     type Found: Clone + Send + Sync + 'static;
     /// Whether all rows must be as of one moment: see [`Needs::is_of_one_moment`].
     const ONE_MOMENT: bool;
@@ -44,28 +44,28 @@ pub trait Query: Clone + Debug + Send + Sync + 'static {
         0
     }
 
-    /// Asks for the rows that [`find`](Self::find) looks at.
+    /// Requests the rows that [`find`](Self::find) reads.
     fn needs(&self, rows: &WorkingSet, load: &mut LoadKeys);
 
-    /// What the rows say.
+    /// Computes the result from the rows.
     fn find(&self, rows: &WorkingSet) -> Self::Found;
 }
 
-/// What a storage does in one transaction.
+/// The work of one transaction.
 pub trait Work: Needs + Any {
     /// The names of its commands, in order.
     fn names(&self) -> Vec<&'static str>;
 
-    /// How many commands it has: a measure for how many ids are set aside.
+    /// The number of commands, from which a storage estimates how many ids to reserve.
     fn size(&self) -> usize;
 
-    /// Applies all commands, one after the other. A storage may call this more than once, each time with rows that were loaded
-    /// afresh: only the last time counts.
+    /// Applies all commands, one after the other. A storage may call this more than once, each time with freshly loaded rows. Only
+    /// the last call counts.
     fn decide(&self, rows: &mut WorkingSet, now: Timestamp);
 }
 
 impl dyn Work {
-    /// The batch of this kind of command that this is, if it is one: for storages that wrap another.
+    /// For storages that wrap another: returns the batch, if it is one of this kind of command.
     pub fn batch<C: Command>(&self) -> Option<&Batch<C>> {
         (self as &dyn Any).downcast_ref()
     }
@@ -94,7 +94,7 @@ impl<C: Command> Batch<C> {
         self.lock().take()
     }
 
-    /// For storages that wrap another: answers in its place.
+    /// For storages that wrap another: sets the outcomes in place of the wrapped storage.
     pub fn answer(&self, outcomes: Vec<C::Outcome>) {
         *self.lock() = Some(outcomes);
     }

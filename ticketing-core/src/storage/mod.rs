@@ -51,7 +51,7 @@ pub type Outcome<T> = Result<T, Refusal>;
 /// commands do is proved by the cases in the file of their noun, each refusal beside its success.
 ///
 /// - **Atomicity**: a call commits whole or not at all, whatever crashes (`races::a_dropped_call_is_done_or_not_done`,
-///   `races::who_reads_while_others_write_never_sees_a_half`). `Ok` means that it is on stable storage: that no kit
+///   `races::readers_never_see_half_a_write`). `Ok` means that it is on stable storage: that no kit
 ///   can prove, so each storage has tests of its own.
 /// - **Batches**: a write takes a slice and returns one outcome per item, in order. Each item sees what the earlier
 ///   ones did. An item that the rules refuse changes nothing and does not stop the others
@@ -63,10 +63,10 @@ pub type Outcome<T> = Result<T, Refusal>;
 ///   (`model::random_commands_act_as_in_memory`: every answer and every read, to the last id). A storage may let work decide
 ///   again: only the last time counts.
 /// - **Isolation**: concurrent calls act as if one came after the other, from any number of threads and, where the
-///   storage is shared, processes (`races::money_at_the_deadline_becomes_tickets_or_goes_back`,
-///   `races::two_attempts_that_succeed_at_once_buy_once`, `races::a_ticket_scanned_sixteen_times_at_once_lets_one_in`,
-///   `races::a_review_is_decided_once`, `races::calling_off_while_everybody_buys_leaves_nobody_behind`). A read is of
-///   one moment, all of it (`races::who_reads_while_others_write_never_sees_a_half`). In particular `held + sold <=
+///   storage is shared, processes (`races::a_payment_at_the_deadline_becomes_tickets_or_a_refund`,
+///   `races::two_attempts_that_succeed_at_once_buy_once`, `races::a_ticket_scanned_sixteen_times_at_once_admits_one_person`,
+///   `races::a_review_is_decided_once`, `races::cancelling_an_event_while_people_buy_undoes_every_order`). A read is of
+///   one moment, all of it (`races::readers_never_see_half_a_write`). In particular `held + sold <=
 ///   capacity` holds at every moment, for every type and every event (`races::the_last_place_goes_to_one_buyer`,
 ///   `races::sixty_four_buyers_get_ten_places_of_two_types`).
 /// - **Idempotency**: a repeat with the same key (order reference, attempt reference, scan nonce, refund key) and the
@@ -75,32 +75,32 @@ pub type Outcome<T> = Result<T, Refusal>;
 ///   `orders::a_reference_used_for_something_else_is_refused`,
 ///   `attempts::an_attempt_reads_back_and_a_repeat_finds_it`, `settle::the_same_success_again_changes_nothing`,
 ///   `refunds::a_repeated_refund_is_the_same_refund`, `tickets::a_nonce_belongs_to_one_scan`,
-///   `events::an_event_made_again_under_its_key_is_the_same_event`, `webhooks::a_webhook_is_kept_byte_for_byte_once`,
-///   and at once: `races::one_hold_asked_for_eight_times_is_one_order`,
-///   `races::one_success_told_eight_times_issues_the_tickets_once`,
-///   `races::one_scan_told_eight_times_gets_one_answer`, `races::one_refund_asked_for_eight_times_is_one_refund`,
-///   `races::what_is_made_under_one_key_eight_times_at_once_is_made_once`).
+///   `events::creating_an_event_again_with_its_key_finds_the_same_event`, `webhooks::a_webhook_is_stored_byte_for_byte_once`,
+///   and at once: `races::a_hold_requested_eight_times_at_once_is_one_order`,
+///   `races::a_success_reported_eight_times_at_once_issues_the_tickets_once`,
+///   `races::a_scan_repeated_eight_times_at_once_gets_one_answer`, `races::a_refund_requested_eight_times_at_once_is_one_refund`,
+///   `races::creating_with_one_key_eight_times_at_once_creates_once`).
 /// - **Two kinds of no**: [`StorageError`] means that nothing of the call is known to be committed. A [`Refusal`] is
 ///   the domain's answer.
 /// - **Second wall**: what the rules promise is also a constraint of the storage, so that a wrong rule fails loudly.
 ///   And [`check`](Self::check) finds what is wrong none the less: the kit asks it after every case.
 /// - **Time** is passed in, in whole microseconds; a storage never reads a clock. What is read back equals what was
 ///   written (`events::an_event_reads_back_as_it_was_made`,
-///   `orders::holds_end_when_they_have_run_out_and_not_before`).
+///   `orders::holds_expire_at_their_deadline_and_not_before`).
 /// - **Cancellation**: dropping a call's future leaves it done or not done, never half
 ///   (`races::a_dropped_call_is_done_or_not_done`), and leaves nothing behind for the next caller
 ///   (`races::a_dropped_read_leaves_nothing_behind`).
 /// - **Claims** (`claim_…`) give each due item to one caller only, until its lease ends
-///   (`outbox::a_claimed_mail_is_one_workers_only_until_the_lease_ends`,
-///   `refunds::a_claimed_refund_is_marked_unknown_and_is_one_workers_only`,
-///   `webhooks::a_claimed_webhook_is_one_workers_only_until_the_lease_ends`,
-///   `polls::an_open_attempt_is_asked_about_less_and_less_often_until_it_lapses`,
+///   (`outbox::a_claimed_mail_belongs_to_one_worker_until_the_lease_ends`,
+///   `refunds::a_claimed_refund_is_marked_unknown_and_belongs_to_one_worker`,
+///   `webhooks::a_claimed_webhook_belongs_to_one_worker_until_the_lease_ends`,
+///   `polls::an_open_attempt_is_polled_with_backoff_until_it_lapses`,
 ///   `races::eight_workers_never_take_the_same_mail`,
 ///   `races::eight_workers_never_take_the_same_refund_poll_or_webhook`).
 /// - **Lists** come in one order on every storage, page by page (`paging::events_come_in_pages`,
 ///   `paging::orders_come_in_pages`, `paging::tickets_come_in_pages`,
-///   `filters::events_are_sorted_and_equal_ones_by_id`), and every letter of a searched text means itself, in any case
-///   (`filters::every_letter_of_a_searched_text_means_itself`,
+///   `filters::events_are_sorted_with_ties_by_id`), and every letter of a searched text means itself, in any case
+///   (`filters::search_text_has_no_wildcards`,
 ///   `filters::events_are_found_by_text_in_any_case_and_any_script`).
 /// - A storage calls no gateway and no mailer: it has none.
 ///

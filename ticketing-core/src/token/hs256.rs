@@ -1,5 +1,5 @@
-//! HS256 for `jsonwebtoken` on the `hmac` and `sha2` that the rest of the crate uses. Its own providers bring RSA and
-//! elliptic curves that nobody here needs.
+//! HS256 for `jsonwebtoken`, with the crates `hmac` and `sha2` that the engine uses anyway. Its own providers would add RSA and
+//! elliptic curves, which are not needed.
 
 use hmac::{Hmac, KeyInit, Mac};
 use jsonwebtoken::crypto::{CryptoProvider, JwtSigner, JwtVerifier, KeyUtils};
@@ -52,7 +52,7 @@ fn verifier(algorithm: &Algorithm, key: &DecodingKey) -> Result<Box<dyn JwtVerif
 static PROVIDER: CryptoProvider =
     CryptoProvider { signer_factory: signer, verifier_factory: verifier, key_utils: KeyUtils::new_unimplemented() };
 
-/// Must run before the first token is made or checked. A provider that the embedding program installed first stays.
+/// Must run before the first token is issued or checked. If the embedding program has installed a provider already, that one stays.
 pub(super) fn install() {
     let _ = PROVIDER.install_default();
 }

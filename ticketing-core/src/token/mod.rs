@@ -10,14 +10,14 @@ use jsonwebtoken::{Algorithm, DecodingKey, EncodingKey, Header, Validation};
 
 const ISSUER: &str = "ticketing";
 const AUDIENCE: &str = "ticketing-api";
-/// Other tokens (to reset a password, say) must never pass as this one, so each kind names itself.
+/// The type of this token. Other tokens (such as for a password reset) must never be accepted as a session token.
 const TYPE: &str = "access";
-/// Clocks of two machines may differ by so much, in seconds.
+/// The tolerated difference between the clocks of two machines, in seconds.
 const LEEWAY: i64 = 5;
-/// The shortest secret: as long as HS256's hash (RFC 7518, 3.2).
+/// The minimum length of the secret: that of HS256's hash (RFC 7518, 3.2).
 pub const MIN_SECRET_BYTES: usize = 32;
 
-/// What session tokens are signed with.
+/// The key that signs session tokens.
 #[derive(Clone)]
 pub struct TokenKey {
     encoding: EncodingKey,
@@ -25,7 +25,7 @@ pub struct TokenKey {
 }
 
 impl TokenKey {
-    /// A key of at least [`MIN_SECRET_BYTES`] secret bytes.
+    /// Creates a key from at least [`MIN_SECRET_BYTES`] secret bytes.
     pub fn new(secret: &[u8]) -> Result<Self> {
         if secret.len() < MIN_SECRET_BYTES {
             let found = secret.len();
@@ -53,12 +53,12 @@ struct Claims {
     iat: i64,
     nbf: i64,
     exp: i64,
-    /// How often the account's sessions had been ended when this one began.
+    /// How often the account's sessions had been ended when this session began.
     #[serde(default)]
     ended: i64,
 }
 
-/// Makes and checks session tokens.
+/// Issues and checks session tokens.
 #[derive(Debug)]
 pub(crate) struct Tokens {
     key: TokenKey,
@@ -79,7 +79,7 @@ impl Tokens {
         Self { key, lifetime, validation }
     }
 
-    /// A token for an account, and when it ends.
+    /// Issues a token for an account. Returns it with its expiry.
     pub(crate) fn issue(
         &self,
         account: AccountId,
@@ -105,8 +105,8 @@ impl Tokens {
         Ok((token.map_err(|error| Error::Configuration(format!("no token could be made: {error}")))?, ends))
     }
 
-    /// Whose token this is, and how often their sessions had been ended when it was made. One answer for every fault, so that
-    /// nobody learns which check failed.
+    /// Checks a token. Returns its account, and how often the account's sessions had been ended when it was issued. Every fault gives
+    /// the same error, so that nobody learns which check failed.
     pub(crate) fn check(&self, token: &str, now: Timestamp) -> Result<(AccountId, i64)> {
         let refused = || Error::Unauthenticated("Could not validate credentials");
         let claims =

@@ -69,7 +69,7 @@ async fn the_kit_passes_through_pgbouncer_in_transaction_mode() {
     let port = first.url.rsplit_once(':').unwrap().1.split('/').next().unwrap().to_owned();
     let Some(bouncer) = PgBouncer::start(&port) else { return };
     // What uses each kind of statement, and what is most likely to mix connections up. `PGBOUNCER_ALL` plays all.
-    let some = ["limits", "outbox", "paging", "requests", "tickets", "races::eight", "races::sixty", "races::who"];
+    let some = ["limits", "outbox", "paging", "requests", "tickets", "races::eight", "races::sixty", "races::readers"];
     let all = std::env::var_os("PGBOUNCER_ALL").is_some();
     let mut played = 0;
     for case in cases().into_iter().filter(|case| all || some.iter().any(|some| case.name.starts_with(some))) {

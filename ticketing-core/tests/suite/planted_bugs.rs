@@ -15,21 +15,21 @@ const FOUND_BY: &[(Bug, &[&str])] = &[
     ),
     (
         Bug::HoldForgetsItsKey,
-        &["orders::a_repeated_hold_finds_the_same_order", "races::one_hold_asked_for_eight_times_is_one_order"],
+        &["orders::a_repeated_hold_finds_the_same_order", "races::a_hold_requested_eight_times_at_once_is_one_order"],
     ),
     (Bug::HoldBelievesAnyContent, &["orders::a_reference_used_for_something_else_is_refused"]),
     (Bug::BatchStopsAtTheFirstNo, &["batches::later_holds_see_the_places_that_earlier_ones_took"]),
     (Bug::BatchItemsAreBlind, &["batches::later_holds_see_the_places_that_earlier_ones_took"]),
     (Bug::BatchInPieces, &["races::a_dropped_call_is_done_or_not_done"]),
-    (Bug::ExpireInTwoSteps, &["races::money_at_the_deadline_becomes_tickets_or_goes_back"]),
+    (Bug::ExpireInTwoSteps, &["races::a_payment_at_the_deadline_becomes_tickets_or_a_refund"]),
     (
         Bug::SettleIssuesAgain,
         &[
             "settle::the_same_success_again_changes_nothing",
-            "races::one_success_told_eight_times_issues_the_tickets_once",
+            "races::a_success_reported_eight_times_at_once_issues_the_tickets_once",
         ],
     ),
-    (Bug::SettleTakesAnyAmount, &["settle::money_that_is_not_what_was_asked_for_goes_to_review"]),
+    (Bug::SettleTakesAnyAmount, &["settle::a_mismatched_payment_goes_to_review"]),
     (Bug::LateMoneyTakesPlacesUnasked, &["settle::a_late_payment_for_a_sold_out_event_is_refunded"]),
     (
         Bug::SecondSuccessIsForgotten,
@@ -38,16 +38,16 @@ const FOUND_BY: &[(Bug, &[&str])] = &[
     (Bug::FailedIsFinal, &["settle::a_success_after_a_failure_buys_the_tickets"]),
     (Bug::HoldIsExtendedForEver, &["settle::a_payment_in_progress_extends_the_hold_once"]),
     (Bug::ReversalsAreIgnored, &["settle::a_reversed_payment_voids_the_tickets"]),
-    (Bug::ScanLooksThenLetsIn, &["races::a_ticket_scanned_sixteen_times_at_once_lets_one_in"]),
+    (Bug::ScanLooksThenLetsIn, &["races::a_ticket_scanned_sixteen_times_at_once_admits_one_person"]),
     (
         Bug::ScanForgetsItsNonce,
-        &["tickets::a_ticket_lets_one_person_in", "races::one_scan_told_eight_times_gets_one_answer"],
+        &["tickets::a_ticket_admits_one_person", "races::a_scan_repeated_eight_times_at_once_gets_one_answer"],
     ),
     (Bug::RefundForgetsItsKey, &["refunds::a_repeated_refund_is_the_same_refund"]),
-    (Bug::RefundsBeyondWhatCame, &["refunds::never_more_goes_back_than_came"]),
-    (Bug::ClaimedRefundsStayDue, &["refunds::a_claimed_refund_is_marked_unknown_and_is_one_workers_only"]),
+    (Bug::RefundsBeyondWhatCame, &["refunds::refunds_never_exceed_the_capture"]),
+    (Bug::ClaimedRefundsStayDue, &["refunds::a_claimed_refund_is_marked_unknown_and_belongs_to_one_worker"]),
     (Bug::ProcessedRefundsFail, &["refunds::a_processed_refund_stays_processed"]),
-    (Bug::OfAlternativesOnlyTheLastIsClaimed, &["cancellations::every_order_of_a_called_off_event_is_undone_once"]),
+    (Bug::OfAlternativesOnlyTheLastIsClaimed, &["cancellations::every_order_of_a_cancelled_event_is_undone_once"]),
     (
         Bug::ClaimsAreShared,
         &[
@@ -58,16 +58,16 @@ const FOUND_BY: &[(Bug, &[&str])] = &[
     (
         Bug::MailsWithoutLease,
         &[
-            "outbox::a_claimed_mail_is_one_workers_only_until_the_lease_ends",
+            "outbox::a_claimed_mail_belongs_to_one_worker_until_the_lease_ends",
             "races::eight_workers_never_take_the_same_mail",
         ],
     ),
-    (Bug::MailsAreSentBeforeTheyAre, &["outbox::a_claimed_mail_is_one_workers_only_until_the_lease_ends"]),
+    (Bug::MailsAreSentBeforeTheyAre, &["outbox::a_claimed_mail_belongs_to_one_worker_until_the_lease_ends"]),
     (Bug::StaleReportsCount, &["outbox::a_stale_report_changes_nothing_unless_the_mail_was_sent_by_it"]),
-    (Bug::PollsAreNotPostponed, &["polls::an_open_attempt_is_asked_about_less_and_less_often_until_it_lapses"]),
-    (Bug::WebhooksAreNotDeduplicated, &["webhooks::a_webhook_is_kept_byte_for_byte_once"]),
+    (Bug::PollsAreNotPostponed, &["polls::an_open_attempt_is_polled_with_backoff_until_it_lapses"]),
+    (Bug::WebhooksAreNotDeduplicated, &["webhooks::a_webhook_is_stored_byte_for_byte_once"]),
     (Bug::AddressesHaveCase, &["accounts::a_taken_address_or_user_name_is_refused_in_any_case"]),
-    (Bug::SearchHasWildcards, &["filters::every_letter_of_a_searched_text_means_itself"]),
+    (Bug::SearchHasWildcards, &["filters::search_text_has_no_wildcards"]),
     (Bug::SearchKnowsAsciiOnly, &["filters::events_are_found_by_text_in_any_case_and_any_script"]),
     (
         Bug::PagesAreTheLast,
@@ -81,7 +81,7 @@ const FOUND_BY: &[(Bug, &[&str])] = &[
             "paging::orders_come_in_pages",
         ],
     ),
-    (Bug::TalliesCountEverything, &["watch::what_is_under_way_is_counted_and_what_is_done_is_not"]),
+    (Bug::TalliesCountEverything, &["watch::open_work_is_counted_and_finished_work_is_not"]),
     (
         Bug::OfSeveralKeysOneIsFound,
         &[
@@ -89,7 +89,7 @@ const FOUND_BY: &[(Bug, &[&str])] = &[
             "attempts::attempts_are_found_together_each_with_its_buyer",
         ],
     ),
-    (Bug::OfSeveralLookupsOneIsMade, &["accounts::accounts_are_found_together_by_whatever_key"]),
+    (Bug::OfSeveralLookupsOneIsMade, &["accounts::accounts_are_found_together_by_any_key"]),
     (Bug::AKeyFindsOneRow, &["orders::orders_are_found_together_each_with_its_tickets"]),
     (
         Bug::RowsHaveOnePart,
@@ -98,18 +98,18 @@ const FOUND_BY: &[(Bug, &[&str])] = &[
     (
         Bug::DecidesAgainOnTheSameRows,
         &[
-            "outbox::a_claimed_mail_is_one_workers_only_until_the_lease_ends",
-            "polls::an_open_attempt_is_asked_about_less_and_less_often_until_it_lapses",
+            "outbox::a_claimed_mail_belongs_to_one_worker_until_the_lease_ends",
+            "polls::an_open_attempt_is_polled_with_backoff_until_it_lapses",
             "settle::the_same_success_again_changes_nothing",
         ],
     ),
     (Bug::FirstDecisionIsAnswered, &["races::the_last_place_goes_to_one_buyer"]),
-    (Bug::NounsAreWrittenApart, &["races::who_reads_while_others_write_never_sees_a_half"]),
+    (Bug::NounsAreWrittenApart, &["races::readers_never_see_half_a_write"]),
     (
         Bug::TimesInMilliseconds,
         &["events::an_event_reads_back_as_it_was_made", "orders::a_hold_takes_places_of_its_types_and_of_the_event"],
     ),
-    (Bug::ReadsInPieces, &["races::who_reads_while_others_write_never_sees_a_half"]),
+    (Bug::ReadsInPieces, &["races::readers_never_see_half_a_write"]),
 ];
 
 /// Bugs that random commands find by themselves.

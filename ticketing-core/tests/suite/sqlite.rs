@@ -99,7 +99,7 @@ async fn the_file_keeps_what_it_is_given_or_is_not_opened() {
     assert_eq!(text(&mut raw, "pragma journal_mode").await, "wal");
     // A database in memory has no write-ahead log: what it acknowledges is gone with the process.
     let why = why(Path::new(":memory:")).await;
-    assert!(why.contains("journal_mode=wal") && why.contains("found journal_mode=memory"), "{why}");
+    assert!(why.contains("journal_mode=wal") && why.contains("got journal_mode=memory"), "{why}");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
@@ -132,9 +132,9 @@ async fn a_process_of_its_own_sells_tickets() {
     for number in 0..10 {
         let title = format!("process {}, {number}", std::process::id());
         let event = shop.event().title(&title).create().await;
-        let mut wish = shop.wish(&event, 1);
-        wish.reference = format!("p{}-{number}", std::process::id()).parse().unwrap();
-        shop.try_hold(&wish).await.unwrap();
+        let mut request = shop.hold_request(&event, 1);
+        request.reference = format!("p{}-{number}", std::process::id()).parse().unwrap();
+        shop.try_hold(&request).await.unwrap();
     }
 }
 
@@ -240,8 +240,8 @@ async fn an_unreadable_row_is_an_error_and_not_a_wrong_answer() {
     assert!(run(&mut raw(&path).await, "update orders set currency = 'XXX'").await.unwrap() > 0);
     let trouble = storage.payment(&bought.order.reference).await;
     assert!(matches!(trouble, Err(StorageError::Broken(_))), "{trouble:?}");
-    let said = shop.said(&bought.attempt, ticketing_core::domain::payment::Observation::Reversed);
-    let trouble = storage.apply(shop.now(), &[said]).await;
+    let report = shop.report_of(&bought.attempt, ticketing_core::domain::payment::Observation::Reversed);
+    let trouble = storage.apply(shop.now(), &[report]).await;
     assert!(matches!(trouble, Err(StorageError::Broken(_))), "{trouble:?}");
 }
 
@@ -251,18 +251,18 @@ async fn a_batch_that_fails_half_way_commits_nothing() {
     let storage = open(&path).await;
     let shop = Shop::open(Arc::clone(&storage) as Arc<dyn Storage>);
     let event = shop.event().create().await;
-    let wishes = [shop.wish(&event, 1), shop.wish(&event, 1), shop.wish(&event, 1)];
+    let requests = [shop.hold_request(&event, 1), shop.hold_request(&event, 1), shop.hold_request(&event, 1)];
     let mut raw = raw(&path).await;
     let poison = format!(
         "create trigger poison before insert on orders when new.reference = '{}' begin select raise(abort, 'poison'); end",
-        wishes[1].reference
+        requests[1].reference
     );
     run(&mut raw, &poison).await.unwrap();
-    assert!(storage.apply(shop.now(), &wishes).await.is_err());
+    assert!(storage.apply(shop.now(), &requests).await.is_err());
     assert_eq!(shop.stock(&event).await, (0, 0));
     assert_eq!(storage.orders(&Default::default(), PageRequest::default()).await.unwrap().items, []);
     run(&mut raw, "drop trigger poison").await.unwrap();
-    assert!(storage.apply(shop.now(), &wishes).await.unwrap().iter().all(Result::is_ok), "repeating it is safe");
+    assert!(storage.apply(shop.now(), &requests).await.unwrap().iter().all(Result::is_ok), "repeating it is safe");
     assert_eq!(shop.stock(&event).await, (3, 0));
 }
 
@@ -344,7 +344,7 @@ fn a_dropped_call_leaves_the_file_whole() {
                     }
                     let event = shop.event().capacity(5).create().await;
                     loop {
-                        let Ok(order) = shop.try_hold(&shop.wish(&event, 2)).await else { break };
+                        let Ok(order) = shop.try_hold(&shop.hold_request(&event, 2)).await else { break };
                         let bought = shop.settle_order(&order).await;
                         let refund = shop.refund_of(&bought.order, &[&bought.tickets[0]]);
                         shop.refund(&refund).await.unwrap();

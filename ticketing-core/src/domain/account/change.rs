@@ -5,10 +5,10 @@ use crate::domain::load::LoadKeys;
 use crate::domain::working_set::WorkingSet;
 use jiff::Timestamp;
 
-/// Changes an account. Gives it as it is then, or nothing where there is none.
+/// Changes an account. Returns it as it is afterwards, or `None` if there is no such account.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ChangeAccount {
-    /// Which account.
+    /// The account.
     pub id: AccountId,
     /// The change.
     pub change: AccountChange,
@@ -25,7 +25,7 @@ impl Command for ChangeAccount {
     fn apply(&self, rows: &mut WorkingSet, now: Timestamp) -> Option<Account> {
         rows.accounts.update(&self.id, |account| {
             match &self.change {
-                // Another call has changed the password meanwhile: that one is newer.
+                // Another call has changed the password meanwhile. That change is newer.
                 AccountChange::PasswordHash { seen, .. } | AccountChange::NewPassword { seen, .. }
                     if *seen != account.password_hash =>
                 {

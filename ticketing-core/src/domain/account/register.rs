@@ -6,7 +6,7 @@ use crate::domain::refusal::Refusal;
 use crate::domain::working_set::WorkingSet;
 use jiff::Timestamp;
 
-/// Makes an account, unless its address or user name is taken.
+/// Creates an account, unless its address or user name is taken.
 impl Command for NewAccount {
     type Outcome = Result<Account, Refusal>;
     const NAME: &'static str = "register";

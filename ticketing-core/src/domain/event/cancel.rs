@@ -7,11 +7,11 @@ use crate::domain::refusal::Refusal;
 use crate::domain::working_set::WorkingSet;
 use jiff::Timestamp;
 
-/// Cancels an event: from now on nothing of it is sold and nobody is let in. On repeat, nothing more happens. Its orders are
-/// undone one by one, by [`UndoCancelledEvents`](crate::domain::refund::UndoCancelledEvents).
+/// Cancels an event: sales and check-ins end at once. A repeat changes nothing. Its orders are undone one by one, by
+/// [`UndoCancelledEvents`](crate::domain::refund::UndoCancelledEvents).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct CancelEvent {
-    /// Which event.
+    /// The event.
     pub id: EventId,
 }
 

@@ -14,7 +14,7 @@ pub struct FindEvent(pub EventId);
 
 impl Query for FindEvent {
     type Found = Option<Event>;
-    // An event is read with its ticket types, and a category never changes.
+    // An event is read together with its ticket types, and a category never changes.
     const ONE_MOMENT: bool = false;
 
     fn needs(&self, rows: &WorkingSet, load: &mut LoadKeys) {
@@ -32,9 +32,9 @@ impl Query for FindEvent {
 /// Lists events.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ListEvents {
-    /// Which.
+    /// The filter.
     pub filter: EventFilter,
-    /// Which part of them.
+    /// The page.
     pub page: PageRequest,
 }
 

@@ -8,11 +8,11 @@ use crate::domain::refusal::Refusal;
 use crate::domain::working_set::WorkingSet;
 use jiff::Timestamp;
 
-/// Makes an event with its ticket types. The caller has checked all that it says but its category. A repeat under the same key
-/// finds the same event.
+/// Creates an event with its ticket types. The caller has validated everything but the category. A repeat with the same key finds
+/// the same event.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct PutEvent {
-    /// Who runs it.
+    /// The organiser.
     pub organizer: Principal,
     /// The event.
     pub event: NewEvent,

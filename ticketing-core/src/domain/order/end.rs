@@ -1,4 +1,4 @@
-//! The ends of a hold: released by its buyer, or run out.
+//! How a hold ends: released by its buyer, or expired.
 
 use super::{BY_REFERENCE, Order, OrderStatus, Release};
 use crate::domain::audit::{Actor, Change};
@@ -12,7 +12,7 @@ use crate::domain::stock::{self, Move, move_order};
 use crate::domain::working_set::WorkingSet;
 use jiff::Timestamp;
 
-/// Gives the places of an unpaid order back because its buyer asks for it. On repeat, nothing more happens.
+/// Cancels an unpaid order for its buyer and releases its places. A repeat changes nothing.
 impl Command for Release {
     type Outcome = Result<Order, Refusal>;
     const NAME: &'static str = "release";
@@ -41,10 +41,10 @@ impl Command for Release {
     }
 }
 
-/// Ends holds that have run out, the most overdue first, and gives the orders.
+/// Expires overdue holds, the most overdue first, and returns their orders.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct ExpireHolds {
-    /// How many at most.
+    /// The maximum number of holds.
     pub limit: u32,
 }
 
@@ -70,7 +70,7 @@ impl Command for ExpireHolds {
     }
 }
 
-/// Gives the places of an order back whose hold has run out. Does nothing where it has not.
+/// Expires the hold of an order if it is overdue.
 fn expire(rows: &mut WorkingSet, now: Timestamp, id: OrderId) -> Option<Order> {
     let order = rows.orders.get(&id)?.clone();
     match order.status {
@@ -81,7 +81,7 @@ fn expire(rows: &mut WorkingSet, now: Timestamp, id: OrderId) -> Option<Order> {
     }
 }
 
-/// The one way from held to expired or cancelled. Needs the order and its event.
+/// Ends a hold and releases its places. The only way from held to expired or cancelled. Needs the order and its event.
 pub(crate) fn end_hold(
     rows: &mut WorkingSet,
     now: Timestamp,

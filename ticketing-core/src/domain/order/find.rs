@@ -14,7 +14,7 @@ pub struct FindOrder(pub OrderKey);
 
 impl Query for FindOrder {
     type Found = Option<Order>;
-    // The lines of an order never change, and are there as soon as it is.
+    // The lines of an order never change, and are written together with it.
     const ONE_MOMENT: bool = false;
 
     fn needs(&self, _rows: &WorkingSet, load: &mut LoadKeys) {
@@ -54,9 +54,9 @@ impl Query for FindPurchase {
 /// Lists orders, the newest first.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ListOrders {
-    /// Which.
+    /// The filter.
     pub filter: OrderFilter,
-    /// Which part of them.
+    /// The page.
     pub page: PageRequest,
 }
 

@@ -12,7 +12,7 @@ use crate::domain::{payment, refund, ticket};
 use jiff::Timestamp;
 use std::collections::BTreeMap;
 
-/// Takes places for an order, or refuses. A repeat with the same reference and content finds the same order.
+/// Holds places for an order, or refuses. A repeat with the same reference and content finds the same order.
 impl Command for Hold {
     type Outcome = Result<Order, Refusal>;
     const NAME: &'static str = "hold";
@@ -61,7 +61,7 @@ impl Command for Hold {
 }
 
 impl Hold {
-    /// How many tickets of each type, in the order of their ids. A line without a type means the event's only one.
+    /// The number of tickets of each type, ordered by id. A line without a type means the event's only one.
     fn by_type(&self, event: &Event) -> Result<BTreeMap<TicketTypeId, u32>, Refusal> {
         let mut wanted: BTreeMap<TicketTypeId, u32> = BTreeMap::new();
         for line in &self.lines {
@@ -110,7 +110,7 @@ fn priced(event: &Event, wanted: &BTreeMap<TicketTypeId, u32>) -> Result<(Vec<Or
     Ok((lines, total))
 }
 
-/// A new order has no rows that belong to it, and a later command of the same batch may look at them.
+/// Marks the related rows of a new order as loaded: there are none, and later commands of the same batch may look for them.
 fn nothing_belongs_to(rows: &mut WorkingSet, order: OrderId) {
     rows.attempts.none_yet(payment::BY_ORDER, &order);
     rows.refunds.none_yet(refund::BY_ORDER, &order);

@@ -63,9 +63,9 @@ impl Query for FindMailsOfOrder {
 /// Lists mails that were given up, the oldest first.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ListDeadMails {
-    /// About orders for this organiser's events; absent means all.
+    /// Only about orders for this organiser's events. `None` means all events.
     pub organizer: Option<Principal>,
-    /// Which part of them.
+    /// The page.
     pub page: PageRequest,
 }
 

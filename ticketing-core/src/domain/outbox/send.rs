@@ -82,7 +82,7 @@ impl Command for MailReport {
 /// `None` if there is no such mail.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct ResendMail {
-    /// Which mail.
+    /// The mail.
     pub id: MailId,
 }
 

@@ -8,7 +8,7 @@ use crate::domain::refusal::Refusal;
 use crate::domain::working_set::WorkingSet;
 use jiff::Timestamp;
 
-/// Writes an attempt down before the gateway is called. A repeat with the same content finds the same attempt.
+/// Stores an attempt before the gateway is called. A repeat with the same content finds the same attempt.
 impl Command for OpenAttempt {
     type Outcome = Result<OpenedAttempt, Refusal>;
     const NAME: &'static str = "open_attempt";
@@ -18,7 +18,7 @@ impl Command for OpenAttempt {
         load.row::<Attempt>(&self.reference);
         for order in rows.orders.loaded(order::BY_REFERENCE, &self.order) {
             load.find(BY_ORDER, &order.id);
-            // Only looked at: buyers who pay do not wait for buyers who hold.
+            // Read without a lock: buyers who pay do not wait for buyers who hold.
             load.look::<Event>(&order.event_id);
         }
     }

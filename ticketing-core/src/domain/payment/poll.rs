@@ -6,11 +6,11 @@ use crate::domain::load::LoadKeys;
 use crate::domain::working_set::WorkingSet;
 use jiff::{SignedDuration, Timestamp};
 
-/// Takes open attempts that the gateway is due to be asked about, the most overdue first, and plans the next time: no other
-/// caller takes them until then.
+/// Claims open attempts that are due to be polled, the most overdue first, and schedules their next poll. No other caller gets them
+/// until then.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct ClaimPolls {
-    /// How many at most.
+    /// The maximum number of attempts.
     pub limit: u32,
 }
 
@@ -31,7 +31,7 @@ impl Command for ClaimPolls {
     }
 }
 
-/// An attempt that has been open for [`POLL_FOR`] lapses only when this question is answered: see [`Settle`](super::Settle).
+/// An attempt that has been open for [`POLL_FOR`] lapses only when this poll is answered: see [`Settle`](super::Settle).
 fn claim_poll(rows: &mut WorkingSet, now: Timestamp, reference: &Reference) -> Option<Attempt> {
     let attempt = rows.attempts.get(reference)?.clone();
     let poll = attempt.poll.filter(|poll| poll.at <= now)?;
@@ -44,7 +44,7 @@ fn claim_poll(rows: &mut WorkingSet, now: Timestamp, reference: &Reference) -> O
     rows.attempts.get(reference).cloned()
 }
 
-/// 30 s, doubling, at most an hour: some 100 questions in 96 hours.
+/// The delay before the next poll: 30 seconds, doubling, at most an hour. That is about 100 polls in 96 hours.
 pub(super) fn interval(count: u32) -> SignedDuration {
     SignedDuration::from_secs((30_i64 << count.min(7)).min(3600))
 }

@@ -16,14 +16,14 @@ use crate::domain::table::Record as _;
 use crate::domain::working_set::WorkingSet;
 use jiff::Timestamp;
 
-/// A person's decision on money that was not what was asked for.
+/// A person's decision on a payment that was not what was requested.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Resolve {
     /// The attempt in review.
     pub reference: Reference,
     /// The decision.
     pub verdict: Verdict,
-    /// Why, in words: written to the audit log.
+    /// The reason, for the audit log.
     pub note: String,
     /// Who decides.
     pub actor: Principal,
@@ -34,9 +34,9 @@ pub struct Resolve {
 /// A person's decision.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Verdict {
-    /// What came is enough: issue the tickets.
+    /// Accept the payment and issue the tickets.
     Accept,
-    /// Send back what came.
+    /// Refund the whole capture.
     Refund,
 }
 
@@ -63,7 +63,7 @@ impl Command for Resolve {
             && order.status != OrderStatus::Paid
             && !matches!(order.status, OrderStatus::Held { .. })
         {
-            // The person asked for tickets: where there are none left they must hear so, not find a refund instead.
+            // The person chose to issue tickets. If none are left, that is refused, and not turned into a refund.
             let event = rows.events.get(&order.event_id).ok_or(Refusal::EventUnknown { event_id: order.event_id })?;
             has_places(event, order.lines.iter().map(|line| (line.ticket_type_id, line.quantity)))?;
         }
@@ -85,13 +85,13 @@ impl Command for Resolve {
     }
 }
 
-/// Lists what a person should look at, the oldest first: attempts in review or disputed, whose money goes back by itself, or
-/// with a refund that the gateway gave up or wants something for.
+/// Lists attempts that a person should look at, the oldest first: those in review, disputed, refunded automatically, or with a
+/// refund that the gateway gave up or that needs attention.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ListReviews {
-    /// Of this organiser's events; absent means of all.
+    /// Only for this organiser's events. `None` means all events.
     pub organizer: Option<Principal>,
-    /// Which part of them.
+    /// The page.
     pub page: PageRequest,
 }
 
@@ -116,7 +116,7 @@ impl Query for ListReviews {
     }
 }
 
-/// That the order in the column `order_id` is for an event of this organiser's.
+/// Holds if the order in the column `order_id` is for an event of this organiser.
 pub(crate) fn of_organizer(organizer: &Principal) -> Condition {
     let theirs = is_principal("organizer_account", "organizer_external", organizer);
     let event = Condition::Parent("event_id", Event::NOUN, vec![theirs]);

@@ -1,4 +1,4 @@
-//! What the gateway says of an attempt, applied. The one place where money becomes tickets.
+//! Settling: applying the gateway's report about an attempt. The only place where money becomes tickets.
 
 use super::{Attempt, AttemptStatus, Captured, FREE_GATEWAY, Observation, POLL_FOR, Settle, Settlement};
 use crate::domain::audit::{Actor, Change};
@@ -16,11 +16,11 @@ use crate::domain::ticket::{self, Ticket, TicketStatus};
 use crate::domain::working_set::WorkingSet;
 use jiff::{SignedDuration, Timestamp};
 
-/// How long a hold is extended, once, when the gateway says that a payment is in progress.
+/// How long a hold is extended, once, when the gateway reports that a payment is in progress.
 const PROCESSING_EXTENSION: SignedDuration = SignedDuration::from_mins(15);
 
-/// Applies what the gateway says of an attempt. May be called any number of times, in any order, from anywhere: an order gets
-/// its tickets once, every other capture goes back or to review, and nothing moves backwards.
+/// Applies the gateway's report about an attempt. Reports may arrive any number of times and in any order: an order gets its tickets
+/// once, every other capture is refunded or reviewed, and nothing moves backwards.
 impl Command for Settle {
     type Outcome = Result<Settlement, Refusal>;
     const NAME: &'static str = "settle";
@@ -35,7 +35,7 @@ impl Command for Settle {
     fn apply(&self, rows: &mut WorkingSet, now: Timestamp) -> Result<Settlement, Refusal> {
         let attempt = rows.attempts.get(&self.reference).cloned().ok_or(Refusal::AttemptUnknown)?;
         let order = rows.orders.get(&attempt.order_id).cloned().ok_or(Refusal::OrderUnknown)?;
-        // What a person is to decide about is not the end: where the gateway says by now that all is as it should be, it is.
+        // Review is not final: if the gateway now reports exactly what was requested, the payment is accepted.
         let cleared = attempt.status == AttemptStatus::Review
             && matches!(&self.observation, Observation::Success(captured) if attempt.mismatch(captured).is_none());
         if attempt.status.has_captured() && !cleared {
@@ -60,7 +60,7 @@ impl Command for Settle {
                     Some(reason) => {
                         turn(rows, now, &attempt, AttemptStatus::Review, &reason);
                         if about_another {
-                            // Of this very attempt nothing is known yet, so it is asked about on.
+                            // Nothing is known about this attempt itself yet, so polling goes on.
                             rows.attempts.update(&attempt.reference, |row| row.poll = attempt.poll);
                         }
                     }
@@ -71,7 +71,7 @@ impl Command for Settle {
                 rows.attempts.update(&attempt.reference, |row| row.poll = None);
                 turn(rows, now, &attempt, AttemptStatus::Reversed, "paid and taken back before we saw it");
             }
-            // A dispute before the charge was seen: the charge is asked about as ever, and the dispute told again.
+            // A dispute before the charge was seen: polling goes on, and the dispute is reported again.
             Observation::Disputed => see(rows, now, &attempt, self, attempt.status),
             Observation::Processing => see(rows, now, &attempt, self, AttemptStatus::Processing),
             Observation::Failed => see(rows, now, &attempt, self, AttemptStatus::Failed),
@@ -83,7 +83,7 @@ impl Command for Settle {
     }
 }
 
-/// What [`capture`], [`take_back`] and refunds look at and change.
+/// The rows that [`capture`], [`take_back`] and refunds read and change.
 pub(crate) fn money_needs(rows: &WorkingSet, load: &mut LoadKeys, attempt: &Attempt) {
     load.row::<Order>(&attempt.order_id);
     load.find(refund::BY_ORDER, &attempt.order_id);
@@ -94,7 +94,7 @@ pub(crate) fn money_needs(rows: &WorkingSet, load: &mut LoadKeys, attempt: &Atte
     }
 }
 
-/// Tickets for a captured amount that is what was asked for; else the money goes back.
+/// Issues the tickets for a matching capture. If that is not possible any more, refunds it.
 pub(crate) fn capture(
     rows: &mut WorkingSet,
     now: Timestamp,
@@ -165,22 +165,22 @@ fn fulfil(rows: &mut WorkingSet, now: Timestamp, attempt: &Attempt, order: &Orde
     turn(rows, now, attempt, AttemptStatus::Fulfilled, reason);
 }
 
-/// Notes what was seen of an attempt that has brought no money.
-fn see(rows: &mut WorkingSet, now: Timestamp, attempt: &Attempt, said: &Settle, status: AttemptStatus) {
-    // A dropped or lapsed attempt is revived by money only.
+/// Records a report about an attempt that has captured nothing.
+fn see(rows: &mut WorkingSet, now: Timestamp, attempt: &Attempt, report: &Settle, status: AttemptStatus) {
+    // Only a capture revives a dropped or lapsed attempt.
     let ended = matches!(attempt.status, AttemptStatus::Dropped | AttemptStatus::Lapsed);
     let status = if ended { attempt.status } else { status };
-    if status != attempt.status || attempt.last_seen.as_deref() != Some(&said.raw_status) {
+    if status != attempt.status || attempt.last_seen.as_deref() != Some(&report.raw_status) {
         rows.attempts.update(&attempt.reference, |row| {
             row.status = status;
-            row.last_seen = Some(said.raw_status.clone());
+            row.last_seen = Some(report.raw_status.clone());
             row.updated_at = now;
         });
     }
     if status == AttemptStatus::Processing {
         extend_hold(rows, now, attempt);
     }
-    // Only an answer ends the asking: while nobody could ask, for days even, money may have come.
+    // Only a report ends the polling: while the gateway could not be asked, even for days, the buyer may have paid.
     if !ended && now.duration_since(attempt.created_at) >= POLL_FOR {
         rows.attempts.update(&attempt.reference, |row| {
             row.status = AttemptStatus::Lapsed;
@@ -214,17 +214,17 @@ fn extend_hold(rows: &mut WorkingSet, now: Timestamp, attempt: &Attempt) {
     }
 }
 
-/// The gateway took back money that had come, or holds it back while it is disputed.
+/// The gateway reversed a capture, or withholds it during a dispute.
 fn take_back(rows: &mut WorkingSet, now: Timestamp, attempt: &Attempt, order: &Order, status: AttemptStatus) {
-    // Our own refunds look the same from there. Only what we did not send back ourselves is news.
+    // Our own refunds look like reversals too. Only what exceeds them is a reversal.
     let ours: i64 = rows
         .refunds_of(order.id)
         .filter(|refund| refund.attempt == attempt.reference)
-        // What never left cannot be what is seen there.
+        // A refund that was never sent cannot be what the gateway reports.
         .filter(|refund| !matches!(refund.status, RefundStatus::Due | RefundStatus::Failed))
         .map(|refund| refund.amount.minor())
         .sum();
-    // What a payer added for the gateway's fees is not ours to send back.
+    // What the payer added for the gateway's fees does not count.
     let captured = attempt.captured.as_ref().map_or(0, |captured| captured.amount.minor().min(attempt.amount.minor()));
     let known = attempt.status == status || attempt.status == AttemptStatus::Reversed;
     if known || ours >= captured {
@@ -249,7 +249,7 @@ fn take_back(rows: &mut WorkingSet, now: Timestamp, attempt: &Attempt, order: &O
     turn(rows, now, attempt, status, reason);
 }
 
-/// The one way an attempt's money finds or changes its end.
+/// Moves an attempt to a final status, or to review. All such changes go through here.
 pub(crate) fn turn(rows: &mut WorkingSet, now: Timestamp, attempt: &Attempt, status: AttemptStatus, reason: &str) {
     rows.attempts.update(&attempt.reference, |row| {
         row.status = status;

@@ -1,4 +1,4 @@
-//! Refunds are decided here, once. Upkeep sends them.
+//! Deciding refunds. Upkeep sends them.
 
 use super::{BY_KEY, Refund, RefundReason, RefundRequest, RefundStatus};
 use crate::domain::audit::{Actor, Change};
@@ -18,9 +18,9 @@ use crate::domain::{outbox, ticket};
 use jiff::Timestamp;
 use std::collections::BTreeSet;
 
-/// Decides that tickets of a paid order go back: they are void at once, their places are free, the money follows.
-/// A repeat with the same key finds the same refund. Never more goes back than came: a request for all tickets of an order for
-/// which less was accepted gets that.
+/// Decides to refund tickets of a paid order: they are void and their places free at once, and the money follows. A repeat with the
+/// same key finds the same refund. Refunds never exceed the capture: if less than the total was accepted, refunding all tickets
+/// returns that.
 impl Command for RefundRequest {
     type Outcome = Result<Refund, Refusal>;
     const NAME: &'static str = "request_refund";
@@ -35,7 +35,7 @@ impl Command for RefundRequest {
 
     fn apply(&self, rows: &mut WorkingSet, now: Timestamp) -> Result<Refund, Refusal> {
         let order = rows.order_by_reference(&self.order).cloned().ok_or(Refusal::OrderUnknown)?;
-        // A set: a ticket that is named twice must not be paid back twice, nor free two places.
+        // A set: a ticket that is named twice must not be refunded twice, nor free two places.
         let wanted: BTreeSet<TicketId> = self.tickets.iter().copied().collect();
         if let Some(refund) = rows.refund_by_key(&self.key) {
             let same = refund.order_id == order.id && (wanted.is_empty() || refund.tickets.iter().eq(&wanted));
@@ -46,7 +46,7 @@ impl Command for RefundRequest {
     }
 }
 
-/// What [`refund_tickets`] looks at and changes.
+/// The rows that [`refund_tickets`] reads and changes.
 pub(super) fn refund_needs(rows: &WorkingSet, load: &mut LoadKeys, order: &Order) {
     load.find(payment::BY_ORDER, &order.id);
     load.find(super::BY_ORDER, &order.id);
@@ -55,7 +55,7 @@ pub(super) fn refund_needs(rows: &WorkingSet, load: &mut LoadKeys, order: &Order
     stock::needs(rows, load, order);
 }
 
-/// All of an attempt's money goes back, because it buys nothing.
+/// Refunds the whole capture of an attempt, because it buys nothing.
 pub(crate) fn owe_refund(
     rows: &mut WorkingSet,
     now: Timestamp,
@@ -85,7 +85,7 @@ struct Owed<'a> {
 }
 
 fn add_refund(rows: &mut WorkingSet, now: Timestamp, owed: Owed<'_>) -> Refund {
-    // Nothing is to be sent back for a free ticket.
+    // Free tickets have nothing to refund.
     let status = if owed.amount.is_zero() { RefundStatus::Processed } else { RefundStatus::Due };
     let refund = Refund {
         id: RefundId(rows.refunds.take_id()),
@@ -140,8 +140,8 @@ pub(super) fn refund_tickets(
     let amount = if paid_in_full(order, &attempt) {
         sum(&chosen)
     } else {
-        // A person took less, or another currency, for enough: the tickets' prices say nothing of what came. Each ticket
-        // takes its share of what is left of it along, and the last one the rest.
+        // A review accepted less or another currency, so the tickets' prices do not add up to the capture. Each ticket gets its
+        // share of what can still be refunded, and the last one the rest.
         share(refundable.minor(), sum(&chosen), sum(&valid))
     };
     let amount = Money::new(amount, refundable.currency()).map_err(|_| Refusal::TotalTooLarge)?;
@@ -161,7 +161,7 @@ pub(super) fn refund_tickets(
     Ok(add_refund(rows, now, Owed { key: key.clone(), order, attempt: &attempt, amount, reason, note, tickets, actor }))
 }
 
-/// Whether what came covers the order's total, in its currency.
+/// Whether the capture covers the order's total, in its currency.
 fn paid_in_full(order: &Order, attempt: &Attempt) -> bool {
     attempt.captured.as_ref().is_none_or(|captured| {
         captured.amount.currency() == order.total.currency() && captured.amount.minor() >= order.total.minor()
@@ -174,8 +174,8 @@ fn share(amount: i64, part: i64, whole: i64) -> i64 {
     i64::try_from(share).unwrap_or(amount)
 }
 
-/// What of an attempt's money is not on its way back yet. Refunds count from their decision on, whatever became of them:
-/// one that failed is tried again, it does not make room for another.
+/// What can still be refunded of an attempt's capture. Refunds count from their decision on, whatever their status: a failed one is
+/// retried, and does not make room for another.
 fn refundable(rows: &WorkingSet, order: OrderId, attempt: &Attempt) -> Money {
     let captured = attempt.captured.as_ref().map_or(attempt.amount, |captured| captured.amount);
     let going: i64 = rows

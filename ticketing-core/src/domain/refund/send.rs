@@ -1,4 +1,4 @@
-//! Sending a refund to the gateway, and what it says.
+//! Claiming refunds that are due, and recording the gateway's reports about them.
 
 use super::{BY_ORDER, REFUND_LEASE, Refund, RefundReport, RefundStatus};
 use crate::domain::audit::{Actor, Change};
@@ -13,13 +13,13 @@ use crate::domain::refusal::Refusal;
 use crate::domain::working_set::WorkingSet;
 use jiff::{SignedDuration, Timestamp};
 
-/// Takes refunds that are due to be sent or looked up, the most overdue first: no other caller takes them until the lease ends.
-/// Gives each as it stood before, which says whether it is to be sent or looked up.
+/// Claims refunds that are due to be sent or looked up, the most overdue first. No other caller gets them until the lease ends.
+/// Returns each as it was before the claim, which shows whether to send it or look it up.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct ClaimRefunds {
-    /// How long they are left to the caller.
+    /// How long no other caller gets them.
     pub lease: SignedDuration,
-    /// How many at most.
+    /// The maximum number of refunds.
     pub limit: u32,
 }
 
@@ -40,8 +40,7 @@ impl Command for ClaimRefunds {
     }
 }
 
-/// A refund that was due is marked unknown first, so that whatever happens to the call, it is looked up before anything is sent
-/// again.
+/// Marks a due refund as unknown, so that whatever happens to the call, the refund is looked up before it is sent again.
 fn claim_refund(rows: &mut WorkingSet, now: Timestamp, id: RefundId, lease: SignedDuration) -> Option<Refund> {
     let refund = rows.refunds.get(&id)?.clone();
     if refund.next_at.is_none_or(|next_at| next_at > now) {
@@ -58,8 +57,8 @@ fn claim_refund(rows: &mut WorkingSet, now: Timestamp, id: RefundId, lease: Sign
     Some(Refund { tries: refund.tries + 1, ..refund })
 }
 
-/// Writes down what the gateway says of a refund. A processed refund stays processed, whatever is said later, and a caller that
-/// was held up for longer than its lease cannot make a refund due again that another has sent meanwhile.
+/// Records the gateway's report about a refund. A processed refund stays processed, whatever is reported later. A caller that was
+/// delayed for longer than its lease cannot make a refund due again that another caller has sent meanwhile.
 impl Command for RefundReport {
     type Outcome = Result<Refund, Refusal>;
     const NAME: &'static str = "report_refund";
@@ -71,19 +70,19 @@ impl Command for RefundReport {
     fn apply(&self, rows: &mut WorkingSet, now: Timestamp) -> Result<Refund, Refusal> {
         let refund = rows.refunds.get(&self.id).cloned().ok_or(Refusal::RefundUnknown)?;
         if refund.status == RefundStatus::Processed {
-            // Woken by a webhook that came late: looked up now, and not again and again.
+            // A late webhook caused this look-up. It is not repeated.
             rows.refunds.update(&self.id, |row| row.next_at = None);
             return rows.refunds.get(&self.id).cloned().ok_or(Refusal::RefundUnknown);
         }
         if self.tries != refund.tries {
             let is_news = self.gateway_id.is_some()
-                // The older call may have arrived after all: so it is looked up once more before anything is sent.
+                // The older call may have arrived after all, so the refund is looked up again before it is sent.
                 || (self.status == RefundStatus::Unknown && refund.status == RefundStatus::Due);
             if !is_news {
                 return Ok(refund);
             }
         }
-        // Who looked and did not find it must not undo what another has heard of the gateway meanwhile: it would be sent again.
+        // A caller that did not find the refund must not undo a newer report: the refund would be sent again.
         let is_known =
             matches!(refund.status, RefundStatus::Pending | RefundStatus::Failed | RefundStatus::NeedsAttention);
         if self.status == RefundStatus::Due && is_known {
@@ -107,12 +106,12 @@ impl Command for RefundReport {
     }
 }
 
-/// Lets upkeep try a refund again that the gateway gave up. Does nothing to one that is in progress or done.
+/// Lets upkeep retry a refund that the gateway gave up. A refund that is in progress or done stays as it is.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct RetryRefund {
-    /// Which refund.
+    /// The refund.
     pub id: RefundId,
-    /// Who asks for it: written to the audit log.
+    /// Who requests it, for the audit log.
     pub actor: Principal,
 }
 
@@ -129,8 +128,8 @@ impl Command for RetryRefund {
         let refund = rows.refunds.get(&id).cloned().ok_or(Refusal::RefundUnknown)?;
         if matches!(refund.status, RefundStatus::Failed | RefundStatus::NeedsAttention) {
             rows.refunds.update(&id, |row| {
-                // What failed there has moved no money. What wants attention may have; and what was refused may have been so because
-                // an earlier try had arrived after all. Both are looked up first.
+                // A refund that failed at the gateway has moved no money. One that needs attention may have, and one that was
+                // rejected may have been so because an earlier try had arrived after all. Both are looked up first.
                 let failed_there = row.status == RefundStatus::Failed && row.gateway_id.is_some();
                 row.status = if failed_there { RefundStatus::Due } else { RefundStatus::Unknown };
                 row.tries = 0;
@@ -152,8 +151,7 @@ impl Command for RetryRefund {
     }
 }
 
-/// Makes the open refunds of an attempt due to be looked up at once, because something is said to have happened to them. Gives
-/// their ids.
+/// Makes the open refunds of an attempt due to be looked up at once, because a webhook reports a change. Returns their ids.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct WakeRefunds {
     /// The attempt.
@@ -177,8 +175,7 @@ impl Command for WakeRefunds {
         let of_attempt = rows.refunds_of(attempt.order_id).filter(|refund| refund.attempt == *reference);
         let open: Vec<(RefundId, Timestamp)> = of_attempt
             .filter_map(|refund| match refund.status {
-                // Perhaps it is being sent at this very moment. Looked for before it has arrived, it would not be found, and sent
-                // a second time.
+                // It may be in flight. If it were looked up before it arrives, it would not be found, and be sent a second time.
                 RefundStatus::Unknown => Some((refund.id, now.max(refund.updated_at + REFUND_LEASE))),
                 RefundStatus::Pending | RefundStatus::Failed | RefundStatus::NeedsAttention => Some((refund.id, now)),
                 RefundStatus::Due | RefundStatus::Processed => None,
@@ -193,7 +190,7 @@ impl Command for WakeRefunds {
     }
 }
 
-/// A minute, doubling, at most 6 hours.
+/// The delay before the next try: a minute, doubling, at most 6 hours.
 fn interval(tries: u32) -> SignedDuration {
     SignedDuration::from_secs((60_i64 << tries.min(9)).min(6 * 3600))
 }

@@ -1,4 +1,4 @@
-//! What follows from the cancellation of an event.
+//! Undoing the orders of cancelled events.
 
 use super::RefundReason;
 use super::request::{refund_needs, refund_tickets};
@@ -17,8 +17,8 @@ use crate::domain::working_set::WorkingSet;
 use jiff::Timestamp;
 use std::collections::BTreeSet;
 
-/// Undoes orders of cancelled events, event after event, at most one for each seed, and gives those orders: unpaid ones are
-/// cancelled, paid ones get their refund. Gives nothing once all are undone.
+/// Undoes orders of cancelled events, event by event, at most one for each seed: unpaid ones are cancelled, paid ones refunded.
+/// Returns these orders; none once all are undone.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct UndoCancelledEvents {
     /// The keys of refunds are derived from these.
@@ -53,7 +53,7 @@ impl Command for UndoCancelledEvents {
     }
 }
 
-/// On repeat, nothing more happens, so that the work can be taken up again anywhere after a crash.
+/// Undoes one order. A repeat changes nothing, so that another worker can continue after a crash.
 fn undo(rows: &mut WorkingSet, now: Timestamp, id: OrderId, seed: &Seed) -> Option<Order> {
     let order = rows.orders.get(&id)?.clone();
     if rows.events.get(&order.event_id)?.status != EventStatus::Cancelled {

@@ -35,9 +35,9 @@ impl Query for FindTicket {
 /// Lists tickets, the newest first.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ListTickets {
-    /// Which.
+    /// The filter.
     pub filter: TicketFilter,
-    /// Which part of them.
+    /// The page.
     pub page: PageRequest,
 }
 

@@ -5,7 +5,7 @@ use crate::domain::load::LoadKeys;
 use crate::domain::working_set::WorkingSet;
 use jiff::Timestamp;
 
-/// Keeps a webhook. A second delivery of the same event finds the first; the flag says whether this was the first.
+/// Stores a webhook. A second delivery of the same event finds the first. The flag says whether this was the first.
 impl Command for NewWebhook {
     type Outcome = (StoredWebhook, bool);
     const NAME: &'static str = "receive_webhook";

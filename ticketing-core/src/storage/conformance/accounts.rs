@@ -36,7 +36,7 @@ pub async fn an_account_is_found_by_id_address_and_user_name(storage: Arc<dyn St
     }
 }
 
-pub async fn accounts_are_found_together_by_whatever_key(storage: Arc<dyn Storage>) {
+pub async fn accounts_are_found_together_by_any_key(storage: Arc<dyn Storage>) {
     let shop = Shop::open(storage);
     let new = [newcomer("ada@example.com", Some("Ada")), newcomer("bob@example.com", None)];
     let made = shop.storage.apply(shop.now(), &new).await.unwrap();
@@ -69,7 +69,7 @@ pub async fn a_taken_address_or_user_name_is_refused_in_any_case(storage: Arc<dy
     assert!(outcomes[0] == Err(Refusal::EmailTaken));
     assert!(outcomes[1] == Err(Refusal::UsernameTaken));
     assert!(outcomes[2].is_ok());
-    // What was refused has taken neither the address nor the user name.
+    // A refused registration takes neither the address nor the user name.
     let third = [newcomer("cy@example.com", Some("other"))];
     assert!(only(shop.storage.apply(shop.now(), &third).await).is_ok());
 }
@@ -104,7 +104,7 @@ pub async fn an_account_is_switched_off_and_given_a_role(storage: Arc<dyn Storag
     );
 }
 
-pub async fn a_password_changes_only_where_nobody_else_changed_it(storage: Arc<dyn Storage>) {
+pub async fn a_password_changes_only_if_no_other_call_changed_it(storage: Arc<dyn Storage>) {
     let shop = Shop::open(storage);
     let made = shop.register("ada@example.com").await;
     let change = |seen: &str, hash: &str| AccountChange::PasswordHash { seen: seen.to_owned(), hash: hash.to_owned() };

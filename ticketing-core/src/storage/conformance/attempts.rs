@@ -24,10 +24,13 @@ pub async fn an_attempt_reads_back_and_a_repeat_finds_it(storage: Arc<dyn Storag
     let shop = Shop::open(storage);
     let event = shop.event().create().await;
     let (order, other) = (shop.hold(&event, 2).await, shop.hold(&event, 1).await);
-    let wish = shop.attempt_of(&order);
-    let OpenedAttempt { order: of, attempt, first } = granted(shop.try_attempt(&wish).await);
+    let request = shop.attempt_of(&order);
+    let OpenedAttempt { order: of, attempt, first } = granted(shop.try_attempt(&request).await);
     assert_eq!((of, first), (order.clone(), true));
-    assert_eq!((&attempt.reference, attempt.order_id, &attempt.gateway), (&wish.reference, order.id, &wish.gateway));
+    assert_eq!(
+        (&attempt.reference, attempt.order_id, &attempt.gateway),
+        (&request.reference, order.id, &request.gateway)
+    );
     assert_eq!((attempt.amount, attempt.mode, attempt.status), (order.total, Mode::Test, AttemptStatus::Created));
     assert_eq!((attempt.created_at, attempt.updated_at), (shop.now(), shop.now()));
     assert_eq!((&attempt.checkout, &attempt.captured, &attempt.last_seen), (&None, &None, &None));
@@ -35,8 +38,8 @@ pub async fn an_attempt_reads_back_and_a_repeat_finds_it(storage: Arc<dyn Storag
 
     shop.wait(SignedDuration::from_secs(1));
     let again = OpenedAttempt { order: order.clone(), attempt: attempt.clone(), first: false };
-    assert_eq!(shop.try_attempt(&wish).await, Ok(again), "nothing more happens on repeat");
-    let mut others = vec![wish.clone(); 3];
+    assert_eq!(shop.try_attempt(&request).await, Ok(again), "nothing more happens on repeat");
+    let mut others = vec![request.clone(); 3];
     others[0].order = other.reference.clone();
     others[1].mode = Mode::Live;
     others[2].gateway = "stripe".to_owned();
@@ -45,7 +48,7 @@ pub async fn an_attempt_reads_back_and_a_repeat_finds_it(storage: Arc<dyn Storag
     }
     shop.let_expire(&order).await;
     assert_eq!(
-        granted(shop.try_attempt(&wish).await).attempt,
+        granted(shop.try_attempt(&request).await).attempt,
         attempt,
         "a repeat finds it whatever became of the order"
     );
@@ -56,12 +59,12 @@ pub async fn attempts_are_found_together_each_with_its_buyer(storage: Arc<dyn St
     let shop = Shop::open(storage);
     let event = shop.event().create().await;
     let adas = shop.attempt(&shop.hold(&event, 1).await).await;
-    let mut wish = shop.wish(&event, 1);
-    wish.buyer = buyer("grace");
-    let graces = shop.attempt(&granted(shop.try_hold(&wish).await)).await;
+    let mut request = shop.hold_request(&event, 1);
+    request.buyer = buyer("grace");
+    let graces = shop.attempt(&granted(shop.try_hold(&request).await)).await;
     let references = [&graces.reference, &shop.reference(), &adas.reference, &graces.reference].map(Clone::clone);
     let adas = Some((adas, buyer("ada").who));
-    let graces = Some((graces, wish.buyer.who));
+    let graces = Some((graces, request.buyer.who));
     let found = shop.storage.find_all(&references.clone().map(FindAttempt)).await.unwrap();
     assert_eq!(found, [graces.clone(), None, adas, graces], "one answer for each, in the order they were asked for");
     assert_eq!(shop.storage.find_all::<FindAttempt>(&[]).await.unwrap(), []);
@@ -106,7 +109,7 @@ pub async fn a_checkout_that_was_opened_is_kept(storage: Arc<dyn Storage>) {
     let opened = granted(shop.report_checkout(&attempt, CheckoutResult::Opened(checkout())).await);
     assert_eq!((opened.status, &opened.checkout), (AttemptStatus::Open, &Some(checkout())));
     assert_eq!(shop.attempt_now(&attempt).await, opened);
-    // What was opened is not closed by an answer that comes late.
+    // A late report does not close an open attempt.
     for late in [CheckoutResult::Unknown, not_opened(true)] {
         assert_eq!(granted(shop.report_checkout(&attempt, late).await), opened);
     }
@@ -116,7 +119,7 @@ pub async fn a_checkout_that_was_opened_is_kept(storage: Arc<dyn Storage>) {
     assert_eq!(refused, [Err(Refusal::AttemptUnknown)]);
 }
 
-pub async fn a_checkout_that_was_not_opened_gives_places_back_where_wanted(storage: Arc<dyn Storage>) {
+pub async fn a_checkout_that_was_not_opened_releases_places_if_requested(storage: Arc<dyn Storage>) {
     let shop = Shop::open(storage);
     let event = shop.event().create().await;
     for (release, status) in [(true, OrderStatus::Cancelled), (false, OrderStatus::Held { hold_until: shop.now() })] {
@@ -125,13 +128,13 @@ pub async fn a_checkout_that_was_not_opened_gives_places_back_where_wanted(stora
         let dropped = granted(shop.report_checkout(&attempt, not_opened(release)).await);
         assert_eq!((dropped.status, dropped.poll), (AttemptStatus::Dropped, None));
         assert_eq!(shop.order_now(&order).await.status.name(), status.name());
-        // Again: nothing more happens.
+        // A repeat changes nothing.
         assert_eq!(granted(shop.report_checkout(&attempt, not_opened(true)).await), dropped);
     }
     assert_eq!(shop.stock(&event).await, (1, 0));
 }
 
-pub async fn an_attempt_that_may_still_bring_money_keeps_the_places(storage: Arc<dyn Storage>) {
+pub async fn an_attempt_that_may_still_be_paid_keeps_the_places(storage: Arc<dyn Storage>) {
     let shop = Shop::open(storage);
     let event = shop.event().create().await;
     let order = shop.hold(&event, 1).await;
@@ -141,7 +144,7 @@ pub async fn an_attempt_that_may_still_bring_money_keeps_the_places(storage: Arc
     assert!(matches!(shop.pay(&first).await, Settlement::Fulfilled { first: true, .. }));
 }
 
-pub async fn money_may_be_faster_than_the_answer_with_the_checkout(storage: Arc<dyn Storage>) {
+pub async fn a_payment_may_arrive_before_the_checkout_response(storage: Arc<dyn Storage>) {
     let shop = Shop::open(storage);
     let event = shop.event().create().await;
     for late in [CheckoutResult::Opened(checkout()), CheckoutResult::Unknown, not_opened(true)] {
@@ -168,21 +171,21 @@ pub async fn a_payment_is_found_by_its_order_and_by_each_attempt(storage: Arc<dy
     let references: Vec<&Reference> = payment.attempts.iter().map(|attempt| &attempt.reference).collect();
     assert_eq!(references, [&first.reference, &second.reference], "the oldest first");
     assert_eq!((payment.tickets.len(), payment.refunds.len()), (2, 1));
-    let told: Vec<&str> = payment.audit.iter().map(|line| line.action.as_str()).collect();
-    assert_eq!(told, ["order.paid", "attempt.fulfilled", "attempt.refund_due", "refund.decided"]);
+    let actions: Vec<&str> = payment.audit.iter().map(|line| line.action.as_str()).collect();
+    assert_eq!(actions, ["order.paid", "attempt.fulfilled", "attempt.refund_due", "refund.decided"]);
     for reference in [&first.reference, &second.reference] {
         assert_eq!(shop.storage.payment(reference).await.unwrap(), Some(payment.clone()));
     }
     assert_eq!(shop.storage.payment(&shop.reference()).await.unwrap(), None);
 }
 
-pub async fn a_free_order_takes_the_same_road(storage: Arc<dyn Storage>) {
+pub async fn a_free_order_is_settled_like_any_other(storage: Arc<dyn Storage>) {
     let shop = Shop::open(storage);
     let event = shop.event().price(0).create().await;
     let order = shop.hold(&event, 2).await;
-    let mut wish = shop.attempt_of(&order);
-    wish.gateway = FREE_GATEWAY.to_owned();
-    let OpenedAttempt { attempt, .. } = granted(shop.try_attempt(&wish).await);
+    let mut request = shop.attempt_of(&order);
+    request.gateway = FREE_GATEWAY.to_owned();
+    let OpenedAttempt { attempt, .. } = granted(shop.try_attempt(&request).await);
     let settled = shop.observe(&attempt, Observation::Success(exactly(&attempt))).await;
     assert!(matches!(settled, Settlement::Fulfilled { first: true, tickets, .. } if tickets.len() == 2));
     let refund = granted(shop.refund(&shop.refund_of(&order, &[])).await);

@@ -1,4 +1,4 @@
-//! A batch: one outcome per item, in order; each item sees the earlier ones; one that is refused stops nobody.
+//! Batches: one outcome per item, in order. Each item sees the earlier ones. A refused item does not stop the others.
 
 use super::shop::put_events;
 use super::shop::{HOLD_FOR, PRICE, Shop, granted, newcomer};
@@ -93,9 +93,9 @@ pub async fn later_events_see_earlier_ones(storage: Arc<dyn Storage>) {
 pub async fn later_holds_see_the_places_that_earlier_ones_took(storage: Arc<dyn Storage>) {
     let shop = Shop::open(storage);
     let event = shop.event().capacity(5).create().await;
-    let wishes = [2, 4, 2, 1, 1].map(|quantity| shop.wish(&event, quantity));
-    let wishes: Vec<_> = wishes.iter().chain([&wishes[0], &wishes[1]]).cloned().collect();
-    let outcomes = shop.storage.apply(shop.now(), &wishes).await.unwrap();
+    let requests = [2, 4, 2, 1, 1].map(|quantity| shop.hold_request(&event, quantity));
+    let requests: Vec<_> = requests.iter().chain([&requests[0], &requests[1]]).cloned().collect();
+    let outcomes = shop.storage.apply(shop.now(), &requests).await.unwrap();
     let ticket_type_id = event.ticket_types[0].id;
     let sold_out = |available| Err(Refusal::SoldOut { ticket_type_id, available });
     assert_eq!(outcomes.len(), 7);
@@ -105,7 +105,7 @@ pub async fn later_holds_see_the_places_that_earlier_ones_took(storage: Arc<dyn 
     assert_eq!(outcomes[6], sold_out(0));
     for (index, quantity) in [(0, 2), (2, 2), (3, 1)] {
         let order = granted(outcomes[index].clone());
-        assert_eq!((order.quantity(), &order.reference), (quantity, &wishes[index].reference));
+        assert_eq!((order.quantity(), &order.reference), (quantity, &requests[index].reference));
         assert_eq!(shop.order_now(&order).await, order);
     }
     assert_eq!(shop.stock(&event).await, (5, 0));
@@ -113,12 +113,12 @@ pub async fn later_holds_see_the_places_that_earlier_ones_took(storage: Arc<dyn 
 
 pub async fn a_batch_may_be_about_many_events(storage: Arc<dyn Storage>) {
     let shop = Shop::open(storage);
-    let mut wishes = Vec::new();
+    let mut requests = Vec::new();
     for capacity in [1, 2, 3] {
         let event = shop.event().capacity(capacity).create().await;
-        wishes.extend([shop.wish(&event, 2), shop.wish(&event, 1)]);
+        requests.extend([shop.hold_request(&event, 2), shop.hold_request(&event, 1)]);
     }
-    let outcomes = shop.storage.apply(shop.now(), &wishes).await.unwrap();
+    let outcomes = shop.storage.apply(shop.now(), &requests).await.unwrap();
     let taken: Vec<bool> = outcomes.iter().map(Result::is_ok).collect();
     assert_eq!(taken, [false, true, true, false, true, true]);
     let releases: Vec<Release> = outcomes
@@ -137,12 +137,18 @@ pub async fn later_settlements_see_earlier_ones(storage: Arc<dyn Storage>) {
     shop.let_expire(&late).await;
     let order = shop.hold(&event, 1).await;
     let (first, second) = (shop.attempt(&order).await, shop.attempt(&order).await);
-    let pay = |attempt| shop.said(attempt, Observation::Success(exactly(attempt)));
+    let pay = |attempt| shop.report_of(attempt, Observation::Success(exactly(attempt)));
     let mut unknown = pay(&first);
     unknown.reference = shop.reference();
-    let said =
-        [shop.said(&first, Observation::Failed), pay(&first), unknown, pay(&first), pay(&second), pay(&late_attempt)];
-    let outcomes = shop.storage.apply(shop.now(), &said).await.unwrap();
+    let reports = [
+        shop.report_of(&first, Observation::Failed),
+        pay(&first),
+        unknown,
+        pay(&first),
+        pay(&second),
+        pay(&late_attempt),
+    ];
+    let outcomes = shop.storage.apply(shop.now(), &reports).await.unwrap();
     assert!(matches!(&outcomes[0], Ok(Settlement::Failed { .. })));
     let Ok(Settlement::Fulfilled { tickets, first: true, .. }) = &outcomes[1] else { panic!("{:?}", outcomes[1]) };
     assert_eq!(outcomes[2], Err(Refusal::AttemptUnknown));
@@ -165,8 +171,8 @@ pub async fn later_refunds_and_scans_see_earlier_ones(storage: Arc<dyn Storage>)
     assert_eq!(outcomes[3].as_ref().map(|entry| entry.ticket_id), Ok(b.id));
 
     let one = shop.refund_of(&bought.order, &[c]);
-    let wishes = [one.clone(), one, shop.refund_of(&bought.order, &[c]), shop.refund_of(&bought.order, &[])];
-    let outcomes = shop.storage.apply(shop.now(), &wishes).await.unwrap();
+    let requests = [one.clone(), one, shop.refund_of(&bought.order, &[c]), shop.refund_of(&bought.order, &[])];
+    let outcomes = shop.storage.apply(shop.now(), &requests).await.unwrap();
     assert!(outcomes[0].is_ok() && outcomes[1] == outcomes[0]);
     assert_eq!(outcomes[2], Err(Refusal::NothingToRefund));
     assert_eq!(outcomes[3].as_ref().map(|rest| &rest.tickets), Ok(&vec![a.id, b.id]));

@@ -12,7 +12,7 @@ use crate::storage::Storage;
 use crate::storage::StorageExt as _;
 use std::sync::Arc;
 
-pub async fn every_order_of_a_called_off_event_is_undone_once(storage: Arc<dyn Storage>) {
+pub async fn every_order_of_a_cancelled_event_is_undone_once(storage: Arc<dyn Storage>) {
     let shop = Shop::open(storage);
     let event = shop.event().create().await;
     let (held, bought) = (shop.hold(&event, 2).await, shop.buy(&event, 2).await);
@@ -28,7 +28,7 @@ pub async fn every_order_of_a_called_off_event_is_undone_once(storage: Arc<dyn S
 
     shop.cancel_event(&event).await;
     let mut undone = Vec::new();
-    // A worker that dies after any portion leaves the rest for the next.
+    // If a worker dies after any portion, the next one does the rest.
     for _ in 0..4 {
         undone.extend(shop.undo(1).await.iter().map(|order| order.id));
     }
@@ -63,12 +63,12 @@ pub async fn an_order_that_was_not_paid_in_full_does_not_stop_the_others(storage
         seed: shop.seed(),
     };
     granted(only(shop.storage.apply(shop.now(), &[accept]).await));
-    let mut wish = shop.wish(&event, 1);
-    wish.buyer = buyer("bob");
-    let other = shop.settle_order(&granted(shop.try_hold(&wish).await)).await;
+    let mut request = shop.hold_request(&event, 1);
+    request.buyer = buyer("bob");
+    let other = shop.settle_order(&granted(shop.try_hold(&request).await)).await;
     shop.cancel_event(&event).await;
     assert_eq!(shop.undo(1).await.len() + shop.undo(1).await.len(), 2);
-    assert_eq!(shop.payment(&order).await.refunds[0].amount, ngn(3), "all that came goes back");
+    assert_eq!(shop.payment(&order).await.refunds[0].amount, ngn(3), "all that was captured is refunded");
     assert_eq!(shop.payment(&other.order).await.refunds[0].amount, other.order.total);
     assert_eq!(shop.undo(10).await, []);
 }

@@ -54,7 +54,7 @@ pub async fn an_event_reads_back_as_it_was_made(storage: Arc<dyn Storage>) {
     assert_eq!(shop.storage.event(EventId(least.id.0 + 1)).await.unwrap(), None);
 }
 
-pub async fn an_event_made_again_under_its_key_is_the_same_event(storage: Arc<dyn Storage>) {
+pub async fn creating_an_event_again_with_its_key_finds_the_same_event(storage: Arc<dyn Storage>) {
     let shop = Shop::open(storage);
     let key = shop.reference();
     let under_key = || shop.event().with(|new| new.key = Some(key.clone()));
@@ -63,7 +63,7 @@ pub async fn an_event_made_again_under_its_key_is_the_same_event(storage: Arc<dy
     assert_eq!(under_key().create().await, made);
     assert_eq!(under_key().title("Something else").try_create().await, Err(Refusal::KeyReused));
     assert_eq!(under_key().organizer(&external("other")).try_create().await, Err(Refusal::KeyReused));
-    // Without a key, a repeat makes another.
+    // Without a key, a repeat creates another event.
     assert_ne!(shop.event().create().await.id, shop.event().create().await.id);
 }
 
@@ -76,7 +76,7 @@ pub async fn an_event_of_an_unknown_category_is_refused(storage: Arc<dyn Storage
     assert!(shop.event().with(|new| new.category_id = Some(made.id)).try_create().await.is_ok());
 }
 
-pub async fn categories_are_told_apart_without_regard_to_case_and_listed_by_name(storage: Arc<dyn Storage>) {
+pub async fn category_names_ignore_case_and_are_listed_in_order(storage: Arc<dyn Storage>) {
     let shop = Shop::open(storage);
     let names = ["Theatre", "Élan", "music", "Music", "Zoo", "THEATRE", "élan", "100%_x"];
     let outcomes = shop.storage.apply(shop.now(), &names.map(category)).await.unwrap();
@@ -91,17 +91,17 @@ pub async fn categories_are_told_apart_without_regard_to_case_and_listed_by_name
 pub async fn accounts_and_identities_of_applications_organise_and_buy(storage: Arc<dyn Storage>) {
     let shop = Shop::open(storage);
     let account = Principal::Account(shop.register("ada@example.com").await.id);
-    // Whatever an application calls somebody, it is not one of our accounts.
+    // An application's id never names one of our accounts.
     let namesake = Principal::External(account.account().unwrap().to_string());
     let odd = external("auth0|ünï 'x' %_\\ 😀");
     for organizer in [&account, &namesake, &odd] {
         let event = shop.event().organizer(organizer).create().await;
         assert_eq!(shop.event_now(&event).await.organizer, *organizer);
         for who in [&account, &namesake, &odd] {
-            let mut wish = shop.wish(&event, 1);
-            wish.buyer.who = who.clone();
-            let order = granted(shop.try_hold(&wish).await);
-            assert_eq!(shop.order_now(&order).await.buyer, wish.buyer);
+            let mut request = shop.hold_request(&event, 1);
+            request.buyer.who = who.clone();
+            let order = granted(shop.try_hold(&request).await);
+            assert_eq!(shop.order_now(&order).await.buyer, request.buyer);
             let bought = shop.settle_order(&order).await;
             assert_eq!(shop.ticket_now(&bought.tickets[0]).await.holder, *who);
             let mut scan = shop.scan_of(&bought.tickets[0], &format!("{organizer} {who}"));
@@ -113,7 +113,7 @@ pub async fn accounts_and_identities_of_applications_organise_and_buy(storage: A
     }
 }
 
-pub async fn a_called_off_event_sells_nothing_and_stays_called_off(storage: Arc<dyn Storage>) {
+pub async fn a_cancelled_event_sells_nothing_and_stays_cancelled(storage: Arc<dyn Storage>) {
     let shop = Shop::open(storage);
     let event = shop.event().create().await;
     shop.wait(SignedDuration::from_micros(1));
@@ -122,7 +122,7 @@ pub async fn a_called_off_event_sells_nothing_and_stays_called_off(storage: Arc<
     shop.wait(SignedDuration::from_micros(1));
     assert_eq!(shop.cancel_event(&event).await, cancelled, "nothing more happens on repeat");
     assert_eq!(shop.event_now(&event).await, cancelled);
-    assert_eq!(shop.try_hold(&shop.wish(&event, 1)).await, Err(Refusal::EventCancelled));
+    assert_eq!(shop.try_hold(&shop.hold_request(&event, 1)).await, Err(Refusal::EventCancelled));
 
     let event_id = EventId(event.id.0 + 1);
     let unknown = shop.storage.apply_one(shop.now(), CancelEvent { id: event_id }).await.unwrap();

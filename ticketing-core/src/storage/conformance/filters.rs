@@ -39,7 +39,7 @@ pub async fn events_are_found_by_text_in_any_case_and_any_script(storage: Arc<dy
     }
 }
 
-pub async fn every_letter_of_a_searched_text_means_itself(storage: Arc<dyn Storage>) {
+pub async fn search_text_has_no_wildcards(storage: Arc<dyn Storage>) {
     let shop = Shop::open(storage);
     for title in ["100% live", "100 live", "a_b", "axb", "it's \"on\"", "back\\slash", "[a-z]*?"] {
         shop.event().title(title).create().await;
@@ -55,7 +55,7 @@ pub async fn every_letter_of_a_searched_text_means_itself(storage: Arc<dyn Stora
         ("\\", vec!["back\\slash"]),
         ("[a-z]", vec!["[a-z]*?"]),
         ("*", vec!["[a-z]*?"]),
-        // Nothing is found across the end of a field.
+        // A match never spans two fields.
         ("livefreedom", vec![]),
     ] {
         assert_eq!(titles(&shop, &text(wanted)).await, found, "{wanted:?}");
@@ -98,7 +98,7 @@ pub async fn events_are_filtered_by_category_time_and_organiser(storage: Arc<dyn
     }
 }
 
-pub async fn events_are_sorted_and_equal_ones_by_id(storage: Arc<dyn Storage>) {
+pub async fn events_are_sorted_with_ties_by_id(storage: Arc<dyn Storage>) {
     let shop = Shop::open(storage);
     let hours = SignedDuration::from_hours;
     for (title, starts_in) in [("b", 3), ("É", 1), ("a", 3), ("Z", 2), ("b", 1)] {
@@ -121,9 +121,9 @@ pub async fn orders_are_listed_by_buyer_and_event_the_newest_first(storage: Arc<
     let events = [shop.event().create().await, shop.event().create().await];
     let mut made = Vec::new();
     for (event, name) in [(0, "ada"), (1, "ada"), (0, "bob"), (0, "ada")] {
-        let mut wish = shop.wish(&events[event], 1);
-        wish.buyer = buyer(name);
-        made.push(granted(shop.try_hold(&wish).await));
+        let mut request = shop.hold_request(&events[event], 1);
+        request.buyer = buyer(name);
+        made.push(granted(shop.try_hold(&request).await));
     }
     let list = async |buyer: Option<&str>, event: Option<usize>| {
         let filter = OrderFilter { buyer: buyer.map(external), event_id: event.map(|event| events[event].id) };

@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 const EVERY: SignedDuration = SignedDuration::from_secs(10);
 
-/// Of three tokens, one more every ten seconds.
+/// A quota of three tokens that refills one every ten seconds.
 fn take(key: &str, count: i32) -> Take {
     Take { key: key.to_owned(), count, quota: Quota { burst: 3, every: EVERY } }
 }
@@ -15,7 +15,7 @@ fn all(full_at: impl Into<Vec<Timestamp>>) -> Taken {
     Taken::All { full_at: full_at.into() }
 }
 
-pub async fn a_quota_is_spent_at_once_and_comes_back_evenly(storage: Arc<dyn Storage>) {
+pub async fn a_quota_may_be_spent_at_once_and_refills_evenly(storage: Arc<dyn Storage>) {
     let shop = Shop::open(storage);
     let start = shop.now();
     let ask = async |count| shop.storage.take_tokens(shop.now(), &[take("a", count)]).await.unwrap();
@@ -32,7 +32,7 @@ pub async fn a_quota_is_spent_at_once_and_comes_back_evenly(storage: Arc<dyn Sto
     assert_eq!(ask(1).await, Taken::None { again_at: start + EVERY * 2 });
     shop.wait(EVERY * 100);
     assert_eq!(ask(3).await, all([shop.now() + EVERY * 3]), "no more than a full quota gathers");
-    // A clock of another machine that is far behind does not lock anybody out for long.
+    // If another machine's clock is far behind, nobody is locked out for long.
     let behind = start - EVERY * 1000;
     let taken = shop.storage.take_tokens(behind, &[take("a", 1)]).await.unwrap();
     assert_eq!(taken, Taken::None { again_at: behind + EVERY });
@@ -41,7 +41,7 @@ pub async fn a_quota_is_spent_at_once_and_comes_back_evenly(storage: Arc<dyn Sto
 pub async fn several_quotas_give_all_or_nothing(storage: Arc<dyn Storage>) {
     let shop = Shop::open(storage);
     let now = shop.now();
-    let ask = async |wishes: &[Take]| shop.storage.take_tokens(now, wishes).await.unwrap();
+    let ask = async |requests: &[Take]| shop.storage.take_tokens(now, requests).await.unwrap();
     assert_eq!(ask(&[]).await, all([]));
     assert_eq!(ask(&[take("b", 2), take("a", 3)]).await, all([now + EVERY * 2, now + EVERY * 3]), "in order of asking");
     assert_eq!(ask(&[take("b", 1), take("a", 1)]).await, Taken::None { again_at: now + EVERY });
@@ -49,7 +49,7 @@ pub async fn several_quotas_give_all_or_nothing(storage: Arc<dyn Storage>) {
     assert_eq!(ask(&[take("new", 1), take("b", 1)]).await, all([now + EVERY, now + EVERY * 3]), "nothing was taken");
 }
 
-pub async fn tokens_are_given_back_and_full_quotas_forgotten(storage: Arc<dyn Storage>) {
+pub async fn tokens_are_returned_and_full_quotas_forgotten(storage: Arc<dyn Storage>) {
     let shop = Shop::open(storage);
     let start = shop.now();
     let ask = async |key: &str, count| shop.storage.take_tokens(shop.now(), &[take(key, count)]).await.unwrap();
@@ -70,16 +70,16 @@ pub async fn tokens_are_given_back_and_full_quotas_forgotten(storage: Arc<dyn St
     assert_eq!(ask("c", 1).await, Taken::None { again_at: shop.now() + EVERY });
 }
 
-pub async fn a_hundred_at_once_get_what_there_is(storage: Arc<dyn Storage>) {
+pub async fn a_hundred_concurrent_calls_share_the_quota(storage: Arc<dyn Storage>) {
     let shop = Shop::open(storage);
     let now = shop.now();
     let asking: Vec<_> = (0..100)
         .map(|number| {
             let storage = Arc::clone(&shop.storage);
-            // In both orders of two keys: nobody waits for somebody who waits for them.
-            let mut wishes = vec![take("a", 1), take("b", 1)];
-            wishes.rotate_left(number % 2);
-            tokio::spawn(async move { storage.take_tokens(now, &wishes).await.unwrap() })
+            // Two keys in both orders must not deadlock.
+            let mut requests = vec![take("a", 1), take("b", 1)];
+            requests.rotate_left(number % 2);
+            tokio::spawn(async move { storage.take_tokens(now, &requests).await.unwrap() })
         })
         .collect();
     let mut got = 0;

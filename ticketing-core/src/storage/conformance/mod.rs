@@ -1,4 +1,4 @@
-//! What every storage must do, as tests: for people who write their own.
+//! The conformance kit: tests that every storage must pass, also one of your own.
 //!
 //! ```
 //! use ticketing_core::storage::memory::MemoryStorage;
@@ -6,13 +6,13 @@
 //! ticketing_core::storage_conformance!(memory, async || MemoryStorage::new());
 //! ```
 //!
-//! makes a module `memory` with one `#[tokio::test]` for each case (tokio with `macros` and `rt-multi-thread` is needed among the
-//! dev-dependencies). The second argument makes an empty storage, as often as it is asked. It gives a [`Storage`], an `Arc<dyn Storage>`,
-//! or either with a guard that is kept until the case has ended: `(storage, TempFolder)`.
+//! generates a module `memory` with one `#[tokio::test]` per case. This requires the dev-dependency tokio with the features `macros`
+//! and `rt-multi-thread`. The second argument is called once per case and returns an empty storage: a [`Storage`], an
+//! `Arc<dyn Storage>`, or a tuple of either and a guard that is dropped after the case, such as `(storage, TempFolder)`.
 //!
-//! A case is an async function on a storage. It panics where the storage does not do what its name says, and after every
-//! case the storage's own [`check`](Storage::check) must find nothing wrong. To add a case, write the function and name it in the one list
-//! below. That the cases find what they are for is proved by planting bugs, in `tests/suite/planted_bugs.rs`.
+//! A case is an async function that takes a storage. It panics if the storage does not do what the case's name says. After every
+//! case, the storage's own [`check`](Storage::check) must find no violation. To add a case, write the function and add its name to
+//! the list below. `tests/suite/planted_bugs.rs` proves that the cases find bugs.
 
 #![allow(missing_docs, reason = "a case's name says what it is")]
 #![allow(clippy::unwrap_used, reason = "a kit fails a case by panicking")]
@@ -55,24 +55,24 @@ use std::time::Duration;
 /// Tests a storage against its contract: see [`storage::conformance`](crate::storage::conformance).
 #[macro_export]
 macro_rules! storage_conformance {
-    // The one list of cases, by the file that they are in.
+    // The list of all cases, by file.
     (@cases $($then:tt)*) => {
         $crate::storage_conformance! { @$($then)*
             accounts {
                 an_account_is_found_by_id_address_and_user_name
-                accounts_are_found_together_by_whatever_key
+                accounts_are_found_together_by_any_key
                 a_taken_address_or_user_name_is_refused_in_any_case
                 an_account_is_switched_off_and_given_a_role
-                a_password_changes_only_where_nobody_else_changed_it
+                a_password_changes_only_if_no_other_call_changed_it
                 sessions_are_ended_by_a_new_password_and_on_request
             }
             events {
                 an_event_reads_back_as_it_was_made
-                an_event_made_again_under_its_key_is_the_same_event
+                creating_an_event_again_with_its_key_finds_the_same_event
                 an_event_of_an_unknown_category_is_refused
-                categories_are_told_apart_without_regard_to_case_and_listed_by_name
+                category_names_ignore_case_and_are_listed_in_order
                 accounts_and_identities_of_applications_organise_and_buy
-                a_called_off_event_sells_nothing_and_stays_called_off
+                a_cancelled_event_sells_nothing_and_stays_cancelled
             }
             orders {
                 a_hold_takes_places_of_its_types_and_of_the_event
@@ -80,11 +80,11 @@ macro_rules! storage_conformance {
                 a_repeated_hold_finds_the_same_order
                 a_reference_used_for_something_else_is_refused
                 a_hold_of_what_is_not_for_sale_is_refused
-                a_total_beyond_what_can_be_counted_is_refused
+                a_total_that_overflows_is_refused
                 a_released_order_gives_its_places_back_once
-                an_order_that_is_not_merely_held_is_not_released
-                holds_end_when_they_have_run_out_and_not_before
-                the_holds_longest_overdue_end_first
+                only_a_held_order_is_released
+                holds_expire_at_their_deadline_and_not_before
+                the_most_overdue_holds_expire_first
                 an_order_keeps_the_price_it_was_made_at
                 orders_are_found_together_each_with_its_tickets
             }
@@ -93,40 +93,40 @@ macro_rules! storage_conformance {
                 attempts_are_found_together_each_with_its_buyer
                 an_order_that_cannot_be_paid_gets_no_attempt
                 a_checkout_that_was_opened_is_kept
-                a_checkout_that_was_not_opened_gives_places_back_where_wanted
-                an_attempt_that_may_still_bring_money_keeps_the_places
-                money_may_be_faster_than_the_answer_with_the_checkout
+                a_checkout_that_was_not_opened_releases_places_if_requested
+                an_attempt_that_may_still_be_paid_keeps_the_places
+                a_payment_may_arrive_before_the_checkout_response
                 a_payment_is_found_by_its_order_and_by_each_attempt
-                a_free_order_takes_the_same_road
+                a_free_order_is_settled_like_any_other
             }
             settle {
                 an_exact_payment_buys_exactly_the_tickets_of_the_order
                 the_same_success_again_changes_nothing
-                what_comes_after_success_is_ignored
-                more_than_was_asked_for_is_enough_where_the_gateway_says_what_was_asked
-                money_that_is_not_what_was_asked_for_goes_to_review
-                money_of_another_payment_goes_to_review
-                what_is_undecided_leaves_the_payment_open
+                later_observations_do_not_undo_a_success
+                an_overpayment_is_accepted_if_the_gateway_confirms_the_requested_amount
+                a_mismatched_payment_goes_to_review
+                a_capture_of_another_payment_goes_to_review
+                undecided_observations_leave_the_payment_open
                 a_success_after_a_failure_buys_the_tickets
                 a_payment_in_progress_extends_the_hold_once
                 a_late_payment_takes_places_again
                 a_late_payment_for_a_sold_out_event_is_refunded
                 a_late_payment_for_an_event_that_is_over_is_refunded
-                an_overdue_hold_that_nobody_has_ended_still_gets_its_tickets
+                an_overdue_hold_that_has_not_expired_yet_still_gets_its_tickets
                 a_second_attempt_that_succeeds_is_refunded
-                a_payment_for_an_event_called_off_meanwhile_is_refunded
+                a_payment_for_an_event_cancelled_meanwhile_is_refunded
                 a_reversed_payment_voids_the_tickets
                 our_own_refund_is_not_mistaken_for_a_reversal
                 a_payment_reversed_before_it_was_seen_buys_nothing
-                money_for_a_dropped_attempt_is_not_lost
-                money_of_an_unknown_reference_is_refused
+                a_capture_of_a_dropped_attempt_is_not_lost
+                a_capture_of_an_unknown_reference_is_refused
             }
             reviews {
                 an_accepted_review_buys_the_tickets_once
-                a_refused_review_sends_back_what_came
-                a_review_is_not_accepted_where_the_places_are_gone
+                a_refunded_review_returns_the_whole_capture
+                a_review_is_not_accepted_if_the_places_are_gone
                 a_review_accepted_for_an_order_paid_meanwhile_is_refunded
-                only_what_is_in_review_is_decided
+                only_attempts_in_review_are_decided
                 reviews_are_listed_by_organiser_the_oldest_first
             }
             refunds {
@@ -134,66 +134,66 @@ macro_rules! storage_conformance {
                 a_repeated_refund_is_the_same_refund
                 a_ticket_named_twice_is_refunded_once
                 what_was_not_bought_is_not_refunded
-                never_more_goes_back_than_came
-                a_claimed_refund_is_marked_unknown_and_is_one_workers_only
+                refunds_never_exceed_the_capture
+                a_claimed_refund_is_marked_unknown_and_belongs_to_one_worker
                 a_processed_refund_stays_processed
-                a_refund_that_failed_is_tried_again_by_hand
-                refunds_that_something_is_said_of_are_looked_up_at_once
+                a_failed_refund_is_retried_by_hand
+                refunds_named_by_a_webhook_are_looked_up_at_once
                 every_refund_is_sent
             }
             cancellations {
-                every_order_of_a_called_off_event_is_undone_once
+                every_order_of_a_cancelled_event_is_undone_once
                 an_order_that_was_not_paid_in_full_does_not_stop_the_others
             }
             tickets {
                 a_ticket_is_found_by_id_and_code
                 tickets_are_listed_by_holder_and_by_order
-                a_ticket_lets_one_person_in
+                a_ticket_admits_one_person
                 a_nonce_belongs_to_one_scan
-                who_has_no_valid_ticket_does_not_get_in
+                a_scan_without_a_valid_ticket_is_refused
             }
             outbox {
-                a_mail_is_owed_from_the_moment_of_what_it_tells
-                a_claimed_mail_is_one_workers_only_until_the_lease_ends
+                a_mail_is_queued_with_the_change_that_it_reports
+                a_claimed_mail_belongs_to_one_worker_until_the_lease_ends
                 a_mail_that_was_sent_is_not_sent_again
                 a_stale_report_changes_nothing_unless_the_mail_was_sent_by_it
-                a_mail_is_tried_less_and_less_often_and_given_up_in_the_end
-                a_mail_that_is_refused_for_good_is_not_tried_again
+                a_mail_is_retried_with_backoff_and_given_up_in_the_end
+                a_permanently_refused_mail_is_not_retried
                 mails_that_were_given_up_are_listed_by_organiser_the_oldest_first
                 a_mail_is_sent_again_on_request
             }
             polls {
-                an_open_attempt_is_asked_about_less_and_less_often_until_it_lapses
-                an_attempt_is_asked_about_whatever_became_of_its_order
-                what_is_decided_is_not_asked_about
-                the_attempts_longest_overdue_are_asked_about_first
+                an_open_attempt_is_polled_with_backoff_until_it_lapses
+                an_attempt_is_polled_whatever_the_status_of_its_order
+                a_decided_attempt_is_not_polled
+                the_most_overdue_attempts_are_polled_first
             }
             webhooks {
-                a_webhook_is_kept_byte_for_byte_once
-                a_claimed_webhook_is_one_workers_only_until_the_lease_ends
-                a_webhook_is_tried_until_it_is_applied_or_given_to_a_person
-                a_webhook_that_the_gateway_denies_is_in_the_audit_log
+                a_webhook_is_stored_byte_for_byte_once
+                a_claimed_webhook_belongs_to_one_worker_until_the_lease_ends
+                a_webhook_is_retried_until_it_is_applied_or_needs_a_person
+                a_webhook_that_the_gateway_contradicts_is_in_the_audit_log
             }
             requests {
-                a_request_gets_its_first_answer_again
-                a_request_whose_worker_is_gone_is_done_by_the_next
-                answers_are_kept_for_a_day_and_then_forgotten
+                a_repeated_request_gets_the_first_response
+                a_request_whose_worker_died_is_done_by_the_next
+                responses_are_kept_for_a_day_and_then_forgotten
             }
             watch {
                 an_open_storage_is_ready
-                what_is_under_way_is_counted_and_what_is_done_is_not
+                open_work_is_counted_and_finished_work_is_not
             }
             limits {
-                a_quota_is_spent_at_once_and_comes_back_evenly
+                a_quota_may_be_spent_at_once_and_refills_evenly
                 several_quotas_give_all_or_nothing
-                tokens_are_given_back_and_full_quotas_forgotten
-                a_hundred_at_once_get_what_there_is
+                tokens_are_returned_and_full_quotas_forgotten
+                a_hundred_concurrent_calls_share_the_quota
             }
             filters {
                 events_are_found_by_text_in_any_case_and_any_script
-                every_letter_of_a_searched_text_means_itself
+                search_text_has_no_wildcards
                 events_are_filtered_by_category_time_and_organiser
-                events_are_sorted_and_equal_ones_by_id
+                events_are_sorted_with_ties_by_id
                 orders_are_listed_by_buyer_and_event_the_newest_first
             }
             paging {
@@ -214,21 +214,21 @@ macro_rules! storage_conformance {
             races {
                 the_last_place_goes_to_one_buyer
                 sixty_four_buyers_get_ten_places_of_two_types
-                one_hold_asked_for_eight_times_is_one_order
-                one_success_told_eight_times_issues_the_tickets_once
+                a_hold_requested_eight_times_at_once_is_one_order
+                a_success_reported_eight_times_at_once_issues_the_tickets_once
                 two_attempts_that_succeed_at_once_buy_once
-                a_ticket_scanned_sixteen_times_at_once_lets_one_in
-                one_scan_told_eight_times_gets_one_answer
-                money_at_the_deadline_becomes_tickets_or_goes_back
-                giving_up_while_money_comes_loses_nothing
-                one_refund_asked_for_eight_times_is_one_refund
+                a_ticket_scanned_sixteen_times_at_once_admits_one_person
+                a_scan_repeated_eight_times_at_once_gets_one_answer
+                a_payment_at_the_deadline_becomes_tickets_or_a_refund
+                cancelling_while_a_payment_arrives_loses_nothing
+                a_refund_requested_eight_times_at_once_is_one_refund
                 a_ticket_is_refunded_or_used
                 eight_workers_never_take_the_same_mail
                 eight_workers_never_take_the_same_refund_poll_or_webhook
-                what_is_made_under_one_key_eight_times_at_once_is_made_once
+                creating_with_one_key_eight_times_at_once_creates_once
                 a_review_is_decided_once
-                calling_off_while_everybody_buys_leaves_nobody_behind
-                who_reads_while_others_write_never_sees_a_half
+                cancelling_an_event_while_people_buy_undoes_every_order
+                readers_never_see_half_a_write
                 a_dropped_call_is_done_or_not_done
                 a_dropped_read_leaves_nothing_behind
             }
@@ -276,7 +276,7 @@ macro_rules! storage_conformance {
 #[doc(hidden)]
 pub type Play = fn(Arc<dyn Storage>) -> Pin<Box<dyn Future<Output = ()>>>;
 
-/// One case of the kit.
+/// A case of the kit.
 pub struct Case {
     /// File and function: `orders::a_repeated_hold_finds_the_same_order`.
     pub name: &'static str,
@@ -291,10 +291,10 @@ impl fmt::Debug for Case {
 }
 
 impl Case {
-    /// Plays the case on an empty storage.
+    /// Runs the case on an empty storage.
     ///
     /// # Panics
-    /// Where the storage does not do what the case's name says, or finds itself unsound afterwards.
+    /// If the storage does not do what the case's name says, or its `check` finds a violation afterwards.
     pub async fn run(&self, storage: Arc<dyn Storage>) {
         run(async || Arc::clone(&storage), self.play).await;
     }
@@ -305,26 +305,26 @@ pub fn cases() -> Vec<Case> {
     crate::storage_conformance! { @cases list [] }
 }
 
-/// Plays a case on a fresh storage, and asks the storage afterwards whether it is sound.
+/// Runs a case on an empty storage, and then the storage's `check`.
 ///
 /// # Panics
-/// Where the storage does not do what the case's name says, or finds itself unsound afterwards.
+/// If the storage does not do what the case's name says, or its `check` finds a violation afterwards.
 pub async fn run<M: Made, F: Future<Output = ()>>(
     maker: impl AsyncFnOnce() -> M,
     case: impl FnOnce(Arc<dyn Storage>) -> F,
 ) {
     let (storage, _guard) = maker().await.made();
-    // The slowest takes a second or two on a slow disk. A storage that waits for itself must fail, not hang.
+    // The slowest case takes a second or two on a slow disk. A storage that deadlocks must fail, not hang.
     tokio::time::timeout(Duration::from_secs(120), Box::pin(case(Arc::clone(&storage)))).await.unwrap();
     assert_eq!(storage.check().await.unwrap(), Vec::<String>::new(), "the storage finds itself unsound");
 }
 
-/// What a maker of storages may give.
+/// What the function that creates storages may return.
 pub trait Made {
-    /// Is kept until the case has ended.
+    /// Dropped after the case.
     type Guard;
 
-    /// The storage and what guards it.
+    /// The storage and its guard.
     fn made(self) -> (Arc<dyn Storage>, Self::Guard);
 }
 

@@ -1,9 +1,9 @@
-//! Random commands, applied to the storage under test and to [`MemoryStorage`], which is the rules and nothing else: every answer
-//! and every read must be equal, to the last id and microsecond. Where they are not, the shortest list of commands that
-//! shows it is printed.
+//! Random commands, applied to the storage under test and to [`MemoryStorage`], which is nothing but the rules: every outcome and
+//! every read must be equal, to the last id and microsecond. If they differ, the test prints the shortest list of commands that
+//! shows it.
 
 use super::Made;
-use super::commands::{self, Chance, Command, Said};
+use super::commands::{self, Chance, Command, Report};
 use super::outcomes::Recorded;
 use super::shop::put_events;
 use super::shop::{self, START, newcomer, ngn};
@@ -37,23 +37,23 @@ use std::fmt::Debug;
 use std::ops::Range;
 use std::sync::{Arc, Mutex};
 
-/// Plays `length` commands of one seed in memory. Gives every outcome of a command and every answer of a read, in order, as
-/// JSON: what the rules decide, to be compared with what they decided in an earlier version.
+/// Runs `length` commands of one seed in memory. Returns the outcome of every command and read, in order, as JSON, to compare the
+/// rules with those of an earlier version.
 ///
 /// # Panics
-/// Where the storage in memory fails.
+/// If the storage in memory fails.
 pub async fn outcomes_in_memory(seed: u64, length: usize) -> Vec<serde_json::Value> {
     let mut pair = Pair::of(Arc::new(MemoryStorage::new()));
     pair.outcomes = Some(Mutex::default());
-    let came = pair.play(&commands_of(seed, length)).await;
-    assert!(came.is_none(), "{came:?}");
+    let difference = pair.play(&commands_of(seed, length)).await;
+    assert!(difference.is_none(), "{difference:?}");
     pair.outcomes.unwrap().into_inner().unwrap()
 }
 
-/// Plays `length` commands for each of these seeds.
+/// Runs `length` commands for each of these seeds.
 ///
 /// # Panics
-/// Where the storage differs from the one in memory.
+/// If the storage differs from the one in memory.
 pub async fn act_as_in_memory<M: Made>(maker: impl AsyncFn() -> M, seeds: Range<u64>, length: usize) {
     for seed in seeds {
         let commands = commands_of(seed, length);
@@ -70,7 +70,7 @@ fn commands_of(seed: u64, length: usize) -> Vec<Command> {
     (0..length).map(|_| Command::any(&mut chance)).collect()
 }
 
-/// Drops whatever commands the difference does not need, in smaller and smaller portions.
+/// Removes the commands that the difference does not need, in smaller and smaller portions.
 async fn shorten<M: Made>(
     maker: &impl AsyncFn() -> M,
     mut commands: Vec<Command>,
@@ -95,13 +95,13 @@ async fn shorten<M: Made>(
     (commands, difference)
 }
 
-/// Plays the commands on fresh storages. Says after which they differ, and how.
+/// Runs the commands on empty storages. Returns after which command they differ, and how.
 async fn play<M: Made>(maker: &impl AsyncFn() -> M, commands: &[Command]) -> Option<(usize, String)> {
     let (storage, _guard) = maker().await.made();
     Pair::of(storage).play(commands).await
 }
 
-/// Says where two long answers part, and then gives both whole.
+/// Describes where two long answers differ, followed by both in full.
 fn told_apart(what: &str, found: &str, wanted: &str) -> String {
     let same = found.chars().zip(wanted.chars()).take_while(|(found, wanted)| found == wanted).count();
     let part = |text: &str| text.chars().skip(same.saturating_sub(40)).take(120).collect::<String>();
@@ -123,22 +123,22 @@ impl Pair {
         Self { storage, model: MemoryStorage::new(), now, outcomes: None }
     }
 
-    /// Says after which command they differ, and how.
+    /// Returns after which command they differ, and how.
     async fn play(&mut self, commands: &[Command]) -> Option<(usize, String)> {
         self.furnish().await.unwrap();
         for (at, command) in commands.iter().enumerate() {
-            let mut came = self.apply(command).await;
-            if came.is_ok() && (at % 10 == 9 || at + 1 == commands.len()) {
-                came = self.reads().await;
+            let mut compared = self.apply(command).await;
+            if compared.is_ok() && (at % 10 == 9 || at + 1 == commands.len()) {
+                compared = self.reads().await;
             }
-            if let Err(difference) = came {
+            if let Err(difference) = compared {
                 return Some((at, difference));
             }
         }
         None
     }
 
-    /// Asks both the same, and compares.
+    /// Makes the same call on both, and compares the results.
     async fn both<T: PartialEq + Debug + Recorded>(
         &self,
         what: &str,
@@ -183,34 +183,36 @@ impl Pair {
             Command::CancelEvent(id) => {
                 self.both("cancel_event", async |of| of.apply_one(now, CancelEvent { id: *id }).await).await
             }
-            Command::Hold(wishes, hold_for) => {
-                let until = |wish: &Hold| Hold { hold_until: now + *hold_for, ..wish.clone() };
-                let wishes: Vec<Hold> = wishes.iter().map(until).collect();
-                self.both("hold", async |of| of.apply(now, &wishes).await).await
+            Command::Hold(requests, hold_for) => {
+                let until = |request: &Hold| Hold { hold_until: now + *hold_for, ..request.clone() };
+                let requests: Vec<Hold> = requests.iter().map(until).collect();
+                self.both("hold", async |of| of.apply(now, &requests).await).await
             }
-            Command::Release(wishes) => self.both("release", async |of| of.apply(now, wishes).await).await,
+            Command::Release(requests) => self.both("release", async |of| of.apply(now, requests).await).await,
             Command::ExpireHolds(limit) => {
                 self.both("expire_holds", async |of| of.apply_one(now, ExpireHolds { limit: *limit }).await).await
             }
-            Command::OpenAttempts(wishes) => self.both("open_attempts", async |of| of.apply(now, wishes).await).await,
+            Command::OpenAttempts(requests) => {
+                self.both("open_attempts", async |of| of.apply(now, requests).await).await
+            }
             Command::ReportCheckouts(reports) => {
                 self.both("report_checkouts", async |of| of.apply(now, reports).await).await
             }
-            Command::Settle(said) => {
+            Command::Settle(reports) => {
                 let mut observed = Vec::new();
-                for (reference, said, seed) in said {
-                    observed.push(self.observed(reference, *said, *seed).await);
+                for (reference, report, seed) in reports {
+                    observed.push(self.observed(reference, *report, *seed).await);
                 }
                 self.both("settle", async |of| of.apply(now, &observed).await).await
             }
             Command::ClaimPolls(limit) => {
                 self.both("claim_polls", async |of| of.apply_one(now, ClaimPolls { limit: *limit }).await).await
             }
-            Command::ResolveReviews(wishes) => {
-                self.both("resolve_reviews", async |of| of.apply(now, wishes).await).await
+            Command::ResolveReviews(requests) => {
+                self.both("resolve_reviews", async |of| of.apply(now, requests).await).await
             }
-            Command::RequestRefunds(wishes) => {
-                self.both("request_refunds", async |of| of.apply(now, wishes).await).await
+            Command::RequestRefunds(requests) => {
+                self.both("request_refunds", async |of| of.apply(now, requests).await).await
             }
             Command::ClaimRefunds(lease, limit) => {
                 self.both("claim_refunds", async |of| {
@@ -241,7 +243,7 @@ impl Pair {
                 let codes = self.codes().await;
                 let mut scans = scans.clone();
                 for (index, scan) in &mut scans {
-                    // One in some is nobody's.
+                    // Some codes belong to no ticket.
                     if let Some(code) = codes.get(*index % (codes.len() + 1)) {
                         scan.code = code.clone();
                     }
@@ -278,7 +280,9 @@ impl Pair {
                 })
                 .await
             }
-            Command::TakeTokens(wishes) => self.both("take_tokens", async |of| of.take_tokens(now, wishes).await).await,
+            Command::TakeTokens(requests) => {
+                self.both("take_tokens", async |of| of.take_tokens(now, requests).await).await
+            }
             Command::ForgetTokens => self.both("forget_tokens", async |of| of.forget_tokens(now, 1000).await).await,
             Command::ForgetRequests => {
                 self.both("forget_requests", async |of| of.forget(&request::outdated(now, 1000)).await).await
@@ -286,8 +290,8 @@ impl Pair {
         }
     }
 
-    /// What a gateway says of an attempt: amounts are told from what is asked for.
-    async fn observed(&self, reference: &Reference, said: Said, number: u64) -> Settle {
+    /// A gateway's report about an attempt. Its amounts are derived from the requested one.
+    async fn observed(&self, reference: &Reference, report: Report, number: u64) -> Settle {
         let attempt = self.model.attempt(reference).await.unwrap();
         let asked = attempt.map_or(ngn(1), |attempt| attempt.amount);
         let captured = |amount, requested| {
@@ -296,22 +300,22 @@ impl Pair {
             Observation::Success(Captured { amount, requested, mode: commands::MODE, paid_at, gateway_id })
         };
         let more = Money::new(asked.minor() + 1, asked.currency()).unwrap();
-        let observation = match said {
-            Said::Exact => captured(asked, None),
-            Said::More => captured(more, None),
-            Said::WithFees => captured(more, Some(asked)),
-            Said::Dollars => captured(Money::new(asked.minor(), Currency::USD).unwrap(), None),
-            Said::Another => match captured(asked, None) {
+        let observation = match report {
+            Report::Exact => captured(asked, None),
+            Report::More => captured(more, None),
+            Report::WithFees => captured(more, Some(asked)),
+            Report::Dollars => captured(Money::new(asked.minor(), Currency::USD).unwrap(), None),
+            Report::Another => match captured(asked, None) {
                 Observation::Success(captured) => Observation::Mismatched(captured),
                 other => other,
             },
-            Said::Open => Observation::Open,
-            Said::Processing => Observation::Processing,
-            Said::Failed => Observation::Failed,
-            Said::Reversed => Observation::Reversed,
-            Said::Disputed => Observation::Disputed,
-            Said::NotFound => Observation::NotFound,
-            Said::Unrecognised => Observation::Unrecognised,
+            Report::Open => Observation::Open,
+            Report::Processing => Observation::Processing,
+            Report::Failed => Observation::Failed,
+            Report::Reversed => Observation::Reversed,
+            Report::Disputed => Observation::Disputed,
+            Report::NotFound => Observation::NotFound,
+            Report::Unrecognised => Observation::Unrecognised,
         };
         let raw_status = super::till::raw(&observation).to_owned();
         Settle { reference: reference.clone(), observation, raw_status, seed: shop::seed(number) }
@@ -323,7 +327,7 @@ impl Pair {
         tickets.items.into_iter().map(|ticket| ticket.code).collect()
     }
 
-    /// Compares everything that can be read, and asks both whether they are sound.
+    /// Compares all reads, and runs `check` on both.
     async fn reads(&self) -> Result<(), String> {
         let pages =
             [PageRequest { skip: 0, limit: 1000, count: true }, PageRequest { skip: 2, limit: 3, count: false }];

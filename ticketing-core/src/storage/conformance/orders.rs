@@ -15,10 +15,10 @@ const MICRO: SignedDuration = SignedDuration::from_micros(1);
 pub async fn a_hold_takes_places_of_its_types_and_of_the_event(storage: Arc<dyn Storage>) {
     let shop = Shop::open(storage);
     let event = shop.event().types(&[("A", 100, Some(5)), ("B", 250, None)]).create().await;
-    let wish = shop.wish_of(&event, &[(0, 2), (1, 3)]);
-    let order = granted(shop.try_hold(&wish).await);
-    assert_eq!((&order.reference, order.event_id, &order.buyer), (&wish.reference, event.id, &wish.buyer));
-    assert_eq!(order.status, OrderStatus::Held { hold_until: wish.hold_until });
+    let request = shop.wish_of(&event, &[(0, 2), (1, 3)]);
+    let order = granted(shop.try_hold(&request).await);
+    assert_eq!((&order.reference, order.event_id, &order.buyer), (&request.reference, event.id, &request.buyer));
+    assert_eq!(order.status, OrderStatus::Held { hold_until: request.hold_until });
     assert_eq!((order.total.minor(), order.quantity(), order.hold_extended), (2 * 100 + 3 * 250, 5, false));
     assert_eq!(order.lines.iter().map(|line| line.unit_price.minor()).collect::<Vec<_>>(), [100, 250]);
     assert_eq!((order.created_at, order.updated_at), (shop.now(), shop.now()));
@@ -39,32 +39,32 @@ pub async fn a_hold_beyond_a_capacity_is_sold_out_and_says_what_is_left(storage:
     let event = shop.event().capacity(6).types(&[("A", 100, Some(5)), ("B", 100, None)]).create().await;
     let (a, b) = (event.ticket_types[0].id, event.ticket_types[1].id);
     let sold_out = |ticket_type_id, available| Err(Refusal::SoldOut { ticket_type_id, available });
-    assert_eq!(shop.try_hold(&shop.wish(&event, 6)).await, sold_out(a, 5), "beyond the type's own places");
+    assert_eq!(shop.try_hold(&shop.hold_request(&event, 6)).await, sold_out(a, 5), "beyond the type's own places");
     assert_eq!(shop.try_hold(&shop.wish_of(&event, &[(1, 7)])).await, sold_out(b, 6), "beyond the event's places");
     assert_eq!(shop.try_hold(&shop.wish_of(&event, &[(0, 4), (1, 3)])).await, sold_out(b, 6), "beyond them together");
     assert_eq!(shop.stock(&event).await, (0, 0), "what is refused changes nothing");
     granted(shop.try_hold(&shop.wish_of(&event, &[(0, 4), (1, 1)])).await);
-    assert_eq!(shop.try_hold(&shop.wish(&event, 2)).await, sold_out(a, 1));
-    granted(shop.try_hold(&shop.wish(&event, 1)).await);
+    assert_eq!(shop.try_hold(&shop.hold_request(&event, 2)).await, sold_out(a, 1));
+    granted(shop.try_hold(&shop.hold_request(&event, 1)).await);
     assert_eq!(shop.try_hold(&shop.wish_of(&event, &[(1, 1)])).await, sold_out(b, 0));
 
     let unlimited = shop.event().unlimited().create().await;
-    granted(shop.try_hold(&shop.wish(&unlimited, 100)).await);
-    granted(shop.try_hold(&shop.wish(&unlimited, 100)).await);
+    granted(shop.try_hold(&shop.hold_request(&unlimited, 100)).await);
+    granted(shop.try_hold(&shop.hold_request(&unlimited, 100)).await);
 }
 
 pub async fn a_repeated_hold_finds_the_same_order(storage: Arc<dyn Storage>) {
     let shop = Shop::open(storage);
     let event = shop.event().capacity(2).create().await;
-    let mut wish = shop.wish(&event, 2);
-    let order = granted(shop.try_hold(&wish).await);
+    let mut request = shop.hold_request(&event, 2);
+    let order = granted(shop.try_hold(&request).await);
     shop.wait(SignedDuration::from_secs(1));
-    // The hold's end is the caller's "from now", not what the order is about.
-    wish.hold_until += MICRO;
-    assert_eq!(shop.try_hold(&wish).await, Ok(order.clone()), "although the event is sold out by it");
+    // The end of the hold is not part of the content: it depends on when the caller asks.
+    request.hold_until += MICRO;
+    assert_eq!(shop.try_hold(&request).await, Ok(order.clone()), "although the event is sold out by it");
     assert_eq!(shop.stock(&event).await, (2, 0));
     shop.let_expire(&order).await;
-    let again = granted(shop.try_hold(&wish).await);
+    let again = granted(shop.try_hold(&request).await);
     assert_eq!((again.id, again.status), (order.id, OrderStatus::Expired));
     assert_eq!(shop.stock(&event).await, (0, 0));
 }
@@ -72,9 +72,9 @@ pub async fn a_repeated_hold_finds_the_same_order(storage: Arc<dyn Storage>) {
 pub async fn a_reference_used_for_something_else_is_refused(storage: Arc<dyn Storage>) {
     let shop = Shop::open(storage);
     let event = shop.event().types(&[("A", 100, None), ("B", 100, None)]).create().await;
-    let wish = shop.wish(&event, 2);
-    granted(shop.try_hold(&wish).await);
-    let mut others = vec![wish.clone(); 5];
+    let request = shop.hold_request(&event, 2);
+    granted(shop.try_hold(&request).await);
+    let mut others = vec![request.clone(); 5];
     others[0].lines[0].quantity = 1;
     others[1].lines[0].ticket_type_id = Some(event.ticket_types[1].id);
     others[2].buyer = buyer("bob");
@@ -90,29 +90,32 @@ pub async fn a_hold_of_what_is_not_for_sale_is_refused(storage: Arc<dyn Storage>
     let shop = Shop::open(storage);
     let event = shop.event().ending_in(SignedDuration::from_hours(1)).create().await;
     let other = shop.event().create().await;
-    let mut unknown = shop.wish(&event, 1);
+    let mut unknown = shop.hold_request(&event, 1);
     unknown.event_id = EventId(other.id.0 + 1);
     assert_eq!(shop.try_hold(&unknown).await, Err(Refusal::EventUnknown { event_id: unknown.event_id }));
     for ticket_type_id in [other.ticket_types[0].id, TicketTypeId(other.ticket_types[0].id.0 + 1)] {
-        let mut wish = shop.wish(&event, 1);
-        wish.lines[0].ticket_type_id = Some(ticket_type_id);
-        assert_eq!(shop.try_hold(&wish).await, Err(Refusal::TicketTypeUnknown { ticket_type_id }));
+        let mut request = shop.hold_request(&event, 1);
+        request.lines[0].ticket_type_id = Some(ticket_type_id);
+        assert_eq!(shop.try_hold(&request).await, Err(Refusal::TicketTypeUnknown { ticket_type_id }));
     }
     shop.wait(SignedDuration::from_hours(1) - MICRO);
-    granted(shop.try_hold(&shop.wish(&event, 1)).await);
+    granted(shop.try_hold(&shop.hold_request(&event, 1)).await);
     shop.wait(MICRO);
     let over = Refusal::EventOver { ended_at: event.ends_at.unwrap() };
-    assert_eq!(shop.try_hold(&shop.wish(&event, 1)).await, Err(over));
+    assert_eq!(shop.try_hold(&shop.hold_request(&event, 1)).await, Err(over));
     shop.cancel_event(&other).await;
-    assert_eq!(shop.try_hold(&shop.wish(&other, 1)).await, Err(Refusal::EventCancelled));
+    assert_eq!(shop.try_hold(&shop.hold_request(&other, 1)).await, Err(Refusal::EventCancelled));
 }
 
-pub async fn a_total_beyond_what_can_be_counted_is_refused(storage: Arc<dyn Storage>) {
+pub async fn a_total_that_overflows_is_refused(storage: Arc<dyn Storage>) {
     let shop = Shop::open(storage);
     let event = shop.event().price(crate::domain::id::MAX_SAFE_INTEGER).create().await;
-    assert_eq!(shop.try_hold(&shop.wish(&event, 2)).await, Err(Refusal::TotalTooLarge));
+    assert_eq!(shop.try_hold(&shop.hold_request(&event, 2)).await, Err(Refusal::TotalTooLarge));
     assert_eq!(shop.stock(&event).await, (0, 0));
-    assert_eq!(granted(shop.try_hold(&shop.wish(&event, 1)).await).total.minor(), crate::domain::id::MAX_SAFE_INTEGER);
+    assert_eq!(
+        granted(shop.try_hold(&shop.hold_request(&event, 1)).await).total.minor(),
+        crate::domain::id::MAX_SAFE_INTEGER
+    );
 }
 
 pub async fn a_released_order_gives_its_places_back_once(storage: Arc<dyn Storage>) {
@@ -126,10 +129,10 @@ pub async fn a_released_order_gives_its_places_back_once(storage: Arc<dyn Storag
     assert_eq!(shop.release(&order).await, Ok(released.clone()), "nothing more happens on repeat");
     assert_eq!(shop.order_now(&order).await, released);
     assert_eq!(shop.stock(&event).await, (1, 0));
-    granted(shop.try_hold(&shop.wish(&event, 2)).await);
+    granted(shop.try_hold(&shop.hold_request(&event, 2)).await);
 }
 
-pub async fn an_order_that_is_not_merely_held_is_not_released(storage: Arc<dyn Storage>) {
+pub async fn only_a_held_order_is_released(storage: Arc<dyn Storage>) {
     let shop = Shop::open(storage);
     let event = shop.event().create().await;
     let unknown = Release { reference: shop.reference(), actor: shop.organizer.clone() };
@@ -148,13 +151,13 @@ pub async fn an_order_that_is_not_merely_held_is_not_released(storage: Arc<dyn S
     assert_eq!(granted(shop.release(&busy).await).status, OrderStatus::Cancelled);
 }
 
-pub async fn holds_end_when_they_have_run_out_and_not_before(storage: Arc<dyn Storage>) {
+pub async fn holds_expire_at_their_deadline_and_not_before(storage: Arc<dyn Storage>) {
     let shop = Shop::open(storage);
     let event = shop.event().capacity(2).create().await;
     let order = shop.hold(&event, 2).await;
     shop.wait(HOLD_FOR - MICRO);
     assert_eq!(shop.expire().await, [], "a microsecond too early");
-    assert!(shop.try_hold(&shop.wish(&event, 1)).await.is_err());
+    assert!(shop.try_hold(&shop.hold_request(&event, 1)).await.is_err());
     shop.wait(MICRO);
     let expired = shop.expire().await;
     assert_eq!(expired.len(), 1);
@@ -164,17 +167,17 @@ pub async fn holds_end_when_they_have_run_out_and_not_before(storage: Arc<dyn St
     assert_eq!(shop.stock(&event).await, (0, 0));
     let line = shop.payment(&order).await.audit.pop().unwrap();
     assert_eq!((line.action.as_str(), line.after.as_deref()), ("order.hold_ended", Some("expired")));
-    granted(shop.try_hold(&shop.wish(&event, 2)).await);
+    granted(shop.try_hold(&shop.hold_request(&event, 2)).await);
 }
 
-pub async fn the_holds_longest_overdue_end_first(storage: Arc<dyn Storage>) {
+pub async fn the_most_overdue_holds_expire_first(storage: Arc<dyn Storage>) {
     let shop = Shop::open(storage);
     let event = shop.event().create().await;
     let mut made = Vec::new();
     for micros in [30, 10, 20, 10] {
-        let mut wish = shop.wish(&event, 1);
-        wish.hold_until += SignedDuration::from_micros(micros);
-        made.push(granted(shop.try_hold(&wish).await).id);
+        let mut request = shop.hold_request(&event, 1);
+        request.hold_until += SignedDuration::from_micros(micros);
+        made.push(granted(shop.try_hold(&request).await).id);
     }
     shop.wait(HOLD_FOR + SignedDuration::from_micros(20));
     let now = shop.now();

@@ -19,7 +19,7 @@ fn ids(mails: &[OutboxMail]) -> Vec<MailId> {
     mails.iter().map(|mail| mail.id).collect()
 }
 
-pub async fn a_mail_is_owed_from_the_moment_of_what_it_tells(storage: Arc<dyn Storage>) {
+pub async fn a_mail_is_queued_with_the_change_that_it_reports(storage: Arc<dyn Storage>) {
     let shop = Shop::open(storage);
     let event = shop.event().create().await;
     let bought = shop.buy(&event, 1).await;
@@ -30,10 +30,10 @@ pub async fn a_mail_is_owed_from_the_moment_of_what_it_tells(storage: Arc<dyn St
     let by_reference = OrderKey::Reference(bought.order.reference.clone());
     assert_eq!(shop.storage.mails(&by_reference).await.unwrap(), mails);
     assert_eq!(shop.storage.mails(&OrderKey::Reference(shop.reference())).await.unwrap(), []);
-    assert_eq!(shop.mails(&shop.hold(&event, 1).await).await, [], "nothing is told of a mere hold");
+    assert_eq!(shop.mails(&shop.hold(&event, 1).await).await, [], "a hold sends no mail");
 }
 
-pub async fn a_claimed_mail_is_one_workers_only_until_the_lease_ends(storage: Arc<dyn Storage>) {
+pub async fn a_claimed_mail_belongs_to_one_worker_until_the_lease_ends(storage: Arc<dyn Storage>) {
     let shop = Shop::open(storage);
     let event = shop.event().create().await;
     let mut owed = Vec::new();
@@ -85,7 +85,7 @@ pub async fn a_stale_report_changes_nothing_unless_the_mail_was_sent_by_it(stora
     assert_eq!(report(&shop, &second, MailResult::Retry("and".to_owned())).await.status, MailStatus::Sent);
 }
 
-pub async fn a_mail_is_tried_less_and_less_often_and_given_up_in_the_end(storage: Arc<dyn Storage>) {
+pub async fn a_mail_is_retried_with_backoff_and_given_up_in_the_end(storage: Arc<dyn Storage>) {
     let shop = Shop::open(storage);
     let event = shop.event().create().await;
     let bought = shop.buy(&event, 1).await;
@@ -107,13 +107,13 @@ pub async fn a_mail_is_tried_less_and_less_often_and_given_up_in_the_end(storage
     assert_eq!(shop.claim_mails(10).await, []);
     let dead = shop.mails(&bought.order).await.remove(0);
 
-    // A person has another look.
+    // A person has it sent again.
     let again = shop.storage.apply_one(shop.now(), ResendMail { id: dead.id }).await.unwrap().unwrap();
     assert_eq!((again.id, again.status, again.tries), (dead.id, MailStatus::Waiting, 0));
     assert_eq!(ids(&shop.claim_mails(10).await), [dead.id]);
 }
 
-pub async fn a_mail_that_is_refused_for_good_is_not_tried_again(storage: Arc<dyn Storage>) {
+pub async fn a_permanently_refused_mail_is_not_retried(storage: Arc<dyn Storage>) {
     let shop = Shop::open(storage);
     let event = shop.event().create().await;
     shop.buy(&event, 1).await;

@@ -1,5 +1,5 @@
-//! Outcomes of commands as JSON, so that they can be compared with those of another version: field by field, under names that are
-//! said here or by serde, and independent of `Debug`.
+//! Outcomes of commands as JSON, to compare them with those of another version: field by field, with names from here or from serde,
+//! independent of `Debug`.
 
 use crate::domain::account::Account;
 use crate::domain::audit::AuditLine;
@@ -21,7 +21,7 @@ use crate::domain::ticket::Ticket;
 use crate::domain::webhook::StoredWebhook;
 use serde_json::{Value, json};
 
-/// What has a stable form.
+/// A value with a stable JSON form.
 pub(super) trait Recorded {
     fn recorded(&self) -> Value;
 }

@@ -10,12 +10,12 @@ async fn claim(shop: &Shop) -> Vec<Attempt> {
     shop.storage.apply_one(shop.now(), ClaimPolls { limit: 100 }).await.unwrap()
 }
 
-/// Lets time pass until then.
+/// Moves the clock to this time.
 fn wait_until(shop: &Shop, at: Timestamp) {
     shop.wait(at.duration_since(shop.now()));
 }
 
-pub async fn an_open_attempt_is_asked_about_less_and_less_often_until_it_lapses(storage: Arc<dyn Storage>) {
+pub async fn an_open_attempt_is_polled_with_backoff_until_it_lapses(storage: Arc<dyn Storage>) {
     let shop = Shop::open(storage);
     let event = shop.event().create().await;
     let order = shop.hold(&event, 1).await;
@@ -41,7 +41,7 @@ pub async fn an_open_attempt_is_asked_about_less_and_less_often_until_it_lapses(
         }
     }
     assert!((50..200).contains(&asked), "{asked} questions");
-    // As long as nobody answers, nobody knows.
+    // Without a report of the gateway, the attempt stays open.
     shop.wait(POLL_FOR);
     assert_eq!(claim(&shop).await.len(), 1);
     assert_ne!(shop.attempt_now(&attempt).await.status, AttemptStatus::Lapsed);
@@ -52,13 +52,13 @@ pub async fn an_open_attempt_is_asked_about_less_and_less_often_until_it_lapses(
     shop.wait(POLL_FOR);
     assert_eq!(claim(&shop).await, []);
 
-    // A webhook after all that: money is never lost.
+    // A webhook after all that still settles it.
     shop.observe(&attempt, Observation::Open).await;
     assert_eq!(shop.attempt_now(&attempt).await.status, AttemptStatus::Lapsed);
     assert!(matches!(shop.pay(&attempt).await, Settlement::Fulfilled { first: true, .. }));
 }
 
-pub async fn an_attempt_is_asked_about_whatever_became_of_its_order(storage: Arc<dyn Storage>) {
+pub async fn an_attempt_is_polled_whatever_the_status_of_its_order(storage: Arc<dyn Storage>) {
     let shop = Shop::open(storage);
     let event = shop.event().create().await;
     let order = shop.hold(&event, 1).await;
@@ -68,7 +68,7 @@ pub async fn an_attempt_is_asked_about_whatever_became_of_its_order(storage: Arc
     assert_eq!(claimed.iter().map(|one| &one.reference).collect::<Vec<_>>(), [&attempt.reference]);
 }
 
-pub async fn what_is_decided_is_not_asked_about(storage: Arc<dyn Storage>) {
+pub async fn a_decided_attempt_is_not_polled(storage: Arc<dyn Storage>) {
     let shop = Shop::open(storage);
     let event = shop.event().create().await;
     shop.buy(&event, 1).await;
@@ -86,7 +86,7 @@ pub async fn what_is_decided_is_not_asked_about(storage: Arc<dyn Storage>) {
     assert_eq!(claimed, [failed.reference, unknown.reference], "a failure may flip, and the unknown become known");
 }
 
-pub async fn the_attempts_longest_overdue_are_asked_about_first(storage: Arc<dyn Storage>) {
+pub async fn the_most_overdue_attempts_are_polled_first(storage: Arc<dyn Storage>) {
     let shop = Shop::open(storage);
     let event = shop.event().create().await;
     let mut made = Vec::new();

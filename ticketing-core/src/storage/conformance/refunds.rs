@@ -33,12 +33,12 @@ pub async fn refunded_tickets_are_void_and_their_places_free(storage: Arc<dyn St
     let bought = shop.settle_order(&order).await;
     granted(shop.scan(&shop.scan_of(&bought.tickets[0], "used before")).await);
 
-    let wish = shop.refund_of(&order, &[&bought.tickets[0], &bought.tickets[2]]);
-    let refund = granted(shop.refund(&wish).await);
-    assert_eq!((&refund.key, refund.order_id, refund.amount), (&wish.key, order.id, ngn(350)));
-    assert_eq!((refund.status, refund.reason, &refund.note), (RefundStatus::Due, wish.reason, &wish.note));
-    assert_eq!((&refund.attempt, &refund.tickets), (&bought.attempt.reference, &wish.tickets));
-    assert_eq!(shop.refund_now(&order, &wish.key).await, refund);
+    let request = shop.refund_of(&order, &[&bought.tickets[0], &bought.tickets[2]]);
+    let refund = granted(shop.refund(&request).await);
+    assert_eq!((&refund.key, refund.order_id, refund.amount), (&request.key, order.id, ngn(350)));
+    assert_eq!((refund.status, refund.reason, &refund.note), (RefundStatus::Due, request.reason, &request.note));
+    assert_eq!((&refund.attempt, &refund.tickets), (&bought.attempt.reference, &request.tickets));
+    assert_eq!(shop.refund_now(&order, &request.key).await, refund);
     let statuses = async || {
         let tickets = shop.payment(&order).await.tickets;
         tickets.iter().map(|ticket| ticket.status).collect::<Vec<_>>()
@@ -47,7 +47,7 @@ pub async fn refunded_tickets_are_void_and_their_places_free(storage: Arc<dyn St
     assert_eq!(shop.stock(&event).await, (0, 1));
     assert_eq!(shop.mail_kinds(&order).await, [MailKind::Tickets, MailKind::Refund(refund.id)]);
 
-    // Without a list, all that are still valid.
+    // Without a list, all valid tickets.
     let rest = granted(shop.refund(&shop.refund_of(&order, &[])).await);
     assert_eq!((rest.amount, &rest.tickets), (ngn(100), &vec![bought.tickets[1].id]));
     assert_eq!(statuses().await, [TicketStatus::Refunded; 3]);
@@ -62,16 +62,16 @@ pub async fn a_repeated_refund_is_the_same_refund(storage: Arc<dyn Storage>) {
     let shop = Shop::open(storage);
     let event = shop.event().create().await;
     let (bought, other) = (shop.buy(&event, 3).await, shop.buy(&event, 1).await);
-    let wish = shop.refund_of(&bought.order, &[&bought.tickets[1], &bought.tickets[0]]);
-    let refund = granted(shop.refund(&wish).await);
+    let request = shop.refund_of(&bought.order, &[&bought.tickets[1], &bought.tickets[0]]);
+    let refund = granted(shop.refund(&request).await);
     shop.wait(SignedDuration::from_secs(1));
-    assert_eq!(shop.refund(&wish).await, Ok(refund.clone()));
-    let mut elsewise = wish.clone();
+    assert_eq!(shop.refund(&request).await, Ok(refund.clone()));
+    let mut elsewise = request.clone();
     elsewise.tickets.reverse();
     assert_eq!(shop.refund(&elsewise).await, Ok(refund.clone()), "the same tickets in another order are the same");
     elsewise.tickets = vec![bought.tickets[2].id];
     assert_eq!(shop.refund(&elsewise).await, Err(Refusal::KeyReused));
-    elsewise.tickets = wish.tickets.clone();
+    elsewise.tickets = request.tickets.clone();
     elsewise.order = other.order.reference.clone();
     assert_eq!(shop.refund(&elsewise).await, Err(Refusal::KeyReused));
     assert_eq!(shop.payment(&bought.order).await.refunds, [refund]);
@@ -100,12 +100,12 @@ pub async fn what_was_not_bought_is_not_refunded(storage: Arc<dyn Storage>) {
     unknown.order = shop.reference();
     assert_eq!(shop.refund(&unknown).await, Err(Refusal::OrderUnknown));
     for tickets in [vec![&other.tickets[0]], vec![&bought.tickets[0], &other.tickets[0]]] {
-        let wish = shop.refund_of(&bought.order, &tickets);
-        assert_eq!(shop.refund(&wish).await, Err(Refusal::NothingToRefund), "a ticket of another order");
+        let request = shop.refund_of(&bought.order, &tickets);
+        assert_eq!(shop.refund(&request).await, Err(Refusal::NothingToRefund), "a ticket of another order");
     }
-    let mut wish = shop.refund_of(&bought.order, &[]);
-    wish.tickets = vec![TicketId(1_000_000)];
-    assert_eq!(shop.refund(&wish).await, Err(Refusal::NothingToRefund));
+    let mut request = shop.refund_of(&bought.order, &[]);
+    request.tickets = vec![TicketId(1_000_000)];
+    assert_eq!(shop.refund(&request).await, Err(Refusal::NothingToRefund));
     granted(shop.refund(&shop.refund_of(&bought.order, &[&bought.tickets[0]])).await);
     let again = shop.refund_of(&bought.order, &[&bought.tickets[0]]);
     assert_eq!(shop.refund(&again).await, Err(Refusal::NothingToRefund), "a ticket that went back before");
@@ -116,14 +116,14 @@ pub async fn what_was_not_bought_is_not_refunded(storage: Arc<dyn Storage>) {
     assert_eq!(shop.stock(&event).await, (0, 2));
 }
 
-pub async fn never_more_goes_back_than_came(storage: Arc<dyn Storage>) {
+pub async fn refunds_never_exceed_the_capture(storage: Arc<dyn Storage>) {
     let shop = Shop::open(storage);
     let event = shop.event().create().await;
     let usd = |minor| Money::new(minor, Currency::USD).unwrap();
     for (captured, first, second) in [
-        // The price and more: each ticket's price goes back.
+        // The price or more was captured: each ticket's price is refunded.
         (ngn(2 * PRICE + 5), ngn(PRICE), ngn(PRICE)),
-        // Less, or another currency, and a person accepted it: each ticket's share, and all of it in the end.
+        // Less or another currency was captured, and accepted in review: each ticket's share is refunded, all of it in the end.
         (ngn(PRICE + 1), ngn(PRICE / 2), ngn(PRICE / 2 + 1)),
         (usd(701), usd(350), usd(351)),
     ] {
@@ -146,14 +146,14 @@ pub async fn never_more_goes_back_than_came(storage: Arc<dyn Storage>) {
     assert_eq!(shop.stock(&event).await, (0, 0));
 }
 
-pub async fn a_claimed_refund_is_marked_unknown_and_is_one_workers_only(storage: Arc<dyn Storage>) {
+pub async fn a_claimed_refund_is_marked_unknown_and_belongs_to_one_worker(storage: Arc<dyn Storage>) {
     let shop = Shop::open(storage);
     let event = shop.event().create().await;
     let mut due = Vec::new();
     for _ in 0..3 {
         let bought = shop.buy(&event, 1).await;
-        let wish = shop.refund_of(&bought.order, &[]);
-        due.push((bought.order, granted(shop.refund(&wish).await)));
+        let request = shop.refund_of(&bought.order, &[]);
+        due.push((bought.order, granted(shop.refund(&request).await)));
         shop.wait(SignedDuration::from_micros(1));
     }
     let claimed = claim(&shop, 2).await;
@@ -175,8 +175,8 @@ pub async fn a_processed_refund_stays_processed(storage: Arc<dyn Storage>) {
     let shop = Shop::open(storage);
     let event = shop.event().create().await;
     let bought = shop.buy(&event, 1).await;
-    let wish = shop.refund_of(&bought.order, &[]);
-    let refund = granted(shop.refund(&wish).await);
+    let request = shop.refund_of(&bought.order, &[]);
+    let refund = granted(shop.refund(&request).await);
     claim(&shop, 1).await;
     let pending = granted(report(&shop, refund.id, RefundStatus::Pending).await);
     assert_eq!((pending.status, pending.gateway_id.as_deref()), (RefundStatus::Pending, Some("trx")));
@@ -185,13 +185,13 @@ pub async fn a_processed_refund_stays_processed(storage: Arc<dyn Storage>) {
     assert_eq!((processed.status, processed.next_at), (RefundStatus::Processed, None));
     shop.wait(SignedDuration::from_secs(1));
     for status in RefundStatus::ALL {
-        assert_eq!(report(&shop, refund.id, *status).await, Ok(processed.clone()), "whatever is said later");
+        assert_eq!(report(&shop, refund.id, *status).await, Ok(processed.clone()), "whatever is reported later");
     }
     assert_eq!(
         shop.storage.apply_one(shop.now(), RetryRefund { id: refund.id, actor: shop.organizer.clone() }).await.unwrap(),
         Ok(processed.clone())
     );
-    assert_eq!(shop.refund_now(&bought.order, &wish.key).await, processed);
+    assert_eq!(shop.refund_now(&bought.order, &request.key).await, processed);
     let unknown = RefundId(refund.id.0 + 1);
     assert_eq!(report(&shop, unknown, RefundStatus::Pending).await, Err(Refusal::RefundUnknown));
     let retried =
@@ -199,7 +199,7 @@ pub async fn a_processed_refund_stays_processed(storage: Arc<dyn Storage>) {
     assert_eq!(retried, Err(Refusal::RefundUnknown));
 }
 
-pub async fn a_refund_that_failed_is_tried_again_by_hand(storage: Arc<dyn Storage>) {
+pub async fn a_failed_refund_is_retried_by_hand(storage: Arc<dyn Storage>) {
     let shop = Shop::open(storage);
     let event = shop.event().create().await;
     for (given_up, again) in
@@ -224,7 +224,7 @@ pub async fn a_refund_that_failed_is_tried_again_by_hand(storage: Arc<dyn Storag
     }
 }
 
-pub async fn refunds_that_something_is_said_of_are_looked_up_at_once(storage: Arc<dyn Storage>) {
+pub async fn refunds_named_by_a_webhook_are_looked_up_at_once(storage: Arc<dyn Storage>) {
     let shop = Shop::open(storage);
     let event = shop.event().create().await;
     let bought = shop.buy(&event, 2).await;
@@ -241,7 +241,7 @@ pub async fn refunds_that_something_is_said_of_are_looked_up_at_once(storage: Ar
     assert_eq!(shop.storage.apply_one(shop.now(), WakeRefunds { attempt: shop.reference() }).await.unwrap(), []);
 }
 
-/// Also a refund that the rules decided.
+/// Also refunds that the rules decided.
 pub async fn every_refund_is_sent(storage: Arc<dyn Storage>) {
     let shop = Shop::open(storage);
     let event = shop.event().capacity(1).create().await;

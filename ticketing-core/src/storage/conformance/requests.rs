@@ -21,7 +21,7 @@ async fn begin(shop: &Shop, scope: &str, content: &str) -> Begun {
     shop.storage.apply_one(shop.now(), request(scope, content)).await.unwrap()
 }
 
-pub async fn a_request_gets_its_first_answer_again(storage: Arc<dyn Storage>) {
+pub async fn a_repeated_request_gets_the_first_response(storage: Arc<dyn Storage>) {
     let shop = Shop::open(storage);
     let until = shop.now() + LEASE;
     assert_eq!(begin(&shop, "a", "x").await, Begun::Work { since: shop.now() });
@@ -46,7 +46,7 @@ pub async fn a_request_gets_its_first_answer_again(storage: Arc<dyn Storage>) {
     assert!(matches!(begin(&shop, "never begun", "x").await, Begun::Work { .. }));
 }
 
-pub async fn a_request_whose_worker_is_gone_is_done_by_the_next(storage: Arc<dyn Storage>) {
+pub async fn a_request_whose_worker_died_is_done_by_the_next(storage: Arc<dyn Storage>) {
     let shop = Shop::open(storage);
     let since = shop.now();
     assert_eq!(begin(&shop, "a", "x").await, Begun::Work { since });
@@ -57,7 +57,7 @@ pub async fn a_request_whose_worker_is_gone_is_done_by_the_next(storage: Arc<dyn
     assert_eq!(begin(&shop, "a", "x").await, Begun::Work { since }, "it gave up");
 }
 
-pub async fn answers_are_kept_for_a_day_and_then_forgotten(storage: Arc<dyn Storage>) {
+pub async fn responses_are_kept_for_a_day_and_then_forgotten(storage: Arc<dyn Storage>) {
     let shop = Shop::open(storage);
     for scope in ["a", "b"] {
         assert!(matches!(begin(&shop, scope, "x").await, Begun::Work { .. }));

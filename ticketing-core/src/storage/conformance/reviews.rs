@@ -12,7 +12,7 @@ use crate::storage::{Outcome, Storage};
 use jiff::SignedDuration;
 use std::sync::Arc;
 
-/// An order for which less came than was asked for.
+/// An order that was paid with less than its total.
 async fn underpaid(shop: &Shop, event: &Event, minor: i64) -> (Order, Attempt) {
     let order = shop.hold(event, 1).await;
     let attempt = shop.attempt(&order).await;
@@ -21,14 +21,14 @@ async fn underpaid(shop: &Shop, event: &Event, minor: i64) -> (Order, Attempt) {
 }
 
 async fn resolve(shop: &Shop, attempt: &Attempt, verdict: Verdict) -> Outcome<Attempt> {
-    let wish = Resolve {
+    let request = Resolve {
         reference: attempt.reference.clone(),
         verdict,
         note: "called them".to_owned(),
         actor: shop.organizer.clone(),
         seed: shop.seed(),
     };
-    only(shop.storage.apply(shop.now(), &[wish]).await)
+    only(shop.storage.apply(shop.now(), &[request]).await)
 }
 
 pub async fn an_accepted_review_buys_the_tickets_once(storage: Arc<dyn Storage>) {
@@ -47,7 +47,7 @@ pub async fn an_accepted_review_buys_the_tickets_once(storage: Arc<dyn Storage>)
     assert_eq!(shop.stock(&event).await, (0, 1));
 }
 
-pub async fn a_refused_review_sends_back_what_came(storage: Arc<dyn Storage>) {
+pub async fn a_refunded_review_returns_the_whole_capture(storage: Arc<dyn Storage>) {
     let shop = Shop::open(storage);
     let event = shop.event().create().await;
     let (order, attempt) = underpaid(&shop, &event, 7).await;
@@ -59,7 +59,7 @@ pub async fn a_refused_review_sends_back_what_came(storage: Arc<dyn Storage>) {
     assert_eq!(shop.order_now(&order).await.status.name(), "held", "the buyer may still pay");
 }
 
-pub async fn a_review_is_not_accepted_where_the_places_are_gone(storage: Arc<dyn Storage>) {
+pub async fn a_review_is_not_accepted_if_the_places_are_gone(storage: Arc<dyn Storage>) {
     let shop = Shop::open(storage);
     let event = shop.event().capacity(1).create().await;
     let (order, attempt) = underpaid(&shop, &event, 1).await;
@@ -83,7 +83,7 @@ pub async fn a_review_accepted_for_an_order_paid_meanwhile_is_refunded(storage: 
     assert_eq!((refunds.len(), refunds[0].amount, refunds[0].reason), (1, ngn(9), RefundReason::Duplicate));
 }
 
-pub async fn only_what_is_in_review_is_decided(storage: Arc<dyn Storage>) {
+pub async fn only_attempts_in_review_are_decided(storage: Arc<dyn Storage>) {
     let shop = Shop::open(storage);
     let event = shop.event().create().await;
     let open = shop.attempt(&shop.hold(&event, 1).await).await;

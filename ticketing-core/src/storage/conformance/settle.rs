@@ -1,4 +1,4 @@
-//! The rows of the table of payments, one case each.
+//! Settling observations of the gateway.
 
 use super::shop::{HOLD_FOR, Shop, granted, ngn, only};
 use super::till::{exactly, paid};
@@ -16,7 +16,7 @@ use jiff::SignedDuration;
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
-/// What is still to come in whatever order must not take back what has come.
+/// Observations that must not undo a success, in whatever order they arrive.
 const LATER: [Observation; 5] =
     [Observation::Open, Observation::Processing, Observation::Failed, Observation::NotFound, Observation::Unrecognised];
 
@@ -65,7 +65,7 @@ pub async fn the_same_success_again_changes_nothing(storage: Arc<dyn Storage>) {
     assert_eq!(shop.mails(&bought.order).await.len(), 1);
 }
 
-pub async fn what_comes_after_success_is_ignored(storage: Arc<dyn Storage>) {
+pub async fn later_observations_do_not_undo_a_success(storage: Arc<dyn Storage>) {
     let shop = Shop::open(storage);
     let event = shop.event().create().await;
     let bought = shop.buy(&event, 1).await;
@@ -73,13 +73,13 @@ pub async fn what_comes_after_success_is_ignored(storage: Arc<dyn Storage>) {
     for later in LATER {
         assert!(matches!(shop.observe(&bought.attempt, later).await, Settlement::Fulfilled { first: false, .. }));
     }
-    // Nor does another amount, once the first has bought the tickets.
+    // Another amount changes nothing either, once the tickets were bought.
     let other = Observation::Success(paid(ngn(1), Mode::Live));
     assert!(matches!(shop.observe(&bought.attempt, other).await, Settlement::Fulfilled { first: false, .. }));
     assert_eq!(shop.payment(&bought.order).await, before);
 }
 
-pub async fn more_than_was_asked_for_is_enough_where_the_gateway_says_what_was_asked(storage: Arc<dyn Storage>) {
+pub async fn an_overpayment_is_accepted_if_the_gateway_confirms_the_requested_amount(storage: Arc<dyn Storage>) {
     let shop = Shop::open(storage);
     let event = shop.event().price(30_050).create().await;
     let attempt = shop.attempt(&shop.hold(&event, 1).await).await;
@@ -89,7 +89,7 @@ pub async fn more_than_was_asked_for_is_enough_where_the_gateway_says_what_was_a
     assert_eq!(shop.attempt_now(&attempt).await.captured, Some(with_fees));
 }
 
-pub async fn money_that_is_not_what_was_asked_for_goes_to_review(storage: Arc<dyn Storage>) {
+pub async fn a_mismatched_payment_goes_to_review(storage: Arc<dyn Storage>) {
     let shop = Shop::open(storage);
     let event = shop.event().create().await;
     let wrong: [fn(&Attempt) -> Captured; 8] = [
@@ -114,19 +114,19 @@ pub async fn money_that_is_not_what_was_asked_for_goes_to_review(storage: Arc<dy
         let payment = shop.payment(&order).await;
         assert_eq!((payment.tickets.len(), payment.order.status.name()), (0, "held"), "{captured:?}");
         assert_eq!(payment.attempts[0].captured.as_ref(), Some(&captured), "what was seen is kept");
-        // Nothing that comes later makes it more than that,
+        // No later mismatch changes that,
         for later in LATER.into_iter().chain([Observation::Success(captured)]) {
             assert!(matches!(shop.observe(&attempt, later).await, Settlement::Review { .. }));
         }
         assert_eq!(shop.payment(&order).await.tickets, []);
-        // but that all is as it should be.
+        // but a matching capture does.
         assert!(matches!(shop.pay(&attempt).await, Settlement::Fulfilled { first: true, .. }));
         assert_eq!(shop.attempt_now(&attempt).await.captured, Some(exactly(&attempt)));
     }
     assert_eq!(shop.stock(&event).await, (0, 8));
 }
 
-pub async fn money_of_another_payment_goes_to_review(storage: Arc<dyn Storage>) {
+pub async fn a_capture_of_another_payment_goes_to_review(storage: Arc<dyn Storage>) {
     let shop = Shop::open(storage);
     let event = shop.event().create().await;
     let order = shop.hold(&event, 1).await;
@@ -135,13 +135,13 @@ pub async fn money_of_another_payment_goes_to_review(storage: Arc<dyn Storage>) 
     assert!(matches!(settled, Settlement::Review { .. }), "although the amount is right: {settled:?}");
     let payment = shop.payment(&order).await;
     assert_eq!((payment.tickets.len(), payment.attempts[0].captured.as_ref()), (0, Some(&exactly(&attempt))));
-    // Once the tickets are bought, such an answer changes nothing.
+    // Once the tickets were bought, such a report changes nothing.
     let bought = shop.buy(&event, 1).await;
     let settled = shop.observe(&bought.attempt, Observation::Mismatched(exactly(&bought.attempt))).await;
     assert!(matches!(settled, Settlement::Fulfilled { first: false, .. }));
 }
 
-pub async fn what_is_undecided_leaves_the_payment_open(storage: Arc<dyn Storage>) {
+pub async fn undecided_observations_leave_the_payment_open(storage: Arc<dyn Storage>) {
     let shop = Shop::open(storage);
     let event = shop.event().create().await;
     let order = shop.hold(&event, 1).await;
@@ -231,7 +231,7 @@ pub async fn a_late_payment_for_a_sold_out_event_is_refunded(storage: Arc<dyn St
     assert_eq!((&refund.attempt, refund.order_id, refund.tickets.len()), (&attempt.reference, late.id, 0));
     assert_eq!(shop.mail_kinds(&late).await, [MailKind::Refund(refund.id)]);
     assert_eq!(shop.stock(&event).await, (0, 1));
-    // However often it is said: one refund.
+    // However often it is reported, there is one refund.
     let again = shop.pay(&attempt).await;
     assert_eq!(again, Settlement::RefundDue { order, refund: refund.clone() });
     assert_eq!(shop.payment(&late).await.refunds, [refund]);
@@ -248,7 +248,7 @@ pub async fn a_late_payment_for_an_event_that_is_over_is_refunded(storage: Arc<d
     );
 }
 
-pub async fn an_overdue_hold_that_nobody_has_ended_still_gets_its_tickets(storage: Arc<dyn Storage>) {
+pub async fn an_overdue_hold_that_has_not_expired_yet_still_gets_its_tickets(storage: Arc<dyn Storage>) {
     let shop = Shop::open(storage);
     let event = shop.event().capacity(1).create().await;
     let order = shop.hold(&event, 1).await;
@@ -273,7 +273,7 @@ pub async fn a_second_attempt_that_succeeds_is_refunded(storage: Arc<dyn Storage
     assert_eq!(shop.attempt_now(&second).await.status, AttemptStatus::RefundDue);
 }
 
-pub async fn a_payment_for_an_event_called_off_meanwhile_is_refunded(storage: Arc<dyn Storage>) {
+pub async fn a_payment_for_an_event_cancelled_meanwhile_is_refunded(storage: Arc<dyn Storage>) {
     let shop = Shop::open(storage);
     let event = shop.event().create().await;
     let (held, expired) = (shop.hold(&event, 1).await, shop.hold(&event, 1).await);
@@ -320,7 +320,7 @@ pub async fn our_own_refund_is_not_mistaken_for_a_reversal(storage: Arc<dyn Stor
     let event = shop.event().create().await;
     let bought = shop.buy(&event, 1).await;
     granted(shop.refund(&shop.refund_of(&bought.order, &[])).await);
-    // It is on its way: one that never left could not be what is seen there.
+    // The refund is marked as sent. One that was never sent cannot be what the gateway reports.
     let sent = shop
         .storage
         .apply_one(shop.now(), ClaimRefunds { lease: SignedDuration::from_secs(60), limit: 10 })
@@ -338,15 +338,15 @@ pub async fn a_payment_reversed_before_it_was_seen_buys_nothing(storage: Arc<dyn
     let order = shop.hold(&event, 1).await;
     let attempt = shop.attempt(&order).await;
     assert!(matches!(shop.observe(&attempt, Observation::Reversed).await, Settlement::Reversed { .. }));
-    assert!(matches!(shop.pay(&attempt).await, Settlement::Reversed { .. }), "a success that is told late");
+    assert!(matches!(shop.pay(&attempt).await, Settlement::Reversed { .. }), "a success that is reported late");
     let payment = shop.payment(&order).await;
     assert_eq!((payment.tickets.len(), payment.refunds.len(), payment.attempts[0].poll), (0, 0, None));
-    // The buyer may pay in another way.
+    // The buyer may pay with another attempt.
     let second = shop.attempt(&order).await;
     assert!(matches!(shop.pay(&second).await, Settlement::Fulfilled { first: true, .. }));
 }
 
-pub async fn money_for_a_dropped_attempt_is_not_lost(storage: Arc<dyn Storage>) {
+pub async fn a_capture_of_a_dropped_attempt_is_not_lost(storage: Arc<dyn Storage>) {
     let shop = Shop::open(storage);
     let event = shop.event().create().await;
     let order = shop.hold(&event, 1).await;
@@ -360,13 +360,13 @@ pub async fn money_for_a_dropped_attempt_is_not_lost(storage: Arc<dyn Storage>) 
     assert!(matches!(shop.pay(&attempt).await, Settlement::Fulfilled { first: true, .. }));
 }
 
-pub async fn money_of_an_unknown_reference_is_refused(storage: Arc<dyn Storage>) {
+pub async fn a_capture_of_an_unknown_reference_is_refused(storage: Arc<dyn Storage>) {
     let shop = Shop::open(storage);
-    let said = Settle {
+    let report = Settle {
         reference: shop.reference(),
         observation: Observation::Open,
         raw_status: "open".to_owned(),
         seed: shop.seed(),
     };
-    assert_eq!(only(shop.storage.apply(shop.now(), &[said]).await), Err(Refusal::AttemptUnknown));
+    assert_eq!(only(shop.storage.apply(shop.now(), &[report]).await), Err(Refusal::AttemptUnknown));
 }

@@ -1,6 +1,6 @@
-//! Builds the worlds that cases play in, by verbs: `shop.event().capacity(1).create().await`, `shop.buy(&event, 2).await`.
+//! Sets up events and orders for the cases: `shop.event().capacity(1).create().await`, `shop.buy(&event, 2).await`.
 //!
-//! Nothing here is left to chance: time starts at a fixed moment and moves by hand, references and seeds are counted.
+//! Everything is deterministic: time starts at a fixed moment and is advanced explicitly, references and seeds are counted.
 
 use crate::domain::account::{Account, NewAccount, Role};
 use crate::domain::code::{Reference, Seed};
@@ -16,7 +16,7 @@ use std::fmt::Debug;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
 
-/// 2030-01-01 10:00:00.123457 UTC: a time that is lost where whole microseconds are not kept.
+/// 2030-01-01 10:00:00.123457 UTC: does not survive a storage that keeps less than microseconds.
 pub const START: i64 = 1_893_492_000_123_457;
 /// What a ticket costs unless an event says otherwise.
 pub const PRICE: i64 = 500_000;
@@ -28,7 +28,7 @@ pub const HOLD_FOR: SignedDuration = SignedDuration::from_mins(15);
 pub struct Shop {
     /// The storage under test.
     pub storage: Arc<dyn Storage>,
-    /// Runs the events, unless one says otherwise.
+    /// The default organiser of events.
     pub organizer: Principal,
     now: AtomicI64,
     made: AtomicU64,
@@ -41,7 +41,7 @@ pub fn only<T>(outcomes: Result<Vec<T>, StorageError>) -> T {
     outcomes.remove(0)
 }
 
-/// So many kobo.
+/// An amount in kobo.
 pub fn ngn(minor: i64) -> Money {
     Money::new(minor, Currency::NGN).unwrap()
 }
@@ -58,7 +58,7 @@ pub fn granted<T, E: Debug>(outcome: Result<T, E>) -> T {
     outcome.unwrap()
 }
 
-/// An identity of an application.
+/// An external principal.
 pub fn external(name: &str) -> Principal {
     Principal::External(name.to_owned())
 }
@@ -68,12 +68,12 @@ pub fn email(text: &str) -> EmailAddress {
     text.parse().unwrap()
 }
 
-/// A buyer who is an identity of an application.
+/// A buyer who is an external principal.
 pub fn buyer(name: &str) -> Buyer {
     Buyer { who: external(name), email: email(&format!("{name}@example.com")) }
 }
 
-/// Somebody who wants an account.
+/// A request to create an account.
 pub fn newcomer(address: &str, username: Option<&str>) -> NewAccount {
     NewAccount {
         email: email(address),
@@ -86,7 +86,7 @@ pub fn newcomer(address: &str, username: Option<&str>) -> NewAccount {
 }
 
 impl Shop {
-    /// Opens for business.
+    /// Creates a shop on this storage.
     pub fn open(storage: Arc<dyn Storage>) -> Arc<Self> {
         Arc::new(Self {
             storage,
@@ -96,38 +96,38 @@ impl Shop {
         })
     }
 
-    /// What time it is.
+    /// The current time.
     pub fn now(&self) -> Timestamp {
         Timestamp::from_microsecond(self.now.load(Ordering::SeqCst)).unwrap()
     }
 
-    /// Lets time pass.
+    /// Advances the clock.
     pub fn wait(&self, duration: SignedDuration) {
         let micros = i64::try_from(duration.as_micros()).unwrap();
         self.now.fetch_add(micros, Ordering::SeqCst);
     }
 
-    /// A number that was not given before.
+    /// A fresh number.
     pub fn number(&self) -> u64 {
         self.made.fetch_add(1, Ordering::SeqCst)
     }
 
-    /// A seed that was not given before.
+    /// A fresh seed.
     pub fn seed(&self) -> Seed {
         seed(self.number())
     }
 
-    /// A reference that was not given before.
+    /// A fresh reference.
     pub fn reference(&self) -> Reference {
         format!("ref-{:06}", self.number()).parse().unwrap()
     }
 
-    /// Registers somebody.
+    /// Creates an account.
     pub async fn register(&self, address: &str) -> Account {
         only(self.storage.apply(self.now(), &[newcomer(address, None)]).await).unwrap()
     }
 
-    /// Begins an event: 100 places at [`PRICE`], in thirty days.
+    /// Returns a builder for an event. Default: 100 places at [`PRICE`], in thirty days.
     pub fn event(&self) -> EventMaker<'_> {
         let starts_at = self.now() + SignedDuration::from_hours(30 * 24);
         let new = NewEvent::general_admission("Afrobeat Night", starts_at, "Freedom Park", ngn(PRICE), Some(100));
@@ -139,18 +139,18 @@ impl Shop {
         self.storage.event(event.id).await.unwrap().unwrap()
     }
 
-    /// How many places of the event are held and sold.
+    /// The number of held and sold places of the event.
     pub async fn stock(&self, event: &Event) -> (i64, i64) {
         let stock = self.event_now(event).await.stock;
         (stock.held, stock.sold)
     }
 
-    /// A wish for tickets of the event's first type.
-    pub fn wish(&self, event: &Event, quantity: u32) -> Hold {
+    /// A hold request for tickets of the event's first type.
+    pub fn hold_request(&self, event: &Event, quantity: u32) -> Hold {
         self.wish_of(event, &[(0, quantity)])
     }
 
-    /// A wish for tickets of several types, by their places in the event's list.
+    /// A hold request for tickets of several types, by their indexes in the event's list.
     pub fn wish_of(&self, event: &Event, lines: &[(usize, u32)]) -> Hold {
         let line = |&(index, quantity): &(usize, u32)| {
             let ticket_type_id = Some(event.ticket_types[index].id);
@@ -165,28 +165,28 @@ impl Shop {
         }
     }
 
-    /// Asks for places.
-    pub async fn try_hold(&self, wish: &Hold) -> Outcome<Order> {
-        only(self.storage.apply(self.now(), std::slice::from_ref(wish)).await)
+    /// Requests places. May be refused.
+    pub async fn try_hold(&self, request: &Hold) -> Outcome<Order> {
+        only(self.storage.apply(self.now(), std::slice::from_ref(request)).await)
     }
 
-    /// Takes places.
+    /// Holds places.
     pub async fn hold(&self, event: &Event, quantity: u32) -> Order {
-        granted(self.try_hold(&self.wish(event, quantity)).await)
+        granted(self.try_hold(&self.hold_request(event, quantity)).await)
     }
 
-    /// Gives an order up.
+    /// Releases an order.
     pub async fn release(&self, order: &Order) -> Outcome<Order> {
-        let wish = Release { reference: order.reference.clone(), actor: order.buyer.who.clone() };
-        only(self.storage.apply(self.now(), &[wish]).await)
+        let release = Release { reference: order.reference.clone(), actor: order.buyer.who.clone() };
+        only(self.storage.apply(self.now(), &[release]).await)
     }
 
-    /// Ends the holds that have run out.
+    /// Expires overdue holds.
     pub async fn expire(&self) -> Vec<Order> {
         self.storage.apply_one(self.now(), ExpireHolds { limit: 1000 }).await.unwrap()
     }
 
-    /// Lets the order's hold run out and ends it.
+    /// Advances the clock to the end of the order's hold and expires it.
     pub async fn let_expire(&self, order: &Order) -> Order {
         self.wait(HOLD_FOR);
         self.expire().await;
@@ -201,7 +201,7 @@ impl Shop {
     }
 }
 
-/// An event that is being described.
+/// Builds an event.
 #[derive(Clone, Debug)]
 pub struct EventMaker<'a> {
     shop: &'a Shop,
@@ -210,22 +210,22 @@ pub struct EventMaker<'a> {
 }
 
 impl EventMaker<'_> {
-    /// With so many places.
+    /// Limits the number of places.
     pub fn capacity(self, places: i64) -> Self {
         self.with(|new| new.capacity = Some(places))
     }
 
-    /// With any number of places.
+    /// Makes the number of places unlimited.
     pub fn unlimited(self) -> Self {
         self.with(|new| new.capacity = None)
     }
 
-    /// At this price.
+    /// Sets the price.
     pub fn price(self, minor: i64) -> Self {
         self.with(|new| new.ticket_types[0].price = ngn(minor))
     }
 
-    /// With these ticket types: name, price and, where limited, their own places.
+    /// Sets the ticket types: name, price and, if limited, capacity.
     pub fn types(self, types: &[(&str, i64, Option<i64>)]) -> Self {
         let each = |&(name, minor, capacity): &(&str, i64, Option<i64>)| NewTicketType {
             name: name.to_owned(),
@@ -235,41 +235,41 @@ impl EventMaker<'_> {
         self.with(|new| new.ticket_types = types.iter().map(each).collect())
     }
 
-    /// Under this title.
+    /// Sets the title.
     pub fn title(self, title: &str) -> Self {
         self.with(|new| new.title = title.to_owned())
     }
 
-    /// That ends this long after now.
+    /// Makes the event end this long after now.
     pub fn ending_in(self, duration: SignedDuration) -> Self {
         let ends_at = self.shop.now() + duration;
         self.with(|new| new.ends_at = Some(ends_at))
     }
 
-    /// Run by somebody else.
+    /// Sets the organiser.
     pub fn organizer(mut self, organizer: &Principal) -> Self {
         self.organizer = organizer.clone();
         self
     }
 
-    /// With anything else.
+    /// Changes anything else.
     pub fn with(mut self, change: impl FnOnce(&mut NewEvent)) -> Self {
         change(&mut self.new);
         self
     }
 
-    /// Asks for it.
+    /// Returns the request, without creating the event.
     pub async fn try_create(self) -> Outcome<Event> {
         only(self.shop.storage.apply(self.shop.now(), &put_events(&self.organizer, &[self.new])).await)
     }
 
-    /// Makes it.
+    /// Creates the event.
     pub async fn create(self) -> Event {
         granted(self.try_create().await)
     }
 }
 
-/// Events of one organiser, to be made.
+/// Requests to create events of one organiser.
 pub(super) fn put_events(organizer: &Principal, events: &[NewEvent]) -> Vec<PutEvent> {
     events.iter().map(|event| PutEvent { organizer: organizer.clone(), event: event.clone() }).collect()
 }

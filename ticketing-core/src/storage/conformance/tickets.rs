@@ -28,9 +28,9 @@ pub async fn tickets_are_listed_by_holder_and_by_order(storage: Arc<dyn Storage>
     let shop = Shop::open(storage);
     let event = shop.event().create().await;
     let first = shop.buy(&event, 2).await;
-    let mut wish = shop.wish(&event, 1);
-    wish.buyer = buyer("bob");
-    let other = shop.settle_order(&granted(shop.try_hold(&wish).await)).await;
+    let mut request = shop.hold_request(&event, 1);
+    request.buyer = buyer("bob");
+    let other = shop.settle_order(&granted(shop.try_hold(&request).await)).await;
     let second = shop.buy(&event, 1).await;
     let list = async |holder: Option<&str>, order| {
         let filter = TicketFilter { holder: holder.map(external), order };
@@ -46,7 +46,7 @@ pub async fn tickets_are_listed_by_holder_and_by_order(storage: Arc<dyn Storage>
     assert_eq!(list(None, None).await.len(), 4);
 }
 
-pub async fn a_ticket_lets_one_person_in(storage: Arc<dyn Storage>) {
+pub async fn a_ticket_admits_one_person(storage: Arc<dyn Storage>) {
     let shop = Shop::open(storage);
     let event = shop.event().create().await;
     let bought = shop.buy(&event, 2).await;
@@ -86,11 +86,11 @@ pub async fn a_nonce_belongs_to_one_scan(storage: Arc<dyn Storage>) {
     unknown.code = TicketCode::derive(&shop.seed(), 0);
     assert_eq!(shop.scan(&unknown).await, Err(Refusal::NonceReused));
     assert_eq!(shop.ticket_now(&bought.tickets[1]).await.status, TicketStatus::Active);
-    // Nonces are told apart to the letter.
+    // Nonces are case-sensitive.
     granted(shop.scan(&shop.scan_of(&bought.tickets[1], "Once")).await);
 }
 
-pub async fn who_has_no_valid_ticket_does_not_get_in(storage: Arc<dyn Storage>) {
+pub async fn a_scan_without_a_valid_ticket_is_refused(storage: Arc<dyn Storage>) {
     let shop = Shop::open(storage);
     let event = shop.event().create().await;
     let bought = shop.buy(&event, 3).await;

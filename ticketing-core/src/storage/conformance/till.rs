@@ -1,4 +1,4 @@
-//! The shop's dealings with money, tickets and the gate.
+//! The shop's payments, refunds, scans and mails.
 
 use super::shop::{Shop, granted, only};
 use crate::domain::check_in::{CheckIn, Scan};
@@ -21,7 +21,7 @@ use crate::storage::Outcome;
 use crate::storage::StorageExt as _;
 use jiff::SignedDuration;
 
-/// How long a worker keeps what it claims.
+/// The lease of claims.
 pub const LEASE: SignedDuration = SignedDuration::from_mins(2);
 
 /// An order that was paid, with its attempt and tickets.
@@ -35,17 +35,17 @@ pub struct Bought {
     pub tickets: Vec<Ticket>,
 }
 
-/// Exactly what the attempt asks for.
+/// A capture of exactly what the attempt requests.
 pub fn exactly(attempt: &Attempt) -> Captured {
     paid(attempt.amount, attempt.mode)
 }
 
-/// So much money.
+/// A capture of this amount.
 pub fn paid(amount: Money, mode: Mode) -> Captured {
     Captured { amount, requested: None, mode, paid_at: None, gateway_id: Some("4099260516".to_owned()) }
 }
 
-/// What the gateway says of an attempt, in a word of its own.
+/// The gateway's own status for an observation.
 pub fn raw(observation: &Observation) -> &'static str {
     match observation {
         Observation::Success(_) | Observation::Mismatched(_) => "success",
@@ -60,7 +60,7 @@ pub fn raw(observation: &Observation) -> &'static str {
 }
 
 impl Shop {
-    /// A wish for an attempt at the gateway.
+    /// A request to open an attempt at the gateway.
     pub fn attempt_of(&self, order: &Order) -> OpenAttempt {
         OpenAttempt {
             reference: self.reference(),
@@ -70,12 +70,12 @@ impl Shop {
         }
     }
 
-    /// Asks for an attempt to be written.
-    pub async fn try_attempt(&self, wish: &OpenAttempt) -> Outcome<OpenedAttempt> {
-        only(self.storage.apply(self.now(), std::slice::from_ref(wish)).await)
+    /// Requests an attempt. May be refused.
+    pub async fn try_attempt(&self, request: &OpenAttempt) -> Outcome<OpenedAttempt> {
+        only(self.storage.apply(self.now(), std::slice::from_ref(request)).await)
     }
 
-    /// Writes an attempt, as it is before the gateway has answered.
+    /// Stores an attempt, as it is before the gateway has answered.
     pub async fn created(&self, order: &Order) -> Attempt {
         granted(self.try_attempt(&self.attempt_of(order)).await).attempt
     }
@@ -93,18 +93,18 @@ impl Shop {
         only(self.storage.apply(self.now(), &[report]).await)
     }
 
-    /// What the gateway says, ready to be applied.
-    pub fn said(&self, attempt: &Attempt, observation: Observation) -> Settle {
+    /// A gateway's report, to be applied.
+    pub fn report_of(&self, attempt: &Attempt, observation: Observation) -> Settle {
         let raw_status = raw(&observation).to_owned();
         Settle { reference: attempt.reference.clone(), observation, raw_status, seed: self.seed() }
     }
 
-    /// Applies what the gateway says.
+    /// Applies a report of the gateway.
     pub async fn observe(&self, attempt: &Attempt, observation: Observation) -> Settlement {
-        granted(only(self.storage.apply(self.now(), &[self.said(attempt, observation)]).await))
+        granted(only(self.storage.apply(self.now(), &[self.report_of(attempt, observation)]).await))
     }
 
-    /// The buyer pays exactly what is asked for.
+    /// The buyer pays exactly the requested amount.
     pub async fn pay(&self, attempt: &Attempt) -> Settlement {
         self.observe(attempt, Observation::Success(exactly(attempt))).await
     }
@@ -120,7 +120,7 @@ impl Shop {
         }
     }
 
-    /// Takes places and pays for them.
+    /// Holds places and pays for them.
     pub async fn buy(&self, event: &Event, quantity: u32) -> Bought {
         self.settle_order(&self.hold(event, quantity).await).await
     }
@@ -130,7 +130,7 @@ impl Shop {
         self.storage.attempt(&attempt.reference).await.unwrap().unwrap()
     }
 
-    /// The order's money, whole.
+    /// The order's payment history.
     pub async fn payment(&self, order: &Order) -> Payment {
         self.storage.payment(&order.reference).await.unwrap().unwrap()
     }
@@ -140,7 +140,7 @@ impl Shop {
         self.storage.ticket(&TicketKey::Id(ticket.id)).await.unwrap().unwrap()
     }
 
-    /// A wish to give money back: for these tickets, or for all.
+    /// A refund request for these tickets, or for all if there are none.
     pub fn refund_of(&self, order: &Order, tickets: &[&Ticket]) -> RefundRequest {
         RefundRequest {
             key: self.reference(),
@@ -152,9 +152,9 @@ impl Shop {
         }
     }
 
-    /// Asks for money back.
-    pub async fn refund(&self, wish: &RefundRequest) -> Outcome<Refund> {
-        only(self.storage.apply(self.now(), std::slice::from_ref(wish)).await)
+    /// Requests a refund. May be refused.
+    pub async fn refund(&self, request: &RefundRequest) -> Outcome<Refund> {
+        only(self.storage.apply(self.now(), std::slice::from_ref(request)).await)
     }
 
     /// The refund as it is stored.
@@ -177,7 +177,7 @@ impl Shop {
         only(self.storage.apply(self.now(), std::slice::from_ref(scan)).await)
     }
 
-    /// Takes mails to be sent.
+    /// Claims mails.
     pub async fn claim_mails(&self, limit: u32) -> Vec<OutboxMail> {
         self.storage.apply_one(self.now(), ClaimMails { lease: LEASE, limit }).await.unwrap()
     }
@@ -187,12 +187,12 @@ impl Shop {
         self.storage.mails(&OrderKey::Id(order.id)).await.unwrap()
     }
 
-    /// What the mails of the order tell.
+    /// The kinds of the order's mails.
     pub async fn mail_kinds(&self, order: &Order) -> Vec<MailKind> {
         self.mails(order).await.iter().map(|mail| mail.kind).collect()
     }
 
-    /// Calls an event off.
+    /// Cancels an event.
     pub async fn cancel_event(&self, event: &Event) -> Event {
         granted(self.storage.apply_one(self.now(), CancelEvent { id: event.id }).await.unwrap())
     }

@@ -6,7 +6,7 @@ use crate::storage::{Gauges, Storage};
 use jiff::SignedDuration;
 use std::sync::Arc;
 
-/// What every storage must agree on; connections are each storage's own affair.
+/// The gauges that every storage must agree on. Connections differ.
 async fn gauges(shop: &Shop) -> Gauges {
     let gauges = shop.storage.gauges().await.unwrap();
     Gauges { connections: Default::default(), ..gauges }
@@ -18,7 +18,7 @@ pub async fn an_open_storage_is_ready(storage: Arc<dyn Storage>) {
     assert!(connections.busy <= connections.open && connections.open <= connections.limit, "{connections:?}");
 }
 
-pub async fn what_is_under_way_is_counted_and_what_is_done_is_not(storage: Arc<dyn Storage>) {
+pub async fn open_work_is_counted_and_finished_work_is_not(storage: Arc<dyn Storage>) {
     let shop = Shop::open(storage);
     assert_eq!(gauges(&shop).await, Gauges::default());
     let event = shop.event().capacity(10).create().await;

@@ -34,7 +34,7 @@ async fn report(shop: &Shop, id: WebhookId, status: WebhookStatus) -> Option<Sto
     shop.storage.apply(shop.now(), &[report]).await.unwrap().remove(0)
 }
 
-pub async fn a_webhook_is_kept_byte_for_byte_once(storage: Arc<dyn Storage>) {
+pub async fn a_webhook_is_stored_byte_for_byte_once(storage: Arc<dyn Storage>) {
     let shop = Shop::open(storage);
     let event = shop.event().create().await;
     let order = shop.hold(&event, 1).await;
@@ -52,12 +52,12 @@ pub async fn a_webhook_is_kept_byte_for_byte_once(storage: Arc<dyn Storage>) {
     assert!(receive(&shop, &new).await == (stored.clone(), false), "a second delivery finds the first");
     let elsewhere = NewWebhook { gateway: "stripe".to_owned(), ..new.clone() };
     assert!(receive(&shop, &elsewhere).await.1, "each gateway has keys of its own");
-    let told = shop.payment(&order).await.webhooks;
-    assert!(told.len() == 2 && told[0] == stored, "it is part of the payment's story");
+    let webhooks = shop.payment(&order).await.webhooks;
+    assert!(webhooks.len() == 2 && webhooks[0] == stored, "it is part of the payment history");
     assert!(claim(&shop).await.iter().all(|webhook| webhook.event.body == new.body));
 }
 
-pub async fn a_claimed_webhook_is_one_workers_only_until_the_lease_ends(storage: Arc<dyn Storage>) {
+pub async fn a_claimed_webhook_belongs_to_one_worker_until_the_lease_ends(storage: Arc<dyn Storage>) {
     let shop = Shop::open(storage);
     let (kept, _) = receive(&shop, &webhook("kept", WebhookAction::None)).await;
     assert_eq!((kept.status, kept.next_at), (WebhookStatus::Ignored, None));
@@ -76,7 +76,7 @@ pub async fn a_claimed_webhook_is_one_workers_only_until_the_lease_ends(storage:
     assert_eq!(ids(claim(&shop).await), [first.id, second.id]);
 }
 
-pub async fn a_webhook_is_tried_until_it_is_applied_or_given_to_a_person(storage: Arc<dyn Storage>) {
+pub async fn a_webhook_is_retried_until_it_is_applied_or_needs_a_person(storage: Arc<dyn Storage>) {
     let shop = Shop::open(storage);
     let (applied, _) = receive(&shop, &webhook("applied", WebhookAction::Settle)).await;
     let waiting = report(&shop, applied.id, WebhookStatus::Waiting).await.unwrap();
@@ -97,7 +97,7 @@ pub async fn a_webhook_is_tried_until_it_is_applied_or_given_to_a_person(storage
     assert_eq!(report(&shop, WebhookId(1_000_000), WebhookStatus::Applied).await, None);
 }
 
-pub async fn a_webhook_that_the_gateway_denies_is_in_the_audit_log(storage: Arc<dyn Storage>) {
+pub async fn a_webhook_that_the_gateway_contradicts_is_in_the_audit_log(storage: Arc<dyn Storage>) {
     let shop = Shop::open(storage);
     let event = shop.event().create().await;
     let bought = shop.buy(&event, 1).await;

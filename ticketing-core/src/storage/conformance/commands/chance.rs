@@ -1,4 +1,4 @@
-//! What is left to chance, the same for the same seed.
+//! Random choices, determined by a seed.
 
 use super::world::{ATTEMPTS, ORDERS, who};
 use crate::domain::code::Reference;
@@ -10,7 +10,7 @@ use jiff::SignedDuration;
 pub(in super::super) struct Chance {
     state: u64,
     made: u64,
-    /// The numbers of the orders that were asked for, and the attempts at paying them.
+    /// The numbers of the requested orders, and the attempts to pay them.
     pub(super) held: Vec<u32>,
     pub(super) opened: Vec<Reference>,
 }
@@ -49,13 +49,13 @@ impl Chance {
         usize::try_from(self.next() % length as u64).unwrap()
     }
 
-    /// One of the last few.
+    /// One of the most recent ones.
     pub(super) fn late(&mut self, length: usize, few: usize) -> usize {
         let few = length.min(few);
         length - few + self.index(few)
     }
 
-    /// A batch: mostly of one, sometimes of up to four.
+    /// A batch: mostly one item, sometimes up to four.
     pub(super) fn batch<T>(&mut self, mut item: impl FnMut(&mut Self) -> T) -> Vec<T> {
         let length = if self.one_in(2) { 1 } else { 1 + self.below(4) };
         (0..length).map(|_| item(self)).collect()
@@ -69,7 +69,7 @@ impl Chance {
         self.named("o", ORDERS)
     }
 
-    /// Some attempt, mostly one that was opened of late.
+    /// An attempt, mostly one that was opened recently.
     pub(super) fn attempt(&mut self) -> Reference {
         if self.opened.is_empty() || self.one_in(6) {
             return self.named("a", ATTEMPTS);
@@ -79,14 +79,14 @@ impl Chance {
         self.opened[index].clone()
     }
 
-    /// Some order, mostly one that there was an attempt to pay.
+    /// An order, mostly one that has an attempt.
     pub(super) fn tried_order(&mut self) -> Reference {
         let attempt = self.attempt();
         let number: u32 = attempt.as_str()[1..].parse().unwrap();
         format!("o{}", number % ORDERS).parse().unwrap()
     }
 
-    /// Fresh, as the contract wants it of callers.
+    /// A fresh seed, as the contract requires.
     pub(super) fn number(&mut self) -> u64 {
         self.made += 1;
         self.made
@@ -96,7 +96,7 @@ impl Chance {
         who(self.below(4))
     }
 
-    /// Mostly short: whatever is held and open is over after a long one.
+    /// Mostly short: after a long one, all holds have expired and all attempts have lapsed.
     pub(super) fn duration(&mut self) -> SignedDuration {
         let seconds = match self.below(10) {
             0 => self.of_these(&[3_600, 86_400, 96 * 3_600]),

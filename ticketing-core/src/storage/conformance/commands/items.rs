@@ -3,7 +3,7 @@
 use super::super::shop::{buyer, email, newcomer, ngn, seed};
 use super::chance::Chance;
 use super::world::{ORDERS, start, who};
-use super::{MODE, Said};
+use super::{MODE, Report};
 use crate::domain::account::{AccountChange, NewAccount, Role};
 use crate::domain::check_in::Scan;
 use crate::domain::code::{Reference, TicketCode};
@@ -74,7 +74,7 @@ pub(super) fn hold(by: &mut Chance) -> Hold {
     let number = by.below(ORDERS);
     by.held.push(number);
     let reference = format!("o{number}").parse().unwrap();
-    // Mostly what is asked for under a reference is the same.
+    // A reference mostly has the same content.
     let who = if by.one_in(8) { by.who() } else { who(1) };
     Hold {
         reference,
@@ -115,8 +115,8 @@ pub(super) fn checkout(by: &mut Chance) -> CheckoutReport {
     CheckoutReport { reference: by.attempt(), result }
 }
 
-pub(super) fn said(by: &mut Chance) -> Said {
-    use Said::*;
+pub(super) fn report(by: &mut Chance) -> Report {
+    use Report::*;
     if by.one_in(2) {
         return Exact;
     }

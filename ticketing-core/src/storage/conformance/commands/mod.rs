@@ -1,4 +1,4 @@
-//! The random commands of the model test: over so few names that they collide, and find what earlier ones made.
+//! The random commands of the model test. They use so few names that they collide, and find what earlier commands created.
 
 mod chance;
 mod items;
@@ -24,12 +24,12 @@ use crate::domain::refund::{RefundReport, RefundRequest, RefundStatus};
 use crate::domain::request::{Answer, BeginRequest};
 use crate::domain::webhook::{NewWebhook, WebhookReport, WebhookStatus};
 use items::{
-    account, account_change, answer, attempt, checkout, event, hold, mail_result, refund, resolve, said, scan, tokens,
-    webhook,
+    account, account_change, answer, attempt, checkout, event, hold, mail_result, refund, report, resolve, scan,
+    tokens, webhook,
 };
 use jiff::SignedDuration;
 
-/// Of all attempts and all money.
+/// The mode of all attempts and captures.
 pub(super) const MODE: Mode = Mode::Test;
 
 #[derive(Clone, Debug)]
@@ -40,13 +40,13 @@ pub(super) enum Command {
     PutCategories(Vec<NewCategory>),
     PutEvents(Principal, Vec<NewEvent>),
     CancelEvent(EventId),
-    /// Held for so long from when it is played.
+    /// With how long the places are held, from when the command runs.
     Hold(Vec<Hold>, SignedDuration),
     Release(Vec<Release>),
     ExpireHolds(u32),
     OpenAttempts(Vec<OpenAttempt>),
     ReportCheckouts(Vec<CheckoutReport>),
-    Settle(Vec<(Reference, Said, u64)>),
+    Settle(Vec<(Reference, Report, u64)>),
     ClaimPolls(u32),
     ResolveReviews(Vec<Resolve>),
     RequestRefunds(Vec<RefundRequest>),
@@ -55,7 +55,7 @@ pub(super) enum Command {
     RetryRefund(RefundId, Principal),
     WakeRefunds(Reference),
     Undo(Vec<Seed>),
-    /// Of the so-manieth ticket that there is when it is played.
+    /// With the index of the ticket, among those that exist when the command runs.
     CheckIn(Vec<(usize, Scan)>),
     ClaimMails(SignedDuration, u32),
     ReportMails(Vec<MailReport>),
@@ -66,14 +66,14 @@ pub(super) enum Command {
     BeginRequest(BeginRequest),
     FinishRequest(String, Option<Answer>),
     ForgetRequests,
-    /// Of different keys.
+    /// With distinct keys.
     TakeTokens(Vec<Take>),
     ForgetTokens,
 }
 
-/// What a gateway says of an attempt.
+/// A gateway's report about an attempt.
 #[derive(Clone, Copy, Debug)]
-pub(super) enum Said {
+pub(super) enum Report {
     Exact,
     More,
     WithFees,
@@ -105,7 +105,7 @@ impl Command {
             36..38 => Self::ExpireHolds(by.below(4)),
             38..48 => Self::OpenAttempts(by.batch(attempt)),
             48..51 => Self::ReportCheckouts(by.batch(checkout)),
-            51..65 => Self::Settle(by.batch(|by| (by.attempt(), said(by), by.number()))),
+            51..65 => Self::Settle(by.batch(|by| (by.attempt(), report(by), by.number()))),
             65..67 => Self::ClaimPolls(by.below(4)),
             67..69 => Self::ResolveReviews(by.batch(resolve)),
             69..75 => Self::RequestRefunds(by.batch(refund)),

@@ -1,4 +1,4 @@
-//! The few names that commands collide over, and what is there from the start.
+//! The few names that commands share, and the rows that exist from the start.
 
 use super::super::shop::{external, ngn};
 use crate::domain::code::Reference;
@@ -11,7 +11,7 @@ pub(super) const ORDERS: u32 = 16;
 /// Two for each order.
 pub(super) const ATTEMPTS: u32 = 2 * ORDERS;
 
-/// The events that are always there: one that is soon sold out, with two ticket types, and a free one.
+/// The events that exist from the start: one with two ticket types that soon sells out, and a free one.
 pub(in super::super) fn furniture() -> [NewEvent; 2] {
     let starts_at = start();
     let type_of = |name: &str, minor, capacity| NewTicketType { name: name.to_owned(), price: ngn(minor), capacity };
@@ -32,7 +32,7 @@ pub(super) fn start() -> Timestamp {
     Timestamp::from_microsecond(super::super::shop::START).unwrap() + SignedDuration::from_hours(48)
 }
 
-/// Two accounts, which are always there, and two identities of an application.
+/// Two accounts, which exist from the start, and two external principals.
 pub(in super::super) fn who(number: u32) -> Principal {
     match number {
         0 => external("1"),
@@ -42,7 +42,7 @@ pub(in super::super) fn who(number: u32) -> Principal {
     }
 }
 
-/// Every reference that a command may make.
+/// Every reference that a command may use.
 pub(in super::super) fn references() -> Vec<Reference> {
     let orders = (0..ORDERS).map(|number| format!("o{number}"));
     orders.chain((0..ATTEMPTS).map(|number| format!("a{number}"))).map(|text| text.parse().unwrap()).collect()

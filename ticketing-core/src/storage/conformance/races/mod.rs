@@ -1,4 +1,4 @@
-//! Many at once, on threads of their own. Each race is run several times, since the first to start often wins.
+//! Concurrent calls, on several threads. Each race is run several times, because the first to start often wins.
 
 mod money;
 mod places;
@@ -11,7 +11,7 @@ pub use workers::*;
 use std::sync::Arc;
 use tokio::sync::Barrier;
 
-/// Starts `calls` calls together and gives what each came to.
+/// Starts `calls` calls together and returns the result of each.
 async fn at_once<T, F>(calls: usize, call: impl Fn(usize) -> F) -> Vec<T>
 where
     T: Send + 'static,
@@ -26,9 +26,9 @@ where
         })
     };
     let tasks: Vec<_> = (0..calls).map(spawn).collect();
-    let mut came = Vec::with_capacity(calls);
+    let mut results = Vec::with_capacity(calls);
     for task in tasks {
-        came.push(task.await.unwrap());
+        results.push(task.await.unwrap());
     }
-    came
+    results
 }

@@ -1,4 +1,4 @@
-//! Money and tickets: each once.
+//! Concurrent payments, scans and refunds: each counts once.
 
 use super::super::shop::{Shop, external, only};
 use super::super::till::exactly;
@@ -13,7 +13,7 @@ use crate::storage::StorageExt as _;
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
-pub async fn one_success_told_eight_times_issues_the_tickets_once(storage: Arc<dyn Storage>) {
+pub async fn a_success_reported_eight_times_at_once_issues_the_tickets_once(storage: Arc<dyn Storage>) {
     let shop = Shop::open(storage);
     let event = shop.event().create().await;
     for round in 1..=5 {
@@ -56,7 +56,7 @@ pub async fn two_attempts_that_succeed_at_once_buy_once(storage: Arc<dyn Storage
     }
 }
 
-pub async fn a_ticket_scanned_sixteen_times_at_once_lets_one_in(storage: Arc<dyn Storage>) {
+pub async fn a_ticket_scanned_sixteen_times_at_once_admits_one_person(storage: Arc<dyn Storage>) {
     let shop = Shop::open(storage);
     let event = shop.event().create().await;
     for round in 0..5 {
@@ -75,7 +75,7 @@ pub async fn a_ticket_scanned_sixteen_times_at_once_lets_one_in(storage: Arc<dyn
     }
 }
 
-pub async fn one_scan_told_eight_times_gets_one_answer(storage: Arc<dyn Storage>) {
+pub async fn a_scan_repeated_eight_times_at_once_gets_one_answer(storage: Arc<dyn Storage>) {
     let shop = Shop::open(storage);
     let event = shop.event().create().await;
     for round in 0..5 {
@@ -90,22 +90,22 @@ pub async fn one_scan_told_eight_times_gets_one_answer(storage: Arc<dyn Storage>
     }
 }
 
-pub async fn one_refund_asked_for_eight_times_is_one_refund(storage: Arc<dyn Storage>) {
+pub async fn a_refund_requested_eight_times_at_once_is_one_refund(storage: Arc<dyn Storage>) {
     let shop = Shop::open(storage);
     let event = shop.event().create().await;
     let bought = shop.buy(&event, 2).await;
-    let wish = shop.refund_of(&bought.order, &[&bought.tickets[0]]);
+    let request = shop.refund_of(&bought.order, &[&bought.tickets[0]]);
     let same = at_once(8, |_| {
-        let (shop, wish) = (Arc::clone(&shop), wish.clone());
-        async move { shop.refund(&wish).await }
+        let (shop, request) = (Arc::clone(&shop), request.clone());
+        async move { shop.refund(&request).await }
     });
     let same = same.await;
     assert!(same.iter().all(|refund| refund.is_ok() && *refund == same[0]));
 
-    // Under keys of their own, all want the ticket that is left.
+    // With different keys, all of them request the remaining ticket.
     let others = at_once(8, |_| {
-        let (shop, wish) = (Arc::clone(&shop), shop.refund_of(&bought.order, &[]));
-        async move { shop.refund(&wish).await }
+        let (shop, request) = (Arc::clone(&shop), shop.refund_of(&bought.order, &[]));
+        async move { shop.refund(&request).await }
     });
     let others = others.await;
     assert_eq!(others.iter().filter(|refund| refund.is_ok()).count(), 1);
@@ -121,13 +121,13 @@ pub async fn a_ticket_is_refunded_or_used(storage: Arc<dyn Storage>) {
     let event = shop.event().create().await;
     for round in 0..10 {
         let bought = shop.buy(&event, 1).await;
-        let wish = shop.refund_of(&bought.order, &[]);
+        let request = shop.refund_of(&bought.order, &[]);
         let scan = shop.scan_of(&bought.tickets[0], &format!("{round}"));
         let done = at_once(2, |index| {
-            let (shop, wish, scan) = (Arc::clone(&shop), wish.clone(), scan.clone());
+            let (shop, request, scan) = (Arc::clone(&shop), request.clone(), scan.clone());
             async move {
                 match index {
-                    0 => shop.refund(&wish).await.map(drop),
+                    0 => shop.refund(&request).await.map(drop),
                     _ => shop.scan(&scan).await.map(drop),
                 }
             }
@@ -150,7 +150,7 @@ pub async fn a_review_is_decided_once(storage: Arc<dyn Storage>) {
         little.amount = super::super::shop::ngn(1);
         shop.observe(&attempt, Observation::Success(little)).await;
         let decided = at_once(8, |index| {
-            let wish = Resolve {
+            let request = Resolve {
                 reference: attempt.reference.clone(),
                 verdict: if index % 2 == 0 { Verdict::Accept } else { Verdict::Refund },
                 note: "decided".to_owned(),
@@ -158,7 +158,7 @@ pub async fn a_review_is_decided_once(storage: Arc<dyn Storage>) {
                 seed: shop.seed(),
             };
             let shop = Arc::clone(&shop);
-            async move { only(shop.storage.apply(shop.now(), &[wish]).await) }
+            async move { only(shop.storage.apply(shop.now(), &[request]).await) }
         });
         let decided = decided.await;
         assert_eq!(decided.iter().filter(|one| one.is_ok()).count(), 1);

@@ -1,4 +1,4 @@
-//! Places, and who gets them.
+//! Concurrent holds never oversell.
 
 use super::super::shop::{HOLD_FOR, Shop};
 use super::at_once;
@@ -14,8 +14,8 @@ pub async fn the_last_place_goes_to_one_buyer(storage: Arc<dyn Storage>) {
     for _ in 0..10 {
         let event = shop.event().capacity(1).create().await;
         let outcomes = at_once(16, |_| {
-            let (shop, wish) = (Arc::clone(&shop), shop.wish(&event, 1));
-            async move { shop.try_hold(&wish).await }
+            let (shop, request) = (Arc::clone(&shop), shop.hold_request(&event, 1));
+            async move { shop.try_hold(&request).await }
         });
         let outcomes = outcomes.await;
         assert_eq!(outcomes.iter().filter(|outcome| outcome.is_ok()).count(), 1);
@@ -29,10 +29,10 @@ pub async fn sixty_four_buyers_get_ten_places_of_two_types(storage: Arc<dyn Stor
     let shop = Shop::open(storage);
     let event = shop.event().capacity(10).types(&[("A", 100, Some(7)), ("B", 200, None)]).create().await;
     let outcomes = at_once(64, |buyer| {
-        // Half of either type, half of each for two.
-        let wish = shop.wish_of(&event, &[(buyer % 2, 1 + u32::from(buyer % 4 > 1))]);
+        // Half of them request one ticket type, the other half both.
+        let request = shop.wish_of(&event, &[(buyer % 2, 1 + u32::from(buyer % 4 > 1))]);
         let shop = Arc::clone(&shop);
-        async move { shop.try_hold(&wish).await }
+        async move { shop.try_hold(&request).await }
     });
     let held: Vec<_> = outcomes.await.into_iter().flatten().collect();
     let count = |index: usize| {
@@ -46,14 +46,14 @@ pub async fn sixty_four_buyers_get_ten_places_of_two_types(storage: Arc<dyn Stor
     assert!(count(0) <= 7 && count(0) + count(1) == 10);
 }
 
-pub async fn one_hold_asked_for_eight_times_is_one_order(storage: Arc<dyn Storage>) {
+pub async fn a_hold_requested_eight_times_at_once_is_one_order(storage: Arc<dyn Storage>) {
     let shop = Shop::open(storage);
     let event = shop.event().create().await;
     for _ in 0..5 {
-        let wish = shop.wish(&event, 2);
+        let request = shop.hold_request(&event, 2);
         let outcomes = at_once(8, |_| {
-            let (shop, wish) = (Arc::clone(&shop), wish.clone());
-            async move { shop.try_hold(&wish).await }
+            let (shop, request) = (Arc::clone(&shop), request.clone());
+            async move { shop.try_hold(&request).await }
         });
         let outcomes = outcomes.await;
         assert!(outcomes.iter().all(|outcome| outcome.is_ok() && *outcome == outcomes[0]));
@@ -61,14 +61,14 @@ pub async fn one_hold_asked_for_eight_times_is_one_order(storage: Arc<dyn Storag
     assert_eq!(shop.stock(&event).await, (10, 0));
 }
 
-pub async fn money_at_the_deadline_becomes_tickets_or_goes_back(storage: Arc<dyn Storage>) {
+pub async fn a_payment_at_the_deadline_becomes_tickets_or_a_refund(storage: Arc<dyn Storage>) {
     let shop = Shop::open(storage);
     for _ in 0..16 {
         let event = shop.event().capacity(1).create().await;
         let order = shop.hold(&event, 1).await;
         let attempt = shop.attempt(&order).await;
         shop.wait(HOLD_FOR);
-        let rival = shop.wish(&event, 1);
+        let rival = shop.hold_request(&event, 1);
         at_once(4, |index| {
             let (shop, attempt, rival) = (Arc::clone(&shop), attempt.clone(), rival.clone());
             async move {
@@ -94,7 +94,7 @@ pub async fn money_at_the_deadline_becomes_tickets_or_goes_back(storage: Arc<dyn
     }
 }
 
-pub async fn giving_up_while_money_comes_loses_nothing(storage: Arc<dyn Storage>) {
+pub async fn cancelling_while_a_payment_arrives_loses_nothing(storage: Arc<dyn Storage>) {
     let shop = Shop::open(storage);
     let event = shop.event().create().await;
     for round in 1..=10 {
@@ -115,7 +115,7 @@ pub async fn giving_up_while_money_comes_loses_nothing(storage: Arc<dyn Storage>
     }
 }
 
-pub async fn calling_off_while_everybody_buys_leaves_nobody_behind(storage: Arc<dyn Storage>) {
+pub async fn cancelling_an_event_while_people_buy_undoes_every_order(storage: Arc<dyn Storage>) {
     let shop = Shop::open(storage);
     let event = shop.event().create().await;
     let orders = at_once(12, |index| {
@@ -124,7 +124,7 @@ pub async fn calling_off_while_everybody_buys_leaves_nobody_behind(storage: Arc<
             if index == 6 {
                 shop.cancel_event(&event).await;
             }
-            let order = shop.try_hold(&shop.wish(&event, 1)).await.ok()?;
+            let order = shop.try_hold(&shop.hold_request(&event, 1)).await.ok()?;
             let attempt = shop.try_attempt(&shop.attempt_of(&order)).await.ok().map(|opened| opened.attempt);
             if let Some(attempt) = &attempt {
                 shop.pay(attempt).await;
@@ -143,9 +143,9 @@ pub async fn calling_off_while_everybody_buys_leaves_nobody_behind(storage: Arc<
         let payment = shop.payment(&order).await;
         let back: i64 = payment.refunds.iter().map(|refund| refund.amount.minor()).sum();
         assert_eq!(back, if paid { order.total.minor() } else { 0 });
-        let told = shop.mail_kinds(&order).await;
-        let informed = told.iter().any(|kind| matches!(kind, MailKind::Refund(_) | MailKind::EventCancelled));
-        assert!(informed, "{told:?}");
+        let kinds = shop.mail_kinds(&order).await;
+        let informed = kinds.iter().any(|kind| matches!(kind, MailKind::Refund(_) | MailKind::EventCancelled));
+        assert!(informed, "{kinds:?}");
     }
     assert_eq!(shop.stock(&event).await, (0, 0));
 }

@@ -1,4 +1,4 @@
-//! Workers that claim, callers that repeat, readers in between, and who leaves half-way.
+//! Concurrent workers, retries and readers, and calls that are dropped half-way.
 
 use super::super::shop::{Shop, granted, newcomer, only};
 use super::super::till::LEASE;
@@ -41,7 +41,7 @@ pub async fn eight_workers_never_take_the_same_mail(storage: Arc<dyn Storage>) {
         }
     });
     let mut taken: Vec<_> = taken.await.concat();
-    // Workers that always come at the same time may leave some to the next pass.
+    // Workers that claim at the same time may leave some items to the next pass.
     taken.extend(shop.claim_mails(100).await.iter().map(|mail| mail.id));
     assert_eq!(taken.len(), 40);
     assert_eq!(taken.iter().collect::<BTreeSet<_>>().len(), 40, "no mail twice, none left out");
@@ -59,7 +59,7 @@ pub async fn eight_workers_never_take_the_same_refund_poll_or_webhook(storage: A
     shop.wait(SignedDuration::from_mins(5));
     let taken = at_once(9, |index| {
         let shop = Arc::clone(&shop);
-        // The last one comes when the others are gone, and takes what they left.
+        // The last one claims after the others are done, and gets the rest.
         let limit = if index == 8 { 100 } else { 2 };
         async move {
             if index == 8 {
@@ -93,7 +93,7 @@ fn webhook(key: &str) -> NewWebhook {
     }
 }
 
-pub async fn what_is_made_under_one_key_eight_times_at_once_is_made_once(storage: Arc<dyn Storage>) {
+pub async fn creating_with_one_key_eight_times_at_once_creates_once(storage: Arc<dyn Storage>) {
     let shop = Shop::open(storage);
     let now = shop.now();
     for round in 0..5 {
@@ -132,7 +132,7 @@ pub async fn what_is_made_under_one_key_eight_times_at_once_is_made_once(storage
     assert_eq!(all.items.len(), 5);
 }
 
-pub async fn who_reads_while_others_write_never_sees_a_half(storage: Arc<dyn Storage>) {
+pub async fn readers_never_see_half_a_write(storage: Arc<dyn Storage>) {
     let shop = Shop::open(storage);
     let event = shop.event().types(&[("A", 100, None), ("B", 200, None)]).create().await;
     let mut orders = Vec::new();
@@ -140,7 +140,7 @@ pub async fn who_reads_while_others_write_never_sees_a_half(storage: Arc<dyn Sto
         orders.push(granted(shop.try_hold(&shop.wish_of(&event, &[(0, 1), (1, 2)])).await));
     }
     let references: Vec<Reference> = orders.iter().map(|order| order.reference.clone()).collect();
-    // Which order is being paid.
+    // The order that is being paid.
     let turn = Arc::new(AtomicUsize::new(0));
     let readers: Vec<_> = (0..4)
         .map(|_| {
@@ -148,7 +148,7 @@ pub async fn who_reads_while_others_write_never_sees_a_half(storage: Arc<dyn Sto
             let (turn, event_id) = (Arc::clone(&turn), event.id);
             tokio::spawn(async move {
                 while let Some(reference) = references.get(turn.load(Ordering::SeqCst)) {
-                    // A storage in memory never waits, and would keep its thread from everybody else.
+                    // A storage in memory never waits, and would block its thread.
                     tokio::task::yield_now().await;
                     let payment = shop.storage.payment(reference).await.unwrap().unwrap();
                     let tickets = if payment.order.status == OrderStatus::Paid { 3 } else { 0 };
@@ -170,7 +170,7 @@ pub async fn who_reads_while_others_write_never_sees_a_half(storage: Arc<dyn Sto
         })
         .collect();
     for order in &orders {
-        // Some begin to read before, and go on after.
+        // Some readers start before the write, and go on after it.
         tokio::time::sleep(Duration::from_millis(2)).await;
         shop.settle_order(order).await;
         tokio::time::sleep(Duration::from_millis(2)).await;
@@ -185,10 +185,10 @@ pub async fn a_dropped_call_is_done_or_not_done(storage: Arc<dyn Storage>) {
     let shop = Shop::open(storage);
     for round in 0..40 {
         let event = shop.event().create().await;
-        let wishes = [shop.wish(&event, 1), shop.wish(&event, 1)];
+        let requests = [shop.hold_request(&event, 1), shop.hold_request(&event, 1)];
         let call = {
-            let (shop, wishes) = (Arc::clone(&shop), wishes.clone());
-            tokio::spawn(async move { shop.storage.apply(shop.now(), &wishes).await.map(drop) })
+            let (shop, requests) = (Arc::clone(&shop), requests.clone());
+            tokio::spawn(async move { shop.storage.apply(shop.now(), &requests).await.map(drop) })
         };
         if round % 4 > 0 {
             tokio::time::sleep(Duration::from_micros(round * 50)).await;
@@ -201,8 +201,8 @@ pub async fn a_dropped_call_is_done_or_not_done(storage: Arc<dyn Storage>) {
             let held = shop.storage.orders(&filter, PageRequest::default()).await.unwrap().items.len();
             assert!(held == 0 || held == 2, "{held} of two orders");
         }
-        // A repeat comes after it, and finds what it did.
-        let outcomes = shop.storage.apply(shop.now(), &wishes).await.unwrap();
+        // A repeat runs after it, and finds its result.
+        let outcomes = shop.storage.apply(shop.now(), &requests).await.unwrap();
         assert!(outcomes.iter().all(Result::is_ok));
         assert_eq!(shop.stock(&event).await, (2, 0));
     }

@@ -19,6 +19,7 @@ pub const CODES: &[(&str, u16)] = &[
     ("invalid", 422),
     ("category_unknown", 422),
     ("idempotency_key_reused", 422),
+    ("ticket_type_needed", 422),
     ("total_too_large", 422),
     ("body_too_large", 413),
     ("uri_too_long", 414),

@@ -67,6 +67,7 @@ __all__ = [
     "TicketForeign",
     "TicketRefunded",
     "TicketTransferred",
+    "TicketTypeNeeded",
     "TicketTypeUnknown",
     "TicketUnknown",
     "TicketUsed",
@@ -185,6 +186,12 @@ class EventOver(Refused):
     def ended_at(self) -> datetime:
         """When it ended."""
         return cast(datetime, self.facts["ended_at"])
+
+
+class TicketTypeNeeded(Refused):
+    """The event has several ticket types, and none was chosen."""
+
+    code = "ticket_type_needed"
 
 
 class TicketTypeUnknown(Refused):

@@ -1,7 +1,7 @@
-//! What must always be true of everything that is stored.
+//! The invariants of the whole database.
 //!
-//! SQL storages ask the same in SQL, and the end-to-end tests ask it again with queries of their own: three independent wordings,
-//! so that a mistake in one does not hide a fault.
+//! SQL storages check them in SQL, and the end-to-end tests check them with queries of their own. Three independent versions, so
+//! that a mistake in one does not hide a fault.
 
 use crate::domain::event::{Event, Stock};
 use crate::domain::id::TicketTypeId;
@@ -12,7 +12,7 @@ use crate::domain::ticket::TicketStatus;
 use crate::domain::working_set::WorkingSet;
 use std::collections::BTreeMap;
 
-/// What is wrong with a working set that holds everything, in words. Empty where all is well.
+/// Checks a working set that contains everything. Returns one sentence per violated invariant.
 pub fn check(rows: &WorkingSet) -> Vec<String> {
     let mut wrong = Vec::new();
     let mut held: BTreeMap<TicketTypeId, i64> = BTreeMap::new();

@@ -1,5 +1,5 @@
-//! Lists, claims and counts as data: which rows, in which order. Each storage turns them into its own language, or evaluates
-//! them with [`select`] and [`count`].
+//! Lists, claims and counts as data: which rows, in which order. A storage translates them into its own query language, or
+//! evaluates them with [`select`] and [`count`].
 
 use super::page::{Page, PageRequest};
 use super::principal::Principal;
@@ -9,13 +9,13 @@ use super::working_set::{Noun, WorkingSet};
 use std::collections::HashSet;
 use std::convert::Infallible;
 
-/// What a row must be like. Columns are named as in the table's declaration.
+/// A condition on a row. Columns are named as in the declaration of the table.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Condition {
     /// The column has this value, which is not null.
     Is(&'static str, Value),
-    /// The column has one of these stable names. They are part of the statement, so that a database finds the index that has
-    /// only rows of that name.
+    /// The column has one of these stable names. They are literals in the statement, so that a database can use a partial index
+    /// on them.
     Named(&'static str, &'static [&'static str]),
     /// The column is not null.
     Known(&'static str),
@@ -25,19 +25,19 @@ pub enum Condition {
     AtMost(&'static str, i64),
     /// The number in the column is below this.
     Below(&'static str, i64),
-    /// The text in the column has this text in it, letter by letter.
+    /// The text in the column contains this text. There are no wildcards.
     Contains(&'static str, String),
-    /// The row of another noun that the column names is like this. Looked at row by row.
+    /// The row of another noun that the column refers to meets this condition. Checked row by row.
     Parent(&'static str, Noun, Vec<Condition>),
-    /// There is a row of another noun whose column (the second) names this row, and which is like this. Looked at row by row.
+    /// A row of another noun whose column (the second) refers to this row meets this condition. Checked row by row.
     Child(Noun, &'static str, Vec<Condition>),
-    /// One of these holds. Looked at row by row.
+    /// One of these conditions is met. Checked row by row.
     Any(Vec<Vec<Condition>>),
-    /// One of these holds. Each finds its rows by an index of its own, so that no other rows are read.
+    /// One of these conditions is met. Each finds its rows by its own index, so no other rows are read.
     Union(Vec<Vec<Condition>>),
 }
 
-/// In which direction a column sorts.
+/// The sort direction of a column.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Sort {
     /// The least first.
@@ -49,39 +49,39 @@ pub enum Sort {
 /// Some rows of a noun, in an order.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct List {
-    /// What its result is found under.
+    /// The name of its result.
     pub name: &'static str,
-    /// Of which noun.
+    /// The noun.
     pub noun: Noun,
-    /// All of these hold.
+    /// The conditions. All must be met.
     pub all: Vec<Condition>,
-    /// By these columns. Equal rows come by key, ascending.
+    /// The order, by these columns. Equal rows are sorted by key, ascending.
     pub order: Vec<(&'static str, Sort)>,
-    /// Which part of them.
+    /// The page.
     pub page: PageRequest,
 }
 
 impl List {
-    /// The rows of a noun for which all of this holds.
+    /// The rows of a noun that meet all of these conditions.
     pub fn of<R: Record>(name: &'static str, all: Vec<Condition>) -> Self {
         Self { name, noun: R::NOUN, all, order: vec![], page: PageRequest::default() }
     }
 
-    /// In this order.
+    /// Sets the order.
     #[must_use]
     pub fn by(mut self, column: &'static str, sort: Sort) -> Self {
         self.order.push((column, sort));
         self
     }
 
-    /// This part of them.
+    /// Sets the page.
     #[must_use]
     pub fn page(mut self, page: PageRequest) -> Self {
         self.page = page;
         self
     }
 
-    /// Not more of them than this.
+    /// Limits the number of rows.
     #[must_use]
     pub fn at_most(mut self, limit: u32) -> Self {
         self.page = PageRequest { limit, ..PageRequest::default() };
@@ -100,31 +100,31 @@ pub(crate) fn is_principal(account: &'static str, external: &'static str, who: &
 /// How many rows there are, and the least value of a column among them.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Tally {
-    /// Of which noun.
+    /// The noun.
     pub noun: Noun,
-    /// All of these hold.
+    /// The conditions. All must be met.
     pub all: Vec<Condition>,
-    /// A column of numbers.
+    /// The column, which has numbers.
     pub least: Option<&'static str>,
 }
 
-/// What a [`Tally`] came to.
+/// The result of a [`Tally`].
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Tallied {
-    /// How many rows.
+    /// The number of rows.
     pub count: i64,
-    /// The least value, where one was asked for and there is any.
+    /// The least value, if requested and there is one.
     pub least: Option<i64>,
 }
 
-/// Rows that can be read one after the other. A storage without a query language implements this, and answers lists with
+/// Rows that can be read one after the other. A storage without a query language implements this, then evaluates lists with
 /// [`select`] and tallies with [`count`].
 pub trait Scan {
-    /// Why rows cannot be read.
+    /// The error of a failed read.
     type Error;
 
-    /// Calls `see` for every row of a noun, in the order of their keys, with the values of these columns. Columns are given by
-    /// their position in the table.
+    /// Calls `see` with the values of these columns for every row of a noun, in the order of the keys. Columns are given by their
+    /// position in the table.
     fn scan(&self, noun: Noun, columns: &[usize], see: &mut dyn FnMut(&[Value])) -> Result<(), Self::Error>;
 }
 
@@ -137,7 +137,7 @@ impl Scan for WorkingSet {
     }
 }
 
-/// The page of a list, by keys.
+/// Evaluates a list. Returns the keys of its page.
 pub fn select<S: Scan + ?Sized>(rows: &S, list: &List) -> Result<Page<Value>, S::Error> {
     let order: Vec<&'static str> = list.order.iter().map(|(column, _)| *column).collect();
     let mut found = matching(rows, list.noun, &list.all, &order)?;
@@ -154,7 +154,7 @@ pub fn select<S: Scan + ?Sized>(rows: &S, list: &List) -> Result<Page<Value>, S:
     Ok(Page::of(found.into_iter().map(|(key, _)| key), list.page))
 }
 
-/// How many rows there are, and the least of a column.
+/// Evaluates a tally.
 pub fn count<S: Scan + ?Sized>(rows: &S, tally: &Tally) -> Result<Tallied, S::Error> {
     let found = matching(rows, tally.noun, &tally.all, tally.least.as_slice())?;
     let least = |(_, values): &(Value, Vec<Value>)| match values.first() {
@@ -175,7 +175,7 @@ enum Test {
     Any(Vec<Vec<Test>>),
 }
 
-/// The keys of the rows for which all of this holds, each with the values of these columns.
+/// The keys of the rows that meet all conditions, each with the values of these columns.
 fn matching<S: Scan + ?Sized>(
     rows: &S,
     noun: Noun,

@@ -1,4 +1,4 @@
-//! What a transaction needs to see before it can decide, asked for in as many rounds as it takes.
+//! The rows that a transaction or a read needs, requested in as many rounds as it takes.
 
 use super::list::List;
 use super::row::{Field, RowError, Value};
@@ -7,14 +7,14 @@ use super::working_set::{Noun, WorkingSet};
 use jiff::Timestamp;
 use std::collections::{BTreeMap, HashMap};
 
-/// What a transaction or a read needs.
+/// The rows that a transaction or a read needs.
 pub trait Needs: Send + Sync {
-    /// Asks for rows. Called again with what was found, until it asks for nothing new: so a command may follow an order to its
-    /// event. Asking again for the same costs nothing.
+    /// Requests rows. Called again with the rows found so far, until it requests nothing new, so a command can follow an order to
+    /// its event. Requesting the same rows again costs nothing.
     fn needs(&self, rows: &WorkingSet, load: &mut LoadKeys);
 
-    /// Whether all rows must be as of one moment. Where they need not, a storage may read each as it is by then, which is
-    /// cheaper: a row is always read together with its parts.
+    /// Whether all rows must be from one snapshot. If not, a storage may read one after the other, which is cheaper. A row is
+    /// always read together with its parts.
     fn is_of_one_moment(&self) -> bool {
         true
     }
@@ -26,7 +26,7 @@ impl<F: Fn(&WorkingSet, &mut LoadKeys) + Send + Sync> Needs for F {
     }
 }
 
-/// Collects what is asked for.
+/// Collects the requested rows.
 #[derive(Debug)]
 pub struct LoadKeys {
     now: Timestamp,
@@ -47,24 +47,24 @@ pub struct LoadKeys {
 /// Rows to be read by an index.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Lookup {
-    /// Of this noun.
+    /// The noun.
     pub noun: Noun,
-    /// By this index, 0 being the key's own.
+    /// The index; 0 is that of the key.
     pub index: usize,
-    /// With these keys, sorted.
+    /// The keys, sorted.
     pub keys: Vec<Value>,
-    /// Whether they may be changed, and so have to be locked.
+    /// Whether they may be changed and must be locked.
     pub is_to_change: bool,
 }
 
-/// What is to be read next.
+/// What to read next.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Round {
-    /// Rows to be locked that nobody else has locked, to be [kept](WorkingSet::keep_claim).
+    /// Rows to lock unless another transaction has locked them. Pass the keys to [`WorkingSet::keep_claim`].
     pub claims: Vec<List>,
-    /// Pages of lists, to be [kept](WorkingSet::keep_page).
+    /// Pages of lists. Pass the keys to [`WorkingSet::keep_page`].
     pub lists: Vec<List>,
-    /// In the order in which they have to be locked.
+    /// Rows to read, in the order in which to lock them.
     pub lookups: Vec<Lookup>,
 }
 
@@ -82,35 +82,35 @@ impl LoadKeys {
         Self { now, is_to_read: false, asked, open, claims: vec![], lists: vec![], served: vec![], locked: 0 }
     }
 
-    /// The time of the transaction: what is due by then can be claimed.
+    /// The time of the transaction. A claim takes what is due by then.
     pub fn now(&self) -> Timestamp {
         self.now
     }
 
-    /// The row with this key, to be changed.
+    /// Requests the row with this key, to change it.
     pub fn row<R: Record>(&mut self, key: &R::Key) {
         self.add(R::NOUN, 0, key.value(), true);
     }
 
-    /// The row with this key, to look at only: it is not locked, and nobody waits for it.
+    /// Requests the row with this key, to read it. It is not locked.
     pub fn look<R: Record>(&mut self, key: &R::Key) {
         self.add(R::NOUN, 0, key.value(), false);
     }
 
-    /// The rows with this key of an index, to be changed.
+    /// Requests the rows with this key of an index, to change them.
     pub fn find<R: Record>(&mut self, index: Index<R>, key: &impl Field) {
         self.add(R::NOUN, index.0, key.value(), true);
     }
 
-    /// The rows that a list begins with, to be changed: those that nobody else has locked meanwhile. Their keys are then in
-    /// [`WorkingSet::claimed`] under the list's name. Only on the first call.
+    /// Requests the first rows of a list, to change them, without those that another transaction has locked. Their keys are then
+    /// in [`WorkingSet::claimed`] under the list's name. Allowed on the first call only.
     pub fn claim(&mut self, list: List) {
         if !self.served.contains(&list.name) && !self.claims.iter().any(|known| known.name == list.name) {
             self.claims.push(list);
         }
     }
 
-    /// A page of a list. The keys are then in [`WorkingSet::listed`] under its name, and the rows are here.
+    /// Requests a page of a list. The keys are then in [`WorkingSet::listed`] under its name, and the rows are loaded.
     pub fn list(&mut self, list: List) {
         if !self.served.contains(&list.name) && !self.lists.iter().any(|known| known.name == list.name) {
             self.lists.push(list);
@@ -130,10 +130,10 @@ impl LoadKeys {
         self.open.entry((rank, noun, index, is_to_change)).or_default().push(key);
     }
 
-    /// For storages: what the work needs besides these rows; nothing once it has all.
+    /// For storages: returns what to read next, or `None` once everything is loaded.
     ///
-    /// One rank at a time, so that locks are always taken in the same direction. Work that asks for a row of a lower rank than
-    /// it has locked already could deadlock with other work: that is an error, on every storage.
+    /// A round has one rank, so that locks are always taken in the same order. Work that requests a row of a lower rank than it
+    /// has already locked could deadlock with other work. That is an error on every storage.
     pub fn next_round(&mut self, needs: &(impl Needs + ?Sized), rows: &WorkingSet) -> Result<Option<Round>, RowError> {
         needs.needs(rows, self);
         if !self.claims.is_empty() || !self.lists.is_empty() {

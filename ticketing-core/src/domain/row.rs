@@ -1,24 +1,24 @@
-//! Records as rows: which columns a type takes, and how it is written to them and read from them.
+//! Records as rows: which columns a type has, and how it is written to them and read from them.
 //!
-//! A storage never sees a noun. It sees tables with columns of a few [kinds](Kind), and rows whose values come and go one by
-//! one, through a [`Sink`] and a [`Source`], in the order of the columns.
+//! A storage never sees a noun. It sees tables with columns of a few [kinds](Kind). The values of a row are written to a [`Sink`]
+//! and read from a [`Source`], one by one, in the order of the columns.
 
 use super::code::{Reference, TicketCode};
 use super::money::{Currency, Money};
 use super::principal::{Buyer, EmailAddress, Principal};
 use jiff::Timestamp;
 
-/// What a column holds.
+/// The type of a column.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 pub enum Kind {
-    /// A whole number of 64 bits.
+    /// A 64-bit integer.
     Int,
-    /// A text.
+    /// Text.
     Text,
     /// Bytes.
     Bytes,
-    /// A counter. A change of it is added, never set: what another transaction has added meanwhile stays, and the table's
-    /// constraints look at the sum.
+    /// A counter. A change is added, never set, so what another transaction has added meanwhile is kept, and the table's
+    /// constraints check the sum.
     Sum,
 }
 
@@ -34,7 +34,7 @@ pub enum Value {
     Text(String),
     /// Of [`Kind::Bytes`].
     Bytes(Vec<u8>),
-    /// Of several columns: only in keys of indexes.
+    /// The values of several columns, only in keys of indexes.
     Tuple(Vec<Value>),
 }
 
@@ -43,18 +43,18 @@ pub enum Value {
 pub struct Column {
     /// Its name in the database.
     pub name: &'static str,
-    /// What it holds.
+    /// Its type.
     pub kind: Kind,
-    /// Whether it is made of other columns: written, but never read back.
+    /// Whether it is derived from other columns. It is written and never read back.
     pub derived: bool,
 }
 
-/// A record as plain values: for storages that keep rows as a whole.
+/// A record as plain values, for storages that keep rows as a whole.
 #[derive(Clone, Debug, Default, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 pub struct Row {
     /// One for each column of the table.
     pub values: Vec<Value>,
-    /// Its parts: one value for each column of their table.
+    /// Its parts, with one value for each column of their table.
     pub parts: Vec<Vec<Value>>,
 }
 
@@ -69,7 +69,7 @@ impl RowError {
     }
 }
 
-/// Where the values of a row go, column by column.
+/// Receives the values of a row, column by column.
 pub trait Sink {
     /// A value of [`Kind::Int`] or [`Kind::Sum`].
     fn int(&mut self, value: Option<i64>);
@@ -79,7 +79,7 @@ pub trait Sink {
     fn bytes(&mut self, value: Option<&[u8]>);
 }
 
-/// Where the values of a row come from, column by column.
+/// Returns the values of a row, column by column.
 pub trait Source {
     /// A value of [`Kind::Int`] or [`Kind::Sum`].
     fn int(&mut self) -> Result<Option<i64>, RowError>;
@@ -168,7 +168,7 @@ impl Sink for Pick<'_> {
     }
 }
 
-/// A type that is one column of a row, or several side by side.
+/// A type that is stored in one column of a row, or in several.
 pub trait Field: Sized {
     /// The kinds of its columns.
     const KINDS: &'static [Kind];
@@ -176,10 +176,10 @@ pub trait Field: Sized {
     /// Writes its columns.
     fn store(&self, to: &mut dyn Sink);
 
-    /// Reads its columns; nothing where all that would make it up is null.
+    /// Reads its columns. Returns `None` if all of them are null.
     fn read(from: &mut dyn Source) -> Result<Option<Self>, RowError>;
 
-    /// Writes the columns of an absent one.
+    /// Writes the columns of an absent value: nulls.
     fn store_none(to: &mut dyn Sink) {
         for kind in Self::KINDS {
             match kind {
@@ -190,7 +190,7 @@ pub trait Field: Sized {
         }
     }
 
-    /// As a key: one value, or a tuple where it has several columns.
+    /// As a key: one value, or a tuple if it has several columns.
     fn value(&self) -> Value {
         let mut values = Vec::with_capacity(Self::KINDS.len());
         self.store(&mut values);

@@ -1,4 +1,4 @@
-//! The rows of one noun in a working set: by key and by index, as they were loaded and as they are.
+//! The rows of one noun in a working set, by key and by index, as loaded and as changed.
 
 use super::row::{Field, Pick, Row, RowError, Sink, Source, Value};
 use super::table::{Index, Record, Table};
@@ -27,7 +27,7 @@ impl Ids {
         self.next - 1
     }
 
-    /// Whether more were taken than were set aside. The storage then decides again with more.
+    /// Whether more ids were taken than reserved. The storage then decides again, with more.
     pub fn are_overdrawn(&self) -> bool {
         self.next > self.end
     }
@@ -42,14 +42,14 @@ pub struct IdRanges {
     pub parts: Ids,
 }
 
-/// What a transaction has asked for: kept in debug builds only, to find commands that look at what they did not ask for.
+/// What a transaction has requested. Kept in debug builds only, to find commands that read what they did not request.
 #[derive(Clone, Debug, Default)]
 struct Asked {
-    /// Everything is here.
+    /// Everything.
     is_whole: bool,
     /// Keys of indexes, by number.
     known: HashSet<(usize, Value)>,
-    /// Keys of rows that were asked for to look at only.
+    /// Keys of rows that were requested for reading only.
     looked_at: HashSet<Value>,
 }
 
@@ -57,7 +57,7 @@ struct Asked {
 #[derive(Clone, Debug)]
 pub struct Shelf<R: Record> {
     rows: BTreeMap<R::Key, R>,
-    /// Changed rows as they were loaded; nothing for new ones.
+    /// Changed rows as they were loaded; `None` for new ones.
     originals: BTreeMap<R::Key, Option<R>>,
     /// All but the key's own.
     indexes: Vec<BTreeMap<Value, Vec<R::Key>>>,
@@ -81,14 +81,14 @@ impl<R: Record> Shelf<R> {
     /// The row with this key, if there is one.
     ///
     /// # Panics
-    /// In debug builds, if the transaction has not asked for it: "there is none" and "nobody asked" are different.
+    /// In debug builds, if the transaction has not requested it: "does not exist" and "was not loaded" are different.
     pub fn get(&self, key: &R::Key) -> Option<&R> {
         let row = self.rows.get(key);
         debug_assert!(row.is_some() || self.knows(0, &key.value()), "{} {key:?} was not asked for", R::table().name);
         row
     }
 
-    /// All rows that are here, by key.
+    /// All loaded rows, by key.
     pub fn iter(&self) -> impl DoubleEndedIterator<Item = (&R::Key, &R)> {
         self.rows.iter()
     }
@@ -117,17 +117,17 @@ impl<R: Record> Shelf<R> {
         keys.into_iter().flatten().filter_map(|key| self.rows.get(key))
     }
 
-    /// What was found under this key so far: for commands that ask for more because of it.
+    /// The rows found under this key so far, for a command whose further requests depend on them.
     pub fn loaded<'s, K: Field>(&'s self, index: Index<R>, key: &K) -> impl Iterator<Item = &'s R> + use<'s, R, K> {
         self.indexes[index.0 - 1].get(&key.value()).into_iter().flatten().filter_map(|key| self.rows.get(key))
     }
 
-    /// The row with this key, if it was found so far: for commands that ask for more because of it.
+    /// The row with this key, if it was found so far, for a command whose further requests depend on it.
     pub fn loaded_row(&self, key: &R::Key) -> Option<&R> {
         self.rows.get(key)
     }
 
-    /// Says that there are no rows with this key of an index: what it names is new.
+    /// Declares that no row has this key of an index, because what it refers to is new.
     pub(crate) fn none_yet(&mut self, index: Index<R>, key: &impl Field) {
         if cfg!(debug_assertions) {
             self.asked.known.insert((index.0, key.value()));
@@ -140,10 +140,10 @@ impl<R: Record> Shelf<R> {
         self.place(row);
     }
 
-    /// Changes a row; does nothing where there is none.
+    /// Changes a row. Does nothing if it does not exist.
     ///
     /// # Panics
-    /// In debug builds, if the row was asked for to look at only.
+    /// In debug builds, if the row was requested for reading only.
     pub(crate) fn update(&mut self, key: &R::Key, change: impl FnOnce(&mut R)) {
         debug_assert!(
             self.asked.looked_at.is_empty() || !self.asked.looked_at.contains(&key.value()),
@@ -164,22 +164,22 @@ impl<R: Record> Shelf<R> {
         }
     }
 
-    /// A number for a new row.
+    /// Takes an id for a new row.
     pub(crate) fn take_id(&mut self) -> i64 {
         self.ids.rows.take()
     }
 
-    /// A number for a new part of a row.
+    /// Takes an id for a new part of a row.
     pub(crate) fn take_part_id(&mut self) -> i64 {
         self.ids.parts.take()
     }
 
-    /// The number that the next new row gets.
+    /// The id that the next new row gets.
     pub fn next_id(&self) -> i64 {
         self.ids.rows.next
     }
 
-    /// Puts a row here as it is in the storage, in place of what is here under its key.
+    /// Loads a row as it is in the storage. Replaces the one with its key.
     pub fn load_record(&mut self, row: R) {
         if let Some(old) = self.rows.get(&row.key()) {
             let (old, key) = (index_keys(old), row.key());
@@ -188,7 +188,7 @@ impl<R: Record> Shelf<R> {
         self.place(row);
     }
 
-    /// Takes a row away: for storages that keep everything in one working set.
+    /// Removes a row, for storages that keep everything in one working set.
     pub fn remove(&mut self, key: &R::Key) -> Option<R> {
         let row = self.rows.remove(key)?;
         self.indexes.iter_mut().zip(index_keys(&row)).for_each(|(index, old)| unlist(index, &old, key));
@@ -196,7 +196,7 @@ impl<R: Record> Shelf<R> {
         Some(row)
     }
 
-    /// The rows that are new or differ from what was loaded, by key: as they were, and as they are.
+    /// The new and the changed rows, by key: as loaded, and as they are now.
     pub fn changed(&self) -> impl Iterator<Item = (Option<&R>, &R)> {
         let all = self.originals.iter().filter_map(|(key, before)| Some((before.as_ref(), self.rows.get(key)?)));
         all.filter(|(before, after)| *before != Some(*after))
@@ -249,16 +249,16 @@ fn unlist<K: Ord>(index: &mut BTreeMap<Value, Vec<K>>, value: &Value, key: &K) {
     }
 }
 
-/// A row that differs from what was loaded.
+/// A new or changed row.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Change {
-    /// As it was loaded; nothing for a new one.
+    /// As it was loaded; `None` for a new one.
     pub before: Option<Row>,
-    /// As it is.
+    /// As it is now.
     pub after: Row,
 }
 
-/// Where new rows are written: each begins a row of a table, and then writes its columns.
+/// Receives new rows. Each call starts a row of a table; its columns are written next.
 pub trait NewRows {
     /// A new row of the noun's table.
     fn row(&mut self) -> &mut dyn Sink;
@@ -266,53 +266,53 @@ pub trait NewRows {
     fn part(&mut self) -> &mut dyn Sink;
 }
 
-/// The rows of a noun without its type: all that a storage needs.
+/// The rows of a noun without its type. This is what a storage works with.
 pub trait AnyShelf: Any + Debug + Send + Sync {
     /// The noun's table.
     fn table(&self) -> &'static Table;
 
     // Loading.
 
-    /// Puts a row here as it is in the storage, without its parts, and gives its key.
+    /// Loads a row as it is in the storage, without its parts. Returns its key.
     fn load(&mut self, from: &mut dyn Source) -> Result<Value, RowError>;
-    /// Adds a part, in the order of their positions, to the row that was loaded with this key.
+    /// Adds a part to the loaded row with this key. Call it in the order of the positions.
     fn load_part(&mut self, of: &Value, from: &mut dyn Source) -> Result<(), RowError>;
-    /// Puts a row here as it is in the storage.
+    /// Loads a row as it is in the storage.
     fn load_row(&mut self, row: Row) -> Result<(), RowError>;
-    /// Says that all rows with these keys of an index are here, by the index's number.
+    /// Marks these keys of an index, given by its number, as loaded completely.
     fn mark_complete(&mut self, index: usize, keys: &[Value], is_to_change: bool);
-    /// Says that every row that there is is here.
+    /// Marks all rows as loaded.
     fn set_whole(&mut self);
-    /// Sets the numbers that new rows and parts get.
+    /// Sets the ids that new rows and parts get.
     fn set_ids(&mut self, ids: IdRanges);
 
     // Writing.
 
-    /// The numbers that are left for new rows and parts.
+    /// The ids that are left for new rows and parts.
     fn ids(&self) -> IdRanges;
-    /// Whether any row is new or differs from what was loaded.
+    /// Whether any row is new or changed.
     fn is_changed(&self) -> bool;
-    /// Writes the rows that are new, with their parts, and says how many rows and parts that are.
+    /// Writes the new rows with their parts. Returns the number of rows and of parts.
     fn write_new(&self, to: &mut dyn NewRows) -> (usize, usize);
-    /// The rows that were loaded and differ now.
+    /// The loaded rows that have changed.
     fn updates(&self) -> Vec<Change>;
-    /// The rows that are new or differ from what was loaded.
+    /// The new and the changed rows.
     fn changes(&self) -> Vec<Change>;
 
     // For storages that keep everything in one working set.
 
     /// Copies the rows with these keys of an index to another shelf of the same noun.
     fn copy(&self, index: usize, keys: &[Value], to: &mut dyn AnyShelf);
-    /// Takes over what was changed on a copy of some of its rows. Fails, and takes nothing over, where two rows would have
-    /// the same key of a unique index, or a counter would be below zero.
+    /// Applies what was changed on a copy of some of its rows. Fails and applies nothing if two rows would have the same key of a
+    /// unique index, or if a counter would be below zero.
     fn check_absorb(&self, from: &dyn AnyShelf) -> Result<(), RowError>;
     /// See [`check_absorb`](Self::check_absorb).
     fn absorb(&mut self, from: &dyn AnyShelf);
-    /// Shows these columns of every row, by key.
+    /// Calls `see` with these columns of every row, in the order of the keys.
     fn scan(&self, columns: &[usize], see: &mut dyn FnMut(&[Value]));
-    /// Takes away the rows with these keys.
+    /// Removes the rows with these keys.
     fn forget(&mut self, keys: &[Value]);
-    /// Takes what was changed for what was loaded.
+    /// Treats the changed rows as loaded from now on.
     fn forget_changes(&mut self);
 }
 

@@ -1,24 +1,24 @@
-//! How a noun is kept: its table, its key, its indexes, and how it is locked. Declared once, by `table!`.
+//! How a noun is stored: its table, key, indexes and locks. Declared once, by `table!`.
 
 use super::row::{Column, Field, Kind, Row, RowError, Sink, Source, Value};
 use super::working_set::Noun;
 use std::marker::PhantomData;
 
-/// How the rows of a table are locked. Every transaction takes its locks in the order of the ranks, and by key within a table.
+/// How the rows of a table are locked. Every transaction locks in the order of the ranks, and by key within a table.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Lock {
-    /// Each row by itself. Tables of a lower rank are locked first.
+    /// Each row is locked. Tables of a lower rank are locked first.
     Rank(u8),
-    /// With the row of another noun, which this column names: a transaction that has locked the owner has these rows too.
+    /// The row of another noun, which this column refers to, is locked instead. It is the lock of all rows that refer to it.
     With(Noun, &'static str),
-    /// Rows that are only ever added. A unique index decides between two of the same.
+    /// No lock: rows are only ever added. A unique index decides between two equal ones.
     Never,
 }
 
 /// A table, as every storage sees it. The first column is its key.
 #[derive(Debug)]
 pub struct Table {
-    /// Whose rows these are.
+    /// The noun.
     pub noun: Noun,
     /// Its name in a database.
     pub name: &'static str,
@@ -28,9 +28,9 @@ pub struct Table {
     pub lock: Lock,
     /// Its indexes. The first one is the key's.
     pub indexes: Vec<IndexColumns>,
-    /// The table of its parts, where a row has some.
+    /// The table of its parts, if its rows have parts.
     pub part: Option<PartTable>,
-    /// Whether its keys are numbers that the storage gives out.
+    /// Whether the storage assigns its keys.
     pub numbered: bool,
     /// The columns of all indexes but the key's, one after the other.
     pub(crate) indexed: Vec<usize>,
@@ -41,24 +41,24 @@ pub struct Table {
 pub struct IndexColumns {
     /// Their positions in the table.
     pub columns: Vec<usize>,
-    /// Whether no two rows may have the same values in them. Rows with a null in one of them never clash.
+    /// Whether the values must be unique. Rows with a null in one of the columns are exempt.
     pub unique: bool,
 }
 
-/// A table of parts: rows that are never loaded or changed without the row that they belong to.
+/// A table of parts: rows that are never loaded or changed without the row they belong to.
 #[derive(Debug)]
 pub struct PartTable {
     /// Its name in a database.
     pub name: &'static str,
     /// Its columns.
     pub columns: Vec<Column>,
-    /// The column that names the row it is a part of, by position.
+    /// The position of the column that refers to the row it is a part of.
     pub parent: usize,
-    /// The column that says which part it is, counted from 0, by position.
+    /// The position of the column with the number of the part, counted from 0.
     pub position: usize,
-    /// The columns that tell one part from all others, by position.
+    /// The positions of the columns that identify a part.
     pub key: &'static [usize],
-    /// Whether its first column is a number that the storage gives out.
+    /// Whether the storage assigns the number in its first column.
     pub numbered: bool,
 }
 
@@ -66,7 +66,7 @@ impl Table {
     /// The position of a column.
     ///
     /// # Panics
-    /// Where there is no such column: declarations name only what they declare.
+    /// If there is no such column. A declaration names only columns of its own table.
     pub fn position(&self, column: &str) -> usize {
         let found = self.columns.iter().position(|known| known.name == column);
         found.unwrap_or_else(|| panic!("{} has no column {column}", self.name))
@@ -83,7 +83,7 @@ impl Table {
         &self.columns[..stored]
     }
 
-    /// For storages that have no constraints of their own: refuses a row with a [counter](Kind::Sum) below zero.
+    /// For storages without constraints of their own: rejects a row with a [counter](Kind::Sum) below zero.
     pub fn check_counters(&self, row: &Row) -> Result<(), RowError> {
         let is_below = |columns: &[Column], values: &[Value]| {
             let counters = columns.iter().zip(values).filter(|(column, _)| column.kind == Kind::Sum);
@@ -123,7 +123,7 @@ impl Table {
 }
 
 impl IndexColumns {
-    /// The key of a row in this index. A row with a null in one of the columns has none: it is not in the index.
+    /// The key of a row in this index. `None` if one of the columns is null: such a row is not in the index.
     pub fn key_of(&self, row: &Row) -> Option<Value> {
         let mut values: Vec<Value> = self.columns.iter().map(|column| row.values[*column].clone()).collect();
         match values.as_slice() {
@@ -136,7 +136,7 @@ impl IndexColumns {
 
 /// A type whose values are rows of a table. Implemented by `table!`.
 pub trait Record: Clone + PartialEq + std::fmt::Debug + Send + Sync + 'static {
-    /// What tells one row from all others.
+    /// The type of its key.
     type Key: Field + Ord + Clone + std::fmt::Debug + Send + Sync;
     /// Its noun.
     const NOUN: Noun;
@@ -146,16 +146,16 @@ pub trait Record: Clone + PartialEq + std::fmt::Debug + Send + Sync + 'static {
     fn key(&self) -> Self::Key;
     /// Writes all of its columns.
     fn write(&self, to: &mut dyn Sink);
-    /// Reads it, without its parts.
+    /// Reads it without its parts.
     fn read(from: &mut dyn Source) -> Result<Self, RowError>;
-    /// How many parts it has.
+    /// The number of its parts.
     fn parts(&self) -> usize;
     /// Writes a part.
     fn write_part(&self, position: usize, to: &mut dyn Sink);
     /// Reads its next part.
     fn read_part(&mut self, from: &mut dyn Source) -> Result<(), RowError>;
 
-    /// All of it as plain values.
+    /// The record with its parts as plain values.
     fn row(&self) -> Row {
         let mut values = Vec::with_capacity(Self::table().columns.len());
         self.write(&mut values);

@@ -1,6 +1,6 @@
-//! The rows that a transaction is decided on: what was loaded, and what was changed. A storage loads (and locks) what a
-//! command needs, the command changes it, and the storage writes the difference. So all storages decide alike, and a later
-//! command of a batch sees the earlier ones.
+//! The rows that a transaction works on, as loaded and as changed. A storage loads (and locks) the rows that a command needs, the
+//! command changes them, and the storage writes the difference. So all storages decide alike, and a later command of a batch sees
+//! the changes of the earlier ones.
 
 use super::account::Account;
 use super::audit::AuditLine;
@@ -88,7 +88,7 @@ nouns! {
 }
 
 impl WorkingSet {
-    /// The keys that a [claim](super::load::LoadKeys::claim) of this name got, the most overdue first.
+    /// The keys that a [claim](super::load::LoadKeys::claim) of this name has locked, the most overdue first.
     pub fn claimed<K: Field>(&self, name: &str) -> Vec<K> {
         let keys = self.claims.iter().filter(|(known, _)| *known == name).flat_map(|(_, keys)| keys);
         keys.filter_map(key_from).collect()
@@ -104,7 +104,7 @@ impl WorkingSet {
         }
     }
 
-    /// For storages: keeps what a claim got.
+    /// For storages: keeps the keys that a claim has locked.
     pub fn keep_claim(&mut self, name: &'static str, keys: Vec<Value>) {
         self.claims.push((name, keys));
     }
@@ -114,7 +114,7 @@ impl WorkingSet {
         self.pages.push((name, page));
     }
 
-    /// For storages that keep everything in one working set: nothing needs to be asked for.
+    /// For storages that keep everything in one working set. Nothing has to be requested.
     pub fn whole() -> Self {
         let mut rows = Self::default();
         Noun::ALL.iter().for_each(|noun| rows.shelf_mut(*noun).set_whole());

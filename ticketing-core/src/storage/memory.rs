@@ -47,8 +47,8 @@ impl MemoryStorage {
         self.rows().clone()
     }
 
-    /// Changes rows behind the rules' back, all at once: for tests that plant bugs, or repair what a test needs otherwise. Gives
-    /// the changes a transaction of their own, so that rules may be applied too.
+    /// Changes rows without a command, for tests that plant bugs or need a certain state. Runs in its own transaction, so commands
+    /// can be applied too.
     #[cfg(feature = "testing")]
     pub fn tamper<T>(&self, change: impl FnOnce(&mut WorkingSet) -> T) -> T {
         let mut rows = self.rows();
@@ -77,7 +77,7 @@ impl MemoryStorage {
     }
 
     fn rows(&self) -> MutexGuard<'_, WorkingSet> {
-        // Rules decide on a copy: one that panicked has left nothing behind.
+        // Commands work on a copy, so one that panics changes nothing.
         self.rows.lock().unwrap_or_else(PoisonError::into_inner)
     }
 

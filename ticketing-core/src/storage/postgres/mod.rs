@@ -47,13 +47,13 @@ const TRY_TIMEOUT: Duration = Duration::from_secs(10);
 /// The timeout of reads that many callers share, and of beginning a transaction.
 const READ_TIMEOUT: Duration = Duration::from_secs(5);
 
-/// What every session is told, once.
+/// The settings of every session.
 ///
-/// The database gives up sooner than PATIENCE on us: what a lost connection has locked would be locked for everybody.
+/// The database's timeouts are shorter than our own, so that a lost connection does not keep its locks.
 ///
-/// And it finds rows by their keys. Of a table that was empty when it was last analysed it believes that reading all of it is
-/// cheaper, and keeps to that plan while the table grows: a sale that begins on a new database would slow down with every ticket.
-/// (Where there is no index the whole table is read all the same, at a cost that `jit` takes for worth compiling.)
+/// Indexes are always used. For a table that was empty when it was last analysed, the planner prefers a sequential scan and keeps
+/// that plan while the table grows, so sales on a new database would slow down with every ticket. (Without an index the whole
+/// table is read all the same, at an estimated cost that makes `jit` compile the query.)
 const SESSION: &str = "set idle_in_transaction_session_timeout = '8s'; set enable_seqscan = off; set jit = off";
 /// Behind PgBouncer a session is not ours: the same for each transaction.
 const BEGIN_BEHIND_PGBOUNCER: &str = "begin; set local idle_in_transaction_session_timeout = '8s'; \

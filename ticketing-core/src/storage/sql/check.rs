@@ -1,4 +1,4 @@
-//! The invariants in SQL: each query finds what should not be there, and says so in words. Worded independently of
+//! The invariants in SQL. Each query finds what should not exist and describes it. Written independently of
 //! [`invariants`](crate::domain::invariants) on purpose, so that a mistake in one does not hide a fault.
 
 use super::{Connection, Found, Result, Statement};
@@ -41,7 +41,7 @@ const QUESTIONS: &[&str] = &[
     where o.status = 'paid' and not exists (select 1 from mails m where m.order_id = o.id and m.kind = 'tickets') order by o.id",
 ];
 
-/// What is wrong, in words. Empty where all is well.
+/// Returns one sentence per violated invariant.
 pub(in crate::storage) async fn all(connection: &mut dyn Connection) -> Result<Vec<String>> {
     let mut wrong = Vec::new();
     for question in QUESTIONS {

@@ -5,8 +5,8 @@ use crate::domain::limit::{Take, Taken};
 use crate::domain::row::Value;
 use jiff::Timestamp;
 
-/// Takes all of these, and gives when each quota is full again; nothing where one of them has too few. Then what was taken from
-/// the others has to be undone: by a transaction, where there are several.
+/// Takes all of these tokens. Returns when each quota is full again, or `None` if one has too few. What was taken from the others
+/// must then be rolled back by the caller's transaction.
 pub(in crate::storage) async fn take(
     connection: &mut dyn Connection,
     now: Timestamp,
@@ -25,7 +25,7 @@ pub(in crate::storage) async fn take(
     Ok(Some(full_at))
 }
 
-/// When the quota is full again; nothing where it has too few tokens.
+/// When the quota is full again; `None` if it has too few tokens.
 async fn one(connection: &mut dyn Connection, now: i64, take: &Take) -> Result<Option<i64>> {
     let (greatest, least) = connection.dialect().greatest_and_least();
     let mut statement = Statement::default();
@@ -41,7 +41,7 @@ async fn one(connection: &mut dyn Connection, now: i64, take: &Take) -> Result<O
     one_int(connection, statement).await
 }
 
-/// When to try again. Said by the rule, from what is there now: with luck, that is at once.
+/// When to try again, computed from the current state, which may already allow it.
 pub(in crate::storage) async fn refused(
     connection: &mut dyn Connection,
     now: Timestamp,

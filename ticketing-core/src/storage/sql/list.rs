@@ -33,8 +33,8 @@ pub(in crate::storage) async fn page(connection: &mut dyn Connection, list: &Lis
     Ok(Page { items, more, total })
 }
 
-/// The keys of the rows that a list begins with. Where the database has row locks, the rows or their owners are locked, and
-/// those that another transaction has locked are passed over: it is at work on them, and this one takes what comes next.
+/// The keys of the first rows of a list. If the database has row locks, the rows or their owners are locked, and rows that another
+/// transaction has locked are skipped.
 pub(in crate::storage) async fn claim(connection: &mut dyn Connection, list: &List) -> Result<Vec<Value>> {
     let table = list.noun.table();
     let mut statement = Statement::default();
@@ -193,7 +193,7 @@ fn exists(
     format!("exists (select 1 from {} {alias} where {on} and {conditions})", table.name)
 }
 
-/// The keys of the rows for which all of this holds. What a child says of them is looked up from the child's side.
+/// The keys of the rows that meet all conditions. A condition on a child is looked up from the child's side.
 fn keys_of(
     dialect: &dyn Dialect,
     table: &'static Table,

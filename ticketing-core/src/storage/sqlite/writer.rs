@@ -1,8 +1,8 @@
-//! The one who writes: transactions that come while the disk is at work share the next commit.
+//! The writer: transactions that arrive during a commit share the next one.
 //!
-//! A flush takes longer than all that a transaction does. So those that wait for the writer's turn, of whatever kind, run one
-//! after the other in one transaction of the file, each behind a savepoint of its own, and are flushed together. There is no
-//! timer: one that comes alone is committed alone and at once.
+//! A flush takes longer than all the statements of a transaction. So the transactions that wait for the writer, of whatever kind,
+//! run one after the other in one transaction of the file, each behind its own savepoint, and are flushed together. There is no
+//! timer: a single transaction is committed at once.
 
 use crate::domain::command::Work;
 use crate::domain::load::LoadKeys;
@@ -20,7 +20,7 @@ use tokio::sync::oneshot;
 
 type Result<T> = std::result::Result<T, StorageError>;
 
-/// How many transactions share a commit at most: the first one should not wait too long.
+/// The largest number of transactions that share a commit. The first one should not wait too long.
 const MAX_SHARED_COMMIT: usize = 64;
 
 /// One transaction, and the caller that waits for it.

@@ -13,6 +13,7 @@ use ticketing_core::domain::money::{Currency, Money};
 use ticketing_core::domain::order::ExpireHolds;
 use ticketing_core::domain::order::{Hold, HoldLine};
 use ticketing_core::domain::principal::{Buyer, Principal};
+use ticketing_core::domain::working_set::Noun;
 use ticketing_core::storage::Storage;
 use ticketing_core::storage::StorageExt as _;
 use ticketing_core::storage::conformance::shop::Shop;
@@ -51,6 +52,24 @@ async fn claims_skip_rows_locked_by_others() {
     working.rollback().await.unwrap();
     assert_eq!(shop.claim_mails(10).await.len(), 3);
     assert_eq!(storage.apply_one(shop.now(), ExpireHolds { limit: 10 }).await.unwrap().len(), 3);
+    storage.close().await;
+}
+
+/// A process takes a whole block of ids with one draw. A sequence with another increment would give the same ids to two processes.
+#[tokio::test]
+async fn every_sequence_of_ids_increments_by_a_block() {
+    let Some(database) = postgres::database().await else { return };
+    let storage = PostgresStorage::connect(&database.url).await.unwrap();
+    let mut connection = sqlx::PgConnection::connect(&database.url).await.unwrap();
+    let sql = "select sequencename::text, increment_by from pg_sequences where schemaname = 'public' order by 1";
+    let sequences: std::collections::BTreeMap<String, i64> =
+        sqlx::query_as(sql).fetch_all(&mut connection).await.unwrap().into_iter().collect();
+    for table in Noun::ALL.iter().map(|noun| noun.table()) {
+        let parts = table.part.as_ref().filter(|part| part.numbered).map(|part| part.name);
+        for name in table.numbered.then_some(table.name).into_iter().chain(parts) {
+            assert_eq!(sequences.get(&format!("{name}_ids")), Some(&100_000), "{name}");
+        }
+    }
     storage.close().await;
 }
 

@@ -173,6 +173,12 @@ async fn die_at(name: &str, between: Between, begins: &'static str, when: When) 
             let token = organizer.token.clone();
             let answer = organizer.client.send_with(hyper::Method::POST, &path, Some(&token), body, &key).await;
             recovery = recovery.or(victim.revive().await);
+            // The server may be killed after the refund was decided and before the response was kept. The key then stays in progress
+            // until its lease ends. What counts is below: exactly one refund.
+            let in_progress = |answer: &Answer| answer.status == 409 && answer.json()["code"] == "request_in_progress";
+            if recovery.is_some() && answer.as_ref().is_ok_and(in_progress) {
+                break;
+            }
             if good(answer).is_some() {
                 break;
             }

@@ -1,9 +1,9 @@
-//! The power is cut at every moment of a running sale. What a box office had said by then is in the file that is left,
-//! whatever part of what was not flushed is there too.
+//! The power is cut at every moment of a running sale. The file that is left contains everything that the box office had
+//! acknowledged by then, whatever part of the unflushed writes has reached the disk too.
 //!
-//! The box office runs under strace, which tells every call that changes a file; a model of a disk is taken through them. What
-//! is certain after a cut is looked into wherever it changes, that is for every moment; what may be there besides is looked into
-//! at `POWER_CUT_POINTS` moments (300; 0 means at each), in two ways. `POWER_CUT_SALES` says how long the sale is; 40.
+//! The box office runs under strace, which lists every call that changes a file; a model of a disk replays them. The flushed state
+//! is checked after every change. The unflushed writes that may be there too are checked at `POWER_CUT_POINTS` moments (300; 0 means
+//! all), in two ways. `POWER_CUT_SALES` is the number of sales (40).
 
 use std::path::{Path, PathBuf};
 use std::time::Instant;

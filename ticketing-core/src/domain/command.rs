@@ -53,8 +53,8 @@ pub trait Query: Clone + Debug + Send + Sync + 'static {
 
 /// The work of one transaction.
 pub trait Work: Needs + Any {
-    /// The names of its commands, in order.
-    fn names(&self) -> Vec<&'static str>;
+    /// The name of its commands.
+    fn name(&self) -> &'static str;
 
     /// The number of commands, from which a storage estimates how many ids to reserve.
     fn size(&self) -> usize;
@@ -111,8 +111,8 @@ impl<C: Command> Needs for Batch<C> {
 }
 
 impl<C: Command> Work for Batch<C> {
-    fn names(&self) -> Vec<&'static str> {
-        vec![C::NAME; self.commands.len()]
+    fn name(&self) -> &'static str {
+        C::NAME
     }
 
     fn size(&self) -> usize {

@@ -77,7 +77,7 @@ impl Planted {
             Bug::HoldLooksThenTakes => work.batch::<Hold>().is_some(),
             Bug::ExpireInTwoSteps => work.batch::<ExpireHolds>().is_some(),
             Bug::ScanLooksThenLetsIn => work.batch::<Scan>().is_some(),
-            Bug::ClaimsAreShared => work.names().iter().any(|name| name.starts_with("claim_")),
+            Bug::ClaimsAreShared => work.name().starts_with("claim_"),
             Bug::OfAlternativesOnlyTheLastIsClaimed
             | Bug::DecidesAgainOnTheSameRows
             | Bug::NounsAreWrittenApart

@@ -78,15 +78,10 @@ pub(crate) async fn latency(world: &Arc<World>) {
     world.sleep(milliseconds).await;
 }
 
-/// The name of the work in logs: that of its first command.
-fn name_of(work: &dyn Work) -> &'static str {
-    work.names().first().copied().unwrap_or("nothing")
-}
-
 #[async_trait]
 impl Storage for FaultyStorage {
     async fn transact(&self, now: Timestamp, work: Arc<dyn Work>) -> Result<()> {
-        self.write(name_of(&*work), self.inner.transact(now, work)).await
+        self.write(work.name(), self.inner.transact(now, work)).await
     }
 
     async fn load(&self, needs: &dyn Needs) -> Result<WorkingSet> {

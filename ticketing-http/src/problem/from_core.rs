@@ -71,7 +71,6 @@ impl Problem {
         let field = match refusal {
             Refusal::CategoryUnknown => Some("category_id"),
             Refusal::TotalTooLarge => Some("quantity"),
-            Refusal::TicketTypeNeeded => Some("ticket_type_id"),
             _ => None,
         };
         problem.errors.extend(field.map(|field| FieldError::new(field, refusal.to_string())));

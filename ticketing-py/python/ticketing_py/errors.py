@@ -189,7 +189,7 @@ class EventOver(Refused):
 
 
 class TicketTypeNeeded(Refused):
-    """The event has several ticket types, and none was chosen."""
+    """The event has several ticket types, and none was chosen. `hold` and `buy` raise `InvalidRequest` instead."""
 
     code = "ticket_type_needed"
 

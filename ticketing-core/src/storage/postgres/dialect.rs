@@ -1,10 +1,10 @@
-//! PostgreSQL's SQL, and how values reach it and come back.
+//! PostgreSQL's SQL, and how values are bound.
 
-use crate::domain::row::{Kind, RowError, Source, Value};
+use crate::domain::row::{Kind, Value};
 use crate::storage::sql::rows::{ColumnRows, ColumnValues, Rows};
-use crate::storage::sql::{Connection, Dialect, Found, Parameter, Result, Statement, broken, trouble};
+use crate::storage::sql::{Connection, Dialect, Found, FoundRow, Parameter, Result, Statement, broken, trouble};
 use async_trait::async_trait;
-use sqlx::postgres::{PgArguments, PgConnection, PgRow};
+use sqlx::postgres::{PgArguments, PgConnection};
 use sqlx::{AssertSqlSafe, Row as _};
 
 /// PostgreSQL's SQL. Keys and rows are bound as an array for each column: one JSON text for all, which the database would read
@@ -65,42 +65,6 @@ impl Dialect for Postgres {
     }
 }
 
-/// A row that was found.
-struct FoundRow<'r> {
-    row: &'r PgRow,
-    at: usize,
-}
-
-impl FoundRow<'_> {
-    fn next(&mut self) -> usize {
-        self.at += 1;
-        self.at - 1
-    }
-}
-
-impl Source for FoundRow<'_> {
-    fn int(&mut self) -> std::result::Result<Option<i64>, RowError> {
-        let at = self.next();
-        self.row.try_get_unchecked(at).map_err(RowError::of)
-    }
-
-    fn text(&mut self) -> std::result::Result<Option<String>, RowError> {
-        let at = self.next();
-        self.row.try_get_unchecked(at).map_err(RowError::of)
-    }
-
-    fn bytes(&mut self) -> std::result::Result<Option<Vec<u8>>, RowError> {
-        let at = self.next();
-        self.row.try_get_unchecked(at).map_err(RowError::of)
-    }
-}
-
-impl Found for FoundRow<'_> {
-    fn seek(&mut self, column: usize) {
-        self.at = column;
-    }
-}
-
 type Query<'q> = sqlx::query::Query<'q, sqlx::Postgres, PgArguments>;
 
 fn query<'q>(statement: Statement) -> Query<'q> {
@@ -155,7 +119,7 @@ impl Connection for PgConnection {
         see: &mut (dyn for<'r> FnMut(&'r mut dyn Found) -> Result<()> + Send),
     ) -> Result<()> {
         let found = query(statement).fetch_all(self).await.map_err(trouble)?;
-        found.iter().try_for_each(|row| see(&mut FoundRow { row, at: 0 }))
+        found.iter().try_for_each(|row| see(&mut FoundRow::new(row)))
     }
 
     async fn execute(&mut self, statement: Statement) -> Result<u64> {

@@ -19,7 +19,7 @@ use crate::domain::working_set::{Noun, WorkingSet};
 use async_trait::async_trait;
 use jiff::Timestamp;
 use sqlx::postgres::{PgConnection, PgPool};
-use sqlx::{Connection as _, Postgres, Transaction};
+use sqlx::{Postgres, Transaction};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -33,15 +33,15 @@ pub struct PostgresStorage {
     behind_pgbouncer: bool,
 }
 
-/// How often a transaction is tried that met another one (a deadlock, or both inserted the same key), lost its connection before
-/// it was committed, or took more ids than were set aside.
+/// The number of tries of a transaction that conflicted with another one (a deadlock, or both inserted the same key), lost its
+/// connection before the commit, or took more ids than were reserved.
 const TRANSACTION_TRIES_MAX: u32 = 5;
 
-/// How long to wait before the next try after a connection was lost, times the number of tries: two seconds in all.
+/// The delay before the next try after a lost connection, times the number of tries: two seconds in all.
 const RECONNECT_BACKOFF: Duration = Duration::from_millis(200);
 
-/// The timeout of one try. A connection that a firewall forgot never answers, and TCP would give it up only after a quarter of an
-/// hour, or never.
+/// The timeout of one try. A connection that a firewall dropped never answers, and TCP would give it up after a quarter of an hour,
+/// or never.
 const TRY_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// The timeout of reads that many callers share, and of beginning a transaction.
@@ -55,14 +55,14 @@ const READ_TIMEOUT: Duration = Duration::from_secs(5);
 /// that plan while the table grows, so sales on a new database would slow down with every ticket. (Without an index the whole
 /// table is read all the same, at an estimated cost that makes `jit` compile the query.)
 const SESSION: &str = "set idle_in_transaction_session_timeout = '8s'; set enable_seqscan = off; set jit = off";
-/// Behind PgBouncer a session is not ours: the same for each transaction.
+/// Behind PgBouncer, sessions are shared with others, so each transaction has its own settings.
 const BEGIN_BEHIND_PGBOUNCER: &str = "begin; set local idle_in_transaction_session_timeout = '8s'; \
     set local enable_seqscan = off; set local jit = off; deallocate all";
 const BEGIN: &str = "begin";
 const SNAPSHOT: &str = "begin isolation level repeatable read read only";
 const SNAPSHOT_BEHIND_PGBOUNCER: &str = "begin isolation level repeatable read read only; \
     set local enable_seqscan = off; set local jit = off; deallocate all";
-/// For questions about everything, whole tables are what is to be read.
+/// For checks of the whole database, sequential scans are right.
 const SURVEY: &str = "begin isolation level repeatable read read only; set local enable_seqscan = on";
 const SURVEY_BEHIND_PGBOUNCER: &str = "begin isolation level repeatable read read only; deallocate all";
 
@@ -71,7 +71,7 @@ fn plain(connection: &mut PgConnection) -> &mut dyn Connection {
 }
 
 impl PostgresStorage {
-    /// One try. The outer error is the database's, for the caller to see whether it is worth another try.
+    /// One try. The outer error is the database's, so that the caller can decide whether to try again.
     async fn try_once(
         &self,
         now: Timestamp,
@@ -102,8 +102,8 @@ impl PostgresStorage {
         }
         match sql::write::write(plain(&mut transaction), &rows).await {
             Ok(true) => transaction.commit().await.map_err(|cause| Undone::Failed { cause, may_be_done: true })?,
-            // At once: a transaction that is merely dropped ends a moment later, and a claim meanwhile passes over its rows.
-            // Nothing can be lost: that it may fail does not matter.
+            // A dropped transaction ends a moment later, and claims would skip its rows until then. Nothing was written, so a
+            // failure does not matter.
             Ok(false) => drop(transaction.rollback().await),
             Err(error) => return inner(error),
         }
@@ -118,7 +118,7 @@ impl PostgresStorage {
             let error = match tokio::time::timeout(TRY_TIMEOUT, self.try_once(now, &*work, ids_per_command)).await {
                 Ok(Ok(done)) => return done,
                 Ok(Err(error)) => error,
-                // It may be done or not, like where the connection was lost at the commit.
+                // As if the connection was lost during the commit: the transaction may have been committed.
                 Err(_) => return Err(StorageError::Unavailable("the database did not answer in time".into())),
             };
             let is_last = tries == TRANSACTION_TRIES_MAX || !error.is_worth_another_try();
@@ -136,14 +136,14 @@ impl PostgresStorage {
         }
     }
 
-    /// Behind PgBouncer, the connection is another one for every transaction, and may know statements that somebody else
-    /// prepared under the names that we are going to use.
+    /// Behind PgBouncer, each transaction may get another connection, on which others have prepared statements under the same
+    /// names.
     async fn begin(&self) -> std::result::Result<Transaction<'static, Postgres>, sqlx::Error> {
         self.begin_with(if self.behind_pgbouncer { BEGIN_BEHIND_PGBOUNCER } else { BEGIN }).await
     }
 
-    /// Begins in a task of its own, which is not dropped with our caller. sqlx 0.9.0 knows nothing of a transaction whose `begin`
-    /// was dropped before it was answered: the next one to get the connection would read and write within it
+    /// Begins in a separate task, which is not dropped with the caller. sqlx 0.9.0 loses track of a transaction if its `begin` is
+    /// dropped before the response: the next user of the connection would read and write within it
     /// (<https://github.com/launchbadge/sqlx/issues/4393>).
     async fn begin_with(
         &self,
@@ -157,13 +157,13 @@ impl PostgresStorage {
         begun.await.map_err(|_| sqlx::Error::WorkerCrashed)?
     }
 
-    /// A read that many wait for ends in time: on a line that a firewall forgot, all who come after them would wait too.
+    /// Applies the timeout of reads. Many callers share a read, and on a dropped connection all of them would wait.
     async fn in_time<T>(&self, read: impl Future<Output = Result<T>> + Send) -> Result<T> {
         let late = |_| StorageError::Unavailable("the database did not answer in time".into());
         tokio::time::timeout(READ_TIMEOUT, read).await.map_err(late)?
     }
 
-    /// For a few statements that need no snapshot. End it with [`done`](Self::done).
+    /// A connection for a few statements that need no snapshot. End it with [`done`](Self::done).
     async fn reader(&self) -> Result<Lease> {
         Ok(match self.behind_pgbouncer {
             false => Lease::Connection(self.pool.acquire().await.map_err(trouble)?),
@@ -178,14 +178,14 @@ impl PostgresStorage {
         }
     }
 
-    /// To read with several statements as of one moment: without it, each statement would see what was committed since the one
-    /// before it, and an order could be paid and have no tickets.
+    /// A snapshot for several statements. Without it, each statement would see what was committed since the previous one, and an
+    /// order could be paid and have no tickets.
     async fn snapshot(&self) -> Result<Transaction<'static, Postgres>> {
         let begin = if self.behind_pgbouncer { SNAPSHOT_BEHIND_PGBOUNCER } else { SNAPSHOT };
         self.begin_with(begin).await.map_err(trouble)
     }
 
-    /// The same to read everything.
+    /// A snapshot for a check of the whole database.
     async fn survey(&self) -> Result<Transaction<'static, Postgres>> {
         let begin = if self.behind_pgbouncer { SURVEY_BEHIND_PGBOUNCER } else { SURVEY };
         self.begin_with(begin).await.map_err(trouble)
@@ -227,22 +227,7 @@ impl Storage for PostgresStorage {
 
     async fn take_tokens(&self, now: Timestamp, takes: &[Take]) -> Result<Taken> {
         let mut writer = self.reader().await?;
-        let taken = match takes {
-            [_] => limits::take(plain(&mut writer), now, takes).await?,
-            _ => {
-                let mut transaction = writer.begin().await.map_err(trouble)?;
-                let taken = limits::take(plain(&mut transaction), now, takes).await?;
-                match taken {
-                    Some(_) => transaction.commit().await.map_err(trouble)?,
-                    None => transaction.rollback().await.map_err(trouble)?,
-                }
-                taken
-            }
-        };
-        let taken = match taken {
-            Some(full_at) => Taken::All { full_at },
-            None => limits::refused(plain(&mut writer), now, takes).await?,
-        };
+        let taken = limits::take::<Postgres>(&mut writer, now, takes).await?;
         self.done(writer).await?;
         Ok(taken)
     }
@@ -271,7 +256,7 @@ impl Storage for PostgresStorage {
         Connections { open, busy: open.saturating_sub(idle), limit: self.pool.options().get_max_connections() }
     }
 
-    /// While one batch waits for the disk, another is worked out.
+    /// While one batch waits for the disk, others can run.
     fn parallel_batches(&self) -> usize {
         4
     }
@@ -304,14 +289,14 @@ impl std::ops::DerefMut for Lease {
     }
 }
 
-/// A transaction that came to nothing, as far as is known.
+/// A transaction that failed, as far as is known.
 enum Undone {
     Failed {
         cause: sqlx::Error,
-        /// It was lost while it was committed: it may have come to something.
+        /// Whether the connection was lost during the commit, so that it may have been committed.
         may_be_done: bool,
     },
-    /// It took more ids than were set aside, and was rolled back.
+    /// It took more ids than were reserved, and was rolled back.
     TooFewIds,
 }
 
@@ -322,8 +307,8 @@ impl From<sqlx::Error> for Undone {
 }
 
 impl Undone {
-    /// Where it may be done, only the caller knows whether repeating it is right: an account that was made would be refused the
-    /// second time.
+    /// If it may have been committed, only the caller knows whether to repeat it: a second registration of the same account would
+    /// be refused.
     fn is_worth_another_try(&self) -> bool {
         match self {
             Self::Failed { cause, may_be_done } => met_another(cause) || (!may_be_done && was_cut_off(cause)),
@@ -332,7 +317,7 @@ impl Undone {
     }
 }
 
-/// The database's error out of ours, where there is one.
+/// Extracts the database's error from ours, if there is one.
 fn inner<T>(error: StorageError) -> std::result::Result<Result<T>, Undone> {
     match error {
         StorageError::Broken(cause) | StorageError::Unavailable(cause) if cause.is::<sqlx::Error>() => {
@@ -342,8 +327,8 @@ fn inner<T>(error: StorageError) -> std::result::Result<Result<T>, Undone> {
     }
 }
 
-/// Whether the database undid a transaction only because of another one: a serialization failure, a deadlock, or both made a
-/// row of the same key. The next try sees what the other did.
+/// Whether the database rolled a transaction back only because of another one: a serialization failure, a deadlock, or both inserted
+/// the same key. The next try sees what the other one wrote.
 fn met_another(error: &sqlx::Error) -> bool {
     matches!(code(error).as_deref(), Some("40001" | "40P01" | "23505"))
 }

@@ -1,18 +1,39 @@
 //! Tokens of quotas: one statement for each key, decided and counted by the database.
 
-use super::{Connection, Result, Statement, broken, one_int};
+use super::{Connection, Result, Statement, broken, one_int, trouble};
 use crate::domain::limit::{Take, Taken};
 use crate::domain::row::Value;
 use jiff::Timestamp;
+use sqlx::Connection as _;
 
-/// Takes all of these tokens. Returns when each quota is full again, or `None` if one has too few. What was taken from the others
-/// must then be rolled back by the caller's transaction.
-pub(in crate::storage) async fn take(
-    connection: &mut dyn Connection,
-    now: Timestamp,
-    takes: &[Take],
-) -> Result<Option<Vec<Timestamp>>> {
-    // By key: another caller that takes some of the same takes the same direction.
+/// Takes all of these tokens or none. One statement is atomic by itself; several need a transaction.
+pub(in crate::storage) async fn take<D>(connection: &mut D::Connection, now: Timestamp, takes: &[Take]) -> Result<Taken>
+where
+    D: sqlx::Database,
+    D::Connection: Connection,
+{
+    let taken = match takes {
+        [_] => take_each(connection, now, takes).await?,
+        _ => {
+            let mut transaction = connection.begin().await.map_err(trouble)?;
+            let taken = take_each(&mut *transaction, now, takes).await?;
+            match taken {
+                Some(_) => transaction.commit().await.map_err(trouble)?,
+                None => transaction.rollback().await.map_err(trouble)?,
+            }
+            taken
+        }
+    };
+    match taken {
+        Some(full_at) => Ok(Taken::All { full_at }),
+        None => refused(connection, now, takes).await,
+    }
+}
+
+/// Takes tokens one by one. Returns when each quota is full again, or `None` if one has too few. What was taken from the others must
+/// then be rolled back.
+async fn take_each(connection: &mut dyn Connection, now: Timestamp, takes: &[Take]) -> Result<Option<Vec<Timestamp>>> {
+    // By key, so that callers that take the same tokens lock in the same order.
     let mut order: Vec<usize> = (0..takes.len()).collect();
     order.sort_by_key(|index| &takes[*index].key);
     let mut full_at = vec![Timestamp::UNIX_EPOCH; takes.len()];
@@ -42,11 +63,7 @@ async fn one(connection: &mut dyn Connection, now: i64, take: &Take) -> Result<O
 }
 
 /// When to try again, computed from the current state, which may already allow it.
-pub(in crate::storage) async fn refused(
-    connection: &mut dyn Connection,
-    now: Timestamp,
-    takes: &[Take],
-) -> Result<Taken> {
+async fn refused(connection: &mut dyn Connection, now: Timestamp, takes: &[Take]) -> Result<Taken> {
     let now = now.as_microsecond();
     let mut again_at = now;
     for take in takes {
@@ -59,12 +76,12 @@ pub(in crate::storage) async fn refused(
     Ok(Taken::None { again_at: Timestamp::from_microsecond(again_at).map_err(broken)? })
 }
 
-/// Forgets quotas that are full: they are as if they had never been touched.
+/// Forgets quotas that are full. They do not differ from those that were never used.
 pub(in crate::storage) async fn forget(connection: &mut dyn Connection, now: Timestamp, limit: u32) -> Result<u32> {
     let mut statement = Statement::default();
     let now = statement.bind(Value::Int(now.as_microsecond()));
     let limit = statement.bind(Value::Int(i64::from(limit)));
-    // The time is asked twice: one that was touched since the inner query must stay.
+    // The time is compared twice: a quota that was used since the inner query must stay.
     let delete = format!(
         "delete from limits where full_at <= {now} and key in \
         (select key from limits where full_at <= {now} order by full_at limit {limit})"

@@ -1,11 +1,11 @@
-//! SQLite's SQL, and how values reach it and come back.
+//! SQLite's SQL, and how values are bound.
 
-use crate::domain::row::{Kind, RowError, Source, Value};
+use crate::domain::row::{Kind, Value};
 use crate::storage::sql::rows::{JsonRows, Rows};
-use crate::storage::sql::{Connection, Dialect, Found, Parameter, Result, Statement, trouble};
+use crate::storage::sql::{Connection, Dialect, Found, FoundRow, Parameter, Result, Statement, trouble};
 use async_trait::async_trait;
-use sqlx::sqlite::{SqliteArguments, SqliteConnection, SqliteRow};
-use sqlx::{AssertSqlSafe, Row as _};
+use sqlx::AssertSqlSafe;
+use sqlx::sqlite::{SqliteArguments, SqliteConnection};
 
 /// SQLite's SQL. Keys and rows are bound as one JSON text.
 #[derive(Debug)]
@@ -37,12 +37,12 @@ impl Dialect for Sqlite {
         Rows::Json(JsonRows::default())
     }
 
-    /// Every statement is a journey to the connection's thread and back.
+    /// Every statement is a round trip to the connection's thread.
     fn together(&self, statements: &[String]) -> String {
         statements.join("; ")
     }
 
-    /// A transaction that writes has the whole file.
+    /// A transaction that writes locks the whole file.
     fn has_row_locks(&self) -> bool {
         false
     }
@@ -53,42 +53,6 @@ impl Dialect for Sqlite {
 
     fn greatest_and_least(&self) -> (&'static str, &'static str) {
         ("max", "min")
-    }
-}
-
-/// A row that was found.
-struct FoundRow<'r> {
-    row: &'r SqliteRow,
-    at: usize,
-}
-
-impl FoundRow<'_> {
-    fn next(&mut self) -> usize {
-        self.at += 1;
-        self.at - 1
-    }
-}
-
-impl Source for FoundRow<'_> {
-    fn int(&mut self) -> std::result::Result<Option<i64>, RowError> {
-        let at = self.next();
-        self.row.try_get_unchecked(at).map_err(RowError::of)
-    }
-
-    fn text(&mut self) -> std::result::Result<Option<String>, RowError> {
-        let at = self.next();
-        self.row.try_get_unchecked(at).map_err(RowError::of)
-    }
-
-    fn bytes(&mut self) -> std::result::Result<Option<Vec<u8>>, RowError> {
-        let at = self.next();
-        self.row.try_get_unchecked(at).map_err(RowError::of)
-    }
-}
-
-impl Found for FoundRow<'_> {
-    fn seek(&mut self, column: usize) {
-        self.at = column;
     }
 }
 
@@ -133,7 +97,7 @@ impl Connection for SqliteConnection {
         see: &mut (dyn for<'r> FnMut(&'r mut dyn Found) -> Result<()> + Send),
     ) -> Result<()> {
         let found = query(statement).fetch_all(self).await.map_err(trouble)?;
-        found.iter().try_for_each(|row| see(&mut FoundRow { row, at: 0 }))
+        found.iter().try_for_each(|row| see(&mut FoundRow::new(row)))
     }
 
     async fn execute(&mut self, statement: Statement) -> Result<u64> {

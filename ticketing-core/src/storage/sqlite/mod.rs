@@ -20,7 +20,7 @@ use async_trait::async_trait;
 use jiff::Timestamp;
 use sqlx::pool::PoolConnection;
 use sqlx::sqlite::{SqliteConnection, SqlitePool};
-use sqlx::{Connection as _, Sqlite, Transaction};
+use sqlx::{Sqlite, Transaction};
 use std::sync::Arc;
 
 type Result<T> = std::result::Result<T, StorageError>;
@@ -42,8 +42,8 @@ impl SqliteStorage {
         self.readers.acquire().await.map_err(trouble)
     }
 
-    /// To read with several statements as of one moment. Without a transaction, each statement would see what was committed
-    /// since the one before it, and an order could be paid and have no tickets.
+    /// A snapshot for several statements. Without it, each statement would see what was committed since the previous one, and an
+    /// order could be paid and have no tickets.
     async fn snapshot(&self) -> Result<Transaction<'static, Sqlite>> {
         self.readers.begin().await.map_err(trouble)
     }
@@ -80,22 +80,7 @@ impl Storage for SqliteStorage {
 
     async fn take_tokens(&self, now: Timestamp, takes: &[Take]) -> Result<Taken> {
         let mut writer = self.writer().await?;
-        let taken = match takes {
-            [_] => limits::take(plain(&mut writer), now, takes).await?,
-            _ => {
-                let mut transaction = writer.begin().await.map_err(trouble)?;
-                let taken = limits::take(plain(&mut transaction), now, takes).await?;
-                match taken {
-                    Some(_) => transaction.commit().await.map_err(trouble)?,
-                    None => transaction.rollback().await.map_err(trouble)?,
-                }
-                taken
-            }
-        };
-        match taken {
-            Some(full_at) => Ok(Taken::All { full_at }),
-            None => limits::refused(plain(&mut writer), now, takes).await,
-        }
+        limits::take::<Sqlite>(&mut writer, now, takes).await
     }
 
     async fn forget_tokens(&self, now: Timestamp, limit: u32) -> Result<u32> {
@@ -133,6 +118,7 @@ impl Storage for SqliteStorage {
 mod tests {
     use super::*;
     use crate::storage::gauges::tallies;
+    use sqlx::Connection as _;
     use sqlx::{AssertSqlSafe, Row as _};
 
     #[tokio::test]

@@ -31,12 +31,12 @@ struct Job {
 }
 
 impl Job {
-    /// It is done, or not. A caller that left does not hear of it.
+    /// Sends the result to the caller, if it still waits.
     fn tell(self, committed: Result<()>) {
         drop(self.caller.send(committed));
     }
 
-    /// Does it, without the commit. Says whether anything was written.
+    /// Runs the work without the commit. Returns whether anything was written.
     async fn run(&self, connection: &mut dyn Connection, next: &mut NextIds) -> Result<bool> {
         let mut rows = sql::load::load(connection, LoadKeys::at(self.now), &*self.work, true).await?;
         for (noun, ids) in Noun::ALL.iter().zip(next.iter()) {
@@ -44,16 +44,16 @@ impl Job {
         }
         self.work.decide(&mut rows, self.now);
         let any = sql::write::write(connection, &rows).await?;
-        // The next transaction of the same commit goes on from here.
+        // The next transaction of the same commit continues with these ids.
         *next = Noun::ALL.iter().map(|noun| rows.shelf(*noun).ids()).collect();
         Ok(any)
     }
 }
 
-/// The ids that come next, of each noun.
+/// The next ids of each noun.
 type NextIds = Vec<IdRanges>;
 
-/// The ids that come next: no other transaction writes meanwhile.
+/// Reads the next ids. No other transaction writes meanwhile.
 async fn next_ids(connection: &mut dyn Connection) -> Result<NextIds> {
     let last = |numbered: bool, table: &str, key: &str| match numbered {
         true => format!("(select max({key}) from {table})"),
@@ -107,8 +107,8 @@ impl Writer {
         self.queue.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Loads what the work needs, lets it decide, writes the difference. Is not cancelled when the caller leaves: that cannot
-    /// leave a transaction half-done.
+    /// Loads what the work needs, lets it decide, and writes the difference. Continues if the caller leaves, so no transaction is
+    /// left half-done.
     pub(super) async fn transact(&self, now: Timestamp, work: Arc<dyn Work>) -> Result<()> {
         let (caller, answer) = oneshot::channel();
         let starts = {
@@ -120,7 +120,7 @@ impl Writer {
             let turn = Turn { writer: self.clone(), is_over: false };
             tokio::spawn(turn.work());
         }
-        // The writer ends without an answer where the runtime is shut down.
+        // The writer ends without an answer if the runtime shuts down.
         answer.await.map_err(|stopped| StorageError::Unavailable(stopped.into()))?
     }
 }
@@ -135,7 +135,7 @@ impl Turn {
     async fn work(mut self) {
         while let Some(some) = self.next() {
             commit_together(&self.writer.pool, some).await;
-            // Who was just served may want something again: let them in before the next commit.
+            // Callers that were just served may come again. Let them join the next commit.
             tokio::task::yield_now().await;
         }
     }
@@ -179,7 +179,7 @@ async fn commit_together(pool: &SqlitePool, all: Vec<Job>) {
     }
 }
 
-/// Runs all in one transaction. What fails is undone alone; where an error is returned, none of `done` is done.
+/// Runs all jobs in one transaction. A job that fails is rolled back alone. If an error is returned, none of `done` was committed.
 async fn try_commit(
     pool: &SqlitePool,
     all: Vec<Job>,
@@ -219,7 +219,7 @@ async fn try_commit(
     }
 }
 
-/// A rule that panics breaks its own transaction only: it does so between two statements.
+/// A command that panics fails only its own transaction, because it panics between two statements.
 async fn run(job: &Job, connection: &mut SqliteConnection, next: &mut NextIds) -> Result<bool> {
     let panicked = || Err(broken("a rule panicked"));
     caught(Box::pin(job.run(connection, next))).await.unwrap_or_else(panicked)

@@ -29,6 +29,9 @@ pub enum Condition {
     Contains(&'static str, String),
     /// The row of another noun that the column refers to meets this condition. Checked row by row.
     Parent(&'static str, Noun, Vec<Condition>),
+    /// Like [`Parent`](Self::Parent), but the rows of the other noun are found first, and then the rows that refer to them. For
+    /// conditions that few rows of the other noun meet.
+    ParentFirst(&'static str, Noun, Vec<Condition>),
     /// A row of another noun whose column (the second) refers to this row meets this condition. Checked row by row.
     Child(Noun, &'static str, Vec<Condition>),
     /// One of these conditions is met. Checked row by row.
@@ -227,7 +230,7 @@ fn test<S: Scan + ?Sized>(
         Condition::AtMost(column, most) => Test::Within(at(column), None, Some(*most)),
         Condition::Below(column, end) => Test::Within(at(column), None, Some(end.saturating_sub(1))),
         Condition::Contains(column, text) => Test::Contains(at(column), text.clone()),
-        Condition::Parent(column, noun, conditions) => {
+        Condition::Parent(column, noun, conditions) | Condition::ParentFirst(column, noun, conditions) => {
             let parents = matching(rows, *noun, conditions, &[])?;
             Test::OneOf(at(column), parents.into_iter().map(|(key, _)| key).collect())
         }

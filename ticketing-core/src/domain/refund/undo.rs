@@ -34,7 +34,8 @@ impl Command for UndoCancelledEvents {
         let with_tickets = Condition::Child(Ticket::NOUN, "order_id", valid);
         let (held, paid) = (Condition::Named("status", &["held"]), Condition::Named("status", &["paid"]));
         let due = vec![
-            Condition::Parent("event_id", Event::NOUN, vec![Condition::Named("status", &["cancelled"])]),
+            // Mostly, no event is cancelled. Otherwise each pass of upkeep would look at every order.
+            Condition::ParentFirst("event_id", Event::NOUN, vec![Condition::Named("status", &["cancelled"])]),
             Condition::Any(vec![vec![held], vec![paid, with_tickets]]),
         ];
         let limit = u32::try_from(self.seeds.len()).unwrap_or(u32::MAX);

@@ -10,21 +10,14 @@ use crate::domain::working_set::Noun;
 /// The keys of a page.
 pub(in crate::storage) async fn page(connection: &mut dyn Connection, list: &List) -> Result<Page<Value>> {
     let table = list.noun.table();
-    let mut statement = Statement::default();
-    let conditions = all(connection.dialect(), table, "t", &list.all, &mut statement);
-    let (key, name, order) = (table.key(), table.name, order(table, list));
-    // One more than asked for shows whether there are more.
-    let limit = statement.bind(Value::Int(i64::from(list.page.limit) + 1));
-    let skip = statement.bind(Value::Int(i64::try_from(list.page.skip).unwrap_or(i64::MAX)));
-    statement.sql =
-        format!("select t.{key} from {name} t where {conditions} order by {order} limit {limit} offset {skip}");
+    let statement = page_statement(connection.dialect(), list);
     let mut items = keys(connection, table, statement).await?;
     let more = items.len() > list.page.limit as usize;
     items.truncate(list.page.limit as usize);
     let total = if list.page.count {
         let mut statement = Statement::default();
         let conditions = all(connection.dialect(), table, "t", &list.all, &mut statement);
-        statement.sql = format!("select count(*) from {name} t where {conditions}");
+        statement.sql = format!("select count(*) from {} t where {conditions}", table.name);
         let count = one_int(connection, statement).await?.unwrap_or(0);
         Some(u64::try_from(count).map_err(broken)?)
     } else {
@@ -33,12 +26,30 @@ pub(in crate::storage) async fn page(connection: &mut dyn Connection, list: &Lis
     Ok(Page { items, more, total })
 }
 
+pub(in crate::storage) fn page_statement(dialect: &dyn Dialect, list: &List) -> Statement {
+    let table = list.noun.table();
+    let mut statement = Statement::default();
+    let conditions = all(dialect, table, "t", &list.all, &mut statement);
+    let (key, name, order) = (table.key(), table.name, order(table, list));
+    // One more than requested shows whether there are more.
+    let limit = statement.bind(Value::Int(i64::from(list.page.limit) + 1));
+    let skip = statement.bind(Value::Int(i64::try_from(list.page.skip).unwrap_or(i64::MAX)));
+    statement.sql =
+        format!("select t.{key} from {name} t where {conditions} order by {order} limit {limit} offset {skip}");
+    statement
+}
+
 /// The keys of the first rows of a list. If the database has row locks, the rows or their owners are locked, and rows that another
 /// transaction has locked are skipped.
 pub(in crate::storage) async fn claim(connection: &mut dyn Connection, list: &List) -> Result<Vec<Value>> {
+    let statement = claim_statement(connection.dialect(), list);
+    keys(connection, list.noun.table(), statement).await
+}
+
+pub(in crate::storage) fn claim_statement(dialect: &dyn Dialect, list: &List) -> Statement {
     let table = list.noun.table();
     let mut statement = Statement::default();
-    let conditions = all(connection.dialect(), table, "t", &list.all, &mut statement);
+    let conditions = all(dialect, table, "t", &list.all, &mut statement);
     let limit = statement.bind(Value::Int(i64::from(list.page.limit)));
     let owner = match table.lock {
         Lock::With(owner, column) => {
@@ -47,7 +58,7 @@ pub(in crate::storage) async fn claim(connection: &mut dyn Connection, list: &Li
         }
         Lock::Rank(_) | Lock::Never => String::new(),
     };
-    let lock = match connection.dialect().has_row_locks() {
+    let lock = match dialect.has_row_locks() {
         true if owner.is_empty() => " for update of t skip locked",
         true => " for update of o skip locked",
         false => "",
@@ -55,7 +66,7 @@ pub(in crate::storage) async fn claim(connection: &mut dyn Connection, list: &Li
     let (key, name, order) = (table.key(), table.name, order(table, list));
     statement.sql =
         format!("select t.{key} from {name} t{owner} where {conditions} order by {order} limit {limit}{lock}");
-    keys(connection, table, statement).await
+    statement
 }
 
 /// Deletes the rows of a list.
@@ -165,6 +176,10 @@ fn one(
         Condition::Parent(column, noun, conditions) => {
             let on = format!("{inner}.{} = {alias}.{column}", noun.table().key());
             exists(dialect, *noun, &inner, &on, conditions, statement)
+        }
+        Condition::ParentFirst(column, noun, conditions) => {
+            let parents = keys_of(dialect, noun.table(), &inner, conditions, statement);
+            format!("{alias}.{column} in ({parents})")
         }
         Condition::Child(noun, column, conditions) => {
             let on = format!("{inner}.{column} = {alias}.{}", table.key());

@@ -117,20 +117,98 @@ impl Storage for SqliteStorage {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::domain::code::Seed;
+    use crate::domain::command::{Batch, Command, Queries, Query};
+    use crate::domain::id::EventId;
+    use crate::domain::load::Round;
+    use crate::domain::order::{ExpireHolds, ListOrders, OrderFilter};
+    use crate::domain::outbox::{ClaimMails, ListDeadMails};
+    use crate::domain::page::PageRequest;
+    use crate::domain::payment::{ClaimPolls, ListReviews};
+    use crate::domain::principal::Principal;
+    use crate::domain::refund::{ClaimRefunds, UndoCancelledEvents};
+    use crate::domain::ticket::{ListTickets, TicketFilter};
+    use crate::domain::webhook::ClaimWebhooks;
     use crate::storage::gauges::tallies;
+    use crate::storage::sql::Statement;
+    use jiff::SignedDuration;
     use sqlx::Connection as _;
     use sqlx::{AssertSqlSafe, Row as _};
 
-    #[tokio::test]
-    async fn gauges_are_read_from_indexes_of_work_in_progress() {
+    async fn empty() -> SqliteConnection {
         let mut connection = SqliteConnection::connect("sqlite::memory:").await.unwrap();
         migrations::all().run_direct(None, &mut connection, false).await.unwrap();
+        connection
+    }
+
+    /// Which tables a statement reads, and how.
+    async fn reads(connection: &mut SqliteConnection, statement: Statement) -> Vec<String> {
+        let explain = AssertSqlSafe(format!("explain query plan {}", statement.sql));
+        let plan = sqlx::query(explain).fetch_all(connection).await.unwrap();
+        let steps = plan.iter().map(|step| step.get::<String, _>("detail"));
+        steps.filter(|step| step.starts_with("SCAN ") || step.starts_with("SEARCH ")).collect()
+    }
+
+    fn first_round(needs: &dyn Needs, mut load: LoadKeys) -> Round {
+        load.next_round(needs, &WorkingSet::default()).unwrap().unwrap()
+    }
+
+    fn claim_of<C: Command>(command: C) -> List {
+        first_round(&Batch::new(vec![command]), LoadKeys::at(Timestamp::UNIX_EPOCH)).claims.remove(0)
+    }
+
+    fn list_of<Q: Query>(query: Q) -> List {
+        first_round(&Queries(&[query]), LoadKeys::default()).lists.remove(0)
+    }
+
+    /// Upkeep claims due work about once a second, in the transaction that all sales wait for.
+    #[tokio::test]
+    async fn claims_find_their_rows_by_an_index() {
+        let mut connection = empty().await;
+        let (lease, limit) = (SignedDuration::from_secs(1), 10);
+        for claim in [
+            claim_of(ExpireHolds { limit }),
+            claim_of(ClaimPolls { limit }),
+            claim_of(ClaimRefunds { lease, limit }),
+            claim_of(ClaimMails { lease, limit }),
+            claim_of(ClaimWebhooks { lease, limit }),
+            claim_of(UndoCancelledEvents { seeds: vec![Seed([0; 32])] }),
+        ] {
+            let statement = sql::list::claim_statement(connection.dialect(), &claim);
+            let reads = reads(&mut connection, statement).await;
+            let own: Vec<_> = reads.iter().filter(|step| step.split(' ').nth(1) == Some("t")).collect();
+            assert!(own.len() == 1 && own[0].starts_with("SEARCH t USING"), "{}: {reads:?}", claim.name);
+        }
+    }
+
+    /// All but the list of all events, which is read in the order of its ids.
+    #[tokio::test]
+    async fn lists_are_read_by_an_index() {
+        let mut connection = empty().await;
+        let organizer = || Principal::from("band");
+        let page = PageRequest::default;
+        for list in [
+            list_of(ListReviews { organizer: Some(organizer()), page: page() }),
+            list_of(ListReviews { organizer: None, page: page() }),
+            list_of(ListDeadMails { organizer: None, page: page() }),
+            list_of(ListDeadMails { organizer: Some(organizer()), page: page() }),
+            list_of(ListOrders { filter: OrderFilter::default().with_buyer(organizer()), page: page() }),
+            list_of(ListOrders { filter: OrderFilter::default().with_event_id(EventId(1)), page: page() }),
+            list_of(ListTickets { filter: TicketFilter::default().with_holder(organizer()), page: page() }),
+        ] {
+            let statement = sql::list::page_statement(connection.dialect(), &list);
+            let sql = statement.sql.clone();
+            let reads = reads(&mut connection, statement).await;
+            assert!(reads.iter().all(|step| step.contains(" USING ")), "{sql}: {reads:?}");
+        }
+    }
+
+    #[tokio::test]
+    async fn gauges_are_read_from_indexes_of_work_in_progress() {
+        let mut connection = empty().await;
         for tally in tallies() {
             let statement = sql::list::tally_statement(connection.dialect(), &tally);
-            let explain = AssertSqlSafe(format!("explain query plan {}", statement.sql));
-            let plan = sqlx::query(explain).fetch_all(&mut connection).await.unwrap();
-            let steps = plan.iter().map(|step| step.get::<String, _>("detail"));
-            let reads: Vec<_> = steps.filter(|step| step.starts_with("SCAN ") || step.starts_with("SEARCH ")).collect();
+            let reads = reads(&mut connection, statement).await;
             assert_eq!(reads.len(), 1, "{reads:?}");
             assert!(reads[0].contains(" INDEX "), "{tally:?} reads a whole table: {reads:?}");
         }

@@ -6,7 +6,7 @@ use crate::world::World;
 use jiff::Timestamp;
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};
-use ticketing_core::domain::check_in::{CheckIn, Scan};
+use ticketing_core::domain::check_in::{AnnulScan, CheckIn, Scan};
 use ticketing_core::domain::code::{Reference, Seed};
 use ticketing_core::domain::command::{Command, Work};
 use ticketing_core::domain::event::{Event, EventStatus, Stock};
@@ -15,13 +15,16 @@ use ticketing_core::domain::money::Money;
 use ticketing_core::domain::order::{ExpireHolds, Hold, Order, OrderStatus, Release};
 use ticketing_core::domain::outbox::{ClaimMails, MailReport, MailStatus, OutboxMail};
 use ticketing_core::domain::payment::{
-    Attempt, AttemptStatus, Captured, CheckoutReport, CheckoutResult, ClaimPolls, Observation, Settle, Settlement,
+    Attempt, AttemptStatus, Captured, CheckoutReport, CheckoutResult, ClaimPolls, DisputeStage, Observation,
+    RecordDispute, Settle, Settlement,
 };
 use ticketing_core::domain::refund::{
-    ClaimRefunds, Refund, RefundReport, RefundRequest, RefundStatus, RetryRefund, UndoCancelledEvents, WakeRefunds,
+    ClaimRefunds, RecordListedRefunds, Refund, RefundReport, RefundRequest, RefundStatus, RetryRefund,
+    UndoCancelledEvents, WakeRefunds,
 };
+use ticketing_core::domain::refusal::Refusal;
 use ticketing_core::domain::ticket::TicketStatus;
-use ticketing_core::domain::webhook::{NewWebhook, StoredWebhook};
+use ticketing_core::domain::webhook::{NewWebhook, StoredWebhook, WebhookReport, WebhookStatus};
 use ticketing_core::domain::working_set::WorkingSet;
 use ticketing_core::gateway::{Fetched, GatewayError, RefundCall};
 use ticketing_core::storage::{Outcome, Storage as _, StorageError, StorageExt as _};
@@ -82,6 +85,15 @@ bugs! {
     MailClaimedWithoutLease 100;
     NewMessageIdPerTry 100;
     MailErrorIsSuccess 100;
+    DisputeWonIgnored 400;
+    DisputeRestoresWithoutPlaces 800;
+    LateDisputeReopens 400;
+    PartialDisputeVoidsAll 400;
+    DashboardRefundIgnored 400;
+    UnconfirmedPaymentApplied 800;
+    UndoneScanAdmits 400;
+    ScanOfAnotherEventAdmitted 400;
+    UsedPlaceSoldAgain 400;
 }
 
 /// The storage in memory, as somebody might have written it who had not thought of everything.
@@ -172,6 +184,7 @@ impl BuggyStorage {
         by_kind!(self, now, work:
             ClaimRefunds => claim_refunds each;
             RefundReport => report_refunds;
+            AnnulScan => annul_scan each;
             RetryRefund => retry_refund each;
             WakeRefunds => wake_refunds each;
             Scan => check_in;
@@ -189,6 +202,9 @@ impl BuggyStorage {
                 RefundRequest => request_refunds;
                 UndoCancelledEvents => undo_cancelled_events each;
                 NewWebhook => receive_webhooks;
+                RecordDispute => record_dispute each;
+                RecordListedRefunds => record_listed_refunds each;
+                WebhookReport => report_webhooks;
             );
         }
         self.world.memory.transact(now, work).await
@@ -444,10 +460,66 @@ impl BuggyStorage {
                     scans.iter().map(|scan| if is_known(rows, scan) { fresh(scan) } else { scan.clone() }).collect();
                 scans.iter().map(|scan| scan.apply(rows, now)).collect()
             }),
+            Some(Bug::UndoneScanAdmits) => memory.tamper(|rows| {
+                let is_undone = |entry: &CheckIn| entry.annulled_at.is_some();
+                let check_in = |scan: &Scan| match rows.check_in_by_nonce(&scan.nonce).cloned() {
+                    Some(entry) if is_undone(&entry) => Ok(entry),
+                    _ => scan.apply(rows, now),
+                };
+                scans.iter().map(check_in).collect()
+            }),
+            Some(Bug::ScanOfAnotherEventAdmitted) => {
+                let mut scans = scans.to_vec();
+                scans.iter_mut().for_each(|scan| scan.event_id = None);
+                memory.apply(now, &scans).await?
+            }
             _ => memory.apply(now, scans).await?,
         };
-        crate::invariants::admitted(&self.world, &outcomes);
+        crate::invariants::admitted(&self.world, scans, &outcomes);
         Ok(outcomes)
+    }
+
+    async fn annul_scan(&self, now: Timestamp, annul: &AnnulScan) -> Result<Outcome<CheckIn>> {
+        let outcome = self.world.memory.apply_one(now, annul.clone()).await?;
+        crate::invariants::annulled(&self.world, &outcome);
+        Ok(outcome)
+    }
+
+    async fn record_dispute(&self, now: Timestamp, record: &RecordDispute) -> Result<Outcome<Attempt>> {
+        let (mut record, bug) = (record.clone(), self.world.bug);
+        if bug == Some(Bug::PartialDisputeVoidsAll) {
+            record.news.amount = None;
+        }
+        Ok(self.world.memory.tamper(|rows| match (bug, record.news.stage) {
+            (Some(Bug::DisputeWonIgnored), DisputeStage::Won) => {
+                rows.attempts.get(&record.reference).cloned().ok_or(Refusal::AttemptUnknown)
+            }
+            (Some(Bug::DisputeRestoresWithoutPlaces), _) => without_limits(rows, |rows| record.apply(rows, now)),
+            (Some(Bug::LateDisputeReopens), DisputeStage::Open) => {
+                change_attempt(rows, &record.reference, |attempt| {
+                    attempt.disputes.retain(|known| known.id != record.news.id);
+                });
+                record.apply(rows, now)
+            }
+            _ => record.apply(rows, now),
+        }))
+    }
+
+    async fn record_listed_refunds(&self, now: Timestamp, record: &RecordListedRefunds) -> Result<Vec<Refund>> {
+        if self.is(Bug::DashboardRefundIgnored) {
+            return Ok(vec![]);
+        }
+        self.world.memory.apply_one(now, record.clone()).await
+    }
+
+    async fn report_webhooks(&self, now: Timestamp, reports: &[WebhookReport]) -> Result<Vec<Option<StoredWebhook>>> {
+        let mut reports = reports.to_vec();
+        if self.is(Bug::UnconfirmedPaymentApplied) {
+            for report in reports.iter_mut().filter(|report| report.is_unconfirmed_yet) {
+                report.status = WebhookStatus::Applied;
+            }
+        }
+        self.world.memory.apply(now, &reports).await
     }
 
     async fn claim_mails(&self, now: Timestamp, claim: &ClaimMails) -> Result<Vec<OutboxMail>> {
@@ -569,6 +641,19 @@ fn refund(rows: &mut WorkingSet, now: Timestamp, wish: &RefundRequest, bug: Bug)
     let came = wish.apply(rows, now);
     match (bug, known) {
         (Bug::PlacesNotReturned, None) => events.into_iter().for_each(|event| rows.events.load_record(event)),
+        (Bug::UsedPlaceSoldAgain, None) => {
+            let void = rows.tickets.iter().map(|(_, ticket)| ticket).filter(|ticket| ticket.keeps_place);
+            let void: Vec<_> = void.cloned().collect();
+            for mut ticket in void {
+                ticket.keeps_place = false;
+                change_events(rows, |event| {
+                    event.stock.sold -= 1;
+                    let own = event.ticket_types.iter_mut().filter(|own| own.id == ticket.ticket_type_id);
+                    own.for_each(|own| own.stock.sold -= 1);
+                });
+                rows.tickets.load_record(ticket);
+            }
+        }
         (Bug::PlacesReturnedTwice, Some(refund)) => {
             let places = refund.tickets.len() as i64;
             change_events(rows, |event| event.stock.sold -= places);

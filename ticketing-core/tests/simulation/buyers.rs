@@ -160,9 +160,11 @@ pub(crate) fn checkout_opened(world: &Arc<World>, at: &Reference) {
             });
         }
         if world.below(100) < 18 {
+            crate::aftermath::lie(&world, &at);
             return world.saw("payer", "never acts");
         }
         act(&world, &at).await;
+        crate::aftermath::follow(&world, &at).await;
     });
 }
 

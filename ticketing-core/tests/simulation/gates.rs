@@ -1,12 +1,14 @@
 //! The gates: two scanners that may see the same ticket, and repeat a scan whose answer was lost.
 
 use crate::servers::ask;
-use crate::world::{SECOND, World};
+use crate::world::{MINUTE, SECOND, World};
 use std::sync::Arc;
 use ticketing_core::Error;
 use ticketing_core::domain::check_in::Scan;
 use ticketing_core::domain::code::TicketCode;
+use ticketing_core::domain::id::EventId;
 use ticketing_core::domain::principal::Principal;
+use ticketing_core::domain::working_set::WorkingSet;
 
 /// People with tickets come to the gates until all is over.
 pub(crate) async fn open(world: Arc<World>, organizer: Principal) {
@@ -19,7 +21,11 @@ pub(crate) async fn open(world: Arc<World>, organizer: Principal) {
         }
         for gate in 0..scanners {
             let nonce = format!("{:x}-{gate}", world.draw());
-            let scan = Scan::new(code.clone(), nonce, organizer.clone()).with_gate(format!("gate {gate}"));
+            let mut scan = Scan::new(code.clone(), nonce, organizer.clone()).with_gate(format!("gate {gate}"));
+            if world.has_aftermath() && world.below(6) == 0 {
+                // Of an event that this ticket is not for.
+                scan = scan.with_event_id(EventId(999));
+            }
             let scanner = Arc::clone(&world);
             world.go(async move { insist(&scanner, scan).await });
         }
@@ -39,6 +45,9 @@ async fn insist(world: &Arc<World>, scan: Scan) {
         match ask(world, |server| async move { server.check_in(wanted).await }).await {
             Some(Ok(_)) => {
                 world.saw("gate", "admitted");
+                if world.has_aftermath() && world.below(3) == 0 {
+                    return turn_back(world, scan).await;
+                }
                 if world.below(4) > 0 {
                     return;
                 }
@@ -47,7 +56,10 @@ async fn insist(world: &Arc<World>, scan: Scan) {
             Some(Err(Error::Refused(refusal))) => {
                 world.saw("refused", refusal.code());
                 // A person who was let in by this very scan must not be turned away by its repeat.
-                if world.memory.look(|rows| rows.check_in_by_nonce(&scan.nonce).is_some()) {
+                let is_in = |rows: &WorkingSet| {
+                    rows.check_in_by_nonce(&scan.nonce).is_some_and(|entry| entry.annulled_at.is_none())
+                };
+                if world.memory.look(is_in) {
                     world.fail(format!(
                         "S7 the repeat of a scan that let somebody in was answered with {}",
                         refusal.code()
@@ -58,4 +70,23 @@ async fn insist(world: &Arc<World>, scan: Scan) {
             _ => world.sleep(world.between(SECOND, 5 * SECOND)).await,
         }
     }
+}
+
+/// The wrong person was let in: the scan is undone, its late repeat admits nobody, and the next scan does.
+async fn turn_back(world: &Arc<World>, scan: Scan) {
+    world.sleep(world.between(SECOND, 5 * MINUTE)).await;
+    for _ in 0..2 {
+        let (by, nonce) = (scan.by.clone(), scan.nonce.clone());
+        if let Some(Ok(_)) = ask(world, |server| async move { server.annul_scan(&by, &nonce).await }).await {
+            world.saw("gate", "scan undone");
+        }
+    }
+    for wanted in [scan.clone(), again(scan)] {
+        ask(world, |server| async move { server.check_in(wanted).await }).await;
+    }
+}
+
+fn again(mut scan: Scan) -> Scan {
+    scan.nonce.push_str("-again");
+    scan
 }

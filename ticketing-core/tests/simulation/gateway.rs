@@ -1,5 +1,6 @@
 //! A payment gateway that keeps the truth about the money, and answers badly.
 
+use crate::aftermath::{Quarrel, disputed};
 use crate::bugs::{Bug, GatewayBugs};
 use crate::executor::lock;
 use crate::world::{MINUTE, SECOND, World};
@@ -9,8 +10,8 @@ use std::sync::{Arc, MutexGuard};
 use std::time::Duration;
 use ticketing_core::domain::code::Reference;
 use ticketing_core::domain::money::{Currency, Money};
-use ticketing_core::domain::payment::{Captured, Checkout, Mode, Observation};
-use ticketing_core::domain::refund::RefundStatus;
+use ticketing_core::domain::payment::{Captured, Checkout, DisputeNews, DisputeStage, Mode, Observation};
+use ticketing_core::domain::refund::{ListedRefund, RefundStatus};
 use ticketing_core::gateway::{
     Charge, Fetched, FetchedRefund, GatewayError, PaymentGateway, RefundCall, Webhook, WebhookError, WebhookEvent,
     WebhookSubject,
@@ -26,6 +27,10 @@ pub(crate) struct Till {
     /// Charges that stand open, and of which the gateway's other half does not know until then.
     pub(crate) hidden_until: BTreeMap<Reference, u64>,
     pub(crate) refunds: Vec<SentBack>,
+    /// The disputes of each charge.
+    pub(crate) quarrels: BTreeMap<Reference, Vec<Quarrel>>,
+    /// What was captured, and lost in a dispute.
+    pub(crate) lost: BTreeMap<Reference, Captured>,
     /// Bodies of all webhooks that were really sent.
     pub(crate) told: Vec<Vec<u8>>,
     /// How often it was opened to be changed.
@@ -46,13 +51,15 @@ pub(crate) struct SentBack {
     pub(crate) attempt: Reference,
     pub(crate) amount: i64,
     pub(crate) status: RefundStatus,
+    /// Somebody did it in the dashboard.
+    pub(crate) elsewhere: bool,
 }
 
 impl Till {
     pub(crate) fn captured(&self, reference: &Reference) -> Option<&Captured> {
         match self.charges.get(reference) {
             Some((_, Observation::Success(captured))) => Some(captured),
-            _ => None,
+            _ => self.lost.get(reference),
         }
     }
 
@@ -135,12 +142,16 @@ impl SimulatedGateway {
     fn send_back(&self, call: &RefundCall) -> Result<RefundStatus, GatewayError> {
         let mut till = change_till(&self.world);
         let captured = till.captured(&call.attempt).map_or(0, |captured| captured.amount.minor());
-        if self.world.options.gateway_caps_refunds && till.sent_back(&call.attempt) + call.amount.minor() > captured {
+        if till.is_withheld(&call.attempt) {
+            return Err(GatewayError::Rejected { code: Some("disputed".to_owned()) });
+        }
+        let caps = self.world.options.gateway_caps_refunds || till.sent_elsewhere(&call.attempt) > 0;
+        if caps && till.sent_back(&call.attempt) + call.amount.minor() > captured {
             return Err(GatewayError::Rejected { code: Some("more than was paid".to_owned()) });
         }
         let status = if self.world.below(2) == 0 { RefundStatus::Pending } else { RefundStatus::Processed };
         let (key, attempt) = (call.key.clone(), call.attempt.clone());
-        till.refunds.push(SentBack { key, attempt, amount: call.amount.minor(), status });
+        till.refunds.push(SentBack { key, attempt, amount: call.amount.minor(), status, elsewhere: false });
         let index = till.refunds.len() - 1;
         drop(till);
         self.world.note(|| format!("gateway: sends back {} of {}", call.amount, call.attempt));
@@ -174,6 +185,13 @@ async fn finish(world: Arc<World>, index: usize) {
 pub(crate) fn charge_body(reference: &Reference, captured: &Captured) -> String {
     let (minor, currency) = (captured.amount.minor(), captured.amount.currency().code());
     format!("charge.success|0|{reference}|{minor}|{currency}|{}", captured.mode.name())
+}
+
+fn listed(sent: &SentBack, currency: Currency) -> Option<ListedRefund> {
+    let amount = Money::new(sent.amount, currency).ok()?;
+    let id = if sent.elsewhere { format!("elsewhere-{}", sent.key) } else { format!("refund-{}", sent.key) };
+    let keys = if sent.elsewhere { vec![] } else { vec![sent.key.clone()] };
+    Some(ListedRefund::new(id, amount, sent.status, sent.status.name()).with_keys(keys))
 }
 
 fn raw(observation: &Observation) -> &'static str {
@@ -261,6 +279,21 @@ impl PaymentGateway for SimulatedGateway {
         self.answer(fate, "find_refund", found).await
     }
 
+    async fn refunds_of(&self, attempt: &Reference) -> Result<Vec<ListedRefund>, GatewayError> {
+        let fate = match self.fate("refunds_of").await {
+            Fate::Refused(error) => return Err(error),
+            Fate::Lost => return Err(GatewayError::OutcomeUnknown),
+            fate => fate,
+        };
+        let listed = {
+            let till = lock(&self.world.till);
+            let currency = till.captured(attempt).map_or(Currency::NGN, |captured| captured.amount.currency());
+            let of_attempt = till.refunds.iter().filter(|sent| sent.attempt == *attempt);
+            of_attempt.filter_map(|sent| listed(sent, currency)).collect()
+        };
+        self.answer(fate, "refunds_of", listed).await
+    }
+
     fn read_webhook(&self, webhook: &Webhook<'_>) -> Result<WebhookEvent, WebhookError> {
         let is_signed = webhook.headers == [SIGNATURE];
         let believes = matches!(self.bugs.bug, Some(Bug::SignatureNotChecked | Bug::WebhookTrusted));
@@ -273,6 +306,15 @@ impl PaymentGateway for SimulatedGateway {
         let [kind, _, reference, ..] = parts[..] else { return Err(WebhookError::Unreadable) };
         let reference: Reference = reference.parse().map_err(|_| WebhookError::Unreadable)?;
         let about = match parts[..] {
+            [kind, _, _, id, amount] if kind.starts_with("charge.dispute.") => {
+                let stage = match kind {
+                    "charge.dispute.create" => DisputeStage::Open,
+                    "charge.dispute.resolve" => DisputeStage::Won,
+                    _ => DisputeStage::Lost,
+                };
+                let charge = lock(&self.world.till).charges.get(&reference).map(|(charge, _)| charge.amount);
+                WebhookSubject::Dispute(DisputeNews::new(id, stage).with_amount(disputed(amount, charge)))
+            }
             [_, _, _, minor, currency, mode] => {
                 let currency: Currency = currency.parse().map_err(|_| WebhookError::Unreadable)?;
                 let minor = minor.parse().map_err(|_| WebhookError::Unreadable)?;

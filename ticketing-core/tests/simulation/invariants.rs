@@ -7,14 +7,14 @@ use jiff::{SignedDuration, Timestamp};
 use std::collections::{BTreeMap, BTreeSet};
 use std::task::{Context, Poll, Waker};
 use ticketing_core::domain::audit::AuditLine;
-use ticketing_core::domain::check_in::CheckIn;
+use ticketing_core::domain::check_in::{CheckIn, Scan};
 use ticketing_core::domain::code::Reference;
 use ticketing_core::domain::event::EventStatus;
 use ticketing_core::domain::id::{EventId, MailId, OrderId, RefundId, TicketId};
 use ticketing_core::domain::order::{Order, OrderStatus};
 use ticketing_core::domain::outbox::{MailKind, MailReport, MailStatus, OutboxMail};
-use ticketing_core::domain::payment::{Attempt, AttemptStatus, FREE_GATEWAY};
-use ticketing_core::domain::refund::{Refund, RefundStatus};
+use ticketing_core::domain::payment::{Attempt, AttemptStatus, Attention, DisputeStage, FREE_GATEWAY};
+use ticketing_core::domain::refund::{Refund, RefundReason, RefundStatus};
 use ticketing_core::domain::ticket::TicketStatus;
 use ticketing_core::domain::working_set::WorkingSet;
 use ticketing_core::storage::{Outcome, Storage};
@@ -28,6 +28,7 @@ pub(crate) struct Judge {
     tickets: BTreeMap<TicketId, TicketStatus>,
     audit: usize,
     admitted: BTreeMap<TicketId, String>,
+    undone: BTreeSet<String>,
     leased: BTreeMap<MailId, Timestamp>,
     leased_refunds: BTreeMap<RefundId, Timestamp>,
     /// How often rows and till had changed when it last looked at everything.
@@ -97,10 +98,15 @@ fn safety(world: &World, rows: &WorkingSet, till: &Till, judge: &mut Judge) -> R
     for (_, attempt) in rows.attempts.iter() {
         let before = judge.attempts.insert(attempt.reference.clone(), attempt.status).unwrap_or(AttemptStatus::Created);
         let after = attempt.status;
+        let quarrels = till.quarrels.get(&attempt.reference);
         let is_fine = match before {
-            AttemptStatus::Fulfilled | AttemptStatus::RefundDue => before == after,
+            AttemptStatus::Fulfilled | AttemptStatus::RefundDue => before == after || quarrels.is_some(),
             before => !before.has_captured() || after.has_captured(),
         };
+        let is_partial = quarrels.is_some_and(|quarrels| quarrels.iter().all(|quarrel| !quarrel.is_whole));
+        check(!(is_partial && after == AttemptStatus::Disputed), || {
+            format!("S11 a dispute over a part of attempt {} voided all its tickets", attempt.reference)
+        })?;
         check(is_fine, || format!("S10 attempt {} went from {before:?} to {after:?}", attempt.reference))?;
         let action = format!("attempt.{}", after.name());
         let is_told =
@@ -111,11 +117,20 @@ fn safety(world: &World, rows: &WorkingSet, till: &Till, judge: &mut Judge) -> R
     }
     for (_, ticket) in rows.tickets.iter() {
         let before = judge.tickets.insert(ticket.id, ticket.status);
-        let is_fine = before.is_none_or(|before| {
-            before == ticket.status
-                || before == TicketStatus::Active
-                || (before == TicketStatus::Used && ticket.status == TicketStatus::Refunded)
+        let is_disputed = || rows.attempts_of(ticket.order_id).any(|attempt| !attempt.disputes.is_empty());
+        let is_told = |action| audit.iter().any(|(order, said, _)| (*order, *said) == (ticket.order_id, action));
+        let is_fine = before.is_none_or(|before| match (before, ticket.status) {
+            (before, after) if before == after => true,
+            (TicketStatus::Active, _) | (TicketStatus::Used, TicketStatus::Refunded) => true,
+            (TicketStatus::Used, TicketStatus::Active) => is_told("check_in.annulled"),
+            (TicketStatus::Used, TicketStatus::Cancelled) => is_disputed() || is_told("review.resolved"),
+            (TicketStatus::Cancelled, _) => is_disputed(),
+            _ => false,
         });
+        let is_inside = rows.check_ins.get(&ticket.id).is_some_and(|entry| entry.annulled_at.is_none());
+        check(!is_inside || ticket.takes_a_place(), || {
+            format!("S12 the place of ticket {} is free, and its holder is inside", ticket.id)
+        })?;
         check(is_fine, || format!("S10 ticket {} went from {before:?} to {:?}", ticket.id, ticket.status))?;
     }
     for (_, refund) in rows.refunds.iter() {
@@ -200,6 +215,7 @@ fn sent_back(rows: &WorkingSet, till: &Till) -> Result<(), String> {
         let attempt = &sent.attempt;
         let back = till.sent_back(attempt);
         let captured = till.captured(attempt).map_or(0, |captured| captured.amount.minor());
+        let ours = back - till.sent_elsewhere(attempt);
         check(back <= captured, || format!("S5 attempt {attempt} brought {captured}, and {back} went back"))?;
         let decided: i64 = rows
             .refunds
@@ -208,15 +224,33 @@ fn sent_back(rows: &WorkingSet, till: &Till) -> Result<(), String> {
             .filter(|refund| refund.attempt == *attempt)
             .map(|refund| refund.amount.minor())
             .sum();
-        check(back <= decided, || format!("S6 of attempt {attempt} {decided} were to go back, and {back} did"))?;
+        check(ours <= decided, || format!("S6 of attempt {attempt} {decided} were to go back, and {ours} did"))?;
     }
     Ok(())
 }
 
-/// S7: one admission per ticket.
-pub(crate) fn admitted(world: &World, outcomes: &[Outcome<CheckIn>]) {
+/// S7: a scan that was undone makes room for another, and admits nobody itself.
+pub(crate) fn annulled(world: &World, outcome: &Outcome<CheckIn>) {
+    if let Ok(check_in) = outcome {
+        let mut judge = lock(&world.judge);
+        judge.undone.insert(check_in.nonce.clone());
+        if judge.admitted.get(&check_in.ticket_id) == Some(&check_in.nonce) {
+            judge.admitted.remove(&check_in.ticket_id);
+        }
+    }
+}
+
+/// S7: one admission per ticket, and none at the entrance of another event.
+pub(crate) fn admitted(world: &World, scans: &[Scan], outcomes: &[Outcome<CheckIn>]) {
     let mut judge = lock(&world.judge);
-    for check_in in outcomes.iter().flatten() {
+    let admitted = scans.iter().zip(outcomes).filter_map(|(scan, outcome)| Some((scan, outcome.as_ref().ok()?)));
+    for (scan, check_in) in admitted {
+        if scan.event_id.is_some_and(|event_id| event_id != check_in.event_id) {
+            world.fail(format!("S7 ticket {} let somebody in to another event", check_in.ticket_id));
+        }
+        if judge.undone.contains(&scan.nonce) {
+            world.fail(format!("S7 scan {} was undone, and let somebody in", scan.nonce));
+        }
         let first = judge.admitted.entry(check_in.ticket_id).or_insert_with(|| check_in.nonce.clone());
         if *first != check_in.nonce {
             world.fail(format!("S7 ticket {} let two people in", check_in.ticket_id));
@@ -274,7 +308,7 @@ pub(crate) fn end(world: &World) -> Result<(), String> {
             })?;
             let is_off = rows.events.get(&order.event_id).is_some_and(|event| event.status == EventStatus::Cancelled);
             let is_bought = rows.attempts_of(order.id).any(|attempt| attempt.status == AttemptStatus::Fulfilled);
-            let has_places = rows.tickets_of(order.id).any(|ticket| ticket.status.takes_a_place());
+            let has_places = rows.tickets_of(order.id).any(|ticket| ticket.status.is_valid());
             let undone = !(is_off && is_bought && has_places);
             check(undone, || format!("E1 the event was cancelled, and order {} is not refunded", order.id))?;
         }
@@ -283,12 +317,32 @@ pub(crate) fn end(world: &World) -> Result<(), String> {
             let went = till.refunds.iter().any(|sent| sent.key == refund.key && sent.status == RefundStatus::Processed);
             let is_true = refund.status != RefundStatus::Processed
                 || refund.amount.is_zero()
+                || refund.reason == RefundReason::Elsewhere
                 || went
                 || rows.attempts.get(&refund.attempt).is_some_and(|attempt| attempt.gateway == FREE_GATEWAY);
             check(is_true, || format!("E1 refund {id} is processed, says the book; the gateway knows nothing of it"))?;
         }
         for (id, webhook) in rows.webhooks.iter() {
             check(webhook.next_at.is_none(), || format!("E4 webhook {id} is {:?} indefinitely", webhook.status))?;
+            let paid = webhook.event.captured.as_ref().and(webhook.event.reference.as_ref());
+            if let Some(reference) = paid.filter(|reference| till.captured(reference).is_none()) {
+                let attempt = rows.attempts.get(reference);
+                let is_decided = rows.audit.iter().any(|(_, line)| {
+                    line.action == "review.resolved" && line.item.as_deref() == Some(reference.as_str())
+                });
+                let is_listed = attempt.is_some_and(|attempt| attempt.attention.contains(&Attention::Contradicted));
+                check(is_decided || is_listed, || {
+                    format!("E6 webhook {id} reports money that never came, and nobody is told")
+                })?;
+            }
+        }
+        for sent in till.refunds.iter().filter(|sent| sent.elsewhere) {
+            let attempt = rows.attempts.get(&sent.attempt).filter(|attempt| attempt.status.has_captured());
+            let id = format!("elsewhere-{}", sent.key);
+            let is_recorded = rows.refunds.iter().any(|(_, refund)| refund.gateway_id.as_ref() == Some(&id));
+            check(attempt.is_none() || is_recorded, || {
+                format!("E5 refund {id} was made at the gateway, and is unknown")
+            })?;
         }
         let mut owed: BTreeMap<&str, (usize, usize)> = BTreeMap::new();
         for (id, mail) in rows.mails.iter() {
@@ -324,6 +378,22 @@ fn of_captured(rows: &WorkingSet, till: &Till, reference: &Reference, captured: 
             let back = till.sent_back(reference);
             check(back == captured || by_hand, || {
                 format!("E1 of {reference} {captured} are to go back, and {back} did")
+            })
+        }
+        AttemptStatus::Disputed => {
+            let quarrels = till.quarrels.get(reference).into_iter().flatten();
+            let is_withheld = till.lost.contains_key(reference)
+                || quarrels.into_iter().any(|quarrel| quarrel.is_whole && quarrel.stage != DisputeStage::Won);
+            let is_listed = !attempt.attention.is_empty();
+            check(is_withheld || is_listed, || {
+                format!("E1 the dispute about {reference} was won: neither tickets nor refund")
+            })
+        }
+        AttemptStatus::Reversed => {
+            let decided = rows.refunds_of(attempt.order_id).filter(|refund| refund.attempt == *reference);
+            let decided: i64 = decided.map(|refund| refund.amount.minor()).sum();
+            check(till.lost.contains_key(reference) || decided == captured, || {
+                format!("E1 {reference} is reversed; {captured} came, and {decided} go back")
             })
         }
         other => Err(format!("E1 {reference} was paid and is {}: neither tickets nor refund", other.name())),

@@ -17,6 +17,7 @@
 #![allow(clippy::cast_possible_truncation, clippy::cast_possible_wrap, reason = "simulated numbers are small")]
 #![allow(clippy::float_arithmetic, reason = "for people to read")]
 
+mod aftermath;
 mod bugs;
 mod buyers;
 mod executor;

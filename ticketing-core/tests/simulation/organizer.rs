@@ -3,14 +3,14 @@
 use crate::servers::ask;
 use crate::world::{MINUTE, SECOND, World};
 use std::sync::Arc;
-use ticketing_core::RefundOptions;
 use ticketing_core::domain::code::Reference;
 use ticketing_core::domain::id::{EventId, TicketId};
 use ticketing_core::domain::order::OrderStatus;
-use ticketing_core::domain::payment::{AttemptStatus, Verdict};
+use ticketing_core::domain::payment::{Attempt, AttemptStatus, Verdict};
 use ticketing_core::domain::principal::Principal;
 use ticketing_core::domain::refund::{RefundStatus, RetryRefund};
 use ticketing_core::storage::StorageExt as _;
+use ticketing_core::{Decision, RefundOptions};
 
 /// Looks after the sale now and then, until the faults end.
 pub(crate) async fn look_after(world: Arc<World>, organizer: Principal, event: EventId) {
@@ -50,8 +50,8 @@ async fn refund(world: &Arc<World>, organizer: &Principal) {
     }
     let (order, tickets) = paid[world.below(paid.len() as u64) as usize].clone();
     let tickets = match world.below(2) {
-        0 => vec![],
-        _ => tickets.into_iter().take(1).collect(),
+        0 => None,
+        _ => Some(tickets.into_iter().take(1).collect::<Vec<_>>()),
     };
     // In one window the button is pressed again with the same key; in another with another.
     let windows = world.between(1, 2);
@@ -75,17 +75,28 @@ async fn refund(world: &Arc<World>, organizer: &Principal) {
 }
 
 async fn resolve(world: &Arc<World>, organizer: &Principal) {
-    let in_review: Option<Reference> = world.memory.look(|rows| {
-        let found = rows.attempts.iter().find(|(_, attempt)| attempt.status == AttemptStatus::Review);
-        found.map(|(reference, _)| reference.clone())
+    let to_decide = world.memory.look(|rows| {
+        let is_open = |attempt: &Attempt| attempt.status == AttemptStatus::Review || !attempt.attention.is_empty();
+        let (reference, attempt) = rows.attempts.iter().find(|(_, attempt)| is_open(attempt))?;
+        let valid = rows.tickets_of(attempt.order_id).find(|ticket| ticket.status.is_valid());
+        Some((reference.clone(), !attempt.attention.is_empty(), valid.map(|ticket| ticket.id)))
     });
-    let Some(attempt) = in_review.filter(|_| world.below(3) == 0) else { return };
+    let Some((attempt, needs_attention, ticket)) = to_decide.filter(|_| world.below(3) == 0) else { return };
     let verdict = if world.below(2) == 0 { Verdict::Accept } else { Verdict::Refund };
+    let void = ticket.filter(|_| needs_attention && world.below(2) == 0);
+    let verdict = if void.is_some() { Verdict::Void } else { verdict };
     let who = organizer.clone();
-    let note = "looked at".to_owned();
-    let answer = ask(world, |server| async move { server.resolve_review(&who, &attempt, verdict, note).await }).await;
+    let decision = Decision::new(verdict, "looked at").with_tickets(void.into_iter().collect::<Vec<_>>());
+    let answer = ask(world, |server| async move { server.resolve_review(&who, &attempt, decision).await }).await;
     if let Some(Ok(_)) = answer {
-        world.saw("organiser", if verdict == Verdict::Accept { "accepts a review" } else { "refunds a review" });
+        world.saw(
+            "organiser",
+            match verdict {
+                Verdict::Accept => "accepts a review",
+                Verdict::Void => "makes a ticket void",
+                _ => "refunds a review",
+            },
+        );
     }
 }
 

@@ -34,6 +34,20 @@ pub(crate) fn tell(world: &Arc<World>, body: String) {
     }
 }
 
+/// The gateway tells of something until it is heard.
+pub(crate) fn tell_surely(world: &Arc<World>, body: String) {
+    change_till(world).told.push(body.clone().into_bytes());
+    let world = Arc::clone(world);
+    Arc::clone(&world).go(async move {
+        loop {
+            world.sleep(world.between(100, 60_000)).await;
+            if deliver(&world, &body, SIGNATURE.1).await {
+                return;
+            }
+        }
+    });
+}
+
 /// Somebody else tells of a payment that never was.
 pub(crate) fn forge(world: &Arc<World>, body: String) {
     let world = Arc::clone(world);

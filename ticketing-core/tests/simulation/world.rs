@@ -154,6 +154,12 @@ impl World {
         faults && self.chance(ppm)
     }
 
+    /// Whether payers dispute and the gateway's dashboard is used. The other histories are as they were before there was such a
+    /// thing.
+    pub(crate) fn has_aftermath(&self) -> bool {
+        self.seed % 4 == 3
+    }
+
     // Time.
 
     pub(crate) fn now(&self) -> u64 {

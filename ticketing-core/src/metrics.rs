@@ -133,6 +133,7 @@ pub(crate) fn gateway_called(calls: &'static str, failed: Option<&GatewayError>,
         Some(GatewayError::Auth) => "key_refused",
         Some(GatewayError::RateLimited { .. }) => "rate_limited",
         Some(GatewayError::Malformed) => "malformed",
+        Some(GatewayError::Unreadable) => "unreadable",
         Some(GatewayError::Unsupported) => "unsupported",
     };
     add(GATEWAY_CALLS, &[("calls", calls), ("outcome", outcome)], 1);

@@ -20,6 +20,8 @@ pub use crate::storage::memory::MemoryStorage;
 pub use crate::storage::postgres::PostgresStorage;
 #[cfg(feature = "sqlite")]
 pub use crate::storage::sqlite::SqliteStorage;
-pub use crate::{LineRequest, OrderRequest, PayOptions, RefundOptions, Started, Ticketing, TicketingBuilder, Upkeep};
+pub use crate::{
+    Decision, LineRequest, OrderRequest, PayOptions, RefundOptions, Started, Ticketing, TicketingBuilder, Upkeep,
+};
 #[cfg(feature = "accounts")]
 pub use crate::{Registration, Session};

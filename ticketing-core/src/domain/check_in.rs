@@ -1,4 +1,4 @@
-//! Check-ins: ticket scans at the entrance.
+//! Check-ins: ticket scans at the entrance, and how they are undone.
 
 use super::access::{Caller, Permission, may};
 use super::code::TicketCode;
@@ -8,11 +8,16 @@ use super::id::{EventId, TicketId};
 use super::load::LoadKeys;
 use super::principal::Principal;
 use super::refusal::Refusal;
+use super::row::{Field, Kind, RowError, Sink, Source};
 use super::table::{Lock, table};
 use super::ticket::{self, TicketStatus};
 use super::working_set::WorkingSet;
 use crate::setters::setters;
 use jiff::Timestamp;
+
+mod annul;
+
+pub use annul::{ANNUL_WITHIN, AnnulScan};
 
 /// A scan of a ticket at the entrance.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -25,6 +30,9 @@ pub struct Scan {
     pub nonce: String,
     /// Which entrance, if there are several.
     pub gate: Option<String>,
+    /// The event that the entrance belongs to. A ticket of another event is refused, and stays unused. `None`: any event of the
+    /// organiser's.
+    pub event_id: Option<EventId>,
     /// Who scans. Must be the event's organiser.
     pub by: Principal,
 }
@@ -32,15 +40,16 @@ pub struct Scan {
 impl Scan {
     /// Creates a scan without a gate.
     pub fn new(code: TicketCode, nonce: impl Into<String>, by: impl Into<Principal>) -> Self {
-        Self { code, nonce: nonce.into(), gate: None, by: by.into() }
+        Self { code, nonce: nonce.into(), gate: None, event_id: None, by: by.into() }
     }
 }
 
 setters!(Scan {
     with_gate => gate: impl Into<Option<String>>,
+    with_event_id => event_id: impl Into<Option<EventId>>,
 });
 
-/// A scan that admitted somebody. A ticket has at most one.
+/// A scan that admitted somebody. A ticket has at most one that was not undone.
 #[derive(Clone, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 #[non_exhaustive]
 pub struct CheckIn {
@@ -56,12 +65,34 @@ pub struct CheckIn {
     pub by: Principal,
     /// When it was scanned.
     pub at: Timestamp,
+    /// When it was undone, if it was.
+    #[serde(default)]
+    pub annulled_at: Option<Timestamp>,
+    /// The idempotency keys of all scans of this ticket that were undone. None of them admits anybody again.
+    #[serde(default)]
+    pub annulled: Vec<String>,
 }
 
 table! {
     CheckIn in "check_ins", lock Lock::Never;
-    keyed ticket_id: TicketId, event_id, nonce, gate, by [by_account, by_external], at;
+    keyed ticket_id: TicketId, event_id, nonce, gate, by [by_account, by_external], at, annulled_at, annulled;
     index BY_NONCE(nonce) unique;
+}
+
+/// As a JSON list, or null if there is none.
+impl Field for Vec<String> {
+    const KINDS: &'static [Kind] = &[Kind::Text];
+
+    fn store(&self, to: &mut dyn Sink) {
+        // Texts are always JSON.
+        let list = (!self.is_empty()).then(|| serde_json::to_string(self).unwrap_or_default());
+        to.text(list.as_deref());
+    }
+
+    fn read(from: &mut dyn Source) -> Result<Option<Self>, RowError> {
+        let list = from.text()?.map(|text| serde_json::from_str(&text).map_err(RowError::of)).transpose()?;
+        Ok(Some(list.unwrap_or_default()))
+    }
 }
 
 impl WorkingSet {
@@ -89,19 +120,38 @@ impl Command for Scan {
     fn apply(&self, rows: &mut WorkingSet, now: Timestamp) -> Result<CheckIn, Refusal> {
         let ticket = rows.ticket_by_code(&self.code).cloned();
         if let Some(earlier) = rows.check_in_by_nonce(&self.nonce) {
-            let same = earlier.by == self.by && ticket.as_ref().is_some_and(|ticket| ticket.id == earlier.ticket_id);
-            return if same { Ok(earlier.clone()) } else { Err(Refusal::NonceReused) };
+            let same = earlier.by == self.by
+                && ticket.as_ref().is_some_and(|ticket| ticket.id == earlier.ticket_id)
+                && self.event_id.is_none_or(|event_id| event_id == earlier.event_id);
+            return match earlier.annulled_at {
+                _ if !same => Err(Refusal::NonceReused),
+                Some(annulled_at) => Err(Refusal::ScanAnnulled { annulled_at }),
+                None => Ok(earlier.clone()),
+            };
         }
         let ticket = ticket.ok_or(Refusal::TicketUnknown)?;
         let event = rows.events.get(&ticket.event_id).ok_or(Refusal::EventUnknown { event_id: ticket.event_id })?;
         if !may(Caller::of(&self.by), Permission::CheckIn, event) {
             return Err(Refusal::TicketForeign);
         }
+        if self.event_id.is_some_and(|event_id| event_id != event.id) {
+            return Err(Refusal::WrongEvent { event_id: event.id });
+        }
+        let earlier = rows.check_ins.get(&ticket.id);
+        // A late repeat of an undone scan, which another scan has followed.
+        if earlier.is_some_and(|earlier| earlier.annulled.contains(&self.nonce)) {
+            return Err(Refusal::NonceReused);
+        }
         match ticket.status {
+            TicketStatus::Active if earlier.is_some_and(|earlier| earlier.annulled_at.is_none()) => {
+                return Err(Refusal::TicketUsed {
+                    used_at: earlier.map_or(ticket.updated_at, |earlier| earlier.at),
+                    gate: earlier.and_then(|earlier| earlier.gate.clone()),
+                });
+            }
             TicketStatus::Active if event.status == EventStatus::Cancelled => return Err(Refusal::TicketCancelled),
             TicketStatus::Active => {}
             TicketStatus::Used => {
-                let earlier = rows.check_ins.get(&ticket.id);
                 return Err(Refusal::TicketUsed {
                     used_at: earlier.map_or(ticket.updated_at, |earlier| earlier.at),
                     gate: earlier.and_then(|earlier| earlier.gate.clone()),
@@ -119,12 +169,19 @@ impl Command for Scan {
             gate: self.gate.clone(),
             by: self.by.clone(),
             at: now,
+            annulled_at: None,
+            annulled: earlier.map_or(vec![], |earlier| earlier.annulled.clone()),
         };
+        let is_again = earlier.is_some();
         rows.tickets.update(&ticket.id, |row| {
             row.status = TicketStatus::Used;
             row.updated_at = now;
         });
-        rows.check_ins.insert(check_in.clone());
+        if is_again {
+            rows.check_ins.update(&ticket.id, |row| row.clone_from(&check_in));
+        } else {
+            rows.check_ins.insert(check_in.clone());
+        }
         Ok(check_in)
     }
 }

@@ -25,7 +25,7 @@ pub fn check(rows: &WorkingSet) -> Vec<String> {
         }
         of_order(rows, order, &mut wrong);
     }
-    for (_, ticket) in rows.tickets.iter().filter(|(_, ticket)| ticket.status.takes_a_place()) {
+    for (_, ticket) in rows.tickets.iter().filter(|(_, ticket)| ticket.takes_a_place()) {
         *sold.entry(ticket.ticket_type_id).or_default() += 1;
     }
     for (_, event) in rows.events.iter() {
@@ -71,9 +71,21 @@ fn of_order(rows: &WorkingSet, order: &Order, wrong: &mut Vec<String>) {
     if is_paid && !rows.mails_of(id).any(|mail| mail.kind == MailKind::Tickets) {
         wrong.push(format!("order {id} is paid and no mail with its tickets is owed or sent"));
     }
-    let used = rows.tickets_of(id).filter(|ticket| ticket.status == TicketStatus::Used);
-    for ticket in used.filter(|ticket| rows.check_ins.get(&ticket.id).is_none()) {
-        wrong.push(format!("ticket {} is used and nobody was let in", ticket.id));
+    for ticket in rows.tickets_of(id) {
+        let is_in = rows.check_ins.get(&ticket.id).is_some_and(|check_in| check_in.annulled_at.is_none());
+        match ticket.status {
+            TicketStatus::Used if !is_in => wrong.push(format!("ticket {} is used and nobody was let in", ticket.id)),
+            TicketStatus::Active if is_in => {
+                wrong.push(format!("ticket {} is active and somebody was let in with it", ticket.id));
+            }
+            TicketStatus::Active | TicketStatus::Used if ticket.keeps_place => {
+                wrong.push(format!("ticket {} is valid and keeps a second place", ticket.id));
+            }
+            _ if ticket.keeps_place && !is_in => {
+                wrong.push(format!("ticket {} is void, keeps its place and nobody was let in with it", ticket.id));
+            }
+            _ => {}
+        }
     }
     let bought = |status: AttemptStatus| {
         matches!(status, AttemptStatus::Fulfilled | AttemptStatus::Reversed | AttemptStatus::Disputed)

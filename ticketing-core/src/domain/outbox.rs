@@ -95,15 +95,20 @@ impl Field for MailKind {
             Self::Tickets => to.text(Some("tickets")),
             Self::Refund(id) => to.text(Some(&format!("refund:{id}"))),
             Self::EventCancelled => to.text(Some("event_cancelled")),
+            Self::TicketsRestored(time) => to.text(Some(&format!("tickets_restored:{time}"))),
         }
     }
 
     fn read(from: &mut dyn Source) -> Result<Option<Self>, RowError> {
         let Some(text) = from.text()? else { return Ok(None) };
-        match (text.as_str(), text.strip_prefix("refund:").map(str::parse::<i64>)) {
+        let (kind, number) = text.split_once(':').unwrap_or((&text, ""));
+        match (kind, number.parse::<i64>()) {
             ("tickets", _) => Ok(Some(Self::Tickets)),
             ("event_cancelled", _) => Ok(Some(Self::EventCancelled)),
-            (_, Some(Ok(id))) => Ok(Some(Self::Refund(id.into()))),
+            ("refund", Ok(id)) => Ok(Some(Self::Refund(id.into()))),
+            ("tickets_restored", Ok(time)) => {
+                Ok(Some(Self::TicketsRestored(u32::try_from(time).map_err(RowError::of)?)))
+            }
             _ => Err(RowError(format!("{text:?} is not a kind of mail that this version knows"))),
         }
     }
@@ -120,6 +125,8 @@ pub enum MailKind {
     Refund(RefundId),
     /// The event was cancelled.
     EventCancelled,
+    /// The tickets of a paid order are valid again, with new codes, since a dispute was won. Counted from 1 for each order.
+    TicketsRestored(u32),
 }
 
 /// The status of a mail.

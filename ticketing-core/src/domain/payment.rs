@@ -13,13 +13,17 @@ use super::working_set::{Noun, WorkingSet};
 use crate::setters::setters;
 use jiff::{SignedDuration, Timestamp};
 
+mod attention;
 mod checkout;
+mod dispute;
 mod find;
 mod open;
 mod poll;
 mod review;
 mod settle;
 
+pub use attention::{Attention, NeedsAttention};
+pub use dispute::{Dispute, DisputeNews, DisputeStage, RecordDispute};
 pub use find::FindAttempt;
 pub use poll::ClaimPolls;
 pub(crate) use review::of_organizer;
@@ -55,6 +59,12 @@ pub struct Attempt {
     pub captured: Option<Captured>,
     /// When the gateway is polled next. `None` once the outcome is final.
     pub poll: Option<Poll>,
+    /// The payer's disputes, oldest first.
+    #[serde(default)]
+    pub disputes: Vec<Dispute>,
+    /// Why a person should look at it, beyond what its status says.
+    #[serde(default)]
+    pub attention: Vec<Attention>,
     /// When it was created.
     pub created_at: Timestamp,
     /// When it last changed.
@@ -66,7 +76,7 @@ table! {
     keyed reference: Reference, order_id, gateway, amount [amount_minor, currency], mode, status,
         checkout [checkout_url, access_code], last_seen,
         captured [captured_minor, captured_currency, requested_minor, requested_currency, captured_mode, paid_at, gateway_id],
-        poll [poll_at, poll_count], created_at, updated_at;
+        poll [poll_at, poll_count], created_at, updated_at, disputes, attention;
     index BY_ORDER(order_id);
 }
 
@@ -238,14 +248,24 @@ pub struct OpenAttempt {
     pub gateway: String,
     /// Whether real money moves there.
     pub mode: Mode,
+    /// How long a buyer may take to pay there. The order's first attempt extends its hold to this, by at most
+    /// [`MAX_PAYS_WITHIN`].
+    pub pays_within: Option<SignedDuration>,
 }
+
+/// The longest that a checkout extends a hold.
+pub const MAX_PAYS_WITHIN: SignedDuration = SignedDuration::from_hours(1);
 
 impl OpenAttempt {
     /// Creates one from its required fields. Mind the order: first the attempt's reference, then the order's.
     pub fn new(reference: Reference, order: Reference, gateway: impl Into<String>, mode: Mode) -> Self {
-        Self { reference, order, gateway: gateway.into(), mode }
+        Self { reference, order, gateway: gateway.into(), mode, pays_within: None }
     }
 }
+
+setters!(OpenAttempt {
+    with_pays_within => pays_within: impl Into<Option<SignedDuration>>,
+});
 
 /// An attempt that is stored.
 #[derive(Clone, Debug, PartialEq, Eq)]

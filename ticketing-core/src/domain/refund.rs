@@ -11,11 +11,13 @@ use super::working_set::{Noun, WorkingSet};
 use crate::setters::setters;
 use jiff::{SignedDuration, Timestamp};
 
+mod elsewhere;
 mod request;
 mod send;
 mod undo;
 
-pub(crate) use request::owe_refund;
+pub use elsewhere::RecordListedRefunds;
+pub(crate) use request::{owe_refund, refund_rest, refund_tickets, valid_ticket};
 pub use send::{ClaimRefunds, RetryRefund, WakeRefunds};
 pub use undo::UndoCancelledEvents;
 
@@ -104,6 +106,8 @@ pub enum RefundReason {
     Requested,
     /// A person decided it after a review.
     Review,
+    /// It was made at the gateway, not by the engine: in its dashboard, for example. Its amount is what the gateway reports.
+    Elsewhere,
 }
 
 wire_names!(RefundReason {
@@ -112,6 +116,7 @@ wire_names!(RefundReason {
     EventCancelled => "event_cancelled",
     Requested => "requested",
     Review => "review",
+    Elsewhere => "elsewhere",
 });
 
 /// The lease of a claimed refund: longer than the slowest call to a gateway.
@@ -153,8 +158,8 @@ pub struct RefundRequest {
     pub key: Reference,
     /// The order's reference.
     pub order: Reference,
-    /// The tickets to refund. Empty: all that are still valid.
-    pub tickets: Vec<TicketId>,
+    /// The tickets to refund: at least one, each once. `None` means all that are still valid.
+    pub tickets: Option<Vec<TicketId>>,
     /// The reason.
     pub reason: RefundReason,
     /// A note, for people.
@@ -166,13 +171,45 @@ pub struct RefundRequest {
 impl RefundRequest {
     /// Creates a refund of all tickets that are still valid. Mind the order: first the refund's key, then the order's reference.
     pub fn new(key: Reference, order: Reference, reason: RefundReason, actor: impl Into<Principal>) -> Self {
-        Self { key, order, tickets: Vec::new(), reason, note: None, actor: actor.into() }
+        Self { key, order, tickets: None, reason, note: None, actor: actor.into() }
     }
 }
 
 setters!(RefundRequest {
-    with_tickets => tickets: Vec<TicketId>,
+    with_tickets => tickets: impl Into<Option<Vec<TicketId>>>,
     with_note => note: impl Into<Option<String>>,
+});
+
+/// A refund as the gateway lists it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct ListedRefund {
+    /// The gateway's id of the refund. It never changes.
+    pub gateway_id: String,
+    /// The idempotency keys that the gateway keeps with it: the engine's own, if the engine asked for this refund.
+    pub keys: Vec<Reference>,
+    /// The amount that goes back.
+    pub amount: Money,
+    /// The status, in the engine's terms.
+    pub status: RefundStatus,
+    /// The gateway's own status, kept for people.
+    pub raw_status: String,
+}
+
+impl ListedRefund {
+    /// A refund without a key.
+    pub fn new(
+        gateway_id: impl Into<String>,
+        amount: Money,
+        status: RefundStatus,
+        raw_status: impl Into<String>,
+    ) -> Self {
+        Self { gateway_id: gateway_id.into(), keys: vec![], amount, status, raw_status: raw_status.into() }
+    }
+}
+
+setters!(ListedRefund {
+    with_keys => keys: Vec<Reference>,
 });
 
 /// What a gateway reports about a refund.

@@ -1,7 +1,8 @@
 //! Refusals: the errors that the domain's rules return. Callers plan for them; they carry facts.
 
-use super::id::{EventId, TicketTypeId};
-use super::money::Money;
+use super::id::{EventId, TicketId, TicketTypeId};
+use super::money::{Currency, Money};
+use super::ticket::TicketStatus;
 use jiff::Timestamp;
 
 /// Why the rules refused an operation. Nothing was changed.
@@ -106,15 +107,56 @@ pub enum Refusal {
     /// The ticket was transferred to somebody else, under another code.
     #[error("This ticket was transferred to somebody else")]
     TicketTransferred,
-    /// The scan's nonce was used before, for another ticket.
+    /// The ticket is for another event than the entrance. It stays unused.
+    #[error("This ticket is for another event")]
+    WrongEvent {
+        /// The ticket's event.
+        event_id: EventId,
+    },
+    /// The scan's nonce was used before, for another ticket or entrance.
     #[error("This scan nonce was used for another ticket")]
     NonceReused,
+    /// The scan was undone. It admits nobody; a new scan does.
+    #[error("This scan was undone")]
+    ScanAnnulled {
+        /// When it was undone.
+        annulled_at: Timestamp,
+    },
+    /// There is no such scan.
+    #[error("Scan not found")]
+    ScanUnknown,
+    /// The scan is too old to be undone.
+    #[error("This scan is too old to be undone")]
+    AnnulTooLate {
+        /// Until when it could be undone.
+        until: Timestamp,
+    },
     /// There is no such refund.
     #[error("Refund not found")]
     RefundUnknown,
     /// Nothing is left to refund.
     #[error("Nothing is left to refund")]
     NothingToRefund,
+    /// The ticket does not belong to this order.
+    #[error("The ticket does not belong to this order")]
+    TicketNotInOrder {
+        /// The requested id.
+        ticket_id: TicketId,
+    },
+    /// The ticket is not valid any more, so it cannot be refunded or made void.
+    #[error("The ticket is not valid any more")]
+    TicketNotValid {
+        /// The ticket.
+        ticket_id: TicketId,
+        /// Its status.
+        ticket_status: TicketStatus,
+    },
+    /// The payment gateway cannot charge the event's currency.
+    #[error("The payment gateway cannot charge this currency")]
+    CurrencyUnsupported {
+        /// The currency.
+        currency: Currency,
+    },
     /// The refund would exceed what was paid.
     #[error("More than was paid would go back")]
     RefundExceedsPaid {
@@ -152,7 +194,14 @@ impl Refusal {
             Self::TicketRefunded => "ticket_refunded",
             Self::TicketCancelled => "ticket_cancelled",
             Self::TicketTransferred => "ticket_transferred",
+            Self::WrongEvent { .. } => "wrong_event",
             Self::NonceReused => "nonce_reused",
+            Self::ScanAnnulled { .. } => "scan_annulled",
+            Self::ScanUnknown => "scan_unknown",
+            Self::AnnulTooLate { .. } => "annul_too_late",
+            Self::TicketNotInOrder { .. } => "ticket_not_in_order",
+            Self::TicketNotValid { .. } => "ticket_not_valid",
+            Self::CurrencyUnsupported { .. } => "currency_unsupported",
             Self::RefundUnknown => "refund_unknown",
             Self::NothingToRefund => "nothing_to_refund",
             Self::RefundExceedsPaid { .. } => "refund_exceeds_paid",
@@ -172,6 +221,15 @@ impl Refusal {
             Self::TicketUsed { used_at, gate } => {
                 [Some(("used_at", Fact::Time(*used_at))), Some(("gate", Fact::Text(gate.as_deref())))]
             }
+            Self::WrongEvent { event_id } => [Some(("event_id", Fact::Id(event_id.0))), None],
+            Self::ScanAnnulled { annulled_at } => [Some(("annulled_at", Fact::Time(*annulled_at))), None],
+            Self::AnnulTooLate { until } => [Some(("until", Fact::Time(*until))), None],
+            Self::TicketNotInOrder { ticket_id } => [Some(("ticket_id", Fact::Id(ticket_id.0))), None],
+            Self::TicketNotValid { ticket_id, ticket_status } => [
+                Some(("ticket_id", Fact::Id(ticket_id.0))),
+                Some(("ticket_status", Fact::Text(Some(ticket_status.name())))),
+            ],
+            Self::CurrencyUnsupported { currency } => [Some(("currency", Fact::Text(Some(currency.code())))), None],
             Self::RefundExceedsPaid { refundable } => [Some(("refundable", Fact::Money(*refundable))), None],
             Self::EmailTaken
             | Self::UsernameTaken
@@ -194,6 +252,7 @@ impl Refusal {
             | Self::TicketCancelled
             | Self::TicketTransferred
             | Self::NonceReused
+            | Self::ScanUnknown
             | Self::RefundUnknown
             | Self::NothingToRefund => [None, None],
         };
@@ -231,7 +290,14 @@ impl Refusal {
             Self::TicketRefunded,
             Self::TicketCancelled,
             Self::TicketTransferred,
+            Self::WrongEvent { event_id: EventId(1) },
             Self::NonceReused,
+            Self::ScanAnnulled { annulled_at: at },
+            Self::ScanUnknown,
+            Self::AnnulTooLate { until: at },
+            Self::TicketNotInOrder { ticket_id: TicketId(1) },
+            Self::TicketNotValid { ticket_id: TicketId(1), ticket_status: TicketStatus::Refunded },
+            Self::CurrencyUnsupported { currency: Currency::NGN },
             Self::RefundUnknown,
             Self::NothingToRefund,
             Self::RefundExceedsPaid { refundable: Money::zero(super::money::Currency::NGN) },

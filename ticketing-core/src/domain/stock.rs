@@ -1,7 +1,7 @@
 //! Moving places. The only code that changes how many are held and sold.
 
 use crate::domain::event::{Event, Stock};
-use crate::domain::id::TicketTypeId;
+use crate::domain::id::{EventId, TicketTypeId};
 use crate::domain::load::LoadKeys;
 use crate::domain::order::Order;
 use crate::domain::refusal::Refusal;
@@ -45,7 +45,12 @@ pub(crate) fn needs(_rows: &WorkingSet, load: &mut LoadKeys, order: &Order) {
 
 /// Moves some places of an order.
 pub(crate) fn move_places(rows: &mut WorkingSet, order: &Order, places: &[(TicketTypeId, i64)], to: Move) {
-    rows.events.update(&order.event_id, |event| {
+    move_places_of(rows, order.event_id, places, to);
+}
+
+/// Moves some places of an event.
+pub(crate) fn move_places_of(rows: &mut WorkingSet, event_id: EventId, places: &[(TicketTypeId, i64)], to: Move) {
+    rows.events.update(&event_id, |event| {
         for (ticket_type_id, quantity) in places {
             to.apply(&mut event.stock, *quantity);
             for ticket_type in &mut event.ticket_types {

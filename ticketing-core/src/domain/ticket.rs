@@ -11,8 +11,10 @@ use crate::setters::setters;
 use jiff::Timestamp;
 
 mod find;
+mod void;
 
 pub use find::{FindTicket, ListTickets};
+pub(crate) use void::void_tickets;
 
 /// A ticket, which admits one person.
 #[derive(Clone, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
@@ -38,6 +40,9 @@ pub struct Ticket {
     pub price: Money,
     /// The status.
     pub status: TicketStatus,
+    /// Whether it still takes a place although it is void: its holder went in before. A used place is not sold again.
+    #[serde(default)]
+    pub keeps_place: bool,
     /// When it was issued.
     pub issued_at: Timestamp,
     /// When it last changed.
@@ -47,7 +52,7 @@ pub struct Ticket {
 table! {
     Ticket in "tickets", lock Lock::Rank(2);
     numbered id: TicketId, code, order_id, line, ordinal, event_id, ticket_type_id, holder [holder_account, holder_external],
-        price [price_minor, currency], status, issued_at, updated_at;
+        price [price_minor, currency], status, issued_at, updated_at, keeps_place;
     index BY_ORDER(order_id);
     index BY_CODE(code) unique;
 }
@@ -89,9 +94,16 @@ wire_names!(TicketStatus {
     Transferred => "transferred",
 });
 
-impl TicketStatus {
-    /// Whether it takes a place.
+impl Ticket {
+    /// Whether it takes a place of the event: it is valid, or its holder went in before it became void.
     pub fn takes_a_place(&self) -> bool {
+        self.status.is_valid() || self.keeps_place
+    }
+}
+
+impl TicketStatus {
+    /// Whether it is valid: not refunded, cancelled or transferred. A used ticket is valid too.
+    pub fn is_valid(&self) -> bool {
         matches!(self, Self::Active | Self::Used)
     }
 }

@@ -2,7 +2,7 @@
 
 use super::code::Reference;
 use super::id::WebhookId;
-use super::payment::Captured;
+use super::payment::{Captured, DisputeNews};
 use super::row::{Field, Kind, RowError, Sink, Source};
 use super::table::{Lock, table};
 use super::wire_names::wire_names;
@@ -10,9 +10,14 @@ use crate::setters::setters;
 use jiff::Timestamp;
 
 mod apply;
+mod find;
 mod receive;
 
 pub use apply::ClaimWebhooks;
+pub use find::ListWebhooksForReview;
+
+/// The kind of a webhook whose signature is valid and whose body cannot be read.
+pub const UNREADABLE: &str = "unreadable";
 
 /// A stored webhook. Its signature was verified.
 #[derive(Clone, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
@@ -38,15 +43,15 @@ pub struct StoredWebhook {
 
 table! {
     StoredWebhook in "webhooks", lock Lock::Rank(0);
-    numbered id: WebhookId, event [gateway, dedupe_key, kind, action, reference, captured, body], status, tries, next_at, note,
-        received_at, updated_at;
+    numbered id: WebhookId, event [gateway, dedupe_key, kind, action, reference, captured, body, dispute], status, tries, next_at,
+        note, received_at, updated_at;
     index BY_KEY(gateway, dedupe_key) unique;
     index BY_REFERENCE(reference);
 }
 
 impl Field for NewWebhook {
     const KINDS: &'static [Kind] =
-        &[Kind::Text, Kind::Text, Kind::Text, Kind::Text, Kind::Text, Kind::Text, Kind::Bytes];
+        &[Kind::Text, Kind::Text, Kind::Text, Kind::Text, Kind::Text, Kind::Text, Kind::Bytes, Kind::Text];
 
     fn store(&self, to: &mut dyn Sink) {
         to.text(Some(&self.gateway));
@@ -58,18 +63,20 @@ impl Field for NewWebhook {
         let captured = self.captured.as_ref().map(|captured| serde_json::to_string(captured).unwrap_or_default());
         to.text(captured.as_deref());
         to.bytes(Some(&self.body));
+        self.dispute.store(to);
     }
 
     fn read(from: &mut dyn Source) -> Result<Option<Self>, RowError> {
         let (gateway, dedupe_key, kind) = (from.text()?, from.text()?, from.text()?);
         let (action, reference) = (WebhookAction::read(from)?, Reference::read(from)?);
         let captured = from.text()?.map(|text| serde_json::from_str(&text).map_err(RowError::of)).transpose()?;
+        let (body, dispute) = (from.bytes()?, DisputeNews::read(from)?);
         let (Some(gateway), Some(dedupe_key), Some(kind), Some(action), Some(body)) =
-            (gateway, dedupe_key, kind, action, from.bytes()?)
+            (gateway, dedupe_key, kind, action, body)
         else {
             return Ok(None);
         };
-        Ok(Some(Self { gateway, dedupe_key, kind, action, reference, captured, body }))
+        Ok(Some(Self { gateway, dedupe_key, kind, action, reference, captured, dispute, body }))
     }
 }
 
@@ -99,6 +106,9 @@ pub struct NewWebhook {
     pub reference: Option<Reference>,
     /// What it reports as paid. Trusted only while the gateway cannot be reached.
     pub captured: Option<Captured>,
+    /// What it reports about a dispute.
+    #[serde(default)]
+    pub dispute: Option<DisputeNews>,
     /// Its bytes.
     pub body: Vec<u8>,
 }
@@ -119,6 +129,7 @@ impl NewWebhook {
             action,
             reference: None,
             captured: None,
+            dispute: None,
             body,
         }
     }
@@ -127,6 +138,7 @@ impl NewWebhook {
 setters!(NewWebhook {
     with_reference => reference: impl Into<Option<Reference>>,
     with_captured => captured: impl Into<Option<Captured>>,
+    with_dispute => dispute: impl Into<Option<DisputeNews>>,
 });
 
 impl std::fmt::Debug for NewWebhook {
@@ -167,7 +179,7 @@ pub enum WebhookStatus {
     Quarantined,
     /// There was nothing to do.
     Ignored,
-    /// Applied without confirmation, and contradicted by the gateway later. A person must check it.
+    /// It reports a payment or a dispute that the gateway's own answers do not confirm. A person must check it.
     Contradicted,
 }
 
@@ -190,15 +202,19 @@ pub struct WebhookReport {
     pub status: WebhookStatus,
     /// What was found, for people to read.
     pub note: Option<String>,
+    /// Whether the gateway answered, and does not confirm what the webhook reports. That is retried for two hours, and not for as
+    /// long as the gateway cannot be asked.
+    pub is_unconfirmed_yet: bool,
 }
 
 impl WebhookReport {
     /// Creates a report without a note.
     pub fn new(id: WebhookId, status: WebhookStatus) -> Self {
-        Self { id, status, note: None }
+        Self { id, status, note: None, is_unconfirmed_yet: false }
     }
 }
 
 setters!(WebhookReport {
     with_note => note: impl Into<Option<String>>,
+    with_is_unconfirmed_yet => is_unconfirmed_yet: bool,
 });

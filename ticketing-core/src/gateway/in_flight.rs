@@ -3,10 +3,12 @@
 //! A server with a concurrency limit need not count purchases that wait: they cost it nothing, however long that takes.
 
 use super::{
-    Charge, Fetched, FetchedRefund, GatewayError, PaymentGateway, RefundCall, Webhook, WebhookError, WebhookEvent,
+    Abilities, Charge, Fetched, FetchedRefund, GatewayError, PaymentGateway, RefundCall, Webhook, WebhookError,
+    WebhookEvent,
 };
 use crate::domain::code::Reference;
 use crate::domain::payment::{Checkout, Mode};
+use crate::domain::refund::ListedRefund;
 use async_trait::async_trait;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -62,6 +64,10 @@ impl PaymentGateway for CountInFlight {
         self.gateway.mode()
     }
 
+    fn abilities(&self) -> Abilities {
+        self.gateway.abilities()
+    }
+
     async fn open_checkout(&self, charge: &Charge) -> Result<Checkout, GatewayError> {
         let _guard = self.checkouts.begin();
         self.gateway.open_checkout(charge).await
@@ -77,6 +83,10 @@ impl PaymentGateway for CountInFlight {
 
     async fn find_refund(&self, refund: &RefundCall) -> Result<Option<FetchedRefund>, GatewayError> {
         self.gateway.find_refund(refund).await
+    }
+
+    async fn refunds_of(&self, attempt: &Reference) -> Result<Vec<ListedRefund>, GatewayError> {
+        self.gateway.refunds_of(attempt).await
     }
 
     fn read_webhook(&self, webhook: &Webhook<'_>) -> Result<WebhookEvent, WebhookError> {

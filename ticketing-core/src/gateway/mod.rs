@@ -1,9 +1,10 @@
 //! Payment gateways: open checkouts, report what was paid, send refunds.
 
 use crate::domain::code::Reference;
-use crate::domain::money::Money;
-use crate::domain::payment::{Checkout, Mode, Observation};
+use crate::domain::money::{Currency, Money};
+use crate::domain::payment::{Checkout, DisputeNews, Mode, Observation};
 use crate::domain::principal::EmailAddress;
+use crate::domain::refund::ListedRefund;
 use crate::setters::setters;
 use async_trait::async_trait;
 use jiff::Timestamp;
@@ -25,6 +26,9 @@ pub mod paystack;
 /// - **Source of truth**: only [`fetch`](Self::fetch) decides whether money was paid. The body of a webhook is a hint.
 /// - **Errors say whether a retry is safe**, see [`GatewayError::was_not_sent`]. An adapter that is not certain that nothing was
 ///   sent returns [`GatewayError::OutcomeUnknown`]. Money depends on this.
+/// - **What cannot be read**: fields that an adapter does not need never make an answer unreadable. If what it needs cannot be
+///   read, it returns [`GatewayError::Unreadable`], which is about one payment, and not [`GatewayError::Malformed`], which says
+///   that the gateway as a whole is not answering as itself.
 /// - **`Ok(None)` is not an error**: `fetch` returns it where the gateway has no record of the attempt. A declined payment is a
 ///   record.
 /// - **Timeouts**: every call ends by itself, with an error after some tens of seconds at the latest.
@@ -82,6 +86,11 @@ pub trait PaymentGateway: std::fmt::Debug + Send + Sync + 'static {
     /// Whether real money moves.
     fn mode(&self) -> Mode;
 
+    /// What the gateway can do. Default: it charges every currency and needs no longer hold. It never changes.
+    fn abilities(&self) -> Abilities {
+        Abilities::default()
+    }
+
     /// Opens a checkout where the buyer pays `charge.amount`. Not repeatable: for a reference that was used before it returns
     /// [`GatewayError::DuplicateReference`].
     async fn open_checkout(&self, charge: &Charge) -> Result<Checkout, GatewayError>;
@@ -96,9 +105,40 @@ pub trait PaymentGateway: std::fmt::Debug + Send + Sync + 'static {
     /// Looks up a refund that was, or may have been, requested; `None` where the gateway has no record of it. Repeatable.
     async fn find_refund(&self, refund: &RefundCall) -> Result<Option<FetchedRefund>, GatewayError>;
 
+    /// Lists the refunds of an attempt that the gateway knows, also those that were made in its own dashboard. Repeatable.
+    /// Default: [`GatewayError::Unsupported`], for gateways that cannot tell. Refunds made elsewhere then stay unknown.
+    async fn refunds_of(&self, attempt: &Reference) -> Result<Vec<ListedRefund>, GatewayError> {
+        let _ = attempt;
+        Err(GatewayError::Unsupported)
+    }
+
     /// Verifies a webhook's signature and parses it. There is no way to parse one without verifying it.
     fn read_webhook(&self, webhook: &Webhook<'_>) -> Result<WebhookEvent, WebhookError>;
 }
+
+/// What a gateway can do.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Abilities {
+    /// The currencies that it can charge. `None` means all.
+    pub currencies: Option<Vec<Currency>>,
+    /// How long a buyer may take to pay after a checkout was opened: a bank account for one transfer is open for half an hour,
+    /// for example. When a checkout is opened, the engine extends the hold to this once, so that who pays in time gets the places. At most an hour is
+    /// granted. `None`: the hold stays as it is.
+    pub pays_within: Option<Duration>,
+}
+
+impl Abilities {
+    /// Whether the gateway can charge this currency.
+    pub fn charges(&self, currency: Currency) -> bool {
+        self.currencies.as_ref().is_none_or(|known| known.contains(&currency))
+    }
+}
+
+setters!(Abilities {
+    with_currencies => currencies: impl Into<Option<Vec<Currency>>>,
+    with_pays_within => pays_within: impl Into<Option<Duration>>,
+});
 
 /// A payment to open a checkout for.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -253,8 +293,8 @@ pub enum WebhookSubject {
     Charge(Fetched),
     /// A refund changed its state, and must be looked up.
     Refund,
-    /// The payer disputes the charge, which must be looked up.
-    Dispute,
+    /// The payer disputes the charge, or a dispute was resolved.
+    Dispute(DisputeNews),
     /// Something that the engine does not use.
     Other,
 }
@@ -308,9 +348,13 @@ pub enum GatewayError {
         /// How long to wait before the next try, if the gateway says so.
         retry_after: Option<Duration>,
     },
-    /// The response cannot be parsed.
+    /// The response is not the gateway's: a proxy's page, for example. Counts as the gateway being unavailable.
     #[error("the payment gateway's response cannot be parsed")]
     Malformed,
+    /// The gateway answered, and what it says about this payment cannot be read. Says nothing about other payments. The payment
+    /// is listed for a person to look at. Whether a write took effect is unknown.
+    #[error("the payment gateway's answer about this payment cannot be read")]
+    Unreadable,
     /// The gateway does not support this.
     #[error("the payment gateway does not support this")]
     Unsupported,
@@ -327,14 +371,16 @@ impl GatewayError {
             | Self::Auth
             | Self::RateLimited { .. }
             | Self::Unsupported => true,
-            Self::OutcomeUnknown | Self::Unavailable | Self::Malformed => false,
+            Self::OutcomeUnknown | Self::Unavailable | Self::Malformed | Self::Unreadable => false,
         }
     }
 
     /// The error's stable name, for programs.
     pub fn code(&self) -> &'static str {
         match self {
-            Self::NotSent | Self::Unavailable | Self::Malformed | Self::OutcomeUnknown => "gateway_unavailable",
+            Self::NotSent | Self::Unavailable | Self::Malformed | Self::Unreadable | Self::OutcomeUnknown => {
+                "gateway_unavailable"
+            }
             Self::CircuitOpen { .. } => "gateway_circuit_open",
             Self::RateLimited { .. } => "gateway_busy",
             Self::Rejected { .. } | Self::DuplicateReference => "gateway_rejected",
@@ -347,7 +393,9 @@ impl GatewayError {
         match self {
             Self::CircuitOpen { retry_after } => Some(*retry_after),
             Self::RateLimited { retry_after } => Some(retry_after.unwrap_or(Duration::from_secs(10))),
-            Self::NotSent | Self::Unavailable | Self::OutcomeUnknown | Self::Malformed => Some(Duration::from_secs(10)),
+            Self::NotSent | Self::Unavailable | Self::OutcomeUnknown | Self::Malformed | Self::Unreadable => {
+                Some(Duration::from_secs(10))
+            }
             Self::Rejected { .. } | Self::DuplicateReference | Self::Auth | Self::Unsupported => None,
         }
     }

@@ -52,18 +52,27 @@ pub struct TicketsMail<'a> {
     pub tickets: &'a [Ticket],
     /// The `https` or `http` URL where the buyer finds the order, linked as it is.
     pub public_url: Option<&'a str>,
+    /// How often its tickets were made valid again, with new codes, if that is why they are sent.
+    pub restored: Option<u32>,
 }
 
 impl<'a> TicketsMail<'a> {
     /// Creates one without a link to the order.
     pub const fn new(order: &'a Order, event: &'a Event, tickets: &'a [Ticket]) -> Self {
-        Self { order, event, tickets, public_url: None }
+        Self { order, event, tickets, public_url: None, restored: None }
     }
 
     /// Sets [`public_url`](Self::public_url).
     #[must_use]
     pub fn with_public_url(mut self, public_url: impl Into<Option<&'a str>>) -> Self {
         self.public_url = public_url.into();
+        self
+    }
+
+    /// Sets [`restored`](Self::restored).
+    #[must_use]
+    pub fn with_restored(mut self, restored: impl Into<Option<u32>>) -> Self {
+        self.restored = restored.into();
         self
     }
 }
@@ -133,7 +142,7 @@ impl Renderer {
     /// The mail with the tickets: each with its type, its code and (feature `qr`) its QR image, once
     /// inline in the HTML and once attached as `ticket-<n>.png`.
     pub fn tickets_mail(&self, mail: &TicketsMail<'_>) -> crate::error::Result<Mail> {
-        let valid: Vec<&Ticket> = mail.tickets.iter().filter(|ticket| ticket.status.takes_a_place()).collect();
+        let valid: Vec<&Ticket> = mail.tickets.iter().filter(|ticket| ticket.status.is_valid()).collect();
         let mut attachments = Vec::new();
         let tickets = valid.iter().enumerate().map(|(at, ticket)| {
             let number = at + 1;
@@ -152,8 +161,17 @@ impl Renderer {
             has_images: !attachments.is_empty(),
             tickets,
             link: mail.public_url.filter(|url| url.starts_with("https://") || url.starts_with("http://")),
+            is_restored: mail.restored.is_some(),
         };
-        let letter = Letter { name: "tickets", key: &mail.order.reference, what, order: mail.order, event: mail.event };
+        let time = mail.restored.map(|time| format!("restored-{time}"));
+        let letter = Letter {
+            name: "tickets",
+            key: &mail.order.reference,
+            again: time.as_deref(),
+            what,
+            order: mail.order,
+            event: mail.event,
+        };
         self.mail(&letter, attachments, view)
     }
 
@@ -166,8 +184,14 @@ impl Renderer {
             many => Some(format!("{many} tickets are no longer valid because of this refund.")),
         };
         let what = format!("Refund of {amount}");
-        let letter =
-            Letter { name: "refund", key: &mail.refund.key, what: &what, order: mail.order, event: mail.event };
+        let letter = Letter {
+            name: "refund",
+            key: &mail.refund.key,
+            again: None,
+            what: &what,
+            order: mail.order,
+            event: mail.event,
+        };
         self.mail(&letter, Vec::new(), RefundView { amount: &amount, why: why(mail.refund.reason), voided })
     }
 
@@ -179,7 +203,8 @@ impl Renderer {
             "What you paid and have not had back yet will be refunded. We write to you again when it is on its way."
         };
         let (order, event) = (mail.order, mail.event);
-        let letter = Letter { name: "event_cancelled", key: &order.reference, what: "Cancelled", order, event };
+        let letter =
+            Letter { name: "event_cancelled", key: &order.reference, again: None, what: "Cancelled", order, event };
         self.mail(&letter, Vec::new(), EventCancelledView { money })
     }
 
@@ -189,7 +214,7 @@ impl Renderer {
         attachments: Vec<Attachment>,
         own: V,
     ) -> crate::error::Result<Mail> {
-        let Letter { name, key, what, order, event } = letter;
+        let Letter { name, key, again, what, order, event } = letter;
         let title = one_line(&event.title);
         let subject = one_line(&format!("{what}: {title}"));
         let view = View { subject: &subject, facts: self.facts(order, event), event: EventView { title: &title }, own };
@@ -198,7 +223,11 @@ impl Renderer {
             template.render(Serde(&view)).map_err(|error| fault(&error))
         };
         let (text, html) = (written("txt")?, written("html")?);
-        let message_id = self.id(&name.replace('_', "-"), key);
+        let name = name.replace('_', "-");
+        let message_id = match again {
+            Some(again) => self.id(&format!("{name}-{again}"), key),
+            None => self.id(&name, key),
+        };
         Ok(Mail { message_id, to: order.buyer.email.clone(), subject, text, html, attachments })
     }
 
@@ -251,6 +280,7 @@ fn why(reason: RefundReason) -> &'static str {
         RefundReason::EventCancelled => "The event was cancelled by its organiser.",
         RefundReason::Requested => "The organiser has asked us to give you your money back.",
         RefundReason::Review => "We have looked into your payment and decided to return it.",
+        RefundReason::Elsewhere => "The organiser has sent the money back.",
     }
 }
 
@@ -265,6 +295,8 @@ struct Letter<'a> {
     name: &'a str,
     /// What the mail is about: there is one such mail for each key.
     key: &'a Reference,
+    /// What tells it from an earlier mail of this name about the same.
+    again: Option<&'a str>,
     /// The beginning of the subject.
     what: &'a str,
     order: &'a Order,
@@ -290,6 +322,7 @@ struct TicketsView<'a> {
     tickets: Vec<TicketView>,
     has_images: bool,
     link: Option<&'a str>,
+    is_restored: bool,
 }
 
 #[derive(Serialize)]

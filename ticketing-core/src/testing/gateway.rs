@@ -1,10 +1,10 @@
 use crate::domain::code::Reference;
 use crate::domain::money::Money;
-use crate::domain::payment::{Captured, Checkout, Mode, Observation};
-use crate::domain::refund::RefundStatus;
+use crate::domain::payment::{Captured, Checkout, DisputeNews, DisputeStage, Mode, Observation};
+use crate::domain::refund::{ListedRefund, RefundStatus};
 use crate::gateway::{
-    Charge, Fetched, FetchedRefund, GatewayError, PaymentGateway, RefundCall, Webhook, WebhookError, WebhookEvent,
-    WebhookSubject,
+    Abilities, Charge, Fetched, FetchedRefund, GatewayError, PaymentGateway, RefundCall, Webhook, WebhookError,
+    WebhookEvent, WebhookSubject,
 };
 use async_trait::async_trait;
 use std::collections::{BTreeMap, VecDeque};
@@ -40,6 +40,8 @@ pub struct Calls {
 struct Till {
     charges: BTreeMap<Reference, (Charge, Observation)>,
     refunds: BTreeMap<Reference, (RefundCall, RefundStatus)>,
+    refunds_elsewhere: Vec<(Reference, ListedRefund)>,
+    abilities: Abilities,
     next_open: VecDeque<Fate>,
     next_fetch: VecDeque<Fate>,
     next_refund: VecDeque<Fate>,
@@ -90,6 +92,19 @@ impl FakeGateway {
     /// The payment is reversed.
     pub fn reverse(&self, reference: &Reference) {
         self.say(reference, Observation::Reversed);
+    }
+
+    /// Somebody refunds a part of a payment in the gateway's dashboard.
+    pub fn refund_elsewhere(&self, reference: &Reference, amount: Money) {
+        let mut till = self.till();
+        let id = format!("elsewhere-{}", till.refunds_elsewhere.len() + 1);
+        let refund = ListedRefund::new(id, amount, RefundStatus::Processed, RefundStatus::Processed.name());
+        till.refunds_elsewhere.push((reference.clone(), refund));
+    }
+
+    /// Sets what the gateway can do.
+    pub fn can(&self, abilities: Abilities) {
+        self.till().abilities = abilities;
     }
 
     /// The next `open_checkout` fails without an effect. Several scripted outcomes are used up in order.
@@ -183,6 +198,8 @@ impl Till {
         // Failed refunds moved no money.
         let of_attempt = of_attempt.filter(|(_, status)| *status != RefundStatus::Failed);
         let gone: i64 = of_attempt.map(|(other, _)| other.amount.minor()).sum();
+        let elsewhere = self.refunds_elsewhere.iter().filter(|(attempt, _)| *attempt == call.attempt);
+        let gone = gone + elsewhere.map(|(_, refund)| refund.amount.minor()).sum::<i64>();
         if gone + call.amount.minor() > paid {
             return Err(GatewayError::Rejected { code: Some("more than was paid".to_owned()) });
         }
@@ -204,6 +221,10 @@ impl PaymentGateway for FakeGateway {
 
     fn mode(&self) -> Mode {
         Mode::Test
+    }
+
+    fn abilities(&self) -> Abilities {
+        self.till().abilities.clone()
     }
 
     async fn open_checkout(&self, charge: &Charge) -> Result<Checkout, GatewayError> {
@@ -257,8 +278,20 @@ impl PaymentGateway for FakeGateway {
         Ok(till.refunds.get(&refund.key).map(|(call, status)| answer(call, *status)))
     }
 
+    async fn refunds_of(&self, attempt: &Reference) -> Result<Vec<ListedRefund>, GatewayError> {
+        tokio::task::yield_now().await;
+        let till = self.till();
+        let ours = till.refunds.values().filter(|(call, _)| call.attempt == *attempt).map(|(call, status)| {
+            ListedRefund::new(format!("refund-{}", call.key), call.amount, *status, status.name())
+                .with_keys(vec![call.key.clone()])
+        });
+        let elsewhere = till.refunds_elsewhere.iter().filter(|(of, _)| of == attempt).map(|(_, refund)| refund.clone());
+        Ok(ours.chain(elsewhere).collect())
+    }
+
     /// The body is the reference that it is about, as plain text. For other events than `charge.success`, their name and a space
-    /// come before it.
+    /// come before it. For disputes (`charge.dispute.create`, `charge.dispute.resolve`: won, `charge.dispute.lost`), the id of the
+    /// dispute and the disputed amount in minor units may follow.
     fn read_webhook(&self, webhook: &Webhook<'_>) -> Result<WebhookEvent, WebhookError> {
         let mut signatures = webhook.headers.iter().filter(|(name, _)| name.eq_ignore_ascii_case(SIGNATURE.0));
         match (signatures.next(), signatures.next()) {
@@ -266,12 +299,23 @@ impl PaymentGateway for FakeGateway {
             _ => return Err(WebhookError::BadSignature),
         }
         let text = std::str::from_utf8(webhook.body).map_err(|_| WebhookError::Unreadable)?;
-        let (kind, reference) = text.split_once(' ').unwrap_or(("charge.success", text));
-        let reference: Reference = reference.parse().map_err(|_| WebhookError::Unreadable)?;
+        let (kind, rest) = text.split_once(' ').unwrap_or(("charge.success", text));
+        let mut words = rest.split(' ');
+        let reference: Reference = words.next().unwrap_or_default().parse().map_err(|_| WebhookError::Unreadable)?;
         let about = match kind {
             "charge.success" => self.till().fetched(&reference).map_or(WebhookSubject::Other, WebhookSubject::Charge),
             _ if kind.starts_with("refund.") => WebhookSubject::Refund,
-            _ if kind.starts_with("charge.dispute.") => WebhookSubject::Dispute,
+            _ if kind.starts_with("charge.dispute.") => {
+                let stage = match kind {
+                    "charge.dispute.resolve" => DisputeStage::Won,
+                    "charge.dispute.lost" => DisputeStage::Lost,
+                    _ => DisputeStage::Open,
+                };
+                let (id, minor) = (words.next().unwrap_or("1"), words.next().and_then(|minor| minor.parse().ok()));
+                let currency = self.charge(&reference).map(|charge| charge.amount.currency());
+                let amount = minor.zip(currency).and_then(|(minor, currency)| Money::new(minor, currency).ok());
+                WebhookSubject::Dispute(DisputeNews::new(id, stage).with_amount(amount))
+            }
             _ => WebhookSubject::Other,
         };
         Ok(WebhookEvent { dedupe_key: text.to_owned(), kind: kind.to_owned(), reference: Some(reference), about })

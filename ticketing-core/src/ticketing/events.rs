@@ -46,6 +46,7 @@ impl Ticketing {
     /// Refusals: `category_unknown`.
     pub async fn create_event(&self, organizer: &Principal, event: NewEvent) -> Result<Event> {
         check_event(organizer, &event)?;
+        self.check_currency(&event)?;
         granted(self.inner.storage.apply(self.now(), &[PutEvent { organizer: organizer.clone(), event }]).await?)
     }
 
@@ -53,8 +54,23 @@ impl Ticketing {
     /// category is created first. Two calls that do so at once share it.
     pub async fn create_event_in(&self, organizer: &Principal, mut event: NewEvent, category: &str) -> Result<Event> {
         check_event(organizer, &event)?;
+        self.check_currency(&event)?;
         event.category_id = Some(self.category_named(category).await?.id);
         self.create_event(organizer, event).await
+    }
+
+    /// Tickets that cost money need a currency that the gateway charges. Otherwise every buyer would be refused.
+    fn check_currency(&self, event: &NewEvent) -> Result<()> {
+        let Some(gateway) = &self.inner.gateway else { return Ok(()) };
+        let (abilities, code) = (gateway.abilities(), event.currency.code());
+        let is_free = event.ticket_types.iter().all(|ticket_type| ticket_type.price.is_zero());
+        let mut checks = Checks::default();
+        checks.require("currency", is_free || abilities.charges(event.currency), || {
+            let known = abilities.currencies.iter().flatten().map(|currency| currency.code());
+            let known = known.collect::<Vec<_>>().join(", ");
+            format!("must be one that the payment gateway charges: {known} (got {code})")
+        });
+        checks.done()
     }
 
     async fn category_named(&self, name: &str) -> Result<Category> {

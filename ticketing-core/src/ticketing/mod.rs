@@ -23,7 +23,7 @@ pub use accounts::{Registration, Session};
 pub use builder::TicketingBuilder;
 pub use orders::{LineRequest, OrderRequest};
 pub use payments::{PayOptions, Started};
-pub use refunds::RefundOptions;
+pub use refunds::{Decision, RefundOptions};
 pub use upkeep::{Upkeep, UpkeepHandle, UpkeepReport};
 
 use crate::clock::{Clock, Random};

@@ -5,17 +5,19 @@ use crate::domain::access::{Caller, Permission, Resource, may};
 use crate::domain::code::Reference;
 use crate::domain::order::{Order, OrderStatus};
 use crate::domain::payment::{
-    Attempt, AttemptStatus, Captured, Checkout, CheckoutReport, CheckoutResult, FREE_GATEWAY, FindAttempt, Mode,
-    Observation, OpenAttempt, OpenedAttempt, Settle, Settlement,
+    Attempt, AttemptStatus, Attention, Captured, Checkout, CheckoutReport, CheckoutResult, FREE_GATEWAY, FindAttempt,
+    Mode, NeedsAttention, Observation, OpenAttempt, OpenedAttempt, Settle, Settlement,
 };
 use crate::domain::payment_history::Payment;
 use crate::domain::principal::{Buyer, EmailAddress, Principal};
+use crate::domain::refusal::Refusal;
 use crate::error::{Error, Result};
-use crate::gateway::{Charge, Fetched, GatewayError, PaymentGateway};
+use crate::gateway::{Abilities, Charge, Fetched, GatewayError, PaymentGateway};
 use crate::metrics::{self, Stage};
 use crate::runtime;
 use crate::setters::setters;
 use crate::storage::StorageExt as _;
+use jiff::SignedDuration;
 use std::sync::Arc;
 use tracing::Instrument as _;
 use tracing::field::Empty;
@@ -95,11 +97,19 @@ impl Ticketing {
                 return Err(error);
             }
         };
+        let abilities = gateway.map_or_else(Abilities::default, |gateway| gateway.abilities());
+        if !abilities.charges(order.total.currency()) {
+            if release {
+                self.cancel_order(&order.buyer.who, &order.reference).await?;
+            }
+            return Err(refused(Refusal::CurrencyUnsupported { currency: order.total.currency() }));
+        }
         let request = OpenAttempt {
             reference: options.reference.clone().unwrap_or_else(|| Reference::of_attempt(&self.inner.random.seed())),
             order: order.reference.clone(),
             gateway: gateway.map_or(FREE_GATEWAY, |gateway| gateway.name()).to_owned(),
             mode: gateway.map_or(Mode::Live, |gateway| gateway.mode()),
+            pays_within: abilities.pays_within.and_then(|pays_within| SignedDuration::try_from(pays_within).ok()),
         };
         let OpenedAttempt { order, attempt, first } = self.inner.batches.apply(request).await?.map_err(refused)?;
         tracing::Span::current().record("attempt.reference", attempt.reference.as_str());
@@ -223,7 +233,17 @@ impl Ticketing {
         } else {
             let gateway = self.gateway_of(attempt)?;
             let nothing = Fetched { observation: Observation::NotFound, raw_status: "not found".to_owned() };
-            gateway.fetch(&attempt.reference).await?.unwrap_or(nothing)
+            match gateway.fetch(&attempt.reference).await {
+                Ok(found) => found.unwrap_or(nothing),
+                Err(error) => {
+                    if error == GatewayError::Unreadable && !attempt.attention.contains(&Attention::Unreadable) {
+                        let (reference, attention) = (attempt.reference.clone(), Attention::Unreadable);
+                        let now = self.now();
+                        self.inner.storage.apply_one(now, NeedsAttention { reference, attention }).await?;
+                    }
+                    return Err(error.into());
+                }
+            }
         };
         self.settle(&attempt.reference, report).await
     }

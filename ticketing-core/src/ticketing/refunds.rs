@@ -13,13 +13,14 @@ use crate::domain::refund::{Refund, RefundReason, RefundRequest, RetryRefund};
 use crate::error::{Error, Result};
 use crate::setters::setters;
 use crate::storage::StorageExt as _;
+use std::collections::BTreeSet;
 
 /// What to refund, and why.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct RefundOptions {
-    /// The tickets to refund. Default: all that are still valid.
-    pub tickets: Vec<TicketId>,
+    /// The tickets to refund: at least one, each once. Default: all that are still valid.
+    pub tickets: Option<Vec<TicketId>>,
     /// A note for the audit log and the payment's history: at most 500 characters. The buyer does not see it.
     pub note: Option<String>,
     /// The idempotency key: a repeat with the same key returns the same refund. Default: a new key, so that a repeat makes
@@ -28,20 +29,56 @@ pub struct RefundOptions {
 }
 
 setters!(RefundOptions {
-    with_tickets => tickets: Vec<TicketId>,
+    with_tickets => tickets: impl Into<Option<Vec<TicketId>>>,
     with_note => note: impl Into<Option<String>>,
     with_key => key: impl Into<Option<Reference>>,
 });
+
+/// A decision on a payment that is in review or needs attention.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Decision {
+    /// The decision.
+    pub verdict: Verdict,
+    /// The tickets to make void: at least one, each once. With [`Verdict::Void`] only.
+    pub tickets: Vec<TicketId>,
+    /// Why, for the audit log: 1–500 characters.
+    pub note: String,
+}
+
+impl Decision {
+    /// A decision that names no tickets.
+    pub fn new(verdict: Verdict, note: impl Into<String>) -> Self {
+        Self { verdict, tickets: vec![], note: note.into() }
+    }
+}
+
+setters!(Decision {
+    with_tickets => tickets: Vec<TicketId>,
+});
+
+/// At least one ticket, each once.
+fn check_tickets(checks: &mut Checks, tickets: &[TicketId]) {
+    checks.require("tickets", !tickets.is_empty(), || "must name at least one ticket (got none)".to_owned());
+    let mut seen = BTreeSet::new();
+    if let Some(twice) = tickets.iter().find(|id| !seen.insert(**id)) {
+        checks.require("tickets", false, || format!("must name each ticket once (got {twice} twice)"));
+    }
+}
 
 impl Ticketing {
     /// Refunds tickets of a paid order. They become void and their places free at once; upkeep sends the money back. Allowed for
     /// the event's organiser and administrators. `reference` is the order's or that of one of its payment attempts.
     ///
-    /// Refusals: `nothing_to_refund`, `refund_exceeds_paid`, `key_reused`.
+    /// Refusals: `nothing_to_refund`, `ticket_not_in_order`, `ticket_not_valid`, `refund_exceeds_paid`, `key_reused`. If one ticket
+    /// is refused, none is refunded.
     pub async fn refund(&self, actor: &Principal, reference: &Reference, options: RefundOptions) -> Result<Refund> {
         let RefundOptions { tickets, note, key } = options;
         let mut checks = Checks::default();
         checks.optional_text("note", note.as_deref(), 500);
+        if let Some(tickets) = &tickets {
+            check_tickets(&mut checks, tickets);
+        }
         checks.done()?;
         let missing = || Error::NotFound("Payment");
         let found = self.inner.storage.payment(reference).await?.ok_or_else(missing)?.order;
@@ -86,27 +123,32 @@ impl Ticketing {
     }
 
     /// Payments that a person should look at, the oldest first: those in review (see [`resolve_review`](Self::resolve_review)),
-    /// disputed ones, late ones that are refunded automatically, and those with a refund that the gateway gave up (see
-    /// [`retry_refund`](Self::retry_refund)). Of `actor`'s events; for administrators, of all events.
+    /// disputed ones, late ones that are refunded automatically, those with a refund that the gateway gave up (see
+    /// [`retry_refund`](Self::retry_refund)), and those with another reason for [attention](crate::domain::payment::Attention). Of `actor`'s events; for administrators, of all events.
     pub async fn reviews(&self, actor: &Principal, page: PageRequest) -> Result<Page<Attempt>> {
         super::events::check_page(page)?;
         let organizer = if self.caller(actor).await?.is_admin() { None } else { Some(actor) };
         Ok(self.inner.storage.reviews(organizer, page).await?)
     }
 
-    /// Decides a payment in review: accept it and issue the tickets, or refund all of it. Allowed for the event's organiser and
-    /// administrators.
+    /// Decides a payment that is in review or needs attention: accept it, refund it, or make some of its tickets void without sending
+    /// money. See [`Verdict`]. Allowed for the event's organiser and administrators.
     ///
-    /// Refusals: `not_in_review` (also on repeat), `sold_out`.
+    /// Refusals: `not_in_review` (also on repeat), `sold_out`, `nothing_to_refund`, `ticket_not_in_order`, `ticket_not_valid`.
     pub async fn resolve_review(
         &self,
         actor: &Principal,
         reference: &Reference,
-        verdict: Verdict,
-        note: String,
+        decision: Decision,
     ) -> Result<Attempt> {
+        let Decision { verdict, tickets, note } = decision;
         let mut checks = Checks::default();
         checks.text("note", &note, 1, 500);
+        if verdict == Verdict::Void {
+            check_tickets(&mut checks, &tickets);
+        } else {
+            checks.require("tickets", tickets.is_empty(), || "must be left out unless the verdict is void".to_owned());
+        }
         checks.done()?;
         let missing = || Error::NotFound("Payment");
         let payment = self.inner.storage.payment(reference).await?.ok_or_else(missing)?;
@@ -115,6 +157,7 @@ impl Ticketing {
         let resolve = Resolve {
             reference: reference.clone(),
             verdict,
+            tickets,
             note,
             actor: actor.clone(),
             seed: self.inner.random.seed(),

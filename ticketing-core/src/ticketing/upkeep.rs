@@ -78,6 +78,8 @@ pub(super) const LEASE: SignedDuration = REFUND_LEASE;
 const POLL_EVERY: SignedDuration = SignedDuration::from_secs(2);
 /// How long polling pauses after the gateway's rate limit was reached, if the gateway names no time.
 const POLL_PAUSE: SignedDuration = SignedDuration::from_secs(60);
+/// After how many tries a refund whose look-ups cannot be read is shown to a person.
+const UNREADABLE_TRIES: u32 = 5;
 
 impl Ticketing {
     /// Runs one bounded pass, for an embedder's own scheduler. Passes may run concurrently, in any process: nothing is done twice.
@@ -201,7 +203,16 @@ impl Ticketing {
         if self.now().duration_since(claimed_at) > LEASE / 2 {
             return Ok(());
         }
-        let gateway = self.gateway_of(&attempt)?;
+        let gateway = match self.gateway_of(&attempt) {
+            Ok(gateway) => gateway,
+            Err(error) => {
+                // Trying again does not help, and a person can: configure the gateway again, or send the money another way.
+                let status = RefundStatus::NeedsAttention;
+                let report = RefundReport::new(refund.id, refund.tries, status, error.to_string());
+                granted(self.inner.storage.apply(self.now(), &[report]).await?)?;
+                return Err(error);
+            }
+        };
         let call = RefundCall {
             key: refund.key.clone(),
             attempt: refund.attempt.clone(),
@@ -224,10 +235,18 @@ impl Ticketing {
                 (RefundStatus::Due, None, error.to_string())
             }
             Err(error) if refund.status == RefundStatus::Due => (RefundStatus::Unknown, None, error.to_string()),
+            // The gateway answers, and no answer about this refund could be read.
+            Err(error @ GatewayError::Unreadable) if refund.tries >= UNREADABLE_TRIES => {
+                (RefundStatus::NeedsAttention, None, error.to_string())
+            }
             Err(error) => (refund.status, None, error.to_string()),
         };
         let report = RefundReport { id: refund.id, tries: refund.tries, status, gateway_id, raw_status };
         granted(self.inner.storage.apply(self.now(), &[report]).await?)?;
+        if let Err(GatewayError::Rejected { .. }) = &answer {
+            // Perhaps less is left than we know: some was refunded at the gateway.
+            self.record_listed_refunds(&attempt).await?;
+        }
         answer.map(drop).map_err(Into::into)
     }
 
@@ -281,9 +300,14 @@ impl Ticketing {
         let Some(event) = self.inner.batches.find(SharedEvent(order.event_id)).await? else { return Ok(None) };
         let renderer = &self.inner.renderer;
         Ok(match owed.kind {
-            MailKind::Tickets => Some({
+            MailKind::Tickets | MailKind::TicketsRestored(_) => Some({
                 let public_url = self.inner.public_url.as_deref();
-                renderer.tickets_mail(&TicketsMail { order: &order, event: &event, tickets: &tickets, public_url })?
+                let restored = match owed.kind {
+                    MailKind::TicketsRestored(time) => Some(time),
+                    _ => None,
+                };
+                let mail = TicketsMail { order: &order, event: &event, tickets: &tickets, public_url, restored };
+                renderer.tickets_mail(&mail)?
             }),
             MailKind::Refund(id) => {
                 let story = self.inner.storage.payment(&order.reference).await?;

@@ -93,7 +93,7 @@ fn body(body: &[u8]) -> Seen {
         }
         WebhookSubject::Charge(_) => return Err(format!("a charge was read of {}", event.kind)),
         WebhookSubject::Refund => format!("refund {}", event.reference.is_some()),
-        WebhookSubject::Dispute => format!("dispute {}", event.reference.is_some()),
+        WebhookSubject::Dispute(news) => format!("dispute {} {}", event.reference.is_some(), news.stage.name()),
         _ => format!("other {}", event.reference.is_some()),
     };
     // A reference is one that stands in the body, and nothing made of it.

@@ -181,11 +181,13 @@ async fn rows_that_break_a_promise_are_refused_by_the_file_itself() {
         "update attempts set captured_minor = null where status = 'fulfilled'",
         "insert into attempts select 'second', order_id, gateway, amount_minor, currency, mode, status, checkout_url, \
             access_code, last_seen, captured_minor, captured_currency, captured_mode, requested_minor, requested_currency, \
-            paid_at, gateway_id, poll_at, poll_count, created_at, updated_at from attempts where status = 'fulfilled'",
+            paid_at, gateway_id, poll_at, poll_count, created_at, updated_at, disputes, attention from attempts \
+            where status = 'fulfilled'",
         "update tickets set ordinal = 0",
         "update tickets set code = 'same'",
         "update tickets set order_id = 99",
-        "insert into check_ins select id, event_id, 'in', null, null, 'x', 0 from tickets where ordinal = 2",
+        "insert into check_ins select id, event_id, 'in', null, null, 'x', 0, null, null from tickets where ordinal = 2",
+        "update tickets set keeps_place = 2",
         "insert into mails select 99, order_id, kind, recipient, status, tries, due_at, last_error, created_at, updated_at, \
             event_id, account_id from mails",
         "update mails set order_id = null",
@@ -219,6 +221,9 @@ async fn rows_that_were_changed_by_hand_are_found_and_named() {
         ("update tickets set status = 'used'", "is used and nobody was let in"),
         ("update orders set status = 'held', hold_until = 0 where status = 'paid'", "bought its tickets"),
         ("update attempts set status = 'failed' where status = 'fulfilled'", "no attempt bought its tickets"),
+        ("update check_ins set annulled_at = 1", "is used and nobody was let in"),
+        ("update tickets set status = 'active' where status = 'used'", "is active and somebody was let in"),
+        ("update tickets set keeps_place = 1 where status = 'refunded'", "keeps its place and nobody was let in"),
         ("update refunds set amount_minor = 99000000", "go back"),
         ("delete from mails where kind = 'tickets'", "no mail"),
     ] {
@@ -276,7 +281,7 @@ async fn an_unusable_file_is_rejected_with_a_reason() {
     run(&mut newer, "insert into _sqlx_migrations values (7, 'later', 0, true, x'00', 0)").await.unwrap();
     newer.close().await.unwrap();
     let newer = why(&path).await;
-    assert!(newer.contains("version 7") && newer.contains("version 2"), "{newer}");
+    assert!(newer.contains("version 7") && newer.contains("version 3"), "{newer}");
 
     // Cut off, and overwritten in the middle.
     let broken = folder.path().join("broken.db");

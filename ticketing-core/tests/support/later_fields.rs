@@ -5,7 +5,7 @@ use serde_json::Value;
 
 /// How each noun is recognised (a combination of fields that only it has), and which of its fields are left out. To add a field to
 /// what is stored, name it here; everything else must still be as it was recorded.
-const LATER: [(&str, &[&str], &[&str]); 4] = [
+const LATER: [(&str, &[&str], &[&str]); 8] = [
     // The category's id beside the category itself.
     ("event", &["starts_at", "ticket_types"], &["category_id"]),
     // What a total is made of.
@@ -13,6 +13,12 @@ const LATER: [(&str, &[&str], &[&str]); 4] = [
     // Mails and audit lines may be about other things than orders.
     ("mail", &["due_at", "kind"], &["order_id", "subject"]),
     ("audit line", &["actor", "action"], &["item", "order_id", "subject"]),
+    // Disputes and other reasons for a person to look at a payment.
+    ("attempt", &["gateway", "mode", "poll"], &["attention", "disputes"]),
+    ("webhook", &["dedupe_key", "action"], &["dispute"]),
+    // Void tickets whose holders went in before, and scans that were undone.
+    ("ticket", &["holder", "ordinal"], &["keeps_place"]),
+    ("check-in", &["nonce", "gate"], &["annulled", "annulled_at"]),
 ];
 
 /// Removes the later fields, however deep.

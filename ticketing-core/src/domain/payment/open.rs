@@ -1,12 +1,12 @@
 use super::poll::interval;
-use super::{Attempt, AttemptStatus, BY_ORDER, OpenAttempt, OpenedAttempt, Poll};
+use super::{Attempt, AttemptStatus, BY_ORDER, MAX_PAYS_WITHIN, OpenAttempt, OpenedAttempt, Poll};
 use crate::domain::command::Command;
 use crate::domain::event::Event;
 use crate::domain::load::LoadKeys;
-use crate::domain::order::{self, OrderStatus, is_on_sale};
+use crate::domain::order::{self, Order, OrderStatus, is_on_sale};
 use crate::domain::refusal::Refusal;
 use crate::domain::working_set::WorkingSet;
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 
 /// Stores an attempt before the gateway is called. A repeat with the same content finds the same attempt.
 impl Command for OpenAttempt {
@@ -53,10 +53,28 @@ impl Command for OpenAttempt {
             last_seen: None,
             captured: None,
             poll: Some(Poll { at: now + interval(0), count: 0 }),
+            disputes: vec![],
+            attention: vec![],
             created_at: now,
             updated_at: now,
         };
+        let is_first = rows.attempts_of(order.id).next().is_none();
+        let order = if is_first { extend(rows, now, order, self.pays_within) } else { order };
         rows.attempts.insert(attempt.clone());
         Ok(OpenedAttempt { order, attempt, first: true })
     }
+}
+
+/// The time that opening a checkout and reporting the payment may take.
+const MARGIN: SignedDuration = SignedDuration::from_mins(2);
+
+/// Extends the hold to the time that the gateway gives the buyer to pay. Only the first attempt does, so that a buyer cannot hold
+/// places by opening one checkout after the other.
+fn extend(rows: &mut WorkingSet, now: Timestamp, order: Order, pays_within: Option<SignedDuration>) -> Order {
+    let OrderStatus::Held { hold_until } = order.status else { return order };
+    let until = pays_within.map(|pays_within| now + pays_within.min(MAX_PAYS_WITHIN) + MARGIN);
+    let Some(until) = until.filter(|until| *until > hold_until) else { return order };
+    let extended = Order { status: OrderStatus::Held { hold_until: until }, updated_at: now, ..order };
+    rows.orders.update(&extended.id, |row| row.clone_from(&extended));
+    extended
 }

@@ -1,28 +1,32 @@
 use super::settle::{capture, money_needs, turn};
-use super::{Attempt, AttemptStatus};
+use super::{Attempt, AttemptStatus, Attention, Captured, DisputeStage, dispute};
 use crate::domain::audit::{Actor, Change};
 use crate::domain::code::{Reference, Seed};
 use crate::domain::command::{Command, Query};
 use crate::domain::event::Event;
+use crate::domain::id::TicketId;
 use crate::domain::list::{Condition, List, Sort, is_principal};
 use crate::domain::load::LoadKeys;
 use crate::domain::order::{Order, OrderStatus};
 use crate::domain::page::{Page, PageRequest};
 use crate::domain::principal::Principal;
-use crate::domain::refund::{Refund, RefundReason, owe_refund};
+use crate::domain::refund::{Refund, RefundReason, owe_refund, refund_tickets, valid_ticket};
 use crate::domain::refusal::Refusal;
 use crate::domain::stock::has_places;
 use crate::domain::table::Record as _;
+use crate::domain::ticket::{TicketStatus, void_tickets};
 use crate::domain::working_set::WorkingSet;
 use jiff::Timestamp;
 
-/// A person's decision on a payment that was not what was requested.
+/// A person's decision on a payment that is in review or needs attention.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Resolve {
-    /// The attempt in review.
+    /// The attempt.
     pub reference: Reference,
     /// The decision.
     pub verdict: Verdict,
+    /// The tickets to make void, with [`Verdict::Void`] only.
+    pub tickets: Vec<TicketId>,
     /// The reason, for the audit log.
     pub note: String,
     /// Who decides.
@@ -33,14 +37,28 @@ pub struct Resolve {
 
 /// A person's decision.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum Verdict {
-    /// Accept the payment and issue the tickets.
+    /// Accept the payment and issue the tickets; after a dispute that was won, make its tickets valid again. If nothing is to be
+    /// issued, leave everything as it is.
     Accept,
-    /// Refund the whole capture.
+    /// Refund the whole capture, or what is left of it. Its tickets become void.
     Refund,
+    /// Make some of its tickets void without sending money: it went back already, or is disputed.
+    Void,
 }
 
-/// Applies a person's decision on an attempt in review. A second decision is refused.
+impl Verdict {
+    fn past(self) -> &'static str {
+        match self {
+            Self::Accept => "accepted",
+            Self::Refund => "refunded",
+            Self::Void => "voided",
+        }
+    }
+}
+
+/// Applies a person's decision on an attempt that is in review or needs attention. A second decision is refused.
 impl Command for Resolve {
     type Outcome = Result<Attempt, Refusal>;
     const NAME: &'static str = "resolve_review";
@@ -55,38 +73,97 @@ impl Command for Resolve {
     fn apply(&self, rows: &mut WorkingSet, now: Timestamp) -> Result<Attempt, Refusal> {
         let attempt = rows.attempts.get(&self.reference).cloned().ok_or(Refusal::AttemptUnknown)?;
         let order = rows.orders.get(&attempt.order_id).cloned().ok_or(Refusal::OrderUnknown)?;
-        let captured = match (&attempt.status, &attempt.captured) {
-            (AttemptStatus::Review, Some(captured)) => captured.clone(),
-            _ => return Err(Refusal::NotInReview),
-        };
-        if self.verdict == Verdict::Accept
-            && order.status != OrderStatus::Paid
-            && !matches!(order.status, OrderStatus::Held { .. })
-        {
-            // The person chose to issue tickets. If none are left, that is refused, and not turned into a refund.
-            let event = rows.events.get(&order.event_id).ok_or(Refusal::EventUnknown { event_id: order.event_id })?;
-            has_places(event, order.lines.iter().map(|line| (line.ticket_type_id, line.quantity)))?;
-        }
-
-        let verdict = match self.verdict {
-            Verdict::Accept => "accepted",
-            Verdict::Refund => "refunded",
-        };
-        let change = Change::of(attempt.reference.as_str(), attempt.status.name(), verdict);
-        rows.record_audit(now, order.id, Actor::Person(self.actor.clone()), "review.resolved", &self.note, change);
-        match self.verdict {
-            Verdict::Accept => capture(rows, now, &attempt, &order, &captured, &self.seed),
-            Verdict::Refund => {
-                turn(rows, now, &attempt, AttemptStatus::RefundDue, &self.note);
-                owe_refund(rows, now, &attempt, &order, captured.amount, RefundReason::Review, &self.seed);
-            }
+        match (&attempt.status, &attempt.captured) {
+            (AttemptStatus::Review, Some(captured)) => self.review(rows, now, &attempt, &order, captured)?,
+            _ if attempt.attention.is_empty() => return Err(Refusal::NotInReview),
+            _ => self.attend(rows, now, &attempt, &order)?,
         }
         rows.attempts.get(&self.reference).cloned().ok_or(Refusal::AttemptUnknown)
     }
 }
 
-/// Lists attempts that a person should look at, the oldest first: those in review, disputed, refunded automatically, or with a
-/// refund that the gateway gave up or that needs attention.
+impl Resolve {
+    /// Decides about a payment that was not what was requested.
+    fn review(
+        &self,
+        rows: &mut WorkingSet,
+        now: Timestamp,
+        attempt: &Attempt,
+        order: &Order,
+        captured: &Captured,
+    ) -> Result<(), Refusal> {
+        match self.verdict {
+            Verdict::Accept => {
+                if order.status != OrderStatus::Paid && !matches!(order.status, OrderStatus::Held { .. }) {
+                    // The person chose to issue tickets. If none are left, that is refused, and not turned into a refund.
+                    let event = event_of(rows, order)?;
+                    has_places(event, order.lines.iter().map(|line| (line.ticket_type_id, line.quantity)))?;
+                }
+                self.record(rows, now, attempt);
+                capture(rows, now, attempt, order, captured, &self.seed);
+            }
+            Verdict::Refund => {
+                self.record(rows, now, attempt);
+                turn(rows, now, attempt, AttemptStatus::RefundDue, &self.note);
+                owe_refund(rows, now, attempt, order, captured.amount, RefundReason::Review, &self.seed);
+            }
+            // No tickets were issued for it.
+            Verdict::Void => return Err(Refusal::NotInReview),
+        }
+        Ok(())
+    }
+
+    /// Decides about a payment that needs attention.
+    fn attend(&self, rows: &mut WorkingSet, now: Timestamp, attempt: &Attempt, order: &Order) -> Result<(), Refusal> {
+        let is_won = attempt.attention.contains(&Attention::DisputeWon);
+        let is_valid = attempt.status == AttemptStatus::Fulfilled;
+        match self.verdict {
+            Verdict::Accept => {
+                if is_won {
+                    dispute::restore(rows, now, attempt, order, &self.seed)?;
+                }
+            }
+            Verdict::Refund if is_won && !is_valid => {
+                dispute::give_back(rows, now, attempt, order, RefundReason::Review, &self.note, &self.seed);
+            }
+            Verdict::Refund if is_valid => {
+                let (key, note) = (Reference::of_attempt(&self.seed), Some(self.note.clone()));
+                let actor = Actor::Person(self.actor.clone());
+                refund_tickets(rows, now, order, None, &key, RefundReason::Review, note, actor)?;
+            }
+            Verdict::Refund => return Err(Refusal::NothingToRefund),
+            Verdict::Void => {
+                let chosen = self.tickets.iter().map(|id| valid_ticket(rows, order, *id));
+                let chosen = chosen.collect::<Result<Vec<_>, _>>()?;
+                void_tickets(rows, now, order, &chosen, TicketStatus::Cancelled);
+                rows.attempts.update(&attempt.reference, |row| {
+                    // A dispute that is won makes them valid again.
+                    let open = row.disputes.iter_mut().filter(|dispute| dispute.stage == DisputeStage::Open);
+                    open.for_each(|dispute| dispute.voided.extend(&self.tickets));
+                });
+            }
+        }
+        rows.attempts.update(&attempt.reference, |row| {
+            row.attention.clear();
+            row.updated_at = now;
+        });
+        self.record(rows, now, attempt);
+        Ok(())
+    }
+
+    fn record(&self, rows: &mut WorkingSet, now: Timestamp, attempt: &Attempt) {
+        let change = Change::of(attempt.reference.as_str(), attempt.status.name(), self.verdict.past());
+        let actor = Actor::Person(self.actor.clone());
+        rows.record_audit(now, attempt.order_id, actor, "review.resolved", &self.note, change);
+    }
+}
+
+fn event_of<'r>(rows: &'r WorkingSet, order: &Order) -> Result<&'r Event, Refusal> {
+    rows.events.get(&order.event_id).ok_or(Refusal::EventUnknown { event_id: order.event_id })
+}
+
+/// Lists attempts that a person should look at, the oldest first: those in review, disputed, refunded automatically, with a
+/// refund that the gateway gave up or that needs attention, or with another reason for [attention](super::Attention).
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ListReviews {
     /// Only for this organiser's events. `None` means all events.
@@ -104,7 +181,11 @@ impl Query for ListReviews {
     fn needs(&self, _rows: &WorkingSet, load: &mut LoadKeys) {
         let open = Condition::Named("status", &["review", "refund_due", "disputed"]);
         let stuck = vec![Condition::Named("status", &["failed", "needs_attention"])];
-        let mut all = vec![Condition::Union(vec![vec![open], vec![Condition::Child(Refund::NOUN, "attempt", stuck)]])];
+        let mut all = vec![Condition::Union(vec![
+            vec![open],
+            vec![Condition::Child(Refund::NOUN, "attempt", stuck)],
+            vec![Condition::Known("attention")],
+        ])];
         all.extend(self.organizer.as_ref().map(of_organizer));
         load.list(List::of::<Attempt>(LIST, all).by("created_at", Sort::Ascending).page(self.page));
     }

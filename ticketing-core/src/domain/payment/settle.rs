@@ -1,6 +1,7 @@
 //! Settling: applying the gateway's report about an attempt. The only place where money becomes tickets.
 
-use super::{Attempt, AttemptStatus, Captured, FREE_GATEWAY, Observation, POLL_FOR, Settle, Settlement};
+use super::dispute::{self, DisputeNews, DisputeStage};
+use super::{Attempt, AttemptStatus, Attention, Captured, FREE_GATEWAY, Observation, POLL_FOR, Settle, Settlement};
 use crate::domain::audit::{Actor, Change};
 use crate::domain::code::{Seed, TicketCode};
 use crate::domain::command::Command;
@@ -11,8 +12,8 @@ use crate::domain::order::{Order, OrderStatus, end_hold, is_on_sale};
 use crate::domain::outbox::{self, MailKind};
 use crate::domain::refund::{self, Refund, RefundReason, RefundStatus, owe_refund};
 use crate::domain::refusal::Refusal;
-use crate::domain::stock::{self, Move, has_places, move_order, move_places};
-use crate::domain::ticket::{self, Ticket, TicketStatus};
+use crate::domain::stock::{self, Move, has_places, move_order};
+use crate::domain::ticket::{self, Ticket, TicketStatus, void_tickets};
 use crate::domain::working_set::WorkingSet;
 use jiff::{SignedDuration, Timestamp};
 
@@ -39,16 +40,27 @@ impl Command for Settle {
         let cleared = attempt.status == AttemptStatus::Review
             && matches!(&self.observation, Observation::Success(captured) if attempt.mismatch(captured).is_none());
         if attempt.status.has_captured() && !cleared {
-            match self.observation {
-                Observation::Reversed => take_back(rows, now, &attempt, &order, AttemptStatus::Reversed),
-                Observation::Disputed => take_back(rows, now, &attempt, &order, AttemptStatus::Disputed),
+            match &self.observation {
+                Observation::Reversed => {
+                    take_back(rows, now, &attempt, &order, AttemptStatus::Reversed);
+                }
+                Observation::Disputed => {
+                    // The gateway's answer names no dispute: one over all of the money, without an id.
+                    let news = DisputeNews::new("", DisputeStage::Open);
+                    dispute::record(rows, now, &attempt, &order, &news, &self.seed);
+                }
+                Observation::Success(captured) if attempt.mismatch(captured).is_none() => {
+                    no_longer(rows, now, &attempt, &[Attention::Unreadable, Attention::Contradicted]);
+                }
                 _ => {}
             }
             return current(rows, &attempt);
         }
+        no_longer(rows, now, &attempt, &[Attention::Unreadable]);
         match &self.observation {
             Observation::Success(captured) | Observation::Mismatched(captured) => {
                 rows.attempts.update(&attempt.reference, |row| {
+                    row.attention.retain(|why| *why != Attention::Contradicted);
                     row.captured = Some(captured.clone());
                     row.poll = None;
                     row.last_seen = Some(self.raw_status.clone());
@@ -148,6 +160,7 @@ fn fulfil(rows: &mut WorkingSet, now: Timestamp, attempt: &Attempt, order: &Orde
                 holder: order.buyer.who.clone(),
                 price: wanted.unit_price,
                 status: TicketStatus::Active,
+                keeps_place: false,
                 issued_at: now,
                 updated_at: now,
             };
@@ -214,12 +227,18 @@ fn extend_hold(rows: &mut WorkingSet, now: Timestamp, attempt: &Attempt) {
     }
 }
 
-/// The gateway reversed a capture, or withholds it during a dispute.
-fn take_back(rows: &mut WorkingSet, now: Timestamp, attempt: &Attempt, order: &Order, status: AttemptStatus) {
+/// The gateway reversed a capture, or withholds it during a dispute. Returns the tickets that are void because of it.
+pub(super) fn take_back(
+    rows: &mut WorkingSet,
+    now: Timestamp,
+    attempt: &Attempt,
+    order: &Order,
+    status: AttemptStatus,
+) -> Vec<TicketId> {
     // Our own refunds look like reversals too. Only what exceeds them is a reversal.
     let ours: i64 = rows
         .refunds_of(order.id)
-        .filter(|refund| refund.attempt == attempt.reference)
+        .filter(|refund| refund.attempt == attempt.reference && refund.reason != RefundReason::Elsewhere)
         // A refund that was never sent cannot be what the gateway reports.
         .filter(|refund| !matches!(refund.status, RefundStatus::Due | RefundStatus::Failed))
         .map(|refund| refund.amount.minor())
@@ -228,25 +247,32 @@ fn take_back(rows: &mut WorkingSet, now: Timestamp, attempt: &Attempt, order: &O
     let captured = attempt.captured.as_ref().map_or(0, |captured| captured.amount.minor().min(attempt.amount.minor()));
     let known = attempt.status == status || attempt.status == AttemptStatus::Reversed;
     if known || ours >= captured {
-        return;
+        return vec![];
     }
+    let mut voided = vec![];
     if attempt.status == AttemptStatus::Fulfilled {
-        let valid: Vec<Ticket> =
-            rows.tickets_of(order.id).filter(|ticket| ticket.status.takes_a_place()).cloned().collect();
-        for ticket in &valid {
-            rows.tickets.update(&ticket.id, |row| {
-                row.status = TicketStatus::Cancelled;
-                row.updated_at = now;
-            });
-        }
-        let places: Vec<_> = valid.iter().map(|ticket| (ticket.ticket_type_id, 1)).collect();
-        move_places(rows, order, &places, Move::Return);
+        let valid: Vec<Ticket> = rows.tickets_of(order.id).filter(|ticket| ticket.status.is_valid()).cloned().collect();
+        void_tickets(rows, now, order, &valid, TicketStatus::Cancelled);
+        voided = valid.iter().map(|ticket| ticket.id).collect();
     }
     let reason = match status {
         AttemptStatus::Disputed => "the payer disputes the charge",
         _ => "the gateway took the money back",
     };
+    // All of it is taken back: there is nothing left to decide about parts of it.
+    rows.attempts.update(&attempt.reference, |row| row.attention.retain(|why| *why == Attention::Unreadable));
     turn(rows, now, attempt, status, reason);
+    voided
+}
+
+/// Settles reasons for a person to look at it.
+fn no_longer(rows: &mut WorkingSet, now: Timestamp, attempt: &Attempt, settled: &[Attention]) {
+    if attempt.attention.iter().any(|why| settled.contains(why)) {
+        rows.attempts.update(&attempt.reference, |row| {
+            row.attention.retain(|why| !settled.contains(why));
+            row.updated_at = now;
+        });
+    }
 }
 
 /// Moves an attempt to a final status, or to review. All such changes go through here.

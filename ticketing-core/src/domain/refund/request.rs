@@ -11,8 +11,8 @@ use crate::domain::order::{self, Order};
 use crate::domain::outbox::MailKind;
 use crate::domain::payment::{self, Attempt, AttemptStatus};
 use crate::domain::refusal::Refusal;
-use crate::domain::stock::{self, Move, move_places};
-use crate::domain::ticket::{Ticket, TicketStatus};
+use crate::domain::stock;
+use crate::domain::ticket::{Ticket, TicketStatus, void_tickets};
 use crate::domain::working_set::WorkingSet;
 use crate::domain::{outbox, ticket};
 use jiff::Timestamp;
@@ -36,13 +36,14 @@ impl Command for RefundRequest {
     fn apply(&self, rows: &mut WorkingSet, now: Timestamp) -> Result<Refund, Refusal> {
         let order = rows.order_by_reference(&self.order).cloned().ok_or(Refusal::OrderUnknown)?;
         // A set: a ticket that is named twice must not be refunded twice, nor free two places.
-        let wanted: BTreeSet<TicketId> = self.tickets.iter().copied().collect();
+        let wanted: Option<BTreeSet<TicketId>> = self.tickets.as_ref().map(|ids| ids.iter().copied().collect());
         if let Some(refund) = rows.refund_by_key(&self.key) {
-            let same = refund.order_id == order.id && (wanted.is_empty() || refund.tickets.iter().eq(&wanted));
+            let same =
+                refund.order_id == order.id && wanted.as_ref().is_none_or(|wanted| refund.tickets.iter().eq(wanted));
             return if same { Ok(refund.clone()) } else { Err(Refusal::KeyReused) };
         }
         let actor = Actor::Person(self.actor.clone());
-        refund_tickets(rows, now, &order, &wanted, &self.key, self.reason, self.note.clone(), actor)
+        refund_tickets(rows, now, &order, wanted.as_ref(), &self.key, self.reason, self.note.clone(), actor)
     }
 }
 
@@ -71,6 +72,21 @@ pub(crate) fn owe_refund(
         now,
         Owed { key, order, attempt, amount, reason, note: None, tickets: vec![], actor: Actor::System },
     )
+}
+
+/// Refunds what is left of an attempt's capture, whose tickets are void already.
+pub(crate) fn refund_rest(
+    rows: &mut WorkingSet,
+    now: Timestamp,
+    attempt: &Attempt,
+    order: &Order,
+    reason: RefundReason,
+    seed: &Seed,
+) {
+    let rest = refundable(rows, order.id, attempt);
+    if !rest.is_zero() {
+        owe_refund(rows, now, attempt, order, rest, reason, seed);
+    }
 }
 
 struct Owed<'a> {
@@ -112,11 +128,11 @@ fn add_refund(rows: &mut WorkingSet, now: Timestamp, owed: Owed<'_>) -> Refund {
 }
 
 #[expect(clippy::too_many_arguments, reason = "the two callers have nothing in common but these")]
-pub(super) fn refund_tickets(
+pub(crate) fn refund_tickets(
     rows: &mut WorkingSet,
     now: Timestamp,
     order: &Order,
-    wanted: &BTreeSet<TicketId>,
+    wanted: Option<&BTreeSet<TicketId>>,
     key: &Reference,
     reason: RefundReason,
     note: Option<String>,
@@ -124,13 +140,10 @@ pub(super) fn refund_tickets(
 ) -> Result<Refund, Refusal> {
     let attempt = rows.attempts_of(order.id).find(|attempt| attempt.status == AttemptStatus::Fulfilled).cloned();
     let attempt = attempt.ok_or(Refusal::NothingToRefund)?;
-    let valid: Vec<Ticket> =
-        rows.tickets_of(order.id).filter(|ticket| ticket.status.takes_a_place()).cloned().collect();
-    let chosen: Vec<Ticket> = if wanted.is_empty() {
-        valid.clone()
-    } else {
-        let chosen = wanted.iter().map(|id| valid.iter().find(|ticket| ticket.id == *id).cloned());
-        chosen.collect::<Option<_>>().ok_or(Refusal::NothingToRefund)?
+    let valid: Vec<Ticket> = rows.tickets_of(order.id).filter(|ticket| ticket.status.is_valid()).cloned().collect();
+    let chosen = match wanted {
+        None => valid.clone(),
+        Some(wanted) => wanted.iter().map(|id| valid_ticket(rows, order, *id)).collect::<Result<_, _>>()?,
     };
     if chosen.is_empty() {
         return Err(Refusal::NothingToRefund);
@@ -144,21 +157,27 @@ pub(super) fn refund_tickets(
         // share of what can still be refunded, and the last one the rest.
         share(refundable.minor(), sum(&chosen), sum(&valid))
     };
+    // What was refunded at the gateway is not there any more: the last tickets get what is left.
+    let went_elsewhere = rows.refunds_of(order.id).any(|refund| refund.reason == RefundReason::Elsewhere);
+    let amount = if went_elsewhere { amount.min(refundable.minor()) } else { amount };
     let amount = Money::new(amount, refundable.currency()).map_err(|_| Refusal::TotalTooLarge)?;
     if amount.minor() > refundable.minor() {
         return Err(Refusal::RefundExceedsPaid { refundable });
     }
 
-    for ticket in &chosen {
-        rows.tickets.update(&ticket.id, |row| {
-            row.status = TicketStatus::Refunded;
-            row.updated_at = now;
-        });
-    }
-    let places: Vec<_> = chosen.iter().map(|ticket| (ticket.ticket_type_id, 1)).collect();
-    move_places(rows, order, &places, Move::Return);
+    void_tickets(rows, now, order, &chosen, TicketStatus::Refunded);
     let tickets = chosen.iter().map(|ticket| ticket.id).collect();
     Ok(add_refund(rows, now, Owed { key: key.clone(), order, attempt: &attempt, amount, reason, note, tickets, actor }))
+}
+
+/// A ticket of the order that is still valid.
+pub(crate) fn valid_ticket(rows: &WorkingSet, order: &Order, id: TicketId) -> Result<Ticket, Refusal> {
+    let ticket = rows.tickets_of(order.id).find(|ticket| ticket.id == id);
+    match ticket {
+        None => Err(Refusal::TicketNotInOrder { ticket_id: id }),
+        Some(ticket) if ticket.status.is_valid() => Ok(ticket.clone()),
+        Some(ticket) => Err(Refusal::TicketNotValid { ticket_id: id, ticket_status: ticket.status }),
+    }
 }
 
 /// Whether the capture covers the order's total, in its currency.

@@ -1,6 +1,6 @@
 //! Claiming refunds that are due, and recording the gateway's reports about them.
 
-use super::{BY_ORDER, REFUND_LEASE, Refund, RefundReport, RefundStatus};
+use super::{BY_ORDER, REFUND_LEASE, Refund, RefundReason, RefundReport, RefundStatus, elsewhere};
 use crate::domain::audit::{Actor, Change};
 use crate::domain::code::Reference;
 use crate::domain::command::Command;
@@ -87,6 +87,10 @@ impl Command for RefundReport {
             matches!(refund.status, RefundStatus::Pending | RefundStatus::Failed | RefundStatus::NeedsAttention);
         if self.status == RefundStatus::Due && is_known {
             return Ok(refund);
+        }
+        if refund.reason == RefundReason::Elsewhere && self.status == RefundStatus::Failed {
+            // It was not ours to send, and nobody sends it again: no money went back.
+            return Ok(elsewhere::failed(rows, now, &refund, &self.raw_status));
         }
         rows.refunds.update(&self.id, |row| {
             row.status = self.status;
@@ -191,6 +195,6 @@ impl Command for WakeRefunds {
 }
 
 /// The delay before the next try: a minute, doubling, at most 6 hours.
-fn interval(tries: u32) -> SignedDuration {
+pub(super) fn interval(tries: u32) -> SignedDuration {
     SignedDuration::from_secs((60_i64 << tries.min(9)).min(6 * 3600))
 }

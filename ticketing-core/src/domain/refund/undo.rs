@@ -15,7 +15,6 @@ use crate::domain::table::Record as _;
 use crate::domain::ticket::Ticket;
 use crate::domain::working_set::WorkingSet;
 use jiff::Timestamp;
-use std::collections::BTreeSet;
 
 /// Undoes orders of cancelled events, event by event, at most one for each seed: unpaid ones are cancelled, paid ones refunded.
 /// Returns these orders; none once all are undone.
@@ -68,7 +67,7 @@ fn undo(rows: &mut WorkingSet, now: Timestamp, id: OrderId, seed: &Seed) -> Opti
         OrderStatus::Paid => {
             let key = Reference::of_attempt(seed);
             let why = RefundReason::EventCancelled;
-            refund_tickets(rows, now, &order, &BTreeSet::new(), &key, why, None, Actor::System).ok()?;
+            refund_tickets(rows, now, &order, None, &key, why, None, Actor::System).ok()?;
         }
         OrderStatus::Expired | OrderStatus::Cancelled => return None,
     }

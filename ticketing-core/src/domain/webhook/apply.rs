@@ -6,12 +6,16 @@ use crate::domain::command::Command;
 use crate::domain::id::WebhookId;
 use crate::domain::list::{Condition, List, Sort};
 use crate::domain::load::LoadKeys;
-use crate::domain::payment::{Attempt, POLL_FOR};
+use crate::domain::payment::{Attempt, Attention, POLL_FOR};
 use crate::domain::working_set::WorkingSet;
 use jiff::{SignedDuration, Timestamp};
 
 /// A webhook that could not be applied is retried for as long as its attempt is polled.
 const TRY_FOR: SignedDuration = POLL_FOR;
+
+/// How long the gateway may take to confirm a payment that its own signed webhook reports. A gateway's half that answers questions
+/// may be behind the half that sends webhooks. After that a person looks at it; polling goes on.
+const CONFIRM_WITHIN: SignedDuration = SignedDuration::from_hours(2);
 
 /// Claims webhooks that are due to be applied, the most overdue first. No other caller gets them until the lease ends.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -59,7 +63,7 @@ impl Command for WebhookReport {
         load.row::<StoredWebhook>(&self.id);
         if let Some(reference) = rows.webhooks.loaded_row(&self.id).and_then(|webhook| webhook.event.reference.as_ref())
         {
-            load.look::<Attempt>(reference);
+            load.row::<Attempt>(reference);
         }
     }
 
@@ -69,10 +73,14 @@ impl Command for WebhookReport {
         if !is_open || (webhook.status == WebhookStatus::Unconfirmed && self.status == WebhookStatus::Waiting) {
             return Some(webhook.clone());
         }
+        // It reports money: a payment, or a dispute that was won.
+        let is_money = webhook.event.captured.is_some() || webhook.event.dispute.is_some();
         rows.webhooks.update(&self.id, |webhook| {
             let again = matches!(self.status, WebhookStatus::Waiting | WebhookStatus::Unconfirmed);
-            let in_time = now.duration_since(webhook.received_at) < TRY_FOR;
+            let limit = if self.is_unconfirmed_yet { CONFIRM_WITHIN } else { TRY_FOR };
+            let in_time = now.duration_since(webhook.received_at) < limit;
             webhook.status = match self.status {
+                WebhookStatus::Waiting if !in_time && is_money => WebhookStatus::Contradicted,
                 WebhookStatus::Waiting if !in_time => WebhookStatus::Quarantined,
                 // Tickets were issued on the webhook's word, and the gateway never confirmed it.
                 WebhookStatus::Unconfirmed if !in_time => WebhookStatus::Contradicted,
@@ -86,7 +94,11 @@ impl Command for WebhookReport {
         if webhook.status == WebhookStatus::Contradicted {
             let attempt = webhook.event.reference.as_ref().and_then(|reference| rows.attempts.get(reference)).cloned();
             if let Some(attempt) = attempt {
-                let reason = "applied on a signed webhook's word; the gateway says otherwise";
+                rows.attempts.update(&attempt.reference, |row| {
+                    row.call_for(Attention::Contradicted);
+                    row.updated_at = now;
+                });
+                let reason = "the gateway does not confirm what its signed webhook reports";
                 let change = Change::of(attempt.reference.as_str(), attempt.status.name(), attempt.status.name());
                 rows.record_audit(
                     now,

@@ -10,11 +10,13 @@ pub use config::BreakerConfig;
 pub use state::StateName;
 
 use super::{
-    Charge, Fetched, FetchedRefund, GatewayError, PaymentGateway, RefundCall, Webhook, WebhookError, WebhookEvent,
+    Abilities, Charge, Fetched, FetchedRefund, GatewayError, PaymentGateway, RefundCall, Webhook, WebhookError,
+    WebhookEvent,
 };
 use crate::clock::{Clock, Random};
 use crate::domain::code::Reference;
 use crate::domain::payment::{Checkout, Mode};
+use crate::domain::refund::ListedRefund;
 use crate::metrics;
 use async_trait::async_trait;
 use jiff::{SignedDuration, Timestamp};
@@ -213,6 +215,10 @@ impl PaymentGateway for CircuitBreaker {
         self.gateway.mode()
     }
 
+    fn abilities(&self) -> Abilities {
+        self.gateway.abilities()
+    }
+
     async fn open_checkout(&self, charge: &Charge) -> Result<Checkout, GatewayError> {
         self.through(Class::Checkout, self.gateway.open_checkout(charge)).await
     }
@@ -227,6 +233,10 @@ impl PaymentGateway for CircuitBreaker {
 
     async fn find_refund(&self, refund: &RefundCall) -> Result<Option<FetchedRefund>, GatewayError> {
         self.through(Class::Read, self.gateway.find_refund(refund)).await
+    }
+
+    async fn refunds_of(&self, attempt: &Reference) -> Result<Vec<ListedRefund>, GatewayError> {
+        self.through(Class::Read, self.gateway.refunds_of(attempt)).await
     }
 
     fn read_webhook(&self, webhook: &Webhook<'_>) -> Result<WebhookEvent, WebhookError> {
@@ -272,7 +282,10 @@ impl Drop for Guard<'_> {
 
 fn verdict<T>(result: &Result<T, GatewayError>) -> Verdict {
     match result {
-        Ok(_) | Err(GatewayError::Rejected { .. } | GatewayError::DuplicateReference) => Verdict::Success,
+        // The gateway answered. What it says about one payment says nothing about the others.
+        Ok(_) | Err(GatewayError::Rejected { .. } | GatewayError::DuplicateReference | GatewayError::Unreadable) => {
+            Verdict::Success
+        }
         Err(
             GatewayError::NotSent | GatewayError::OutcomeUnknown | GatewayError::Unavailable | GatewayError::Malformed,
         ) => Verdict::Failure,

@@ -1,6 +1,6 @@
 //! What an HTTP response means: the one place that maps status codes and Paystack's envelope to errors.
 
-use super::wire::clipped;
+use super::wire::{clipped, json};
 use crate::gateway::GatewayError;
 use jiff::Timestamp;
 use jiff::fmt::rfc2822::DateTimeParser;
@@ -48,7 +48,7 @@ pub(super) struct Envelope {
 
 impl Envelope {
     fn read(body: &[u8]) -> Option<Self> {
-        let mut envelope: Value = serde_json::from_slice(body).ok()?;
+        let mut envelope = json(body)?;
         let status = envelope.get("status")?.as_bool()?;
         let message = loggable(envelope.get("message").and_then(Value::as_str).unwrap_or_default());
         let code =
@@ -110,6 +110,8 @@ pub(super) fn judge(
         }
         (400 | 404, Some(no)) if kind == Kind::Read => return Ok(Reply::Missing { code: no.code }),
         (400..=407 | 409..=499, Some(no)) => GatewayError::Rejected { code: no.code },
+        // The gateway answered, with too much about one payment.
+        (200..=299, _) if kind == Kind::Read && matches!(body, Err(Unread::TooLarge)) => GatewayError::Unreadable,
         _ if kind == Kind::Write || matches!(body, Err(Unread::Cut(_))) => GatewayError::OutcomeUnknown,
         _ => GatewayError::Malformed,
     })
@@ -201,7 +203,8 @@ mod tests {
     #[test]
     fn bodies_that_were_not_read_leave_the_status_to_decide() {
         for (kind, status, unread, wanted) in [
-            (Kind::Read, 200, Unread::TooLarge, GatewayError::Malformed),
+            (Kind::Read, 200, Unread::TooLarge, GatewayError::Unreadable),
+            (Kind::Read, 404, Unread::TooLarge, GatewayError::Malformed),
             (Kind::Write, 200, Unread::TooLarge, GatewayError::OutcomeUnknown),
             (Kind::Read, 200, Unread::Cut("reset".into()), GatewayError::OutcomeUnknown),
             (Kind::Read, 404, Unread::Cut("reset".into()), GatewayError::OutcomeUnknown),

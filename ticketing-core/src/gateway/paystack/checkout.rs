@@ -1,36 +1,31 @@
 //! Opening a checkout: `POST /transaction/initialize`.
 
 use super::client::{Client, Repeat};
+use super::wire;
 use crate::domain::payment::Checkout;
 use crate::gateway::{Charge, GatewayError};
 use reqwest::Url;
 use serde_json::{Value, json};
 
-/// Paystack counts hundredths in every currency, also in those that have none (XOF) or thousandths: see
-/// <https://paystack.com/docs/api/#supported-currency>. Our minor units are ISO 4217's, so only where both agree is it used.
-const EXPONENT: u32 = 2;
-
 pub(super) async fn open(client: &Client, charge: &Charge) -> Result<Checkout, GatewayError> {
-    if charge.amount.currency().exponent() != EXPONENT {
-        return Err(GatewayError::Unsupported);
-    }
-    let data = client.post(&["transaction", "initialize"], &body(charge), Repeat::IfNotSent).await?;
+    let amount = wire::amount(charge.amount).ok_or(GatewayError::Unsupported)?;
+    let data = client.post(&["transaction", "initialize"], &body(charge, amount), Repeat::IfNotSent).await?;
     checkout(client, charge, &data).ok_or_else(|| {
         tracing::warn!(
             gateway = "paystack",
             reference = charge.reference.as_str(),
             "the response contains no usable checkout"
         );
-        GatewayError::OutcomeUnknown
+        GatewayError::Unreadable
     })
 }
 
-fn body(charge: &Charge) -> Value {
+fn body(charge: &Charge, amount: i64) -> Value {
     let order = charge.order.as_str();
     let mut body = json!({
         "reference": charge.reference.as_str(),
-        // A JSON integer, in minor units.
-        "amount": charge.amount.minor(),
+        // A JSON integer, as Paystack counts.
+        "amount": amount,
         "currency": charge.amount.currency().code(),
         "email": charge.email.as_str(),
         // The dashboard shows `custom_fields` (https://paystack.com/docs/payments/metadata/).

@@ -17,6 +17,7 @@ pub struct PaystackConfig {
     connect_timeout: Duration,
     timeout: Duration,
     refund_timeout: Duration,
+    pays_within: Option<Duration>,
     random: Arc<dyn Random>,
 }
 
@@ -30,6 +31,7 @@ impl PaystackConfig {
             connect_timeout: Duration::from_secs(3),
             timeout: Duration::from_secs(10),
             refund_timeout: Duration::from_secs(30),
+            pays_within: Some(Duration::from_secs(30 * 60)),
             random: Arc::new(SystemRandom),
         }
     }
@@ -71,6 +73,15 @@ impl PaystackConfig {
         self
     }
 
+    /// How long a buyer may take to pay: see [`Abilities::pays_within`](crate::gateway::Abilities::pays_within). Default: 30 minutes,
+    /// for as long as Paystack keeps an account for one bank transfer open. `None` leaves holds as they are, for accounts where
+    /// bank transfer is turned off.
+    #[must_use]
+    pub fn with_pays_within(mut self, pays_within: impl Into<Option<Duration>>) -> Self {
+        self.pays_within = pays_within.into();
+        self
+    }
+
     /// The source of the jitter of retries. Default: the operating system.
     #[must_use]
     pub fn with_random(mut self, random: Arc<dyn Random>) -> Self {
@@ -94,7 +105,16 @@ impl PaystackConfig {
         }
         let [connect_timeout, timeout, refund_timeout] = timeouts;
         let base = base(&self.base_url, mode)?;
-        Ok(Checked { keys: self.keys, mode, base, connect_timeout, timeout, refund_timeout, random: self.random })
+        Ok(Checked {
+            keys: self.keys,
+            mode,
+            base,
+            connect_timeout,
+            timeout,
+            refund_timeout,
+            pays_within: self.pays_within,
+            random: self.random,
+        })
     }
 }
 
@@ -119,6 +139,7 @@ pub(super) struct Checked {
     pub(super) connect_timeout: Duration,
     pub(super) timeout: Duration,
     pub(super) refund_timeout: Duration,
+    pub(super) pays_within: Option<Duration>,
     pub(super) random: Arc<dyn Random>,
 }
 

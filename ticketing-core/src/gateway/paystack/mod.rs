@@ -8,6 +8,7 @@ mod answer;
 mod checkout;
 mod client;
 mod config;
+mod lenient;
 mod refunds;
 mod verify;
 mod webhook;
@@ -16,10 +17,12 @@ mod wire;
 pub use config::PaystackConfig;
 
 use super::{
-    Charge, Fetched, FetchedRefund, GatewayError, PaymentGateway, RefundCall, Webhook, WebhookError, WebhookEvent,
+    Abilities, Charge, Fetched, FetchedRefund, GatewayError, PaymentGateway, RefundCall, Webhook, WebhookError,
+    WebhookEvent,
 };
 use crate::domain::code::Reference;
 use crate::domain::payment::{Checkout, Mode};
+use crate::domain::refund::ListedRefund;
 use async_trait::async_trait;
 use client::{Client, within};
 use config::SecretKey;
@@ -38,6 +41,7 @@ pub struct PaystackGateway {
     keys: Vec<SecretKey>,
     timeout: Duration,
     refund_timeout: Duration,
+    pays_within: Option<Duration>,
 }
 
 impl PaystackGateway {
@@ -54,6 +58,7 @@ impl PaystackGateway {
             keys: checked.keys,
             timeout: checked.timeout,
             refund_timeout: checked.refund_timeout,
+            pays_within: checked.pays_within,
         })
     }
 }
@@ -78,6 +83,10 @@ impl PaymentGateway for PaystackGateway {
         self.mode
     }
 
+    fn abilities(&self) -> Abilities {
+        Abilities::default().with_currencies(wire::currencies()).with_pays_within(self.pays_within)
+    }
+
     async fn open_checkout(&self, charge: &Charge) -> Result<Checkout, GatewayError> {
         within(self.timeout, checkout::open(&self.client, charge)).await
     }
@@ -92,6 +101,10 @@ impl PaymentGateway for PaystackGateway {
 
     async fn find_refund(&self, refund: &RefundCall) -> Result<Option<FetchedRefund>, GatewayError> {
         within(self.refund_timeout, refunds::find(&self.client, refund)).await
+    }
+
+    async fn refunds_of(&self, attempt: &Reference) -> Result<Vec<ListedRefund>, GatewayError> {
+        within(self.refund_timeout, refunds::all(&self.client, attempt)).await
     }
 
     fn read_webhook(&self, webhook: &Webhook<'_>) -> Result<WebhookEvent, WebhookError> {

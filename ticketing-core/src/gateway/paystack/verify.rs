@@ -10,7 +10,7 @@ use serde_json::Value;
 
 pub(super) async fn fetch(client: &Client, reference: &Reference) -> Result<Option<Fetched>, GatewayError> {
     let Some(data) = data(client, reference).await? else { return Ok(None) };
-    let mut fetched = wire::transaction(&data).ok_or(GatewayError::Malformed)?;
+    let mut fetched = wire::transaction(&data).ok_or(GatewayError::Unreadable)?;
     if !is_about(&data, reference) {
         // A response about another payment must not buy our buyer's ticket. One that reports a payment is reviewed by a
         // person; any other is ignored.
@@ -21,7 +21,7 @@ pub(super) async fn fetch(client: &Client, reference: &Reference) -> Result<Opti
         );
         fetched.observation = match fetched.observation {
             Observation::Success(captured) => Observation::Mismatched(captured),
-            _ => return Err(GatewayError::Malformed),
+            _ => return Err(GatewayError::Unreadable),
         };
     }
     Ok(Some(fetched))
@@ -35,7 +35,7 @@ fn is_about(data: &Value, reference: &Reference) -> bool {
 /// The same for parts that refer to a payment of ours.
 pub(super) async fn own(client: &Client, reference: &Reference) -> Result<Option<Value>, GatewayError> {
     match data(client, reference).await? {
-        Some(data) if !is_about(&data, reference) => Err(GatewayError::Malformed),
+        Some(data) if !is_about(&data, reference) => Err(GatewayError::Unreadable),
         found => Ok(found),
     }
 }

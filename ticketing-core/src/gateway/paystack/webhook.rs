@@ -54,14 +54,16 @@ fn is_signed(key: &SecretKey, body: &[u8], signature: &[u8; SIGNATURE_BYTES]) ->
 }
 
 fn event(body: &[u8]) -> Option<WebhookEvent> {
-    let event: Value = serde_json::from_slice(body).ok()?;
+    let event = wire::json(body)?;
     let kind = clipped(event.get("event")?.as_str()?, 64);
     // Unknown events may carry anything.
     let data = event.get("data").unwrap_or(&Value::Null);
     let (reference, about) = match kind.as_str() {
         "charge.success" => (text(data, "reference"), WebhookSubject::Charge(charge(data))),
         _ if kind.starts_with("refund.") => (of_transaction(data), WebhookSubject::Refund),
-        _ if kind.starts_with("charge.dispute.") => (of_transaction(data), WebhookSubject::Dispute),
+        _ if kind.starts_with("charge.dispute.") => {
+            (of_transaction(data), WebhookSubject::Dispute(wire::dispute(&kind, data)))
+        }
         _ => (text(data, "reference"), WebhookSubject::Other),
     };
     let name = wire::id(data).or_else(|| reference.clone()).unwrap_or_default();

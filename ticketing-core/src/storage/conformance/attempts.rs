@@ -192,3 +192,25 @@ pub async fn a_free_order_is_settled_like_any_other(storage: Arc<dyn Storage>) {
     assert_eq!((refund.status.name(), refund.next_at), ("processed", None), "nothing is to be sent back");
     assert_eq!(shop.stock(&event).await, (0, 0));
 }
+
+pub async fn the_first_checkout_extends_the_hold_to_the_time_to_pay(storage: Arc<dyn Storage>) {
+    let shop = Shop::open(storage);
+    let event = shop.event().create().await;
+    let until = |order: &Order| match order.status {
+        OrderStatus::Held { hold_until } => hold_until.duration_since(order.created_at),
+        _ => panic!("{order:?}"),
+    };
+    let mins = SignedDuration::from_mins;
+    for (pays_within, wanted) in
+        [(None, HOLD_FOR), (Some(mins(5)), HOLD_FOR), (Some(mins(30)), mins(32)), (Some(mins(600)), mins(62))]
+    {
+        let order = shop.hold(&event, 1).await;
+        let request = shop.attempt_of(&order).with_pays_within(pays_within);
+        assert_eq!(until(&granted(shop.try_attempt(&request).await).order), wanted, "{pays_within:?}");
+        shop.wait(mins(10));
+        assert_eq!(until(&granted(shop.try_attempt(&request).await).order), wanted, "a repeat");
+        let another = shop.attempt_of(&order).with_pays_within(mins(30));
+        assert_eq!(until(&granted(shop.try_attempt(&another).await).order), wanted, "once, not with each checkout");
+        assert_eq!(until(&shop.order_now(&order).await), wanted);
+    }
+}

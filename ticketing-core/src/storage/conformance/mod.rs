@@ -22,6 +22,7 @@ pub mod attempts;
 pub mod batches;
 pub mod cancellations;
 mod commands;
+pub mod disputes;
 pub mod events;
 pub mod filters;
 pub mod limits;
@@ -98,6 +99,7 @@ macro_rules! storage_conformance {
                 a_payment_may_arrive_before_the_checkout_response
                 a_payment_is_found_by_its_order_and_by_each_attempt
                 a_free_order_is_settled_like_any_other
+                the_first_checkout_extends_the_hold_to_the_time_to_pay
             }
             settle {
                 an_exact_payment_buys_exactly_the_tickets_of_the_order
@@ -129,6 +131,14 @@ macro_rules! storage_conformance {
                 only_attempts_in_review_are_decided
                 reviews_are_listed_by_organiser_the_oldest_first
             }
+            disputes {
+                a_dispute_voids_the_tickets_and_one_that_is_won_restores_them
+                a_dispute_that_is_lost_leaves_them_void
+                a_dispute_over_a_part_voids_what_a_person_says
+                a_dispute_that_is_won_without_places_waits_for_a_person
+                a_dispute_that_is_won_for_a_cancelled_event_returns_the_money
+                reports_about_a_dispute_may_be_late_and_repeated
+            }
             refunds {
                 refunded_tickets_are_void_and_their_places_free
                 a_repeated_refund_is_the_same_refund
@@ -140,6 +150,9 @@ macro_rules! storage_conformance {
                 a_failed_refund_is_retried_by_hand
                 refunds_named_by_a_webhook_are_looked_up_at_once
                 every_refund_is_sent
+                a_refund_made_at_the_gateway_counts
+                a_refund_that_was_not_sent_makes_room_for_one_made_at_the_gateway
+                the_place_of_a_used_ticket_is_not_sold_again
             }
             cancellations {
                 every_order_of_a_cancelled_event_is_undone_once
@@ -151,6 +164,9 @@ macro_rules! storage_conformance {
                 a_ticket_admits_one_person
                 a_nonce_belongs_to_one_scan
                 a_scan_without_a_valid_ticket_is_refused
+                a_ticket_of_another_event_stays_unused
+                an_undone_scan_lets_its_ticket_in_again
+                undoing_the_scan_of_a_refunded_ticket_frees_its_place
             }
             outbox {
                 a_mail_is_queued_with_the_change_that_it_reports
@@ -173,6 +189,8 @@ macro_rules! storage_conformance {
                 a_claimed_webhook_belongs_to_one_worker_until_the_lease_ends
                 a_webhook_is_retried_until_it_is_applied_or_needs_a_person
                 a_webhook_that_the_gateway_contradicts_is_in_the_audit_log
+                a_payment_that_the_gateway_does_not_confirm_needs_a_person
+                webhooks_that_need_a_person_are_listed
             }
             requests {
                 a_repeated_request_gets_the_first_response

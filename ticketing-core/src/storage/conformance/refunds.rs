@@ -1,14 +1,14 @@
 use super::shop::{HOLD_FOR, PRICE, Shop, granted, ngn, only};
-use super::till::{LEASE, paid};
+use super::till::{Bought, LEASE, paid};
 use crate::domain::id::{RefundId, TicketId};
 use crate::domain::money::{Currency, Money};
 use crate::domain::outbox::MailKind;
-use crate::domain::payment::{AttemptStatus, Mode, Observation};
+use crate::domain::payment::{AttemptStatus, Attention, Mode, Observation};
 use crate::domain::payment::{Resolve, Verdict};
 use crate::domain::refund::ClaimRefunds;
 use crate::domain::refund::RetryRefund;
 use crate::domain::refund::WakeRefunds;
-use crate::domain::refund::{Refund, RefundReport, RefundStatus};
+use crate::domain::refund::{ListedRefund, RecordListedRefunds, Refund, RefundReason, RefundReport, RefundStatus};
 use crate::domain::refusal::Refusal;
 use crate::domain::ticket::TicketStatus;
 use crate::storage::StorageExt as _;
@@ -37,14 +37,14 @@ pub async fn refunded_tickets_are_void_and_their_places_free(storage: Arc<dyn St
     let refund = granted(shop.refund(&request).await);
     assert_eq!((&refund.key, refund.order_id, refund.amount), (&request.key, order.id, ngn(350)));
     assert_eq!((refund.status, refund.reason, &refund.note), (RefundStatus::Due, request.reason, &request.note));
-    assert_eq!((&refund.attempt, &refund.tickets), (&bought.attempt.reference, &request.tickets));
+    assert_eq!((&refund.attempt, &refund.tickets), (&bought.attempt.reference, request.tickets.as_ref().unwrap()));
     assert_eq!(shop.refund_now(&order, &request.key).await, refund);
     let statuses = async || {
         let tickets = shop.payment(&order).await.tickets;
         tickets.iter().map(|ticket| ticket.status).collect::<Vec<_>>()
     };
     assert_eq!(statuses().await, [TicketStatus::Refunded, TicketStatus::Active, TicketStatus::Refunded]);
-    assert_eq!(shop.stock(&event).await, (0, 1));
+    assert_eq!(shop.stock(&event).await, (0, 2));
     assert_eq!(shop.mail_kinds(&order).await, [MailKind::Tickets, MailKind::Refund(refund.id)]);
 
     // Without a list, all valid tickets.
@@ -52,10 +52,10 @@ pub async fn refunded_tickets_are_void_and_their_places_free(storage: Arc<dyn St
     assert_eq!((rest.amount, &rest.tickets), (ngn(100), &vec![bought.tickets[1].id]));
     assert_eq!(statuses().await, [TicketStatus::Refunded; 3]);
     let types: Vec<i64> = shop.event_now(&event).await.ticket_types.iter().map(|of| of.stock.sold).collect();
-    assert_eq!(types, [0, 0]);
+    assert_eq!(types, [1, 0], "the place of who went in is not free");
     assert_eq!(shop.refund(&shop.refund_of(&order, &[])).await, Err(Refusal::NothingToRefund));
     assert_eq!(shop.attempt_now(&bought.attempt).await.status, AttemptStatus::Fulfilled);
-    granted(shop.try_hold(&shop.wish_of(&event, &[(0, 2), (1, 1)])).await);
+    granted(shop.try_hold(&shop.wish_of(&event, &[(0, 1), (1, 1)])).await);
 }
 
 pub async fn a_repeated_refund_is_the_same_refund(storage: Arc<dyn Storage>) {
@@ -67,9 +67,9 @@ pub async fn a_repeated_refund_is_the_same_refund(storage: Arc<dyn Storage>) {
     shop.wait(SignedDuration::from_secs(1));
     assert_eq!(shop.refund(&request).await, Ok(refund.clone()));
     let mut elsewise = request.clone();
-    elsewise.tickets.reverse();
+    elsewise.tickets.as_mut().unwrap().reverse();
     assert_eq!(shop.refund(&elsewise).await, Ok(refund.clone()), "the same tickets in another order are the same");
-    elsewise.tickets = vec![bought.tickets[2].id];
+    elsewise.tickets = Some(vec![bought.tickets[2].id]);
     assert_eq!(shop.refund(&elsewise).await, Err(Refusal::KeyReused));
     elsewise.tickets = request.tickets.clone();
     elsewise.order = other.order.reference.clone();
@@ -99,16 +99,23 @@ pub async fn what_was_not_bought_is_not_refunded(storage: Arc<dyn Storage>) {
     let mut unknown = shop.refund_of(&bought.order, &[]);
     unknown.order = shop.reference();
     assert_eq!(shop.refund(&unknown).await, Err(Refusal::OrderUnknown));
+    let foreign = Err(Refusal::TicketNotInOrder { ticket_id: other.tickets[0].id });
     for tickets in [vec![&other.tickets[0]], vec![&bought.tickets[0], &other.tickets[0]]] {
         let request = shop.refund_of(&bought.order, &tickets);
-        assert_eq!(shop.refund(&request).await, Err(Refusal::NothingToRefund), "a ticket of another order");
+        assert_eq!(shop.refund(&request).await, foreign, "a ticket of another order");
     }
     let mut request = shop.refund_of(&bought.order, &[]);
-    request.tickets = vec![TicketId(1_000_000)];
-    assert_eq!(shop.refund(&request).await, Err(Refusal::NothingToRefund));
+    let ticket_id = TicketId(1_000_000);
+    request.tickets = Some(vec![ticket_id]);
+    assert_eq!(shop.refund(&request).await, Err(Refusal::TicketNotInOrder { ticket_id }));
+    request.tickets = Some(vec![]);
+    assert_eq!(shop.refund(&request).await, Err(Refusal::NothingToRefund), "none is not all");
     granted(shop.refund(&shop.refund_of(&bought.order, &[&bought.tickets[0]])).await);
-    let again = shop.refund_of(&bought.order, &[&bought.tickets[0]]);
-    assert_eq!(shop.refund(&again).await, Err(Refusal::NothingToRefund), "a ticket that went back before");
+    let gone = Err(Refusal::TicketNotValid { ticket_id: bought.tickets[0].id, ticket_status: TicketStatus::Refunded });
+    for tickets in [vec![&bought.tickets[0]], vec![&bought.tickets[1], &bought.tickets[0]]] {
+        let again = shop.refund_of(&bought.order, &tickets);
+        assert_eq!(shop.refund(&again).await, gone, "a ticket that went back before");
+    }
     let held = shop.hold(&event, 1).await;
     assert_eq!(shop.refund(&shop.refund_of(&held, &[])).await, Err(Refusal::NothingToRefund));
     let expired = shop.let_expire(&held).await;
@@ -133,6 +140,7 @@ pub async fn refunds_never_exceed_the_capture(storage: Arc<dyn Storage>) {
         let accept = Resolve {
             reference: attempt.reference.clone(),
             verdict: Verdict::Accept,
+            tickets: vec![],
             note: "let them in".to_owned(),
             actor: shop.organizer.clone(),
             seed: shop.seed(),
@@ -254,4 +262,70 @@ pub async fn every_refund_is_sent(storage: Arc<dyn Storage>) {
     let claimed = claim(&shop, 10).await;
     assert_eq!(claimed.len(), 1);
     assert_eq!((&claimed[0].attempt, claimed[0].amount), (&attempt.reference, attempt.amount));
+}
+
+async fn listed(shop: &Shop, bought: &Bought, refunds: &[(&str, i64, RefundStatus)]) -> Vec<Refund> {
+    let refund = |(id, minor, status): &(&str, i64, RefundStatus)| ListedRefund::new(*id, ngn(*minor), *status, "seen");
+    let listed = refunds.iter().map(refund).collect();
+    let record = RecordListedRefunds { attempt: bought.attempt.reference.clone(), listed, seed: shop.seed() };
+    shop.storage.apply_one(shop.now(), record).await.unwrap()
+}
+
+pub async fn a_refund_made_at_the_gateway_counts(storage: Arc<dyn Storage>) {
+    use RefundStatus::{Failed, Pending, Processed};
+    let shop = Shop::open(storage);
+    let event = shop.event().create().await;
+    let bought = shop.buy(&event, 2).await;
+    let ours = granted(shop.refund(&shop.refund_of(&bought.order, &[&bought.tickets[0]])).await);
+    claim(&shop, 10).await;
+    granted(report(&shop, ours.id, Processed).await);
+
+    let found = listed(&shop, &bought, &[("x1", 30, Processed), ("x2", 20, Pending), ("x3", 10, Failed)]).await;
+    let found: Vec<_> = found.iter().map(|refund| (refund.amount, refund.status, refund.reason)).collect();
+    let elsewhere = RefundReason::Elsewhere;
+    assert_eq!(found, [(ngn(30), Processed, elsewhere), (ngn(20), Pending, elsewhere)]);
+    assert_eq!(
+        listed(&shop, &bought, &[("x1", 30, Processed), ("x2", 20, Processed)]).await,
+        [],
+        "each is recorded once"
+    );
+    let attempt = shop.attempt_now(&bought.attempt).await;
+    assert_eq!((attempt.status, attempt.attention), (AttemptStatus::Fulfilled, vec![Attention::RefundedElsewhere]));
+    assert_eq!(shop.ticket_now(&bought.tickets[1]).await.status, TicketStatus::Active, "a person decides");
+
+    let rest = granted(shop.refund(&shop.refund_of(&bought.order, &[])).await);
+    assert_eq!(rest.amount, ngn(PRICE - 50), "what is left, and not more");
+    let sum: i64 = shop.payment(&bought.order).await.refunds.iter().map(|refund| refund.amount.minor()).sum();
+    assert_eq!(sum, 2 * PRICE);
+}
+
+pub async fn a_refund_that_was_not_sent_makes_room_for_one_made_at_the_gateway(storage: Arc<dyn Storage>) {
+    let shop = Shop::open(storage);
+    let event = shop.event().create().await;
+    let bought = shop.buy(&event, 2).await;
+    let first = granted(shop.refund(&shop.refund_of(&bought.order, &[&bought.tickets[0]])).await);
+    let second = granted(shop.refund(&shop.refund_of(&bought.order, &[])).await);
+    listed(&shop, &bought, &[("x1", PRICE + 10, RefundStatus::Processed)]).await;
+    let now = async |refund: &Refund| shop.refund_now(&bought.order, &refund.key).await;
+    assert_eq!((now(&second).await.amount, now(&second).await.status), (ngn(0), RefundStatus::Processed));
+    assert_eq!((now(&first).await.amount, now(&first).await.status), (ngn(PRICE - 10), RefundStatus::Due));
+    let failed = shop.buy(&event, 1).await;
+    let found = listed(&shop, &failed, &[("x2", 40, RefundStatus::Pending)]).await.remove(0);
+    granted(report(&shop, found.id, RefundStatus::Failed).await);
+    let over = shop.refund_now(&failed.order, &found.key).await;
+    assert_eq!((over.amount, over.status, over.next_at), (ngn(0), RefundStatus::Processed, None), "no money went");
+    assert_eq!(granted(shop.refund(&shop.refund_of(&failed.order, &[])).await).amount, ngn(PRICE));
+}
+
+pub async fn the_place_of_a_used_ticket_is_not_sold_again(storage: Arc<dyn Storage>) {
+    let shop = Shop::open(storage);
+    let event = shop.event().capacity(2).create().await;
+    let bought = shop.buy(&event, 2).await;
+    granted(shop.scan(&shop.scan_of(&bought.tickets[0], "in")).await);
+    let refund = granted(shop.refund(&shop.refund_of(&bought.order, &[])).await);
+    assert_eq!((refund.tickets.len(), shop.stock(&event).await), (2, (0, 1)), "the guest is inside");
+    assert!(shop.ticket_now(&bought.tickets[0]).await.keeps_place);
+    let request = shop.hold_request(&event, 2);
+    assert!(matches!(shop.try_hold(&request).await, Err(Refusal::SoldOut { available: 1, .. })));
+    granted(shop.try_hold(&shop.hold_request(&event, 1)).await);
 }

@@ -24,6 +24,7 @@ async fn resolve(shop: &Shop, attempt: &Attempt, verdict: Verdict) -> Outcome<At
     let request = Resolve {
         reference: attempt.reference.clone(),
         verdict,
+        tickets: vec![],
         note: "called them".to_owned(),
         actor: shop.organizer.clone(),
         seed: shop.seed(),

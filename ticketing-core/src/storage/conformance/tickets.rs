@@ -1,11 +1,14 @@
 use super::shop::{Shop, buyer, external, granted};
+use crate::domain::check_in::{ANNUL_WITHIN, AnnulScan, CheckIn};
 use crate::domain::code::TicketCode;
+use crate::domain::event::Event;
 use crate::domain::id::TicketId;
 use crate::domain::page::PageRequest;
+use crate::domain::principal::Principal;
 use crate::domain::refusal::Refusal;
 use crate::domain::ticket::{TicketFilter, TicketKey, TicketStatus};
-use crate::storage::Storage;
 use crate::storage::StorageExt as _;
+use crate::storage::{Outcome, Storage};
 use jiff::SignedDuration;
 use std::sync::Arc;
 
@@ -107,4 +110,76 @@ pub async fn a_scan_without_a_valid_ticket_is_refused(storage: Arc<dyn Storage>)
     assert_eq!(shop.scan(&shop.scan_of(&bought.tickets[2], "c")).await, Err(Refusal::TicketCancelled));
     let used = shop.scan(&shop.scan_of(&bought.tickets[0], "d")).await;
     assert!(matches!(used, Err(Refusal::TicketUsed { .. })));
+}
+
+pub async fn a_ticket_of_another_event_stays_unused(storage: Arc<dyn Storage>) {
+    let shop = Shop::open(storage);
+    let (tonight, tomorrow) = (shop.event().create().await, shop.event().create().await);
+    let ticket = shop.buy(&tomorrow, 1).await.tickets.remove(0);
+    let at = |event: &Event, nonce: &str| shop.scan_of(&ticket, nonce).with_event_id(event.id);
+    let wrong = Err(Refusal::WrongEvent { event_id: tomorrow.id });
+    assert_eq!(shop.scan(&at(&tonight, "1")).await, wrong);
+    assert_eq!(shop.ticket_now(&ticket).await.status, TicketStatus::Active);
+    let entry = granted(shop.scan(&at(&tomorrow, "1")).await);
+    assert_eq!(shop.scan(&at(&tomorrow, "1")).await, Ok(entry), "a repeat");
+    assert_eq!(shop.scan(&at(&tonight, "1")).await, Err(Refusal::NonceReused), "not a repeat: it was another entrance");
+    assert_eq!(shop.scan(&at(&tonight, "2")).await, wrong, "used or not");
+}
+
+async fn annul(shop: &Shop, nonce: &str, by: &Principal) -> Outcome<CheckIn> {
+    let annul = AnnulScan { nonce: nonce.to_owned(), by: by.clone() };
+    shop.storage.apply_one(shop.now(), annul).await.unwrap()
+}
+
+pub async fn an_undone_scan_lets_its_ticket_in_again(storage: Arc<dyn Storage>) {
+    let shop = Shop::open(storage);
+    let event = shop.event().create().await;
+    let bought = shop.buy(&event, 1).await;
+    let ticket = &bought.tickets[0];
+    let organizer = shop.organizer.clone();
+    granted(shop.scan(&shop.scan_of(ticket, "1")).await);
+    for (nonce, by) in [("unknown", &organizer), ("1", &external("somebody else"))] {
+        assert_eq!(annul(&shop, nonce, by).await, Err(Refusal::ScanUnknown));
+    }
+    shop.wait(ANNUL_WITHIN);
+    let undone = granted(annul(&shop, "1", &organizer).await);
+    assert_eq!(undone.annulled_at, Some(shop.now()));
+    shop.wait(SignedDuration::from_secs(1));
+    assert_eq!(annul(&shop, "1", &organizer).await, Ok(undone.clone()), "a repeat changes nothing");
+    assert_eq!(shop.ticket_now(ticket).await.status, TicketStatus::Active);
+    let again = shop.scan(&shop.scan_of(ticket, "1")).await;
+    assert_eq!(
+        again,
+        Err(Refusal::ScanAnnulled { annulled_at: undone.annulled_at.unwrap() }),
+        "a late repeat admits nobody"
+    );
+
+    let second = granted(shop.scan(&shop.scan_of(ticket, "2")).await);
+    assert_eq!((second.nonce.as_str(), second.annulled_at), ("2", None));
+    assert!(matches!(shop.scan(&shop.scan_of(ticket, "3")).await, Err(Refusal::TicketUsed { .. })));
+    granted(annul(&shop, "2", &organizer).await);
+    assert_eq!(shop.scan(&shop.scan_of(ticket, "1")).await, Err(Refusal::NonceReused), "however late");
+    granted(shop.scan(&shop.scan_of(ticket, "4")).await);
+    let until = shop.now() + ANNUL_WITHIN;
+    shop.wait(ANNUL_WITHIN + SignedDuration::from_secs(1));
+    assert_eq!(annul(&shop, "4", &organizer).await, Err(Refusal::AnnulTooLate { until }));
+    assert_eq!(shop.stock(&event).await, (0, 1));
+    let lines = shop.payment(&bought.order).await.audit;
+    let undone: Vec<_> = lines.iter().filter(|line| line.action == "check_in.annulled").collect();
+    assert_eq!(undone.iter().map(|line| line.item.as_deref()).collect::<Vec<_>>(), [Some("1"), Some("2")]);
+}
+
+pub async fn undoing_the_scan_of_a_refunded_ticket_frees_its_place(storage: Arc<dyn Storage>) {
+    let shop = Shop::open(storage);
+    let event = shop.event().create().await;
+    let bought = shop.buy(&event, 1).await;
+    granted(shop.scan(&shop.scan_of(&bought.tickets[0], "1")).await);
+    granted(shop.refund(&shop.refund_of(&bought.order, &[])).await);
+    assert_eq!(shop.stock(&event).await, (0, 1));
+    granted(annul(&shop, "1", &shop.organizer).await);
+    granted(annul(&shop, "1", &shop.organizer).await);
+    assert_eq!(shop.stock(&event).await, (0, 0), "given back once");
+    let ticket = shop.ticket_now(&bought.tickets[0]).await;
+    assert_eq!((ticket.status, ticket.keeps_place), (TicketStatus::Refunded, false));
+    assert_eq!(shop.scan(&shop.scan_of(&ticket, "2")).await, Err(Refusal::TicketRefunded));
 }

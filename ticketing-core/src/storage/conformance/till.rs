@@ -67,6 +67,7 @@ impl Shop {
             order: order.reference.clone(),
             gateway: "paystack".to_owned(),
             mode: Mode::Test,
+            pays_within: None,
         }
     }
 
@@ -145,7 +146,7 @@ impl Shop {
         RefundRequest {
             key: self.reference(),
             order: order.reference.clone(),
-            tickets: tickets.iter().map(|ticket| ticket.id).collect(),
+            tickets: (!tickets.is_empty()).then(|| tickets.iter().map(|ticket| ticket.id).collect()),
             reason: RefundReason::Requested,
             note: Some("moved house".to_owned()),
             actor: self.organizer.clone(),
@@ -168,6 +169,7 @@ impl Shop {
             code: ticket.code.clone(),
             nonce: nonce.to_owned(),
             gate: Some("north".to_owned()),
+            event_id: None,
             by: self.organizer.clone(),
         }
     }

@@ -1,8 +1,9 @@
 use super::shop::{Shop, ngn};
 use super::till::{LEASE, paid};
 use crate::domain::id::WebhookId;
-use crate::domain::payment::{Captured, Mode, POLL_FOR};
-use crate::domain::webhook::ClaimWebhooks;
+use crate::domain::page::PageRequest;
+use crate::domain::payment::{Attention, Captured, DisputeNews, DisputeStage, Mode, Observation, POLL_FOR};
+use crate::domain::webhook::{ClaimWebhooks, ListWebhooksForReview};
 use crate::domain::webhook::{NewWebhook, StoredWebhook, WebhookAction, WebhookReport, WebhookStatus};
 use crate::storage::Storage;
 use crate::storage::StorageExt as _;
@@ -17,6 +18,7 @@ fn webhook(key: &str, action: WebhookAction) -> NewWebhook {
         action,
         reference: None,
         captured: None,
+        dispute: None,
         body: b"{\"a\": \"\x00\xff'\"}".to_vec(),
     }
 }
@@ -30,7 +32,7 @@ async fn claim(shop: &Shop) -> Vec<StoredWebhook> {
 }
 
 async fn report(shop: &Shop, id: WebhookId, status: WebhookStatus) -> Option<StoredWebhook> {
-    let report = WebhookReport { id, status, note: Some("seen".to_owned()) };
+    let report = WebhookReport { id, status, note: Some("seen".to_owned()), is_unconfirmed_yet: false };
     shop.storage.apply(shop.now(), &[report]).await.unwrap().remove(0)
 }
 
@@ -43,6 +45,7 @@ pub async fn a_webhook_is_stored_byte_for_byte_once(storage: Arc<dyn Storage>) {
     let new = NewWebhook {
         reference: Some(attempt.reference.clone()),
         captured: Some(captured),
+        dispute: Some(DisputeNews::new("d \"1\"", DisputeStage::Won).with_amount(ngn(3))),
         ..webhook("event-1", WebhookAction::Settle)
     };
     let (stored, first) = receive(&shop, &new).await;
@@ -108,4 +111,61 @@ pub async fn a_webhook_that_the_gateway_contradicts_is_in_the_audit_log(storage:
     let payment = shop.payment(&bought.order).await;
     assert_eq!(payment.audit.last().unwrap().action, "webhook.contradicted");
     assert_eq!(payment.webhooks[0].status, WebhookStatus::Contradicted);
+}
+
+pub async fn a_payment_that_the_gateway_does_not_confirm_needs_a_person(storage: Arc<dyn Storage>) {
+    let shop = Shop::open(storage);
+    let event = shop.event().create().await;
+    let order = shop.hold(&event, 1).await;
+    let attempt = shop.attempt(&order).await;
+    let reference = Some(attempt.reference.clone());
+    let captured = Some(paid(attempt.amount, Mode::Test));
+    let new = NewWebhook { reference, captured: captured.clone(), ..webhook("paid", WebhookAction::Settle) };
+    let (stored, _) = receive(&shop, &new).await;
+    let unconfirmed = async || {
+        let report = WebhookReport::new(stored.id, WebhookStatus::Waiting).with_is_unconfirmed_yet(true);
+        shop.storage.apply(shop.now(), &[report]).await.unwrap().remove(0).unwrap()
+    };
+    let first = unconfirmed().await;
+    for _ in 0..2 {
+        shop.wait(LEASE);
+        claim(&shop).await;
+    }
+    let second = unconfirmed().await;
+    let pause = |webhook: &StoredWebhook| webhook.next_at.unwrap().duration_since(webhook.updated_at);
+    assert!(pause(&second) > pause(&first), "with growing pauses");
+    assert_eq!(shop.attempt_now(&attempt).await.attention, []);
+
+    shop.wait(SignedDuration::from_hours(2));
+    let given_up = unconfirmed().await;
+    assert_eq!((given_up.status, given_up.next_at), (WebhookStatus::Contradicted, None));
+    let listed = async || shop.storage.reviews(None, PageRequest::default()).await.unwrap().items;
+    assert_eq!(shop.attempt_now(&attempt).await.attention, [Attention::Contradicted]);
+    assert_eq!(listed().await.len(), 1);
+    assert!(shop.attempt_now(&attempt).await.poll.is_some(), "the gateway is still asked");
+    shop.observe(&attempt, Observation::Success(captured.unwrap())).await;
+    assert_eq!(shop.attempt_now(&attempt).await.attention, [], "it agrees in the end");
+    assert_eq!(listed().await, []);
+}
+
+pub async fn webhooks_that_need_a_person_are_listed(storage: Arc<dyn Storage>) {
+    let shop = Shop::open(storage);
+    let mut ids = vec![];
+    for (key, status) in [
+        ("1", WebhookStatus::Quarantined),
+        ("2", WebhookStatus::Applied),
+        ("3", WebhookStatus::Contradicted),
+        ("4", WebhookStatus::Waiting),
+    ] {
+        let (stored, _) = receive(&shop, &webhook(key, WebhookAction::Settle)).await;
+        report(&shop, stored.id, status).await;
+        ids.push(stored.id);
+    }
+    let list = async |skip, limit| {
+        let page = PageRequest { skip, limit, count: true };
+        let found = shop.storage.find(ListWebhooksForReview { page }).await.unwrap();
+        (found.items.iter().map(|webhook| webhook.id).collect::<Vec<_>>(), found.more, found.total)
+    };
+    assert_eq!(list(0, 10).await, (vec![ids[0], ids[2]], false, Some(2)));
+    assert_eq!(list(1, 1).await, (vec![ids[2]], false, Some(2)));
 }

@@ -15,13 +15,18 @@ pub(super) mod migrations {
 
     const INIT: &str = include_str!("../../../migrations/postgres/0001_init.sql");
     const SUBJECTS: &str = include_str!("../../../migrations/postgres/0002_subjects_and_parts.sql");
+    const DISPUTES: &str = include_str!("../../../migrations/postgres/0003_disputes_and_undone_scans.sql");
 
     /// All of them.
     pub(in crate::storage) fn all() -> Migrator {
         let one = |version, name: &'static str, sql: &'static str| {
             Migration::new(version, name.into(), MigrationType::Simple, sql.into_sql_str(), false)
         };
-        Migrator::with_migrations(vec![one(1, "init", INIT), one(2, "subjects and parts", SUBJECTS)])
+        Migrator::with_migrations(vec![
+            one(1, "init", INIT),
+            one(2, "subjects and parts", SUBJECTS),
+            one(3, "disputes and undone scans", DISPUTES),
+        ])
     }
 
     /// The newest version.

@@ -11,7 +11,7 @@ const QUESTIONS: &[&str] = &[
     join (select t.id, coalesce(sum(case when o.status = 'held' then l.quantity end), 0) as n from ticket_types t \
         left join order_lines l on l.ticket_type_id = t.id left join orders o on o.id = l.order_id group by t.id) h on h.id = t.id \
     join (select t.id, count(k.id) as n from ticket_types t \
-        left join tickets k on k.ticket_type_id = t.id and k.status in ('active', 'used') group by t.id) s on s.id = t.id \
+        left join tickets k on k.ticket_type_id = t.id and (k.status in ('active', 'used') or k.keeps_place = 1) group by t.id) s on s.id = t.id \
     where t.held <> h.n or t.sold <> s.n order by t.id",
     "select 'event ' || e.id || ' counts ' || e.held || ' held and ' || e.sold || ' sold, but its types count ' || sum(t.held) \
         || ' held and ' || sum(t.sold) || ' sold' as wrong \
@@ -36,7 +36,11 @@ const QUESTIONS: &[&str] = &[
     from attempts a left join refunds r on r.attempt = a.reference where a.status = 'refund_due' \
     group by a.reference, a.captured_minor having coalesce(sum(r.amount_minor), 0) <> a.captured_minor order by a.reference",
     "select 'ticket ' || k.id || ' is used and nobody was let in' as wrong from tickets k \
-    where k.status = 'used' and not exists (select 1 from check_ins c where c.ticket_id = k.id) order by k.id",
+    where k.status = 'used' and not exists (select 1 from check_ins c where c.ticket_id = k.id and c.annulled_at is null) order by k.id",
+    "select 'ticket ' || k.id || ' is active and somebody was let in with it' as wrong from tickets k \
+    join check_ins c on c.ticket_id = k.id where k.status = 'active' and c.annulled_at is null order by k.id",
+    "select 'ticket ' || k.id || ' is void, keeps its place and nobody was let in with it' as wrong from tickets k \
+    where k.keeps_place = 1 and not exists (select 1 from check_ins c where c.ticket_id = k.id and c.annulled_at is null) order by k.id",
     "select 'order ' || o.id || ' is paid and no mail with its tickets is owed or sent' as wrong from orders o \
     where o.status = 'paid' and not exists (select 1 from mails m where m.order_id = o.id and m.kind = 'tickets') order by o.id",
 ];

@@ -96,7 +96,8 @@ async fn a_refund_that_is_being_sent_is_not_looked_for_when_a_webhook_comes(shop
     let webhook = Webhook::new(&headers, body.as_bytes(), now);
     shop.engine.receive_webhook("paystack", &webhook).await.unwrap();
     shop.upkeep().await;
-    assert!(!fake_paystack.lines().iter().any(|line| line.starts_with("GET /refund")), "{:?}", fake_paystack.lines());
+    // The list is read, for refunds that were made elsewhere. That ours is not on it yet means nothing.
+    assert!(!fake_paystack.lines().iter().any(|line| line.starts_with("POST /refund")), "{:?}", fake_paystack.lines());
     assert_eq!(shop.refund(&started).await.status, RefundStatus::Unknown);
 }
 

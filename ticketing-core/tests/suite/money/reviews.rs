@@ -5,7 +5,7 @@ use ticketing_core::domain::money::{Currency, Money};
 use ticketing_core::domain::payment::AttemptStatus;
 use ticketing_core::domain::payment::Verdict;
 use ticketing_core::domain::refund::RefundStatus;
-use ticketing_core::{RefundOptions, Started};
+use ticketing_core::{Decision, RefundOptions, Started};
 
 on_every_storage!(
     an_accepted_underpayment_is_refunded_at_the_amount_paid,
@@ -28,7 +28,7 @@ async fn in_review(shop: &Shop, amount: Money) -> Started {
 async fn decide(shop: &Shop, started: &Started, verdict: Verdict) -> ticketing_core::Result<AttemptStatus> {
     let who = organizer();
     let note = "seen with the fake_paystack".to_owned();
-    Ok(shop.engine.resolve_review(&who, &started.attempt.reference, verdict, note).await?.status)
+    Ok(shop.engine.resolve_review(&who, &started.attempt.reference, Decision::new(verdict, note)).await?.status)
 }
 
 async fn an_accepted_underpayment_is_refunded_at_the_amount_paid(shop: &mut Shop) {
@@ -76,7 +76,8 @@ async fn a_rejected_payment_is_refunded_in_full(shop: &mut Shop) {
 async fn a_second_decision_is_refused_and_only_the_organiser_decides(shop: &mut Shop) {
     let started = in_review(shop, ngn(1)).await;
     let reference = &started.attempt.reference;
-    let theirs = shop.engine.resolve_review(&buyer("ada").who, reference, Verdict::Accept, "please".to_owned()).await;
+    let theirs =
+        shop.engine.resolve_review(&buyer("ada").who, reference, Decision::new(Verdict::Accept, "please")).await;
     assert_eq!(theirs.unwrap_err().code(), "not_found");
     decide(shop, &started, Verdict::Refund).await.unwrap();
     for verdict in [Verdict::Accept, Verdict::Refund] {

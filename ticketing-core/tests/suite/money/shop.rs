@@ -193,6 +193,10 @@ impl Shop {
         panic!("upkeep does not come to an end");
     }
 
+    pub(crate) fn story_time(&self) -> jiff::Timestamp {
+        self.clock.now()
+    }
+
     pub(crate) fn later(&self, minutes: i64) {
         self.clock.advance(SignedDuration::from_mins(minutes));
     }

@@ -89,9 +89,9 @@ async fn no_refund_is_reported_only_after_the_last_page() {
 
     // What is no list, a refusal to list, and a list without end are not "none".
     for (steps, wanted) in [
-        (vec![Step::data("{}")], GatewayError::Malformed),
+        (vec![Step::data("{}")], GatewayError::Unreadable),
         (vec![Step::no(400, "bad")], GatewayError::Rejected { code: Some("bad".into()) }),
-        (vec![other(); 30], GatewayError::Malformed),
+        (vec![other(); 30], GatewayError::Unreadable),
     ] {
         let (gateway, server) = against([vec![Step::data(TRANSACTION)], steps].concat()).await;
         assert_eq!(gateway.find_refund(&a_refund()).await, Err(wanted));

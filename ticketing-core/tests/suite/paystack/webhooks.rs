@@ -1,7 +1,7 @@
 //! Webhooks, good and forged. Signatures were made by another implementation (Python's `hmac`).
 
 use super::*;
-use ticketing_core::domain::payment::{Captured, Mode, Observation};
+use ticketing_core::domain::payment::{Captured, DisputeNews, DisputeStage, Mode, Observation};
 use ticketing_core::gateway::{Fetched, PaymentGateway, Webhook, WebhookError, WebhookEvent, WebhookSubject};
 
 const BODY: &[u8] = br#"{"event":"charge.success","data":{"id":302961,"domain":"test","status":"success","reference":"qtp4p3fcz8j1","amount":10000,"currency":"NGN","paid_at":"2026-01-03T10:00:00.000Z"}}"#;
@@ -136,10 +136,24 @@ fn all_shapes_of_refunds_and_disputes_name_their_attempt() {
         (r#"{"event":"refund.processed","data":{"transaction":3298598423}}"#, WebhookSubject::Refund, &None),
         (
             r#"{"event":"charge.dispute.create","data":{"id":358950,"transaction":{"reference":"attempt-1"}}}"#,
-            WebhookSubject::Dispute,
+            WebhookSubject::Dispute(DisputeNews::new("358950", DisputeStage::Open)),
             &attempt,
         ),
-        (r#"{"event":"charge.dispute.resolve","data":{"id":358950}}"#, WebhookSubject::Dispute, &None),
+        (
+            r#"{"event":"charge.dispute.create","data":{"id":358951,"refund_amount":100,"currency":"NGN","transaction":{"reference":"attempt-1","amount":1000000,"currency":"NGN"}}}"#,
+            WebhookSubject::Dispute(DisputeNews::new("358951", DisputeStage::Open).with_amount(ngn(100))),
+            &attempt,
+        ),
+        (
+            r#"{"event":"charge.dispute.resolve","data":{"id":358950,"resolution":"declined"}}"#,
+            WebhookSubject::Dispute(DisputeNews::new("358950", DisputeStage::Won)),
+            &None,
+        ),
+        (
+            r#"{"event":"charge.dispute.resolve","data":{"id":358950,"resolution":"merchant-accepted","customer":{"first_name":"Ada \ud83d"}}}"#,
+            WebhookSubject::Dispute(DisputeNews::new("358950", DisputeStage::Lost)),
+            &None,
+        ),
         (r#"{"event":"transfer.success","data":{"reference":"attempt-1"}}"#, WebhookSubject::Other, &attempt),
         (r#"{"event":"new.thing","data":[1]}"#, WebhookSubject::Other, &None),
         (r#"{"event":"new.thing"}"#, WebhookSubject::Other, &None),

@@ -100,6 +100,7 @@ pub(super) fn attempt(by: &mut Chance) -> OpenAttempt {
         order: format!("o{number}").parse().unwrap(),
         gateway: by.of_these(&["paystack", "paystack", "paystack", "paystack", "free"]).to_owned(),
         mode: MODE,
+        pays_within: None,
     }
 }
 
@@ -139,6 +140,7 @@ pub(super) fn resolve(by: &mut Chance) -> Resolve {
     Resolve {
         reference: by.attempt(),
         verdict: by.of_these(&[Verdict::Accept, Verdict::Refund]),
+        tickets: vec![],
         note: "a note".to_owned(),
         actor: by.who(),
         seed: seed(by.number()),
@@ -149,8 +151,9 @@ pub(super) fn refund(by: &mut Chance) -> RefundRequest {
     RefundRequest {
         key: by.named("r", 8),
         order: by.tried_order(),
-        tickets: if by.one_in(2) { vec![] } else { by.batch(|by| TicketId(by.id(12))) },
-        reason: by.of_these(RefundReason::ALL),
+        tickets: if by.one_in(2) { None } else { Some(by.batch(|by| TicketId(by.id(12)))) },
+        // Not the last one: nobody requests a refund that was made elsewhere.
+        reason: by.of_these(&RefundReason::ALL[..5]),
         note: by.of_these(&[None, Some("a note".to_owned())]),
         actor: by.who(),
     }
@@ -161,6 +164,7 @@ pub(super) fn scan(by: &mut Chance) -> Scan {
         code: TicketCode::derive(&seed(u64::MAX), 0),
         nonce: by.named("n", 8).to_string(),
         gate: by.of_these(&[None, Some("north".to_owned())]),
+        event_id: None,
         by: if by.one_in(5) { by.who() } else { who(0) },
     }
 }
@@ -182,6 +186,7 @@ pub(super) fn webhook(by: &mut Chance) -> NewWebhook {
         action: by.of_these(WebhookAction::ALL),
         reference: if by.one_in(3) { None } else { Some(by.attempt()) },
         captured: None,
+        dispute: None,
         body: email("ada@example.com").as_str().into(),
     }
 }

@@ -134,6 +134,7 @@ impl Command {
                 id: WebhookId(by.id(4)),
                 status: by.of_these(WebhookStatus::ALL),
                 note: by.of_these(&[None, Some("a note".to_owned())]),
+                is_unconfirmed_yet: false,
             })),
             97..98 => Self::BeginRequest(BeginRequest {
                 scope: by.named("s", 3).to_string(),

@@ -89,6 +89,7 @@ fn webhook(key: &str) -> NewWebhook {
         action: WebhookAction::Settle,
         reference: None,
         captured: None,
+        dispute: None,
         body: key.as_bytes().to_vec(),
     }
 }

@@ -1,0 +1,25 @@
+use super::{Ticket, TicketStatus};
+use crate::domain::order::Order;
+use crate::domain::stock::{Move, move_places};
+use crate::domain::working_set::WorkingSet;
+use jiff::Timestamp;
+
+/// Makes valid tickets of an order void and frees their places. The place of a holder who went in is not free: it stays sold.
+pub(crate) fn void_tickets(
+    rows: &mut WorkingSet,
+    now: Timestamp,
+    order: &Order,
+    tickets: &[Ticket],
+    status: TicketStatus,
+) {
+    for ticket in tickets {
+        rows.tickets.update(&ticket.id, |row| {
+            row.keeps_place = row.status == TicketStatus::Used;
+            row.status = status;
+            row.updated_at = now;
+        });
+    }
+    let unused = tickets.iter().filter(|ticket| ticket.status != TicketStatus::Used);
+    let places: Vec<_> = unused.map(|ticket| (ticket.ticket_type_id, 1)).collect();
+    move_places(rows, order, &places, Move::Return);
+}

@@ -135,6 +135,7 @@ pub static ROUTES: &[Route] = routes! {
     POST   "/payments/verify/:reference"                    Purchase    Limited Kept    Required Api;
     POST   "/payments/webhooks/:gateway"                    Machine     Exempt  Ignored None     Api;
     GET    "/payments/reviews"                              Purchase    Limited Ignored Required Api;
+    GET    "/payments/webhooks"                             Purchase    Limited Ignored Required Api;
     GET    "/payments/:reference"                           Purchase    Limited Ignored Required Api;
     POST   "/payments/:reference/refunds"                   OtherWrite  Limited Kept    Required Api;
     POST   "/payments/:reference/refunds/:refund_id/retry"  OtherWrite  Limited Kept    Required Api;
@@ -151,6 +152,7 @@ pub static ROUTES: &[Route] = routes! {
     GET    "/tickets/:ticket_code/qr.png"                   Purchase    Limited Ignored None     Api;
     GET    "/tickets/:ticket_code/qr.svg"                   Purchase    Limited Ignored None     Api;
     POST   "/check-ins"                                     Door        Limited Kept    Required Api;
+    POST   "/door/scans/:nonce/annul"                       Door        Limited Kept    Required Api;
 
     POST   "/auth/register"                                 Purchase    Limited Kept    None     Api;
     POST   "/auth/login"                                    Purchase    Limited Ignored None     Api;

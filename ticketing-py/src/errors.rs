@@ -116,6 +116,7 @@ pub(crate) fn kind(error: &GatewayError) -> &'static str {
         GatewayError::Auth => "auth",
         GatewayError::RateLimited { .. } => "rate_limited",
         GatewayError::Malformed => "malformed",
+        GatewayError::Unreadable => "unreadable",
         GatewayError::Unsupported => "unsupported",
         _ => "",
     }

@@ -13,9 +13,9 @@ use ticketing_core::domain::event::{EventSort, NewTicketType};
 use ticketing_core::domain::id::TicketTypeId;
 use ticketing_core::domain::money::{Currency, Money};
 use ticketing_core::domain::payment::Verdict;
-use ticketing_core::domain::payment::{Captured, Checkout, Mode, Observation};
+use ticketing_core::domain::payment::{Captured, Checkout, DisputeNews, DisputeStage, Mode, Observation};
 use ticketing_core::domain::principal::{Buyer, EmailAddress, Principal};
-use ticketing_core::domain::refund::RefundStatus;
+use ticketing_core::domain::refund::{ListedRefund, RefundStatus};
 use ticketing_core::gateway::{Fetched, FetchedRefund, WebhookEvent, WebhookSubject};
 
 /// A value of the engine, converted from Python.
@@ -201,7 +201,8 @@ impl Read for Verdict {
         match text.as_ref() {
             "accept" => Ok(Self::Accept),
             "refund" => Ok(Self::Refund),
-            other => Err(invalid(value.py(), "verdict", format!("must be accept or refund (got {other:?})"))),
+            "void" => Ok(Self::Void),
+            other => Err(invalid(value.py(), "verdict", format!("must be accept, refund or void (got {other:?})"))),
         }
     }
 }
@@ -295,16 +296,44 @@ impl Read for FetchedRefund {
     }
 }
 
+impl Read for ListedRefund {
+    fn read(value: &Bound<'_, PyAny>) -> PyResult<Self> {
+        let py = value.py();
+        let gateway_id: String = value.getattr(intern!(py, "gateway_id"))?.extract()?;
+        let amount = Read::read(&value.getattr(intern!(py, "amount"))?)?;
+        let status = Read::read(&value.getattr(intern!(py, "status"))?)?;
+        let raw_status: String = value.getattr(intern!(py, "raw_status"))?.extract()?;
+        let key: Option<Reference> = Read::read(&value.getattr(intern!(py, "key"))?)?;
+        Ok(Self::new(gateway_id, amount, status, raw_status).with_keys(key.into_iter().collect::<Vec<_>>()))
+    }
+}
+
+impl Read for DisputeNews {
+    fn read(value: &Bound<'_, PyAny>) -> PyResult<Self> {
+        let py = value.py();
+        let id: String = value.getattr(intern!(py, "id"))?.extract()?;
+        let stage = value.getattr(intern!(py, "stage"))?;
+        let stage = stage.cast::<PyString>().map_err(|_| wrong_type("a DisputeStage", &stage))?.to_cow()?;
+        let stage = DisputeStage::from_name(&stage)
+            .ok_or_else(|| invalid(py, "stage", format!("must be open, won or lost (got {stage:?})")))?;
+        let amount: Option<Money> = Read::read(&value.getattr(intern!(py, "amount"))?)?;
+        Ok(Self::new(id, stage).with_amount(amount))
+    }
+}
+
 impl Read for WebhookEvent {
     fn read(value: &Bound<'_, PyAny>) -> PyResult<Self> {
         let py = value.py();
         let about = value.getattr(intern!(py, "about"))?;
         let reported: Option<Fetched> = Read::read(&value.getattr(intern!(py, "reported"))?)?;
+        let dispute: Option<DisputeNews> = Read::read(&value.getattr(intern!(py, "dispute"))?)?;
         let about =
             match about.cast::<PyString>().map_err(|_| wrong_type("a WebhookSubject", &about))?.to_cow()?.as_ref() {
                 "charge" => WebhookSubject::Charge(reported.unwrap_or(Fetched::new(Observation::Unrecognised, ""))),
                 "refund" => WebhookSubject::Refund,
-                "dispute" => WebhookSubject::Dispute,
+                "dispute" => {
+                    WebhookSubject::Dispute(dispute.unwrap_or_else(|| DisputeNews::new("", DisputeStage::Open)))
+                }
                 _ => WebhookSubject::Other,
             };
         let dedupe_key: String = value.getattr(intern!(py, "dedupe_key"))?.extract()?;

@@ -17,12 +17,13 @@ use std::future::Future;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 use ticketing_core::domain::code::Reference;
-use ticketing_core::domain::money::Money;
+use ticketing_core::domain::money::{Currency, Money};
 use ticketing_core::domain::payment::{Checkout, Mode};
-use ticketing_core::domain::refund::RefundStatus;
+use ticketing_core::domain::refund::{ListedRefund, RefundStatus};
 use ticketing_core::gateway::paystack::{self, PaystackConfig};
 use ticketing_core::gateway::{
-    Charge, Fetched, FetchedRefund, GatewayError, PaymentGateway, RefundCall, Webhook, WebhookError, WebhookEvent,
+    Abilities, Charge, Fetched, FetchedRefund, GatewayError, PaymentGateway, RefundCall, Webhook, WebhookError,
+    WebhookEvent,
 };
 use ticketing_core::testing;
 
@@ -36,7 +37,10 @@ pub(crate) struct PaystackGateway {
 #[pymethods]
 impl PaystackGateway {
     #[new]
-    #[pyo3(signature = (secret_key, *, base_url=None, webhook_keys=Vec::new(), timeout=None, refund_timeout=None))]
+    #[pyo3(signature = (
+        secret_key, *, base_url=None, webhook_keys=Vec::new(), timeout=None, refund_timeout=None,
+        pays_within=Some(Duration::from_secs(1800))
+    ), text_signature = "(secret_key, *, base_url=None, webhook_keys=(), timeout=None, refund_timeout=None, pays_within=...)")]
     fn new(
         py: Python<'_>,
         secret_key: &str,
@@ -44,8 +48,9 @@ impl PaystackGateway {
         webhook_keys: Vec<String>,
         timeout: Option<Duration>,
         refund_timeout: Option<Duration>,
+        pays_within: Option<Duration>,
     ) -> PyResult<Self> {
-        let mut config = PaystackConfig::new(secret_key);
+        let mut config = PaystackConfig::new(secret_key).with_pays_within(pays_within);
         if let Some(base_url) = base_url {
             config = config.with_base_url(base_url);
         }
@@ -151,6 +156,11 @@ impl FakeGateway {
         Ok(())
     }
 
+    /// Somebody refunds a part of a payment in the gateway's dashboard.
+    fn refund_elsewhere(&self, reference: In<Reference>, amount: In<Money>) {
+        self.gateway.refund_elsewhere(&reference.0, amount.0);
+    }
+
     /// The next `refund` fails and sends no money back.
     fn fail_next_refund(&self, error: &Bound<'_, PyAny>) -> PyResult<()> {
         self.gateway.fail_next_refund(scripted(error)?);
@@ -226,6 +236,7 @@ fn known_error(py: Python<'_>, error: &PyErr) -> Option<GatewayError> {
         "auth" => GatewayError::Auth,
         "rate_limited" => GatewayError::RateLimited { retry_after },
         "malformed" => GatewayError::Malformed,
+        "unreadable" => GatewayError::Unreadable,
         "unsupported" => GatewayError::Unsupported,
         _ => GatewayError::OutcomeUnknown,
     })
@@ -241,6 +252,8 @@ pub(crate) struct PythonGateway {
     fetch: Arc<Method>,
     refund: Arc<Method>,
     find_refund: Arc<Method>,
+    refunds_of: Option<Arc<Method>>,
+    abilities: Abilities,
     read_webhook: Py<PyAny>,
 }
 
@@ -267,6 +280,8 @@ impl PythonGateway {
             fetch: Method::of(gateway, "fetch")?,
             refund: Method::of(gateway, "refund")?,
             find_refund: Method::of(gateway, "find_refund")?,
+            refunds_of: optional(gateway, "refunds_of")?.map(|_| Method::of(gateway, "refunds_of")).transpose()?,
+            abilities: abilities(gateway)?,
             read_webhook: read_webhook
                 .ok_or_else(|| PyTypeError::new_err("the gateway has no method read_webhook"))?
                 .unbind(),
@@ -318,7 +333,8 @@ impl PythonGateway {
         let read = |py: Python<'_>, outcome: PyResult<Bound<'_, PyAny>>| match outcome {
             Ok(answer) => match T::read(&answer) {
                 Ok(answer) => (Ok(answer), None),
-                Err(error) => (Err(GatewayError::Malformed), Some(error)),
+                // What the gateway says of one payment, says nothing of the others.
+                Err(error) => (Err(GatewayError::Unreadable), Some(error)),
             },
             Err(error) => match known_error(py, &error) {
                 Some(known) => (Err(known), None),
@@ -331,6 +347,19 @@ impl PythonGateway {
             Err(Silence::Unknown) => Err(GatewayError::OutcomeUnknown),
         }
     }
+}
+
+/// An attribute that a gateway may have.
+fn optional<'py>(gateway: &Bound<'py, PyAny>, name: &str) -> PyResult<Option<Bound<'py, PyAny>>> {
+    Ok(gateway.getattr_opt(name)?.filter(|value| !value.is_none()))
+}
+
+fn abilities(gateway: &Bound<'_, PyAny>) -> PyResult<Abilities> {
+    let currencies = optional(gateway, "currencies")?.map(|currencies| Read::read(&currencies)).transpose()?;
+    let currencies: Option<Vec<Currency>> = currencies;
+    let pays_within = optional(gateway, "pays_within")?.map(|pays_within| pays_within.extract()).transpose()?;
+    let pays_within: Option<Duration> = pays_within;
+    Ok(Abilities::default().with_currencies(currencies).with_pays_within(pays_within))
 }
 
 /// A `&'static str` for a name, as the trait requires. Each distinct name is leaked once.
@@ -364,6 +393,10 @@ impl PaymentGateway for PythonGateway {
         self.mode
     }
 
+    fn abilities(&self) -> Abilities {
+        self.abilities.clone()
+    }
+
     async fn open_checkout(&self, charge: &Charge) -> Result<Checkout, GatewayError> {
         self.ask(&self.open_checkout, charge.clone()).await
     }
@@ -378,6 +411,13 @@ impl PaymentGateway for PythonGateway {
 
     async fn find_refund(&self, refund: &RefundCall) -> Result<Option<FetchedRefund>, GatewayError> {
         self.ask(&self.find_refund, refund.clone()).await
+    }
+
+    async fn refunds_of(&self, attempt: &Reference) -> Result<Vec<ListedRefund>, GatewayError> {
+        match &self.refunds_of {
+            Some(method) => self.ask(method, Text(attempt.clone())).await,
+            None => Err(GatewayError::Unsupported),
+        }
     }
 
     fn read_webhook(&self, _webhook: &Webhook<'_>) -> Result<WebhookEvent, WebhookError> {

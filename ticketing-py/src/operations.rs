@@ -34,7 +34,8 @@ use ticketing_core::domain::ticket::Ticket;
 use ticketing_core::domain::webhook::StoredWebhook;
 use ticketing_core::gateway::Webhook;
 use ticketing_core::{
-    LineRequest, OrderRequest, PayOptions, RefundOptions, Registration, Session, Started, Upkeep, UpkeepReport,
+    Decision, LineRequest, OrderRequest, PayOptions, RefundOptions, Registration, Session, Started, Upkeep,
+    UpkeepReport,
 };
 
 /// The engine for plain code: calls wait, and other Python threads run in the meantime.
@@ -281,10 +282,10 @@ operations! {
     }
 
     fn refund(
-        core, actor: In<Principal>, reference: In<Reference>, tickets: Vec<i64>, note: Option<String>,
+        core, actor: In<Principal>, reference: In<Reference>, tickets: Option<Vec<i64>>, note: Option<String>,
         key: In<Option<Reference>>,
     ) -> Refund {
-        let tickets = tickets.into_iter().map(TicketId).collect();
+        let tickets = tickets.map(|ids| ids.into_iter().map(TicketId).collect::<Vec<_>>());
         let options = RefundOptions::default().with_tickets(tickets).with_note(note).with_key(key.0);
         core.get().await?.refund(&actor.0, &reference.0, options).await?
     }
@@ -298,9 +299,15 @@ operations! {
     }
 
     fn resolve_review(
-        core, actor: In<Principal>, reference: In<Reference>, verdict: In<Verdict>, note: String,
+        core, actor: In<Principal>, reference: In<Reference>, verdict: In<Verdict>, note: String, tickets: Vec<i64>,
     ) -> Attempt {
-        core.get().await?.resolve_review(&actor.0, &reference.0, verdict.0, note).await?
+        let tickets = tickets.into_iter().map(TicketId).collect();
+        let decision = Decision::new(verdict.0, note).with_tickets(tickets);
+        core.get().await?.resolve_review(&actor.0, &reference.0, decision).await?
+    }
+
+    fn webhooks_for_review(core, actor: In<Principal>, skip: i64, limit: i64, count: bool) -> Page<StoredWebhook> {
+        core.get().await?.webhooks_for_review(&actor.0, page(skip, limit, count)?).await?
     }
 
     fn ticket_by_code(core, code: In<TicketCode>) -> Ticket {
@@ -323,9 +330,15 @@ operations! {
 
     fn check_in(
         core, by: In<Principal>, code: In<TicketCode>, nonce: Option<String>, gate: Option<String>,
+        event_id: Option<i64>,
     ) -> CheckIn {
         let nonce = nonce.unwrap_or_else(|| Reference::derived(&SystemRandom.seed(), "scan").as_str().to_owned());
-        core.get().await?.check_in(Scan::new(code.0, nonce, by.0).with_gate(gate)).await?
+        let scan = Scan::new(code.0, nonce, by.0).with_gate(gate).with_event_id(event_id.map(EventId));
+        core.get().await?.check_in(scan).await?
+    }
+
+    fn annul_scan(core, actor: In<Principal>, nonce: String) -> CheckIn {
+        core.get().await?.annul_scan(&actor.0, &nonce).await?
     }
 
     fn dead_mails(core, actor: In<Principal>, skip: i64, limit: i64, count: bool) -> Page<OutboxMail> {

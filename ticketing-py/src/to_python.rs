@@ -306,8 +306,22 @@ impl ToPython for Attempt {
             checkout: self.checkout.to_python(py)?,
             last_seen: self.last_seen.as_deref(),
             captured: self.captured.to_python(py)?,
+            disputes: self.disputes.to_python(py)?,
+            attention: self.attention.to_python(py)?,
             created_at: time(py, self.created_at)?,
             updated_at: time(py, self.updated_at)?,
+        })
+    }
+}
+
+impl ToPython for Dispute {
+    fn to_python<'py>(&self, py: Python<'py>) -> Made<'py> {
+        object!(py, "payments", "Dispute", {
+            id: &self.id,
+            stage: self.stage.to_python(py)?,
+            amount: self.amount.to_python(py)?,
+            voided: PyTuple::new(py, self.voided.iter().map(|id| id.0))?,
+            opened_at: time(py, self.opened_at)?,
         })
     }
 }
@@ -434,6 +448,7 @@ impl ToPython for Ticket {
             holder: self.holder.to_python(py)?,
             price: self.price.to_python(py)?,
             status: self.status.to_python(py)?,
+            keeps_place: self.keeps_place,
             issued_at: time(py, self.issued_at)?,
             updated_at: time(py, self.updated_at)?,
         })
@@ -449,6 +464,7 @@ impl ToPython for CheckIn {
             gate: self.gate.as_deref(),
             by: self.by.to_python(py)?,
             at: time(py, self.at)?,
+            annulled_at: times(py, self.annulled_at)?,
         })
     }
 }
@@ -458,6 +474,7 @@ impl ToPython for OutboxMail {
         let (kind, refund_id) = match self.kind {
             MailKind::Tickets => ("tickets", None),
             MailKind::Refund(id) => ("refund", Some(id.0)),
+            MailKind::TicketsRestored(_) => ("tickets_restored", None),
             MailKind::EventCancelled => ("event_cancelled", None),
             other => return Err(pyo3::exceptions::PyNotImplementedError::new_err(format!("{other:?}"))),
         };

@@ -3,17 +3,20 @@
 use super::Tag;
 use super::bearer::Session;
 use super::dto::body::Body;
-use super::dto::check_in::{CheckInBody, CheckInView};
+use super::dto::check_in::{AnnulledView, CheckInBody, CheckInView};
+use super::dto::path::Name;
 use super::problems::{BODY, KEYED, TOKEN, problems};
 use super::state::ApiState;
 use poem_openapi::OpenApi;
+use poem_openapi::param::Path;
 use poem_openapi::payload::Json;
 
 problems! {
     CheckInProblems: BODY, KEYED, TOKEN, &[
-        "not_found", "ticket_unknown", "ticket_foreign", "ticket_used", "ticket_refunded", "ticket_cancelled",
-        "ticket_transferred", "nonce_reused",
+        "not_found", "ticket_unknown", "ticket_foreign", "wrong_event", "ticket_used", "ticket_refunded",
+        "ticket_cancelled", "ticket_transferred", "nonce_reused", "scan_annulled",
     ];
+    AnnulProblems: KEYED, TOKEN, &["scan_unknown", "annul_too_late"];
 }
 
 pub(crate) struct CheckIns(pub(crate) ApiState);
@@ -22,10 +25,26 @@ pub(crate) struct CheckIns(pub(crate) ApiState);
 impl CheckIns {
     /// Check in a ticket
     ///
-    /// For the event's organiser. Only the first scan of a ticket succeeds; later ones are told when and where it was.
+    /// For the event's organiser. Only the first scan of a ticket succeeds; later ones are told when and where it was. With
+    /// `event_id`, a ticket of another event is refused and stays unused.
     #[oai(path = "/check-ins", method = "post", operation_id = "checkIn")]
     async fn check_in(&self, session: Session, body: Body<CheckInBody>) -> Result<Json<CheckInView>, CheckInProblems> {
         let check_in = self.0.ticketing.check_in(body.0.into_scan(session.who())?).await?;
+        Ok(Json(check_in.into()))
+    }
+
+    /// Undo a scan
+    ///
+    /// For the event's organiser, up to 15 minutes after the scan. The ticket admits its holder again, under the nonce of a new
+    /// scan. A repeat changes nothing.
+    #[oai(path = "/door/scans/:nonce/annul", method = "post", operation_id = "annulScan")]
+    async fn annul(
+        &self,
+        session: Session,
+        /// The scan's nonce.
+        nonce: Path<Name>,
+    ) -> Result<Json<AnnulledView>, AnnulProblems> {
+        let check_in = self.0.ticketing.annul_scan(&session.who(), &nonce.0.0).await?;
         Ok(Json(check_in.into()))
     }
 }

@@ -7,7 +7,7 @@ use super::dto::list::{List, page};
 use super::dto::path::{Id, Name};
 use super::dto::payment::{
     AttemptView, CheckoutView, InitializeBody, PayBody, PaymentView, RefundBody, RefundView, ReviewBody, StillOpenView,
-    VerifiedView,
+    StoredWebhookView, VerifiedView,
 };
 use super::idempotency::reference;
 use super::problems::{BODY, GATEWAY, KEYED, PARAMETERS, PLACES, TOKEN, problems};
@@ -23,20 +23,25 @@ use ticketing_core::domain::code::Reference;
 use ticketing_core::domain::id::{RefundId, TicketId};
 use ticketing_core::domain::order::Order;
 use ticketing_core::domain::payment::{AttemptStatus, Settlement};
-use ticketing_core::{OrderRequest, PayOptions, RefundOptions};
+use ticketing_core::{Decision, OrderRequest, PayOptions, RefundOptions};
 
 problems! {
-    BuyProblems: BODY, KEYED, TOKEN, PLACES, GATEWAY, &["hold_expired"];
+    BuyProblems: BODY, KEYED, TOKEN, PLACES, GATEWAY, &["hold_expired", "currency_unsupported"];
     VerifyProblems: KEYED, TOKEN, GATEWAY, &[
         "not_found", "payment_failed", "payment_in_review", "payment_refund_due", "payment_reversed",
     ];
     FindProblems: TOKEN, &["not_found"];
     RefundProblems: BODY, KEYED, TOKEN, &[
-        "forbidden", "not_found", "ticket_unknown", "nothing_to_refund", "refund_exceeds_paid", "key_reused",
+        "forbidden", "not_found", "nothing_to_refund", "ticket_not_in_order", "ticket_not_valid", "refund_exceeds_paid",
+        "key_reused",
     ];
     RetryProblems: PARAMETERS, KEYED, TOKEN, &["not_found", "refund_unknown"];
     ListProblems: PARAMETERS, TOKEN;
-    ReviewProblems: BODY, KEYED, TOKEN, &["not_found", "attempt_unknown", "not_in_review", "sold_out"];
+    WebhooksProblems: PARAMETERS, TOKEN, &["forbidden"];
+    ReviewProblems: BODY, KEYED, TOKEN, &[
+        "not_found", "attempt_unknown", "not_in_review", "sold_out", "nothing_to_refund", "ticket_not_in_order",
+        "ticket_not_valid",
+    ];
 }
 
 /// When to verify an open payment again, in seconds.
@@ -114,7 +119,7 @@ impl Payments {
     /// List payments that need attention
     ///
     /// Payments of my events that are in review (another amount or currency was paid: accept or refund it), disputed, late and
-    /// being refunded, or whose refund failed. Oldest first.
+    /// being refunded, whose refund failed, or that need attention for another reason. Oldest first.
     #[oai(path = "/payments/reviews", method = "get", operation_id = "listReviews")]
     async fn reviews(
         &self,
@@ -130,6 +135,27 @@ impl Payments {
         let request = page(skip.0, limit.0, count.0);
         let found = self.0.ticketing.reviews(&session.who(), request).await?;
         Ok(List::new(found, request, uri, &self.0.settings, |attempt| AttemptView::from(&attempt).without_checkout()))
+    }
+
+    /// List webhooks that need attention
+    ///
+    /// For administrators: webhooks that match no payment, cannot be read, or report what the gateway does not confirm. Oldest
+    /// first.
+    #[oai(path = "/payments/webhooks", method = "get", operation_id = "listWebhooksForReview")]
+    async fn webhooks(
+        &self,
+        session: Session,
+        uri: &Uri,
+        /// Number of items to skip.
+        skip: Query<Option<u64>>,
+        /// Page size, 1–1000 (default 100).
+        limit: Query<Option<u32>>,
+        /// Return the total count in `X-Total-Count`.
+        count: Query<Option<bool>>,
+    ) -> Result<List<StoredWebhookView>, WebhooksProblems> {
+        let request = page(skip.0, limit.0, count.0);
+        let found = self.0.ticketing.webhooks_for_review(&session.who(), request).await?;
+        Ok(List::new(found, request, uri, &self.0.settings, |webhook| StoredWebhookView::from(&webhook)))
     }
 
     /// Get a payment with its history
@@ -159,7 +185,7 @@ impl Payments {
         payment: Path<Name>,
         body: Body<RefundBody>,
     ) -> Result<Refunded, RefundProblems> {
-        let tickets = body.0.tickets.unwrap_or_default().into_iter().map(TicketId).collect();
+        let tickets = body.0.tickets.map(|ids| ids.into_iter().map(TicketId).collect::<Vec<_>>());
         let note = body.0.note.map(|note| note.0);
         let options =
             RefundOptions::default().with_tickets(tickets).with_note(note).with_key(reference(http, "refund"));
@@ -185,9 +211,10 @@ impl Payments {
         Ok(Json((&refund).into()))
     }
 
-    /// Resolve a payment in review
+    /// Resolve a payment that needs attention
     ///
-    /// For the event's organiser, after another amount or currency was paid than was requested.
+    /// For the event's organiser: after another amount or currency was paid than was requested, a part was disputed or refunded at
+    /// the gateway, or a dispute was won and the places are gone.
     #[oai(path = "/payments/:reference/review", method = "post", operation_id = "reviewPayment")]
     async fn review(
         &self,
@@ -196,9 +223,10 @@ impl Payments {
         reference: Path<Name>,
         body: Body<ReviewBody>,
     ) -> Result<Json<AttemptView>, ReviewProblems> {
-        let ReviewBody { verdict, note } = body.0;
-        let attempt =
-            self.0.ticketing.resolve_review(&session.who(), &known(&reference)?, verdict.into(), note.0).await?;
+        let ReviewBody { verdict, tickets, note } = body.0;
+        let tickets = tickets.unwrap_or_default().into_iter().map(TicketId).collect();
+        let decision = Decision::new(verdict.into(), note.0).with_tickets(tickets);
+        let attempt = self.0.ticketing.resolve_review(&session.who(), &known(&reference)?, decision).await?;
         Ok(Json(AttemptView::from(&attempt).without_checkout()))
     }
 

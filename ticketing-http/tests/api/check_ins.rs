@@ -24,3 +24,34 @@ async fn a_second_scan_tells_when_and_where_the_first_was() {
     let unknown = shop.post("/check-ins", &ada, json!({"code": "no code", "nonce": "3"})).await;
     assert_eq!(unknown.problem(), (404, "not_found".to_owned()));
 }
+
+#[tokio::test]
+async fn a_ticket_of_another_event_is_refused_and_a_scan_is_undone() {
+    let shop = Shop::new().await;
+    let (ada, bob) = (shop.somebody("ada").await, shop.somebody("bob").await);
+    let (tonight, tomorrow) = (shop.event(&ada, "5000", Some(2)).await, shop.event(&ada, "5000", Some(2)).await);
+    let code = shop.buy(&bob, tomorrow, 1).await.1[0]["ticket_code"].clone();
+    let scan = async |event: i64, nonce: &str| {
+        shop.post("/check-ins", &ada, json!({"code": code, "nonce": nonce, "event_id": event})).await
+    };
+    let wrong = scan(tonight, "1").await;
+    assert_eq!(wrong.problem(), (409, "wrong_event".to_owned()));
+    assert_eq!(wrong.json()["event_id"], tomorrow);
+    assert_eq!(scan(tomorrow, "1").await.status, 200, "it stayed unused");
+
+    let undo = async |nonce: &str, by: &str| shop.post(&format!("/door/scans/{nonce}/annul"), by, json!({})).await;
+    assert_eq!(undo("1", "").await.problem().0, 401);
+    for (nonce, by) in [("1", &bob), ("2", &ada)] {
+        assert_eq!(undo(nonce, by).await.problem(), (404, "scan_unknown".to_owned()));
+    }
+    let undone = undo("1", &ada).await;
+    assert_eq!((undone.status, undone.text("message").as_str()), (200, "Scan undone"));
+    shop.minutes_pass(5);
+    assert_eq!(undo("1", &ada).await.json(), undone.json(), "a repeat");
+    assert_eq!(scan(tomorrow, "1").await.problem(), (409, "scan_annulled".to_owned()));
+    assert_eq!(scan(tomorrow, "2").await.status, 200);
+    shop.minutes_pass(16);
+    let late = undo("2", &ada).await;
+    assert_eq!((late.problem(), late.json()["until"].is_string()), ((409, "annul_too_late".to_owned()), true));
+    shop.is_sound().await;
+}

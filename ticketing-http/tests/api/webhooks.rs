@@ -84,3 +84,13 @@ async fn cancelling_an_event_refunds_and_notifies_all_buyers() {
     assert_eq!(shop.get(&format!("/payments/{held}"), &ben).await.json()["order"]["status"], "cancelled");
     shop.is_sound().await;
 }
+
+#[tokio::test]
+async fn a_signed_webhook_that_cannot_be_read_is_kept_for_administrators() {
+    let shop = Shop::new().await;
+    let ada = shop.somebody("ada").await;
+    assert_eq!(webhook(&shop, "ok", "not a reference at all!").await.status, 200);
+    shop.ticketing.run_upkeep(Upkeep::default()).await.unwrap();
+    assert_eq!(shop.get("/payments/webhooks", &ada).await.problem(), (403, "forbidden".to_owned()));
+    assert_eq!(shop.get("/payments/webhooks", "").await.problem().0, 401);
+}

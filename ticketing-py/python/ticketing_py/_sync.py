@@ -356,14 +356,15 @@ class Ticketing:
         *,
         actor: Principal,
         reference: str,
-        tickets: Sequence[int] = (),
+        tickets: Sequence[int] | None = None,
         note: str | None = None,
         key: str | None = None,
     ) -> Refund:
-        """Refunds tickets of a paid order, by their ids. Default: all that are still valid.
+        """Refunds tickets of a paid order, by their ids: at least one, each once. Default: all that are still valid.
 
         The tickets are void at once; upkeep sends the money back. For the event's organiser or an administrator. With the same
-        ``key``, repeating the call returns the same refund. Raises `NothingToRefund`, `RefundExceedsPaid`, `KeyReused`.
+        ``key``, repeating the call returns the same refund. Raises `NothingToRefund`, `TicketNotInOrder`, `TicketNotValid`,
+        `RefundExceedsPaid`, `KeyReused`; then nothing was refunded.
         """
         return self._engine.refund(actor, reference, tickets, note, key)
 
@@ -378,10 +379,23 @@ class Ticketing:
         return self._engine.reviews(actor, skip, limit, count)
 
     def resolve_review(
-        self, *, actor: Principal, reference: str, verdict: Verdict, note: str
+        self, *, actor: Principal, reference: str, verdict: Verdict, note: str, tickets: Sequence[int] = ()
     ) -> Attempt:
-        """Decides a payment in review: issue the tickets, or refund all of it. Raises `NotInReview`, `SoldOut`."""
-        return self._engine.resolve_review(actor, reference, verdict, note)
+        """Decides a payment that is in review or needs attention.
+
+        With ``Verdict.VOID``, ``tickets`` are the ids of those to make void. Raises `NotInReview`, `SoldOut`, `NothingToRefund`,
+        `TicketNotInOrder`, `TicketNotValid`.
+        """
+        return self._engine.resolve_review(actor, reference, verdict, note, tickets)
+
+    def webhooks_for_review(
+        self, *, actor: Principal, skip: int = 0, limit: int = 100, count: bool = False
+    ) -> Page[StoredWebhook]:
+        """Webhooks that match no payment, cannot be read, or report what the gateway does not confirm. Oldest first.
+
+        For administrators.
+        """
+        return self._engine.webhooks_for_review(actor, skip, limit, count)
 
     # Tickets
 
@@ -407,12 +421,19 @@ class Ticketing:
         return self._engine.tickets_mailed(actor, reference)
 
     def check_in(
-        self, *, by: Principal, code: str, nonce: str | None = None, gate: str | None = None
+        self,
+        *,
+        by: Principal,
+        code: str,
+        nonce: str | None = None,
+        gate: str | None = None,
+        event_id: int | None = None,
     ) -> CheckIn:
         """Checks a ticket in, once: the first scan wins.
 
-        Repeating the call with the same ``nonce`` returns the same answer. Default: a fresh nonce. Raises `TicketUnknown`,
-        `TicketForeign`, `TicketUsed`, `TicketRefunded`, `TicketCancelled`, `TicketTransferred`, `NonceReused`.
+        Repeating the call with the same ``nonce`` returns the same answer. Default: a fresh nonce. With ``event_id``, a ticket of
+        another event is refused and stays unused. Raises `TicketUnknown`, `TicketForeign`, `WrongEvent`, `TicketUsed`,
+        `TicketRefunded`, `TicketCancelled`, `TicketTransferred`, `ScanAnnulled`, `NonceReused`.
 
         >>> mine = (tickets.tickets(actor=grace.who)).items[0]
         >>> check_in = tickets.check_in(by=club, code=mine.code, gate="north")
@@ -421,7 +442,14 @@ class Ticketing:
         ...
         ticketing_py.errors.TicketUsed: This ticket was used before
         """
-        return self._engine.check_in(by, code, nonce, gate)
+        return self._engine.check_in(by, code, nonce, gate, event_id)
+
+    def annul_scan(self, *, actor: Principal, nonce: str) -> CheckIn:
+        """Undoes a scan, up to 15 minutes after it: the ticket admits its holder again, under a new nonce.
+
+        Repeating the call changes nothing. Raises `ScanUnknown`, `AnnulTooLate`.
+        """
+        return self._engine.annul_scan(actor, nonce)
 
     # Mails
 

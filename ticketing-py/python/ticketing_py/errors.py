@@ -19,6 +19,7 @@ from typing import ClassVar, TypeVar, cast
 from ._values import Money
 
 __all__ = [
+    "AnnulTooLate",
     "AttemptUnknown",
     "BadSignature",
     "Busy",
@@ -26,6 +27,7 @@ __all__ = [
     "CategoryUnknown",
     "Closed",
     "ConfigurationError",
+    "CurrencyUnsupported",
     "EmailTaken",
     "EventCancelled",
     "EventOver",
@@ -42,6 +44,7 @@ __all__ = [
     "GatewayRateLimited",
     "GatewayRejected",
     "GatewayUnavailable",
+    "GatewayUnreadable",
     "GatewayUnsupported",
     "HoldExpired",
     "Invalid",
@@ -60,11 +63,15 @@ __all__ = [
     "RefundExceedsPaid",
     "RefundUnknown",
     "Refused",
+    "ScanAnnulled",
+    "ScanUnknown",
     "SoldOut",
     "StorageError",
     "StorageUnavailable",
     "TicketCancelled",
     "TicketForeign",
+    "TicketNotInOrder",
+    "TicketNotValid",
     "TicketRefunded",
     "TicketTransferred",
     "TicketTypeNeeded",
@@ -321,10 +328,87 @@ class TicketTransferred(Refused):
     code = "ticket_transferred"
 
 
+class WrongEvent(Refused):
+    """The ticket is for another event than the entrance. It stays unused."""
+
+    code = "wrong_event"
+
+    @property
+    def event_id(self) -> int:
+        """The ticket's event."""
+        return cast(int, self.facts["event_id"])
+
+
 class NonceReused(Refused):
-    """The nonce was used before, for another ticket."""
+    """The nonce was used before, for another ticket or entrance."""
 
     code = "nonce_reused"
+
+
+class ScanAnnulled(Refused):
+    """The scan was undone. It admits nobody; a new scan does."""
+
+    code = "scan_annulled"
+
+    @property
+    def annulled_at(self) -> datetime:
+        """When it was undone."""
+        return cast(datetime, self.facts["annulled_at"])
+
+
+class ScanUnknown(Refused):
+    """There is no such scan."""
+
+    code = "scan_unknown"
+
+
+class AnnulTooLate(Refused):
+    """The scan is too old to be undone."""
+
+    code = "annul_too_late"
+
+    @property
+    def until(self) -> datetime:
+        """Until when it could be undone."""
+        return cast(datetime, self.facts["until"])
+
+
+class TicketNotInOrder(Refused):
+    """The ticket does not belong to this order."""
+
+    code = "ticket_not_in_order"
+
+    @property
+    def ticket_id(self) -> int:
+        """The requested id."""
+        return cast(int, self.facts["ticket_id"])
+
+
+class TicketNotValid(Refused):
+    """The ticket is not valid any more, so it cannot be refunded or made void."""
+
+    code = "ticket_not_valid"
+
+    @property
+    def ticket_id(self) -> int:
+        """The ticket."""
+        return cast(int, self.facts["ticket_id"])
+
+    @property
+    def ticket_status(self) -> str:
+        """Its status."""
+        return cast(str, self.facts["ticket_status"])
+
+
+class CurrencyUnsupported(Refused):
+    """The payment gateway cannot charge the currency."""
+
+    code = "currency_unsupported"
+
+    @property
+    def currency(self) -> str:
+        """The currency."""
+        return cast(str, self.facts["currency"])
 
 
 class RefundUnknown(Refused):
@@ -488,8 +572,14 @@ class GatewayRateLimited(GatewayError):
     kind = "rate_limited"
 
 
+class GatewayUnreadable(GatewayError):
+    """The gateway answered, and what it says about this payment cannot be read. Says nothing about other payments."""
+
+    kind = "unreadable"
+
+
 class GatewayMalformed(GatewayError):
-    """The answer could not be parsed."""
+    """The answer is not the gateway's own: a proxy's page, for example. Counts as the gateway being unavailable."""
 
     kind = "malformed"
 

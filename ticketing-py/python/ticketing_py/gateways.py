@@ -9,7 +9,7 @@ from typing import Protocol, TypeAlias
 
 from ._native import FakeGateway, PaystackGateway
 from ._values import Money, Word
-from .payments import Captured, Checkout, Mode, RefundStatus
+from .payments import Captured, Checkout, DisputeNews, Mode, RefundStatus
 
 __all__ = [
     "AsyncPaymentGateway",
@@ -17,6 +17,7 @@ __all__ = [
     "Fetched",
     "FetchedRefund",
     "Gateway",
+    "ListedRefund",
     "Observation",
     "PaymentGateway",
     "PaystackGateway",
@@ -96,6 +97,19 @@ class FetchedRefund:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class ListedRefund:
+    """A refund as the gateway lists it."""
+
+    gateway_id: str
+    """The gateway's own id of the refund. It never changes."""
+    amount: Money
+    status: RefundStatus
+    raw_status: str
+    key: str | None = None
+    """Our idempotency key, if the engine asked for this refund."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Webhook:
     """A webhook as received."""
 
@@ -129,6 +143,8 @@ class WebhookEvent:
     """The reference of the attempt, if any."""
     reported: Fetched | None = None
     """The reported state of a charge. Only a hint: the engine calls ``fetch``."""
+    dispute: DisputeNews | None = None
+    """What is reported about a dispute. Default: one over the whole payment was opened."""
 
 
 class PaymentGateway(Protocol):
@@ -138,6 +154,9 @@ class PaymentGateway(Protocol):
     - **Truth**: only ``fetch`` decides whether money came.
     - **Errors say whether a retry is safe**: raise `GatewayNotSent` or `GatewayRejected` only if it is certain that nothing
       was done. Every other exception counts as `GatewayOutcomeUnknown`.
+    - **Optional attributes**: ``currencies`` (a sequence of codes; default: all) are the currencies that the gateway charges.
+      ``pays_within`` (a ``timedelta``) is how long a buyer may take to pay; the hold is extended to it once. A method
+      ``refunds_of(reference)`` returns a sequence of `ListedRefund`, also of refunds made in the gateway's dashboard.
     - **Timeout**: a plain method runs on one of a few threads, an ``async`` one on the caller's event loop. After
       ``gateway_timeout`` the engine stops waiting.
     """

@@ -39,6 +39,8 @@ class MailKind(Word):
     TICKETS = "tickets"
     REFUND = "refund"
     EVENT_CANCELLED = "event_cancelled"
+    TICKETS_RESTORED = "tickets_restored"
+    """The tickets are valid again, with new codes, since a dispute was won."""
 
 
 class MailStatus(Word):

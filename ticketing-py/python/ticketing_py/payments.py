@@ -60,6 +60,56 @@ class Captured:
     """The gateway's own id."""
 
 
+class DisputeStage(Word):
+    """How far a dispute is."""
+
+    OPEN = "open"
+    WON = "won"
+    """The merchant keeps the money."""
+    LOST = "lost"
+    """The payer gets the money back."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DisputeNews:
+    """What a gateway reports about a dispute."""
+
+    id: str
+    """The gateway's id of the dispute, the same in all reports about it."""
+    stage: DisputeStage
+    amount: Money | None = None
+    """The disputed amount. ``None`` means all of what was paid."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Dispute:
+    """A dispute over a payment."""
+
+    id: str
+    """The gateway's id of the dispute."""
+    stage: DisputeStage
+    amount: Money | None
+    """The disputed amount. ``None`` means all of what was paid."""
+    voided: tuple[int, ...]
+    """The ids of the tickets that are void because of it."""
+    opened_at: datetime
+
+
+class Attention(Word):
+    """Why a person should look at a payment, beyond what its status says."""
+
+    UNREADABLE = "unreadable"
+    """The gateway's answer about it cannot be read."""
+    CONTRADICTED = "contradicted"
+    """A signed webhook and the gateway's own answer contradict each other."""
+    PARTIAL_DISPUTE = "partial_dispute"
+    """The payer disputes a part of it."""
+    DISPUTE_WON = "dispute_won"
+    """A dispute was won, and the places of its tickets are gone."""
+    REFUNDED_ELSEWHERE = "refunded_elsewhere"
+    """A part of it was refunded at the gateway."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Attempt:
     """One attempt to pay an order: one reference at one gateway."""
@@ -76,6 +126,10 @@ class Attempt:
     """The status that the gateway last reported, in its own words."""
     captured: Captured | None
     """The captured money, once there is any."""
+    disputes: tuple[Dispute, ...]
+    """The payer's disputes, oldest first."""
+    attention: tuple[Attention, ...]
+    """Why a person should look at it. Often empty."""
     created_at: datetime
     updated_at: datetime
 
@@ -98,6 +152,8 @@ class RefundReason(Word):
     EVENT_CANCELLED = "event_cancelled"
     REQUESTED = "requested"
     REVIEW = "review"
+    ELSEWHERE = "elsewhere"
+    """Made at the gateway, not by the engine."""
 
 
 class RefundStatus(Word):
@@ -188,12 +244,14 @@ Settlement: TypeAlias = Fulfilled | PaymentOpen | PaymentFailed | RefundDue | Pa
 
 
 class Verdict(Word):
-    """The decision on a payment in review."""
+    """The decision on a payment that is in review or needs attention."""
 
     ACCEPT = "accept"
-    """Accept the money and issue the tickets."""
+    """Accept the money and issue the tickets, or make them valid again; otherwise leave everything as it is."""
     REFUND = "refund"
-    """Refund the money."""
+    """Refund the money, or what is left of it."""
+    VOID = "void"
+    """Make some tickets void without sending money."""
 
 
 class WebhookStatus(Word):

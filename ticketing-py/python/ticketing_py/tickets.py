@@ -39,6 +39,8 @@ class Ticket:
     holder: Principal
     price: Money
     status: TicketStatus
+    keeps_place: bool
+    """Whether it is void and still takes a place: its holder went in before. A used place is not sold again."""
     issued_at: datetime
     updated_at: datetime
 
@@ -53,7 +55,7 @@ class Ticket:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CheckIn:
-    """A successful scan. A ticket has at most one."""
+    """A successful scan. A ticket has at most one that was not undone."""
 
     ticket_id: int
     event_id: int
@@ -62,6 +64,8 @@ class CheckIn:
     gate: str | None
     by: Principal
     at: datetime
+    annulled_at: datetime | None
+    """When it was undone, if it was."""
 
 
 def qr_png(code: str, *, small: bool = False) -> bytes:

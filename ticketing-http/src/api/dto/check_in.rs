@@ -7,6 +7,7 @@ use crate::problem::Problem;
 use poem_openapi::{Enum, Object};
 use ticketing_core::Error;
 use ticketing_core::domain::check_in::{CheckIn, Scan};
+use ticketing_core::domain::id::EventId;
 use ticketing_core::domain::principal::Principal;
 
 body! {
@@ -18,10 +19,12 @@ body! {
         nonce: Text<1, 100>,
         /// The gate, if there are several.
         gate: Option<Text<0, 100>>,
+        /// The event at this door. A ticket of another event is refused and stays unused. Default: any event of the organiser.
+        event_id: Option<i64>,
         /// The direction. Only `in` is supported so far.
         direction: Option<Direction>,
     }
-    example {"code": "7GQ4M-2T9XK-0VZ3B-R8N5C-WD1HYP", "nonce": "gate-1-000042", "gate": "north"}
+    example {"code": "7GQ4M-2T9XK-0VZ3B-R8N5C-WD1HYP", "nonce": "gate-1-000042", "gate": "north", "event_id": 1}
 }
 
 /// The direction of a scan.
@@ -44,9 +47,9 @@ impl ReadField for Direction {
 impl CheckInBody {
     /// The scan by this actor. A text that cannot be a code belongs to no ticket: 404.
     pub(crate) fn into_scan(self, by: Principal) -> Result<Scan, Problem> {
-        let Self { code, nonce, gate, direction: None | Some(Direction::In) } = self;
+        let Self { code, nonce, gate, event_id, direction: None | Some(Direction::In) } = self;
         let code = code.0.parse().map_err(|_| Problem::from(Error::NotFound("Ticket")))?;
-        Ok(Scan::new(code, nonce.0, by).with_gate(gate.map(|gate| gate.0)))
+        Ok(Scan::new(code, nonce.0, by).with_gate(gate.map(|gate| gate.0)).with_event_id(event_id.map(EventId)))
     }
 }
 
@@ -77,6 +80,37 @@ impl From<CheckIn> for CheckInView {
             nonce: check_in.nonce,
             gate: check_in.gate,
             checked_in_at: check_in.at.into(),
+        }
+    }
+}
+
+/// A scan that was undone.
+#[derive(Object)]
+pub(crate) struct AnnulledView {
+    /// `Scan undone`
+    message: String,
+    /// The ticket's id.
+    ticket_id: i64,
+    /// The event's id.
+    event_id: i64,
+    /// The scan's nonce.
+    nonce: String,
+    /// Time of the scan.
+    checked_in_at: Time,
+    /// Time at which it was undone. A retry returns the original time.
+    #[oai(nullable)]
+    annulled_at: Option<Time>,
+}
+
+impl From<CheckIn> for AnnulledView {
+    fn from(check_in: CheckIn) -> Self {
+        Self {
+            message: "Scan undone".to_owned(),
+            ticket_id: check_in.ticket_id.0,
+            event_id: check_in.event_id.0,
+            nonce: check_in.nonce,
+            checked_in_at: check_in.at.into(),
+            annulled_at: check_in.annulled_at.map(Into::into),
         }
     }
 }

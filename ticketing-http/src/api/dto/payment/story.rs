@@ -18,31 +18,35 @@ use ticketing_core::domain::webhook::StoredWebhook;
 body! {
     /// A refund.
     struct RefundBody {
-        /// Ids of the tickets. Default: all that are still valid.
+        /// Ids of the tickets: at least one, each once. Default: all that are still valid.
         tickets: Option<Vec<i64>>,
         /// The reason. The buyer sees it.
         note: Option<Text<0, 500>>,
     }
     example {"tickets": [1], "note": "Fell ill"}
 
-    /// A decision on a payment in review.
+    /// A decision on a payment that is in review or needs attention.
     struct ReviewBody {
         /// The decision.
         verdict: VerdictWord,
+        /// Ids of the tickets to make void: at least one, each once. With `void` only.
+        tickets: Option<Vec<i64>>,
         /// The reason.
         note: Text<1, 500>,
     }
     example {"verdict": "accept", "note": "The rest was paid in cash"}
 }
 
-/// The decision on a payment in review.
+/// The decision on a payment that is in review or needs attention.
 #[derive(Clone, Copy, Enum)]
 #[oai(rename_all = "lowercase")]
 pub(crate) enum VerdictWord {
-    /// Accept the payment and issue the tickets.
+    /// Accept the payment and issue its tickets, or make them valid again; otherwise leave everything as it is.
     Accept,
-    /// Refund what was paid.
+    /// Refund what was paid, or what is left of it.
     Refund,
+    /// Make some of its tickets void without sending money.
+    Void,
 }
 
 impl ReadField for VerdictWord {
@@ -50,7 +54,8 @@ impl ReadField for VerdictWord {
         match json {
             Some(Json::Text(word)) if word == "accept" => Some(Self::Accept),
             Some(Json::Text(word)) if word == "refund" => Some(Self::Refund),
-            other => wrong(other, "accept or refund", at, faults),
+            Some(Json::Text(word)) if word == "void" => Some(Self::Void),
+            other => wrong(other, "accept, refund or void", at, faults),
         }
     }
 }
@@ -60,6 +65,7 @@ impl From<VerdictWord> for Verdict {
         match word {
             VerdictWord::Accept => Self::Accept,
             VerdictWord::Refund => Self::Refund,
+            VerdictWord::Void => Self::Void,
         }
     }
 }
@@ -76,14 +82,19 @@ pub(crate) struct PaymentView {
     /// Its tickets.
     tickets: Vec<SoldTicketView>,
     /// Every webhook from the payment gateway, oldest first.
-    events: Vec<ToldView>,
+    events: Vec<StoredWebhookView>,
     /// The audit log, oldest first.
     history: Vec<HistoryView>,
 }
 
 /// A webhook from the payment gateway.
 #[derive(Object)]
-pub(crate) struct ToldView {
+pub(crate) struct StoredWebhookView {
+    /// The webhook's id.
+    id: i64,
+    /// The payment's reference, if it names one.
+    #[oai(nullable)]
+    reference: Option<String>,
     /// The gateway's name of the event: `charge.success`.
     event: String,
     /// `waiting` or `unconfirmed` (not yet confirmed with the gateway), `applied`, `ignored`, `quarantined` or `contradicted`
@@ -97,9 +108,11 @@ pub(crate) struct ToldView {
     updated_at: Time,
 }
 
-impl From<&StoredWebhook> for ToldView {
+impl From<&StoredWebhook> for StoredWebhookView {
     fn from(webhook: &StoredWebhook) -> Self {
         Self {
+            id: webhook.id.0,
+            reference: webhook.event.reference.as_ref().map(ToString::to_string),
             event: webhook.event.kind.clone(),
             status: webhook.status.name().to_owned(),
             note: webhook.note.clone(),
@@ -144,6 +157,10 @@ pub(crate) struct AttemptView {
     /// `created`, `unknown`, `open`, `processing`, `failed`, `dropped`, `lapsed`, `fulfilled`, `refund_due`, `review`,
     /// `reversed` or `disputed`
     status: String,
+    /// Why a person should look at it: `unreadable` (the gateway's answer cannot be read), `contradicted` (a signed webhook and the
+    /// gateway's answer differ), `partial_dispute`, `dispute_won` (and the places are gone) or `refunded_elsewhere` (a part was
+    /// refunded at the gateway). Often empty.
+    attention: Vec<String>,
     /// Requested amount.
     amount: Price,
     /// The currency of `amount`.
@@ -177,6 +194,7 @@ impl From<&Attempt> for AttemptView {
             reference: attempt.reference.to_string(),
             gateway: attempt.gateway.clone(),
             status: attempt.status.name().to_owned(),
+            attention: attempt.attention.iter().map(|why| why.name().to_owned()).collect(),
             amount: attempt.amount.into(),
             currency: attempt.amount.currency().code().to_owned(),
             paid_amount: paid.map(Into::into),
@@ -199,7 +217,7 @@ pub(crate) struct RefundView {
     amount: Price,
     /// The currency of `amount`.
     currency: String,
-    /// `late`, `duplicate`, `event_cancelled`, `requested` or `review`
+    /// `late`, `duplicate`, `event_cancelled`, `requested`, `review` or `elsewhere` (made at the gateway)
     reason: String,
     /// The reason, for people.
     #[oai(nullable)]

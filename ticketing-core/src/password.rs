@@ -8,6 +8,10 @@ use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::Semaphore;
 
+mod queue;
+
+use queue::Queue;
+
 /// OWASP Password Storage Cheat Sheet: argon2id with m = 19 MiB, t = 2, p = 1.
 const MEMORY_KIB: u32 = 19_456;
 const PASSES: u32 = 2;
@@ -16,15 +20,12 @@ const LANES: u32 = 1;
 /// glibc returns allocations above this size to the operating system as soon as they are freed.
 const RETURNED_WHEN_FREED_BYTES: usize = 33 * 1024 * 1024;
 
-/// At most this many calls wait for each hashing thread. Beyond it, a call is rejected with [`Error::Busy`].
-const MAX_WAITING_PER_THREAD: usize = 32;
-
 /// Hashes and checks passwords. One hash takes about 20 ms of a core and 19 MiB, so at most as many run at once as there are
 /// cores, and the queue is bounded.
 #[derive(Debug)]
 pub(crate) struct Passwords {
     running: Arc<Semaphore>,
-    waiting: Arc<Semaphore>,
+    queue: Arc<Queue>,
     /// Checked when there is no account, so that the response takes just as long.
     decoy: String,
 }
@@ -35,7 +36,7 @@ impl Passwords {
         random.fill(&mut nobody);
         Ok(Self {
             running: Arc::new(Semaphore::new(threads)),
-            waiting: Arc::new(Semaphore::new(threads * (MAX_WAITING_PER_THREAD + 1))),
+            queue: Arc::new(Queue::new(threads)),
             decoy: hash(&nobody)?,
         })
     }
@@ -57,12 +58,13 @@ impl Passwords {
 
     async fn run<T: Send + 'static>(&self, work: impl FnOnce() -> T + Send + 'static) -> Result<T> {
         let busy = || Error::Busy { retry_after: Duration::from_secs(1) };
-        let in_queue = Arc::clone(&self.waiting).try_acquire_owned().map_err(|_| busy())?;
+        let in_queue = queue::enter(&self.queue).map_err(|retry_after| Error::Busy { retry_after })?;
+        // First come, first served.
         let at_work = Arc::clone(&self.running).acquire_owned().await.map_err(|_| busy())?;
-        // The permits go with the work: a caller that leaves does not make room while its hash still runs.
+        // The places go with the work: a caller that leaves does not make room while its hash still runs.
         let work = tokio::task::spawn_blocking(move || {
-            let _permits = (in_queue, at_work);
-            work()
+            let _at_work = at_work;
+            in_queue.measure(work)
         });
         work.await.map_err(|_| busy())
     }
@@ -178,7 +180,23 @@ mod tests {
     #[tokio::test]
     async fn calls_beyond_the_queue_limit_are_rejected_as_busy() {
         let passwords = Passwords::new(1, &SystemRandom).unwrap();
-        let _taken = Arc::clone(&passwords.waiting).try_acquire_many_owned(33).unwrap();
+        let _taken: Vec<_> = std::iter::from_fn(|| queue::enter(&passwords.queue).ok()).collect();
         assert!(matches!(passwords.hash("x").await, Err(Error::Busy { .. })));
+    }
+
+    /// Three hundred people log in at the same moment: all of them are served, at the speed of the cores.
+    #[tokio::test]
+    async fn a_storm_waits_in_the_queue() {
+        let passwords = Arc::new(passwords());
+        let hash = passwords.hash("x").await.unwrap();
+        let storm: Vec<_> = (0..300)
+            .map(|_| {
+                let (passwords, hash) = (Arc::clone(&passwords), hash.clone());
+                tokio::spawn(async move { passwords.verify("x", Some(&hash)).await })
+            })
+            .collect();
+        for one in storm {
+            assert!(one.await.unwrap().unwrap());
+        }
     }
 }

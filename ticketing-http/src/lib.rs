@@ -32,6 +32,7 @@ pub mod middleware;
 pub mod problem;
 pub mod routes;
 pub mod sandbox;
+mod security_log;
 pub mod server;
 pub mod stack;
 pub mod telemetry;

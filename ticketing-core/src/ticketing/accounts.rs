@@ -128,11 +128,7 @@ impl Ticketing {
         if password.len() > MAX_PASSWORD {
             return Err(refused());
         }
-        let key = match name.trim().parse::<EmailAddress>() {
-            Ok(email) => AccountKey::Email(email),
-            Err(_) => AccountKey::Username(name.to_owned()),
-        };
-        let account = self.inner.storage.account(&key).await?;
+        let account = self.find_account(name).await?;
         let hash = account.as_ref().map(|account| account.password_hash.as_str());
         let fits = self.accounts()?.passwords.verify(password, hash).await?;
         let account = account.filter(|account| fits && account.is_active).ok_or_else(refused)?;
@@ -140,6 +136,16 @@ impl Ticketing {
         let (token, ends_at) =
             self.accounts()?.tokens.issue(account.id, account.sessions_ended, self.now(), &*self.inner.random)?;
         Ok(Session { account, token, ends_at })
+    }
+
+    /// Finds the account that a person logs in to by this e-mail address or user name, whether or not it is switched off. For limits
+    /// that count by account: one that has two names must not be guessed twice as often.
+    pub async fn find_account(&self, name: &str) -> Result<Option<Account>> {
+        let key = match name.trim().parse::<EmailAddress>() {
+            Ok(email) => AccountKey::Email(email),
+            Err(_) => AccountKey::Username(name.to_owned()),
+        };
+        self.inner.batches.find(FindAccount(key)).await
     }
 
     /// Hashes the password again if its hash has outdated parameters. Only at login is the password known.
@@ -167,7 +173,9 @@ impl Ticketing {
 
     /// Switches an account on or off. Switching it off ends its sessions, on every process, from the next request on.
     pub async fn set_active(&self, id: AccountId, active: bool) -> Result<Account> {
-        self.change_account(id, AccountChange::Active(active)).await
+        let account = self.change_account(id, AccountChange::Active(active)).await?;
+        tracing::warn!(event = "account_switched", account.id = id.0, active, "security");
+        Ok(account)
     }
 
     /// Changes an account's password and ends all its sessions. Check the old password first, with [`login`](Self::login).
@@ -177,12 +185,16 @@ impl Ticketing {
         checks.done()?;
         let hash = self.accounts()?.passwords.hash(password).await?;
         let account = self.inner.storage.account(&AccountKey::Id(id)).await?.ok_or(Error::NotFound("Account"))?;
-        self.change_account(id, AccountChange::NewPassword { seen: account.password_hash, hash }).await
+        let account = self.change_account(id, AccountChange::NewPassword { seen: account.password_hash, hash }).await?;
+        tracing::info!(event = "password_changed", account.id = id.0, "security");
+        Ok(account)
     }
 
     /// Makes an account an administrator, or an ordinary member again. Meant for the operator's own tools.
     pub async fn set_role(&self, id: AccountId, role: Role) -> Result<Account> {
-        self.change_account(id, AccountChange::Role(role)).await
+        let account = self.change_account(id, AccountChange::Role(role)).await?;
+        tracing::warn!(event = "role_changed", account.id = id.0, role = role.name(), "security");
+        Ok(account)
     }
 
     async fn change_account(&self, id: AccountId, change: AccountChange) -> Result<Account> {

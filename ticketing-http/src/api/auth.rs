@@ -4,7 +4,7 @@ use super::Tag;
 use super::bearer::Session;
 use super::dto::account::{LoginBody, LoginView, RegisterBody, TokenForm, TokenView, UserBody, UserView, UsernameView};
 use super::dto::body::Body;
-use super::login::login;
+use super::login::{logged_out, login, registered};
 use super::problems::{BODY, KEYED, TOKEN, problems};
 use super::state::ApiState;
 use crate::problem::Problem;
@@ -60,14 +60,16 @@ pub(crate) struct Auth(pub(crate) ApiState);
 impl Auth {
     /// Create an account
     #[oai(path = "/auth/register", method = "post", operation_id = "register")]
-    async fn register(&self, body: Body<RegisterBody>) -> Result<Registered, RegisterProblems> {
+    async fn register(&self, http: &Request, body: Body<RegisterBody>) -> Result<Registered, RegisterProblems> {
         let account = self.0.ticketing.register(body.0.into()).await?;
+        registered(&self.0, http, &account).await;
         Ok(Registered::Created(Json((&account).into())))
     }
 
     /// Log in
     ///
-    /// An unknown address and a wrong password get the same response. After five failures from one client address, further attempts must wait.
+    /// An unknown address and a wrong password get the same response. After five wrong passwords from one client address, further
+    /// attempts must wait. Answers other than 401 do not count.
     #[oai(path = "/auth/login", method = "post", operation_id = "login")]
     async fn login(&self, request: &Request, body: Body<LoginBody>) -> Result<LoggedIn, LoginProblems> {
         let session = login(&self.0, request, &body.0.email.0, &body.0.password.0).await?;
@@ -78,8 +80,9 @@ impl Auth {
     ///
     /// Invalidates every token that the account has, including the one of this request.
     #[oai(path = "/auth/logout", method = "post", operation_id = "logout")]
-    async fn logout(&self, session: Session) -> Result<LoggedOut, LogoutProblems> {
+    async fn logout(&self, http: &Request, session: Session) -> Result<LoggedOut, LogoutProblems> {
         self.0.ticketing.end_sessions(session.0.id).await?;
+        logged_out(&self.0, http, &session.0);
         Ok(LoggedOut::Done)
     }
 
@@ -91,8 +94,9 @@ impl Auth {
 
     /// Create an account with a user name
     #[oai(path = "/users/", method = "post", operation_id = "createUser")]
-    async fn create_user(&self, body: Body<UserBody>) -> Result<UserCreated, RegisterProblems> {
+    async fn create_user(&self, http: &Request, body: Body<UserBody>) -> Result<UserCreated, RegisterProblems> {
         let account = self.0.ticketing.register(body.0.into()).await?;
+        registered(&self.0, http, &account).await;
         Ok(UserCreated::Created(Json((&account).into())))
     }
 

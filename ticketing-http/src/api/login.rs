@@ -1,39 +1,91 @@
 use super::state::ApiState;
 use crate::middleware::client_address::ClientAddress;
+use crate::middleware::login_throttle::Throttled;
 use crate::middleware::shared_throttle::SharedThrottle;
 use crate::problem::Problem;
+use crate::security_log::Subject;
 use poem::Request;
 use std::net::{IpAddr, Ipv6Addr};
 use ticketing_core::Error;
 use ticketing_core::Session;
+use ticketing_core::domain::account::Account;
 
-/// Logs in by address or user name, unless there were too many failed attempts for this account from this client.
+/// Logs in by address or user name, unless there were too many wrong passwords: see
+/// [`login_throttle`](crate::middleware::login_throttle).
 pub(crate) async fn login(state: &ApiState, request: &Request, name: &str, password: &str) -> Result<Session, Problem> {
     // No name contains control characters, and some databases cannot store them.
     if name.chars().any(char::is_control) || name.len() > 254 {
         return Err(Error::Unauthenticated("Incorrect email or password").into());
     }
-    let key = name.trim().to_lowercase();
-    // The middleware sets the address; without it, as in tests, the client is this machine.
-    let client = request.data().copied().unwrap_or(ClientAddress(IpAddr::V6(Ipv6Addr::LOCALHOST)));
-    let throttle = &state.login_throttle;
-    let too_many =
-        |wait| Problem::new("too_many_logins", "Too many login attempts. Please try again later.").retry_after(wait);
-    throttle.check(&key, client, state.clock.now()).map_err(too_many)?;
-    let together = state.has_shared_limits.then(|| SharedThrottle::new(state.key_mac(), &key, client));
-    if let Some(together) = &together {
-        together.check(&state.ticketing, state.clock.now()).await.map_err(too_many)?;
-    }
+    let account = state.ticketing.find_account(name).await?;
+    // An account counts as one under each of its names.
+    let key = match &account {
+        Some(account) => key_of(account),
+        None => format!("name {}", name.trim().to_lowercase()),
+    };
+    let client = client_of(request);
+    let subject = Subject::new(state.key_mac(), &key, client);
+    let too_many = |throttled: Throttled| {
+        subject.login_throttled(throttled.by.name(), throttled.wait);
+        Problem::new("too_many_logins", "Too many login attempts. Please try again later.").retry_after(throttled.wait)
+    };
+    let (throttle, now) = (&state.login_throttle, state.clock.now());
+    // Whatever ends this call without a verdict on the password takes both attempts back.
+    let attempt = throttle.begin(&key, client, now).map_err(too_many)?;
+    let together = match shared(state, &key, client) {
+        Some(together) => Some(together.begin(throttle.is_known(&key, client, now), now).await.map_err(too_many)?),
+        None => None,
+    };
     let session = state.ticketing.login(name, password).await;
     match &session {
         Ok(_) => {
-            throttle.succeeded(&key, client, state.clock.now());
-            if let Some(together) = &together {
-                together.succeeded(&state.ticketing).await;
+            attempt.succeeded(state.clock.now());
+            if let Some(together) = together {
+                together.succeeded().await;
             }
+            subject.logged_in();
         }
-        Err(Error::Unauthenticated(_)) => throttle.failed(&key, client, state.clock.now()),
+        Err(Error::Unauthenticated(_)) => {
+            attempt.failed(state.clock.now());
+            if let Some(together) = together {
+                together.failed().await;
+            }
+            subject.login_failed(match &account {
+                None => "unknown_account",
+                Some(account) if !account.is_active => "account_switched_off",
+                Some(_) => "wrong_password",
+            });
+        }
         Err(_) => {}
     }
     Ok(session?)
+}
+
+/// Notes that a new account's owner is at this client: an attacker at the same address will not keep them from logging in.
+pub(crate) async fn registered(state: &ApiState, request: &Request, account: &Account) {
+    let (key, client) = (key_of(account), client_of(request));
+    state.login_throttle.remember(&key, client, state.clock.now());
+    if let Some(together) = shared(state, &key, client) {
+        together.remember().await;
+    }
+    Subject::new(state.key_mac(), &key, client).event("registered");
+}
+
+/// Notes in the log that an account's sessions were ended.
+pub(crate) fn logged_out(state: &ApiState, request: &Request, account: &Account) {
+    Subject::new(state.key_mac(), &key_of(account), client_of(request)).event("logout");
+}
+
+fn key_of(account: &Account) -> String {
+    format!("account {}", account.id)
+}
+
+/// The middleware sets the address; without it, as in tests, the client is this machine.
+fn client_of(request: &Request) -> ClientAddress {
+    request.data().copied().unwrap_or(ClientAddress(IpAddr::V6(Ipv6Addr::LOCALHOST)))
+}
+
+fn shared(state: &ApiState, key: &str, client: ClientAddress) -> Option<SharedThrottle> {
+    let new = || SharedThrottle::new(state.ticketing.clone(), state.key_mac(), key, client);
+    state.has_shared_limits.then(new)
 }

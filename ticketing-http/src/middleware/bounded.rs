@@ -28,10 +28,6 @@ impl<K: Clone + Eq + Hash, V: Default> Bounded<K, V> {
         self.rows.get_mut(key)
     }
 
-    pub(super) fn remove(&mut self, key: &K) {
-        self.rows.remove(key);
-    }
-
     #[cfg(test)]
     pub(super) fn len(&self) -> usize {
         self.rows.len()

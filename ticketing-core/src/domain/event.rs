@@ -17,7 +17,7 @@ mod find;
 mod put;
 
 pub use cancel::CancelEvent;
-pub use find::{FindEvent, ListEvents};
+pub use find::{FindEvent, FindEvents, ListEventIds, ListEvents};
 pub use put::PutEvent;
 
 /// How many places there are, and how many are taken. `held + sold` never exceeds `capacity`.

@@ -62,12 +62,14 @@ pub struct List {
     pub order: Vec<(&'static str, Sort)>,
     /// The page.
     pub page: PageRequest,
+    /// Whether the keys of the rows are enough. Then a storage need not load the rows.
+    pub keys_only: bool,
 }
 
 impl List {
     /// The rows of a noun that meet all of these conditions.
     pub fn of<R: Record>(name: &'static str, all: Vec<Condition>) -> Self {
-        Self { name, noun: R::NOUN, all, order: vec![], page: PageRequest::default() }
+        Self { name, noun: R::NOUN, all, order: vec![], page: PageRequest::default(), keys_only: false }
     }
 
     /// Sets the order.
@@ -81,6 +83,13 @@ impl List {
     #[must_use]
     pub fn page(mut self, page: PageRequest) -> Self {
         self.page = page;
+        self
+    }
+
+    /// Asks for the keys of the rows alone.
+    #[must_use]
+    pub fn keys_only(mut self) -> Self {
+        self.keys_only = true;
         self
     }
 

@@ -62,7 +62,7 @@ pub struct Lookup {
 pub struct Round {
     /// Rows to lock unless another transaction has locked them. Pass the keys to [`WorkingSet::keep_claim`].
     pub claims: Vec<List>,
-    /// Pages of lists. Pass the keys to [`WorkingSet::keep_page`].
+    /// Pages of lists. Pass the keys to [`WorkingSet::keep_page`]. Rows need not be loaded where the list asks for keys only.
     pub lists: Vec<List>,
     /// Rows to read, in the order in which to lock them.
     pub lookups: Vec<Lookup>,
@@ -110,7 +110,8 @@ impl LoadKeys {
         }
     }
 
-    /// Requests a page of a list. The keys are then in [`WorkingSet::listed`] under its name, and the rows are loaded.
+    /// Requests a page of a list. The keys are then in [`WorkingSet::listed`] under its name, and the rows are loaded, unless the
+    /// list asks for its keys only.
     pub fn list(&mut self, list: List) {
         if !self.served.contains(&list.name) && !self.lists.iter().any(|known| known.name == list.name) {
             self.lists.push(list);

@@ -7,7 +7,7 @@ use crate::domain::category::{AllCategories, Category};
 use crate::domain::check_in::{CheckIn, FindCheckIn};
 use crate::domain::code::Reference;
 use crate::domain::command::{Batch, Command, Queries, Query};
-use crate::domain::event::{Event, EventFilter, FindEvent, ListEvents};
+use crate::domain::event::{Event, EventFilter, FindEvent, FindEvents, ListEventIds, ListEvents};
 use crate::domain::id::{EventId, MailId, OrderId, TicketId};
 use crate::domain::order::{FindOrder, FindPurchase, ListOrders, Order, OrderFilter, OrderKey};
 use crate::domain::outbox::{FindMail, FindMailsOfOrder, ListDeadMails, OutboxMail};
@@ -87,6 +87,16 @@ pub trait StorageExt: Storage {
     /// Lists events.
     async fn events(&self, filter: &EventFilter, page: PageRequest) -> Result<Page<Event>> {
         self.find(ListEvents { filter: filter.clone(), page }).await
+    }
+
+    /// Lists the ids of events.
+    async fn event_ids(&self, filter: &EventFilter, page: PageRequest) -> Result<Page<EventId>> {
+        self.find(ListEventIds(ListEvents { filter: filter.clone(), page })).await
+    }
+
+    /// Finds events, in the order of these ids. Leaves out those that do not exist.
+    async fn events_of(&self, ids: &[EventId]) -> Result<Vec<Event>> {
+        self.find(FindEvents(ids.to_vec())).await
     }
 
     /// Finds an order.

@@ -99,8 +99,10 @@ fn copy(all: &WorkingSet, mut load: LoadKeys, needs: &(impl Needs + ?Sized)) -> 
         }
         for list in round.lists {
             let Ok(page) = list::select(all, &list);
-            all.shelf(list.noun).copy(0, &page.items, rows.shelf_mut(list.noun));
-            rows.shelf_mut(list.noun).mark_complete(0, &page.items, false);
+            if !list.keys_only {
+                all.shelf(list.noun).copy(0, &page.items, rows.shelf_mut(list.noun));
+                rows.shelf_mut(list.noun).mark_complete(0, &page.items, false);
+            }
             rows.keep_page(list.name, page);
         }
         for lookup in round.lookups {

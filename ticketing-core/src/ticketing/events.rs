@@ -127,6 +127,18 @@ impl Ticketing {
         Ok(self.inner.storage.events(filter, page).await?)
     }
 
+    /// Lists the ids of events, to read the events a few at a time with [`events_of`](Self::events_of): a thousand events can be many
+    /// megabytes.
+    pub async fn event_ids(&self, filter: &EventFilter, page: PageRequest) -> Result<Page<EventId>> {
+        check_page(page)?;
+        Ok(self.inner.storage.event_ids(filter, page).await?)
+    }
+
+    /// The events with these ids, in their order, cancelled or not.
+    pub async fn events_of(&self, ids: &[EventId]) -> Result<Vec<Event>> {
+        Ok(self.inner.storage.events_of(ids).await?)
+    }
+
     /// Cancels an event. Sales and check-ins end at once; upkeep then refunds everyone who paid and notifies all buyers. A repeat
     /// changes nothing. Allowed for the event's organiser and administrators.
     pub async fn cancel_event(&self, actor: &Principal, id: EventId) -> Result<Event> {

@@ -11,7 +11,7 @@ use super::event_read::{PrerenderedJson, RenderedEvent};
 use super::idempotency::reference;
 use super::problems::{BODY, KEYED, PARAMETERS, TOKEN, problems};
 use super::state::ApiState;
-use super::{Tag, etag};
+use super::{Tag, etag, event_list};
 use crate::problem::Problem;
 use poem::Request;
 use poem::http::Uri;
@@ -108,7 +108,8 @@ impl Events {
 
     /// List events
     ///
-    /// Only active events.
+    /// Only active events. A list has the first 300 characters of each description and the first 5 ticket types;
+    /// `GET /events/{event_id}` has all of them. Prices and numbers are those of all ticket types.
     #[oai(path = "/events/", method = "get", operation_id = "listEvents")]
     #[expect(clippy::too_many_arguments, reason = "each is a parameter of the query")]
     async fn list(
@@ -138,8 +139,9 @@ impl Events {
             .with_from(from.0.map(|time| time.0))
             .with_to(to.0.map(|time| time.0))
             .with_sort(sort.0.map(Into::into).unwrap_or_default());
-        let found = self.0.ticketing.events(&filter, request).await?;
-        Ok(List::new(found, request, uri, &self.0.settings, |event| (&event).into()))
+        let mut found = self.0.ticketing.event_ids(&filter, request).await?;
+        let body = event_list::body(self.0.ticketing.clone(), std::mem::take(&mut found.items)).await?;
+        Ok(List::written(body, &found, request, uri, &self.0.settings))
     }
 
     /// Get an event

@@ -5,6 +5,7 @@
 //! |---|---|
 //! | `auth` | accounts and tokens |
 //! | `events`, `categories` | events |
+//! | `event_list` | the body of `GET /events/`, written as it is read |
 //! | `event_read` | a fast path for `GET /events/{id}` |
 //! | `orders` | tickets, held for a while |
 //! | `payments` | checkouts, verification, refunds, reviews |
@@ -23,6 +24,7 @@ mod categories;
 mod check_ins;
 pub(crate) mod dto;
 mod etag;
+mod event_list;
 mod event_read;
 mod events;
 mod health;

@@ -46,3 +46,59 @@ async fn lists_are_paginated() {
     assert_eq!(answer.json().as_array().unwrap().len(), 5);
     assert_eq!(shop.get("/events/?from=2027-01-01", "").await.json(), json!([]));
 }
+
+#[tokio::test]
+async fn a_list_of_events_has_short_texts_and_every_field() {
+    let shop = Shop::new().await;
+    let ada = shop.somebody("ada").await;
+    let types: Vec<_> =
+        (0..50).map(|n| json!({"name": format!("Type {n}"), "price": 100 - n, "capacity": 2})).collect();
+    for length in [0, 300, 301, 10_000] {
+        let event = json!({"title": "Lagos Jazz Night", "event_date": "2099-12-31T20:00:00Z", "location": "Lagos",
+            "description": "\u{1f3b7}".repeat(length), "ticket_types": types});
+        let answer = shop.post("/events/", &ada, event).await;
+        assert_eq!(answer.status, 201, "{answer:?}");
+    }
+    shop.event(&ada, "5000", None).await;
+    let list = shop.get("/events/?limit=1000", "").await.json();
+    for (item, length) in list.as_array().unwrap().iter().zip([Some(0), Some(300), Some(300), Some(300), None]) {
+        let whole = shop.get(&format!("/events/{}", item["id"]), "").await.json();
+        let (mut cut, mut rest) = (item.clone(), whole.clone());
+        for field in ["description", "ticket_types"] {
+            cut.as_object_mut().unwrap().remove(field);
+            rest.as_object_mut().unwrap().remove(field);
+        }
+        assert_eq!(cut, rest, "also the lowest price and the places left, which are those of all ticket types");
+        assert_eq!(item["description"].as_str().map(|text| text.chars().count()), length);
+        let (some, all) = (item["ticket_types"].as_array().unwrap(), whole["ticket_types"].as_array().unwrap());
+        assert_eq!(some[..], all[..all.len().min(5)]);
+    }
+    assert_eq!(list.as_array().unwrap().len(), 5);
+}
+
+/// Written in pieces, a list is still what it was.
+#[tokio::test]
+async fn a_long_list_is_complete_in_every_order() {
+    let shop = Shop::new().await;
+    let ada = shop.somebody("ada").await;
+    for number in 0..150 {
+        let event = json!({"title": format!("Night {}", number * 7 % 150), "event_date": "2099-12-31T20:00:00Z",
+            "location": "Lagos", "price": "1", "description": "x".repeat(number * 20)});
+        assert_eq!(shop.post("/events/", &ada, event).await.status, 201);
+    }
+    for sort in ["id", "date", "-date", "title"] {
+        let list = shop.get(&format!("/events/?limit=149&sort={sort}"), "").await;
+        assert!(list.header("link").contains("skip=149") && list.header("content-type").starts_with("application/json"));
+        let list = list.json();
+        let mut titles: Vec<_> = list.as_array().unwrap().iter().map(|event| event["title"].to_string()).collect();
+        assert_eq!(titles.len(), 149, "{sort}");
+        if sort == "title" {
+            assert!(titles.is_sorted());
+        }
+        titles.sort();
+        titles.dedup();
+        assert_eq!(titles.len(), 149, "{sort}");
+    }
+    assert_eq!(shop.get("/events/?limit=1000&q=night", "").await.json().as_array().unwrap().len(), 150);
+    assert_eq!(shop.get("/events/?skip=150", "").await.json(), json!([]));
+}

@@ -38,9 +38,37 @@ pub struct ListEvents {
     pub page: PageRequest,
 }
 
+/// Lists the ids of events, in the order of [`ListEvents`]. A thousand events can be many megabytes; their ids are not.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ListEventIds(pub ListEvents);
+
+/// Finds events, in the order of these ids.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct FindEvents(pub Vec<EventId>);
+
 const LIST: &str = "events";
 
 impl ListEvents {
+    /// Requests the list. Nothing is in a category that does not exist.
+    fn request(&self, rows: &WorkingSet, load: &mut LoadKeys, change: impl Fn(List) -> List) {
+        match self.filter.category.as_ref().map(|name| name.to_lowercase()) {
+            None => load.list(change(self.list(None))),
+            Some(name) => {
+                load.find(category::BY_NAME, &name);
+                if let Some(category) = rows.categories.loaded(category::BY_NAME, &name).next() {
+                    load.list(change(self.list(Some(category))));
+                }
+            }
+        }
+    }
+
+    /// The ids of the page that was found.
+    fn ids(&self, rows: &WorkingSet) -> Page<EventId> {
+        let page = rows.listed::<EventId>(LIST);
+        let total = if self.page.count { Some(page.total.unwrap_or(0)) } else { None };
+        Page { total, ..page }
+    }
+
     fn list(&self, category: Option<&Category>) -> List {
         let filter = &self.filter;
         let mut all = vec![];
@@ -68,15 +96,7 @@ impl Query for ListEvents {
     const ONE_MOMENT: bool = true;
 
     fn needs(&self, rows: &WorkingSet, load: &mut LoadKeys) {
-        match self.filter.category.as_ref().map(|name| name.to_lowercase()) {
-            None => load.list(self.list(None)),
-            Some(name) => {
-                load.find(category::BY_NAME, &name);
-                if let Some(category) = rows.categories.loaded(category::BY_NAME, &name).next() {
-                    load.list(self.list(Some(category)));
-                }
-            }
-        }
+        self.request(rows, load, |list| list);
         let listed = rows.listed::<EventId>(LIST).items;
         for id in listed.iter().filter_map(|id| rows.events.loaded_row(id)?.category_id) {
             load.look::<Category>(&id);
@@ -84,9 +104,34 @@ impl Query for ListEvents {
     }
 
     fn find(&self, rows: &WorkingSet) -> Page<Event> {
-        let page = rows.listed::<EventId>(LIST);
-        let total = if self.page.count { Some(page.total.unwrap_or(0)) } else { None };
-        let events = page.items.iter().filter_map(|id| rows.events.get(id));
-        Page { items: events.map(|event| event.with_category(rows)).collect(), more: page.more, total }
+        let Page { items, more, total } = self.ids(rows);
+        let events = items.iter().filter_map(|id| rows.events.get(id));
+        Page { items: events.map(|event| event.with_category(rows)).collect(), more, total }
+    }
+}
+
+impl Query for ListEventIds {
+    type Found = Page<EventId>;
+    const ONE_MOMENT: bool = true;
+
+    fn needs(&self, rows: &WorkingSet, load: &mut LoadKeys) {
+        self.0.request(rows, load, List::keys_only);
+    }
+
+    fn find(&self, rows: &WorkingSet) -> Page<EventId> {
+        self.0.ids(rows)
+    }
+}
+
+impl Query for FindEvents {
+    type Found = Vec<Event>;
+    const ONE_MOMENT: bool = FindEvent::ONE_MOMENT;
+
+    fn needs(&self, rows: &WorkingSet, load: &mut LoadKeys) {
+        self.0.iter().for_each(|id| FindEvent(*id).needs(rows, load));
+    }
+
+    fn find(&self, rows: &WorkingSet) -> Vec<Event> {
+        self.0.iter().filter_map(|id| FindEvent(*id).find(rows)).collect()
     }
 }

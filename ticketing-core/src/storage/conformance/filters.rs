@@ -12,6 +12,8 @@ use std::sync::Arc;
 async fn titles(shop: &Shop, filter: &EventFilter) -> Vec<String> {
     let found = shop.storage.events(filter, PageRequest { count: true, ..PageRequest::default() }).await.unwrap();
     assert_eq!(found.total, Some(found.items.len() as u64));
+    let ids = shop.storage.event_ids(filter, PageRequest { count: true, ..PageRequest::default() }).await.unwrap();
+    assert_eq!(ids, found.clone().map(|event| event.id));
     found.items.into_iter().map(|event| event.title).collect()
 }
 

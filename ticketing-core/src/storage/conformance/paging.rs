@@ -1,5 +1,6 @@
 use super::shop::Shop;
 use crate::domain::event::EventFilter;
+use crate::domain::id::EventId;
 use crate::domain::order::OrderFilter;
 use crate::domain::page::{Page, PageRequest};
 use crate::domain::ticket::TicketFilter;
@@ -42,7 +43,17 @@ pub async fn events_come_in_pages(storage: Arc<dyn Storage>) {
     }
     shop.event().title("Elsewhere").create().await;
     let filter = EventFilter { text: Some("afrobeat".to_owned()), ..EventFilter::default() };
-    is_paged(&all, async |page| shop.storage.events(&filter, page).await.unwrap()).await;
+    is_paged(&all, async |page| {
+        let found = shop.storage.events(&filter, page).await.unwrap();
+        // Their ids come in the same pages.
+        let ids = shop.storage.event_ids(&filter, page).await.unwrap();
+        assert_eq!(ids, found.clone().map(|event| event.id));
+        assert_eq!(shop.storage.events_of(&ids.items).await.unwrap(), found.items);
+        found
+    })
+    .await;
+    let ids = [all[3].id, EventId(i64::MAX), all[0].id];
+    assert_eq!(shop.storage.events_of(&ids).await.unwrap(), [all[3].clone(), all[0].clone()]);
 }
 
 pub async fn orders_come_in_pages(storage: Arc<dyn Storage>) {

@@ -32,8 +32,10 @@ pub(in crate::storage) async fn load(
         }
         for list in round.lists {
             let page = page(connection, &list).await?;
-            by_index(connection, list.noun, 0, &page.items, "", &mut rows).await?;
-            rows.shelf_mut(list.noun).mark_complete(0, &page.items, false);
+            if !list.keys_only {
+                by_index(connection, list.noun, 0, &page.items, "", &mut rows).await?;
+                rows.shelf_mut(list.noun).mark_complete(0, &page.items, false);
+            }
             rows.keep_page(list.name, page);
         }
         if locks {

@@ -220,8 +220,25 @@ pub(crate) struct TicketTypeView {
     available: Option<i64>,
 }
 
+/// The most characters of a description in a list.
+const DESCRIPTION_IN_LIST: usize = 300;
+/// The most ticket types of an event in a list.
+const TICKET_TYPES_IN_LIST: usize = 5;
+
 impl From<&Event> for EventView {
     fn from(event: &Event) -> Self {
+        Self::new(event, event.description.clone(), usize::MAX)
+    }
+}
+
+impl EventView {
+    /// The event as an item of a list: long texts are cut, so that a page cannot become endless.
+    pub(crate) fn in_list(event: &Event) -> Self {
+        let description = event.description.as_ref().map(|text| text.chars().take(DESCRIPTION_IN_LIST).collect());
+        Self::new(event, description, TICKET_TYPES_IN_LIST)
+    }
+
+    fn new(event: &Event, description: Option<String>, ticket_types: usize) -> Self {
         let price = Price::from(event.lowest_price());
         let ticket_type = |kind: &Kind| TicketTypeView {
             id: kind.id.0,
@@ -234,7 +251,7 @@ impl From<&Event> for EventView {
         Self {
             id: event.id.0,
             title: event.title.clone(),
-            description: event.description.clone(),
+            description,
             event_date: event.starts_at.into(),
             date: event.starts_at.into(),
             end_date: event.ends_at.map(Into::into),
@@ -253,7 +270,7 @@ impl From<&Event> for EventView {
             is_active: event.status == EventStatus::Active,
             created_at: event.created_at.into(),
             updated_at: event.updated_at.into(),
-            ticket_types: event.ticket_types.iter().map(ticket_type).collect(),
+            ticket_types: event.ticket_types.iter().take(ticket_types).map(ticket_type).collect(),
         }
     }
 }

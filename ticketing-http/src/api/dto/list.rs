@@ -1,6 +1,6 @@
 use crate::api::state::ApiSettings;
 use poem::http::{HeaderValue, Uri, header};
-use poem::{IntoResponse, Response};
+use poem::{Body, IntoResponse, Response};
 use poem_openapi::ApiResponse;
 use poem_openapi::payload::{Json, Payload};
 use poem_openapi::registry::{MetaHeader, MetaMediaType, MetaResponse, MetaResponses, MetaSchemaRef, Registry};
@@ -10,9 +10,15 @@ use ticketing_core::domain::page::{Page, PageRequest};
 /// A page of a list: an array, with the URL of the next page in `Link` (RFC 8288), and the total count in `X-Total-Count`
 /// if requested.
 pub(crate) struct List<T> {
-    items: Vec<T>,
+    items: Items<T>,
     next: Option<String>,
     total: Option<u64>,
+}
+
+enum Items<T> {
+    All(Vec<T>),
+    /// A JSON array of them, which may still be in the making.
+    Written(Body),
 }
 
 /// The requested page, from the parameters of the query. Each handler declares the three parameters itself: an extractor of
@@ -35,7 +41,20 @@ impl<T> List<T> {
         view: impl FnMut(U) -> T,
     ) -> Self {
         let found = found.map(view);
-        Self { next: found.more.then(|| next_page(request, uri, settings)), total: found.total, items: found.items }
+        let next = found.more.then(|| next_page(request, uri, settings));
+        Self { next, total: found.total, items: Items::All(found.items) }
+    }
+
+    /// The response to `request` at `uri`, whose items are written already. `found` has no more than the rest of it.
+    pub(crate) fn written<U>(
+        body: Body,
+        found: &Page<U>,
+        request: PageRequest,
+        uri: &Uri,
+        settings: &ApiSettings,
+    ) -> Self {
+        let next = found.more.then(|| next_page(request, uri, settings));
+        Self { next, total: found.total, items: Items::Written(body) }
     }
 }
 
@@ -52,7 +71,10 @@ fn next_page(request: PageRequest, uri: &Uri, settings: &ApiSettings) -> String 
 
 impl<T: ToJSON> IntoResponse for List<T> {
     fn into_response(self) -> Response {
-        let mut response = Json(self.items).into_response();
+        let mut response = match self.items {
+            Items::All(items) => Json(items).into_response(),
+            Items::Written(body) => Response::builder().content_type(Json::<Vec<T>>::CONTENT_TYPE).body(body),
+        };
         let link = self.next.and_then(|next| HeaderValue::from_str(&format!("<{next}>; rel=\"next\"")).ok());
         if let Some(link) = link {
             response.headers_mut().insert(header::LINK, link);

@@ -61,6 +61,7 @@ impl SqliteStorage {
     }
 
     async fn open_flushing(path: &Path, synchronous: SqliteSynchronous) -> Result<Self, StorageError> {
+        create_private(path).map_err(|error| StorageError::Unusable(format!("{}: {error}", path.display())))?;
         let options = SqliteConnectOptions::new()
             .filename(path)
             .create_if_missing(true)
@@ -127,6 +128,21 @@ impl SqliteStorage {
     pub async fn close(&self) {
         self.readers.close().await;
         self.writer.pool.close().await;
+    }
+}
+
+/// Makes the file where there is none, so that only its owner can read it: it holds addresses, password hashes and ticket codes. SQLite
+/// gives the write-ahead log and its index the mode of the file. A file that is there keeps its mode, which an operator may have
+/// chosen.
+fn create_private(path: &Path) -> std::io::Result<()> {
+    let mut options = std::fs::OpenOptions::new();
+    options.write(true).create_new(true);
+    #[cfg(unix)]
+    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+    match options.open(path) {
+        Ok(_) => Ok(()),
+        Err(error) if error.kind() == std::io::ErrorKind::AlreadyExists => Ok(()),
+        Err(error) => Err(error),
     }
 }
 
@@ -244,6 +260,30 @@ mod tests {
         assert_eq!(copied.check().await.unwrap(), Vec::<String>::new());
         let none: [crate::domain::category::NewCategory; 0] = [];
         assert!(copied.apply(now, &none).await.is_ok(), "and is only looked at");
+        std::fs::remove_dir_all(folder).unwrap();
+    }
+
+    #[cfg(unix)]
+    #[tokio::test]
+    async fn only_the_owner_can_read_what_is_created() {
+        use crate::storage::StorageExt as _;
+        use std::os::unix::fs::PermissionsExt as _;
+        let folder = std::env::temp_dir().join(format!("ticketing-modes-{}", std::process::id()));
+        std::fs::create_dir_all(&folder).unwrap();
+        let file = folder.join("tickets.db");
+        let mode = |name: &str| std::fs::metadata(folder.join(name)).unwrap().permissions().mode() & 0o777;
+        let storage = SqliteStorage::open(&file).await.unwrap();
+        let category = crate::domain::category::NewCategory { name: "Music".to_owned(), description: None };
+        storage.apply(jiff::Timestamp::UNIX_EPOCH, &[category]).await.unwrap();
+        for name in ["tickets.db", "tickets.db-wal", "tickets.db-shm"] {
+            assert_eq!(mode(name), 0o600, "{name}");
+        }
+        storage.close().await;
+        // An operator lets a group read it, and so it stays.
+        std::fs::set_permissions(&file, std::fs::Permissions::from_mode(0o640)).unwrap();
+        let storage = SqliteStorage::open(&file).await.unwrap();
+        assert_eq!((mode("tickets.db"), mode("tickets.db-wal")), (0o640, 0o640));
+        storage.close().await;
         std::fs::remove_dir_all(folder).unwrap();
     }
 

@@ -46,8 +46,11 @@ pub enum RateLimit {
 /// Whether an `Idempotency-Key` has an effect.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Idempotency {
-    /// The first response is kept for 24 hours and replayed.
+    /// The first response is kept for 24 hours and replayed. A key belongs to the account, so that a purchase whose response was
+    /// lost is not made twice after a new log-in.
     Kept,
+    /// The same, but a key belongs to the session: for what is done to the session itself.
+    OfSession,
     /// The header is ignored: reads change nothing, responses with tokens are not to be stored, and webhooks have ids of their own.
     Ignored,
 }
@@ -156,7 +159,7 @@ pub static ROUTES: &[Route] = routes! {
 
     POST   "/auth/register"                                 Purchase    Limited Kept    None     Api;
     POST   "/auth/login"                                    Purchase    Limited Ignored None     Api;
-    POST   "/auth/logout"                                   Purchase    Limited Kept    Required Api;
+    POST   "/auth/logout"                                   Purchase    Limited OfSession Required Api;
     GET    "/auth/me"                                       Purchase    Limited Ignored Required Api;
     POST   "/users"                                         Purchase    Limited Kept    None     Api;
     GET    "/users/me"                                      Purchase    Limited Ignored Required Api;

@@ -1,7 +1,7 @@
 //! Idempotency keys: `Idempotency-Key` makes a POST safe to retry, after the IETF draft of that name.
 //!
 //! The first response is kept for 24 hours and replayed to every retry with the same key and body. A key belongs to an account,
-//! a method and a path. If a crash interrupts the work, the next retry starts it again and finds what the first one created,
+//! a method and a path, and where the request is about the session itself, to that session. If a crash interrupts the work, the next retry starts it again and finds what the first one created,
 //! because all references are derived from the key.
 
 use super::bearer::{self, Authenticated};
@@ -51,7 +51,7 @@ impl<E: Endpoint<Output = Response>> Endpoint for Idempotent<E> {
     async fn call(&self, mut request: Request) -> poem::Result<Response> {
         let Some(key) = key(&request)? else { return self.api.call(request).await };
         let route = routes::find(request.method(), request.uri().path());
-        let Some(route) = route.filter(|route| route.idempotency == Idempotency::Kept) else {
+        let Some(route) = route.filter(|route| route.idempotency != Idempotency::Ignored) else {
             return self.api.call(request).await;
         };
         let session = bearer::authenticate(&self.state, &request).await;
@@ -64,6 +64,10 @@ impl<E: Endpoint<Output = Response>> Endpoint for Idempotent<E> {
             return self.api.call(request).await;
         }
         let caller = match (account, &session, request.data::<ClientAddress>()) {
+            // Logging out again ends another session, whatever the key.
+            (Some(account), ..) if route.idempotency == Idempotency::OfSession => {
+                format!("account {}, session {}", account.id, account.sessions_ended)
+            }
             (Some(account), ..) => format!("account {}", account.id),
             (None, Some(_), _) => "a bad token".to_owned(),
             (None, None, Some(client)) => format!("somebody at {}", client.0),

@@ -119,3 +119,32 @@ async fn login_responses_are_not_kept() {
     let second = post(&shop, "/auth/login", "", "k", &body).await;
     assert_ne!(first.text("access_token"), second.text("access_token"));
 }
+
+#[tokio::test]
+async fn a_key_of_an_ended_session_does_not_spare_the_next_one() {
+    let shop = Shop::new().await;
+    let (first, ben) = (shop.somebody("ada").await, shop.somebody("ben").await);
+    for token in [first.clone(), shop.login("ada").await, shop.login("ada").await] {
+        // The second token is dead by the time it is used: one log-out ends all sessions.
+        let is_alive = shop.get("/auth/me", &token).await.status == 200;
+        let answer = post(&shop, "/auth/logout", &token, "same", &json!({})).await;
+        assert_eq!(answer.status, if is_alive { 204 } else { 401 });
+        assert_eq!(shop.get("/auth/me", &token).await.status, 401);
+    }
+    for _ in 0..3 {
+        let token = shop.login("ada").await;
+        let answer = post(&shop, "/auth/logout", &token, "same", &json!({})).await;
+        assert_eq!((answer.status, answer.header("idempotency-replayed")), (204, ""));
+        assert_eq!(shop.get("/auth/me", &token).await.status, 401, "the session has ended");
+    }
+    assert_eq!(shop.get("/auth/me", &ben).await.status, 200);
+
+    // A purchase whose response was lost is still made once, also after a new log-in.
+    let event = shop.event(&ben, "5000", None).await;
+    let ada = shop.login("ada").await;
+    let first = post(&shop, "/payments/initialize", &ada, "buy", &json!({"event_id": event})).await;
+    assert_eq!(shop.post("/auth/logout", &ada, json!({})).await.status, 204);
+    let ada = shop.login("ada").await;
+    let second = post(&shop, "/payments/initialize", &ada, "buy", &json!({"event_id": event})).await;
+    assert_eq!((second.status, first.bytes), (200, second.bytes));
+}

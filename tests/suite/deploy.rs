@@ -151,6 +151,39 @@ fn the_other_files_set_what_the_server_understands() {
     }
 }
 
+/// No file as it is starts a server: its operator decides whether money moves.
+#[test]
+fn no_deployment_sells_in_the_sandbox_unless_told_to() {
+    let filled = |file: &str| -> Vec<(String, String)> {
+        let text = read(file);
+        let pairs = text.split_whitespace().chain(text.lines()).filter_map(|word| word.split_once('='));
+        let known = pairs.filter(|(name, value)| is_known(name) && !value.contains(char::is_whitespace));
+        known.map(|(name, value)| (name.to_owned(), value.to_owned())).collect()
+    };
+    for file in [".env.example", "Procfile", "Dockerfile"] {
+        // The lines that are commented out begin with `#`, so they are not names of settings. The example of `docker run` is.
+        let mut set: BTreeMap<String, String> = filled(file).into_iter().collect();
+        if file == "Dockerfile" {
+            assert_eq!(set.remove("SANDBOX").as_deref(), Some("on"), "docker run");
+        }
+        set.insert("JWT_SECRET_KEY".to_owned(), SECRET.to_owned());
+        let sentence = config(file, &set).check_payments().unwrap_err().to_string();
+        assert!(sentence.contains("SANDBOX=on") && sentence.contains("PAYMENTS=none"), "{file}: {sentence}");
+        for (name, value) in
+            [("SANDBOX", "on"), ("PAYMENTS", "none"), ("PAYSTACK_SECRET_KEY", "sk_test_b7c1f0e2a95d4c68813f7e6a")]
+        {
+            let mut set = set.clone();
+            set.insert(name.to_owned(), value.to_owned());
+            config(file, &set).check_payments().unwrap_or_else(|error| panic!("{file}: {error}"));
+        }
+    }
+    for (file, way_out) in
+        [("docker-compose.yml", "SANDBOX=on"), ("render.yaml", "PAYMENTS=none"), ("README.md", "PAYMENTS=none")]
+    {
+        assert!(read(file).contains(way_out), "{file}");
+    }
+}
+
 #[test]
 fn the_guide_has_a_row_for_every_file_and_its_links_lead_somewhere() {
     let guide = read("README.md");

@@ -1,10 +1,10 @@
 //! The whole server in one value: the API, its pages, the sandbox, and the middleware around them.
 
 use crate::api::{self, ApiSettings, ApiState};
-use crate::config::Config;
+use crate::config::{Config, Gateway, SandboxAccess};
 use crate::docs::Docs;
 use crate::metrics::Numbers;
-use crate::middleware::client_address::TrustedProxies;
+use crate::middleware::client_address::{TrustedProxies, is_from_this_machine};
 use crate::middleware::cors::Cors;
 use crate::routes::{self, Server};
 use crate::sandbox::{self, Sandbox};
@@ -20,12 +20,12 @@ pub const VERSION: &str = env!("CARGO_PKG_VERSION");
 pub struct Routes {
     api: BoxEndpoint<'static, Response>,
     beside: Route,
-    has_sandbox: bool,
+    sandbox: SandboxAccess,
 }
 
 impl std::fmt::Debug for Routes {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Routes").field("has_sandbox", &self.has_sandbox).finish_non_exhaustive()
+        f.debug_struct("Routes").field("sandbox", &self.sandbox).finish_non_exhaustive()
     }
 }
 
@@ -36,12 +36,27 @@ impl Endpoint for Routes {
         let is_beside = match routes::at(request.uri().path()).first().map(|route| route.server) {
             None | Some(Server::Api) => false,
             Some(Server::Docs | Server::Metrics) => true,
-            Some(Server::Sandbox) => self.has_sandbox,
+            Some(Server::Sandbox) => self.admits_to_sandbox(&request),
         };
         if is_beside {
             return self.beside.call(request).await;
         }
         self.api.call(request).await
+    }
+}
+
+impl Routes {
+    /// Whether the request may pay without money. Settings cannot tell every way in: a proxy or a tunnel may lead here unnamed.
+    fn admits_to_sandbox(&self, request: &Request) -> bool {
+        let is_admitted = match self.sandbox {
+            SandboxAccess::Nobody => false,
+            SandboxAccess::ThisMachine => is_from_this_machine(request),
+            SandboxAccess::Everybody => true,
+        };
+        if !is_admitted && self.sandbox == SandboxAccess::ThisMachine {
+            tracing::warn!("a request from elsewhere must not use the sandbox; SANDBOX=on would allow it");
+        }
+        is_admitted
     }
 }
 
@@ -52,6 +67,7 @@ pub fn settings(config: &Config) -> ApiSettings {
         allow_anonymous_events: config.allow_anonymous_events,
         frontend_url: config.frontend_url.clone(),
         public_url: Some(config.public_url.clone()),
+        takes_payments: config.gateway != Gateway::None,
     }
 }
 
@@ -61,17 +77,16 @@ pub fn app(state: ApiState, sandbox: Option<Arc<Sandbox>>, config: &Config) -> M
     let checkouts = state.checkouts.clone();
     let shared_limits = state.has_shared_limits.then(|| state.ticketing.clone());
     let docs = Docs::of(api::service(&state).spec(), config.docs);
-    let numbers = Numbers::new(state.ticketing.clone(), state.breaker.clone(), Arc::clone(&clock), config.metrics)
+    let numbers = Numbers::new(state.ticketing.clone(), state.breaker.clone(), Arc::clone(&clock), config.metrics_access())
         .with_token(config.metrics_token.clone());
-    let has_sandbox = sandbox.is_some();
-    let beside = match sandbox {
-        Some(sandbox) => Route::new().nest(routes::SANDBOX, sandbox::routes(sandbox)),
-        None => Route::new(),
+    let (beside, sandbox) = match sandbox {
+        Some(sandbox) => (Route::new().nest(routes::SANDBOX, sandbox::routes(sandbox)), config.sandbox),
+        None => (Route::new(), SandboxAccess::Nobody),
     };
     let api = Routes {
         api: api::endpoint(state).map_to_response().boxed(),
         beside: docs.mount(beside).at(routes::METRICS, numbers),
-        has_sandbox,
+        sandbox,
     };
     let config = StackConfig {
         trusted_proxies: TrustedProxies::new(config.trusted_proxies.clone()),
@@ -131,5 +146,80 @@ mod tests {
         client.get("/health").send().await.assert_status_is_ok();
         client.get("/nowhere").send().await.assert_status(StatusCode::NOT_FOUND);
         client.get("/sandbox/paystack/checkout/x").send().await.assert_status(StatusCode::NOT_FOUND);
+    }
+
+    /// What a program on this machine sends, and what comes from elsewhere.
+    const FROM_ELSEWHERE: &[(&str, &str)] = &[
+        ("x-forwarded-for", "203.0.113.9"),
+        ("x-forwarded-proto", "https"),
+        ("x-forwarded-host", "tickets.example"),
+        ("x-forwarded-prefix", "/shop"),
+        ("forwarded", "for=203.0.113.9"),
+        ("via", "1.1 proxy"),
+        ("x-real-ip", "203.0.113.9"),
+        ("cf-connecting-ip", "203.0.113.9"),
+        ("true-client-ip", "203.0.113.9"),
+        ("host", "rebound.example"),
+        ("host", "localhost.rebound.example:8000"),
+        ("host", "203.0.113.9:8000"),
+        ("host", ""),
+    ];
+
+    #[tokio::test]
+    async fn metrics_and_sandbox_are_for_this_machine_alone() {
+        let pages = ["/metrics", "/sandbox/paystack/checkout/nothing"];
+        let serve = async |pairs: &[(&str, &str)]| {
+            let config = Config::read(&Source::of(pairs.iter().copied())).unwrap();
+            let ticketing = Ticketing::builder(MemoryStorage::new()).build().unwrap();
+            let sandbox = sandbox::SandboxConfig::new("sk_test_0123456789abcdef0123456789abcdef01234567", "http://here");
+            let sandbox = Sandbox::open(sandbox).await.unwrap();
+            TestClient::new(app(ApiState::new(ticketing, settings(&config)), Some(sandbox), &config))
+        };
+        // The sandbox answers with its own page where there is no such checkout; the API with a problem.
+        let is_reached = async |client: &TestClient<_>, page: &str, header: Option<(&str, &str)>| {
+            let request = client.get(page);
+            let request = match header {
+                Some((name, value)) => request.header(name, value),
+                None => request,
+            };
+            let response = request.send().await.0;
+            response.content_type() != Some("application/problem+json")
+        };
+        let client = serve(&[]).await;
+        for page in pages {
+            for host in [None, Some(("host", "localhost:8000")), Some(("host", "127.0.0.1")), Some(("host", "[::1]:8000"))] {
+                assert!(is_reached(&client, page, host).await, "{page} {host:?}");
+            }
+            for header in FROM_ELSEWHERE {
+                assert!(!is_reached(&client, page, Some(*header)).await, "{page} {header:?}");
+            }
+        }
+        let open = serve(&[("SANDBOX", "on"), ("METRICS", "on"), ("PUBLIC_URL", "https://tickets.example")]).await;
+        for page in pages {
+            for header in FROM_ELSEWHERE {
+                assert!(is_reached(&open, page, Some(*header)).await, "{page} {header:?}");
+            }
+        }
+    }
+
+    #[tokio::test]
+    async fn a_server_without_payments_has_free_events_only() {
+        let config =
+            Config::read(&Source::of([("PAYMENTS", "none"), ("ALLOW_ANONYMOUS_EVENTS", "on")])).unwrap();
+        let ticketing = Ticketing::builder(MemoryStorage::new()).build().unwrap();
+        let client = TestClient::new(app(ApiState::new(ticketing, settings(&config)), None, &config));
+        let create = async |prices: serde_json::Value| {
+            let mut event = json!({"title": "Jazz", "event_date": "2099-12-31T20:00:00Z", "location": "Lagos"});
+            event.as_object_mut().unwrap().extend(prices.as_object().unwrap().clone());
+            let response = client.post("/events").body_json(&event).send().await.0;
+            let status = response.status().as_u16();
+            let body: serde_json::Value = response.into_body().into_json().await.unwrap();
+            (status, body["errors"][0]["field"].as_str().unwrap_or_default().to_owned())
+        };
+        assert_eq!(create(json!({"price": "0"})).await, (201, String::new()));
+        assert_eq!(create(json!({"price": "0.01"})).await, (422, "price".to_owned()));
+        assert_eq!(create(json!({"ticket_price": "5000"})).await, (422, "price".to_owned()));
+        let mixed = json!({"ticket_types": [{"name": "Free", "price": "0"}, {"name": "VIP", "price": "1"}]});
+        assert_eq!(create(mixed).await, (422, "ticket_types.1.price".to_owned()));
     }
 }

@@ -35,9 +35,9 @@ const UPKEEP_INTERVAL: Duration = Duration::from_secs(2);
 pub struct Engine {
     /// The engine itself.
     pub ticketing: Ticketing,
-    /// The gateway's circuit breaker.
-    pub breaker: Arc<CircuitBreaker>,
-    /// The sandbox gateway, if no Paystack key is configured.
+    /// The gateway's circuit breaker, if there is a gateway.
+    pub breaker: Option<Arc<CircuitBreaker>>,
+    /// The sandbox gateway, if it is the payment gateway.
     pub sandbox: Option<Arc<Sandbox>>,
     checkouts: InFlight,
     upkeep: UpkeepHandle,
@@ -68,7 +68,10 @@ impl OpenDatabase {
 
 impl Engine {
     /// Opens the database, connects gateway and mailer, and starts upkeep. `address` is where this server listens.
+    ///
+    /// Fails if anybody could [pay without money](Config::check_payments).
     pub async fn start(config: &Config, address: SocketAddr) -> Result<Self, Failure> {
+        config.check_payments()?;
         let recording = metrics::record();
         let (clock, random): (Arc<dyn Clock>, Arc<dyn Random>) = (Arc::new(SystemClock), Arc::new(SystemRandom));
         let secret = match (&config.jwt_secret, &config.database) {
@@ -78,13 +81,17 @@ impl Engine {
         };
         let (storage, database) = open(&config.database).await?;
         let (gateway, sandbox) = gateway(config, address, &*random).await?;
-        let breaker = CircuitBreaker::new(gateway, BreakerConfig::default(), Arc::clone(&clock), Arc::clone(&random));
-        let (breaker, checkouts) = (Arc::new(breaker), InFlight::default());
-        let builder = Ticketing::builder_on(storage)
-            .gateway_on(Arc::new(CountInFlight::new(
-                Arc::clone(&breaker) as Arc<dyn PaymentGateway>,
-                checkouts.clone(),
-            )))
+        let checkouts = InFlight::default();
+        let mut builder = Ticketing::builder_on(storage);
+        let breaker = gateway.map(|gateway| {
+            let (clock, random) = (Arc::clone(&clock), Arc::clone(&random));
+            Arc::new(CircuitBreaker::new(gateway, BreakerConfig::default(), clock, random))
+        });
+        if let Some(breaker) = &breaker {
+            let breaker = Arc::clone(breaker) as Arc<dyn PaymentGateway>;
+            builder = builder.gateway_on(Arc::new(CountInFlight::new(breaker, checkouts.clone())));
+        }
+        let builder = builder
             .clock(clock)
             .random(random)
             .hold_for(SignedDuration::try_from(config.hold)?)
@@ -107,9 +114,13 @@ impl Engine {
     pub fn api(&self, settings: ApiSettings) -> ApiState {
         // Derived from the secret of sessions: neither reveals the other.
         let secret = Sha256::new().chain_update("keys of requests").chain_update(self.key_secret.expose()).finalize();
-        ApiState::new(self.ticketing.clone(), settings)
+        let state = ApiState::new(self.ticketing.clone(), settings);
+        let state = match &self.breaker {
+            Some(breaker) => state.with_breaker(Arc::clone(breaker)),
+            None => state,
+        };
+        state
             .with_key_secret(secret.into())
-            .with_breaker(Arc::clone(&self.breaker))
             .with_checkouts(self.checkouts.clone())
             // A SQLite file belongs to one process, whose counts in memory are complete.
             .with_shared_limits(self.database.is_shared())
@@ -153,8 +164,9 @@ async fn gateway(
     config: &Config,
     address: SocketAddr,
     random: &dyn Random,
-) -> Result<(Arc<dyn PaymentGateway>, Option<Arc<Sandbox>>), Failure> {
+) -> Result<(Option<Arc<dyn PaymentGateway>>, Option<Arc<Sandbox>>), Failure> {
     let (paystack, sandbox) = match &config.gateway {
+        Gateway::None => return Ok((None, None)),
         Gateway::Paystack { secret_key, base_url, .. } => {
             (PaystackConfig::new(secret_key.expose()).with_base_url(base_url), None)
         }
@@ -172,7 +184,7 @@ async fn gateway(
             (PaystackConfig::new(key).with_base_url(format!("{here}{}", routes::SANDBOX)), Some(sandbox))
         }
     };
-    Ok((Arc::new(PaystackGateway::new(paystack)?), sandbox))
+    Ok((Some(Arc::new(PaystackGateway::new(paystack)?)), sandbox))
 }
 
 fn smtp_config(smtp: &crate::config::Smtp) -> SmtpConfig {

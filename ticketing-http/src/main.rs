@@ -3,7 +3,7 @@
 use std::path::Path;
 use std::process::ExitCode;
 use ticketing_http::app::{VERSION, app, settings};
-use ticketing_http::config::{Command, Config, Gateway, Invocation, LogFormat, Mail, Secret, Source};
+use ticketing_http::config::{Command, Config, Gateway, Invocation, LogFormat, Mail, MetricsAccess, SandboxAccess, Secret, Source};
 use ticketing_http::engine::{Engine, Failure};
 use ticketing_http::sandbox::{self, Sandbox, SandboxConfig};
 use ticketing_http::stack::{StackConfig, stack};
@@ -68,14 +68,14 @@ async fn serve_sandbox(mut config: Config) -> Result<(), Failure> {
         Gateway::Paystack { live: true, .. } => {
             return Err("PAYSTACK_SECRET_KEY: found a live key, expected sk_test_….".into());
         }
-        Gateway::Sandbox => Secret::new("sk_test_0123456789abcdef0123456789abcdef01234567"),
+        Gateway::Sandbox | Gateway::None => Secret::new("sk_test_0123456789abcdef0123456789abcdef01234567"),
     };
     let mut sandbox = SandboxConfig::new(key.expose(), config.public_url.clone());
     sandbox.webhook_url = config.sandbox_webhook_url.clone();
     sandbox.journal = Some(config.database.directory().join("ticketing-sandbox.jsonl"));
     let sandbox = Sandbox::open(sandbox).await?;
     tracing::warn!("SANDBOX: a payment gateway that moves no money, at {}", config.public_url);
-    if config.gateway == Gateway::Sandbox {
+    if !matches!(config.gateway, Gateway::Paystack { .. }) {
         tracing::info!("Secret key: {}", key.expose());
     }
     let app = stack(
@@ -111,6 +111,10 @@ fn announce(config: &Config, address: std::net::SocketAddr) {
     }
     tracing::info!("Database: {}", config.database.in_words());
     match &config.gateway {
+        Gateway::None => tracing::info!("Payments: none, so there are free events only"),
+        Gateway::Sandbox if config.sandbox == SandboxAccess::Everybody => {
+            tracing::warn!("SANDBOX: no money moves, and everybody who reaches this server can pay for any ticket");
+        }
         Gateway::Sandbox => {
             tracing::warn!("SANDBOX: no money moves. Set PAYSTACK_SECRET_KEY in production.");
         }
@@ -123,6 +127,12 @@ fn announce(config: &Config, address: std::net::SocketAddr) {
     }
     if config.rate_limit.is_none() {
         tracing::warn!("RATE_LIMIT_REQUESTS is 0: rate limiting is disabled");
+    }
+    if config.metrics_access() == MetricsAccess::WithToken && config.metrics_token.is_none() {
+        tracing::warn!(
+            "METRICS: nobody can read /metrics, because PUBLIC_URL is not this machine and TRUSTED_PROXIES names no proxy. Name it, \
+            or set METRICS_TOKEN"
+        );
     }
     for name in &config.unknown {
         tracing::warn!("unknown setting {name} in .env ignored");

@@ -20,7 +20,7 @@ use tokio::sync::Mutex;
 
 use crate::bearer_token::bearer_token;
 use crate::config::{MetricsAccess, Secret};
-use crate::middleware::client_address::ClientAddress;
+use crate::middleware::client_address::is_from_this_machine;
 use crate::problem::Problem;
 
 /// Histogram buckets in seconds: from a read of one row to the timeout of a gateway call.
@@ -172,13 +172,9 @@ fn name_of(method: &Method) -> &'static str {
 
 /// Whether `access` admits the request.
 fn admits(access: MetricsAccess, request: &Request) -> bool {
-    // A proxy on this machine acts for others, and its headers say so.
-    let is_forwarded =
-        ["x-forwarded-for", "forwarded", "via", "x-real-ip"].iter().any(|name| request.headers().contains_key(*name));
-    let is_local = request.data::<ClientAddress>().is_some_and(|client| client.0.to_canonical().is_loopback());
     match access {
-        MetricsAccess::Nobody => false,
-        MetricsAccess::ThisMachine => is_local && !is_forwarded,
+        MetricsAccess::Nobody | MetricsAccess::WithToken => false,
+        MetricsAccess::ThisMachine => is_from_this_machine(request),
         MetricsAccess::Everybody => true,
     }
 }

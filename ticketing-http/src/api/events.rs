@@ -18,7 +18,7 @@ use poem::http::Uri;
 use poem_openapi::param::{Header, Path, Query};
 use poem_openapi::payload::Json;
 use poem_openapi::{ApiResponse, Enum, OpenApi};
-use ticketing_core::domain::event::{EventFilter, EventSort};
+use ticketing_core::domain::event::{EventFilter, EventSort, GENERAL_ADMISSION, NewEvent};
 use ticketing_core::domain::principal::Principal;
 
 problems! {
@@ -98,6 +98,9 @@ impl Events {
             session => MaybeSession(session).required()?.who(),
         };
         let EventRequest { event, category } = body.0.into_event(self.0.settings.default_currency)?;
+        if !self.0.settings.takes_payments {
+            is_free(&event)?;
+        }
         let event = event.with_key(reference(http, "event"));
         let event = match category {
             Some(category) => self.0.ticketing.create_event_in(&organizer, event, &category).await?,
@@ -177,6 +180,17 @@ impl Events {
         let event = self.0.ticketing.cancel_event(&session.who(), event_id.0.get("event_id")?.into()).await?;
         Ok(Json((&event).into()))
     }
+}
+
+/// Rejects every price, where the server takes no payments.
+fn is_free(event: &NewEvent) -> Result<(), Problem> {
+    let mut faults = Faults::default();
+    let is_single = matches!(event.ticket_types.as_slice(), [only] if only.name == GENERAL_ADMISSION);
+    for (index, kind) in event.ticket_types.iter().enumerate().filter(|(_, kind)| kind.price.minor() > 0) {
+        let field = if is_single { "price".to_owned() } else { format!("ticket_types.{index}.price") };
+        faults.add(&field, format!("must be 0 (got {}): this server takes no payments", kind.price.decimal()));
+    }
+    faults.or(Some(()))
 }
 
 /// A text to search for; blank means none. Control characters are rejected here, because some databases cannot store them.

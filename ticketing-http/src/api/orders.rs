@@ -96,7 +96,8 @@ impl Orders {
         body: Body<PayOrderBody>,
     ) -> Result<Json<CheckoutView>, PayProblems> {
         let options = body.0.into_options(&self.0.settings)?.with_reference(reference(http, "attempt"));
-        let started = self.0.ticketing.pay(&session.who(), &known(&order)?, options).await?;
+        let started = self.0.ticketing.pay(&session.who(), &known(&order)?, options).await;
+        let started = started.map_err(|error| self.0.purchase_problem(error))?;
         Ok(Json(CheckoutView::new(started, &self.0.settings)))
     }
 

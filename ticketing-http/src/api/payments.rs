@@ -239,7 +239,8 @@ impl Payments {
     ) -> Result<Json<CheckoutView>, BuyProblems> {
         let request = request.with_reference(reference(http, "order"));
         let options = options.with_reference(reference(http, "attempt"));
-        let started = self.0.ticketing.buy(&session.buyer(), request, options).await?;
+        let started = self.0.ticketing.buy(&session.buyer(), request, options).await;
+        let started = started.map_err(|error| self.0.purchase_problem(error))?;
         Ok(Json(CheckoutView::new(started, &self.0.settings)))
     }
 

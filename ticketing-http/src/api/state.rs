@@ -1,10 +1,11 @@
 use super::event_read::RenderedEvents;
 use crate::middleware::login_throttle::LoginThrottle;
+use crate::problem::Problem;
 use hmac::{Hmac, KeyInit};
 use sha2::Sha256;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use ticketing_core::Ticketing;
+use ticketing_core::{Error, Ticketing};
 use ticketing_core::clock::{Clock, Random, SystemClock, SystemRandom};
 use ticketing_core::domain::money::Currency;
 use ticketing_core::gateway::circuit_breaker::CircuitBreaker;
@@ -65,6 +66,8 @@ pub struct ApiSettings {
     pub frontend_url: String,
     /// The server's public URL, for absolute links. Default: links are relative.
     pub public_url: Option<String>,
+    /// Whether tickets may have a price. If not, only free events can be made. Default: yes.
+    pub takes_payments: bool,
 }
 
 impl Default for ApiSettings {
@@ -74,6 +77,7 @@ impl Default for ApiSettings {
             allow_anonymous_events: false,
             frontend_url: "http://localhost:3000".to_owned(),
             public_url: None,
+            takes_payments: true,
         }
     }
 }
@@ -141,6 +145,16 @@ impl ApiState {
     /// Whether the server is shutting down.
     pub fn is_stopping(&self) -> bool {
         self.is_stopping.load(Ordering::Relaxed)
+    }
+
+    /// The answer to an error of a purchase. Without payments the engine has no gateway, which is then no fault of the server.
+    pub(super) fn purchase_problem(&self, error: Error) -> Problem {
+        match error {
+            Error::Configuration(_) if !self.settings.takes_payments => {
+                Problem::new("gateway_misconfigured", "This server takes no payments. Only free tickets can be ordered.")
+            }
+            error => error.into(),
+        }
     }
 
     /// A MAC to derive from idempotency keys with.

@@ -5,12 +5,15 @@
 
 mod metrics_access;
 mod parse;
+mod payments;
 mod secret;
 mod secret_file;
 mod source;
 mod variables;
 
 pub use metrics_access::MetricsAccess;
+pub use payments::SandboxAccess;
+pub(crate) use payments::is_local_name;
 pub use secret::Secret;
 pub use secret_file::secret_beside;
 pub use source::{Command, Invocation, Source};
@@ -57,6 +60,8 @@ pub struct Config {
     pub token_ttl: Duration,
     /// The payment gateway.
     pub gateway: Gateway,
+    /// Who may use the sandbox gateway.
+    pub sandbox: SandboxAccess,
     /// Where the command `sandbox` sends webhooks.
     pub sandbox_webhook_url: Option<String>,
     /// Where mails go.
@@ -111,6 +116,8 @@ impl Database {
 /// The payment gateway.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Gateway {
+    /// None: there are free events only.
+    None,
     /// The built-in sandbox gateway: no money moves.
     Sandbox,
     /// Paystack.
@@ -200,6 +207,7 @@ impl Config {
         let requests = source.read("RATE_LIMIT_REQUESTS", parse::number(0..=1_000_000))?;
         let window = source.read("RATE_LIMIT_WINDOW_SECONDS", parse::number(1..=86_400))?;
         let mail = parse::mail(source, database.directory())?;
+        let (gateway, sandbox) = parse::gateway(source)?;
         Ok(Self {
             listen,
             public_url: match source.read_if_set("PUBLIC_URL", parse::url)? {
@@ -221,7 +229,8 @@ impl Config {
             database,
             jwt_secret,
             token_ttl: source.read("TOKEN_TTL_SECONDS", parse::seconds(60..=2_592_000))?,
-            gateway: parse::gateway(source)?,
+            gateway,
+            sandbox,
             sandbox_webhook_url: source.read_if_set("SANDBOX_WEBHOOK_URL", parse::url)?,
             mail,
             hold: source.read("HOLD_SECONDS", parse::seconds(60..=86_400))?,
@@ -232,6 +241,18 @@ impl Config {
             log_filter: source.read("RUST_LOG", parse::log_filter)?,
             unknown: source.unknown().to_vec(),
         })
+    }
+}
+
+impl Config {
+    /// Who may read `/metrics`. Where the public URL is not this machine and no proxy is named, whatever comes from this machine may
+    /// come from an unnamed proxy on it.
+    pub fn metrics_access(&self) -> MetricsAccess {
+        let is_unclear = self.trusted_proxies.is_empty() && !payments::is_local_url(&self.public_url);
+        match self.metrics {
+            MetricsAccess::ThisMachine if is_unclear => MetricsAccess::WithToken,
+            access => access,
+        }
     }
 }
 

@@ -1,6 +1,8 @@
 //! Parsers of the values. The error of each is what it expects.
 
-use super::{ConfigError, Database, Gateway, LogFormat, Mail, MetricsAccess, Secret, Smtp, SmtpSecurity, Source};
+use super::{
+    ConfigError, Database, Gateway, LogFormat, Mail, MetricsAccess, SandboxAccess, Secret, Smtp, SmtpSecurity, Source,
+};
 use ipnet::IpNet;
 use poem::http::Uri;
 use std::net::IpAddr;
@@ -173,7 +175,32 @@ pub(super) fn jwt_secret(text: &str) -> Parsed<Secret> {
     }
 }
 
-pub(super) fn gateway(source: &Source) -> Result<Gateway, ConfigError> {
+/// The gateway, and who may use it if it is the sandbox.
+pub(super) fn gateway(source: &Source) -> Result<(Gateway, SandboxAccess), ConfigError> {
+    let gateway = match source.read_if_set("PAYMENTS", no_payments)? {
+        Some(()) if source.is_set("PAYSTACK_SECRET_KEY") => {
+            return Err(source.wrong("PAYMENTS", "nothing, because PAYSTACK_SECRET_KEY is set"));
+        }
+        Some(()) => Gateway::None,
+        None => paystack_or_sandbox(source)?,
+    };
+    let access = match (source.read_if_set("SANDBOX", switch)?, &gateway) {
+        (Some(true), Gateway::Sandbox) => SandboxAccess::Everybody,
+        (Some(true), Gateway::None) => return Err(source.wrong("SANDBOX", "off, because PAYMENTS is none")),
+        (Some(true), Gateway::Paystack { .. }) => {
+            return Err(source.wrong("SANDBOX", "off, because PAYSTACK_SECRET_KEY is set"));
+        }
+        (Some(false), _) => SandboxAccess::Nobody,
+        (None, _) => SandboxAccess::ThisMachine,
+    };
+    Ok((gateway, access))
+}
+
+fn no_payments(text: &str) -> Parsed<()> {
+    if text == "none" { Ok(()) } else { expected("none, or nothing") }
+}
+
+fn paystack_or_sandbox(source: &Source) -> Result<Gateway, ConfigError> {
     let base_url = source.read("PAYSTACK_BASE_URL", url)?;
     let Some((secret_key, live)) = source
         .read_if_set("PAYSTACK_SECRET_KEY", |text| paystack_key("sk", text).map(|live| (Secret::new(text), live)))?
@@ -273,9 +300,10 @@ fn mailbox(text: &str) -> Parsed<String> {
     }
 }
 
-fn is_this_machine(host: &str) -> bool {
+pub(super) fn is_this_machine(host: &str) -> bool {
     let host = host.trim_start_matches('[').trim_end_matches(']');
-    host == "localhost" || host.parse::<IpAddr>().is_ok_and(|address| address.is_loopback())
+    let is_loopback = |address: IpAddr| address.to_canonical().is_loopback();
+    host.eq_ignore_ascii_case("localhost") || host.parse::<IpAddr>().is_ok_and(is_loopback)
 }
 
 /// The name of a file, for messages.

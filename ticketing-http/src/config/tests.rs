@@ -99,6 +99,68 @@ fn the_secret_key_is_only_sent_over_https() {
 }
 
 #[test]
+fn strangers_can_pay_in_the_sandbox_only_where_an_operator_says_so() {
+    let started = |pairs: &[(&str, &str)]| {
+        let config = Config::read(&Source::of(pairs.iter().copied())).unwrap();
+        config.check_payments().map(|()| config)
+    };
+    for pairs in [
+        &[][..],
+        &[("PAYSTACK_SECRET_KEY", "")],
+        &[("HOST", "::1")],
+        &[("HOST", "127.0.0.2"), ("PUBLIC_URL", "http://127.0.0.2:8000")],
+        &[("PUBLIC_URL", "http://LOCALHOST:8000/")],
+        &[("PUBLIC_URL", "http://shop.localhost.:8000")],
+        &[("PUBLIC_URL", "http://[::1]:8000")],
+        &[("HOST", "0.0.0.0"), ("PUBLIC_URL", "https://tickets.example"), ("PAYSTACK_SECRET_KEY", SK_TEST)],
+        &[("HOST", "0.0.0.0"), ("SANDBOX", "on")],
+        &[("PUBLIC_URL", "https://tickets.example"), ("SANDBOX", "on")],
+        &[("PUBLIC_URL", "https://tickets.example"), ("PAYMENTS", "none")],
+        &[("SANDBOX", "off"), ("PAYMENTS", "none")],
+    ] {
+        assert!(started(pairs).is_ok(), "{pairs:?}");
+    }
+    for pairs in [
+        &[("PUBLIC_URL", "https://tickets.example")][..],
+        &[("PUBLIC_URL", "https://tickets.example"), ("PAYSTACK_SECRET_KEY", " ")],
+        &[("PUBLIC_URL", "https://localhost.tickets.example")],
+        &[("PUBLIC_URL", "http://192.168.1.7:8000")],
+        &[("PUBLIC_URL", "http://0.0.0.0:8000")],
+        &[("PUBLIC_URL", "http://[fd00::1]")],
+        &[("HOST", "0.0.0.0")],
+        &[("HOST", "::")],
+        &[("HOST", "10.1.2.3")],
+        &[("HOST", "0.0.0.0"), ("PUBLIC_URL", "http://localhost:8000")],
+        &[("SANDBOX", "off")],
+    ] {
+        let sentence = started(pairs).unwrap_err().to_string();
+        for way_out in ["PAYSTACK_SECRET_KEY: found nothing", "SANDBOX=on", "PAYMENTS=none"] {
+            assert!(sentence.contains(way_out) && sentence.ends_with('.') && !sentence.contains('\n'), "{sentence}");
+        }
+    }
+    let wrong = |pairs: &[(&str, &str)]| Config::read(&Source::of(pairs.iter().copied())).unwrap_err().variable;
+    assert_eq!(wrong(&[("PAYMENTS", "sometimes")]), "PAYMENTS");
+    assert_eq!(wrong(&[("PAYMENTS", "none"), ("PAYSTACK_SECRET_KEY", SK_TEST)]), "PAYMENTS");
+    assert_eq!(wrong(&[("SANDBOX", "maybe")]), "SANDBOX");
+    assert_eq!(wrong(&[("SANDBOX", "on"), ("PAYMENTS", "none")]), "SANDBOX");
+    assert_eq!(wrong(&[("SANDBOX", "on"), ("PAYSTACK_SECRET_KEY", SK_LIVE)]), "SANDBOX");
+}
+
+#[test]
+fn metrics_need_a_token_where_an_unnamed_proxy_may_forward_requests() {
+    let access = |pairs: &[(&str, &str)]| {
+        Config::read(&Source::of(pairs.iter().copied())).unwrap().metrics_access()
+    };
+    let public = ("PUBLIC_URL", "https://tickets.example");
+    assert_eq!(access(&[]), MetricsAccess::ThisMachine);
+    assert_eq!(access(&[("HOST", "0.0.0.0")]), MetricsAccess::ThisMachine);
+    assert_eq!(access(&[public, ("TRUSTED_PROXIES", "127.0.0.1")]), MetricsAccess::ThisMachine);
+    assert_eq!(access(&[public]), MetricsAccess::WithToken);
+    assert_eq!(access(&[public, ("METRICS", "on")]), MetricsAccess::Everybody);
+    assert_eq!(access(&[public, ("METRICS", "off")]), MetricsAccess::Nobody);
+}
+
+#[test]
 fn database_urls_are_parsed() {
     let database = |url| read([("DATABASE_URL", url), ("JWT_SECRET_KEY", SECRET)]).unwrap().database;
     assert_eq!(database("sqlite:data/t.db"), Database::File("data/t.db".into()));

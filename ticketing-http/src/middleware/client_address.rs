@@ -1,5 +1,6 @@
 //! The client's address, which the client cannot forge.
 
+use crate::config::is_local_name;
 use ipnet::IpNet;
 use poem::Request;
 use poem::http::HeaderMap;
@@ -76,6 +77,44 @@ impl TrustedProxies {
     fn trusts(&self, address: IpAddr) -> bool {
         self.0.iter().any(|network| network.contains(&address))
     }
+}
+
+/// What proxies, tunnels and content delivery networks add to a request, besides everything that begins with `x-forwarded`.
+const FORWARDED_BY: &[&str] = &[
+    "forwarded",
+    "via",
+    "x-real-ip",
+    "x-client-ip",
+    "x-cluster-client-ip",
+    "x-original-host",
+    "x-original-url",
+    "x-original-forwarded-for",
+    "x-envoy-external-address",
+    "true-client-ip",
+    "client-ip",
+    "cdn-loop",
+    "cf-connecting-ip",
+    "cf-ray",
+    "fastly-client-ip",
+    "fly-client-ip",
+    "x-azure-clientip",
+    "x-amzn-trace-id",
+    "x-arr-log-id",
+    "x-proxyuser-ip",
+];
+
+/// Whether a program on this machine sent the request, as far as it tells: from a loopback address, without a trace of a proxy,
+/// and to a name of this machine. A page in a browser can have its own name resolve to this machine (DNS rebinding), but cannot
+/// choose another `Host`.
+pub(crate) fn is_from_this_machine(request: &Request) -> bool {
+    let is_local = request.data::<ClientAddress>().is_some_and(|client| client.0.to_canonical().is_loopback());
+    let names = request.headers().keys().map(poem::http::HeaderName::as_str);
+    let is_forwarded = names.into_iter().any(|name| name.starts_with("x-forwarded") || FORWARDED_BY.contains(&name));
+    let hosts = request.headers().get_all("host").iter().map(|host| host.to_str().unwrap_or("?"));
+    let mut hosts = hosts.chain(request.uri().authority().map(poem::http::uri::Authority::as_str));
+    // Without any, as in HTTP/1.0, it was not a browser.
+    let is_for_us = hosts.all(|host| host.parse::<poem::http::uri::Authority>().is_ok_and(|at| is_local_name(at.host())));
+    is_local && !is_forwarded && is_for_us
 }
 
 /// `1.2.3.4`, `1.2.3.4:5678`, `2001:db8::1`, `[2001:db8::1]:5678`.

@@ -5,6 +5,7 @@ use std::process::ExitCode;
 use ticketing_http::app::{VERSION, app, settings};
 use ticketing_http::config::{Command, Config, Gateway, Invocation, LogFormat, Mail, MetricsAccess, SandboxAccess, Secret, Source};
 use ticketing_http::engine::{Engine, Failure};
+use ticketing_http::middleware::client_address::TrustedProxies;
 use ticketing_http::sandbox::{self, Sandbox, SandboxConfig};
 use ticketing_http::stack::{StackConfig, stack};
 use ticketing_http::{admin_commands, server, telemetry};
@@ -100,7 +101,13 @@ async fn listen(config: &mut Config) -> Result<TcpListener, Failure> {
 }
 
 fn limits(config: &Config) -> server::Limits {
-    server::Limits { max_connections: config.max_connections, ..server::Limits::default() }
+    server::Limits {
+        max_connections: config.max_connections,
+        max_per_address: config.max_connections_per_address,
+        trusted_proxies: TrustedProxies::new(config.trusted_proxies.clone()),
+        header_timeout: config.header_timeout,
+        ..server::Limits::default()
+    }
 }
 
 /// Logs what was started.

@@ -9,6 +9,7 @@ use crate::middleware::timeout::Deadline;
 use crate::middleware::{body_limit, panics, security_headers};
 use crate::problem::{Problem, to_response};
 use crate::routes::{self, Policy};
+use crate::server::ConnectionProgress;
 use poem::http::uri::PathAndQuery;
 use poem::http::{Method, StatusCode, Uri, header};
 use poem::{Endpoint, IntoEndpoint, IntoResponse, PathPattern, Request, Response};
@@ -147,6 +148,9 @@ impl<E: Endpoint> MiddlewareStack<E> {
         let deadline = Deadline::after(self.config.request_timeout);
         if let Err(problem) = deadline.for_body(body_limit::read(request, self.config.body_limit)).await {
             return hang_up(problem.to_response());
+        }
+        if let Some(ConnectionProgress(progress)) = request.data() {
+            progress.body_has_arrived();
         }
         // Not before the body has arrived: a slow sender would hold a place without using it.
         let _place = match self.enter(policy) {

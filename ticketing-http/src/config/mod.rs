@@ -46,6 +46,10 @@ pub struct Config {
     pub request_timeout: Duration,
     /// The maximum number of connections.
     pub max_connections: usize,
+    /// The maximum number of connections of one address.
+    pub max_connections_per_address: usize,
+    /// How long the head of a request may take to arrive, and how long a connection may be idle.
+    pub header_timeout: Duration,
     /// How long to keep serving after a stop signal.
     pub drain: Duration,
     /// Who may read `/metrics`.
@@ -206,6 +210,9 @@ impl Config {
         };
         let requests = source.read("RATE_LIMIT_REQUESTS", parse::number(0..=1_000_000))?;
         let window = source.read("RATE_LIMIT_WINDOW_SECONDS", parse::number(1..=86_400))?;
+        let connections = |number: u64| usize::try_from(number).unwrap_or(1);
+        let max_connections = source.read("MAX_CONNECTIONS", parse::number(1..=100_000)).map(connections)?;
+        let per_address = source.read_if_set("MAX_CONNECTIONS_PER_ADDRESS", parse::number(1..=100_000))?;
         let mail = parse::mail(source, database.directory())?;
         let (gateway, sandbox) = parse::gateway(source)?;
         Ok(Self {
@@ -222,7 +229,9 @@ impl Config {
                 .filter(|requests| *requests > 0)
                 .map(|requests| Quota { requests, window: Duration::from_secs(window) }),
             request_timeout: source.read("REQUEST_TIMEOUT_SECONDS", parse::seconds(1..=300))?,
-            max_connections: usize::try_from(source.read("MAX_CONNECTIONS", parse::number(1..=100_000))?).unwrap_or(1),
+            max_connections,
+            max_connections_per_address: per_address.map_or((max_connections / 2).max(1), connections),
+            header_timeout: source.read("HEADER_TIMEOUT_SECONDS", parse::seconds(1..=300))?,
             drain: source.read("DRAIN_SECONDS", parse::seconds(0..=300))?,
             metrics: source.read("METRICS", parse::access)?,
             metrics_token: source.read_if_set("METRICS_TOKEN", parse::metrics_token)?,

@@ -66,6 +66,16 @@ pub const VARIABLES: &[Variable] = &[
         "512",
         "Maximum number of connections. A quarter of it limits concurrent reads, an eighth new purchases",
     ),
+    open(
+        "MAX_CONNECTIONS_PER_ADDRESS",
+        "",
+        "Maximum number of connections of one address; TRUSTED_PROXIES are exempt. Default: half of MAX_CONNECTIONS",
+    ),
+    open(
+        "HEADER_TIMEOUT_SECONDS",
+        "10",
+        "How long the head of a request may take to arrive, in seconds, and how long a connection may be idle",
+    ),
     open("DRAIN_SECONDS", "0", "How long to keep serving after a stop signal, in seconds, while /ready returns 503"),
     open("DOCS", "on", "off: disables the pages /docs and /redoc"),
     open("METRICS", "local", "Who may read /metrics: local (this machine, not through a proxy), on (everybody) or off"),

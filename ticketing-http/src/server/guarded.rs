@@ -1,5 +1,6 @@
 //! A socket that watches its traffic: whether a request's head has a `Content-Length`, and whether the client still reads.
 
+use super::progress::Progress;
 use crate::lock::lock;
 use std::io;
 use std::pin::Pin;
@@ -8,12 +9,13 @@ use std::task::{Context, Poll, ready};
 use std::time::Duration;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::TcpStream;
-use tokio::time::{Sleep, sleep};
+use tokio::time::{Instant, Sleep, sleep};
 
 /// A client's socket.
 pub(super) struct Guarded {
     stream: TcpStream,
     head: Head,
+    progress: Arc<Progress>,
     write_timeout: Duration,
     stalled: Option<Pin<Box<Sleep>>>,
 }
@@ -87,16 +89,21 @@ impl Head {
 }
 
 impl Guarded {
-    pub(super) fn new(stream: TcpStream, write_timeout: Duration) -> (Self, Head) {
+    pub(super) fn new(stream: TcpStream, progress: Arc<Progress>, write_timeout: Duration) -> (Self, Head) {
         let head = Head::default();
-        (Self { stream, head: head.clone(), write_timeout, stalled: None }, head)
+        (Self { stream, head: head.clone(), progress, write_timeout, stalled: None }, head)
     }
 
     /// Fails a write that has been blocked for too long.
     fn bound<T>(&mut self, context: &mut Context<'_>, write: Poll<io::Result<T>>) -> Poll<io::Result<T>> {
         if write.is_ready() {
-            self.stalled = None;
+            if self.stalled.take().is_some() {
+                self.progress.is_read(Instant::now());
+            }
             return write;
+        }
+        if self.stalled.is_none() {
+            self.progress.is_unread(Instant::now());
         }
         let stalled = self.stalled.get_or_insert_with(|| Box::pin(sleep(self.write_timeout)));
         ready!(stalled.as_mut().poll(context));
@@ -112,8 +119,9 @@ impl AsyncRead for Guarded {
     ) -> Poll<io::Result<()>> {
         let before = buffer.filled().len();
         ready!(Pin::new(&mut self.stream).poll_read(context, buffer))?;
-        if let Some(fresh) = buffer.filled().get(before..) {
+        if let Some(fresh) = buffer.filled().get(before..).filter(|fresh| !fresh.is_empty()) {
             self.head.scan().pass(fresh);
+            self.progress.arrives(Instant::now());
         }
         Poll::Ready(Ok(()))
     }
@@ -139,7 +147,9 @@ impl AsyncWrite for Guarded {
     }
 
     fn poll_flush(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.stream).poll_flush(context)
+        let flushed = ready!(Pin::new(&mut self.stream).poll_flush(context));
+        self.progress.is_answered(Instant::now());
+        Poll::Ready(flushed)
     }
 
     fn poll_shutdown(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {

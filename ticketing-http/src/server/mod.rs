@@ -3,31 +3,43 @@
 //! poem's own server gives hyper no timer, so a client that sends a byte a minute would hold its connection indefinitely.
 //! HTTP/1.1 only: HTTP/2 and TLS belong to a proxy.
 
+mod connections;
 mod guarded;
+mod lobby;
+pub(crate) mod progress;
 
+use connections::{Connections, Place};
 use guarded::Guarded;
-use hyper::body::Incoming;
+use lobby::Lobby;
+use progress::{Ending, Progress};
+use hyper::body::{Body as _, Incoming};
 use hyper::server::conn::http1;
 use hyper_util::rt::{TokioIo, TokioTimer};
-use poem::http::uri::Scheme;
-use poem::http::{HeaderValue, Request as HttpRequest, Response as HttpResponse, header};
+use poem::http::uri::{Authority, Scheme};
+use poem::http::{HeaderValue, Request as HttpRequest, Response as HttpResponse, Version, header};
 use poem::web::{LocalAddr, RemoteAddr};
 use poem::{Addr, Endpoint, IntoEndpoint, Request, Response};
 use std::convert::Infallible;
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::{Semaphore, watch};
+use tokio::sync::watch;
 use tokio::task::JoinSet;
+use tokio::time::Instant;
 
+use crate::middleware::client_address::{ClientAddress, TrustedProxies};
 use crate::problem::Problem;
 
 /// Limits of connections.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub struct Limits {
-    /// Maximum number of connections; further ones wait until one ends.
+    /// Maximum number of connections. A further one replaces an idle or slow one, or waits until one ends.
     pub max_connections: usize,
+    /// Maximum number of connections of one address (an IPv6 /64).
+    pub max_per_address: usize,
+    /// Their connections are neither counted nor replaced.
+    pub trusted_proxies: TrustedProxies,
     /// Timeout of a request's headers, and of an idle connection.
     pub header_timeout: Duration,
     /// How long a client may refuse to read.
@@ -44,6 +56,8 @@ impl Default for Limits {
     fn default() -> Self {
         Self {
             max_connections: 512,
+            max_per_address: 256,
+            trusted_proxies: TrustedProxies::default(),
             header_timeout: Duration::from_secs(10),
             write_timeout: Duration::from_secs(30),
             grace: Duration::from_secs(10),
@@ -61,24 +75,35 @@ where
     E::Endpoint: 'static,
 {
     let api = Arc::new(api.into_endpoint());
-    let slots = Arc::new(Semaphore::new(limits.max_connections));
+    let all = Arc::new(Connections::new(limits.max_connections, limits.max_per_address));
+    let limits = Arc::new(limits);
     let (ending, ended) = watch::channel(false);
     let mut connections = JoinSet::new();
+    let mut lobby = Lobby::new(Arc::clone(&all), (limits.max_connections / 2).max(1), limits.header_timeout);
     let mut stop = std::pin::pin!(stop);
     loop {
-        let accepted = tokio::select! {
+        let admitted = tokio::select! {
             biased;
             () = &mut stop => break,
             Some(_) = connections.join_next() => continue,
-            accepted = accept(&listener, &slots) => accepted,
+            admitted = lobby.next() => admitted,
+            accepted = listener.accept() => match accepted {
+                Ok((stream, peer)) => {
+                    let address = ClientAddress(peer.ip()).group();
+                    lobby.enter(Guest { stream, peer, address, is_exempt: limits.trusted_proxies.trusts(peer.ip().to_canonical()) })
+                }
+                Err(error) => {
+                    // Most likely out of file descriptors: without a pause, this loop would spin.
+                    tracing::warn!(%error, "cannot accept a connection");
+                    all.make_room(Instant::now());
+                    tokio::time::sleep(ACCEPT_BACKOFF).await;
+                    None
+                }
+            },
         };
-        let Some((stream, peer, slot)) = accepted else { continue };
-        let connection = Connection { api: Arc::clone(&api), peer, limits };
-        let ended = ended.clone();
-        connections.spawn(async move {
-            connection.run(stream, ended).await;
-            drop(slot);
-        });
+        let Some((guest, place)) = admitted else { continue };
+        let connection = Connection { api: Arc::clone(&api), peer: guest.peer, place, limits: Arc::clone(&limits) };
+        connections.spawn(connection.run(guest.stream, ended.clone()));
     }
     drop(listener);
     let _ = ending.send(true);
@@ -90,50 +115,65 @@ where
     }
 }
 
+/// How long a connection that is replaced may write on.
+const LAST_WORDS: Duration = Duration::from_secs(5);
+
 /// The pause after a failed accept.
 const ACCEPT_BACKOFF: Duration = Duration::from_millis(100);
 
-type Slot = tokio::sync::OwnedSemaphorePermit;
-
-/// The next connection, once there is room for it. Dropping this future loses nothing.
-async fn accept(listener: &TcpListener, slots: &Arc<Semaphore>) -> Option<(TcpStream, SocketAddr, Slot)> {
-    let slot = Arc::clone(slots).acquire_owned().await.ok()?;
-    match listener.accept().await {
-        Ok((stream, peer)) => Some((stream, peer, slot)),
-        Err(error) => {
-            // Most likely out of file descriptors: without a pause, this loop would spin.
-            tracing::warn!(%error, "cannot accept a connection");
-            tokio::time::sleep(ACCEPT_BACKOFF).await;
-            None
-        }
-    }
+/// A connection that was accepted.
+#[derive(Debug)]
+struct Guest {
+    stream: TcpStream,
+    peer: SocketAddr,
+    /// What counts as one address.
+    address: IpAddr,
+    is_exempt: bool,
 }
 
 struct Connection<E> {
     api: Arc<E>,
     peer: SocketAddr,
-    limits: Limits,
+    place: Place,
+    limits: Arc<Limits>,
 }
+
+/// How far the connection of a request is, in the request's data.
+#[derive(Clone, Debug)]
+pub(crate) struct ConnectionProgress(pub(crate) Arc<Progress>);
 
 impl<E: Endpoint + 'static> Connection<E> {
     async fn run(self, stream: TcpStream, mut ended: watch::Receiver<bool>) {
         // Responses are small and complete: Nagle's algorithm would only delay them.
         let _ = stream.set_nodelay(true);
         let local = stream.local_addr().unwrap_or(self.peer);
-        let (api, peer, limits) = (self.api, self.peer, self.limits);
-        let (stream, head) = Guarded::new(stream, limits.write_timeout);
+        let (api, peer, place, limits) = (self.api, self.peer, Arc::new(self.place), self.limits);
+        let (stream, head) = Guarded::new(stream, Arc::clone(&place.progress), limits.write_timeout);
+        let in_request = Arc::clone(&place);
         let service = hyper::service::service_fn(move |request: HttpRequest<Incoming>| {
-            let (api, head) = (Arc::clone(&api), head.clone());
+            let (api, head, place) = (Arc::clone(&api), head.clone(), Arc::clone(&in_request));
             async move {
+                match request.body().is_end_stream() {
+                    true => place.progress.works(Instant::now()),
+                    false => place.progress.awaits_body(Instant::now()),
+                }
                 let is_chunked = request.headers().contains_key(header::TRANSFER_ENCODING);
-                let response = if is_chunked && head.has_length() {
-                    ambiguous()
+                let mut response = if is_chunked && head.has_length() {
+                    rejected("A body must not have both Content-Length and Transfer-Encoding.")
+                } else if !has_one_host(&request) {
+                    rejected("A request must have exactly one Host header, with a host's name.")
                 } else {
                     let address = |address| Addr::SocketAddr(address);
                     let from = (request, LocalAddr(address(local)), RemoteAddr(address(peer)), Scheme::HTTP);
-                    api.get_response(Request::from(from)).await
+                    let mut request = Request::from(from);
+                    request.set_data(ConnectionProgress(Arc::clone(&place.progress)));
+                    api.get_response(request).await
                 };
                 head.expect_next();
+                if place.is_to_end(Instant::now()) {
+                    response.headers_mut().insert(header::CONNECTION, HeaderValue::from_static("close"));
+                }
+                place.progress.answers(Instant::now());
                 Ok::<HttpResponse<_>, Infallible>(response.into())
             }
         });
@@ -145,20 +185,48 @@ impl<E: Endpoint + 'static> Connection<E> {
             .max_buf_size(limits.max_header_bytes.max(64 * 1024))
             .serve_connection(TokioIo::new(stream), service);
         let mut connection = std::pin::pin!(connection);
-        tokio::select! {
+        let ending = tokio::select! {
             // Errors of a connection are the client's: it hung up, was too slow, or sent no HTTP.
             outcome = &mut connection => return drop(outcome),
-            _ = ended.wait_for(|ended| *ended) => connection.as_mut().graceful_shutdown(),
+            _ = ended.wait_for(|ended| *ended) => None,
+            ending = place.ending() => Some(ending),
+        };
+        match ending {
+            None => {
+                connection.as_mut().graceful_shutdown();
+                let _ = connection.await;
+            }
+            Some(Ending::Gracefully) => {
+                connection.as_mut().graceful_shutdown();
+                let _ = tokio::time::timeout(LAST_WORDS, connection).await;
+            }
+            Some(Ending::Now) => {}
         }
-        let _ = connection.await;
     }
 }
 
-/// hyper would read the chunks, ignore the length and hang up. A proxy that believes the length would see another next request
-/// than we do (request smuggling), so such requests are rejected.
-fn ambiguous() -> Response {
-    let problem = Problem::new("bad_request", "A body must not have both Content-Length and Transfer-Encoding.");
-    let mut response = problem.to_response();
+/// Whether the request names its host once (RFC 9112, 3.2), so that proxies and we agree on it. HTTP/1.0 knew no `Host`, and health
+/// checks of load balancers still speak it.
+fn has_one_host(request: &HttpRequest<Incoming>) -> bool {
+    let mut hosts = request.headers().get_all(header::HOST).iter();
+    match (hosts.next(), hosts.next()) {
+        (None, _) => request.version() < Version::HTTP_11,
+        // Empty where the target has no authority.
+        (Some(host), None) => host.is_empty() || is_host(host),
+        (Some(_), Some(_)) => false,
+    }
+}
+
+/// A name or an address, and perhaps a port.
+fn is_host(host: &HeaderValue) -> bool {
+    let authority = host.to_str().ok().and_then(|host| host.parse::<Authority>().ok());
+    authority.is_some_and(|authority| !authority.as_str().contains('@') && !authority.host().is_empty())
+}
+
+/// Two readers could understand such a request differently. hyper would read the chunks, ignore the length and hang up. A proxy that
+/// believes the length would see another next request than we do (request smuggling).
+fn rejected(why: &str) -> Response {
+    let mut response = Problem::new("bad_request", why).to_response();
     response.headers_mut().insert(header::CONNECTION, HeaderValue::from_static("close"));
     response
 }

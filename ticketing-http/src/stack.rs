@@ -91,6 +91,7 @@ impl<E: Endpoint> Endpoint for MiddlewareStack<E> {
     /// Gives the request an id, adds headers for browsers to the response, writes the log.
     async fn call(&self, mut request: Request) -> poem::Result<Response> {
         let client = self.config.trusted_proxies.client_of(&request);
+        self.config.trusted_proxies.warn_of_unnamed_proxy(&request, self.config.clock.now());
         let id = self.names.fresh();
         request.set_data(client);
         // Every log line on the way belongs to this request.

@@ -2,9 +2,12 @@
 
 use crate::config::is_local_name;
 use ipnet::IpNet;
+use jiff::Timestamp;
 use poem::Request;
 use poem::http::HeaderMap;
 use std::net::{IpAddr, Ipv6Addr};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicI64, Ordering};
 
 /// The client's address, on every request (`request.data::<ClientAddress>()`).
 ///
@@ -42,12 +45,41 @@ impl ClientAddress {
 
 /// The proxies whose `X-Forwarded-For` is trusted. None by default.
 #[derive(Clone, Debug, Default)]
-pub struct TrustedProxies(Vec<IpNet>);
+pub struct TrustedProxies {
+    networks: Vec<IpNet>,
+    /// When an unnamed proxy was last warned of, in seconds since 1970.
+    warned_at: Arc<AtomicI64>,
+}
+
+/// An unnamed proxy is warned of once in this time, in seconds: anybody can send the header.
+const WARN_EVERY: i64 = 600;
 
 impl TrustedProxies {
     /// Trusts every address in these networks.
     pub fn new(networks: Vec<IpNet>) -> Self {
-        Self(networks)
+        Self { networks, warned_at: Arc::default() }
+    }
+
+    /// Warns where `X-Forwarded-For` comes from a peer that is not trusted: a stranger tries it out, or a proxy is not named, and
+    /// then all of its clients are taken for one.
+    pub(crate) fn warn_of_unnamed_proxy(&self, request: &Request, now: Timestamp) {
+        if !request.headers().contains_key("x-forwarded-for") {
+            return;
+        }
+        let Some(peer) = request.remote_addr().as_socket_addr().map(|address| address.ip().to_canonical()) else { return };
+        if !self.trusts(peer) && self.is_time_to_warn(now) {
+            tracing::warn!(
+                %peer,
+                "X-Forwarded-For of a peer that TRUSTED_PROXIES does not name is ignored. If it is your proxy, name it: until then, all \
+                of its clients share one rate limit"
+            );
+        }
+    }
+
+    fn is_time_to_warn(&self, now: Timestamp) -> bool {
+        let (now, last) = (now.as_second(), self.warned_at.load(Ordering::Relaxed));
+        let is_due = last == 0 || now.abs_diff(last) >= WARN_EVERY.unsigned_abs();
+        is_due && self.warned_at.compare_exchange(last, now, Ordering::Relaxed, Ordering::Relaxed).is_ok()
     }
 
     /// The client of a request. A request without a socket, as in tests, comes from this machine.
@@ -156,6 +188,14 @@ mod tests {
         assert_eq!(client(&trusted, "::ffff:10.0.0.1", &["[2001:db8::1]:80"]), "2001:db8::1");
         assert_eq!(client(&trusted, "10.0.0.1", &[]), "10.0.0.1");
         assert_eq!(client(&trusted, "10.0.0.1", &["6.6.6.6, nonsense"]), "10.0.0.1");
+    }
+
+    #[test]
+    fn an_unnamed_proxy_is_warned_of_once_in_ten_minutes() {
+        let proxies = TrustedProxies::new(vec![]);
+        let warned = |second| proxies.clone().is_time_to_warn(Timestamp::from_second(second).unwrap());
+        assert!(warned(1_000) && !warned(1_000) && !warned(1_599) && warned(1_600) && !warned(1_601));
+        assert!(warned(10), "a clock that was set back");
     }
 
     #[test]

@@ -10,14 +10,16 @@ use hyper::header::{AUTHORIZATION, CONTENT_TYPE, HOST};
 use hyper::{HeaderMap, Method, Request};
 use hyper_util::rt::TokioIo;
 use serde_json::Value;
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
-use tokio::net::TcpStream;
+use tokio::net::{TcpSocket, TcpStream};
 
 /// A client with one connection, made anew when it has ended.
 #[derive(Debug)]
 pub struct Client {
     address: SocketAddr,
+    /// The address of this machine that it connects from, if not any.
+    source: Option<IpAddr>,
     connection: Option<SendRequest<Full<Bytes>>>,
 }
 
@@ -61,7 +63,17 @@ impl Answer {
 impl Client {
     /// A client that connects when it is first used.
     pub fn new(address: SocketAddr) -> Self {
-        Self { address, connection: None }
+        Self { address, source: None, connection: None }
+    }
+
+    /// A client that connects from this address of the machine: on Linux, all of 127.0.0.0/8 are.
+    pub fn from(source: impl Into<IpAddr>, address: SocketAddr) -> Self {
+        Self { source: Some(source.into()), ..Self::new(address) }
+    }
+
+    /// Gives up its connection: the next request makes a new one.
+    pub fn reconnect(&mut self) {
+        self.connection = None;
     }
 
     /// Asks for something.
@@ -114,6 +126,13 @@ impl Client {
         answer
     }
 
+    async fn connect(&self) -> std::io::Result<TcpStream> {
+        let Some(source) = self.source else { return TcpStream::connect(self.address).await };
+        let socket = TcpSocket::new_v4()?;
+        socket.bind(SocketAddr::new(source, 0))?;
+        socket.connect(self.address).await
+    }
+
     async fn ask(&mut self, request: Request<Full<Bytes>>) -> Result<Answer, Lost> {
         let lost = |error: hyper::Error| Lost(error.to_string());
         let kept = match self.connection.take() {
@@ -123,7 +142,7 @@ impl Client {
         let mut connection = match kept {
             Some(connection) => connection,
             None => {
-                let stream = TcpStream::connect(self.address).await.map_err(|error| Lost(error.to_string()))?;
+                let stream = self.connect().await.map_err(|error| Lost(error.to_string()))?;
                 let (connection, driver) = http1::handshake(TokioIo::new(stream)).await.map_err(lost)?;
                 tokio::spawn(driver);
                 connection

@@ -4,6 +4,7 @@
 //! |---|---|
 //! | [`server`] | starting, killing and looking into a server |
 //! | [`client`] | one HTTP connection, and what a lost answer is |
+//! | [`onlookers`] | honest people while somebody attacks, and what they get |
 //! | [`users`] | who registers, makes events and buys |
 //! | [`sandbox_gateway`] | the sandbox gateway in the test's own process: it outlives the server |
 //! | [`stored_state`] | whether what a dead server left behind adds up |
@@ -26,6 +27,7 @@ pub mod cluster;
 pub mod disk;
 pub mod faulty_proxy;
 pub mod fleet;
+pub mod onlookers;
 pub mod promises;
 #[path = "../../ticketing-core/tests/support/proof.rs"]
 pub mod proof;

@@ -6,6 +6,7 @@
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 #![allow(clippy::print_stdout, reason = "says what happened: how much was tested is part of the result")]
 
+mod abuse;
 mod bad_input;
 mod dependencies;
 mod deploy;

@@ -68,6 +68,7 @@ pub fn settings(config: &Config) -> ApiSettings {
         frontend_url: config.frontend_url.clone(),
         public_url: Some(config.public_url.clone()),
         takes_payments: config.gateway != Gateway::None,
+        purchase_limits: config.purchase_limits,
     }
 }
 

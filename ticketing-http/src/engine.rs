@@ -95,6 +95,7 @@ impl Engine {
             .clock(clock)
             .random(random)
             .hold_for(SignedDuration::try_from(config.hold)?)
+            .buyer_limits(config.buyer_limits)
             .token_key(TokenKey::new(secret.expose().as_bytes())?)
             .token_lifetime(SignedDuration::try_from(config.token_ttl)?)
             .mail_domain(mail_domain(config))

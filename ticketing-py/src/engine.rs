@@ -16,6 +16,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::time::Duration;
 use ticketing_core::clock::{Clock, SystemClock, SystemRandom};
+use ticketing_core::domain::order::BuyerLimits;
 use ticketing_core::gateway::circuit_breaker::{BreakerConfig, CircuitBreaker};
 use ticketing_core::gateway::{PaymentGateway, WebhookError, WebhookEvent};
 use ticketing_core::storage::postgres::PostgresStorage;
@@ -143,6 +144,8 @@ pub(crate) struct Options<'py> {
     gateway: Option<Bound<'py, PyAny>>,
     mailer: Option<Bound<'py, PyAny>>,
     hold_for: f64,
+    max_open_holds: Option<u32>,
+    max_free_tickets: Option<u32>,
     mail_domain: String,
     public_url: Option<String>,
     token_secret: Option<Vec<u8>>,
@@ -162,6 +165,7 @@ pub(crate) struct Settings {
     circuit_breaker: bool,
     mailer: Option<AnyMailer>,
     hold_for: SignedDuration,
+    buyer_limits: BuyerLimits,
     mail_domain: String,
     public_url: Option<String>,
     token_secret: Option<Vec<u8>>,
@@ -195,6 +199,9 @@ impl Settings {
             circuit_breaker: options.circuit_breaker,
             mailer: options.mailer.map(|mailer| AnyMailer::of(&mailer, mailer_timeout)).transpose()?,
             hold_for: signed(py, "hold_for", options.hold_for)?,
+            buyer_limits: BuyerLimits::default()
+                .with_open_holds(options.max_open_holds)
+                .with_free_tickets(options.max_free_tickets),
             mail_domain: options.mail_domain,
             public_url: options.public_url,
             token_secret: options.token_secret,
@@ -213,6 +220,7 @@ impl Settings {
     fn apply(&self, mut builder: TicketingBuilder) -> Result<TicketingBuilder, Error> {
         builder = builder
             .hold_for(self.hold_for)
+            .buyer_limits(self.buyer_limits)
             .mail_domain(self.mail_domain.clone())
             .clock(Arc::clone(&self.clock))
             .token_lifetime(self.token_lifetime);

@@ -180,3 +180,37 @@ def test_holds_expire(storage: object) -> None:
     assert tickets.run_upkeep().expired == 1
     assert tickets.event(event.id).available == 1
     tickets.close()
+
+
+def test_one_buyer_has_limits_if_the_application_sets_them(storage: object) -> None:
+    tickets = t.Ticketing(storage, max_open_holds=2, max_free_tickets=3)  # type: ignore[arg-type]
+    priced, free = (
+        tickets.create_event(
+            organizer=CLUB, title="Jazz", starts_at=NEXT_YEAR, location="Lagos", price=t.Money(price, "NGN"), capacity=500
+        )
+        for price in (1, 0)
+    )
+    orders = [tickets.hold(buyer=ADA, event_id=priced.id, quantity=100) for _ in range(2)]
+    with pytest.raises(t.TooManyHolds) as too_many:
+        tickets.hold(buyer=ADA, event_id=priced.id)
+    assert (too_many.value.code, too_many.value.limit) == ("too_many_holds", 2)
+    assert tickets.hold(buyer=ADA, event_id=priced.id, quantity=100, reference=orders[0].reference) == orders[0]
+    tickets.hold(buyer=buyer("grace"), event_id=priced.id)
+    tickets.cancel_order(actor=ADA.who, reference=orders[0].reference)
+    tickets.hold(buyer=ADA, event_id=priced.id)
+
+    tickets.buy(buyer=ADA, event_id=free.id, quantity=2)
+    with pytest.raises(t.BuyerLimit) as limit:
+        tickets.buy(buyer=ADA, event_id=free.id, quantity=2)
+    assert (limit.value.code, limit.value.left) == ("buyer_limit", 1)
+    tickets.close()
+
+
+def test_without_limits_an_application_sells_for_many(storage: object) -> None:
+    tickets = t.Ticketing(storage)  # type: ignore[arg-type]
+    event = tickets.create_event(
+        organizer=CLUB, title="Jazz", starts_at=NEXT_YEAR, location="Lagos", price=t.Money(0, "NGN"), capacity=1000
+    )
+    for _ in range(8):
+        tickets.hold(buyer=ADA, event_id=event.id, quantity=100)
+    tickets.close()

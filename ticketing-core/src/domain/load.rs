@@ -102,6 +102,11 @@ impl LoadKeys {
         self.add(R::NOUN, index.0, key.value(), true);
     }
 
+    /// Requests the rows with this key of an index, to read them. They are not locked.
+    pub fn look_up<R: Record>(&mut self, index: Index<R>, key: &impl Field) {
+        self.add(R::NOUN, index.0, key.value(), false);
+    }
+
     /// Requests the first rows of a list, to change them, without those that another transaction has locked. Their keys are then
     /// in [`WorkingSet::claimed`] under the list's name. Allowed on the first call only.
     pub fn claim(&mut self, list: List) {

@@ -14,11 +14,13 @@ use jiff::Timestamp;
 mod end;
 mod find;
 mod hold;
+mod limits;
 
 pub use end::ExpireHolds;
 pub(crate) use end::end_hold;
 pub use find::{FindOrder, FindPurchase, ListOrders};
 pub(crate) use hold::is_on_sale;
+pub use limits::BuyerLimits;
 
 /// The maximum number of tickets in an order.
 pub const MAX_TICKETS_PER_ORDER: u32 = 100;
@@ -54,7 +56,11 @@ table! {
     numbered id: OrderId, reference, event_id, buyer [buyer_account, buyer_external, email], total [total_minor, currency],
         status [status, hold_until], hold_extended, created_at, updated_at;
     part lines: OrderLine;
+    derived open_for = limits::open_for;
+    derived free_for = limits::free_for;
     index BY_REFERENCE(reference) unique;
+    index BY_OPEN(open_for);
+    index BY_FREE(free_for);
 }
 
 impl WorkingSet {
@@ -207,10 +213,12 @@ pub struct Hold {
     pub lines: Vec<HoldLine>,
     /// When the hold expires.
     pub hold_until: Timestamp,
+    /// How much the buyer may hold and take of the event.
+    pub limits: BuyerLimits,
 }
 
 impl Hold {
-    /// Creates one from all its fields.
+    /// Creates one without limits for the buyer.
     pub fn new(
         reference: Reference,
         event_id: EventId,
@@ -218,9 +226,13 @@ impl Hold {
         lines: Vec<HoldLine>,
         hold_until: Timestamp,
     ) -> Self {
-        Self { reference, event_id, buyer, lines, hold_until }
+        Self { reference, event_id, buyer, lines, hold_until, limits: BuyerLimits::default() }
     }
 }
+
+setters!(Hold {
+    with_limits => limits: BuyerLimits,
+});
 
 /// A number of tickets of one type.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -57,6 +57,18 @@ pub enum Refusal {
         /// How many places are left.
         available: i64,
     },
+    /// The buyer already has as many unpaid orders for this event as one buyer may have.
+    #[error("You have too many unpaid orders for this event. Pay or cancel one of them, or wait until one expires")]
+    TooManyHolds {
+        /// How many a buyer may have.
+        limit: i64,
+    },
+    /// The buyer would have more free tickets for this event than one buyer may have.
+    #[error("This is more than one buyer may have of the free tickets for this event")]
+    BuyerLimit {
+        /// How many the buyer may still have.
+        left: i64,
+    },
     /// The order's total is too large.
     #[error("The order is too large")]
     TotalTooLarge,
@@ -179,6 +191,8 @@ impl Refusal {
             Self::TicketTypeUnknown { .. } => "ticket_type_unknown",
             Self::TicketTypeNeeded => "ticket_type_needed",
             Self::SoldOut { .. } => "sold_out",
+            Self::TooManyHolds { .. } => "too_many_holds",
+            Self::BuyerLimit { .. } => "buyer_limit",
             Self::TotalTooLarge => "total_too_large",
             Self::KeyReused => "key_reused",
             Self::OrderUnknown => "order_unknown",
@@ -218,6 +232,8 @@ impl Refusal {
             Self::SoldOut { ticket_type_id, available } => {
                 [Some(("ticket_type_id", Fact::Id(ticket_type_id.0))), Some(("available", Fact::Count(*available)))]
             }
+            Self::TooManyHolds { limit } => [Some(("limit", Fact::Count(*limit))), None],
+            Self::BuyerLimit { left } => [Some(("left", Fact::Count(*left))), None],
             Self::TicketUsed { used_at, gate } => {
                 [Some(("used_at", Fact::Time(*used_at))), Some(("gate", Fact::Text(gate.as_deref())))]
             }
@@ -275,6 +291,8 @@ impl Refusal {
             Self::TicketTypeUnknown { ticket_type_id },
             Self::TicketTypeNeeded,
             Self::SoldOut { ticket_type_id, available: 0 },
+            Self::TooManyHolds { limit: 5 },
+            Self::BuyerLimit { left: 0 },
             Self::TotalTooLarge,
             Self::KeyReused,
             Self::OrderUnknown,

@@ -344,7 +344,19 @@ impl<R: Record> AnyShelf for Shelf<R> {
     fn load_part(&mut self, of: &Value, from: &mut dyn Source) -> Result<(), RowError> {
         let missing = || RowError(format!("a part of {} {of:?} has no row that it belongs to", R::table().name));
         let key = R::Key::read(&mut vec![of.clone()].into_iter())?.ok_or_else(missing)?;
-        self.rows.get_mut(&key).ok_or_else(missing)?.read_part(from)
+        let row = self.rows.get_mut(&key).ok_or_else(missing)?;
+        if !R::table().has_derived_index() {
+            return row.read_part(from);
+        }
+        // What an index derives from a record may derive from its parts.
+        let before = index_keys(row);
+        row.read_part(from)?;
+        let after = index_keys(row);
+        for ((index, old), new) in self.indexes.iter_mut().zip(before).zip(after).filter(|((_, old), new)| old != new) {
+            unlist(index, &old, &key);
+            list(index, new, key.clone());
+        }
+        Ok(())
     }
 
     fn load_row(&mut self, row: Row) -> Result<(), RowError> {

@@ -83,6 +83,11 @@ impl Table {
         &self.columns[..stored]
     }
 
+    /// Whether an index has a column that is derived.
+    pub(crate) fn has_derived_index(&self) -> bool {
+        self.indexed.iter().any(|column| self.columns[*column].derived)
+    }
+
     /// For storages without constraints of their own: rejects a row with a [counter](Kind::Sum) below zero.
     pub fn check_counters(&self, row: &Row) -> Result<(), RowError> {
         let is_below = |columns: &[Column], values: &[Value]| {

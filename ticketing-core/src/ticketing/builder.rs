@@ -1,6 +1,7 @@
 use super::batching::Batches;
 use super::{Inner, Ticketing};
 use crate::clock::{Clock, Random, SystemClock, SystemRandom};
+use crate::domain::order::BuyerLimits;
 use crate::error::{Error, Result};
 use crate::gateway::PaymentGateway;
 use crate::mailer::Mailer;
@@ -24,6 +25,7 @@ pub struct TicketingBuilder {
     random: Arc<dyn Random>,
     runtime: Arc<dyn Runtime>,
     hold_for: SignedDuration,
+    buyer_limits: BuyerLimits,
     queue_limit: usize,
     mail_domain: String,
     public_url: Option<String>,
@@ -45,6 +47,7 @@ impl TicketingBuilder {
             random: Arc::new(SystemRandom),
             runtime: Arc::new(TokioRuntime),
             hold_for: SignedDuration::from_mins(15),
+            buyer_limits: BuyerLimits::default(),
             queue_limit: 10_000,
             mail_domain: "localhost.localdomain".to_owned(),
             public_url: None,
@@ -78,6 +81,13 @@ impl TicketingBuilder {
     /// How long places are kept for an unpaid order: a minute to 24 hours. Defaults to 15 minutes.
     pub fn hold_for(mut self, hold_for: SignedDuration) -> Self {
         self.hold_for = hold_for;
+        self
+    }
+
+    /// How much one buyer may hold and take of one event. Defaults to no limits, because an application may buy for many people under
+    /// one id. They are checked under the same lock as the places, so concurrent holds cannot exceed them.
+    pub fn buyer_limits(mut self, limits: BuyerLimits) -> Self {
+        self.buyer_limits = limits;
         self
     }
 
@@ -173,6 +183,7 @@ impl TicketingBuilder {
             random: self.random,
             runtime: self.runtime,
             hold_for: self.hold_for,
+            buyer_limits: self.buyer_limits,
             renderer: Renderer::new(&self.mail_domain)?,
             public_url: self.public_url,
             polls_from: AtomicI64::new(i64::MIN),

@@ -29,6 +29,7 @@ pub use upkeep::{Upkeep, UpkeepHandle, UpkeepReport};
 use crate::clock::{Clock, Random};
 use crate::domain::access::Caller;
 use crate::domain::account::AccountKey;
+use crate::domain::order::BuyerLimits;
 use crate::domain::principal::Principal;
 use crate::error::Result;
 use crate::gateway::PaymentGateway;
@@ -61,6 +62,7 @@ struct Inner {
     /// Batches the writes of sales, so that they share commits, and the reads that many callers make at once.
     batches: batching::Batches,
     hold_for: SignedDuration,
+    buyer_limits: BuyerLimits,
     renderer: crate::mailer::render::Renderer,
     public_url: Option<String>,
     /// No open attempt is polled before this time (microseconds since 1970), because gateways have rate limits.

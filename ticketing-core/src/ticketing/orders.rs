@@ -71,7 +71,8 @@ impl Ticketing {
     /// the same order.
     ///
     /// Refusals: `event_unknown`, `event_cancelled`, `event_over`, `ticket_type_unknown`, `sold_out` (with how many are
-    /// left), `total_too_large`, `key_reused`.
+    /// left), `too_many_holds` and `buyer_limit` (with [`buyer_limits`](super::TicketingBuilder::buyer_limits)), `total_too_large`,
+    /// `key_reused`.
     pub async fn hold(&self, buyer: &Buyer, request: OrderRequest) -> Result<Order> {
         let span = tracing::info_span!("hold", event.id = request.event_id.0, order.id = Empty);
         self.take_places(buyer, request).instrument(span).await
@@ -89,6 +90,7 @@ impl Ticketing {
             buyer: buyer.clone(),
             lines,
             hold_until: now + self.inner.hold_for,
+            limits: self.inner.buyer_limits,
         };
         let order = self.inner.batches.apply(hold).await?.map_err(|refusal| match refusal {
             Refusal::TicketTypeNeeded => {

@@ -12,7 +12,7 @@ use ticketing_core::domain::command::{Command, Work};
 use ticketing_core::domain::event::{Event, EventStatus, Stock};
 use ticketing_core::domain::id::{EventId, RefundId};
 use ticketing_core::domain::money::Money;
-use ticketing_core::domain::order::{ExpireHolds, Hold, Order, OrderStatus, Release};
+use ticketing_core::domain::order::{BuyerLimits, ExpireHolds, Hold, Order, OrderStatus, Release};
 use ticketing_core::domain::outbox::{ClaimMails, MailReport, MailStatus, OutboxMail};
 use ticketing_core::domain::payment::{
     Attempt, AttemptStatus, Captured, CheckoutReport, CheckoutResult, ClaimPolls, DisputeStage, Observation,
@@ -45,6 +45,8 @@ macro_rules! bugs {
 bugs! {
     HoldChecksThenInserts 100;
     HoldNotIdempotent 200;
+    BuyerLimitsIgnored 100;
+    BuyerLimitsCheckedTooEarly 1000;
     HoldExpiresInTwoSteps 100;
     HoldNeverExpires 50;
     HoldExtendedWithoutBound 500;
@@ -138,6 +140,11 @@ fn let_go(rows: &mut WorkingSet, order: &Order) {
             }
         }
     });
+}
+
+/// Holds without a look at how much a buyer has already.
+fn hold_without_buyer_limits(rows: &mut WorkingSet, now: Timestamp, wishes: &[Hold]) -> Vec<Outcome<Order>> {
+    wishes.iter().map(|wish| wish.clone().with_limits(BuyerLimits::default()).apply(rows, now)).collect()
 }
 
 /// Does something without a look at how many places there are.
@@ -250,6 +257,15 @@ impl BuggyStorage {
                 let wishes: Vec<Hold> = wishes.iter().map(again).collect();
                 wishes.iter().map(|wish| wish.apply(rows, now)).collect()
             })),
+            Some(Bug::BuyerLimitsIgnored) => Ok(memory.tamper(|rows| hold_without_buyer_limits(rows, now, wishes))),
+            Some(Bug::BuyerLimitsCheckedTooEarly) => {
+                let seen = hold(&mut memory.snapshot());
+                if seen.iter().any(std::result::Result::is_err) {
+                    return Ok(seen);
+                }
+                self.between_steps().await;
+                Ok(memory.tamper(|rows| hold_without_buyer_limits(rows, now, wishes)))
+            }
             Some(Bug::SoldAfterEventCalledOff) => Ok(memory.tamper(|rows| {
                 let off: Vec<EventId> = rows
                     .events

@@ -55,6 +55,33 @@ pub(crate) async fn visit(world: Arc<World>, event: Event, number: u64) {
     }
 }
 
+/// Somebody wants as many places as possible and pays for none: several orders at once, and again when they have expired.
+pub(crate) fn hoard(world: &Arc<World>, event: &Event) {
+    let begin = world.below(10 * MINUTE);
+    for number in 0..6 {
+        let (world, event) = (Arc::clone(world), event.clone());
+        Arc::clone(&world).go(async move {
+            world.sleep(begin + world.below(100)).await;
+            let email = "hoarder@example.com".parse().unwrap_or_else(|_| unreachable!("an address"));
+            let buyer = Buyer::new("hoarder", email);
+            // The free type comes last, where there is one.
+            let ticket_type = event.ticket_types.last().map(|ticket_type| ticket_type.id);
+            for round in 0..2 {
+                let lines = vec![LineRequest::new(1).with_ticket_type_id(ticket_type)];
+                let at = reference(format!("hoard-{number}-{round}"));
+                let request = OrderRequest::new(event.id, lines).with_reference(at);
+                if let Some(order) = hold(&world, &buyer, &request).await {
+                    world.saw("hoarder", "holds");
+                    if order.total.is_zero() {
+                        pay(&world, &buyer, &order, &reference(format!("hoard-{number}-{round}-0"))).await;
+                    }
+                }
+                world.sleep(world.options.hold + world.below(2 * MINUTE)).await;
+            }
+        });
+    }
+}
+
 /// Calls until there is an answer: what got none, or an error of the storage, is repeated as it was.
 async fn hold(world: &Arc<World>, buyer: &Buyer, request: &OrderRequest) -> Option<Order> {
     for _ in 0..6 {

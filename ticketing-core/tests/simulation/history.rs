@@ -26,6 +26,9 @@ pub(crate) fn run(seed: u64, bug: Option<Bug>, trace: bool) -> Outcome {
     for number in 0..world.options.buyers {
         world.go(buyers::visit(Arc::clone(&world), event.clone(), number));
     }
+    if world.below(3) == 0 {
+        buyers::hoard(&world, &event);
+    }
     world.go(gates::open(Arc::clone(&world), organizer.clone()));
     world.go(organizer::look_after(Arc::clone(&world), organizer, event.id));
     world.run(FAULTS_END);
@@ -64,7 +67,7 @@ fn put_event(world: &Arc<World>, organizer: &Principal) -> Option<Event> {
     let mut event = NewEvent::general_admission("Simulated", world.time(), "Lagos", price(5000), Some(capacity));
     event.ticket_types.push(ticket_type("Early", 2500, Some(capacity / 2 + 1)));
     if world.below(4) == 0 {
-        event.ticket_types.push(ticket_type("Guest", 0, Some(2)));
+        event.ticket_types.push(ticket_type("Guest", 0, Some(4)));
     }
     let put = PutEvent { organizer: organizer.clone(), event };
     invariants::at_once(world.memory.apply_one(world.time(), put))?.ok()?.ok()

@@ -1,7 +1,8 @@
-//! What must hold after every commit (S1 to S10), and once all faults have ended (E1 to E4).
+//! What must hold after every commit (S1 to S11), and once all faults have ended (E1 to E4).
 
 use crate::executor::lock;
 use crate::gateway::Till;
+use crate::servers::{FREE_TICKETS, OPEN_HOLDS};
 use crate::world::World;
 use jiff::{SignedDuration, Timestamp};
 use std::collections::{BTreeMap, BTreeSet};
@@ -14,6 +15,7 @@ use ticketing_core::domain::id::{EventId, MailId, OrderId, RefundId, TicketId};
 use ticketing_core::domain::order::{Order, OrderStatus};
 use ticketing_core::domain::outbox::{MailKind, MailReport, MailStatus, OutboxMail};
 use ticketing_core::domain::payment::{Attempt, AttemptStatus, Attention, DisputeStage, FREE_GATEWAY};
+use ticketing_core::domain::principal::Principal;
 use ticketing_core::domain::refund::{Refund, RefundReason, RefundStatus};
 use ticketing_core::domain::ticket::TicketStatus;
 use ticketing_core::domain::working_set::WorkingSet;
@@ -93,6 +95,7 @@ fn safety(world: &World, rows: &WorkingSet, till: &Till, judge: &mut Judge) -> R
         };
         check(!is_back, || format!("S10 order {} went from {before:?} to {:?}", order.id, order.status))?;
     }
+    of_buyers(rows)?;
     let events = rows.events.iter().map(|(_, event)| event);
     judge.called_off = events.filter(|event| event.status == EventStatus::Cancelled).map(|event| event.id).collect();
     for (_, attempt) in rows.attempts.iter() {
@@ -142,6 +145,30 @@ fn safety(world: &World, rows: &WorkingSet, till: &Till, judge: &mut Judge) -> R
     judge.audit = lines;
     of_webhooks(rows, till)?;
     sent_back(rows, till)
+}
+
+/// S11: nobody holds or takes more of an event than one buyer may.
+fn of_buyers(rows: &WorkingSet) -> Result<(), String> {
+    let mut of_each: BTreeMap<(EventId, &Principal), (u32, u32)> = BTreeMap::new();
+    // What arrives late takes the places that are left, whatever the buyer has bought since.
+    let was_late = |order: &Order| {
+        let mut lines = rows.audit.iter().filter(|(_, line)| line.subject == order.id.into());
+        lines.any(|(_, line)| line.action == "order.paid" && line.reason != "paid in time")
+    };
+    for (_, order) in rows.orders.iter() {
+        let (open, free) = of_each.entry((order.event_id, &order.buyer.who)).or_default();
+        let is_held = matches!(order.status, OrderStatus::Held { .. });
+        *open += u32::from(is_held);
+        if order.total.is_zero() && !was_late(order) {
+            let issued = rows.tickets_of(order.id).filter(|ticket| ticket.status.takes_a_place()).count() as u32;
+            *free += if is_held { order.quantity() } else { issued };
+        }
+    }
+    for ((_, buyer), (open, free)) in of_each {
+        check(open <= OPEN_HOLDS, || format!("S11 {buyer} has {open} unpaid orders"))?;
+        check(free <= FREE_TICKETS, || format!("S11 {buyer} has {free} free tickets"))?;
+    }
+    Ok(())
 }
 
 fn of_order(

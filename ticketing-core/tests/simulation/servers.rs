@@ -11,9 +11,15 @@ use jiff::SignedDuration;
 use std::sync::Arc;
 use std::time::Duration;
 use ticketing_core::Upkeep;
+use ticketing_core::domain::order::BuyerLimits;
 use ticketing_core::storage::Storage;
 use ticketing_core::testing::SeededRandom;
 use ticketing_core::{Error, Result, Ticketing};
+
+/// How many unpaid orders a buyer may have.
+pub(crate) const OPEN_HOLDS: u32 = 3;
+/// How many free tickets a buyer may have: fewer than there are.
+pub(crate) const FREE_TICKETS: u32 = 2;
 
 /// How long a client waits for an answer.
 const PATIENCE: u64 = 30 * SECOND;
@@ -29,6 +35,7 @@ pub(crate) fn boot(world: &Arc<World>, process: Process, upkeep_every: u64) {
         .random(Arc::new(random))
         .runtime(Arc::new(SimulatedRuntime { world: Arc::clone(world), process }))
         .hold_for(SignedDuration::from_millis(world.options.hold as i64))
+        .buyer_limits(BuyerLimits::default().with_open_holds(OPEN_HOLDS).with_free_tickets(FREE_TICKETS))
         .build();
     let server = match built {
         Ok(server) => server,

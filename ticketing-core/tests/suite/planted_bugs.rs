@@ -11,7 +11,11 @@ use ticketing_core::storage::conformance::{cases, model};
 const FOUND_BY: &[(Bug, &[&str])] = &[
     (
         Bug::HoldLooksThenTakes,
-        &["races::the_last_place_goes_to_one_buyer", "races::sixty_four_buyers_get_ten_places_of_two_types"],
+        &[
+            "races::the_last_place_goes_to_one_buyer",
+            "races::sixty_four_buyers_get_ten_places_of_two_types",
+            "races::concurrent_holds_of_a_buyer_stay_within_the_limits",
+        ],
     ),
     (
         Bug::HoldForgetsItsKey,
@@ -19,7 +23,13 @@ const FOUND_BY: &[(Bug, &[&str])] = &[
     ),
     (Bug::HoldBelievesAnyContent, &["orders::a_reference_used_for_something_else_is_refused"]),
     (Bug::BatchStopsAtTheFirstNo, &["batches::later_holds_see_the_places_that_earlier_ones_took"]),
-    (Bug::BatchItemsAreBlind, &["batches::later_holds_see_the_places_that_earlier_ones_took"]),
+    (
+        Bug::BatchItemsAreBlind,
+        &[
+            "batches::later_holds_see_the_places_that_earlier_ones_took",
+            "batches::later_holds_see_the_open_holds_of_their_buyer",
+        ],
+    ),
     (Bug::BatchInPieces, &["races::a_dropped_call_is_done_or_not_done"]),
     (Bug::ExpireInTwoSteps, &["races::a_payment_at_the_deadline_becomes_tickets_or_a_refund"]),
     (

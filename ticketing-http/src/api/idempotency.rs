@@ -143,12 +143,12 @@ fn content(request: &Request, body: &[u8]) -> String {
 }
 
 /// The outcome, and the response to keep of it, if any. Not kept: what may differ next time (server or gateway errors, a bad
-/// token, a payment that is still open), and validation errors.
+/// token, a payment that is still open, too many unpaid orders), and validation errors.
 async fn kept(outcome: poem::Result<Response>) -> poem::Result<(poem::Result<Response>, Option<Answer>)> {
     let response = match outcome {
         Ok(response) => response,
         Err(error) => match error.downcast_ref::<Problem>() {
-            Some(problem) if is_final(problem.status()) && problem.errors().is_empty() => problem.to_response(),
+            Some(problem) if is_final(problem.status()) && !passes(problem) => problem.to_response(),
             _ => return Ok((Err(error), None)),
         },
     };
@@ -162,6 +162,11 @@ async fn kept(outcome: poem::Result<Response>) -> poem::Result<(poem::Result<Res
     let headers = KEPT_HEADERS.iter().filter_map(header).collect();
     let answer = Answer::new(parts.status.as_u16(), headers, body.to_vec());
     Ok((Ok(Response::from_parts(parts, body.into())), Some(answer)))
+}
+
+/// Whether the same request may be fine later, although its status does not say so.
+fn passes(problem: &Problem) -> bool {
+    !problem.errors().is_empty() || problem.code() == "too_many_holds"
 }
 
 fn is_final(status: StatusCode) -> bool {

@@ -15,8 +15,8 @@
 //! | `webhooks` | webhooks from payment gateways |
 //! | `health` | probes and service information |
 //!
-//! `bearer` authenticates requests, `idempotency` makes them safe to retry, `problems` lists the errors of each operation, `dto` has
-//! the bodies.
+//! `bearer` authenticates requests, `idempotency` makes them safe to retry, `problems` lists the errors of each operation, `purchases`
+//! limits how many begin, `dto` has the bodies.
 
 mod auth;
 mod bearer;
@@ -34,6 +34,7 @@ mod mails;
 mod orders;
 mod payments;
 mod problems;
+mod purchases;
 mod state;
 mod tickets;
 mod webhooks;

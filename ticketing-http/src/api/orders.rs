@@ -9,6 +9,7 @@ use super::dto::path::Name;
 use super::dto::payment::{CheckoutView, PayOrderBody};
 use super::idempotency::reference;
 use super::problems::{BODY, GATEWAY, KEYED, PARAMETERS, PLACES, TOKEN, problems};
+use super::purchases;
 use super::state::ApiState;
 use crate::problem::Problem;
 use poem::Request;
@@ -46,7 +47,8 @@ impl Orders {
     #[oai(path = "/orders", method = "post", operation_id = "createOrder")]
     async fn hold(&self, http: &Request, session: Session, body: Body<OrderBody>) -> Result<Held, HoldProblems> {
         let request = body.0.into_request()?.with_reference(reference(http, "order"));
-        let order = self.0.ticketing.hold(&session.buyer(), request).await?;
+        let buyer = session.buyer();
+        let order = purchases::begin(&self.0, http, &session, self.0.ticketing.hold(&buyer, request)).await?;
         Ok(Held::Created(Json((&order).into()), format!("/orders/{}", order.reference)))
     }
 

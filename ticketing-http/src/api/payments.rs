@@ -11,6 +11,7 @@ use super::dto::payment::{
 };
 use super::idempotency::reference;
 use super::problems::{BODY, GATEWAY, KEYED, PARAMETERS, PLACES, TOKEN, problems};
+use super::purchases;
 use super::state::ApiState;
 use crate::problem::Problem;
 use poem::Request;
@@ -239,8 +240,8 @@ impl Payments {
     ) -> Result<Json<CheckoutView>, BuyProblems> {
         let request = request.with_reference(reference(http, "order"));
         let options = options.with_reference(reference(http, "attempt"));
-        let started = self.0.ticketing.buy(&session.buyer(), request, options).await;
-        let started = started.map_err(|error| self.0.purchase_problem(error))?;
+        let buyer = session.buyer();
+        let started = purchases::begin(&self.0, http, session, self.0.ticketing.buy(&buyer, request, options)).await?;
         Ok(Json(CheckoutView::new(started, &self.0.settings)))
     }
 

@@ -29,6 +29,9 @@ pub(crate) const PLACES: &[&str] = &[
     "event_cancelled",
     "event_over",
     "sold_out",
+    "too_many_holds",
+    "buyer_limit",
+    "too_many_purchases",
     "total_too_large",
     "key_reused",
 ];

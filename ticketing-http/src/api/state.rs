@@ -1,6 +1,7 @@
 use super::event_read::RenderedEvents;
 use crate::middleware::login_throttle::LoginThrottle;
 use crate::problem::Problem;
+use crate::middleware::purchase_limit::{PurchaseLimit, PurchaseLimits};
 use hmac::{Hmac, KeyInit};
 use sha2::Sha256;
 use std::sync::Arc;
@@ -20,6 +21,8 @@ pub struct ApiState {
     pub settings: Arc<ApiSettings>,
     /// Slows down password guessing.
     pub login_throttle: Arc<LoginThrottle>,
+    /// Limits how many purchases begin.
+    pub purchase_limit: Arc<PurchaseLimit>,
     /// The time, for the throttle.
     pub clock: Arc<dyn Clock>,
     /// The payment gateway's circuit breaker, if there is one: shown by `/health?detail=true`.
@@ -68,6 +71,8 @@ pub struct ApiSettings {
     pub public_url: Option<String>,
     /// Whether tickets may have a price. If not, only free events can be made. Default: yes.
     pub takes_payments: bool,
+    /// How many purchases an account and an address may begin. Default: no limits.
+    pub purchase_limits: PurchaseLimits,
 }
 
 impl Default for ApiSettings {
@@ -78,6 +83,7 @@ impl Default for ApiSettings {
             frontend_url: "http://localhost:3000".to_owned(),
             public_url: None,
             takes_payments: true,
+            purchase_limits: PurchaseLimits::default(),
         }
     }
 }
@@ -96,6 +102,7 @@ impl ApiState {
             has_shared_limits: false,
             key_secret: KeySecret::new(secret),
             ticketing,
+            purchase_limit: Arc::new(PurchaseLimit::new(settings.purchase_limits)),
             settings: Arc::new(settings),
             login_throttle: Arc::new(LoginThrottle::new()),
             clock: Arc::new(SystemClock),

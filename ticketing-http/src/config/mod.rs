@@ -19,12 +19,14 @@ pub use secret_file::secret_beside;
 pub use source::{Command, Invocation, Source};
 pub use variables::{VARIABLES, Variable};
 
+use crate::middleware::purchase_limit::PurchaseLimits;
 use crate::middleware::rate_limit::Quota;
 use ipnet::IpNet;
 use std::net::{IpAddr, SocketAddr};
 use std::path::PathBuf;
 use std::time::Duration;
 use ticketing_core::domain::money::Currency;
+use ticketing_core::domain::order::BuyerLimits;
 
 /// All settings, checked.
 #[derive(Clone, Debug)]
@@ -72,6 +74,10 @@ pub struct Config {
     pub mail: Mail,
     /// How long tickets are held for a buyer.
     pub hold: Duration,
+    /// How much one account may hold and take of one event.
+    pub buyer_limits: BuyerLimits,
+    /// How many purchases an account and an address may begin.
+    pub purchase_limits: PurchaseLimits,
     /// The currency of events that name none.
     pub default_currency: Currency,
     /// Whether events may be created without an account.
@@ -243,6 +249,13 @@ impl Config {
             sandbox_webhook_url: source.read_if_set("SANDBOX_WEBHOOK_URL", parse::url)?,
             mail,
             hold: source.read("HOLD_SECONDS", parse::seconds(60..=86_400))?,
+            buyer_limits: BuyerLimits::default()
+                .with_open_holds(parse::limit(source, "MAX_OPEN_HOLDS")?)
+                .with_free_tickets(parse::limit(source, "MAX_FREE_TICKETS")?),
+            purchase_limits: PurchaseLimits {
+                per_account: parse::limit(source, "PURCHASES_PER_ACCOUNT")?.filter(|_| requests > 0),
+                per_address: parse::limit(source, "PURCHASES_PER_ADDRESS")?.filter(|_| requests > 0),
+            },
             default_currency: source.read("DEFAULT_CURRENCY", parse::currency)?,
             allow_anonymous_events: source.read("ALLOW_ANONYMOUS_EVENTS", parse::switch)?,
             docs: source.read("DOCS", parse::switch)?,

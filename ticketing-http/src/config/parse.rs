@@ -36,6 +36,12 @@ pub(super) fn number(range: RangeInclusive<u64>) -> impl FnOnce(&str) -> Parsed<
     }
 }
 
+/// A limit that 0 disables.
+pub(super) fn limit(source: &Source, name: &str) -> Result<Option<u32>, ConfigError> {
+    let number = source.read(name, number(0..=1_000_000))?;
+    Ok(u32::try_from(number).ok().filter(|number| *number > 0))
+}
+
 pub(super) fn seconds(range: RangeInclusive<u64>) -> impl FnOnce(&str) -> Parsed<Duration> {
     let expected = format!("whole seconds from {} to {}", range.start(), range.end());
     move |text| number(range)(text).map(Duration::from_secs).map_err(|_| expected)

@@ -23,6 +23,8 @@ fn every_setting_has_a_default() {
     assert_eq!(config.mail, Mail::Files("./outbox".into()));
     assert_eq!(config.rate_limit, Some(Quota { requests: 100, window: Duration::from_secs(60) }));
     assert!(config.trusted_proxies.is_empty() && config.docs && !config.allow_anonymous_events);
+    assert_eq!(config.buyer_limits, BuyerLimits::default().with_open_holds(5).with_free_tickets(100));
+    assert_eq!(config.purchase_limits, PurchaseLimits { per_account: Some(30), per_address: Some(100) });
     assert_eq!((config.hold, config.default_currency), (Duration::from_secs(900), Currency::NGN));
 }
 
@@ -42,6 +44,10 @@ fn every_wrong_value_is_reported_in_one_sentence() {
         ("TRUSTED_PROXIES", "10.0.0.0/8,proxy", "networks, comma-separated"),
         ("TOKEN_TTL_SECONDS", "59", "from 60 to"),
         ("HOLD_SECONDS", "forever", "whole seconds"),
+        ("MAX_OPEN_HOLDS", "five", "a whole number from 0"),
+        ("MAX_FREE_TICKETS", "-1", "a whole number from 0"),
+        ("PURCHASES_PER_ACCOUNT", "1.5", "a whole number from 0"),
+        ("PURCHASES_PER_ADDRESS", "1000001", "a whole number from 0 to 1000000"),
         ("DEFAULT_CURRENCY", "naira", "three capital letters"),
         ("ALLOW_ANONYMOUS_EVENTS", "maybe", "on or off"),
         ("RATE_LIMIT_REQUESTS", "-1", "a whole number from 0"),
@@ -196,6 +202,16 @@ fn smtp_security_defaults_by_port() {
     assert_eq!(wrong("SMTP_FROM", "tickets"), "SMTP_FROM");
     assert_eq!(read([("SMTP_HOST", "smtp.example.com")]).unwrap_err().variable, "SMTP_FROM");
     assert_eq!(read([("SMTP_USER", "ada")]).unwrap_err().variable, "SMTP_HOST");
+}
+
+#[test]
+fn each_limit_of_buyers_can_be_disabled() {
+    let off = read([("MAX_OPEN_HOLDS", "0"), ("MAX_FREE_TICKETS", "0"), ("PURCHASES_PER_ACCOUNT", "0")]).unwrap();
+    assert_eq!(off.buyer_limits, BuyerLimits::default());
+    assert_eq!(off.purchase_limits, PurchaseLimits { per_account: None, per_address: Some(100) });
+    let without_rate_limit = read([("RATE_LIMIT_REQUESTS", "0")]).unwrap();
+    assert_eq!(without_rate_limit.purchase_limits, PurchaseLimits::default());
+    assert_eq!(without_rate_limit.buyer_limits, BuyerLimits::default().with_open_holds(5).with_free_tickets(100));
 }
 
 #[test]

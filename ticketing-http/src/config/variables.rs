@@ -56,10 +56,26 @@ pub const VARIABLES: &[Variable] = &[
     secret("SMTP_PASSWORD", "SMTP password"),
     open("SMTP_FROM", "", "Sender of mails: Tickets <tickets@example.com>"),
     open("HOLD_SECONDS", "900", "How long tickets are held for a buyer, in seconds"),
+    open("MAX_OPEN_HOLDS", "5", "How many unpaid orders one account may have for one event; 0 disables the limit"),
+    open(
+        "MAX_FREE_TICKETS",
+        "100",
+        "How many free tickets one account may have for one event; 0 disables the limit. Tickets with a price are not limited",
+    ),
     open("DEFAULT_CURRENCY", "NGN", "Currency of events that name none"),
     open("ALLOW_ANONYMOUS_EVENTS", "off", "on: events may be created without an account"),
     open("RATE_LIMIT_REQUESTS", "100", "Rate limit: requests per client and window; 0 disables it"),
     open("RATE_LIMIT_WINDOW_SECONDS", "60", "Rate limit: length of the window, in seconds"),
+    open(
+        "PURCHASES_PER_ACCOUNT",
+        "30",
+        "How many purchases one account may begin in 15 minutes; 0 disables the limit, and so does RATE_LIMIT_REQUESTS=0",
+    ),
+    open(
+        "PURCHASES_PER_ADDRESS",
+        "100",
+        "How many purchases one client address may begin in 15 minutes; 0 disables the limit, and so does RATE_LIMIT_REQUESTS=0",
+    ),
     open("REQUEST_TIMEOUT_SECONDS", "30", "Timeout of a request, in seconds"),
     open(
         "MAX_CONNECTIONS",

@@ -8,6 +8,7 @@ pub mod client_address;
 pub mod cors;
 pub mod login_throttle;
 pub mod panics;
+pub mod purchase_limit;
 pub mod rate_limit;
 pub mod request_log;
 pub mod security_headers;

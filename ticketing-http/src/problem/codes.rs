@@ -55,6 +55,8 @@ pub const CODES: &[(&str, u16)] = &[
     ("payment_in_review", 409),
     ("payment_refund_due", 409),
     ("payment_reversed", 409),
+    ("too_many_holds", 409),
+    ("buyer_limit", 409),
     ("hold_expired", 409),
     ("order_cancelled", 409),
     ("order_paid", 409),
@@ -75,6 +77,7 @@ pub const CODES: &[(&str, u16)] = &[
     // Limits and failures of the server.
     ("too_many_requests", 429),
     ("too_many_logins", 429),
+    ("too_many_purchases", 429),
     ("internal", 500),
     ("gateway_rejected", 502), // nothing in the buyer's request is wrong, and a retry does not help
     ("busy", 503),

@@ -56,6 +56,8 @@ impl Problem {
                 ("event_id", Fact::Id(id)) => problem.event_id = Some(id),
                 ("ticket_type_id", Fact::Id(id)) => problem.ticket_type_id = Some(id),
                 ("available", Fact::Count(available)) => problem.available = Some(available),
+                ("limit", Fact::Count(limit)) => problem.limit = Some(limit),
+                ("left", Fact::Count(left)) => problem.left = Some(left),
                 ("ended_at", Fact::Time(at)) => problem.ended_at = Some(at.to_string()),
                 ("used_at", Fact::Time(at)) => problem.used_at = Some(at.to_string()),
                 ("gate", Fact::Text(gate)) => problem.gate = gate.map(str::to_owned),
@@ -73,7 +75,7 @@ impl Problem {
             Refusal::TotalTooLarge => Some("quantity"),
             _ => None,
         };
-        problem.errors.extend(field.map(|field| FieldError::new(field, refusal.to_string())));
+        problem.errors = field.map(|field| vec![FieldError::new(field, refusal.to_string())]);
         problem
     }
 }

@@ -40,9 +40,8 @@ pub struct Problem {
     detail: String,
     /// The error code, for programs. Stable.
     code: String,
-    /// The invalid fields.
-    #[oai(skip_serializing_if_is_empty)]
-    errors: Vec<FieldError>,
+    /// The invalid fields, where there are some.
+    errors: Option<Vec<FieldError>>,
     /// Seconds to wait before a retry. Also in the header `Retry-After`.
     retry_after: Option<u64>,
     /// The event in question.
@@ -51,6 +50,10 @@ pub struct Problem {
     ticket_type_id: Option<i64>,
     /// Number of tickets left.
     available: Option<i64>,
+    /// How many unpaid orders a buyer may have for an event.
+    limit: Option<i64>,
+    /// How many more free tickets the buyer may have for the event.
+    left: Option<i64>,
     /// When the event ended.
     ended_at: Option<String>,
     /// When the ticket was checked in.
@@ -91,7 +94,7 @@ impl Problem {
     /// Invalid fields: 422.
     pub fn invalid(errors: Vec<FieldError>) -> Self {
         let each: Vec<String> = errors.iter().map(|error| format!("{}: {}", error.field, error.message)).collect();
-        Self { errors, ..Self::new("invalid", each.join("; ")) }
+        Self { errors: Some(errors), ..Self::new("invalid", each.join("; ")) }
     }
 
     /// One invalid field: 422.
@@ -116,11 +119,13 @@ impl Problem {
             status: status.as_u16(),
             detail: detail.into(),
             code: code.to_owned(),
-            errors: Vec::new(),
+            errors: None,
             retry_after: None,
             event_id: None,
             ticket_type_id: None,
             available: None,
+            limit: None,
+            left: None,
             ended_at: None,
             used_at: None,
             gate: None,
@@ -161,7 +166,7 @@ impl Problem {
 
     /// The invalid fields.
     pub fn errors(&self) -> &[FieldError] {
-        &self.errors
+        self.errors.as_deref().unwrap_or_default()
     }
 
     /// The response, with the headers that its status requires.

@@ -12,6 +12,7 @@ use serde_json::{Value, json};
 use std::sync::Arc;
 use ticketing_core::Ticketing;
 use ticketing_core::domain::code::Reference;
+use ticketing_core::domain::order::BuyerLimits;
 use ticketing_core::testing::{FakeGateway, ManualClock};
 use ticketing_core::token::TokenKey;
 use ticketing_http::api::{self, ApiSettings, ApiState};
@@ -54,12 +55,17 @@ impl Shop {
     }
 
     pub(crate) async fn with(settings: ApiSettings) -> Self {
+        Self::limited(settings, BuyerLimits::default()).await
+    }
+
+    pub(crate) async fn limited(settings: ApiSettings, limits: BuyerLimits) -> Self {
         let (storage, place) = storages::open().await;
         let (gateway, clock) = (FakeGateway::new(), ManualClock::default());
         let ticketing = Ticketing::builder_on(storage)
             .gateway(gateway.clone())
             .clock(Arc::new(clock.clone()))
             .token_key(TokenKey::new(&[7; 32]).unwrap())
+            .buyer_limits(limits)
             .build()
             .unwrap();
         let state = state(ticketing.clone(), clock.clone(), settings);

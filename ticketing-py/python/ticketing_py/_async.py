@@ -37,6 +37,8 @@ class AsyncTicketing:
         gateway: The payment gateway. Default: none, so only free tickets can be sold.
         mailer: Delivers mail. Default: none, so mails stay in the outbox.
         hold_for: How long tickets are held for an unpaid order: 1 minute to 24 hours.
+        max_open_holds: How many unpaid orders one buyer may have for one event. Default: no limit.
+        max_free_tickets: How many free tickets one buyer may have for one event. Default: no limit.
         mail_domain: The domain in the Message-ID of mails. Use one of yours.
         public_url: The web page where buyers find their tickets. Mails link to it.
         token_secret: Signs session tokens; at least 32 bytes. Default: none, so accounts are disabled.
@@ -61,6 +63,8 @@ class AsyncTicketing:
         gateway: Gateway | None = None,
         mailer: Mailer | None = None,
         hold_for: timedelta = timedelta(minutes=15),
+        max_open_holds: int | None = None,
+        max_free_tickets: int | None = None,
         mail_domain: str = "localhost.localdomain",
         public_url: str | None = None,
         token_secret: bytes | str | None = None,
@@ -77,6 +81,8 @@ class AsyncTicketing:
             gateway=gateway,
             mailer=mailer,
             hold_for=hold_for.total_seconds(),
+            max_open_holds=max_open_holds,
+            max_free_tickets=max_free_tickets,
             mail_domain=mail_domain,
             public_url=public_url,
             token_secret=token_secret.encode() if isinstance(token_secret, str) else token_secret,

@@ -23,6 +23,7 @@ __all__ = [
     "AttemptUnknown",
     "BadSignature",
     "Busy",
+    "BuyerLimit",
     "CategoryTaken",
     "CategoryUnknown",
     "Closed",
@@ -79,6 +80,7 @@ __all__ = [
     "TicketUnknown",
     "TicketUsed",
     "TicketingError",
+    "TooManyHolds",
     "TotalTooLarge",
     "Unauthenticated",
     "UnreadableWebhook",
@@ -226,6 +228,28 @@ class SoldOut(Refused):
     def available(self) -> int:
         """How many are left."""
         return cast(int, self.facts["available"])
+
+
+class TooManyHolds(Refused):
+    """The buyer already has as many unpaid orders for this event as one buyer may have."""
+
+    code = "too_many_holds"
+
+    @property
+    def limit(self) -> int:
+        """How many a buyer may have."""
+        return cast(int, self.facts["limit"])
+
+
+class BuyerLimit(Refused):
+    """The buyer would have more free tickets for this event than one buyer may have."""
+
+    code = "buyer_limit"
+
+    @property
+    def left(self) -> int:
+        """How many the buyer may still have."""
+        return cast(int, self.facts["left"])
 
 
 class TotalTooLarge(Refused):

@@ -1,4 +1,4 @@
-use super::{BY_REFERENCE, Hold, Order, OrderLine, OrderStatus};
+use super::{BY_REFERENCE, Hold, Order, OrderLine, OrderStatus, limits};
 use crate::domain::command::Command;
 use crate::domain::event::{Event, EventStatus};
 use crate::domain::id::{OrderId, TicketTypeId};
@@ -22,9 +22,10 @@ impl Command for Hold {
         self.event_id.0
     }
 
-    fn needs(&self, _rows: &WorkingSet, load: &mut LoadKeys) {
+    fn needs(&self, rows: &WorkingSet, load: &mut LoadKeys) {
         load.find(BY_REFERENCE, &self.reference);
         load.row::<Event>(&self.event_id);
+        limits::needs(self, rows, load);
     }
 
     fn apply(&self, rows: &mut WorkingSet, now: Timestamp) -> Result<Order, Refusal> {
@@ -40,6 +41,7 @@ impl Command for Hold {
         let wanted = self.by_type(event)?;
         has_places(event, wanted.iter().map(|(id, quantity)| (*id, *quantity)))?;
         let (lines, total) = priced(event, &wanted)?;
+        limits::check(self, rows, &lines)?;
 
         let order = Order {
             id: OrderId(rows.orders.take_id()),

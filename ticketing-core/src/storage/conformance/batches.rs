@@ -1,7 +1,7 @@
 //! Batches: one outcome per item, in order. Each item sees the earlier ones. A refused item does not stop the others.
 
 use super::shop::put_events;
-use super::shop::{HOLD_FOR, PRICE, Shop, granted, newcomer};
+use super::shop::{HOLD_FOR, PRICE, Shop, buyer, granted, newcomer};
 use super::till::exactly;
 use crate::domain::account::NewAccount;
 use crate::domain::category::NewCategory;
@@ -9,8 +9,8 @@ use crate::domain::check_in::Scan;
 use crate::domain::event::NewEvent;
 use crate::domain::id::MailId;
 use crate::domain::order::ExpireHolds;
-use crate::domain::order::Hold;
 use crate::domain::order::Release;
+use crate::domain::order::{BuyerLimits, Hold};
 use crate::domain::outbox::ClaimMails;
 use crate::domain::outbox::{MailReport, MailResult};
 use crate::domain::payment::CheckoutReport;
@@ -110,6 +110,23 @@ pub async fn later_holds_see_the_places_that_earlier_ones_took(storage: Arc<dyn 
         assert_eq!(shop.order_now(&order).await, order);
     }
     assert_eq!(shop.stock(&event).await, (5, 0));
+}
+
+pub async fn later_holds_see_the_open_holds_of_their_buyer(storage: Arc<dyn Storage>) {
+    let shop = Shop::open(storage);
+    let (event, other) = (shop.event().price(0).unlimited().create().await, shop.event().create().await);
+    let limits = BuyerLimits::default().with_open_holds(2).with_free_tickets(5);
+    let mut requests = [1, 5, 2, 1, 1].map(|quantity| shop.hold_request(&event, quantity).with_limits(limits)).to_vec();
+    requests.push(shop.hold_request(&other, 1).with_limits(limits));
+    requests.push(Hold { buyer: buyer("bob"), ..shop.hold_request(&event, 1).with_limits(limits) });
+    requests.push(requests[0].clone());
+    let outcomes = shop.storage.apply(shop.now(), &requests).await.unwrap();
+    let taken: Vec<bool> = outcomes.iter().map(Result::is_ok).collect();
+    assert_eq!(taken, [true, false, true, false, false, true, true, true]);
+    assert_eq!(outcomes[1], Err(Refusal::BuyerLimit { left: 4 }));
+    assert_eq!(outcomes[3], Err(Refusal::TooManyHolds { limit: 2 }));
+    assert_eq!(outcomes[7], outcomes[0], "a repeat within the batch finds the same order");
+    assert_eq!(shop.stock(&event).await, (4, 0));
 }
 
 pub async fn a_batch_may_be_about_many_events(storage: Arc<dyn Storage>) {

@@ -82,6 +82,9 @@ macro_rules! storage_conformance {
                 a_reference_used_for_something_else_is_refused
                 a_hold_of_what_is_not_for_sale_is_refused
                 a_total_that_overflows_is_refused
+                a_buyer_has_no_more_open_holds_than_allowed
+                a_buyer_has_no_more_free_tickets_than_allowed
+                free_tickets_of_paid_orders_count_and_an_order_that_costs_something_is_not_refused
                 a_released_order_gives_its_places_back_once
                 only_a_held_order_is_released
                 holds_expire_at_their_deadline_and_not_before
@@ -224,6 +227,7 @@ macro_rules! storage_conformance {
                 later_accounts_see_earlier_ones
                 later_events_see_earlier_ones
                 later_holds_see_the_places_that_earlier_ones_took
+                later_holds_see_the_open_holds_of_their_buyer
                 a_batch_may_be_about_many_events
                 later_settlements_see_earlier_ones
                 later_refunds_and_scans_see_earlier_ones
@@ -232,6 +236,7 @@ macro_rules! storage_conformance {
             races {
                 the_last_place_goes_to_one_buyer
                 sixty_four_buyers_get_ten_places_of_two_types
+                concurrent_holds_of_a_buyer_stay_within_the_limits
                 a_hold_requested_eight_times_at_once_is_one_order
                 a_success_reported_eight_times_at_once_issues_the_tickets_once
                 two_attempts_that_succeed_at_once_buy_once

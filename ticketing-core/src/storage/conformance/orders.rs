@@ -2,8 +2,9 @@ use super::shop::{HOLD_FOR, PRICE, Shop, buyer, granted, only};
 use crate::domain::id::{EventId, OrderId, TicketTypeId};
 use crate::domain::order::ExpireHolds;
 use crate::domain::order::FindPurchase;
-use crate::domain::order::{OrderKey, OrderStatus, Release};
+use crate::domain::order::{BuyerLimits, Hold, OrderKey, OrderStatus, Release};
 use crate::domain::payment::Observation;
+use crate::domain::principal::{Buyer, Principal};
 use crate::domain::refusal::Refusal;
 use crate::storage::Storage;
 use crate::storage::StorageExt as _;
@@ -116,6 +117,86 @@ pub async fn a_total_that_overflows_is_refused(storage: Arc<dyn Storage>) {
         granted(shop.try_hold(&shop.hold_request(&event, 1)).await).total.minor(),
         crate::domain::id::MAX_SAFE_INTEGER
     );
+}
+
+pub async fn a_buyer_has_no_more_open_holds_than_allowed(storage: Arc<dyn Storage>) {
+    let shop = Shop::open(storage);
+    let limits = BuyerLimits::default().with_open_holds(2);
+    let (event, other) = (shop.event().unlimited().create().await, shop.event().create().await);
+    let wish = |event| shop.hold_request(event, 1).with_limits(limits);
+    let refused = Err(Refusal::TooManyHolds { limit: 2 });
+    let first = wish(&event);
+    let held = granted(shop.try_hold(&first).await);
+    assert_eq!(shop.try_hold(&first).await, Ok(held.clone()), "a repeat is the same order");
+    let second = granted(shop.try_hold(&wish(&event)).await);
+    assert_eq!(shop.try_hold(&wish(&event)).await, refused);
+    assert_eq!(shop.try_hold(&first).await, Ok(held.clone()), "a repeat is not refused either");
+    assert_eq!(shop.stock(&event).await, (2, 0), "what is refused changes nothing");
+
+    granted(shop.try_hold(&wish(&other)).await);
+    for who in [buyer("bob"), Buyer { who: Principal::External("1".to_owned()), ..buyer("ada") }] {
+        granted(shop.try_hold(&Hold { buyer: who, ..wish(&event) }).await);
+    }
+    granted(shop.try_hold(&shop.hold_request(&event, 1)).await);
+    assert_eq!(shop.try_hold(&wish(&event)).await, refused, "an order that was made without limits counts");
+
+    // Three are open. Each of these ends one, in every way in which a hold ends.
+    shop.release(&held).await.unwrap();
+    assert_eq!(shop.try_hold(&wish(&event)).await, refused);
+    let attempt = shop.attempt(&second).await;
+    shop.pay(&attempt).await;
+    let third = granted(shop.try_hold(&wish(&event)).await);
+    assert_eq!(shop.try_hold(&wish(&event)).await, refused);
+    shop.let_expire(&third).await;
+    granted(shop.try_hold(&wish(&event)).await);
+    granted(shop.try_hold(&wish(&event)).await);
+    assert_eq!(shop.try_hold(&wish(&event)).await, refused);
+    let none = BuyerLimits::default().with_open_holds(0);
+    let refused = Err(Refusal::TooManyHolds { limit: 0 });
+    assert_eq!(shop.try_hold(&shop.hold_request(&other, 1).with_limits(none)).await, refused);
+}
+
+pub async fn a_buyer_has_no_more_free_tickets_than_allowed(storage: Arc<dyn Storage>) {
+    let shop = Shop::open(storage);
+    let limits = BuyerLimits::default().with_free_tickets(4);
+    let event = shop.event().types(&[("A", 0, None), ("B", 0, None)]).unlimited().create().await;
+    let wish = |lines: &[(usize, u32)]| shop.wish_of(&event, lines).with_limits(limits);
+    let left = |left| Err(Refusal::BuyerLimit { left });
+    assert_eq!(shop.try_hold(&wish(&[(0, 5)])).await, left(4));
+    assert_eq!(shop.try_hold(&wish(&[(0, 3), (1, 2)])).await, left(4), "all types together");
+    let held = granted(shop.try_hold(&wish(&[(0, 2), (1, 1)])).await);
+    assert_eq!(shop.try_hold(&wish(&[(1, 2)])).await, left(1), "held ones count");
+    let attempt = shop.attempt(&held).await;
+    shop.pay(&attempt).await;
+    assert_eq!(shop.try_hold(&wish(&[(1, 2)])).await, left(1), "and so do issued ones");
+    let last = granted(shop.try_hold(&wish(&[(1, 1)])).await);
+    assert_eq!(shop.try_hold(&wish(&[(0, 1)])).await, left(0));
+    granted(shop.try_hold(&Hold { buyer: buyer("bob"), ..wish(&[(0, 4)]) }).await);
+    granted(shop.try_hold(&shop.wish_of(&event, &[(0, 50)])).await);
+    assert_eq!(shop.try_hold(&wish(&[(0, 1)])).await, left(0), "never below zero");
+
+    shop.let_expire(&last).await;
+    assert_eq!(shop.try_hold(&wish(&[(0, 2)])).await, left(1), "what has expired does not count");
+    let tickets = shop.payment(&held).await.tickets;
+    granted(shop.refund(&shop.refund_of(&held, &[&tickets[0], &tickets[2]])).await);
+    assert_eq!(shop.try_hold(&wish(&[(0, 4)])).await, left(3), "nor does a ticket that is void");
+    granted(shop.try_hold(&wish(&[(0, 3)])).await);
+}
+
+pub async fn free_tickets_of_paid_orders_count_and_an_order_that_costs_something_is_not_refused(
+    storage: Arc<dyn Storage>,
+) {
+    let shop = Shop::open(storage);
+    let limits = BuyerLimits::default().with_free_tickets(3);
+    let event = shop.event().types(&[("Adult", 500_000, None), ("Child", 0, None)]).unlimited().create().await;
+    let wish = |lines: &[(usize, u32)]| shop.wish_of(&event, lines).with_limits(limits);
+    let family = granted(shop.try_hold(&wish(&[(0, 1), (1, 2)])).await);
+    assert_eq!(shop.try_hold(&wish(&[(1, 2)])).await, Err(Refusal::BuyerLimit { left: 1 }));
+    let attempt = shop.attempt(&family).await;
+    shop.pay(&attempt).await;
+    assert_eq!(shop.try_hold(&wish(&[(1, 2)])).await, Err(Refusal::BuyerLimit { left: 1 }));
+    granted(shop.try_hold(&wish(&[(0, 100)])).await);
+    granted(shop.try_hold(&wish(&[(0, 1), (1, 99)])).await);
 }
 
 pub async fn a_released_order_gives_its_places_back_once(storage: Arc<dyn Storage>) {

@@ -7,7 +7,7 @@ use crate::domain::code::{Reference, Seed};
 use crate::domain::event::{Event, NewEvent, NewTicketType, PutEvent};
 use crate::domain::money::{Currency, Money};
 use crate::domain::order::ExpireHolds;
-use crate::domain::order::{Hold, HoldLine, Order, OrderKey, OrderStatus, Release};
+use crate::domain::order::{BuyerLimits, Hold, HoldLine, Order, OrderKey, OrderStatus, Release};
 use crate::domain::principal::{Buyer, EmailAddress, Principal};
 use crate::storage::StorageExt as _;
 use crate::storage::{Outcome, Storage, StorageError};
@@ -162,6 +162,7 @@ impl Shop {
             buyer: buyer("ada"),
             lines: lines.iter().map(line).collect(),
             hold_until: self.now() + HOLD_FOR,
+            limits: BuyerLimits::default(),
         }
     }
 

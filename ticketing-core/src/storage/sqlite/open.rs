@@ -19,6 +19,7 @@ pub(super) mod migrations {
     const INIT: &str = include_str!("../../../migrations/sqlite/0001_init.sql");
     const SUBJECTS: &str = include_str!("../../../migrations/sqlite/0002_subjects_and_parts.sql");
     const DISPUTES: &str = include_str!("../../../migrations/sqlite/0003_disputes_and_undone_scans.sql");
+    const BUYER_LIMITS: &str = include_str!("../../../migrations/sqlite/0004_buyer_limits.sql");
 
     /// All of them.
     pub(in crate::storage) fn all() -> Migrator {
@@ -29,6 +30,7 @@ pub(super) mod migrations {
             one(1, "init", INIT),
             one(2, "subjects and parts", SUBJECTS),
             one(3, "disputes and undone scans", DISPUTES),
+            one(4, "buyer limits", BUYER_LIMITS),
         ])
     }
 

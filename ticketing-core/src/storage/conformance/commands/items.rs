@@ -10,7 +10,7 @@ use crate::domain::code::{Reference, TicketCode};
 use crate::domain::event::{NewEvent, NewTicketType};
 use crate::domain::id::{EventId, TicketId, TicketTypeId};
 use crate::domain::limit::{Quota, Take};
-use crate::domain::order::{Hold, HoldLine};
+use crate::domain::order::{BuyerLimits, Hold, HoldLine};
 use crate::domain::outbox::MailResult;
 use crate::domain::payment::{Checkout, CheckoutReport, CheckoutResult, OpenAttempt};
 use crate::domain::payment::{Resolve, Verdict};
@@ -82,6 +82,7 @@ pub(super) fn hold(by: &mut Chance) -> Hold {
         buyer: Buyer { who, ..buyer("ada") },
         lines,
         hold_until: Timestamp::UNIX_EPOCH,
+        limits: BuyerLimits::default(),
     }
 }
 

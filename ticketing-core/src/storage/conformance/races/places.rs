@@ -2,7 +2,7 @@
 
 use super::super::shop::{HOLD_FOR, Shop};
 use super::at_once;
-use crate::domain::order::{OrderKey, OrderStatus};
+use crate::domain::order::{BuyerLimits, OrderKey, OrderStatus};
 use crate::domain::outbox::MailKind;
 use crate::domain::refusal::Refusal;
 use crate::storage::Storage;
@@ -44,6 +44,25 @@ pub async fn sixty_four_buyers_get_ten_places_of_two_types(storage: Arc<dyn Stor
     assert_eq!(now.stock.held, 10, "all places, and no more");
     assert_eq!(now.ticket_types.iter().map(|of| of.stock.held).collect::<Vec<_>>(), [count(0), count(1)]);
     assert!(count(0) <= 7 && count(0) + count(1) == 10);
+}
+
+pub async fn concurrent_holds_of_a_buyer_stay_within_the_limits(storage: Arc<dyn Storage>) {
+    let shop = Shop::open(storage);
+    let limits = BuyerLimits::default().with_open_holds(3).with_free_tickets(4);
+    for price in [0, 100] {
+        for round in 0..5 {
+            let event = shop.event().price(price).unlimited().create().await;
+            let quantity = 1 + round % 2;
+            let outcomes = at_once(12, |_| {
+                let (shop, request) = (Arc::clone(&shop), shop.hold_request(&event, quantity).with_limits(limits));
+                async move { shop.try_hold(&request).await }
+            });
+            // Two free orders for two tickets each reach the limit of tickets, three other orders that of holds.
+            let expected: u32 = if price == 0 && quantity == 2 { 2 } else { 3 };
+            assert_eq!(outcomes.await.iter().filter(|outcome| outcome.is_ok()).count(), expected as usize);
+            assert_eq!(shop.stock(&event).await, (i64::from(expected * quantity), 0));
+        }
+    }
 }
 
 pub async fn a_hold_requested_eight_times_at_once_is_one_order(storage: Arc<dyn Storage>) {

@@ -4,15 +4,18 @@
 //! |---|---|
 //! | `legacy_api_a`, `legacy_api_b` | clients of the two older systems, A and B, from registration to the ticket |
 //! | `orders`, `refunds_and_reviews`, `check_ins`, `webhooks` | the operations beside them |
-//! | `authorization` | who may reach what, for every operation |
+//! | `authorization_table` | who may do what: every operation for every kind of caller |
+//! | `authorization` | what a refusal shows; tokens that are none |
 //! | `bad_input` | malformed requests, for every operation |
 //! | `idempotency`, `races` | requests that are repeated, and many at once |
+//! | `limits` | how much one buyer may hold, and how many purchases begin |
 //! | `lists`, `conditional_get`, `service` | pagination, `ETag`, health |
 //! | `document` | the OpenAPI document |
 
 #![allow(clippy::unwrap_used, reason = "a test that panics has failed, which is what is meant")]
 
 mod authorization;
+mod authorization_table;
 mod bad_input;
 mod check_ins;
 mod conditional_get;
@@ -20,6 +23,7 @@ mod document;
 mod idempotency;
 mod legacy_api_a;
 mod legacy_api_b;
+mod limits;
 mod lists;
 mod on_databases;
 mod orders;

@@ -1,0 +1,274 @@
+//! Who may do what: every operation of the document, for every kind of caller. An operation without a row fails the test, and so does
+//! a row without an operation.
+
+use crate::authorization::World;
+use crate::document::operations;
+use crate::shop::{Call, PASSWORD};
+use serde_json::{Value, json};
+use ticketing_core::domain::account::Role;
+use ticketing_core::domain::order::OrderKey;
+use ticketing_core::domain::ticket::TicketKey;
+use ticketing_core::storage::StorageExt as _;
+use ticketing_core::storage::memory::MemoryStorage;
+use ticketing_core::token::TokenKey;
+use ticketing_core::{Registration, Ticketing};
+
+/// The callers, in the order of the columns.
+const CALLERS: [&str; 7] = ["nobody", "forged", "stranger", "buyer", "other", "owner", "admin"];
+const STRANGER: usize = 2;
+const BUYER: usize = 3;
+
+/// The status for each caller:
+/// - nobody: no token
+/// - forged: a token of the buyer's account, signed with another key
+/// - stranger: an account that has nothing
+/// - buyer: has bought what the request is about
+/// - other: the organiser of another event
+/// - owner: the organiser of the event that the request is about
+/// - admin: an administrator
+#[rustfmt::skip]
+const TABLE: &[(&str, [u16; 7])] = &[
+    // operation                                          nobody forged stranger buyer other owner admin
+    ("get /",                                               [200, 200, 200, 200, 200, 200, 200]),
+    ("get /health",                                         [200, 200, 200, 200, 200, 200, 200]),
+    ("get /ready",                                          [200, 200, 200, 200, 200, 200, 200]),
+    ("post /auth/register",                                 [201, 201, 201, 201, 201, 201, 201]),
+    ("post /auth/login",                                    [200, 200, 200, 200, 200, 200, 200]),
+    ("post /auth/logout",                                   [401, 401, 204, 204, 204, 204, 204]),
+    ("get /auth/me",                                        [401, 401, 200, 200, 200, 200, 200]),
+    ("post /users",                                         [201, 201, 201, 201, 201, 201, 201]),
+    ("get /users/me",                                       [401, 401, 200, 200, 200, 200, 200]),
+    ("post /token",                                         [200, 200, 200, 200, 200, 200, 200]),
+    ("get /categories",                                     [200, 200, 200, 200, 200, 200, 200]),
+    ("post /categories",                                    [401, 401, 201, 201, 201, 201, 201]),
+    ("get /events",                                         [200, 200, 200, 200, 200, 200, 200]),
+    ("post /events",                                        [401, 401, 201, 201, 201, 201, 201]),
+    ("get /events/{event_id}",                              [200, 200, 200, 200, 200, 200, 200]),
+    ("post /events/{event_id}/cancel",                      [401, 401, 403, 403, 403, 200, 200]),
+    ("post /orders",                                        [401, 401, 201, 201, 201, 201, 201]),
+    ("get /orders",                                         [401, 401, 200, 200, 200, 200, 200]),
+    ("get /orders/{reference}",                             [401, 401, 404, 200, 404, 404, 404]),
+    ("delete /orders/{reference}",                          [401, 401, 404, 200, 404, 404, 404]),
+    ("post /orders/{reference}/pay",                        [401, 401, 404, 200, 404, 404, 404]),
+    ("post /payments/initialize",                           [401, 401, 200, 200, 200, 200, 200]),
+    ("post /payments/pay",                                  [401, 401, 200, 200, 200, 200, 200]),
+    ("get /payments/verify/{reference}",                    [401, 401, 404, 200, 404, 404, 404]),
+    ("post /payments/verify/{reference}",                   [401, 401, 404, 200, 404, 404, 404]),
+    ("get /payments/reviews",                               [401, 401, 200, 200, 200, 200, 200]),
+    ("get /payments/{reference}",                           [401, 401, 404, 200, 404, 200, 200]),
+    ("post /payments/{reference}/refunds",                  [401, 401, 404, 403, 404, 201, 201]),
+    ("post /payments/{reference}/refunds/{refund_id}/retry", [401, 401, 404, 404, 404, 200, 200]),
+    ("post /payments/{reference}/review",                   [401, 401, 404, 404, 404, 200, 200]),
+    // Authorized by a signature, not by a token.
+    ("post /payments/webhooks/{gateway}",                   [401, 401, 401, 401, 401, 401, 401]),
+    ("get /tickets/my-tickets",                             [401, 401, 200, 200, 200, 200, 200]),
+    // By id. A ticket's code is all that is needed to see it: the last row.
+    ("get /tickets/{ticket}",                               [401, 401, 404, 200, 404, 404, 404]),
+    ("get /tickets/{ticket_code}/qr.png",                   [200, 200, 200, 200, 200, 200, 200]),
+    ("get /tickets/{ticket_code}/qr.svg",                   [200, 200, 200, 200, 200, 200, 200]),
+    // At the door only the organiser decides.
+    ("post /check-ins",                                     [401, 401, 403, 403, 403, 200, 403]),
+    ("get /mails/undelivered",                              [401, 401, 200, 200, 200, 200, 200]),
+    ("post /mails/{mail_id}/resend",                        [401, 401, 404, 404, 404, 200, 200]),
+    (BY_CODE,                                               [200, 401, 200, 200, 200, 200, 200]),
+];
+
+/// The same operation as by id.
+const BY_CODE: &str = "get /tickets/{ticket} by code";
+
+/// Lists answer everybody. What the caller has no part in is not in them: who finds the row's own resource in the list.
+#[rustfmt::skip]
+const LISTS: &[(&str, [bool; 7])] = &[
+    // operation                 nobody forged stranger buyer  other  owner  admin
+    ("get /orders",             [false, false, false,   true,  false, false, false]),
+    ("get /tickets/my-tickets", [false, false, false,   true,  false, false, false]),
+    ("get /payments/reviews",   [false, false, false,   false, false, true,  true]),
+];
+
+/// A request about a resource of its own, which no other cell of the table has changed.
+struct Request {
+    path: String,
+    body: Value,
+    /// What a list shows to those who have a part in it.
+    shown: String,
+}
+
+async fn request(world: &World, operation: &str, number: usize) -> Option<Request> {
+    let with = |path: &str, body: Value| Request { path: path.to_owned(), body, shown: String::new() };
+    let to = |path: String| with(&path, Value::Null);
+    let email = format!("new-{number}@example.com");
+    let log_in = json!({"email": "stranger@example.com", "password": PASSWORD});
+    Some(match operation {
+        "get /"
+        | "get /health"
+        | "get /ready"
+        | "get /auth/me"
+        | "get /users/me"
+        | "get /categories"
+        | "get /events"
+        | "post /auth/logout"
+        | "get /mails/undelivered" => to(operation.split(' ').nth(1)?.to_owned()),
+        "post /auth/register" => {
+            with("/auth/register", json!({"email": email, "name": "New Person", "password": PASSWORD}))
+        }
+        "post /users" => {
+            with("/users", json!({"email": email, "username": format!("new{number}"), "password": PASSWORD}))
+        }
+        "post /auth/login" => with("/auth/login", log_in),
+        "post /token" => with("/token", json!(format!("username=stranger%40example.com&password={PASSWORD}"))),
+        "post /categories" => with("/categories", json!({"name": format!("Category {number}")})),
+        "post /events" => {
+            let event = json!({"title": "Jazz", "event_date": "2099-12-31T20:00:00Z", "location": "Lagos", "price": 1});
+            with("/events", event)
+        }
+        "get /events/{event_id}" => to(format!("/events/{}", world.event().await)),
+        "post /events/{event_id}/cancel" => to(format!("/events/{}/cancel", world.event().await)),
+        "post /orders" => with("/orders", json!({"event_id": world.event().await, "lines": [{"quantity": 1}]})),
+        "get /orders" => {
+            let shown = world.held_order().await;
+            Request { shown, ..to("/orders".to_owned()) }
+        }
+        "get /orders/{reference}" | "delete /orders/{reference}" => to(format!("/orders/{}", world.held_order().await)),
+        "post /orders/{reference}/pay" => with(&format!("/orders/{}/pay", world.held_order().await), json!({})),
+        "post /payments/initialize" => with("/payments/initialize", json!({"event_id": world.event().await})),
+        "post /payments/pay" => with("/payments/pay", json!({"event_id": world.event().await})),
+        "get /payments/verify/{reference}" | "post /payments/verify/{reference}" => {
+            to(format!("/payments/verify/{}", world.paid().await.0))
+        }
+        "get /payments/reviews" => {
+            let shown = world.in_review().await;
+            Request { shown, ..to("/payments/reviews".to_owned()) }
+        }
+        "get /payments/{reference}" => to(format!("/payments/{}", world.paid().await.0)),
+        "post /payments/{reference}/refunds" => with(&format!("/payments/{}/refunds", world.paid().await.0), json!({})),
+        "post /payments/{reference}/refunds/{refund_id}/retry" => {
+            let path = format!("/payments/{}/refunds", world.paid().await.0);
+            let refund = world.shop.post(&path, &world.organizer, json!({})).await.json()["id"].clone();
+            to(format!("{path}/{refund}/retry"))
+        }
+        "post /payments/{reference}/review" => {
+            let decision = json!({"verdict": "refund", "note": "Not what was asked for"});
+            with(&format!("/payments/{}/review", world.in_review().await), decision)
+        }
+        "post /payments/webhooks/{gateway}" => to("/payments/webhooks/fake".to_owned()),
+        "get /tickets/my-tickets" => {
+            let shown = world.paid().await.1["ticket_code"].as_str()?.to_owned();
+            Request { shown, ..to("/tickets/my-tickets".to_owned()) }
+        }
+        "get /tickets/{ticket}" => to(format!("/tickets/{}", world.paid().await.1["id"])),
+        BY_CODE => to(format!("/tickets/{}", world.paid().await.1["ticket_code"].as_str()?)),
+        "get /tickets/{ticket_code}/qr.png" | "get /tickets/{ticket_code}/qr.svg" => {
+            let end = operation.rsplit('/').next()?;
+            to(format!("/tickets/{}/{end}", world.paid().await.1["ticket_code"].as_str()?))
+        }
+        "post /check-ins" => {
+            with("/check-ins", json!({"code": world.paid().await.1["ticket_code"], "nonce": format!("scan-{number}")}))
+        }
+        "post /mails/{mail_id}/resend" => {
+            let id = world.paid().await.1["id"].as_i64()?.into();
+            let ticket = world.shop.ticketing.storage().ticket(&TicketKey::Id(id)).await.unwrap()?;
+            let mails = world.shop.ticketing.storage().mails(&OrderKey::Id(ticket.order_id)).await.unwrap();
+            to(format!("/mails/{}/resend", mails[0].id))
+        }
+        _ => return None,
+    })
+}
+
+/// A token that names the buyer's account, which is the second one, and is signed with another key.
+async fn forged() -> String {
+    let key = TokenKey::new(&[8; 32]).unwrap();
+    let elsewhere = Ticketing::builder(MemoryStorage::new()).token_key(key).build().unwrap();
+    for name in ["organizer", "buyer"] {
+        elsewhere.register(Registration::new(format!("{name}@example.com"), name, PASSWORD)).await.unwrap();
+    }
+    elsewhere.login("buyer@example.com", PASSWORD).await.unwrap().token
+}
+
+/// The token of each caller.
+async fn tokens(world: &World) -> [String; 7] {
+    let shop = &world.shop;
+    let (other, admin) = (shop.somebody("other").await, shop.somebody("admin").await);
+    shop.event(&other, "1000", None).await;
+    let id = shop.get("/auth/me", &admin).await.json()["id"].as_i64().unwrap();
+    shop.ticketing.set_role(id.into(), Role::Admin).await.unwrap();
+    let (buyer, owner) = (world.buyer.clone(), world.organizer.clone());
+    [String::new(), forged().await, world.stranger.clone(), buyer, other, owner, admin]
+}
+
+/// Makes every request of the table as every caller. Returns what was answered otherwise than the table says.
+async fn differences(world: &World, tokens: [String; 7]) -> Vec<String> {
+    let mut found = vec![];
+    for (row, (operation, statuses)) in TABLE.iter().enumerate() {
+        let shown_to = LISTS.iter().find(|(list, _)| list == operation).map(|(_, shown_to)| shown_to);
+        for (column, caller) in CALLERS.iter().enumerate() {
+            let made = request(world, operation, row * CALLERS.len() + column).await;
+            let Request { path, body, shown } = made.unwrap_or_else(|| panic!("no request for {operation}"));
+            // Logging out ends the caller's sessions: it is done by a session of somebody who has no other.
+            let token = match *operation {
+                "post /auth/logout" if statuses[column] == 204 => world.shop.somebody(&format!("once-{column}")).await,
+                _ => tokens[column].clone(),
+            };
+            let call = Call::new(operation.split(' ').next().unwrap(), &path).token(&token);
+            let answer = match &body {
+                Value::Null => world.shop.send(call).await,
+                Value::String(form) => {
+                    world.shop.send(call.body("application/x-www-form-urlencoded", form.as_str())).await
+                }
+                body => world.shop.send(call.json(body)).await,
+            };
+            if answer.status != statuses[column] {
+                found.push(format!("{operation} for {caller}: {} instead of {}", answer.status, statuses[column]));
+            }
+            if answer.status >= 400 {
+                answer.problem();
+            }
+            let text = String::from_utf8_lossy(&answer.bytes);
+            if let Some(shown_to) = shown_to.filter(|shown_to| text.contains(&shown) != shown_to[column]) {
+                let not = if shown_to[column] { "not " } else { "" };
+                found.push(format!("{operation} for {caller}: {shown} is {not}in the list"));
+            }
+        }
+    }
+    found
+}
+
+#[test]
+fn every_operation_has_a_row_and_every_row_an_operation() {
+    let operations = operations();
+    let mut expected: Vec<String> = operations.iter().map(crate::document::Operation::name).collect();
+    let mut rows: Vec<&str> = TABLE.iter().map(|(operation, _)| *operation).filter(|row| *row != BY_CODE).collect();
+    expected.sort_unstable();
+    rows.sort_unstable();
+    assert_eq!(rows, expected);
+    // The document says which operations need a token.
+    for operation in operations {
+        let (_, statuses) = TABLE.iter().find(|(row, _)| *row == operation.name()).unwrap();
+        let needs_token = operation.value["security"].as_array().is_some_and(|all| !all.contains(&json!({})));
+        let is_webhook = operation.path.contains("webhooks");
+        let takes_token = operation.value["security"].is_array();
+        assert!(!needs_token || statuses[..2] == [401, 401], "{} needs a token", operation.name());
+        assert!(!takes_token || statuses[1] == 401, "{} reads the token", operation.name());
+        assert!(takes_token || is_webhook || statuses.iter().all(|status| *status < 300), "{}", operation.name());
+    }
+}
+
+#[tokio::test]
+async fn every_caller_may_do_what_the_table_says() {
+    let world = World::new().await;
+    let tokens = tokens(&world).await;
+    assert_eq!(differences(&world, tokens).await, Vec::<String>::new());
+    world.shop.is_sound().await;
+}
+
+/// The control: a stranger who is taken for the buyer is seen in every row that is about the buyer.
+#[tokio::test]
+async fn the_table_finds_a_stranger_who_is_taken_for_the_buyer() {
+    let world = World::new().await;
+    let mut tokens = tokens(&world).await;
+    tokens[STRANGER] = tokens[BUYER].clone();
+    let found = differences(&world, tokens).await;
+    let differ = TABLE.iter().filter(|(_, statuses)| statuses[STRANGER] != statuses[BUYER]).count();
+    let lists = LISTS.iter().filter(|(_, shown_to)| shown_to[STRANGER] != shown_to[BUYER]).count();
+    assert_eq!(found.len(), differ + lists, "{found:?}");
+    assert!(found.len() >= 10 && found.iter().all(|line| line.contains("for stranger")), "{found:?}");
+}

@@ -96,6 +96,9 @@ if [[ $with_node = yes ]]; then
     server=
 fi
 
+heading "generated clients, in Python and TypeScript, against a live server"
+tests/clients.sh || die "tests/clients.sh"
+
 heading "Python: the module as pip builds it, its tests, its examples, its types"
 python_tests=0
 if have python3 python3:ensurepip && python3 -c 'import sys; sys.exit(sys.version_info < (3, 10))'; then

@@ -4,12 +4,14 @@
 //! the same origin and other servers, which send `Origin` too, keep working.
 
 use crate::problem::Problem;
+use crate::routes;
 use poem::http::{HeaderMap, HeaderValue, Method, header};
 use poem::{Request, Response};
 
 /// The response headers that a page may read.
 const EXPOSED_HEADERS: &str = "ETag, Link, Location, X-Total-Count, X-Request-Id, Retry-After, RateLimit-Limit, RateLimit-Remaining, RateLimit-Reset";
-const ALLOWED_METHODS: &str = "GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS";
+/// Of paths that the route table does not know: a page may learn that there is nothing.
+const ANY_METHOD: &str = "GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS";
 
 /// The allowed origins, compared exactly. No other origin is ever echoed; `null` and `*` are never allowed.
 #[derive(Clone, Debug, Default)]
@@ -53,7 +55,7 @@ impl Cors {
         }
         let mut response = Response::builder()
             .status(poem::http::StatusCode::NO_CONTENT)
-            .header(header::ACCESS_CONTROL_ALLOW_METHODS, ALLOWED_METHODS)
+            .header(header::ACCESS_CONTROL_ALLOW_METHODS, methods(request.uri().path()))
             .header(header::ACCESS_CONTROL_MAX_AGE, "600")
             .finish();
         // An allowed page may send any header.
@@ -61,6 +63,15 @@ impl Cors {
             response.headers_mut().insert(header::ACCESS_CONTROL_ALLOW_HEADERS, requested.clone());
         }
         Some(response)
+    }
+}
+
+/// The methods of a path, as a list.
+fn methods(path: &str) -> String {
+    let methods = routes::methods(path);
+    match methods.is_empty() {
+        true => ANY_METHOD.to_owned(),
+        false => methods.iter().map(Method::as_str).collect::<Vec<_>>().join(", "),
     }
 }
 
@@ -113,21 +124,31 @@ mod tests {
     }
 
     #[test]
-    fn preflights_of_other_origins_are_rejected() {
-        let ask = |origin: &str| {
+    fn preflights_name_the_methods_of_the_path_and_those_of_other_origins_are_rejected() {
+        let ask = |path: &str, origin: &str| {
             let request = Request::builder()
                 .method(Method::OPTIONS)
+                .uri_str(path)
                 .header("origin", origin)
                 .header("access-control-request-method", "POST")
                 .header("access-control-request-headers", "authorization,content-type")
                 .finish();
             cors().preflight(&request, &cors().check(&request)).unwrap()
         };
-        let yes = ask("http://localhost:3000");
+        let yes = ask("/orders", "http://localhost:3000");
         assert_eq!(yes.status(), 204);
         assert_eq!(yes.headers()["access-control-allow-headers"], "authorization,content-type");
-        assert!(yes.headers()["access-control-allow-methods"].to_str().unwrap().contains("POST"));
-        assert_eq!(ask("https://evil.example").status(), 403);
+        let allowed = |path: &str| {
+            let answer = ask(path, "http://localhost:3000");
+            answer.headers()["access-control-allow-methods"].to_str().unwrap().to_owned()
+        };
+        assert_eq!(allowed("/orders"), "GET, HEAD, OPTIONS, POST");
+        assert_eq!(allowed("/orders/"), "GET, HEAD, OPTIONS, POST");
+        assert_eq!(allowed("/payments/initialize"), "OPTIONS, POST");
+        assert_eq!(allowed("/payments/reviews"), "GET, HEAD, OPTIONS");
+        assert_eq!(allowed("/orders/abc"), "DELETE, GET, HEAD, OPTIONS");
+        assert!(allowed("/nowhere").contains("PUT"), "a page may learn that there is nothing");
+        assert_eq!(ask("/orders", "https://evil.example").status(), 403);
     }
 
     #[test]

@@ -88,6 +88,40 @@ fn every_operation_is_described() {
     assert_eq!(names.len(), count, "every operationId is used once");
 }
 
+/// Every schema of the document, with where it is.
+fn schemas(value: &Value, at: &str, see: &mut impl FnMut(&str, &Value)) {
+    see(at, value);
+    match value {
+        Value::Array(items) => {
+            items.iter().enumerate().for_each(|(index, item)| schemas(item, &format!("{at}/{index}"), see))
+        }
+        Value::Object(fields) => fields.iter().for_each(|(name, field)| schemas(field, &format!("{at}/{name}"), see)),
+        _ => {}
+    }
+}
+
+/// A reference with a description of its own would be wrapped in `allOf`, and generators of clients drop operations with such a
+/// schema: describe the type that is referred to.
+#[test]
+fn no_schema_is_wrapped_in_all_of() {
+    let mut wrapped = vec![];
+    schemas(&document(), "", &mut |at, schema| {
+        if schema.get("allOf").is_some() {
+            wrapped.push(at.to_owned());
+        }
+    });
+    assert_eq!(wrapped, Vec::<String>::new());
+}
+
+#[test]
+fn a_problem_has_only_the_members_that_every_problem_has() {
+    let document = document();
+    let required = document["components"]["schemas"]["Problem"]["required"].as_array().unwrap();
+    let mut required: Vec<&str> = required.iter().map(|name| name.as_str().unwrap()).collect();
+    required.sort_unstable();
+    assert_eq!(required, ["code", "detail", "status", "title", "type"]);
+}
+
 #[test]
 fn no_amount_is_a_binary_fraction() {
     let text = document().to_string();

@@ -114,7 +114,6 @@ pub(crate) struct LoginView {
     access_token: String,
     /// `bearer`
     token_type: String,
-    /// The account.
     user: UserView,
 }
 

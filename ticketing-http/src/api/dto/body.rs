@@ -8,7 +8,7 @@ use super::json::{Json, JsonError};
 use crate::problem::Problem;
 use poem::{Request, RequestBody};
 use poem_openapi::payload::{ParsePayload, Payload};
-use poem_openapi::registry::{MetaMediaType, MetaRequest, MetaSchemaRef, Registry};
+use poem_openapi::registry::{MetaMediaType, MetaRequest, MetaSchema, MetaSchemaRef, Registry};
 use poem_openapi::types::Type;
 use poem_openapi::{ApiExtractor, ApiExtractorType, ExtractParamOptions};
 
@@ -108,6 +108,15 @@ impl<'a, T: BodyType> ApiExtractor<'a> for Body<T> {
     }
 }
 
+/// The schema of a field with its description. A type that is referred to has its own description: with another one, the reference
+/// would be wrapped in `allOf`, which generators of clients do not read.
+pub(crate) fn described(schema: MetaSchemaRef, text: &'static str) -> MetaSchemaRef {
+    match schema {
+        MetaSchemaRef::Inline(_) => schema.merge(MetaSchema { description: Some(text.trim()), ..MetaSchema::ANY }),
+        MetaSchemaRef::Reference(_) => schema,
+    }
+}
+
 /// Declares a request body: a struct, its parser, and its schema with an example.
 macro_rules! body {
     ($(
@@ -157,7 +166,6 @@ macro_rules! body {
                 use poem_openapi::registry::MetaSchema;
                 registry.create_schema::<Self, _>(Self::name().into_owned(), |registry| {
                     $( <$type as poem_openapi::types::Type>::register(registry); )*
-                    let describe = |text: &'static str| MetaSchema { description: Some(text.trim()), ..MetaSchema::ANY };
                     let required = [
                         $( (stringify!($field), <$type as poem_openapi::types::Type>::IS_REQUIRED), )*
                     ];
@@ -167,8 +175,10 @@ macro_rules! body {
                         required: required.iter().filter(|(_, is)| *is).map(|(name, _)| *name).collect(),
                         properties: vec![$((
                             stringify!($field),
-                            <$type as poem_openapi::types::Type>::schema_ref()
-                                .merge(describe(concat!($($field_doc,)*))),
+                            crate::api::dto::body::described(
+                                <$type as poem_openapi::types::Type>::schema_ref(),
+                                concat!($($field_doc,)*),
+                            ),
                         ),)*],
                         example: Some(serde_json::json!($example)),
                         ..MetaSchema::new("object")

@@ -21,13 +21,12 @@ body! {
         gate: Option<Text<0, 100>>,
         /// The event at this door. A ticket of another event is refused and stays unused. Default: any event of the organiser.
         event_id: Option<i64>,
-        /// The direction. Only `in` is supported so far.
         direction: Option<Direction>,
     }
     example {"code": "7GQ4M-2T9XK-0VZ3B-R8N5C-WD1HYP", "nonce": "gate-1-000042", "gate": "north", "event_id": 1}
 }
 
-/// The direction of a scan.
+/// The direction of a scan. Only `in` is supported so far.
 #[derive(Clone, Copy, Enum)]
 #[oai(rename_all = "lowercase")]
 pub(crate) enum Direction {

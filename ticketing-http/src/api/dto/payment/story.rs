@@ -27,7 +27,6 @@ body! {
 
     /// A decision on a payment that is in review or needs attention.
     struct ReviewBody {
-        /// The decision.
         verdict: VerdictWord,
         /// Ids of the tickets to make void: at least one, each once. With `void` only.
         tickets: Option<Vec<i64>>,
@@ -73,7 +72,6 @@ impl From<VerdictWord> for Verdict {
 /// A payment with its history.
 #[derive(Object)]
 pub(crate) struct PaymentView {
-    /// The order.
     order: OrderView,
     /// Every attempt to pay it, oldest first.
     attempts: Vec<AttemptView>,

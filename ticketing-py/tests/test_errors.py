@@ -40,10 +40,18 @@ def test_every_refusal_has_its_own_class() -> None:
 def test_all_invalid_fields_are_reported(small: Shop) -> None:
     with pytest.raises(t.InvalidRequest) as caught:
         small.sync.create_event(
-            organizer=CLUB, title="x", starts_at=NEXT_YEAR, location="", price=t.Money(1, "NGN"), capacity=0
+            organizer=CLUB, title=" ", starts_at=NEXT_YEAR, location="", price=t.Money(1, "NGN"), capacity=0
         )
     assert [fault.field for fault in caught.value.fields] == ["title", "location", "capacity"]
     assert isinstance(caught.value, ValueError) and caught.value.code == "invalid"
+
+
+def test_an_event_in_the_past_is_rejected(small: Shop) -> None:
+    with pytest.raises(t.InvalidRequest, match="event_date: must not be in the past"):
+        small.sync.create_event(
+            organizer=CLUB, title="Late", starts_at=datetime(2000, 1, 1, tzinfo=timezone.utc), location="Lagos",
+            price=t.Money(1, "NGN"),
+        )
 
 
 def test_invalid_arguments_raise_before_the_engine_is_called(small: Shop) -> None:

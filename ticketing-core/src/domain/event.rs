@@ -10,7 +10,7 @@ use super::table::{Lock, Part, PartTable, part_columns, table};
 use super::wire_names::wire_names;
 use super::working_set::WorkingSet;
 use crate::setters::setters;
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 
 mod cancel;
 mod find;
@@ -65,7 +65,7 @@ pub struct Event {
     pub description: Option<String>,
     /// When it starts.
     pub starts_at: Timestamp,
-    /// When it ends. Tickets are sold until then. `None`: they are sold as long as the event is active.
+    /// When it ends. Tickets are sold until then; see [`sales_end_at`](Self::sales_end_at).
     pub ends_at: Option<Timestamp>,
     /// The place, in one line.
     pub location: String,
@@ -171,6 +171,11 @@ impl Event {
         Self { category, ..self.clone() }
     }
 
+    /// When ticket sales end: with the event. If nobody said when that is, 24 hours after its start.
+    pub fn sales_end_at(&self) -> Timestamp {
+        self.ends_at.unwrap_or_else(|| self.starts_at.checked_add(A_DAY).unwrap_or(Timestamp::MAX))
+    }
+
     /// The lowest price of all its ticket types.
     pub fn lowest_price(&self) -> Money {
         let lowest = self.ticket_types.iter().map(|ticket_type| ticket_type.price).min_by_key(Money::minor);
@@ -227,6 +232,10 @@ pub struct TicketType {
     pub stock: Stock,
 }
 
+/// For how long tickets of an event without an end are sold after its start, and by how much a time without an offset to UTC may
+/// be past: it is somewhere on the day that it names.
+const A_DAY: SignedDuration = SignedDuration::from_hours(24);
+
 /// The name of the only ticket type of an event that was created with one price.
 pub const GENERAL_ADMISSION: &str = "General admission";
 
@@ -241,10 +250,15 @@ pub struct NewEvent {
     pub title: String,
     /// The description: at most 10,000 characters.
     pub description: Option<String>,
-    /// When it starts.
+    /// When it starts. Must not be past.
     pub starts_at: Timestamp,
-    /// When it ends. Must be after `starts_at`.
+    /// When it ends. Must be after `starts_at` and not past.
     pub ends_at: Option<Timestamp>,
+    /// Whether the start was given without an offset to UTC. Then it may be up to 24 hours past: where the event is, it may not have
+    /// begun. Default: no.
+    pub start_is_local: bool,
+    /// The same for the end.
+    pub end_is_local: bool,
     /// The place: 1–200 characters.
     pub location: String,
     /// The postal address: at most 500 characters.
@@ -276,6 +290,8 @@ impl NewEvent {
             description: None,
             starts_at,
             ends_at: None,
+            start_is_local: false,
+            end_is_local: false,
             location: location.into(),
             address: None,
             image_url: None,
@@ -297,12 +313,44 @@ impl NewEvent {
         let only = NewTicketType::new(GENERAL_ADMISSION, price);
         Self { capacity, ..Self::new(title, starts_at, location, price.currency(), vec![only]) }
     }
+
+    /// The same event with all its text composed.
+    #[must_use]
+    pub(crate) fn composed(mut self) -> Self {
+        let each = [&mut self.title, &mut self.location].into_iter();
+        let optional = [&mut self.description, &mut self.address].into_iter().flatten();
+        let names = self.ticket_types.iter_mut().map(|ticket_type| &mut ticket_type.name);
+        each.chain(optional).chain(names).for_each(|text| *text = text::composed(text));
+        self
+    }
+
+    /// Whether its start or its end is past.
+    pub(crate) fn past(&self, now: Timestamp) -> Option<Past> {
+        let is_past = |at: Timestamp, is_local: bool| {
+            let grace = if is_local { A_DAY } else { SignedDuration::ZERO };
+            now.duration_since(at) > grace
+        };
+        if is_past(self.starts_at, self.start_is_local) {
+            Some(Past::Start)
+        } else {
+            self.ends_at.filter(|at| is_past(*at, self.end_is_local)).map(|_| Past::End)
+        }
+    }
+}
+
+/// What of a new event is past.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Past {
+    Start,
+    End,
 }
 
 setters!(NewEvent {
     with_key => key: impl Into<Option<Reference>>,
     with_description => description: impl Into<Option<String>>,
     with_ends_at => ends_at: impl Into<Option<Timestamp>>,
+    with_start_is_local => start_is_local: bool,
+    with_end_is_local => end_is_local: bool,
     with_address => address: impl Into<Option<String>>,
     with_image_url => image_url: impl Into<Option<String>>,
     with_category_id => category_id: impl Into<Option<CategoryId>>,

@@ -34,12 +34,15 @@ pub enum Refusal {
     /// The event was cancelled.
     #[error("Event is cancelled")]
     EventCancelled,
-    /// The event has ended.
-    #[error("Event is over")]
+    /// Ticket sales have ended: the event is over, or it has no end and began more than 24 hours ago.
+    #[error("Ticket sales for this event have ended")]
     EventOver {
-        /// When it ended.
+        /// When sales ended.
         ended_at: Timestamp,
     },
+    /// The event would begin or end in the past.
+    #[error("The event would be in the past")]
+    EventPast,
     /// The event has no such ticket type.
     #[error("Ticket type not found")]
     TicketTypeUnknown {
@@ -188,6 +191,7 @@ impl Refusal {
             Self::EventUnknown { .. } => "event_unknown",
             Self::EventCancelled => "event_cancelled",
             Self::EventOver { .. } => "event_over",
+            Self::EventPast => "event_past",
             Self::TicketTypeUnknown { .. } => "ticket_type_unknown",
             Self::TicketTypeNeeded => "ticket_type_needed",
             Self::SoldOut { .. } => "sold_out",
@@ -253,6 +257,7 @@ impl Refusal {
             | Self::CategoryUnknown
             | Self::TicketTypeNeeded
             | Self::EventCancelled
+            | Self::EventPast
             | Self::TotalTooLarge
             | Self::KeyReused
             | Self::OrderUnknown
@@ -288,6 +293,7 @@ impl Refusal {
             Self::EventUnknown { event_id: EventId(1) },
             Self::EventCancelled,
             Self::EventOver { ended_at: at },
+            Self::EventPast,
             Self::TicketTypeUnknown { ticket_type_id },
             Self::TicketTypeNeeded,
             Self::SoldOut { ticket_type_id, available: 0 },

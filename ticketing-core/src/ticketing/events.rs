@@ -1,9 +1,9 @@
 use super::checks::Checks;
-use super::{Ticketing, granted, only};
+use super::{Ticketing, granted, only, refused};
 use crate::domain::access::{Caller, Permission, may};
 use crate::domain::category::{Category, NewCategory};
 use crate::domain::command::Query;
-use crate::domain::event::{CancelEvent, Event, EventFilter, FindEvent, NewEvent, PutEvent};
+use crate::domain::event::{CancelEvent, Event, EventFilter, FindEvent, NewEvent, Past, PutEvent};
 use crate::domain::id::{EventId, MAX_SAFE_INTEGER};
 use crate::domain::load::LoadKeys;
 use crate::domain::page::{MAX_PAGE, Page, PageRequest};
@@ -41,13 +41,19 @@ impl Query for SharedEvent {
 }
 
 impl Ticketing {
-    /// Creates an event that `organizer` runs. Not idempotent: a repeat creates a second one.
+    /// Creates an event that `organizer` runs. It must not be past. Without a key, a repeat creates a second one.
     ///
-    /// Refusals: `category_unknown`.
+    /// Refusals: `category_unknown`, `key_reused`.
     pub async fn create_event(&self, organizer: &Principal, event: NewEvent) -> Result<Event> {
         check_event(organizer, &event)?;
         self.check_currency(&event)?;
-        granted(self.inner.storage.apply(self.now(), &[PutEvent { organizer: organizer.clone(), event }]).await?)
+        let now = self.now();
+        let past = event.past(now).map(|past| is_past(&event, past));
+        let put = PutEvent { organizer: organizer.clone(), event };
+        self.inner.storage.apply_one(now, put).await?.map_err(|refusal| match (refusal, past) {
+            (Refusal::EventPast, Some(past)) => past,
+            (refusal, _) => refused(refusal),
+        })
     }
 
     /// Like [`create_event`](Self::create_event), in the category with this name (1–50 characters, ignoring case). A missing
@@ -55,6 +61,10 @@ impl Ticketing {
     pub async fn create_event_in(&self, organizer: &Principal, mut event: NewEvent, category: &str) -> Result<Event> {
         check_event(organizer, &event)?;
         self.check_currency(&event)?;
+        // A category must not stay behind for an event that is refused. With a key, the event may exist already.
+        if let (None, Some(past)) = (&event.key, event.past(self.now())) {
+            return Err(is_past(&event, past));
+        }
         event.category_id = Some(self.category_named(category).await?.id);
         self.create_event(organizer, event).await
     }
@@ -165,6 +175,15 @@ pub(super) fn check_page(page: PageRequest) -> Result<()> {
     let skip_fits = i64::try_from(page.skip).is_ok_and(|skip| skip <= MAX_SAFE_INTEGER);
     checks.require("skip", skip_fits, || format!("must be at most {MAX_SAFE_INTEGER} (got {})", page.skip));
     checks.done()
+}
+
+fn is_past(event: &NewEvent, past: Past) -> Error {
+    let (field, is_local) = match past {
+        Past::Start => ("event_date", event.start_is_local),
+        Past::End => ("end_date", event.end_is_local),
+    };
+    let message = if is_local { "must not be more than 24 hours in the past" } else { "must not be in the past" };
+    Error::invalid(field, message)
 }
 
 fn check_event(organizer: &Principal, event: &NewEvent) -> Result<()> {

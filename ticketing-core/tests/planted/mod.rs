@@ -18,6 +18,10 @@ pub(crate) enum Bug {
     HoldLooksThenTakes,
     /// A hold that is asked for again is another order.
     HoldForgetsItsKey,
+    /// An event is made, however long ago it was.
+    PastEventsAreMade,
+    /// Tickets are sold as long as there are places.
+    SalesNeverEnd,
     /// A hold under a known reference finds that order, whatever was wanted.
     HoldBelievesAnyContent,
     /// What follows a refused item is refused too.

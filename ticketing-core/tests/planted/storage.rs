@@ -176,6 +176,7 @@ impl Planted {
                     return Ok(vec![Ok(order.clone())]);
                 }
             }
+            Bug::SalesNeverEnd => return self.inner.apply(Timestamp::UNIX_EPOCH, &wishes).await,
             Bug::TimesInMilliseconds => wishes.iter_mut().for_each(|wish| wish.hold_until = millis(wish.hold_until)),
             _ => {}
         }
@@ -345,6 +346,9 @@ impl Planted {
     }
 
     async fn put_events(&self, now: Timestamp, new: &[PutEvent]) -> Result<Vec<<PutEvent as Command>::Outcome>> {
+        if self.has(Bug::PastEventsAreMade) {
+            return self.inner.apply(Timestamp::UNIX_EPOCH, new).await;
+        }
         let mut new = new.to_vec();
         new.iter_mut().for_each(|new| new.event.starts_at = millis(new.event.starts_at));
         self.inner.apply(now, &new).await
@@ -366,10 +370,10 @@ impl Storage for Planted {
     async fn transact(&self, now: Timestamp, work: Arc<dyn Work>) -> Result<()> {
         by_kind!(self, now, work:
             NewAccount => register (AddressesHaveCase);
-            PutEvent => put_events (TimesInMilliseconds);
+            PutEvent => put_events (TimesInMilliseconds PastEventsAreMade);
             Hold => hold (
                 BatchItemsAreBlind BatchInPieces BatchStopsAtTheFirstNo HoldForgetsItsKey HoldBelievesAnyContent
-                TimesInMilliseconds
+                TimesInMilliseconds SalesNeverEnd
             );
             Settle => settle (
                 SettleTakesAnyAmount FailedIsFinal SecondSuccessIsForgotten ReversalsAreIgnored

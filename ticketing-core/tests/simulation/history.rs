@@ -3,6 +3,7 @@
 use crate::bugs::Bug;
 use crate::world::{MINUTE, Outcome, World};
 use crate::{buyers, gates, invariants, organizer, servers};
+use jiff::SignedDuration;
 use std::sync::Arc;
 use ticketing_core::domain::event::{Event, NewEvent, NewTicketType, PutEvent};
 use ticketing_core::domain::money::{Currency, Money};
@@ -60,11 +61,15 @@ pub(crate) fn run(seed: u64, bug: Option<Bug>, trace: bool) -> Outcome {
     outcome
 }
 
+/// The event is long after the history, so that sales do not end in it.
+const LATER: SignedDuration = SignedDuration::from_hours(30 * 24);
+
 fn put_event(world: &Arc<World>, organizer: &Principal) -> Option<Event> {
     let price = |minor| Money::new(minor, Currency::NGN).unwrap_or(Money::zero(Currency::NGN));
     let ticket_type = |name: &str, minor, capacity| NewTicketType::new(name, price(minor)).with_capacity(capacity);
     let capacity = world.options.capacity;
-    let mut event = NewEvent::general_admission("Simulated", world.time(), "Lagos", price(5000), Some(capacity));
+    let mut event =
+        NewEvent::general_admission("Simulated", world.time() + LATER, "Lagos", price(5000), Some(capacity));
     event.ticket_types.push(ticket_type("Early", 2500, Some(capacity / 2 + 1)));
     if world.below(4) == 0 {
         event.ticket_types.push(ticket_type("Guest", 0, Some(4)));

@@ -21,6 +21,8 @@ const FOUND_BY: &[(Bug, &[&str])] = &[
         Bug::HoldForgetsItsKey,
         &["orders::a_repeated_hold_finds_the_same_order", "races::a_hold_requested_eight_times_at_once_is_one_order"],
     ),
+    (Bug::PastEventsAreMade, &["events::an_event_in_the_past_is_refused"]),
+    (Bug::SalesNeverEnd, &["orders::tickets_are_sold_until_the_end_or_for_a_day_after_the_start"]),
     (Bug::HoldBelievesAnyContent, &["orders::a_reference_used_for_something_else_is_refused"]),
     (Bug::BatchStopsAtTheFirstNo, &["batches::later_holds_see_the_places_that_earlier_ones_took"]),
     (

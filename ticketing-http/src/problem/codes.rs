@@ -11,6 +11,7 @@ pub const CODES: &[(&str, u16)] = &[
     ("username_taken", 400),
     ("category_taken", 400),
     ("sold_out", 400),
+    ("event_over", 400),
     ("payment_failed", 400),
     ("currency_unsupported", 400),
     // Invalid requests.
@@ -21,6 +22,7 @@ pub const CODES: &[(&str, u16)] = &[
     ("category_unknown", 422),
     ("idempotency_key_reused", 422),
     ("ticket_type_needed", 422),
+    ("event_past", 422),
     ("total_too_large", 422),
     ("body_too_large", 413),
     ("uri_too_long", 414),
@@ -51,7 +53,6 @@ pub const CODES: &[(&str, u16)] = &[
     ("conflict", 409),
     ("request_in_progress", 409),
     ("event_cancelled", 409),
-    ("event_over", 409),
     ("payment_in_review", 409),
     ("payment_refund_due", 409),
     ("payment_reversed", 409),

@@ -1,6 +1,7 @@
 //! Converts the engine's errors to problems.
 
 use super::{FieldError, Problem};
+use crate::api::dto::time::written;
 use ticketing_core::Error;
 use ticketing_core::domain::refusal::{Fact, Refusal};
 use ticketing_core::gateway::WebhookError;
@@ -58,8 +59,8 @@ impl Problem {
                 ("available", Fact::Count(available)) => problem.available = Some(available),
                 ("limit", Fact::Count(limit)) => problem.limit = Some(limit),
                 ("left", Fact::Count(left)) => problem.left = Some(left),
-                ("ended_at", Fact::Time(at)) => problem.ended_at = Some(at.to_string()),
-                ("used_at", Fact::Time(at)) => problem.used_at = Some(at.to_string()),
+                ("ended_at", Fact::Time(at)) => problem.ended_at = Some(written(at)),
+                ("used_at", Fact::Time(at)) => problem.used_at = Some(written(at)),
                 ("gate", Fact::Text(gate)) => problem.gate = gate.map(str::to_owned),
                 ("refundable", Fact::Money(refundable)) => {
                     problem.refundable = Some(refundable.decimal());

@@ -174,7 +174,7 @@ fn expected_type(reason: &str) -> Option<&'static str> {
         "integer" => "a whole number",
         "number" => "a number",
         "boolean" | "bool" => "true or false",
-        "string" if name.contains("date-time") => "a date and time such as 2026-12-31T20:00:00Z",
+        "string" if name.contains("date-time") => "a date and time such as 2099-12-31T20:00:00Z",
         "string" => "a string",
         "list" | "set" => "a list",
         _ => return None,

@@ -54,7 +54,7 @@ pub struct Problem {
     limit: Option<i64>,
     /// How many more free tickets the buyer may have for the event.
     left: Option<i64>,
-    /// When the event ended.
+    /// When ticket sales for the event ended.
     ended_at: Option<String>,
     /// When the ticket was checked in.
     used_at: Option<String>,

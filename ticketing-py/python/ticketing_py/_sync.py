@@ -195,6 +195,8 @@ class Ticketing:
     ) -> Event:
         """Creates an event of ``organizer``: with a ``price`` for its only ticket type, or with ``ticket_types``.
 
+        It must not be past. Without ``ends_at``, tickets are sold until 24 hours after ``starts_at``.
+
         ``capacity`` limits all types together; ``None`` means unlimited. A ``category`` that does not exist yet is created.
         With a ``key``, repeating the call returns the same event. Raises `CategoryUnknown`, `KeyReused`.
 

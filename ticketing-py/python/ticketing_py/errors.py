@@ -32,6 +32,7 @@ __all__ = [
     "EmailTaken",
     "EventCancelled",
     "EventOver",
+    "EventPast",
     "EventUnknown",
     "Forbidden",
     "Forked",
@@ -186,14 +187,20 @@ class EventCancelled(Refused):
     code = "event_cancelled"
 
 
+class EventPast(Refused):
+    """The event would be in the past. `create_event` raises `InvalidRequest` instead."""
+
+    code = "event_past"
+
+
 class EventOver(Refused):
-    """The event has ended."""
+    """Ticket sales have ended: the event is over, or it has no end and began more than 24 hours ago."""
 
     code = "event_over"
 
     @property
     def ended_at(self) -> datetime:
-        """When it ended."""
+        """When sales ended."""
         return cast(datetime, self.facts["ended_at"])
 
 

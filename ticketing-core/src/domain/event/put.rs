@@ -8,8 +8,8 @@ use crate::domain::refusal::Refusal;
 use crate::domain::working_set::WorkingSet;
 use jiff::Timestamp;
 
-/// Creates an event with its ticket types. The caller has validated everything but the category. A repeat with the same key finds
-/// the same event.
+/// Creates an event with its ticket types, unless it would be past. The caller has validated everything else but the category. A
+/// repeat with the same key finds the same event.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct PutEvent {
     /// The organiser.
@@ -42,6 +42,9 @@ impl Command for PutEvent {
             } else {
                 Err(Refusal::KeyReused)
             };
+        }
+        if new.past(now).is_some() {
+            return Err(Refusal::EventPast);
         }
         if new.category_id.is_some_and(|id| rows.categories.get(&id).is_none()) {
             return Err(Refusal::CategoryUnknown);

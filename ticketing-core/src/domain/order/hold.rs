@@ -91,10 +91,14 @@ pub(crate) fn is_on_sale(event: &Event, now: Timestamp) -> Result<(), Refusal> {
     if event.status == EventStatus::Cancelled {
         return Err(Refusal::EventCancelled);
     }
-    match event.ends_at {
-        Some(ended_at) if ended_at <= now => Err(Refusal::EventOver { ended_at }),
-        _ => Ok(()),
-    }
+    let ended_at = event.sales_end_at();
+    if ended_at <= now { Err(Refusal::EventOver { ended_at }) } else { Ok(()) }
+}
+
+/// Whether money that arrives late can still become tickets. The end of the sales does not matter: an event without an end may be
+/// going on, and the money is there.
+pub(crate) fn may_be_going_on(event: &Event, now: Timestamp) -> bool {
+    event.status == EventStatus::Active && event.ends_at.is_none_or(|ends_at| ends_at > now)
 }
 
 fn priced(event: &Event, wanted: &BTreeMap<TicketTypeId, u32>) -> Result<(Vec<OrderLine>, Money), Refusal> {

@@ -8,7 +8,7 @@ use crate::domain::command::Command;
 use crate::domain::event::EventStatus;
 use crate::domain::id::TicketId;
 use crate::domain::load::LoadKeys;
-use crate::domain::order::{Order, OrderStatus, end_hold, is_on_sale};
+use crate::domain::order::{Order, OrderStatus, end_hold, may_be_going_on};
 use crate::domain::outbox::{self, MailKind};
 use crate::domain::refund::{self, Refund, RefundReason, RefundStatus, owe_refund};
 use crate::domain::refusal::Refusal;
@@ -122,9 +122,10 @@ pub(crate) fn capture(
         _ if event.status == EventStatus::Cancelled => Err((RefundReason::EventCancelled, "the event was called off")),
         OrderStatus::Held { .. } => Ok(Move::Sell),
         OrderStatus::Expired | OrderStatus::Cancelled => {
-            match is_on_sale(&event, now).and_then(|()| has_places(&event, places())) {
-                Ok(()) => Ok(Move::SellAgain),
-                Err(_) => Err((RefundReason::Late, "paid after the hold had ended, and the places are gone")),
+            if may_be_going_on(&event, now) && has_places(&event, places()).is_ok() {
+                Ok(Move::SellAgain)
+            } else {
+                Err((RefundReason::Late, "paid after the hold had ended, and the places are gone"))
             }
         }
     };

@@ -76,6 +76,29 @@ pub async fn an_event_of_an_unknown_category_is_refused(storage: Arc<dyn Storage
     assert!(shop.event().with(|new| new.category_id = Some(made.id)).try_create().await.is_ok());
 }
 
+pub async fn an_event_in_the_past_is_refused(storage: Arc<dyn Storage>) {
+    let shop = Shop::open(storage);
+    let (now, day, moment) = (shop.now(), SignedDuration::from_hours(24), SignedDuration::from_micros(1));
+    let starting = |at| shop.event().with(move |new| new.starts_at = at);
+    assert_eq!(starting(now - moment).try_create().await, Err(Refusal::EventPast));
+    assert_eq!(starting(now).create().await.starts_at, now);
+    // Without an offset, it may not have begun where it is.
+    let local = |at| starting(at).with(|new| new.start_is_local = true);
+    assert_eq!(local(now - day - moment).try_create().await, Err(Refusal::EventPast));
+    let begun = local(now - day).create().await;
+    assert_eq!(begun.starts_at, now - day);
+    let ending = |at| local(now - day).with(move |new| new.ends_at = Some(at));
+    assert_eq!(ending(now - moment).try_create().await, Err(Refusal::EventPast));
+    assert_eq!(ending(now).create().await.ends_at, Some(now));
+    assert!(ending(now - moment).with(|new| new.end_is_local = true).try_create().await.is_ok());
+    // What exists is found again after it has begun.
+    let key = shop.reference();
+    let under_key = || starting(now).with(|new| new.key = Some(key.clone()));
+    let made = under_key().create().await;
+    shop.wait(moment);
+    assert_eq!(under_key().create().await, made);
+}
+
 pub async fn category_names_ignore_case_and_are_listed_in_order(storage: Arc<dyn Storage>) {
     let shop = Shop::open(storage);
     let names = ["Theatre", "Élan", "music", "Music", "Zoo", "THEATRE", "élan", "100%_x"];

@@ -71,6 +71,7 @@ macro_rules! storage_conformance {
                 an_event_reads_back_as_it_was_made
                 creating_an_event_again_with_its_key_finds_the_same_event
                 an_event_of_an_unknown_category_is_refused
+                an_event_in_the_past_is_refused
                 category_names_ignore_case_and_are_listed_in_order
                 accounts_and_identities_of_applications_organise_and_buy
                 a_cancelled_event_sells_nothing_and_stays_cancelled
@@ -81,6 +82,7 @@ macro_rules! storage_conformance {
                 a_repeated_hold_finds_the_same_order
                 a_reference_used_for_something_else_is_refused
                 a_hold_of_what_is_not_for_sale_is_refused
+                tickets_are_sold_until_the_end_or_for_a_day_after_the_start
                 a_total_that_overflows_is_refused
                 a_buyer_has_no_more_open_holds_than_allowed
                 a_buyer_has_no_more_free_tickets_than_allowed
@@ -117,6 +119,7 @@ macro_rules! storage_conformance {
                 a_late_payment_takes_places_again
                 a_late_payment_for_a_sold_out_event_is_refunded
                 a_late_payment_for_an_event_that_is_over_is_refunded
+                money_for_an_event_without_an_end_buys_its_tickets_after_sales_have_ended
                 an_overdue_hold_that_has_not_expired_yet_still_gets_its_tickets
                 a_second_attempt_that_succeeds_is_refunded
                 a_payment_for_an_event_cancelled_meanwhile_is_refunded

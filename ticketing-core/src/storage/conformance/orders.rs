@@ -1,4 +1,6 @@
 use super::shop::{HOLD_FOR, PRICE, Shop, buyer, granted, only};
+use crate::clock::whole_microseconds;
+use crate::domain::event::Event;
 use crate::domain::id::{EventId, OrderId, TicketTypeId};
 use crate::domain::order::ExpireHolds;
 use crate::domain::order::FindPurchase;
@@ -8,7 +10,7 @@ use crate::domain::principal::{Buyer, Principal};
 use crate::domain::refusal::Refusal;
 use crate::storage::Storage;
 use crate::storage::StorageExt as _;
-use jiff::SignedDuration;
+use jiff::{SignedDuration, Timestamp};
 use std::sync::Arc;
 
 const MICRO: SignedDuration = SignedDuration::from_micros(1);
@@ -106,6 +108,36 @@ pub async fn a_hold_of_what_is_not_for_sale_is_refused(storage: Arc<dyn Storage>
     assert_eq!(shop.try_hold(&shop.hold_request(&event, 1)).await, Err(over));
     shop.cancel_event(&other).await;
     assert_eq!(shop.try_hold(&shop.hold_request(&other, 1)).await, Err(Refusal::EventCancelled));
+}
+
+pub async fn tickets_are_sold_until_the_end_or_for_a_day_after_the_start(storage: Arc<dyn Storage>) {
+    let shop = Shop::open(storage);
+    let (hour, day) = (SignedDuration::from_hours(1), SignedDuration::from_hours(24));
+    let starts_at = shop.now() + hour;
+    let starting = || shop.event().with(|new| new.starts_at = starts_at);
+    let (short, long, open) = (
+        starting().ending_in(hour * 2).create().await,
+        starting().ending_in(day * 3).create().await,
+        starting().create().await,
+    );
+    let end_of = |event: &Event, ended_at| (event.clone(), ended_at);
+    let ends =
+        [end_of(&short, starts_at + hour), end_of(&open, starts_at + day), end_of(&long, starts_at + day * 3 - hour)];
+    for (event, ended_at) in ends {
+        assert_eq!(event.sales_end_at(), ended_at);
+        shop.wait(ended_at.duration_since(shop.now()) - MICRO);
+        let request = shop.hold_request(&event, 1);
+        let order = granted(shop.try_hold(&request).await);
+        shop.wait(MICRO);
+        let over = Refusal::EventOver { ended_at };
+        assert_eq!(shop.try_hold(&shop.hold_request(&event, 1)).await, Err(over.clone()));
+        assert_eq!(shop.try_hold(&request).await, Ok(order.clone()), "a repeat finds what was held in time");
+        assert_eq!(shop.stock(&event).await, (1, 0));
+    }
+    // The last moment there is.
+    let forever = shop.event().with(|new| new.starts_at = whole_microseconds(Timestamp::MAX)).create().await;
+    assert_eq!(forever.sales_end_at(), Timestamp::MAX);
+    granted(shop.try_hold(&shop.hold_request(&forever, 1)).await);
 }
 
 pub async fn a_total_that_overflows_is_refused(storage: Arc<dyn Storage>) {

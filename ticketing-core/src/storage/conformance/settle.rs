@@ -248,6 +248,22 @@ pub async fn a_late_payment_for_an_event_that_is_over_is_refunded(storage: Arc<d
     );
 }
 
+pub async fn money_for_an_event_without_an_end_buys_its_tickets_after_sales_have_ended(storage: Arc<dyn Storage>) {
+    let shop = Shop::open(storage);
+    let starts_at = shop.now() + SignedDuration::from_hours(1);
+    let event = shop.event().capacity(2).with(|new| new.starts_at = starts_at).create().await;
+    let (held, expired) = (shop.hold(&event, 1).await, shop.hold(&event, 1).await);
+    let attempts = [shop.attempt(&held).await, shop.attempt(&expired).await];
+    shop.let_expire(&expired).await;
+    shop.wait(SignedDuration::from_hours(48));
+    let over = Refusal::EventOver { ended_at: event.sales_end_at() };
+    assert_eq!(shop.try_hold(&shop.hold_request(&event, 1)).await, Err(over));
+    for attempt in &attempts {
+        assert!(matches!(shop.pay(attempt).await, Settlement::Fulfilled { first: true, .. }));
+    }
+    assert_eq!(shop.stock(&event).await, (0, 2));
+}
+
 pub async fn an_overdue_hold_that_has_not_expired_yet_still_gets_its_tickets(storage: Arc<dyn Storage>) {
     let shop = Shop::open(storage);
     let event = shop.event().capacity(1).create().await;

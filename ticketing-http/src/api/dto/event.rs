@@ -5,7 +5,7 @@ use super::body::body;
 use super::field::Faults;
 use super::price::{GivenPrice, Price};
 use super::text::Text;
-use super::time::Time;
+use super::time::{GivenTime, Time};
 use crate::problem::Problem;
 use poem_openapi::Object;
 use ticketing_core::domain::event::{
@@ -23,12 +23,13 @@ body! {
         title: Text<3, 200>,
         /// Description.
         description: Option<Text<0, 10000>>,
-        /// Start time; UTC if it has no offset. Required unless `date` is given.
-        event_date: Option<Time>,
+        /// Start time; UTC if it has neither an offset nor a time zone. Must not be past; without an offset, not by more than 24
+        /// hours. Required unless `date` is given.
+        event_date: Option<GivenTime>,
         /// Alias of `event_date`.
-        date: Option<Time>,
-        /// End time. Tickets are sold until then.
-        end_date: Option<Time>,
+        date: Option<GivenTime>,
+        /// End time. Tickets are sold until then; without it, until 24 hours after the start.
+        end_date: Option<GivenTime>,
         /// Location, in one line.
         location: Text<1, 200>,
         /// Postal address.
@@ -51,7 +52,7 @@ body! {
         ticket_types: Option<Vec<TicketTypeBody>>,
     }
     example {
-        "title": "Lagos Jazz Night", "description": "Three bands, one stage", "event_date": "2026-12-31T20:00:00Z",
+        "title": "Lagos Jazz Night", "description": "Three bands, one stage", "event_date": "2099-12-31T20:00:00Z",
         "location": "Eko Hotel, Lagos", "price": "5000.00", "capacity": 300, "category": "Concerts"
     }
 
@@ -91,9 +92,11 @@ impl EventBody {
         }
         let event = match (date, currency, ticket_types) {
             (Some(date), Some(currency), Some(ticket_types)) => Some(
-                NewEvent::new(self.title.0, date.0, self.location.0, currency, ticket_types)
+                NewEvent::new(self.title.0, date.at, self.location.0, currency, ticket_types)
                     .with_description(self.description.map(|text| text.0))
-                    .with_ends_at(self.end_date.map(|end| end.0))
+                    .with_start_is_local(date.is_local)
+                    .with_ends_at(self.end_date.map(|end| end.at))
+                    .with_end_is_local(self.end_date.is_some_and(|end| end.is_local))
                     .with_address(self.address.map(|text| text.0))
                     .with_image_url(self.image_url.map(|url| url.0).filter(|url| !url.is_empty()))
                     .with_category_id(self.category_id.map(CategoryId))

@@ -38,7 +38,10 @@ pub(super) fn account_change(by: &mut Chance) -> AccountChange {
 }
 
 pub(super) fn event(by: &mut Chance) -> NewEvent {
-    let starts_at = start() + SignedDuration::from_micros(by.of_these(&[-1, 0, 1]));
+    // Some are past by the time that they are made.
+    let starts_at = start()
+        + SignedDuration::from_hours(by.of_these(&[0, 0, 240]))
+        + SignedDuration::from_micros(by.of_these(&[-1, 0, 1]));
     let kinds = 1 + by.below(2);
     let price = by.of_these(&[0, 500_000]);
     let ticket_types = (0..kinds).map(|kind| NewTicketType {
@@ -48,6 +51,7 @@ pub(super) fn event(by: &mut Chance) -> NewEvent {
     });
     NewEvent {
         ticket_types: ticket_types.collect(),
+        start_is_local: by.one_in(4),
         key: if by.one_in(4) { Some(by.named("k", 2)) } else { None },
         description: by.of_these(&[None, Some("Été 1% 'x'".to_owned())]),
         ends_at: by.of_these(&[None, Some(starts_at + SignedDuration::from_hours(72))]),

@@ -16,7 +16,8 @@ pub(in super::super) fn furniture() -> [NewEvent; 2] {
     let starts_at = start();
     let type_of = |name: &str, minor, capacity| NewTicketType { name: name.to_owned(), price: ngn(minor), capacity };
     let small = NewEvent::general_admission("Small", starts_at, "Here", ngn(0), Some(6));
-    let free = NewEvent::general_admission("Free", starts_at, "Here", ngn(0), None);
+    // Sold as long as the other: for a day after its start.
+    let free = NewEvent::general_admission("Free", starts_at + SignedDuration::from_hours(48), "Here", ngn(0), None);
     [
         NewEvent {
             ticket_types: vec![type_of("A", 500_000, Some(4)), type_of("B", 250_000, None)],

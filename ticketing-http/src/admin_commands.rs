@@ -6,8 +6,9 @@ use std::io::Write as _;
 use std::net::SocketAddr;
 use std::path::Path;
 use std::time::Duration;
+use ticketing_core::domain::id::AccountId;
 use ticketing_core::storage::sqlite::SqliteStorage;
-use ticketing_core::storage::{Storage, StorageError};
+use ticketing_core::storage::{Storage, StorageError, StorageExt as _};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
 
@@ -32,31 +33,56 @@ pub async fn health_check(listen: SocketAddr) -> Result<(), Failure> {
     }
 }
 
-/// Checks a consistent snapshot of the database, and prints every inconsistency. Fails if there are any.
+/// What a check found.
+struct Findings {
+    wrong: Vec<String>,
+    /// Accounts whose names are spellings of one another. Nothing is wrong with them, and they keep working.
+    look_alikes: Vec<Vec<AccountId>>,
+}
+
+impl Findings {
+    async fn of(storage: &impl Storage) -> Result<Self, Failure> {
+        let wrong = storage.check().await.map_err(in_words)?;
+        Ok(Self { wrong, look_alikes: storage.look_alikes().await.map_err(in_words)? })
+    }
+}
+
+fn look_alike(group: &[AccountId]) -> String {
+    let ids: Vec<String> = group.iter().map(ToString::to_string).collect();
+    format!("Note: accounts {} have spellings of one e-mail address or user name. They keep working.", ids.join(", "))
+}
+
+/// Checks a consistent snapshot of the database, and prints every inconsistency. Fails if there are any. Accounts that look alike are
+/// printed too.
 pub async fn check(database: &Database) -> Result<(), Failure> {
-    let wrong = match database {
+    let found = match database {
         Database::Memory => return Err("DATABASE_URL: an in-memory database cannot be checked.".into()),
         Database::File(path) => {
             let storage = SqliteStorage::open_as_is(path).await.map_err(in_words)?;
-            let wrong = storage.check().await.map_err(in_words)?;
+            let found = Findings::of(&storage).await?;
             storage.close().await;
-            wrong
+            found
         }
         Database::Postgres(url) => check_postgres(url.expose()).await?,
     };
-    report(&wrong, &database.in_words())
+    let mut out = std::io::stdout().lock();
+    for group in &found.look_alikes {
+        writeln!(out, "{}", look_alike(group))?;
+    }
+    drop(out);
+    report(&found.wrong, &database.in_words())
 }
 
 #[cfg(feature = "postgres")]
-async fn check_postgres(url: &str) -> Result<Vec<String>, Failure> {
+async fn check_postgres(url: &str) -> Result<Findings, Failure> {
     let storage = ticketing_core::storage::postgres::PostgresStorage::connect_as_is(url).await.map_err(in_words)?;
-    let wrong = storage.check().await.map_err(in_words)?;
+    let found = Findings::of(&storage).await?;
     storage.close().await;
-    Ok(wrong)
+    Ok(found)
 }
 
 #[cfg(not(feature = "postgres"))]
-async fn check_postgres(_url: &str) -> Result<Vec<String>, Failure> {
+async fn check_postgres(_url: &str) -> Result<Findings, Failure> {
     Err("DATABASE_URL: this server was built without PostgreSQL.".into())
 }
 
@@ -150,6 +176,12 @@ mod tests {
         server.await.unwrap();
         let nobody = health_check(everywhere).await.unwrap_err().to_string();
         assert!(nobody.starts_with(&format!("127.0.0.1:{port}: no response")), "{nobody}");
+    }
+
+    #[test]
+    fn accounts_that_look_alike_are_named_by_their_ids() {
+        let line = look_alike(&[AccountId(3), AccountId(7)]);
+        assert_eq!(line, "Note: accounts 3, 7 have spellings of one e-mail address or user name. They keep working.");
     }
 
     #[test]

@@ -2,9 +2,11 @@
 
 use super::command::Query;
 use super::id::AccountId;
+use super::list::{Condition, List};
 use super::load::LoadKeys;
 use super::principal::EmailAddress;
 use super::table::{Lock, table};
+use super::text;
 use super::wire_names::wire_names;
 use super::working_set::WorkingSet;
 use crate::setters::setters;
@@ -21,11 +23,11 @@ pub use change::ChangeAccount;
 pub struct Account {
     /// The account's id.
     pub id: AccountId,
-    /// The e-mail address. Unique, ignoring case.
+    /// The e-mail address. Unique, in any case and spelling.
     pub email: EmailAddress,
-    /// The person's name: 2–100 characters.
+    /// The person's name: 1–200 characters.
     pub name: String,
-    /// A user name to log in with. Unique, ignoring case.
+    /// A user name to log in with. Unique, in any case and spelling.
     pub username: Option<String>,
     /// The phone number as typed, for the organiser.
     pub phone: Option<String>,
@@ -173,6 +175,33 @@ pub enum AccountKey {
     Email(EmailAddress),
     /// By its user name, ignoring case.
     Username(String),
+    /// By what somebody typed to log in: an e-mail address or a user name, in any spelling. An account that has exactly this
+    /// spelling comes first.
+    Login(String),
+}
+
+/// The keys of what somebody typed to log in, first as it was typed.
+enum LoginKeys {
+    Emails(Vec<String>),
+    Usernames(Vec<String>),
+}
+
+/// A user name has no `@`.
+fn login_keys(name: &str) -> LoginKeys {
+    let name = name.trim();
+    if !name.contains('@') {
+        return LoginKeys::Usernames(text::spellings(name));
+    }
+    let mut keys = vec![name.to_lowercase()];
+    let others = name.parse().map(|email: EmailAddress| email.keys()).unwrap_or_default();
+    keys.extend(others.into_iter().filter(|key| *key != name.to_lowercase()));
+    LoginKeys::Emails(keys)
+}
+
+/// One name for all spellings of what somebody types to log in, to count failed attempts by.
+pub fn login_name(name: &str) -> String {
+    let name = name.trim();
+    name.parse().map_or_else(|_| text::key(name), |email: EmailAddress| email.key())
 }
 
 /// Finds an account.
@@ -186,8 +215,12 @@ impl Query for FindAccount {
     fn needs(&self, _rows: &WorkingSet, load: &mut LoadKeys) {
         match &self.0 {
             AccountKey::Id(id) => load.look::<Account>(id),
-            AccountKey::Email(email) => load.find(BY_EMAIL, &email.key()),
-            AccountKey::Username(username) => load.find(BY_USERNAME, &username.to_lowercase()),
+            AccountKey::Email(email) => email.keys().iter().for_each(|key| load.find(BY_EMAIL, key)),
+            AccountKey::Username(name) => text::spellings(name).iter().for_each(|key| load.find(BY_USERNAME, key)),
+            AccountKey::Login(name) => match login_keys(name) {
+                LoginKeys::Emails(keys) => keys.iter().for_each(|key| load.find(BY_EMAIL, key)),
+                LoginKeys::Usernames(keys) => keys.iter().for_each(|key| load.find(BY_USERNAME, key)),
+            },
         }
     }
 
@@ -196,19 +229,60 @@ impl Query for FindAccount {
             AccountKey::Id(id) => rows.accounts.get(id),
             AccountKey::Email(email) => rows.account_by_email(email),
             AccountKey::Username(username) => rows.account_by_username(username),
+            AccountKey::Login(name) => match login_keys(name) {
+                LoginKeys::Emails(keys) => keys.iter().find_map(|key| rows.accounts.find(BY_EMAIL, key)),
+                LoginKeys::Usernames(keys) => keys.iter().find_map(|key| rows.accounts.find(BY_USERNAME, key)),
+            },
         }
         .cloned()
     }
 }
 
-impl WorkingSet {
-    /// The account with this address, in any case.
-    pub fn account_by_email(&self, email: &EmailAddress) -> Option<&Account> {
-        self.accounts.find(BY_EMAIL, &email.key())
+/// Lists accounts, the oldest first.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct ListAccounts {
+    /// From this id on.
+    pub from: AccountId,
+    /// At most this many.
+    pub limit: u32,
+}
+
+const LIST: &str = "accounts";
+
+impl Query for ListAccounts {
+    type Found = Vec<Account>;
+    const ONE_MOMENT: bool = true;
+
+    fn needs(&self, _rows: &WorkingSet, load: &mut LoadKeys) {
+        let later = Condition::AtLeast("id", self.from.0);
+        load.list(List::of::<Account>(LIST, vec![later]).at_most(self.limit));
     }
 
-    /// The account with this user name, in any case.
+    fn find(&self, rows: &WorkingSet) -> Vec<Account> {
+        let listed = rows.listed::<AccountId>(LIST).items;
+        listed.iter().filter_map(|id| rows.accounts.get(id)).cloned().collect()
+    }
+}
+
+impl Account {
+    /// The keys of its address and its user name in today's spelling, where that is another than its own.
+    pub(crate) fn names_spelt_anew(&self) -> impl Iterator<Item = String> {
+        let email = self.email.as_str().parse().map(|email: EmailAddress| email.key());
+        let email = email.ok().filter(|key| *key != self.email.key());
+        let username = self.username.as_deref().map(|username| (text::key(username), username.to_lowercase()));
+        let username = username.filter(|(today, stored)| today != stored).map(|(today, _)| today);
+        email.into_iter().chain(username)
+    }
+}
+
+impl WorkingSet {
+    /// The account with this address, in any case and spelling.
+    pub fn account_by_email(&self, email: &EmailAddress) -> Option<&Account> {
+        email.keys().iter().find_map(|key| self.accounts.find(BY_EMAIL, key))
+    }
+
+    /// The account with this user name, in any case and spelling.
     pub fn account_by_username(&self, username: &str) -> Option<&Account> {
-        self.accounts.find(BY_USERNAME, &username.to_lowercase())
+        text::spellings(username).iter().find_map(|key| self.accounts.find(BY_USERNAME, key))
     }
 }

@@ -7,6 +7,7 @@ use super::load::LoadKeys;
 use super::page::PageRequest;
 use super::refusal::Refusal;
 use super::table::{Lock, table};
+use super::text;
 use super::working_set::WorkingSet;
 use crate::setters::setters;
 use jiff::Timestamp;
@@ -17,7 +18,7 @@ use jiff::Timestamp;
 pub struct Category {
     /// The category's id.
     pub id: CategoryId,
-    /// 1–50 characters. Unique, ignoring case.
+    /// 1–50 characters. Unique, in any case and spelling.
     pub name: String,
     /// What belongs to it.
     pub description: Option<String>,
@@ -57,11 +58,11 @@ impl Command for NewCategory {
     const NAME: &'static str = "put_category";
 
     fn needs(&self, _rows: &WorkingSet, load: &mut LoadKeys) {
-        load.find(BY_NAME, &self.name.to_lowercase());
+        text::spellings(&self.name).iter().for_each(|key| load.find(BY_NAME, key));
     }
 
     fn apply(&self, rows: &mut WorkingSet, _now: Timestamp) -> Result<Category, Refusal> {
-        if rows.categories.find(BY_NAME, &self.name.to_lowercase()).is_some() {
+        if rows.category_named(&self.name).is_some() {
             return Err(Refusal::CategoryTaken);
         }
         let id = CategoryId(rows.categories.take_id());
@@ -71,9 +72,24 @@ impl Command for NewCategory {
     }
 }
 
-/// All categories, by name in code-point order.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub struct AllCategories;
+impl WorkingSet {
+    /// The category with this name, in any case and spelling.
+    pub fn category_named(&self, name: &str) -> Option<&Category> {
+        text::spellings(name).iter().find_map(|key| self.categories.find(BY_NAME, key))
+    }
+}
+
+/// Finds a category by its name, in any case and spelling.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct FindCategory(pub String);
+
+impl Query for FindCategory {
+    type Found = Option<Category>;
+    const ONE_MOMENT: bool = false;
+
+    fn needs(&self, _rows: &WorkingSet, load: &mut LoadKeys) {
+        text::spellings(&self.0).iter().for_each(|key| load.find(BY_NAME, key));
+    }
 
 impl AllCategories {
     const LIST: &'static str = "categories";

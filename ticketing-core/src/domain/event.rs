@@ -7,6 +7,7 @@ use super::money::{Currency, Money};
 use super::principal::Principal;
 use super::row::{Field, Kind, RowError, Sink, Source, required};
 use super::table::{Lock, Part, PartTable, part_columns, table};
+use super::text;
 use super::wire_names::wire_names;
 use super::working_set::WorkingSet;
 use crate::setters::setters;
@@ -59,7 +60,7 @@ pub struct Event {
     pub key: Option<Reference>,
     /// Who runs it: checks tickets in, refunds them and may cancel the event.
     pub organizer: Principal,
-    /// The title: 3–200 characters.
+    /// The title: 1–200 characters.
     pub title: String,
     /// The description.
     pub description: Option<String>,
@@ -159,10 +160,10 @@ impl WorkingSet {
 }
 
 impl Event {
-    /// What a search looks through: in lower case, with line breaks between the fields so that no text matches across two.
+    /// What a search looks through: composed, in lower case, with line breaks between the fields so that no text matches across two.
     fn search_key(&self) -> String {
         let description = self.description.as_deref().unwrap_or_default();
-        format!("{}\n{}\n{description}", self.title, self.location).to_lowercase()
+        text::key(&format!("{}\n{}\n{description}", self.title, self.location))
     }
 
     /// The same event with its category filled in.
@@ -224,7 +225,7 @@ pub struct TicketType {
     pub id: TicketTypeId,
     /// The event it belongs to.
     pub event_id: EventId,
-    /// 1–100 characters. Unique within the event.
+    /// 1–100 characters. Unique within the event, in any case and spelling.
     pub name: String,
     /// The price of one ticket, in the event's currency. Zero means free.
     pub price: Money,
@@ -246,7 +247,7 @@ pub struct NewEvent {
     /// The idempotency key: a repeat with the same key returns the same event. Default: none, so that a repeat creates another
     /// event.
     pub key: Option<Reference>,
-    /// The title: 3–200 characters.
+    /// The title: 1–200 characters.
     pub title: String,
     /// The description: at most 10,000 characters.
     pub description: Option<String>,
@@ -261,7 +262,7 @@ pub struct NewEvent {
     pub end_is_local: bool,
     /// The place: 1–200 characters.
     pub location: String,
-    /// The postal address: at most 500 characters.
+    /// The postal address: at most 500 characters, and line breaks.
     pub address: Option<String>,
     /// The `https` or `http` URL of a picture: at most 2,000 characters.
     pub image_url: Option<String>,
@@ -361,7 +362,7 @@ setters!(NewEvent {
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct NewTicketType {
-    /// 1–100 characters. Unique within the event.
+    /// 1–100 characters. Unique within the event, in any case and spelling.
     pub name: String,
     /// The price of one ticket, in the event's currency.
     pub price: Money,
@@ -384,9 +385,9 @@ setters!(NewTicketType {
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct EventFilter {
-    /// In the category with this name, ignoring case.
+    /// In the category with this name, in any case and spelling.
     pub category: Option<String>,
-    /// With this text in the title, the location or the description, ignoring case.
+    /// With this text in the title, the location or the description, in any case and spelling.
     pub text: Option<String>,
     /// Starting at or after this.
     pub from: Option<Timestamp>,

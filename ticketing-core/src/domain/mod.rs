@@ -32,6 +32,7 @@ pub mod principal;
 pub mod refusal;
 mod stock;
 pub mod subject;
+pub(crate) mod text;
 mod wire_names;
 
 // How all of them are loaded, changed and written.

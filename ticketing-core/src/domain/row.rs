@@ -325,8 +325,20 @@ macro_rules! text_fields {
 text_fields! {
     Reference, |this| this.as_str();
     TicketCode, |this| this.as_str();
-    EmailAddress, |this| this.as_str();
     Currency, |this| this.code();
+}
+
+/// As it is stored: an older spelling of a mailbox is not changed by reading it.
+impl Field for EmailAddress {
+    const KINDS: &'static [Kind] = &[Kind::Text];
+
+    fn store(&self, to: &mut dyn Sink) {
+        to.text(Some(self.as_str()));
+    }
+
+    fn read(from: &mut dyn Source) -> Result<Option<Self>, RowError> {
+        from.text()?.map(|text| Self::as_stored(&text).map_err(RowError::of)).transpose()
+    }
 }
 
 /// An amount in minor units, and its currency.

@@ -1,14 +1,14 @@
 //! Typed reads and writes, for every storage.
 
 use super::gauges::{self, Gauges};
-use super::{Storage, StorageError};
+use super::{Storage, StorageError, look_alikes};
 use crate::domain::account::{Account, AccountKey, FindAccount};
 use crate::domain::category::{AllCategories, Category};
 use crate::domain::check_in::{CheckIn, FindCheckIn};
 use crate::domain::code::Reference;
 use crate::domain::command::{Batch, Command, Queries, Query};
 use crate::domain::event::{Event, EventFilter, FindEvent, FindEvents, ListEventIds, ListEvents};
-use crate::domain::id::{EventId, MailId, OrderId, TicketId};
+use crate::domain::id::{AccountId, EventId, MailId, OrderId, TicketId};
 use crate::domain::order::{FindOrder, FindPurchase, ListOrders, Order, OrderFilter, OrderKey};
 use crate::domain::outbox::{FindMail, FindMailsOfOrder, ListDeadMails, OutboxMail};
 use crate::domain::page::{Page, PageRequest};

@@ -15,6 +15,7 @@ use std::sync::Arc;
 pub mod conformance;
 mod ext;
 mod gauges;
+mod look_alikes;
 pub mod memory;
 #[cfg(feature = "postgres")]
 pub mod postgres;

@@ -6,6 +6,7 @@ use crate::clock::Random;
 use crate::domain::account::{Account, AccountChange, AccountKey, ChangeAccount, FindAccount, NewAccount, Role};
 use crate::domain::id::AccountId;
 use crate::domain::principal::EmailAddress;
+use crate::domain::text::{composed, is_combining_mark, opaque};
 use crate::error::{Error, Result};
 use crate::password::{Passwords, is_weak};
 use crate::setters::setters;
@@ -34,11 +35,11 @@ impl Accounts {
 #[derive(Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Registration {
-    /// The e-mail address. Unique, ignoring case.
+    /// The e-mail address. Unique, in any case and spelling.
     pub email: String,
-    /// The person's name: 2–100 characters.
+    /// The person's name: 1–200 characters.
     pub name: String,
-    /// A user name to log in with: 2–50 letters, digits, `.`, `_` or `-`. Unique, ignoring case.
+    /// A user name to log in with: 1–50 letters, digits, `.`, `_` or `-`. Unique, in any case and spelling.
     pub username: Option<String>,
     /// The password: at least 8 characters and at most 1024 bytes, without any other rule.
     pub password: String,
@@ -90,14 +91,18 @@ impl Ticketing {
     ///
     /// Refusals: `email_taken`, `username_taken`.
     pub async fn register(&self, registration: Registration) -> Result<Account> {
+        let name = composed(registration.name.trim());
+        let username = registration.username.as_deref().map(composed);
+        let phone = registration.phone.as_deref().map(composed);
+        let password = opaque(&registration.password);
         let mut checks = Checks::default();
         let email = checks.parsed("email", registration.email.trim().parse::<EmailAddress>());
-        checks.text("name", &registration.name, 2, 100);
-        checks.optional_text("phone", registration.phone.as_deref(), 30);
-        if let Some(username) = &registration.username {
-            checks.text("username", username, 2, 50);
+        checks.text("name", &name, 1, 200);
+        checks.optional_text("phone", phone.as_deref(), 30);
+        if let Some(username) = &username {
+            checks.text("username", username, 1, 50);
             // No `@`: a user name must never look like an e-mail address.
-            let ok = |c: char| c.is_alphanumeric() || matches!(c, '.' | '_' | '-');
+            let ok = |c: char| c.is_alphanumeric() || is_combining_mark(c) || matches!(c, '.' | '_' | '-');
             checks.require("username", username.chars().all(ok), || {
                 "must contain only letters, digits, `.`, `_` and `-`".to_owned()
             });
@@ -106,16 +111,17 @@ impl Ticketing {
         checks.done()?;
         let Some(email) = email else { return Err(Error::invalid("email", "must be an e-mail address")) };
 
-        // Checked before hashing to save the work. The storage has the final say.
-        if self.inner.storage.account(&AccountKey::Email(email.clone())).await?.is_some() {
+        // Checked before hashing to save the work. The storage has the final say, except about an account that was made when its
+        // address was not yet spelt as all others are.
+        if self.inner.storage.account(&AccountKey::Login(registration.email)).await?.is_some() {
             return Err(super::refused(crate::domain::refusal::Refusal::EmailTaken));
         }
         let new = NewAccount {
             email,
-            name: registration.name.trim().to_owned(),
-            username: registration.username,
-            phone: registration.phone,
-            password_hash: self.accounts()?.passwords.hash(&registration.password).await?,
+            name,
+            username,
+            phone,
+            password_hash: self.accounts()?.passwords.hash(&password).await?,
             role: Role::Member,
         };
         granted(self.inner.storage.apply(self.now(), &[new]).await?)
@@ -130,9 +136,15 @@ impl Ticketing {
         }
         let account = self.find_account(name).await?;
         let hash = account.as_ref().map(|account| account.password_hash.as_str());
-        let fits = self.accounts()?.passwords.verify(password, hash).await?;
+        // First as it was typed: so it was hashed before passwords were composed.
+        let composed = opaque(password);
+        let passwords = &self.accounts()?.passwords;
+        let as_typed = passwords.verify(password, hash).await?;
+        let fits = as_typed || (composed != password && passwords.verify(&composed, hash).await?);
         let account = account.filter(|account| fits && account.is_active).ok_or_else(refused)?;
-        self.renew_weak_hash(&account, password).await?;
+        if is_weak(&account.password_hash) || (as_typed && composed != password) {
+            self.renew_hash(&account, &composed).await?;
+        }
         let (token, ends_at) =
             self.accounts()?.tokens.issue(account.id, account.sessions_ended, self.now(), &*self.inner.random)?;
         Ok(Session { account, token, ends_at })
@@ -141,20 +153,14 @@ impl Ticketing {
     /// Finds the account that a person logs in to by this e-mail address or user name, whether or not it is switched off. For limits
     /// that count by account: one that has two names must not be guessed twice as often.
     pub async fn find_account(&self, name: &str) -> Result<Option<Account>> {
-        let key = match name.trim().parse::<EmailAddress>() {
-            Ok(email) => AccountKey::Email(email),
-            Err(_) => AccountKey::Username(name.to_owned()),
-        };
-        self.inner.batches.find(FindAccount(key)).await
+        self.inner.batches.find(FindAccount(AccountKey::Login(name.to_owned()))).await
     }
 
-    /// Hashes the password again if its hash has outdated parameters. Only at login is the password known.
-    async fn renew_weak_hash(&self, account: &Account, password: &str) -> Result<()> {
-        if is_weak(&account.password_hash) {
-            let hash = self.accounts()?.passwords.hash(password).await?;
-            let change = AccountChange::PasswordHash { seen: account.password_hash.clone(), hash };
-            self.inner.storage.apply_one(self.now(), ChangeAccount { id: account.id, change }).await?;
-        }
+    /// Hashes the password again: its hash has outdated parameters, or is of another spelling. Only at login is the password known.
+    async fn renew_hash(&self, account: &Account, password: &str) -> Result<()> {
+        let hash = self.accounts()?.passwords.hash(password).await?;
+        let change = AccountChange::PasswordHash { seen: account.password_hash.clone(), hash };
+        self.inner.storage.apply_one(self.now(), ChangeAccount { id: account.id, change }).await?;
         Ok(())
     }
 
@@ -180,11 +186,12 @@ impl Ticketing {
 
     /// Changes an account's password and ends all its sessions. Check the old password first, with [`login`](Self::login).
     pub async fn set_password(&self, id: AccountId, password: &str) -> Result<Account> {
-        let mut checks = Checks::default();
-        check_password(&mut checks, password);
-        checks.done()?;
-        let hash = self.accounts()?.passwords.hash(password).await?;
+        let password = opaque(password);
         let account = self.inner.storage.account(&AccountKey::Id(id)).await?.ok_or(Error::NotFound("Account"))?;
+        let mut checks = Checks::default();
+        check_password(&mut checks, &password);
+        checks.done()?;
+        let hash = self.accounts()?.passwords.hash(&password).await?;
         let account = self.change_account(id, AccountChange::NewPassword { seen: account.password_hash, hash }).await?;
         tracing::info!(event = "password_changed", account.id = id.0, "security");
         Ok(account)

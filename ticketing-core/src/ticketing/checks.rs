@@ -1,6 +1,7 @@
 //! Validation of requests: all faults are found before a request is rejected.
 
 use crate::domain::principal::Principal;
+use crate::domain::text::is_blank;
 use crate::error::{Error, Invalid, Result};
 
 /// Collects the faults of a request.
@@ -17,21 +18,34 @@ impl Checks {
         }
     }
 
-    /// A text of `min` to `max` characters without control characters; long texts may have line breaks and tabs.
+    /// A text in one line of `min` to `max` characters without control characters. If there must be one, it can be seen.
     pub(super) fn text(&mut self, field: &str, text: &str, min: usize, max: usize) {
-        let found = text.trim().chars().count();
+        self.length(field, text, min, max);
+        self.require(field, !text.chars().any(char::is_control), || "must not contain control characters".to_owned());
+    }
+
+    fn length(&mut self, field: &str, text: &str, min: usize, max: usize) {
+        // A name of characters without a shape is none.
+        let found = if min > 0 && is_blank(text) { 0 } else { text.trim().chars().count() };
         self.require(field, (min..=max).contains(&found), || match min {
             0 => format!("must be at most {max} characters (got {found})"),
             _ => format!("must be {min}–{max} characters (got {found})"),
         });
-        let is_bad = |c: char| c.is_control() && !(max > 500 && matches!(c, '\n' | '\r' | '\t'));
-        self.require(field, !text.chars().any(is_bad), || "must not contain control characters".to_owned());
     }
 
     /// An optional text of at most `max` characters.
     pub(super) fn optional_text(&mut self, field: &str, text: Option<&str>, max: usize) {
         if let Some(text) = text {
             self.text(field, text, 0, max);
+        }
+    }
+
+    /// An optional text of at most `max` characters, which may have line breaks and tabs.
+    pub(super) fn optional_lines(&mut self, field: &str, text: Option<&str>, max: usize) {
+        if let Some(text) = text {
+            self.length(field, text, 0, max);
+            let is_bad = |c: char| c.is_control() && !matches!(c, '\n' | '\r' | '\t');
+            self.require(field, !text.chars().any(is_bad), || "must not contain control characters".to_owned());
         }
     }
 

@@ -1,7 +1,7 @@
 use super::checks::Checks;
 use super::{Ticketing, granted, only, refused};
 use crate::domain::access::{Caller, Permission, may};
-use crate::domain::category::{Category, NewCategory};
+use crate::domain::category::{Category, FindCategory, NewCategory};
 use crate::domain::command::Query;
 use crate::domain::event::{CancelEvent, Event, EventFilter, FindEvent, NewEvent, Past, PutEvent};
 use crate::domain::id::{EventId, MAX_SAFE_INTEGER};
@@ -9,6 +9,7 @@ use crate::domain::load::LoadKeys;
 use crate::domain::page::{MAX_PAGE, Page, PageRequest};
 use crate::domain::principal::Principal;
 use crate::domain::refusal::Refusal;
+use crate::domain::text::{composed, key};
 use crate::domain::working_set::WorkingSet;
 use crate::error::{Error, Result};
 use crate::storage::StorageExt as _;
@@ -45,6 +46,7 @@ impl Ticketing {
     ///
     /// Refusals: `category_unknown`, `key_reused`.
     pub async fn create_event(&self, organizer: &Principal, event: NewEvent) -> Result<Event> {
+        let event = event.composed();
         check_event(organizer, &event)?;
         self.check_currency(&event)?;
         let now = self.now();
@@ -56,9 +58,10 @@ impl Ticketing {
         })
     }
 
-    /// Like [`create_event`](Self::create_event), in the category with this name (1–50 characters, ignoring case). A missing
+    /// Like [`create_event`](Self::create_event), in the category with this name (1–50 characters, in any case). A missing
     /// category is created first. Two calls that do so at once share it.
-    pub async fn create_event_in(&self, organizer: &Principal, mut event: NewEvent, category: &str) -> Result<Event> {
+    pub async fn create_event_in(&self, organizer: &Principal, event: NewEvent, category: &str) -> Result<Event> {
+        let mut event = event.composed();
         check_event(organizer, &event)?;
         self.check_currency(&event)?;
         // A category must not stay behind for an event that is refused. With a key, the event may exist already.
@@ -84,31 +87,32 @@ impl Ticketing {
     }
 
     async fn category_named(&self, name: &str) -> Result<Category> {
+        let name = composed(name.trim());
         let mut checks = Checks::default();
-        checks.text("category", name, 1, 50);
+        checks.text("category", &name, 1, 50);
         checks.done()?;
-        if let Some(category) = self.find_category(name).await? {
+        if let Some(category) = self.find_category(&name).await? {
             return Ok(category);
         }
-        let new = NewCategory { name: name.trim().to_owned(), description: None };
+        let new = NewCategory { name: name.clone(), description: None };
         match only(self.inner.storage.apply(self.now(), &[new]).await?)? {
             Ok(category) => Ok(category),
             // Another call was faster. Categories are never deleted, so it exists now.
-            Err(Refusal::CategoryTaken) => Ok(self.find_category(name).await?.ok_or(Refusal::CategoryUnknown)?),
+            Err(Refusal::CategoryTaken) => Ok(self.find_category(&name).await?.ok_or(Refusal::CategoryUnknown)?),
             Err(refusal) => Err(refusal.into()),
         }
     }
 
     async fn find_category(&self, name: &str) -> Result<Option<Category>> {
-        let wanted = name.trim().to_lowercase();
-        let all = self.inner.storage.categories().await?;
-        Ok(all.into_iter().find(|category| category.name.to_lowercase() == wanted))
+        Ok(self.inner.storage.find(FindCategory(name.to_owned())).await?)
     }
 
     /// Creates a category.
     ///
     /// Refusals: `category_taken`.
     pub async fn create_category(&self, category: NewCategory) -> Result<Category> {
+        let description = category.description.as_deref().map(composed);
+        let category = NewCategory { name: composed(&category.name), description };
         let mut checks = Checks::default();
         checks.text("name", &category.name, 1, 50);
         checks.optional_text("description", category.description.as_deref(), 500);
@@ -189,10 +193,10 @@ fn is_past(event: &NewEvent, past: Past) -> Error {
 fn check_event(organizer: &Principal, event: &NewEvent) -> Result<()> {
     let mut checks = Checks::default();
     checks.principal("organizer", organizer);
-    checks.text("title", &event.title, 3, 200);
-    checks.optional_text("description", event.description.as_deref(), 10_000);
+    checks.text("title", &event.title, 1, 200);
+    checks.optional_lines("description", event.description.as_deref(), 10_000);
     checks.text("location", &event.location, 1, 200);
-    checks.optional_text("address", event.address.as_deref(), 500);
+    checks.optional_lines("address", event.address.as_deref(), 500);
     checks.optional_text("image_url", event.image_url.as_deref(), 2000);
     let is_web = |url: &str| {
         ["https://", "http://"].iter().any(|scheme| url.starts_with(scheme)) && !url.contains(char::is_whitespace)
@@ -207,7 +211,7 @@ fn check_event(organizer: &Principal, event: &NewEvent) -> Result<()> {
     let count_ok = (1..=MAX_TICKET_TYPES).contains(&types.len());
     checks
         .require("ticket_types", count_ok, || format!("must have 1–{MAX_TICKET_TYPES} entries (got {})", types.len()));
-    let names: HashSet<String> = types.iter().map(|ticket_type| ticket_type.name.trim().to_lowercase()).collect();
+    let names: HashSet<String> = types.iter().map(|ticket_type| key(ticket_type.name.trim())).collect();
     checks.require("ticket_types", names.len() == types.len(), || "must have unique names".to_owned());
     for (index, ticket_type) in types.iter().enumerate() {
         let field = |name: &str| format!("ticket_types[{index}].{name}");

@@ -5,6 +5,7 @@
 //! with its executor; and `fuzz`, because it runs for as long as it is told to.
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
+mod accounts;
 mod fixtures;
 mod golden_outcomes;
 mod hostile_gateway;

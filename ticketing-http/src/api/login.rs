@@ -8,7 +8,7 @@ use poem::Request;
 use std::net::{IpAddr, Ipv6Addr};
 use ticketing_core::Error;
 use ticketing_core::Session;
-use ticketing_core::domain::account::Account;
+use ticketing_core::domain::account::{Account, login_name};
 
 /// Logs in by address or user name, unless there were too many wrong passwords: see
 /// [`login_throttle`](crate::middleware::login_throttle).
@@ -21,7 +21,7 @@ pub(crate) async fn login(state: &ApiState, request: &Request, name: &str, passw
     // An account counts as one under each of its names.
     let key = match &account {
         Some(account) => key_of(account),
-        None => format!("name {}", name.trim().to_lowercase()),
+        None => format!("name {}", login_name(name)),
     };
     let client = client_of(request);
     let subject = Subject::new(state.key_mac(), &key, client);

@@ -11,6 +11,7 @@
 //! | `idempotency`, `races` | requests that are repeated, and many at once |
 //! | `limits` | how much one buyer may hold, and how many purchases begin |
 //! | `lists`, `conditional_get`, `service` | pagination, `ETag`, health |
+//! | `text` | names of every length and script, and text that looks the same |
 //! | `document` | the OpenAPI document |
 
 #![allow(clippy::unwrap_used, reason = "a test that panics has failed, which is what is meant")]
@@ -21,6 +22,7 @@ mod bad_input;
 mod check_ins;
 mod conditional_get;
 mod document;
+mod event_times;
 mod idempotency;
 mod legacy_api_a;
 mod legacy_api_b;
@@ -36,4 +38,5 @@ mod refunds_and_reviews;
 mod service;
 mod shop;
 mod storages;
+mod text;
 mod webhooks;

@@ -3,6 +3,7 @@ use crate::domain::command::Command;
 use crate::domain::id::AccountId;
 use crate::domain::load::LoadKeys;
 use crate::domain::refusal::Refusal;
+use crate::domain::text;
 use crate::domain::working_set::WorkingSet;
 use jiff::Timestamp;
 
@@ -12,10 +13,9 @@ impl Command for NewAccount {
     const NAME: &'static str = "register";
 
     fn needs(&self, _rows: &WorkingSet, load: &mut LoadKeys) {
-        load.find(BY_EMAIL, &self.email.key());
-        if let Some(username) = &self.username {
-            load.find(BY_USERNAME, &username.to_lowercase());
-        }
+        self.email.keys().iter().for_each(|key| load.find(BY_EMAIL, key));
+        let usernames = self.username.iter().flat_map(|username| text::spellings(username));
+        usernames.for_each(|key| load.find(BY_USERNAME, &key));
     }
 
     fn apply(&self, rows: &mut WorkingSet, now: Timestamp) -> Result<Account, Refusal> {

@@ -6,6 +6,7 @@ use crate::domain::list::{Condition, List, Sort, is_principal};
 use crate::domain::load::LoadKeys;
 use crate::domain::page::{Page, PageRequest};
 use crate::domain::row::Field as _;
+use crate::domain::text;
 use crate::domain::working_set::WorkingSet;
 
 /// Finds an event.
@@ -51,11 +52,13 @@ const LIST: &str = "events";
 impl ListEvents {
     /// Requests the list. Nothing is in a category that does not exist.
     fn request(&self, rows: &WorkingSet, load: &mut LoadKeys, change: impl Fn(List) -> List) {
-        match self.filter.category.as_ref().map(|name| name.to_lowercase()) {
+        match &self.filter.category {
             None => load.list(change(self.list(None))),
             Some(name) => {
-                load.find(category::BY_NAME, &name);
-                if let Some(category) = rows.categories.loaded(category::BY_NAME, &name).next() {
+                let keys = text::spellings(name);
+                keys.iter().for_each(|key| load.find(category::BY_NAME, key));
+                let found = keys.iter().find_map(|key| rows.categories.loaded(category::BY_NAME, key).next());
+                if let Some(category) = found {
                     load.list(change(self.list(Some(category))));
                 }
             }
@@ -76,7 +79,7 @@ impl ListEvents {
             all.push(Condition::Named("status", &["active"]));
         }
         all.extend(category.map(|category| Condition::Is("category_id", category.id.value())));
-        all.extend(filter.text.as_ref().map(|text| Condition::Contains("search_key", text.to_lowercase())));
+        all.extend(filter.text.as_ref().map(|text| contains(text)));
         all.extend(filter.from.map(|from| Condition::AtLeast("starts_at", from.as_microsecond())));
         all.extend(filter.to.map(|to| Condition::Below("starts_at", to.as_microsecond())));
         let whose = |who| is_principal("organizer_account", "organizer_external", who);
@@ -88,6 +91,16 @@ impl ListEvents {
             EventSort::DateDescending => list.by("starts_at", Sort::Descending),
             EventSort::Title => list.by("title", Sort::Ascending),
         }
+    }
+}
+
+/// Events that were made before text was composed have it as it was typed.
+fn contains(text: &str) -> Condition {
+    let contains = |text| Condition::Contains("search_key", text);
+    let mut spellings = text::spellings(text);
+    match spellings.len() {
+        1 => contains(spellings.remove(0)),
+        _ => Condition::Any(spellings.into_iter().map(|text| vec![contains(text)]).collect()),
     }
 }
 

@@ -5,6 +5,7 @@ use crate::domain::id::{EventId, TicketTypeId};
 use crate::domain::load::LoadKeys;
 use crate::domain::principal::Principal;
 use crate::domain::refusal::Refusal;
+use crate::domain::text::composed;
 use crate::domain::working_set::WorkingSet;
 use jiff::Timestamp;
 
@@ -37,7 +38,7 @@ impl Command for PutEvent {
     fn apply(&self, rows: &mut WorkingSet, now: Timestamp) -> Result<Event, Refusal> {
         let new = &self.event;
         if let Some(known) = new.key.as_ref().and_then(|key| rows.event_by_key(key)) {
-            return if known.organizer == self.organizer && known.title == new.title {
+            return if known.organizer == self.organizer && composed(&known.title) == composed(&new.title) {
                 Ok(known.with_category(rows))
             } else {
                 Err(Refusal::KeyReused)

@@ -27,7 +27,7 @@ fn body(charge: &Charge, amount: i64) -> Value {
         // A JSON integer, as Paystack counts.
         "amount": amount,
         "currency": charge.amount.currency().code(),
-        "email": charge.email.as_str(),
+        "email": charge.email.with_ascii_domain(),
         // The dashboard shows `custom_fields` (https://paystack.com/docs/payments/metadata/).
         "metadata": {
             "order": order,

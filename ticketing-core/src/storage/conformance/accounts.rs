@@ -3,6 +3,7 @@ use crate::domain::account::ChangeAccount;
 use crate::domain::account::FindAccount;
 use crate::domain::account::{AccountChange, AccountKey, Role};
 use crate::domain::id::AccountId;
+use crate::domain::principal::EmailAddress;
 use crate::domain::refusal::Refusal;
 use crate::storage::Storage;
 use crate::storage::StorageExt as _;
@@ -72,6 +73,57 @@ pub async fn a_taken_address_or_user_name_is_refused_in_any_case(storage: Arc<dy
     // A refused registration takes neither the address nor the user name.
     let third = [newcomer("cy@example.com", Some("other"))];
     assert!(only(shop.storage.apply(shop.now(), &third).await).is_ok());
+}
+
+pub async fn the_spellings_of_an_address_and_of_a_user_name_are_one_account(storage: Arc<dyn Storage>) {
+    let shop = Shop::open(storage);
+    let first = [newcomer("twin@exämple.de", Some("José")), newcomer("jörg@example.com", None)];
+    let made = shop.storage.apply(shop.now(), &first).await.unwrap();
+    assert!(made.iter().all(Result::is_ok));
+    for email in ["twin@xn--exmple-cua.de", "TWIN@exa\u{308}mple.de", "jo\u{308}rg@ｅxample.com"] {
+        let taken = only(shop.storage.apply(shop.now(), &[newcomer(email, None)]).await);
+        assert!(taken == Err(Refusal::EmailTaken), "{email}");
+        let found = shop.storage.account(&AccountKey::Login(email.to_owned())).await.unwrap();
+        assert!(found.is_some(), "{email}");
+        assert_eq!(shop.storage.account(&AccountKey::Email(email.parse().unwrap())).await.unwrap(), found);
+    }
+    let again = only(shop.storage.apply(shop.now(), &[newcomer("cy@example.com", Some("JOSE\u{301}"))]).await);
+    assert!(again == Err(Refusal::UsernameTaken));
+    for name in ["josé", " JOSE\u{301} "] {
+        let found = shop.storage.account(&AccountKey::Login(name.to_owned())).await.unwrap();
+        assert!(found.is_some_and(|account| account.email.as_str() == "twin@exämple.de"), "{name}");
+    }
+    assert!(shop.storage.account(&AccountKey::Login("jose".to_owned())).await.unwrap().is_none());
+}
+
+/// They were made before spellings were made one.
+pub async fn accounts_whose_addresses_are_spellings_of_one_mailbox_keep_working(storage: Arc<dyn Storage>) {
+    let shop = Shop::open(storage);
+    let spellings = ["twin@ｅxample.com", "twin@example.com", "alone@ｅxample.org"];
+    let mut made = vec![];
+    for spelling in spellings {
+        let mut new = newcomer("somebody@example.com", None);
+        new.email = EmailAddress::as_stored(spelling).unwrap();
+        let account = only(shop.storage.apply(shop.now(), &[new]).await).unwrap();
+        assert_eq!(account.email.as_str(), spelling);
+        made.push(account);
+    }
+    assert_eq!(shop.storage.look_alikes().await.unwrap(), [[made[0].id, made[1].id]]);
+    for (account, spelling) in made.iter().zip(spellings) {
+        for typed in [spelling.to_owned(), spelling.to_uppercase(), format!(" {spelling}")] {
+            let found = shop.storage.account(&AccountKey::Login(typed.clone())).await.unwrap();
+            assert_eq!(found.map(|account| account.id), Some(account.id), "{typed}");
+        }
+        let change = AccountChange::Active(false);
+        let changed =
+            shop.storage.apply_one(shop.now(), ChangeAccount { id: account.id, change }).await.unwrap().unwrap();
+        assert_eq!((changed.email.as_str(), changed.is_active), (spelling, false));
+        assert_eq!(shop.storage.account(&AccountKey::Id(account.id)).await.unwrap(), Some(changed));
+    }
+    for spelling in &spellings[..2] {
+        let third = only(shop.storage.apply(shop.now(), &[newcomer(spelling, None)]).await);
+        assert!(third == Err(Refusal::EmailTaken), "there is no third account for it");
+    }
 }
 
 pub async fn an_account_is_switched_off_and_given_a_role(storage: Arc<dyn Storage>) {

@@ -41,6 +41,27 @@ pub async fn events_are_found_by_text_in_any_case_and_any_script(storage: Arc<dy
     }
 }
 
+pub async fn text_and_categories_are_found_in_any_spelling(storage: Arc<dyn Storage>) {
+    let shop = Shop::open(storage);
+    let new = NewCategory { name: "Thé\u{302}âtre".to_owned(), description: None };
+    let category = only(shop.storage.apply(shop.now(), &[new]).await).unwrap();
+    let of_category = |new: &mut crate::domain::event::NewEvent| new.category_id = Some(category.id);
+    shop.event().title("Cafe\u{301} Nero").with(of_category).create().await;
+    shop.event().title("Café Noir").create().await;
+    shop.event().title("한글").create().await;
+    for wanted in ["CAFÉ N", "cafe\u{301} n"] {
+        assert_eq!(titles(&shop, &text(wanted)).await, ["Cafe\u{301} Nero", "Café Noir"], "{wanted:?}");
+    }
+    assert_eq!(titles(&shop, &text("\u{1112}\u{1161}\u{11ab}")).await, ["한글"]);
+    assert_eq!(titles(&shop, &text("cafe n")).await, Vec::<String>::new());
+    for name in ["Thé\u{302}âtre", "THE\u{301}\u{302}A\u{302}TRE"] {
+        let of_category = EventFilter { category: Some(name.to_owned()), ..EventFilter::default() };
+        assert_eq!(titles(&shop, &of_category).await, ["Cafe\u{301} Nero"], "{name:?}");
+        let again = only(shop.storage.apply(shop.now(), &[NewCategory::new(name)]).await);
+        assert_eq!(again, Err(crate::domain::refusal::Refusal::CategoryTaken), "{name:?}");
+    }
+}
+
 pub async fn search_text_has_no_wildcards(storage: Arc<dyn Storage>) {
     let shop = Shop::open(storage);
     for title in ["100% live", "100 live", "a_b", "axb", "it's \"on\"", "back\\slash", "[a-z]*?"] {

@@ -63,6 +63,8 @@ macro_rules! storage_conformance {
                 an_account_is_found_by_id_address_and_user_name
                 accounts_are_found_together_by_any_key
                 a_taken_address_or_user_name_is_refused_in_any_case
+                the_spellings_of_an_address_and_of_a_user_name_are_one_account
+                accounts_whose_addresses_are_spellings_of_one_mailbox_keep_working
                 an_account_is_switched_off_and_given_a_role
                 a_password_changes_only_if_no_other_call_changed_it
                 sessions_are_ended_by_a_new_password_and_on_request
@@ -215,6 +217,7 @@ macro_rules! storage_conformance {
             }
             filters {
                 events_are_found_by_text_in_any_case_and_any_script
+                text_and_categories_are_found_in_any_spelling
                 search_text_has_no_wildcards
                 events_are_filtered_by_category_time_and_organiser
                 events_are_sorted_with_ties_by_id

@@ -8,10 +8,10 @@ use ticketing_core::{Registration, Session};
 body! {
     /// A new account.
     struct RegisterBody {
-        /// An e-mail address, unique without regard to case.
+        /// An e-mail address, unique without regard to case and spelling.
         email: Text<3, 254>,
         /// The person's name.
-        name: Text<2, 100>,
+        name: Text<1, 200>,
         /// At least 8 characters, at most 1024 bytes.
         password: Text<8, 1024>,
         /// A phone number in any format.
@@ -21,10 +21,10 @@ body! {
 
     /// A new account with a user name.
     struct UserBody {
-        /// An e-mail address, unique without regard to case.
+        /// An e-mail address, unique without regard to case and spelling.
         email: Text<3, 254>,
-        /// Letters, digits, `.`, `_` and `-`, unique without regard to case.
-        username: Text<2, 50>,
+        /// Letters, digits, `.`, `_` and `-`, unique without regard to case and spelling.
+        username: Text<1, 50>,
         /// At least 8 characters, at most 1024 bytes.
         password: Text<8, 1024>,
     }

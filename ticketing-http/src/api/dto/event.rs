@@ -20,7 +20,7 @@ body! {
     /// Either a price, or ticket types with a price each. `date` and `ticket_price` are aliases for older clients.
     struct EventBody {
         /// Title.
-        title: Text<3, 200>,
+        title: Text<1, 200>,
         /// Description.
         description: Option<Text<0, 10000>>,
         /// Start time; UTC if it has neither an offset nor a time zone. Must not be past; without an offset, not by more than 24
@@ -32,7 +32,7 @@ body! {
         end_date: Option<GivenTime>,
         /// Location, in one line.
         location: Text<1, 200>,
-        /// Postal address.
+        /// Postal address, also in several lines.
         address: Option<Text<0, 500>>,
         /// Price of a ticket; 0 is free. Required unless `ticket_price` or `ticket_types` is given.
         price: Option<GivenPrice>,

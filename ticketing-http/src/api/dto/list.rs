@@ -60,7 +60,8 @@ impl<T> List<T> {
 
 /// The same URL with another `skip`; absolute if the server's public URL is known.
 fn next_page(request: PageRequest, uri: &Uri, settings: &ApiSettings) -> String {
-    let is_ours = |pair: &&str| !pair.is_empty() && !pair.starts_with("skip=") && !pair.starts_with("limit=");
+    // Not `pair.is_empty()`: that is a method of `Type`, which is always false.
+    let is_ours = |pair: &&str| !str::is_empty(pair) && !pair.starts_with("skip=") && !pair.starts_with("limit=");
     let skip = format!("skip={}", request.skip.saturating_add(u64::from(request.limit)));
     let limit = format!("limit={}", request.limit);
     let others = uri.query().unwrap_or_default().split('&').filter(is_ours);

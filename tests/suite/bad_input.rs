@@ -285,3 +285,18 @@ async fn every_operation_rejects_bad_bodies_as_problem_json_and_writes_nothing()
     }
     stored.close().await;
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn common_passwords_are_refused_where_the_setting_says_so() {
+    for (setting, status) in [("refuse", 422), ("accept", 201)] {
+        let mut server = Server::start(&[("COMMON_PASSWORDS", setting)]).await;
+        let mut client = Client::new(server.address);
+        let system_a = json!({"email": "ada@example.com", "name": "Ada", "password": "password123"});
+        let system_b = json!({"email": "ben@example.com", "username": "ben", "password": "ben@example.com"});
+        for (path, body) in [("/auth/register", &system_a), ("/users/", &system_b)] {
+            let answer = client.post(path, None, body).await.unwrap();
+            assert_eq!(answer.status, status, "{path}: {}", answer.in_words());
+        }
+        server.stop().await;
+    }
+}

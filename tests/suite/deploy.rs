@@ -124,6 +124,7 @@ fn render_sets_what_the_server_requires() {
     }
     let config = config("render.yaml", &set);
     assert!(matches!(config.database, Database::Postgres(_)) && config.metrics_token.is_some());
+    assert!(config.refuse_common_passwords);
     assert!(config.trusted_proxies.len() == 16, "Render's own network, and Cloudflare's fifteen");
 }
 
@@ -132,7 +133,8 @@ fn the_other_files_set_what_the_server_understands() {
     let text = read("Procfile");
     let words: Vec<_> = text.split_whitespace().filter_map(|word| word.split_once('=')).collect();
     assert!(words.iter().all(|(name, _)| is_known(name)), "{words:?}");
-    assert!(Config::read(&Source::of(words)).unwrap().listen.ip().is_unspecified());
+    let config = Config::read(&Source::of(words)).unwrap();
+    assert!(config.listen.ip().is_unspecified() && config.refuse_common_passwords);
 
     // Filled in as its comments say, and nothing in it is unknown.
     let example = std::env::temp_dir().join(format!("ticketing-deploy-{}.env", std::process::id()));
@@ -143,6 +145,7 @@ fn the_other_files_set_what_the_server_understands() {
     std::fs::remove_file(&example).unwrap();
     let config = Config::read(&source).unwrap();
     assert_eq!(config.unknown, ["POSTGRES_PASSWORD"]);
+    assert!(config.refuse_common_passwords);
     assert!(matches!(config.database, Database::Postgres(_)));
 
     // The commands that the files and their guide speak of.

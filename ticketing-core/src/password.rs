@@ -1,5 +1,9 @@
 //! Passwords: argon2id, at the parameters that OWASP recommends, on a bounded number of threads.
 
+mod common;
+
+pub(crate) use common::{is_common, is_public};
+
 use crate::clock::{Random, SystemRandom};
 use crate::error::{Error, Result};
 use argon2::password_hash::phc::{Output, PasswordHash, Salt};

@@ -98,6 +98,7 @@ impl Engine {
             .buyer_limits(config.buyer_limits)
             .token_key(TokenKey::new(secret.expose().as_bytes())?)
             .token_lifetime(SignedDuration::try_from(config.token_ttl)?)
+            .refuse_common_passwords(config.refuse_common_passwords)
             .mail_domain(mail_domain(config))
             .public_url(config.frontend_url.clone());
         let ticketing = match &config.mail {

@@ -151,6 +151,7 @@ pub(crate) struct Options<'py> {
     token_secret: Option<Vec<u8>>,
     token_lifetime: f64,
     hashing_threads: Option<usize>,
+    refuse_common_passwords: bool,
     clock: Option<Bound<'py, ManualClock>>,
     circuit_breaker: bool,
     gateway_timeout: f64,
@@ -171,6 +172,7 @@ pub(crate) struct Settings {
     token_secret: Option<Vec<u8>>,
     token_lifetime: SignedDuration,
     hashing_threads: Option<usize>,
+    refuse_common_passwords: bool,
     clock: Arc<dyn Clock>,
     upkeep_every: Duration,
 }
@@ -207,6 +209,7 @@ impl Settings {
             token_secret: options.token_secret,
             token_lifetime: signed(py, "token_lifetime", options.token_lifetime)?,
             hashing_threads: options.hashing_threads,
+            refuse_common_passwords: options.refuse_common_passwords,
             clock,
             upkeep_every: seconds(py, "upkeep_every", options.upkeep_every)?,
         };
@@ -223,7 +226,8 @@ impl Settings {
             .buyer_limits(self.buyer_limits)
             .mail_domain(self.mail_domain.clone())
             .clock(Arc::clone(&self.clock))
-            .token_lifetime(self.token_lifetime);
+            .token_lifetime(self.token_lifetime)
+            .refuse_common_passwords(self.refuse_common_passwords);
         if let Some(url) = &self.public_url {
             builder = builder.public_url(url.clone());
         }

@@ -122,6 +122,8 @@ def test_accounts(shop: Shop) -> None:
         tickets.login(name="bob", password="wrong horse battery")
     with pytest.raises(t.EmailTaken):
         tickets.register(email="bob@example.com", name="Bob", password="correct horse battery")
+    with pytest.raises(t.InvalidRequest, match="password: must not be one of the most common passwords"):
+        tickets.set_password(account.id, password="password123")
     assert tickets.set_role(account.id, role=t.Role.ADMIN).role is t.Role.ADMIN
     tickets.end_sessions(account.id)
     with pytest.raises(t.Unauthenticated):

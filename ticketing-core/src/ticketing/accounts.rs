@@ -8,7 +8,7 @@ use crate::domain::id::AccountId;
 use crate::domain::principal::EmailAddress;
 use crate::domain::text::{composed, is_combining_mark, opaque};
 use crate::error::{Error, Result};
-use crate::password::{Passwords, is_weak};
+use crate::password::{Passwords, is_common, is_public, is_weak};
 use crate::setters::setters;
 use crate::storage::StorageExt as _;
 use crate::token::{TokenKey, Tokens};
@@ -23,11 +23,18 @@ const MAX_PASSWORD: usize = 1024;
 pub(super) struct Accounts {
     tokens: Tokens,
     passwords: Passwords,
+    refuses_common: bool,
 }
 
 impl Accounts {
     pub(super) fn new(key: TokenKey, lifetime: SignedDuration, threads: usize, random: &dyn Random) -> Result<Self> {
-        Ok(Self { tokens: Tokens::new(key, lifetime), passwords: Passwords::new(threads, random)? })
+        let passwords = Passwords::new(threads, random)?;
+        Ok(Self { tokens: Tokens::new(key, lifetime), passwords, refuses_common: false })
+    }
+
+    /// Sets whether new accounts must have another password than the commonest.
+    pub(super) fn refusing_common(self, refuses_common: bool) -> Self {
+        Self { refuses_common, ..self }
     }
 }
 
@@ -41,7 +48,9 @@ pub struct Registration {
     pub name: String,
     /// A user name to log in with: 1–50 letters, digits, `.`, `_` or `-`. Unique, in any case and spelling.
     pub username: Option<String>,
-    /// The password: at least 8 characters and at most 1024 bytes, without any other rule.
+    /// The password: at least 8 characters and at most 1024 bytes. See [`TicketingBuilder::refuse_common_passwords`].
+    ///
+    /// [`TicketingBuilder::refuse_common_passwords`]: crate::TicketingBuilder::refuse_common_passwords
     pub password: String,
     /// The phone number: at most 30 characters.
     pub phone: Option<String>,
@@ -107,7 +116,10 @@ impl Ticketing {
                 "must contain only letters, digits, `.`, `_` and `-`".to_owned()
             });
         }
-        check_password(&mut checks, &registration.password);
+        check_password(&mut checks, &password);
+        if self.accounts()?.refuses_common {
+            check_guesses(&mut checks, &password, &registration.email, username.as_deref());
+        }
         checks.done()?;
         let Some(email) = email else { return Err(Error::invalid("email", "must be an e-mail address")) };
 
@@ -184,12 +196,14 @@ impl Ticketing {
         Ok(account)
     }
 
-    /// Changes an account's password and ends all its sessions. Check the old password first, with [`login`](Self::login).
+    /// Changes an account's password and ends all its sessions. Check the old password first, with [`login`](Self::login). One of
+    /// the commonest passwords, and the account's own address and user name, are rejected.
     pub async fn set_password(&self, id: AccountId, password: &str) -> Result<Account> {
         let password = opaque(password);
         let account = self.inner.storage.account(&AccountKey::Id(id)).await?.ok_or(Error::NotFound("Account"))?;
         let mut checks = Checks::default();
         check_password(&mut checks, &password);
+        check_guesses(&mut checks, &password, account.email.as_str(), account.username.as_deref());
         checks.done()?;
         let hash = self.accounts()?.passwords.hash(&password).await?;
         let account = self.change_account(id, AccountChange::NewPassword { seen: account.password_hash, hash }).await?;
@@ -221,4 +235,12 @@ fn check_password(checks: &mut Checks, password: &str) {
     });
     let bytes = password.len();
     checks.require("password", bytes <= MAX_PASSWORD, || format!("must be at most {MAX_PASSWORD} bytes (got {bytes})"));
+}
+
+/// What an attacker tries first (OWASP ASVS 5.0, 6.2.4): the commonest passwords, and what everybody knows about the account.
+fn check_guesses(checks: &mut Checks, password: &str, email: &str, username: Option<&str>) {
+    checks.require("password", !is_common(password), || "must not be one of the most common passwords".to_owned());
+    let local = email.rsplit_once('@').map(|(local, _)| local);
+    let is_public = is_public(password, [Some(email), local, username].into_iter().flatten());
+    checks.require("password", !is_public, || "must not be the e-mail address or the user name".to_owned());
 }

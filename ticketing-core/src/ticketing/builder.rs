@@ -35,6 +35,8 @@ pub struct TicketingBuilder {
     token_lifetime: SignedDuration,
     #[cfg(feature = "accounts")]
     hashing_threads: usize,
+    #[cfg(feature = "accounts")]
+    refuse_common_passwords: bool,
 }
 
 impl TicketingBuilder {
@@ -57,6 +59,8 @@ impl TicketingBuilder {
             token_lifetime: SignedDuration::from_hours(24),
             #[cfg(feature = "accounts")]
             hashing_threads: std::thread::available_parallelism().map_or(1, usize::from),
+            #[cfg(feature = "accounts")]
+            refuse_common_passwords: false,
         }
     }
 
@@ -150,6 +154,14 @@ impl TicketingBuilder {
         self
     }
 
+    /// Whether [`Ticketing::register`] rejects the 3,000 commonest passwords, and the person's own address and user name. Defaults to
+    /// no. [`Ticketing::set_password`] always rejects them.
+    #[cfg(feature = "accounts")]
+    pub fn refuse_common_passwords(mut self, refuse: bool) -> Self {
+        self.refuse_common_passwords = refuse;
+        self
+    }
+
     /// Builds the engine, or returns which part is wrong.
     pub fn build(self) -> Result<Ticketing> {
         let minute = SignedDuration::from_mins(1);
@@ -168,7 +180,9 @@ impl TicketingBuilder {
                 return Err(wrong("token_lifetime", "a minute to 30 days", &self.token_lifetime));
             }
             Some(key) => {
-                Some(super::accounts::Accounts::new(key, self.token_lifetime, self.hashing_threads, &*self.random)?)
+                let accounts =
+                    super::accounts::Accounts::new(key, self.token_lifetime, self.hashing_threads, &*self.random)?;
+                Some(accounts.refusing_common(self.refuse_common_passwords))
             }
         };
         if self.queue_limit == 0 {

@@ -64,6 +64,8 @@ pub struct Config {
     pub jwt_secret: Option<Secret>,
     /// How long a session lasts.
     pub token_ttl: Duration,
+    /// Whether new accounts must have another password than the commonest.
+    pub refuse_common_passwords: bool,
     /// The payment gateway.
     pub gateway: Gateway,
     /// Who may use the sandbox gateway.
@@ -257,6 +259,7 @@ impl Config {
                 per_address: parse::limit(source, "PURCHASES_PER_ADDRESS")?.filter(|_| requests > 0),
             },
             default_currency: source.read("DEFAULT_CURRENCY", parse::currency)?,
+            refuse_common_passwords: source.read("COMMON_PASSWORDS", parse::common_passwords)?,
             allow_anonymous_events: source.read("ALLOW_ANONYMOUS_EVENTS", parse::switch)?,
             docs: source.read("DOCS", parse::switch)?,
             log_format: source.read("LOG_FORMAT", parse::log_format)?,

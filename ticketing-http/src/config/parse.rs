@@ -55,6 +55,14 @@ pub(super) fn switch(text: &str) -> Parsed<bool> {
     }
 }
 
+pub(super) fn common_passwords(text: &str) -> Parsed<bool> {
+    match text {
+        "refuse" => Ok(true),
+        "accept" => Ok(false),
+        _ => expected("refuse or accept"),
+    }
+}
+
 pub(super) fn access(text: &str) -> Parsed<MetricsAccess> {
     match (text, switch(text)) {
         ("local", _) => Ok(MetricsAccess::ThisMachine),

@@ -25,6 +25,9 @@ fn every_setting_has_a_default() {
     assert!(config.trusted_proxies.is_empty() && config.docs && !config.allow_anonymous_events);
     assert_eq!(config.buyer_limits, BuyerLimits::default().with_open_holds(5).with_free_tickets(100));
     assert_eq!(config.purchase_limits, PurchaseLimits { per_account: Some(30), per_address: Some(100) });
+    // The examples of the older clients have a common password.
+    assert!(!config.refuse_common_passwords);
+    assert!(read([("COMMON_PASSWORDS", "refuse")]).unwrap().refuse_common_passwords);
     assert_eq!((config.hold, config.default_currency), (Duration::from_secs(900), Currency::NGN));
 }
 
@@ -50,6 +53,7 @@ fn every_wrong_value_is_reported_in_one_sentence() {
         ("PURCHASES_PER_ADDRESS", "1000001", "a whole number from 0 to 1000000"),
         ("DEFAULT_CURRENCY", "naira", "three capital letters"),
         ("ALLOW_ANONYMOUS_EVENTS", "maybe", "on or off"),
+        ("COMMON_PASSWORDS", "on", "refuse or accept"),
         ("RATE_LIMIT_REQUESTS", "-1", "a whole number from 0"),
         ("RATE_LIMIT_WINDOW_SECONDS", "0", "a whole number from 1"),
         ("REQUEST_TIMEOUT_SECONDS", "0", "whole seconds from 1"),

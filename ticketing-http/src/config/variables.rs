@@ -35,6 +35,7 @@ pub const VARIABLES: &[Variable] = &[
         "Signs sessions, at least 32 bytes. Default: generated once and kept beside the SQLite file",
     ),
     open("TOKEN_TTL_SECONDS", "3600", "Lifetime of a session, in seconds"),
+    open("COMMON_PASSWORDS", "accept", "refuse: new accounts must not have one of the 3,000 commonest passwords"),
     secret("PAYSTACK_SECRET_KEY", "sk_test_… or sk_live_…. Default: a sandbox gateway that moves no money, if only this machine can reach it"),
     open("PAYSTACK_PUBLIC_KEY", "", "pk_test_… or pk_live_…, matching the secret key"),
     open("PAYSTACK_BASE_URL", "https://api.paystack.co", "Base URL of Paystack's API"),

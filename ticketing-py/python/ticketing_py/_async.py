@@ -44,6 +44,7 @@ class AsyncTicketing:
         token_secret: Signs session tokens; at least 32 bytes. Default: none, so accounts are disabled.
         token_lifetime: How long a session lasts: 1 minute to 30 days.
         hashing_threads: How many passwords are hashed at once. Default: the number of cores.
+        refuse_common_passwords: Whether ``register`` rejects the 3,000 commonest passwords. ``set_password`` always does.
         clock: A `ManualClock`, for tests.
         circuit_breaker: Whether to stop calling a failing gateway for a while. A `FakeGateway` never has a breaker.
         gateway_timeout: Timeout for each call of a gateway that is written in Python.
@@ -70,6 +71,7 @@ class AsyncTicketing:
         token_secret: bytes | str | None = None,
         token_lifetime: timedelta = timedelta(hours=24),
         hashing_threads: int | None = None,
+        refuse_common_passwords: bool = False,
         clock: _native.ManualClock | None = None,
         circuit_breaker: bool = True,
         gateway_timeout: timedelta = timedelta(seconds=30),
@@ -88,6 +90,7 @@ class AsyncTicketing:
             token_secret=token_secret.encode() if isinstance(token_secret, str) else token_secret,
             token_lifetime=token_lifetime.total_seconds(),
             hashing_threads=hashing_threads,
+            refuse_common_passwords=refuse_common_passwords,
             clock=clock,
             circuit_breaker=circuit_breaker,
             gateway_timeout=gateway_timeout.total_seconds(),
@@ -164,7 +167,10 @@ class AsyncTicketing:
         return await self._engine.set_active(account_id, active)
 
     async def set_password(self, account_id: int, *, password: str) -> Account:
-        """Sets a new password and ends all sessions. Check the old password first, with ``login``."""
+        """Sets a new password and ends all sessions. Check the old password first, with ``login``.
+
+        The commonest passwords, and the account's own address and user name, are rejected.
+        """
         return await self._engine.set_password(account_id, password)
 
     async def set_role(self, account_id: int, *, role: Role) -> Account:

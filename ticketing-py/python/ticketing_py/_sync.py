@@ -46,6 +46,7 @@ class Ticketing:
         token_secret: Signs session tokens; at least 32 bytes. Default: none, so accounts are disabled.
         token_lifetime: How long a session lasts: 1 minute to 30 days.
         hashing_threads: How many passwords are hashed at once. Default: the number of cores.
+        refuse_common_passwords: Whether ``register`` rejects the 3,000 commonest passwords. ``set_password`` always does.
         clock: A `ManualClock`, for tests.
         circuit_breaker: Whether to stop calling a failing gateway for a while. A `FakeGateway` never has a breaker.
         gateway_timeout: Timeout for each call of a gateway that is written in Python.
@@ -72,6 +73,7 @@ class Ticketing:
         token_secret: bytes | str | None = None,
         token_lifetime: timedelta = timedelta(hours=24),
         hashing_threads: int | None = None,
+        refuse_common_passwords: bool = False,
         clock: _native.ManualClock | None = None,
         circuit_breaker: bool = True,
         gateway_timeout: timedelta = timedelta(seconds=30),
@@ -90,6 +92,7 @@ class Ticketing:
             token_secret=token_secret.encode() if isinstance(token_secret, str) else token_secret,
             token_lifetime=token_lifetime.total_seconds(),
             hashing_threads=hashing_threads,
+            refuse_common_passwords=refuse_common_passwords,
             clock=clock,
             circuit_breaker=circuit_breaker,
             gateway_timeout=gateway_timeout.total_seconds(),
@@ -166,7 +169,10 @@ class Ticketing:
         return self._engine.set_active(account_id, active)
 
     def set_password(self, account_id: int, *, password: str) -> Account:
-        """Sets a new password and ends all sessions. Check the old password first, with ``login``."""
+        """Sets a new password and ends all sessions. Check the old password first, with ``login``.
+
+        The commonest passwords, and the account's own address and user name, are rejected.
+        """
         return self._engine.set_password(account_id, password)
 
     def set_role(self, account_id: int, *, role: Role) -> Account:

@@ -195,8 +195,8 @@ operations! {
         core.get().await?.create_category(NewCategory::new(name).with_description(description)).await?
     }
 
-    fn categories(core) -> Vec<Category> {
-        core.get().await?.categories().await?
+    fn categories(core, skip: i64, limit: i64, count: bool) -> Page<Category> {
+        core.get().await?.categories(page(skip, limit, count)?).await?
     }
 
     fn event(core, event_id: i64) -> Event {

@@ -76,7 +76,7 @@ async def uses() -> None:
 def plain() -> None:
     with t.Ticketing("tickets.db", gateway=FakeGateway(), mailer=t.MemoryMailer()) as tickets:
         assert_type(tickets, t.Ticketing)
-        assert_type(tickets.categories(), tuple[t.Category, ...])
+        assert_type(tickets.categories(), t.Page[t.Category])
     t.Ticketing(7)  # type: ignore[arg-type]
     t.Ticketing("x.db", mailer=MyGateway())  # type: ignore[arg-type]
     t.Money(1.5, "EUR")  # type: ignore[arg-type]

@@ -2,9 +2,9 @@
 
 use super::command::{Command, Query};
 use super::id::CategoryId;
-use super::list::List;
+use super::list::{List, Sort};
 use super::load::LoadKeys;
-use super::page::PageRequest;
+use super::page::{Page, PageRequest};
 use super::refusal::Refusal;
 use super::table::{Lock, table};
 use super::text;
@@ -91,24 +91,29 @@ impl Query for FindCategory {
         text::spellings(&self.0).iter().for_each(|key| load.find(BY_NAME, key));
     }
 
-impl AllCategories {
-    const LIST: &'static str = "categories";
+    fn find(&self, rows: &WorkingSet) -> Option<Category> {
+        rows.category_named(&self.0).cloned()
+    }
 }
 
-impl Query for AllCategories {
-    type Found = Vec<Category>;
+/// Lists categories, by name in code-point order.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct ListCategories(pub PageRequest);
+
+const LIST: &str = "categories";
+
+impl Query for ListCategories {
+    type Found = Page<Category>;
     const ONE_MOMENT: bool = true;
 
     fn needs(&self, _rows: &WorkingSet, load: &mut LoadKeys) {
-        let all = PageRequest { limit: u32::MAX, ..PageRequest::default() };
-        load.list(List::of::<Category>(Self::LIST, vec![]).page(all));
+        load.list(List::of::<Category>(LIST, vec![]).by("name", Sort::Ascending).page(self.0));
     }
 
-    fn find(&self, rows: &WorkingSet) -> Vec<Category> {
-        let listed = rows.listed::<CategoryId>(Self::LIST).items;
-        let mut all: Vec<Category> = listed.iter().filter_map(|id| rows.categories.get(id)).cloned().collect();
-        // Not by the database: collations differ.
-        all.sort_by(|a, b| a.name.cmp(&b.name));
-        all
+    fn find(&self, rows: &WorkingSet) -> Page<Category> {
+        let page = rows.listed::<CategoryId>(LIST);
+        let total = if self.0.count { Some(page.total.unwrap_or(0)) } else { None };
+        let categories = page.items.iter().filter_map(|id| rows.categories.get(id));
+        Page { items: categories.cloned().collect(), more: page.more, total }
     }
 }

@@ -3,7 +3,7 @@
 use super::command::Command;
 use super::list::{Condition, List, Sort};
 use super::load::LoadKeys;
-use super::row::{Field, Kind, RowError, Sink, Source};
+use super::row::{Field, Kind, RowError, Sink, Source, Value};
 use super::table::{Lock, table};
 use super::working_set::WorkingSet;
 use jiff::{SignedDuration, Timestamp};
@@ -180,6 +180,13 @@ impl Command for FinishRequest {
             None => row.locked_until = now,
         });
     }
+}
+
+/// A request that did nothing, to be forgotten by its caller while its lease lasts. Afterwards, another may be at work on it.
+pub fn undone(scope: &str, now: Timestamp) -> List {
+    let of_scope = Condition::Is("scope", Value::Text(scope.to_owned()));
+    let leased = Condition::AtLeast("locked_until", now.as_microsecond());
+    List::of::<StoredRequest>("undone_request", vec![of_scope, leased]).at_most(1)
 }
 
 /// The requests whose answers need not be kept any longer, the oldest first, to be forgotten.

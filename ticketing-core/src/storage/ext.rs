@@ -3,7 +3,7 @@
 use super::gauges::{self, Gauges};
 use super::{Storage, StorageError, look_alikes};
 use crate::domain::account::{Account, AccountKey, FindAccount};
-use crate::domain::category::{AllCategories, Category};
+use crate::domain::category::{Category, ListCategories};
 use crate::domain::check_in::{CheckIn, FindCheckIn};
 use crate::domain::code::Reference;
 use crate::domain::command::{Batch, Command, Queries, Query};
@@ -74,9 +74,15 @@ pub trait StorageExt: Storage {
         self.find(FindAccount(key.clone())).await
     }
 
-    /// All categories, by name.
-    async fn categories(&self) -> Result<Vec<Category>> {
-        self.find(AllCategories).await
+    /// Groups of accounts whose addresses or user names are spellings of one. They were made before all spellings were one account,
+    /// and keep working. Reads every account.
+    async fn look_alikes(&self) -> Result<Vec<Vec<AccountId>>> {
+        look_alikes::of(self).await
+    }
+
+    /// Lists categories, by name.
+    async fn categories(&self, page: PageRequest) -> Result<Page<Category>> {
+        self.find(ListCategories(page)).await
     }
 
     /// Finds an event.

@@ -120,9 +120,10 @@ impl Ticketing {
         granted(self.inner.storage.apply(self.now(), &[category]).await?)
     }
 
-    /// All categories, by name.
-    pub async fn categories(&self) -> Result<Vec<Category>> {
-        Ok(self.inner.storage.categories().await?)
+    /// Lists categories, by name.
+    pub async fn categories(&self, page: PageRequest) -> Result<Page<Category>> {
+        check_page(page)?;
+        Ok(self.inner.storage.categories(page).await?)
     }
 
     /// An event, cancelled or not.

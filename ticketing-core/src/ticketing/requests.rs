@@ -1,7 +1,7 @@
 //! Idempotent requests, for adapters: the first response is stored for 24 hours and returned to repeats.
 
 use super::Ticketing;
-use crate::domain::request::{Answer, BeginRequest, Begun, FinishRequest};
+use crate::domain::request::{self, Answer, BeginRequest, Begun, FinishRequest};
 use crate::error::Result;
 use crate::storage::StorageExt as _;
 
@@ -17,5 +17,12 @@ impl Ticketing {
     pub async fn finish_request(&self, scope: &str, answer: Option<&Answer>) -> Result<()> {
         let finish = FinishRequest { scope: scope.to_owned(), answer: answer.cloned() };
         Ok(self.inner.storage.apply_one(self.now(), finish).await?)
+    }
+
+    /// Forgets a request that was refused before it did anything, so that refused requests leave nothing behind. It may be made
+    /// again at once, and is decided anew.
+    pub async fn forget_request(&self, scope: &str) -> Result<()> {
+        self.inner.storage.forget(&request::undone(scope, self.now())).await?;
+        Ok(())
     }
 }

@@ -1,7 +1,8 @@
 //! Idempotency keys: `Idempotency-Key` makes a POST safe to retry, after the IETF draft of that name.
 //!
-//! The first response is kept for 24 hours and replayed to every retry with the same key and body. A key belongs to an account,
-//! a method and a path, and where the request is about the session itself, to that session. If a crash interrupts the work, the next retry starts it again and finds what the first one created,
+//! The response of a request that did something is kept for 24 hours and replayed to every retry with the same key and body. A refusal
+//! did nothing and is not kept. A key belongs to an account, a method and a path, and where the request is about the session itself, to
+//! that session. If a crash interrupts the work, the next retry starts it again and finds what the first one created,
 //! because all references are derived from the key.
 
 use super::bearer::{self, Authenticated};
@@ -60,7 +61,7 @@ impl<E: Endpoint<Output = Response>> Endpoint for Idempotent<E> {
         }
         let account = session.as_ref().and_then(|Authenticated(outcome)| outcome.as_ref().ok());
         if route.auth == Auth::Required && account.is_none() {
-            // 401, which would not be kept.
+            // 401, of which nothing is kept.
             return self.api.call(request).await;
         }
         let caller = match (account, &session, request.data::<ClientAddress>()) {
@@ -100,8 +101,13 @@ impl<E: Endpoint<Output = Response>> Endpoint for Idempotent<E> {
             }
         }
         let outcome = self.api.call(request).await;
-        let (outcome, answer) = kept(outcome).await?;
-        ticketing.finish_request(&scope, answer.as_ref()).await.map_err(Problem::from)?;
+        let (outcome, end) = ended(outcome).await?;
+        match end {
+            End::Done(answer) => ticketing.finish_request(&scope, Some(&answer)).await,
+            End::Unknown => ticketing.finish_request(&scope, None).await,
+            End::Nothing => ticketing.forget_request(&scope).await,
+        }
+        .map_err(Problem::from)?;
         outcome
     }
 }
@@ -142,18 +148,30 @@ fn content(request: &Request, body: &[u8]) -> String {
         .finalize())
 }
 
-/// The outcome, and the response to keep of it, if any. Not kept: what may differ next time (server or gateway errors, a bad
-/// token, a payment that is still open, too many unpaid orders), and validation errors.
-async fn kept(outcome: poem::Result<Response>) -> poem::Result<(poem::Result<Response>, Option<Answer>)> {
+/// How a request ended.
+enum End {
+    /// It did something: this response is replayed.
+    Done(Answer),
+    /// It did nothing: it was refused, or its payment is still open. Nothing is kept, so that refused requests, which anybody can
+    /// send without end, leave no row. A retry is decided anew.
+    Nothing,
+    /// It may have done something before it failed. A retry continues with the same references.
+    Unknown,
+}
+
+async fn ended(outcome: poem::Result<Response>) -> poem::Result<(poem::Result<Response>, End)> {
     let response = match outcome {
         Ok(response) => response,
-        Err(error) => match error.downcast_ref::<Problem>() {
-            Some(problem) if is_final(problem.status()) && !passes(problem) => problem.to_response(),
-            _ => return Ok((Err(error), None)),
-        },
+        Err(error) => {
+            let status = error.downcast_ref::<Problem>().map_or_else(|| error.status(), Problem::status);
+            return Ok((Err(error), if status.is_client_error() { End::Nothing } else { End::Unknown }));
+        }
     };
-    if !is_final(response.status()) {
-        return Ok((Ok(response), None));
+    match response.status() {
+        StatusCode::ACCEPTED => return Ok((Ok(response), End::Nothing)),
+        status if status.is_client_error() => return Ok((Ok(response), End::Nothing)),
+        status if status.is_server_error() => return Ok((Ok(response), End::Unknown)),
+        _ => {}
     }
     let (parts, body) = response.into_parts();
     let body = body.into_bytes().await?;
@@ -161,23 +179,7 @@ async fn kept(outcome: poem::Result<Response>) -> poem::Result<(poem::Result<Res
         |name: &HeaderName| Some((name.as_str().to_owned(), parts.headers.get(name)?.to_str().ok()?.to_owned()));
     let headers = KEPT_HEADERS.iter().filter_map(header).collect();
     let answer = Answer::new(parts.status.as_u16(), headers, body.to_vec());
-    Ok((Ok(Response::from_parts(parts, body.into())), Some(answer)))
-}
-
-/// Whether the same request may be fine later, although its status does not say so.
-fn passes(problem: &Problem) -> bool {
-    !problem.errors().is_empty() || problem.code() == "too_many_holds"
-}
-
-fn is_final(status: StatusCode) -> bool {
-    !status.is_server_error()
-        && !matches!(
-            status,
-            StatusCode::ACCEPTED
-                | StatusCode::UNAUTHORIZED
-                | StatusCode::REQUEST_TIMEOUT
-                | StatusCode::TOO_MANY_REQUESTS
-        )
+    Ok((Ok(Response::from_parts(parts, body.into())), End::Done(answer)))
 }
 
 fn replayed(answer: Answer) -> Response {

@@ -2,6 +2,8 @@
 
 use crate::shop::{Answer, Call, Shop, reference_of};
 use serde_json::{Value, json};
+use ticketing_core::domain::list::Tally;
+use ticketing_core::domain::working_set::Noun;
 use ticketing_core::gateway::GatewayError;
 
 async fn post(shop: &Shop, path: &str, token: &str, key: &str, body: &Value) -> Answer {
@@ -39,14 +41,14 @@ async fn a_retry_gets_the_first_response_and_has_no_second_effect() {
 }
 
 #[tokio::test]
-async fn refusals_are_replayed_but_server_errors_are_not() {
+async fn refusals_and_server_errors_are_not_replayed() {
     let shop = Shop::new().await;
     let ada = shop.somebody("ada").await;
     let event = shop.event(&ada, "5000", Some(1)).await;
     let two = json!({"event_id": event, "quantity": 2});
     assert_eq!(post(&shop, "/payments/initialize", &ada, "two", &two).await.problem(), (400, "sold_out".to_owned()));
     let again = post(&shop, "/payments/initialize", &ada, "two", &two).await;
-    assert_eq!((again.problem(), again.header("idempotency-replayed")), ((400, "sold_out".to_owned()), "true"));
+    assert_eq!((again.problem(), again.header("idempotency-replayed")), ((400, "sold_out".to_owned()), ""));
 
     let one = json!({"event_id": event});
     shop.gateway.fail_next_open(GatewayError::NotSent);
@@ -63,6 +65,63 @@ async fn refusals_are_replayed_but_server_errors_are_not() {
     assert_eq!(post(&shop, "/payments/initialize", &ada, "one", &one).await.status, 200);
     assert_eq!(shop.get("/orders", &ada).await.json().as_array().unwrap().len(), 1);
     shop.is_sound().await;
+}
+
+/// The number of stored requests.
+async fn kept(shop: &Shop) -> i64 {
+    let all = Tally { noun: Noun::StoredRequest, all: vec![], least: None };
+    shop.ticketing.storage().tally(&[all]).await.unwrap()[0].count
+}
+
+#[tokio::test]
+async fn only_requests_that_did_something_leave_a_row() {
+    let shop = Shop::new().await;
+    let ada = shop.somebody("ada").await;
+    let event = shop.event(&ada, "5000", Some(1)).await;
+    let long = json!({"email": "x".repeat(5000)});
+    let gala = json!({"title": "Gala", "event_date": "2099-12-31", "location": "Lagos", "price": "5000"});
+    let refused = [
+        ("/auth/register", "", json!({}), 422),
+        ("/auth/register", "", long, 422),
+        (
+            "/auth/register",
+            "",
+            json!({"email": "ada@example.com", "name": "A", "password": crate::shop::PASSWORD}),
+            400,
+        ),
+        ("/users/", "", json!({"role": "admin"}), 422),
+        ("/events/", "", gala.clone(), 401),
+        ("/events/", "made-up", gala.clone(), 401),
+        ("/events/", ada.as_str(), json!({"title": "No date"}), 422),
+        ("/categories/", ada.as_str(), json!({"name": ""}), 422),
+        ("/payments/initialize", ada.as_str(), json!({"event_id": event, "quantity": 2}), 400),
+        ("/payments/initialize", ada.as_str(), json!({"event_id": 4711}), 404),
+        ("/payments/pay", ada.as_str(), json!({"event_id": "x"}), 422),
+        ("/orders", ada.as_str(), json!({"event_id": event, "lines": []}), 422),
+        ("/orders/unknown/pay", ada.as_str(), json!({}), 404),
+        ("/payments/verify/unknown", ada.as_str(), json!({}), 404),
+        ("/payments/unknown/refunds", ada.as_str(), json!({}), 404),
+        ("/check-ins", ada.as_str(), json!({"code": "unknown", "nonce": "n"}), 404),
+        ("/events/4711/cancel", ada.as_str(), json!({}), 404),
+        ("/mails/4711/resend", ada.as_str(), json!({}), 404),
+    ];
+    for (number, (path, token, body, status)) in refused.iter().enumerate() {
+        for _ in 0..2 {
+            let answer = post(&shop, path, token, &format!("key {number}"), body).await;
+            assert_eq!((answer.status, answer.header("idempotency-replayed")), (*status, ""), "{path}: {answer:?}");
+            assert_eq!(kept(&shop).await, 0, "{path} {body}");
+        }
+    }
+    let reference = shop.initialize(&ada, event, 1).await;
+    let open = post(&shop, &format!("/payments/verify/{reference}"), &ada, "open", &json!({})).await;
+    assert_eq!((open.status, kept(&shop).await), (202, 0), "it may be paid the next time");
+
+    // A refused key is free for another request, and one that did something is not.
+    let bad = post(&shop, "/categories/", &ada, "again", &json!({"name": ""})).await;
+    let good = post(&shop, "/categories/", &ada, "again", &json!({"name": "Music"})).await;
+    let other = post(&shop, "/categories/", &ada, "again", &json!({"name": "Theatre"})).await;
+    assert_eq!((bad.status, good.status, other.status, kept(&shop).await), (422, 201, 422, 1));
+    assert_eq!(other.problem().1, "idempotency_key_reused");
 }
 
 #[tokio::test]

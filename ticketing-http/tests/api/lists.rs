@@ -1,7 +1,9 @@
 //! Pagination, filters and their errors.
 
-use crate::shop::Shop;
+use crate::shop::{Answer, Shop};
 use serde_json::json;
+use ticketing_core::domain::category::NewCategory;
+use ticketing_core::storage::StorageExt as _;
 use ticketing_http::api::ApiSettings;
 
 #[tokio::test]
@@ -101,4 +103,43 @@ async fn a_long_list_is_complete_in_every_order() {
     }
     assert_eq!(shop.get("/events/?limit=1000&q=night", "").await.json().as_array().unwrap().len(), 150);
     assert_eq!(shop.get("/events/?skip=150", "").await.json(), json!([]));
+async fn categories_come_at_once_or_in_pages() {
+    let shop = Shop::new().await;
+    let ada = shop.somebody("ada").await;
+    for name in ["e", "B", "d", "É", "a"] {
+        assert_eq!(shop.post("/categories/", &ada, json!({"name": name})).await.status, 201);
+    }
+    let names = |answer: &Answer| -> Vec<String> {
+        let all = answer.json().as_array().unwrap().clone();
+        all.iter().map(|category| category["name"].as_str().unwrap().to_owned()).collect()
+    };
+    let all = shop.get("/categories/", "").await;
+    assert_eq!(
+        (names(&all), all.header("link"), all.header("x-total-count")),
+        (strings(&["B", "a", "d", "e", "É"]), "", "")
+    );
+    let page = shop.get("/categories?limit=2&skip=1&count=true", "").await;
+    assert_eq!((names(&page), page.header("x-total-count")), (strings(&["a", "d"]), "5"));
+    assert_eq!(page.header("link"), "</categories?skip=3&limit=2&count=true>; rel=\"next\"");
+    assert_eq!(names(&shop.get("/categories?skip=3", "").await), ["e", "É"]);
+    for bad in ["limit=0", "limit=1001", "skip=-1", "limit=a", "count=1"] {
+        let answer = shop.get(&format!("/categories/?{bad}"), "").await;
+        assert_eq!(answer.wrong_fields(), [bad.split('=').next().unwrap()], "{bad}");
+    }
+}
+
+/// More than anybody needs, made by somebody who wants to fill the server.
+#[tokio::test]
+async fn at_most_a_thousand_categories_come_at_once() {
+    let shop = Shop::new().await;
+    let many: Vec<_> = (0..1001).map(|number| NewCategory::new(format!("{number:04}"))).collect();
+    shop.ticketing.storage().apply_all(jiff::Timestamp::UNIX_EPOCH, many).await.unwrap();
+    let answer = shop.get("/categories/", "").await;
+    assert_eq!(answer.json().as_array().unwrap().len(), 1000);
+    assert_eq!(answer.header("link"), "</categories?skip=1000&limit=1000>; rel=\"next\"");
+    assert_eq!(shop.get("/categories?skip=1000", "").await.json()[0]["name"], "1000");
+}
+
+fn strings(texts: &[&str]) -> Vec<String> {
+    texts.iter().map(|text| (*text).to_owned()).collect()
 }

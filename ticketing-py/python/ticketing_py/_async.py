@@ -232,9 +232,9 @@ class AsyncTicketing:
         """Creates a category. Raises `CategoryTaken`."""
         return await self._engine.create_category(name, description)
 
-    async def categories(self) -> tuple[Category, ...]:
-        """All categories, sorted by name."""
-        return await self._engine.categories()
+    async def categories(self, *, skip: int = 0, limit: int = 1000, count: bool = False) -> Page[Category]:
+        """Lists categories, sorted by name. ``limit`` is the page size, 1–1000."""
+        return await self._engine.categories(skip, limit, count)
 
     async def event(self, event_id: int) -> Event:
         """An event, cancelled or not. Raises `NotFound`."""

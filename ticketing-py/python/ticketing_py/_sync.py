@@ -234,9 +234,9 @@ class Ticketing:
         """Creates a category. Raises `CategoryTaken`."""
         return self._engine.create_category(name, description)
 
-    def categories(self) -> tuple[Category, ...]:
-        """All categories, sorted by name."""
-        return self._engine.categories()
+    def categories(self, *, skip: int = 0, limit: int = 1000, count: bool = False) -> Page[Category]:
+        """Lists categories, sorted by name. ``limit`` is the page size, 1–1000."""
+        return self._engine.categories(skip, limit, count)
 
     def event(self, event_id: int) -> Event:
         """An event, cancelled or not. Raises `NotFound`."""

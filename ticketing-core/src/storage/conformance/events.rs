@@ -3,6 +3,7 @@ use crate::domain::category::NewCategory;
 use crate::domain::event::CancelEvent;
 use crate::domain::event::EventStatus;
 use crate::domain::id::{CategoryId, EventId};
+use crate::domain::page::PageRequest;
 use crate::domain::principal::Principal;
 use crate::domain::refusal::Refusal;
 use crate::storage::Storage;
@@ -105,7 +106,7 @@ pub async fn category_names_ignore_case_and_are_listed_in_order(storage: Arc<dyn
     let outcomes = shop.storage.apply(shop.now(), &names.map(category)).await.unwrap();
     let refused: Vec<bool> = outcomes.iter().map(|outcome| *outcome == Err(Refusal::CategoryTaken)).collect();
     assert_eq!(refused, [false, false, false, true, false, true, true, false]);
-    let listed = shop.storage.categories().await.unwrap();
+    let listed = shop.storage.categories(PageRequest::default()).await.unwrap().items;
     let names: Vec<&str> = listed.iter().map(|category| category.name.as_str()).collect();
     assert_eq!(names, ["100%_x", "Theatre", "Zoo", "music", "Élan"], "in code-point order");
     assert!(listed.iter().all(|category| category.description.as_deref() == Some("What it is")));

@@ -204,6 +204,7 @@ macro_rules! storage_conformance {
                 a_repeated_request_gets_the_first_response
                 a_request_whose_worker_died_is_done_by_the_next
                 responses_are_kept_for_a_day_and_then_forgotten
+                a_request_that_did_nothing_is_forgotten_while_its_lease_lasts
             }
             watch {
                 an_open_storage_is_ready
@@ -225,6 +226,7 @@ macro_rules! storage_conformance {
             }
             paging {
                 events_come_in_pages
+                categories_come_in_pages
                 orders_come_in_pages
                 tickets_come_in_pages
             }

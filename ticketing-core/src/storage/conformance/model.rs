@@ -335,7 +335,7 @@ impl Pair {
             let id = AccountKey::Id(id.into());
             self.both("account", async |of| of.account(&id).await).await?;
         }
-        self.both("categories", async |of| of.categories().await).await?;
+        self.both("categories", async |of| of.categories(PageRequest::default()).await.map(|page| page.items)).await?;
         for page in pages {
             for filter in commands::event_filters() {
                 self.both("events", async |of| of.events(&filter, page).await).await?;

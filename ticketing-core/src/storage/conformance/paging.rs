@@ -1,4 +1,5 @@
 use super::shop::Shop;
+use crate::domain::category::{Category, NewCategory};
 use crate::domain::event::EventFilter;
 use crate::domain::id::EventId;
 use crate::domain::order::OrderFilter;
@@ -54,6 +55,15 @@ pub async fn events_come_in_pages(storage: Arc<dyn Storage>) {
     .await;
     let ids = [all[3].id, EventId(i64::MAX), all[0].id];
     assert_eq!(shop.storage.events_of(&ids).await.unwrap(), [all[3].clone(), all[0].clone()]);
+}
+
+pub async fn categories_come_in_pages(storage: Arc<dyn Storage>) {
+    let shop = Shop::open(storage);
+    let names = ["e", "B", "d", "É", "a"];
+    let made = shop.storage.apply(shop.now(), &names.map(NewCategory::new)).await.unwrap();
+    let mut all: Vec<Category> = made.into_iter().map(Result::unwrap).collect();
+    all.sort_by(|a, b| a.name.cmp(&b.name));
+    is_paged(&all, async |page| shop.storage.categories(page).await.unwrap()).await;
 }
 
 pub async fn orders_come_in_pages(storage: Arc<dyn Storage>) {

@@ -79,3 +79,16 @@ pub async fn responses_are_kept_for_a_day_and_then_forgotten(storage: Arc<dyn St
     assert!(matches!(begin(&shop, "b", "x").await, Begun::Work { .. }));
     assert!(matches!(begin(&shop, "young", "x").await, Begun::InProgress { .. }));
 }
+
+pub async fn a_request_that_did_nothing_is_forgotten_while_its_lease_lasts(storage: Arc<dyn Storage>) {
+    let shop = Shop::open(storage);
+    let forget = async |scope: &str| shop.storage.forget(&request::undone(scope, shop.now())).await.unwrap();
+    assert!(matches!(begin(&shop, "a", "x").await, Begun::Work { .. }));
+    assert!(matches!(begin(&shop, "b", "x").await, Begun::Work { .. }));
+    assert_eq!((forget("a").await, forget("a").await, forget("never begun").await), (1, 0, 0));
+    assert!(matches!(begin(&shop, "a", "y").await, Begun::Work { .. }), "also with other content");
+    assert!(matches!(begin(&shop, "b", "x").await, Begun::InProgress { .. }), "another request is left alone");
+    shop.wait(LEASE + SignedDuration::from_micros(1));
+    assert_eq!(forget("b").await, 0, "another caller may be at work on it");
+    assert_eq!(begin(&shop, "b", "y").await, Begun::OtherContent);
+}

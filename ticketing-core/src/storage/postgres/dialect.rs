@@ -60,6 +60,11 @@ impl Dialect for Postgres {
         "strpos"
     }
 
+    /// Not in the order of the database's locale, which differs from one to the next.
+    fn by_code_point(&self) -> &'static str {
+        " collate \"C\""
+    }
+
     fn greatest_and_least(&self) -> (&'static str, &'static str) {
         ("greatest", "least")
     }

@@ -30,7 +30,7 @@ pub(in crate::storage) fn page_statement(dialect: &dyn Dialect, list: &List) -> 
     let table = list.noun.table();
     let mut statement = Statement::default();
     let conditions = all(dialect, table, "t", &list.all, &mut statement);
-    let (key, name, order) = (table.key(), table.name, order(table, list));
+    let (key, name, order) = (table.key(), table.name, order(dialect, table, list));
     // One more than requested shows whether there are more.
     let limit = statement.bind(Value::Int(i64::from(list.page.limit) + 1));
     let skip = statement.bind(Value::Int(i64::try_from(list.page.skip).unwrap_or(i64::MAX)));
@@ -63,7 +63,7 @@ pub(in crate::storage) fn claim_statement(dialect: &dyn Dialect, list: &List) ->
         true => " for update of o skip locked",
         false => "",
     };
-    let (key, name, order) = (table.key(), table.name, order(table, list));
+    let (key, name, order) = (table.key(), table.name, order(dialect, table, list));
     statement.sql =
         format!("select t.{key} from {name} t{owner} where {conditions} order by {order} limit {limit}{lock}");
     statement
@@ -73,11 +73,12 @@ pub(in crate::storage) fn claim_statement(dialect: &dyn Dialect, list: &List) ->
 pub(in crate::storage) async fn forget(connection: &mut dyn Connection, list: &List) -> Result<u32> {
     let table = list.noun.table();
     let mut statement = Statement::default();
-    let conditions = all(connection.dialect(), table, "t", &list.all, &mut statement);
+    let dialect = connection.dialect();
+    let conditions = all(dialect, table, "t", &list.all, &mut statement);
     let limit = statement.bind(Value::Int(i64::from(list.page.limit)));
-    let (key, name, order) = (table.key(), table.name, order(table, list));
+    let (key, name, order) = (table.key(), table.name, order(dialect, table, list));
     let which = format!("select t.{key} from {name} t where {conditions} order by {order} limit {limit}");
-    statement.sql = connection.dialect().together(&[format!("delete from {name} where {key} in ({which})")]);
+    statement.sql = dialect.together(&[format!("delete from {name} where {key} in ({which})")]);
     Ok(u32::try_from(connection.execute(statement).await?).unwrap_or(u32::MAX))
 }
 
@@ -125,10 +126,14 @@ pub(super) fn value(row: &mut dyn Found, kind: Kind) -> Result<Value> {
     })
 }
 
-fn order(table: &Table, list: &List) -> String {
-    let column = |(column, sort): &(&str, Sort)| match sort {
-        Sort::Ascending => format!("t.{column}"),
-        Sort::Descending => format!("t.{column} desc"),
+fn order(dialect: &dyn Dialect, table: &Table, list: &List) -> String {
+    let column = |(column, sort): &(&str, Sort)| {
+        let is_text = table.columns[table.position(column)].kind == Kind::Text;
+        let collation = if is_text { dialect.by_code_point() } else { "" };
+        match sort {
+            Sort::Ascending => format!("t.{column}{collation}"),
+            Sort::Descending => format!("t.{column}{collation} desc"),
+        }
     };
     let mut columns: Vec<String> = list.order.iter().map(column).collect();
     if !list.order.iter().any(|(column, _)| *column == table.key()) {

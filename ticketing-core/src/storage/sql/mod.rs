@@ -77,6 +77,8 @@ pub(super) trait Dialect: Send + Sync {
     fn has_row_locks(&self) -> bool;
     /// The function that returns the position of a text in another, or 0.
     fn find_text(&self) -> &'static str;
+    /// What follows a text column so that it is sorted by code points.
+    fn by_code_point(&self) -> &'static str;
     /// The functions that return the greatest and the least of several numbers.
     fn greatest_and_least(&self) -> (&'static str, &'static str);
 }

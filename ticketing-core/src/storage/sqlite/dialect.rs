@@ -51,6 +51,11 @@ impl Dialect for Sqlite {
         "instr"
     }
 
+    /// It knows no other order, unless a column says so.
+    fn by_code_point(&self) -> &'static str {
+        ""
+    }
+
     fn greatest_and_least(&self) -> (&'static str, &'static str) {
         ("max", "min")
     }

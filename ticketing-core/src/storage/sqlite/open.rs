@@ -258,7 +258,8 @@ mod tests {
         SqliteStorage::open_as_is(&file).await.unwrap().back_up(&copy).await.unwrap();
         assert!(storage.back_up(&copy).await.is_err(), "the first one stays");
         let copied = SqliteStorage::open_as_is(&copy).await.unwrap();
-        assert_eq!(copied.categories().await.unwrap(), storage.categories().await.unwrap());
+        let page = crate::domain::page::PageRequest::default();
+        assert_eq!(copied.categories(page).await.unwrap(), storage.categories(page).await.unwrap());
         assert_eq!(copied.check().await.unwrap(), Vec::<String>::new());
         let none: [crate::domain::category::NewCategory; 0] = [];
         assert!(copied.apply(now, &none).await.is_ok(), "and is only looked at");

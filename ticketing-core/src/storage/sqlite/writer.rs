@@ -306,7 +306,8 @@ mod tests {
             assert!(matches!(told, Err(StorageError::Broken(_))), "{told:?}");
         }
         makes(storage.clone(), "later".to_owned()).await.unwrap();
-        let names: Vec<String> = storage.categories().await.unwrap().into_iter().map(|row| row.name).collect();
+        let listed = storage.categories(crate::domain::page::PageRequest::default()).await.unwrap();
+        let names: Vec<String> = listed.items.into_iter().map(|row| row.name).collect();
         assert_eq!(names, ["after", "alone", "before", "later"]);
         assert_eq!(storage.check().await.unwrap(), Vec::<String>::new());
         storage.close().await;

@@ -83,8 +83,8 @@ pub fn service(state: &ApiState) -> OpenApiService<impl OpenApi + use<>, ()> {
          Amounts are exact decimals in strings, times are RFC 3339 in UTC. Every error is `application/problem+json`: \
          `detail` is for people, `code` for programs.\n\n\
          Every POST may carry an `Idempotency-Key` (1–255 visible characters, a new one for every new request). A retry with the \
-         same key and body within 24 hours gets the first response again, marked `Idempotency-Replayed: true`, and has no \
-         second effect.",
+         same key and body within 24 hours has no second effect: it gets the first response again, marked \
+         `Idempotency-Replayed: true`. A request that was refused had no effect, and its retry is decided anew.",
     );
     match &state.settings.public_url {
         Some(url) => service.server(url.trim_end_matches('/')),

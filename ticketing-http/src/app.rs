@@ -78,8 +78,9 @@ pub fn app(state: ApiState, sandbox: Option<Arc<Sandbox>>, config: &Config) -> M
     let checkouts = state.checkouts.clone();
     let shared_limits = state.has_shared_limits.then(|| state.ticketing.clone());
     let docs = Docs::of(api::service(&state).spec(), config.docs);
-    let numbers = Numbers::new(state.ticketing.clone(), state.breaker.clone(), Arc::clone(&clock), config.metrics_access())
-        .with_token(config.metrics_token.clone());
+    let numbers =
+        Numbers::new(state.ticketing.clone(), state.breaker.clone(), Arc::clone(&clock), config.metrics_access())
+            .with_token(config.metrics_token.clone());
     let (beside, sandbox) = match sandbox {
         Some(sandbox) => (Route::new().nest(routes::SANDBOX, sandbox::routes(sandbox)), config.sandbox),
         None => (Route::new(), SandboxAccess::Nobody),
@@ -172,7 +173,8 @@ mod tests {
         let serve = async |pairs: &[(&str, &str)]| {
             let config = Config::read(&Source::of(pairs.iter().copied())).unwrap();
             let ticketing = Ticketing::builder(MemoryStorage::new()).build().unwrap();
-            let sandbox = sandbox::SandboxConfig::new("sk_test_0123456789abcdef0123456789abcdef01234567", "http://here");
+            let sandbox =
+                sandbox::SandboxConfig::new("sk_test_0123456789abcdef0123456789abcdef01234567", "http://here");
             let sandbox = Sandbox::open(sandbox).await.unwrap();
             TestClient::new(app(ApiState::new(ticketing, settings(&config)), Some(sandbox), &config))
         };
@@ -188,7 +190,9 @@ mod tests {
         };
         let client = serve(&[]).await;
         for page in pages {
-            for host in [None, Some(("host", "localhost:8000")), Some(("host", "127.0.0.1")), Some(("host", "[::1]:8000"))] {
+            for host in
+                [None, Some(("host", "localhost:8000")), Some(("host", "127.0.0.1")), Some(("host", "[::1]:8000"))]
+            {
                 assert!(is_reached(&client, page, host).await, "{page} {host:?}");
             }
             for header in FROM_ELSEWHERE {
@@ -205,8 +209,7 @@ mod tests {
 
     #[tokio::test]
     async fn a_server_without_payments_has_free_events_only() {
-        let config =
-            Config::read(&Source::of([("PAYMENTS", "none"), ("ALLOW_ANONYMOUS_EVENTS", "on")])).unwrap();
+        let config = Config::read(&Source::of([("PAYMENTS", "none"), ("ALLOW_ANONYMOUS_EVENTS", "on")])).unwrap();
         let ticketing = Ticketing::builder(MemoryStorage::new()).build().unwrap();
         let client = TestClient::new(app(ApiState::new(ticketing, settings(&config)), None, &config));
         let create = async |prices: serde_json::Value| {

@@ -186,7 +186,8 @@ async fn gateway(
             (PaystackConfig::new(key).with_base_url(format!("{here}{}", routes::SANDBOX)), Some(sandbox))
         }
     };
-    Ok((Some(Arc::new(PaystackGateway::new(paystack)?)), sandbox))
+    let pays_within = Some(config.pays_within).filter(|pays_within| !pays_within.is_zero());
+    Ok((Some(Arc::new(PaystackGateway::new(paystack.with_pays_within(pays_within))?)), sandbox))
 }
 
 fn smtp_config(smtp: &crate::config::Smtp) -> SmtpConfig {

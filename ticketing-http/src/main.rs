@@ -3,7 +3,9 @@
 use std::path::Path;
 use std::process::ExitCode;
 use ticketing_http::app::{VERSION, app, settings};
-use ticketing_http::config::{Command, Config, Gateway, Invocation, LogFormat, Mail, MetricsAccess, SandboxAccess, Secret, Source};
+use ticketing_http::config::{
+    Command, Config, Gateway, Invocation, LogFormat, Mail, MetricsAccess, SandboxAccess, Secret, Source,
+};
 use ticketing_http::engine::{Engine, Failure};
 use ticketing_http::middleware::client_address::TrustedProxies;
 use ticketing_http::sandbox::{self, Sandbox, SandboxConfig};

@@ -139,7 +139,9 @@ async fn guessing_is_slowed_and_honest_people_still_get_in() {
             statuses.push(log_in(&mut client, "bystander", "password1", "203.0.113.77").await.status);
         }
         assert_eq!(statuses, [401, 401, 401, 401, 401, 429, 429, 429]);
-        println!("abuse: guessing ({database}): one address 80 times, 120 addresses one account: {checked} were checked");
+        println!(
+            "abuse: guessing ({database}): one address 80 times, 120 addresses one account: {checked} were checked"
+        );
         told("abuse", &format!("wrong passwords ({database})"), 208, "guessing is slowed, honest people log in");
     })
     .await;
@@ -157,7 +159,8 @@ async fn a_person_logs_in_while_somebody_registers_without_end() {
         attackers.spawn(async move {
             let mut client = Client::new(address);
             for round in 0.. {
-                let body = json!({"email": format!("x{attacker}-{round}@example.com"), "name": "Xx", "password": PASSWORD});
+                let body =
+                    json!({"email": format!("x{attacker}-{round}@example.com"), "name": "Xx", "password": PASSWORD});
                 post(&mut client, "/auth/register", "203.0.113.66", body).await;
             }
         });

@@ -13,7 +13,9 @@ fn start(settings: &[(&str, &str)]) -> Result<(), String> {
     let log = folder.join("log");
     let mut command = Command::new(binary());
     command.env_clear().env("PORT", "0").envs(settings.iter().copied()).current_dir(&folder).stdin(Stdio::null());
-    command.stdout(std::fs::File::create(&log).unwrap()).stderr(std::fs::File::options().append(true).open(&log).unwrap());
+    command
+        .stdout(std::fs::File::create(&log).unwrap())
+        .stderr(std::fs::File::options().append(true).open(&log).unwrap());
     let mut child = command.spawn().unwrap();
     let began = Instant::now();
     let outcome = loop {

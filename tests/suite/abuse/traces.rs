@@ -55,7 +55,8 @@ async fn an_attack_on_passwords_is_in_the_log() {
         assert_eq!(of("login_failed", "client=203.0.113.10").len(), 1, "{log}");
         assert_eq!(of("login_throttled", "limit=\"pair\"").len(), 1, "{log}");
         // One account is one hash, which names nobody.
-        let hash = |line: &String| line.split("account=\"").nth(1).and_then(|rest| rest.split('"').next()).unwrap().to_owned();
+        let hash =
+            |line: &String| line.split("account=\"").nth(1).and_then(|rest| rest.split('"').next()).unwrap().to_owned();
         let failed = of("login_failed", "");
         assert_eq!(failed.iter().map(hash).collect::<BTreeSet<_>>().len(), 2, "{failed:?}");
         assert!(!log.contains("example.com") && !log.contains("password1"), "{log}");

@@ -116,7 +116,8 @@ mod tests {
     fn the_time_that_rejected_calls_are_told_is_true() {
         let (queue, began) = (Queue::new(2), Instant::now());
         let each = FIRST_GUESS / 2;
-        let mut returns: Vec<Instant> = (0..2_000).filter_map(|_| queue.admit(began).err().map(|wait| began + wait)).collect();
+        let mut returns: Vec<Instant> =
+            (0..2_000).filter_map(|_| queue.admit(began).err().map(|wait| began + wait)).collect();
         assert_eq!(returns.len(), 2_000 - 751);
         returns.sort();
         assert!(returns.windows(2).all(|pair| pair[0] < pair[1]), "each has a turn of its own");

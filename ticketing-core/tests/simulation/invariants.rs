@@ -160,7 +160,7 @@ fn of_buyers(rows: &WorkingSet) -> Result<(), String> {
         let is_held = matches!(order.status, OrderStatus::Held { .. });
         *open += u32::from(is_held);
         if order.total.is_zero() && !was_late(order) {
-            let issued = rows.tickets_of(order.id).filter(|ticket| ticket.status.takes_a_place()).count() as u32;
+            let issued = rows.tickets_of(order.id).filter(|ticket| ticket.takes_a_place()).count() as u32;
             *free += if is_held { order.quantity() } else { issued };
         }
     }

@@ -1,16 +1,16 @@
 use super::event_read::RenderedEvents;
 use crate::middleware::login_throttle::LoginThrottle;
-use crate::problem::Problem;
 use crate::middleware::purchase_limit::{PurchaseLimit, PurchaseLimits};
+use crate::problem::Problem;
 use hmac::{Hmac, KeyInit};
 use sha2::Sha256;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use ticketing_core::{Error, Ticketing};
 use ticketing_core::clock::{Clock, Random, SystemClock, SystemRandom};
 use ticketing_core::domain::money::Currency;
 use ticketing_core::gateway::circuit_breaker::CircuitBreaker;
 use ticketing_core::gateway::in_flight::InFlight;
+use ticketing_core::{Error, Ticketing};
 
 /// What every operation uses. Cheap to clone.
 #[derive(Clone, Debug)]
@@ -157,9 +157,10 @@ impl ApiState {
     /// The answer to an error of a purchase. Without payments the engine has no gateway, which is then no fault of the server.
     pub(super) fn purchase_problem(&self, error: Error) -> Problem {
         match error {
-            Error::Configuration(_) if !self.settings.takes_payments => {
-                Problem::new("gateway_misconfigured", "This server takes no payments. Only free tickets can be ordered.")
-            }
+            Error::Configuration(_) if !self.settings.takes_payments => Problem::new(
+                "gateway_misconfigured",
+                "This server takes no payments. Only free tickets can be ordered.",
+            ),
             error => error.into(),
         }
     }

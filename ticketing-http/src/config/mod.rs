@@ -76,6 +76,8 @@ pub struct Config {
     pub mail: Mail,
     /// How long tickets are held for a buyer.
     pub hold: Duration,
+    /// How long a buyer may take to pay at Paystack. Zero: the hold is not extended to it.
+    pub pays_within: Duration,
     /// How much one account may hold and take of one event.
     pub buyer_limits: BuyerLimits,
     /// How many purchases an account and an address may begin.
@@ -251,6 +253,7 @@ impl Config {
             sandbox_webhook_url: source.read_if_set("SANDBOX_WEBHOOK_URL", parse::url)?,
             mail,
             hold: source.read("HOLD_SECONDS", parse::seconds(60..=86_400))?,
+            pays_within: source.read("PAYSTACK_PAYS_WITHIN_SECONDS", parse::seconds(0..=3_600))?,
             buyer_limits: BuyerLimits::default()
                 .with_open_holds(parse::limit(source, "MAX_OPEN_HOLDS")?)
                 .with_free_tickets(parse::limit(source, "MAX_FREE_TICKETS")?),

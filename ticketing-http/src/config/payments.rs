@@ -24,7 +24,9 @@ impl Config {
     /// commands sell nothing.
     pub fn check_payments(&self) -> Result<(), ConfigError> {
         let why = match (&self.gateway, self.sandbox) {
-            (Gateway::None | Gateway::Paystack { .. }, _) | (Gateway::Sandbox, SandboxAccess::Everybody) => return Ok(()),
+            (Gateway::None | Gateway::Paystack { .. }, _) | (Gateway::Sandbox, SandboxAccess::Everybody) => {
+                return Ok(());
+            }
             (Gateway::Sandbox, SandboxAccess::Nobody) => "SANDBOX is off".to_owned(),
             (Gateway::Sandbox, SandboxAccess::ThisMachine) if self.is_local() => return Ok(()),
             (Gateway::Sandbox, SandboxAccess::ThisMachine) => {

@@ -47,6 +47,7 @@ fn every_wrong_value_is_reported_in_one_sentence() {
         ("TRUSTED_PROXIES", "10.0.0.0/8,proxy", "networks, comma-separated"),
         ("TOKEN_TTL_SECONDS", "59", "from 60 to"),
         ("HOLD_SECONDS", "forever", "whole seconds"),
+        ("PAYSTACK_PAYS_WITHIN_SECONDS", "3601", "whole seconds from 0 to 3600"),
         ("MAX_OPEN_HOLDS", "five", "a whole number from 0"),
         ("MAX_FREE_TICKETS", "-1", "a whole number from 0"),
         ("PURCHASES_PER_ACCOUNT", "1.5", "a whole number from 0"),
@@ -158,9 +159,7 @@ fn strangers_can_pay_in_the_sandbox_only_where_an_operator_says_so() {
 
 #[test]
 fn metrics_need_a_token_where_an_unnamed_proxy_may_forward_requests() {
-    let access = |pairs: &[(&str, &str)]| {
-        Config::read(&Source::of(pairs.iter().copied())).unwrap().metrics_access()
-    };
+    let access = |pairs: &[(&str, &str)]| Config::read(&Source::of(pairs.iter().copied())).unwrap().metrics_access();
     let public = ("PUBLIC_URL", "https://tickets.example");
     assert_eq!(access(&[]), MetricsAccess::ThisMachine);
     assert_eq!(access(&[("HOST", "0.0.0.0")]), MetricsAccess::ThisMachine);

@@ -36,9 +36,17 @@ pub const VARIABLES: &[Variable] = &[
     ),
     open("TOKEN_TTL_SECONDS", "3600", "Lifetime of a session, in seconds"),
     open("COMMON_PASSWORDS", "accept", "refuse: new accounts must not have one of the 3,000 commonest passwords"),
-    secret("PAYSTACK_SECRET_KEY", "sk_test_… or sk_live_…. Default: a sandbox gateway that moves no money, if only this machine can reach it"),
+    secret(
+        "PAYSTACK_SECRET_KEY",
+        "sk_test_… or sk_live_…. Default: a sandbox gateway that moves no money, if only this machine can reach it",
+    ),
     open("PAYSTACK_PUBLIC_KEY", "", "pk_test_… or pk_live_…, matching the secret key"),
     open("PAYSTACK_BASE_URL", "https://api.paystack.co", "Base URL of Paystack's API"),
+    open(
+        "PAYSTACK_PAYS_WITHIN_SECONDS",
+        "1800",
+        "How long a buyer may take to pay; the first checkout extends the hold to it. 0: it does not, for accounts without bank transfers",
+    ),
     open("PAYMENTS", "", "none: no payments, only free events. Default: Paystack with its key, the sandbox without"),
     open(
         "SANDBOX",

@@ -66,7 +66,9 @@ impl TrustedProxies {
         if !request.headers().contains_key("x-forwarded-for") {
             return;
         }
-        let Some(peer) = request.remote_addr().as_socket_addr().map(|address| address.ip().to_canonical()) else { return };
+        let Some(peer) = request.remote_addr().as_socket_addr().map(|address| address.ip().to_canonical()) else {
+            return;
+        };
         if !self.trusts(peer) && self.is_time_to_warn(now) {
             tracing::warn!(
                 %peer,
@@ -146,7 +148,8 @@ pub(crate) fn is_from_this_machine(request: &Request) -> bool {
     let hosts = request.headers().get_all("host").iter().map(|host| host.to_str().unwrap_or("?"));
     let mut hosts = hosts.chain(request.uri().authority().map(poem::http::uri::Authority::as_str));
     // Without any, as in HTTP/1.0, it was not a browser.
-    let is_for_us = hosts.all(|host| host.parse::<poem::http::uri::Authority>().is_ok_and(|at| is_local_name(at.host())));
+    let is_for_us =
+        hosts.all(|host| host.parse::<poem::http::uri::Authority>().is_ok_and(|at| is_local_name(at.host())));
     is_local && !is_forwarded && is_for_us
 }
 

@@ -13,8 +13,7 @@ use ticketing_core::Ticketing;
 use ticketing_core::domain::limit::{Quota, Take, Taken};
 
 /// Of an account and a source: five attempts, then one every 15 minutes; after seven, one every hour.
-const PAIR: [Quota; 2] =
-    [Quota::new(5, SignedDuration::from_mins(15)), Quota::new(7, SignedDuration::from_hours(1))];
+const PAIR: [Quota; 2] = [Quota::new(5, SignedDuration::from_mins(15)), Quota::new(7, SignedDuration::from_hours(1))];
 /// The token that an account's log-in at a source takes. While it is missing, the account is known there.
 const KNOWN: Quota = Quota::new(1, SignedDuration::from_hours(30 * 24));
 /// Clocks may differ by less than this.

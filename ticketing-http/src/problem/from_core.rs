@@ -61,6 +61,11 @@ impl Problem {
                 ("left", Fact::Count(left)) => problem.left = Some(left),
                 ("ended_at", Fact::Time(at)) => problem.ended_at = Some(written(at)),
                 ("used_at", Fact::Time(at)) => problem.used_at = Some(written(at)),
+                ("annulled_at", Fact::Time(at)) => problem.annulled_at = Some(written(at)),
+                ("until", Fact::Time(at)) => problem.until = Some(written(at)),
+                ("ticket_id", Fact::Id(id)) => problem.ticket_id = Some(id),
+                ("ticket_status", Fact::Text(status)) => problem.ticket_status = status.map(str::to_owned),
+                ("currency", Fact::Text(currency)) => problem.currency = currency.map(str::to_owned),
                 ("gate", Fact::Text(gate)) => problem.gate = gate.map(str::to_owned),
                 ("refundable", Fact::Money(refundable)) => {
                     problem.refundable = Some(refundable.decimal());

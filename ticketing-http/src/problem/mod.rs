@@ -56,6 +56,14 @@ pub struct Problem {
     left: Option<i64>,
     /// When ticket sales for the event ended.
     ended_at: Option<String>,
+    /// When the scan was undone.
+    annulled_at: Option<String>,
+    /// Until when it was possible.
+    until: Option<String>,
+    /// The ticket's id.
+    ticket_id: Option<i64>,
+    /// The ticket's status.
+    ticket_status: Option<String>,
     /// When the ticket was checked in.
     used_at: Option<String>,
     /// At which gate the ticket was checked in.
@@ -127,6 +135,10 @@ impl Problem {
             limit: None,
             left: None,
             ended_at: None,
+            annulled_at: None,
+            until: None,
+            ticket_id: None,
+            ticket_status: None,
             used_at: None,
             gate: None,
             refundable: None,

@@ -100,7 +100,9 @@ impl Connections {
             // An address that has many must not replace the few of others.
             Some(oldest(&state, now, |open, waited| {
                 let theirs = state.count(open.address);
-                open.address == address || theirs > own + 1 || (theirs > own && (waited >= PATIENCE || open.progress.is_idle()))
+                open.address == address
+                    || theirs > own + 1
+                    || (theirs > own && (waited >= PATIENCE || open.progress.is_idle()))
             })?)
         } else {
             None
@@ -152,7 +154,8 @@ impl Place {
         let (open, own) = (state.open.len(), state.count(self.address));
         let is_scarce = |count: usize, max: usize| count > max - max / 4;
         let is_full = open >= self.all.max || own >= self.all.max_per_address;
-        (somebody_waits && is_full) || (is_old && (is_scarce(open, self.all.max) || is_scarce(own, self.all.max_per_address)))
+        (somebody_waits && is_full)
+            || (is_old && (is_scarce(open, self.all.max) || is_scarce(own, self.all.max_per_address)))
     }
 }
 
@@ -264,8 +267,7 @@ mod tests {
     #[test]
     fn trusted_proxies_are_exempt() {
         let mut crowd = Crowd::of(4, 2);
-        let proxied: Vec<_> =
-            (0..4).map(|_| crowd.all.enter(address(1), true, crowd.now).unwrap()).collect();
+        let proxied: Vec<_> = (0..4).map(|_| crowd.all.enter(address(1), true, crowd.now).unwrap()).collect();
         crowd.now += Duration::from_secs(60);
         assert!(crowd.enter(2).is_none());
         assert_eq!(ended(&proxied), [0; 0]);

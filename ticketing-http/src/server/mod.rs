@@ -10,15 +10,15 @@ pub(crate) mod progress;
 
 use connections::{Connections, Place};
 use guarded::Guarded;
-use lobby::Lobby;
-use progress::{Ending, Progress};
 use hyper::body::{Body as _, Incoming};
 use hyper::server::conn::http1;
 use hyper_util::rt::{TokioIo, TokioTimer};
+use lobby::Lobby;
 use poem::http::uri::{Authority, Scheme};
 use poem::http::{HeaderValue, Request as HttpRequest, Response as HttpResponse, Version, header};
 use poem::web::{LocalAddr, RemoteAddr};
 use poem::{Addr, Endpoint, IntoEndpoint, Request, Response};
+use progress::{Ending, Progress};
 use std::convert::Infallible;
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;

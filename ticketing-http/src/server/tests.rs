@@ -286,7 +286,15 @@ async fn a_request_names_its_host_once() {
     }
     assert_eq!(ask("1.0", "").await, "200", "health checks of load balancers");
     assert_eq!(ask("1.0", "Host: a\r\n").await, "200");
-    for bad in ["", "Host: a\r\nHost: b\r\n", "Host: a\r\nhost: a\r\n", "Host: a b\r\n", "Host: u@a\r\n", "Host: a/b\r\n", "Host: \u{e9}\r\n"] {
+    for bad in [
+        "",
+        "Host: a\r\nHost: b\r\n",
+        "Host: a\r\nhost: a\r\n",
+        "Host: a b\r\n",
+        "Host: u@a\r\n",
+        "Host: a/b\r\n",
+        "Host: \u{e9}\r\n",
+    ] {
         assert_eq!(ask("1.1", bad).await, "400", "{bad:?}");
     }
     assert_eq!(ask("1.0", "Host: a\r\nHost: b\r\n").await, "400");

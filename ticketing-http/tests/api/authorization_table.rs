@@ -55,6 +55,7 @@ const TABLE: &[(&str, [u16; 7])] = &[
     ("get /payments/verify/{reference}",                    [401, 401, 404, 200, 404, 404, 404]),
     ("post /payments/verify/{reference}",                   [401, 401, 404, 200, 404, 404, 404]),
     ("get /payments/reviews",                               [401, 401, 200, 200, 200, 200, 200]),
+    ("get /payments/webhooks",                              [401, 401, 403, 403, 403, 403, 200]),
     ("get /payments/{reference}",                           [401, 401, 404, 200, 404, 200, 200]),
     ("post /payments/{reference}/refunds",                  [401, 401, 404, 403, 404, 201, 201]),
     ("post /payments/{reference}/refunds/{refund_id}/retry", [401, 401, 404, 404, 404, 200, 200]),
@@ -68,6 +69,7 @@ const TABLE: &[(&str, [u16; 7])] = &[
     ("get /tickets/{ticket_code}/qr.svg",                   [200, 200, 200, 200, 200, 200, 200]),
     // At the door only the organiser decides.
     ("post /check-ins",                                     [401, 401, 403, 403, 403, 200, 403]),
+    ("post /door/scans/{nonce}/annul",                      [401, 401, 404, 404, 404, 200, 404]),
     ("get /mails/undelivered",                              [401, 401, 200, 200, 200, 200, 200]),
     ("post /mails/{mail_id}/resend",                        [401, 401, 404, 404, 404, 200, 200]),
     (BY_CODE,                                               [200, 401, 200, 200, 200, 200, 200]),
@@ -150,6 +152,7 @@ async fn request(world: &World, operation: &str, number: usize) -> Option<Reques
             let decision = json!({"verdict": "refund", "note": "Not what was asked for"});
             with(&format!("/payments/{}/review", world.in_review().await), decision)
         }
+        "get /payments/webhooks" => to("/payments/webhooks".to_owned()),
         "post /payments/webhooks/{gateway}" => to("/payments/webhooks/fake".to_owned()),
         "get /tickets/my-tickets" => {
             let shown = world.paid().await.1["ticket_code"].as_str()?.to_owned();
@@ -163,6 +166,12 @@ async fn request(world: &World, operation: &str, number: usize) -> Option<Reques
         }
         "post /check-ins" => {
             with("/check-ins", json!({"code": world.paid().await.1["ticket_code"], "nonce": format!("scan-{number}")}))
+        }
+        "post /door/scans/{nonce}/annul" => {
+            let nonce = format!("undone-{number}");
+            let scan = json!({"code": world.paid().await.1["ticket_code"], "nonce": nonce});
+            assert_eq!(world.shop.post("/check-ins", &world.organizer, scan).await.status, 200);
+            with(&format!("/door/scans/{nonce}/annul"), json!({}))
         }
         "post /mails/{mail_id}/resend" => {
             let id = world.paid().await.1["id"].as_i64()?.into();

@@ -90,7 +90,9 @@ async fn a_long_list_is_complete_in_every_order() {
     }
     for sort in ["id", "date", "-date", "title"] {
         let list = shop.get(&format!("/events/?limit=149&sort={sort}"), "").await;
-        assert!(list.header("link").contains("skip=149") && list.header("content-type").starts_with("application/json"));
+        assert!(
+            list.header("link").contains("skip=149") && list.header("content-type").starts_with("application/json")
+        );
         let list = list.json();
         let mut titles: Vec<_> = list.as_array().unwrap().iter().map(|event| event["title"].to_string()).collect();
         assert_eq!(titles.len(), 149, "{sort}");
@@ -103,6 +105,9 @@ async fn a_long_list_is_complete_in_every_order() {
     }
     assert_eq!(shop.get("/events/?limit=1000&q=night", "").await.json().as_array().unwrap().len(), 150);
     assert_eq!(shop.get("/events/?skip=150", "").await.json(), json!([]));
+}
+
+#[tokio::test]
 async fn categories_come_at_once_or_in_pages() {
     let shop = Shop::new().await;
     let ada = shop.somebody("ada").await;

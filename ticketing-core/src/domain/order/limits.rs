@@ -95,6 +95,6 @@ fn free_tickets_of(rows: &WorkingSet, key: &String) -> i64 {
     let lines = rows.orders.all(BY_OPEN, key).flat_map(|order| &order.lines);
     let held: i64 = lines.filter(|line| line.unit_price.is_zero()).map(|line| i64::from(line.quantity)).sum();
     let issued = rows.orders.all(BY_FREE, key).flat_map(|order| rows.tickets_of(order.id));
-    let takes_a_place = |ticket: &&Ticket| ticket.price.is_zero() && ticket.status.takes_a_place();
+    let takes_a_place = |ticket: &&Ticket| ticket.price.is_zero() && ticket.takes_a_place();
     held + i64::try_from(issued.filter(takes_a_place).count()).unwrap_or(i64::MAX / 2)
 }

@@ -111,6 +111,22 @@ async fn login_does_not_reveal_whether_an_account_exists() {
     assert_eq!(wrong.header("www-authenticate"), "Bearer");
 }
 
+/// Whatever the server did not check, it does not count: here because the client has left.
+#[tokio::test]
+async fn only_wrong_passwords_count() {
+    let shop = Shop::new().await;
+    shop.somebody("ada").await;
+    let body = |password| json!({"email": "ada@example.com", "password": password});
+    for _ in 0..20 {
+        let log_in = shop.post("/auth/login", "", body("wrong horse"));
+        assert!(tokio::time::timeout(std::time::Duration::ZERO, log_in).await.is_err());
+    }
+    for _ in 0..4 {
+        assert_eq!(shop.post("/auth/login", "", body("wrong horse")).await.status, 401);
+    }
+    assert_eq!(shop.post("/auth/login", "", body(crate::shop::PASSWORD)).await.status, 200);
+}
+
 #[tokio::test]
 async fn password_guessing_is_throttled() {
     let shop = Shop::new().await;

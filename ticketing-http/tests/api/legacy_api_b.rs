@@ -115,3 +115,17 @@ async fn an_invalid_form_gets_no_token() {
     let json = shop.post("/token", "", json!({"username": "ada@example.com", "password": PASSWORD})).await;
     assert_eq!(json.problem(), (415, "media_type_unsupported".to_owned()));
 }
+
+#[tokio::test]
+async fn an_account_is_guessed_five_times_under_all_of_its_names() {
+    let shop = Shop::new().await;
+    let user = json!({"email": "test@example.com", "username": "testuser", "password": PASSWORD});
+    assert_eq!(shop.post("/users/", "", user).await.status, 201);
+    let mut statuses = Vec::new();
+    for name in ["test@example.com", "testuser", " Test@Example.com", "TESTUSER", "testuser", "test@example.com", "TestUser"] {
+        let form = format!("username={}&password=wrong+horse", name.replace('@', "%40").replace(' ', "+"));
+        let call = Call::new("post", "/token").body("application/x-www-form-urlencoded", form);
+        statuses.push(shop.send(call).await.status);
+    }
+    assert_eq!(statuses, [401, 401, 401, 401, 401, 429, 429]);
+}

@@ -63,7 +63,7 @@ impl SqliteStorage {
     }
 
     async fn open_flushing(path: &Path, synchronous: SqliteSynchronous) -> Result<Self, StorageError> {
-        create_private(path).map_err(|error| StorageError::Unusable(format!("{}: {error}", path.display())))?;
+        create_private(path);
         let options = SqliteConnectOptions::new()
             .filename(path)
             .create_if_missing(true)
@@ -135,17 +135,13 @@ impl SqliteStorage {
 
 /// Makes the file where there is none, so that only its owner can read it: it holds addresses, password hashes and ticket codes. SQLite
 /// gives the write-ahead log and its index the mode of the file. A file that is there keeps its mode, which an operator may have
-/// chosen.
-fn create_private(path: &Path) -> std::io::Result<()> {
+/// chosen. Where none can be made, SQLite says why.
+fn create_private(path: &Path) {
     let mut options = std::fs::OpenOptions::new();
     options.write(true).create_new(true);
     #[cfg(unix)]
     std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
-    match options.open(path) {
-        Ok(_) => Ok(()),
-        Err(error) if error.kind() == std::io::ErrorKind::AlreadyExists => Ok(()),
-        Err(error) => Err(error),
-    }
+    drop(options.open(path));
 }
 
 /// Looks at the file before anything is changed in it: what is somebody else's is left as it is.

@@ -17,7 +17,11 @@ const SLOW: Duration = Duration::from_millis(750);
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn waiting_for_the_gateway_does_not_block_other_purchases() {
     let _turn = ticketing_tests::one_at_a_time().await;
-    let mut server = Server::prepare(&[("PAYSTACK_SECRET_KEY", SECRET_KEY), ("MAX_CONNECTIONS", CONNECTIONS)]);
+    let mut server = Server::prepare(&[
+        ("PAYSTACK_SECRET_KEY", SECRET_KEY),
+        ("MAX_CONNECTIONS", CONNECTIONS),
+        ("MAX_CONNECTIONS_PER_ADDRESS", CONNECTIONS),
+    ]);
     let gateway = SandboxGateway::open(server.address).await;
     let line = FaultyProxy::before(gateway.address).await;
     server.set("PAYSTACK_BASE_URL", format!("http://{}", line.address));

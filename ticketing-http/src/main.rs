@@ -92,8 +92,7 @@ async fn serve_sandbox(mut config: Config) -> Result<(), Failure> {
 
 /// If the port is 0, the system chooses one: only then the public URL is known.
 async fn listen(config: &mut Config) -> Result<TcpListener, Failure> {
-    let listener = TcpListener::bind(config.listen)
-        .await
+    let listener = server::listen(config.listen)
         .map_err(|error| format!("HOST and PORT: cannot listen on {} ({error}).", config.listen))?;
     let address = listener.local_addr()?;
     if config.listen.port() == 0 && config.public_url.ends_with(":0") {

@@ -15,7 +15,8 @@ use std::time::Duration;
 /// Puts load on a running server, prints progress, then checks that the data is consistent.
 ///
 /// It registers clients, creates an event and lets them read it or buy tickets, each over its own connection. Start the server with
-/// `RATE_LIMIT_REQUESTS=0`, and never use this against a production server.
+/// `RATE_LIMIT_REQUESTS=0` and `MAX_CONNECTIONS_PER_ADDRESS` as large as the number of clients, and never use this against a
+/// production server.
 #[derive(Parser)]
 #[command(version)]
 struct Arguments {

@@ -94,6 +94,8 @@ pub fn prepare(database: Option<&str>, services: &Services) -> Server {
         ("MAX_FREE_TICKETS", "0"),
         ("SMTP_FROM", "Tickets <tickets@example.com>"),
         ("JWT_SECRET_KEY", "b7f1c0d92e6a4853af0e61d7c94b28350fd9e1a6c47b8820"),
+        // All callers have one address.
+        ("MAX_CONNECTIONS_PER_ADDRESS", "512"),
     ];
     settings.extend(database.map(|url| ("DATABASE_URL", url)));
     Server::prepare(&settings)

@@ -23,7 +23,7 @@ use std::convert::Infallible;
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 use std::time::Duration;
-use tokio::net::{TcpListener, TcpStream};
+use tokio::net::{TcpListener, TcpSocket, TcpStream};
 use tokio::sync::watch;
 use tokio::task::JoinSet;
 use tokio::time::Instant;
@@ -65,6 +65,20 @@ impl Default for Limits {
             max_headers: 64,
         }
     }
+}
+
+/// How many connections the system keeps until they are accepted. Those beyond it try again only after a second, so a burst of one
+/// client must not fill it. Linux allows 4,096 by default.
+const BACKLOG: u32 = 4_096;
+
+/// Listens on this address.
+pub fn listen(address: SocketAddr) -> std::io::Result<TcpListener> {
+    let socket = if address.is_ipv4() { TcpSocket::new_v4()? } else { TcpSocket::new_v6()? };
+    // As `TcpListener::bind` does: a restart must not wait for connections that have ended.
+    #[cfg(not(windows))]
+    socket.set_reuseaddr(true)?;
+    socket.bind(address)?;
+    socket.listen(BACKLOG)
 }
 
 /// Serves `api` on `listener` until `stop`; then accepts no more connections, and returns when the requests in flight have ended or

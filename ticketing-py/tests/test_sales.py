@@ -81,6 +81,72 @@ def test_a_webhook_settles_a_payment(shop: Shop) -> None:
     assert tickets.order(actor=ADA.who, reference=started.order.reference).status is t.OrderStatus.PAID
 
 
+def sell(shop: Shop, quantity: int) -> tuple[t.Started, tuple[t.Ticket, ...]]:
+    started = shop.sync.buy(buyer=ADA, event_id=shop.event.id, quantity=quantity)
+    shop.pay(started.attempt.reference)
+    paid = shop.sync.verify(actor=ADA.who, reference=started.attempt.reference)
+    assert isinstance(paid, t.Fulfilled)
+    return started, paid.tickets
+
+
+def test_a_dispute_over_a_part_is_decided_and_one_that_is_won_restores_the_tickets(shop: Shop) -> None:
+    tickets = shop.sync
+    started, (first, second) = sell(shop, 2)
+    reference = started.attempt.reference
+
+    def tell(body: str) -> None:
+        tickets.receive_webhook("fake", headers=[shop.gateway.signature], body=body.encode())
+        tickets.run_upkeep()
+
+    tell(f"charge.dispute.create {reference} 7 100")
+    (listed,) = tickets.reviews(actor=CLUB).items
+    assert listed.attention == (t.Attention.PARTIAL_DISPUTE,)
+    assert [dispute.stage for dispute in listed.disputes] == [t.DisputeStage.OPEN]
+    with pytest.raises(t.InvalidRequest):
+        tickets.resolve_review(actor=CLUB, reference=reference, verdict=t.Verdict.VOID, note="a seat")
+    decided = tickets.resolve_review(
+        actor=CLUB, reference=reference, verdict=t.Verdict.VOID, note="a seat", tickets=[first.id]
+    )
+    assert decided.attention == () and tickets.ticket(actor=ADA.who, ticket_id=first.id).status == "cancelled"
+    tell(f"charge.dispute.create {reference} 8")
+    tell(f"charge.dispute.resolve {reference} 8")
+    restored = tickets.ticket(actor=ADA.who, ticket_id=second.id)
+    assert restored.status is t.TicketStatus.ACTIVE and restored.code != second.code
+
+
+def test_a_selection_of_tickets_is_refunded_as_it_says(shop: Shop) -> None:
+    tickets = shop.sync
+    started, (first, second) = sell(shop, 2)
+    for faulty in ([], [first.id, first.id]):
+        with pytest.raises(t.InvalidRequest) as invalid:
+            tickets.refund(actor=CLUB, reference=started.order.reference, tickets=faulty)
+        assert invalid.value.fields[0].field == "tickets"
+    with pytest.raises(t.TicketNotInOrder) as foreign:
+        tickets.refund(actor=CLUB, reference=started.order.reference, tickets=[first.id, 10**9])
+    assert foreign.value.ticket_id == 10**9
+    shop.gateway.refund_elsewhere(started.attempt.reference, t.Money("1", "NGN"))
+    tickets.refund(actor=CLUB, reference=started.order.reference, tickets=[first.id])
+    with pytest.raises(t.TicketNotValid) as gone:
+        tickets.refund(actor=CLUB, reference=started.order.reference, tickets=[second.id, first.id])
+    assert (gone.value.ticket_id, gone.value.ticket_status) == (first.id, "refunded")
+
+
+def test_a_scan_is_undone_and_a_ticket_of_another_event_stays_unused(shop: Shop) -> None:
+    tickets = shop.sync
+    _, (ticket,) = sell(shop, 1)
+    with pytest.raises(t.WrongEvent) as wrong:
+        tickets.check_in(by=CLUB, code=ticket.code, nonce="1", event_id=shop.event.id + 1)
+    assert wrong.value.event_id == shop.event.id
+    tickets.check_in(by=CLUB, code=ticket.code, nonce="1", event_id=shop.event.id)
+    undone = tickets.annul_scan(actor=CLUB, nonce="1")
+    assert undone.annulled_at is not None and tickets.annul_scan(actor=CLUB, nonce="1") == undone
+    with pytest.raises(t.ScanAnnulled):
+        tickets.check_in(by=CLUB, code=ticket.code, nonce="1")
+    with pytest.raises(t.ScanUnknown):
+        tickets.annul_scan(actor=ADA.who, nonce="1")
+    assert tickets.check_in(by=CLUB, code=ticket.code, nonce="2").annulled_at is None
+
+
 def test_several_ticket_types_and_lists(shop: Shop) -> None:
     tickets = shop.sync
     gala = tickets.create_event(

@@ -102,7 +102,7 @@ async fn a_dispute_is_listed_and_decided() {
     let (reference, tickets) = shop.buy(&bob, event, 2).await;
     let tell = async |body: String| {
         let call = Call::new("post", "/payments/webhooks/fake").header("x-fake-signature", "ok");
-        assert_eq!(shop.send(call.body("application/json", &body)).await.status, 200);
+        assert_eq!(shop.send(call.body("application/json", body.as_str())).await.status, 200);
         shop.ticketing.run_upkeep(Default::default()).await.unwrap();
     };
     tell(format!("charge.dispute.create {reference} 7 100")).await;

@@ -96,6 +96,7 @@ impl Engine {
             .random(random)
             .hold_for(SignedDuration::try_from(config.hold)?)
             .buyer_limits(config.buyer_limits)
+            .mail_limits(config.mail_limits)
             .token_key(TokenKey::new(secret.expose().as_bytes())?)
             .token_lifetime(SignedDuration::try_from(config.token_ttl)?)
             .refuse_common_passwords(config.refuse_common_passwords)

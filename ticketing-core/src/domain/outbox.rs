@@ -15,6 +15,9 @@ mod send;
 pub use find::{FindMail, FindMailsOfOrder, ListDeadMails};
 pub use send::{ClaimMails, ResendMail};
 
+/// How long after a mail was sent it may be sent again.
+pub const RESEND_AFTER: SignedDuration = SignedDuration::from_hours(24);
+
 /// How often a mail is tried before it is given up and shown to the organiser.
 pub const MAX_TRIES: u32 = 12;
 
@@ -175,6 +178,8 @@ pub enum MailResult {
     Sent,
     /// It failed, and is tried again. With the error.
     Retry(String),
+    /// It was not tried: a limit was reached. Its turn is at this time, and this does not count as a try.
+    Postponed(Timestamp),
     /// The address or the mail itself was refused, so it is not tried again. With the error.
     Refused(String),
 }

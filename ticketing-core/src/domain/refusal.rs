@@ -146,6 +146,12 @@ pub enum Refusal {
         /// Until when it could be undone.
         until: Timestamp,
     },
+    /// The mail was sent not long ago.
+    #[error("This mail was sent a short time ago")]
+    MailSent {
+        /// From when it may be sent again.
+        again_at: Timestamp,
+    },
     /// There is no such refund.
     #[error("Refund not found")]
     RefundUnknown,
@@ -220,6 +226,7 @@ impl Refusal {
             Self::TicketNotInOrder { .. } => "ticket_not_in_order",
             Self::TicketNotValid { .. } => "ticket_not_valid",
             Self::CurrencyUnsupported { .. } => "currency_unsupported",
+            Self::MailSent { .. } => "mail_sent",
             Self::RefundUnknown => "refund_unknown",
             Self::NothingToRefund => "nothing_to_refund",
             Self::RefundExceedsPaid { .. } => "refund_exceeds_paid",
@@ -250,6 +257,7 @@ impl Refusal {
                 Some(("ticket_status", Fact::Text(Some(ticket_status.name())))),
             ],
             Self::CurrencyUnsupported { currency } => [Some(("currency", Fact::Text(Some(currency.code())))), None],
+            Self::MailSent { again_at } => [Some(("again_at", Fact::Time(*again_at))), None],
             Self::RefundExceedsPaid { refundable } => [Some(("refundable", Fact::Money(*refundable))), None],
             Self::EmailTaken
             | Self::UsernameTaken
@@ -322,6 +330,7 @@ impl Refusal {
             Self::TicketNotInOrder { ticket_id: TicketId(1) },
             Self::TicketNotValid { ticket_id: TicketId(1), ticket_status: TicketStatus::Refunded },
             Self::CurrencyUnsupported { currency: Currency::NGN },
+            Self::MailSent { again_at: at },
             Self::RefundUnknown,
             Self::NothingToRefund,
             Self::RefundExceedsPaid { refundable: Money::zero(super::money::Currency::NGN) },

@@ -1,4 +1,5 @@
 use super::batching::Batches;
+use super::mail_limits::{MailLimits, Turns};
 use super::{Inner, Ticketing};
 use crate::clock::{Clock, Random, SystemClock, SystemRandom};
 use crate::domain::order::BuyerLimits;
@@ -26,6 +27,7 @@ pub struct TicketingBuilder {
     runtime: Arc<dyn Runtime>,
     hold_for: SignedDuration,
     buyer_limits: BuyerLimits,
+    mail_limits: MailLimits,
     queue_limit: usize,
     mail_domain: String,
     public_url: Option<String>,
@@ -50,6 +52,7 @@ impl TicketingBuilder {
             runtime: Arc::new(TokioRuntime),
             hold_for: SignedDuration::from_mins(15),
             buyer_limits: BuyerLimits::default(),
+            mail_limits: MailLimits::default(),
             queue_limit: 10_000,
             mail_domain: "localhost.localdomain".to_owned(),
             public_url: None,
@@ -92,6 +95,13 @@ impl TicketingBuilder {
     /// one id. They are checked under the same lock as the places, so concurrent holds cannot exceed them.
     pub fn buyer_limits(mut self, limits: BuyerLimits) -> Self {
         self.buyer_limits = limits;
+        self
+    }
+
+    /// How many mails are sent in an hour, to one address and for one organiser. Defaults to no limits. A mail over a limit waits for its
+    /// turn, and is never dropped.
+    pub fn mail_limits(mut self, limits: MailLimits) -> Self {
+        self.mail_limits = limits;
         self
     }
 
@@ -198,6 +208,8 @@ impl TicketingBuilder {
             runtime: self.runtime,
             hold_for: self.hold_for,
             buyer_limits: self.buyer_limits,
+            mail_limits: self.mail_limits,
+            mail_turns: Turns::default(),
             renderer: Renderer::new(&self.mail_domain)?,
             public_url: self.public_url,
             polls_from: AtomicI64::new(i64::MIN),

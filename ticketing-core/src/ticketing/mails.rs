@@ -18,8 +18,11 @@ impl Ticketing {
         Ok(self.inner.storage.dead_mails(organizer, page).await?)
     }
 
-    /// Sends a mail again, even one that arrived: the same mail, with the same Message-ID. A mail that is still waiting stays as it
-    /// is. Allowed for the event's organiser and administrators.
+    /// Sends a mail again that was given up: the same mail, with the same Message-ID. One that the mail server has accepted is sent
+    /// again a day later at the earliest. A mail that is still waiting stays as it is. Allowed for the event's organiser and
+    /// administrators.
+    ///
+    /// Refusals: `mail_sent` (with when it may be sent again).
     pub async fn resend_mail(&self, actor: &Principal, id: MailId) -> Result<OutboxMail> {
         let missing = || Error::NotFound("Mail");
         let storage = &self.inner.storage;
@@ -28,7 +31,8 @@ impl Ticketing {
             storage.order(&OrderKey::Id(mail.subject.order().ok_or_else(missing)?)).await?.ok_or_else(missing)?;
         let event = self.event(order.event_id).await?;
         self.may_manage(actor, &event).await.map_err(|_| missing())?;
-        let mail = storage.apply_one(self.now(), ResendMail { id }).await?.ok_or_else(missing)?;
+        let resent = storage.apply_one(self.now(), ResendMail { id }).await?.map_err(super::refused)?;
+        let mail = resent.ok_or_else(missing)?;
         self.inner.upkeep_wakeup.notify_one();
         Ok(mail)
     }

@@ -9,6 +9,7 @@ mod checks;
 mod coalescer;
 mod events;
 mod limits;
+mod mail_limits;
 mod mails;
 mod orders;
 mod payments;
@@ -21,6 +22,7 @@ mod webhooks;
 #[cfg(feature = "accounts")]
 pub use accounts::{Registration, Session};
 pub use builder::TicketingBuilder;
+pub use mail_limits::MailLimits;
 pub use orders::{LineRequest, OrderRequest};
 pub use payments::{PayOptions, Started};
 pub use refunds::{Decision, RefundOptions};
@@ -63,6 +65,8 @@ struct Inner {
     batches: batching::Batches,
     hold_for: SignedDuration,
     buyer_limits: BuyerLimits,
+    mail_limits: MailLimits,
+    mail_turns: mail_limits::Turns,
     renderer: crate::mailer::render::Renderer,
     public_url: Option<String>,
     /// No open attempt is polled before this time (microseconds since 1970), because gateways have rate limits.

@@ -2,11 +2,13 @@
 
 use super::events::SharedEvent;
 use super::{Ticketing, granted};
+use crate::domain::event::Event;
 use crate::domain::order::{ExpireHolds, FindPurchase, Order, OrderStatus};
 use crate::domain::outbox::{ClaimMails, MailKind, MailReport, MailResult, OutboxMail};
 use crate::domain::payment::ClaimPolls;
 use crate::domain::refund::{ClaimRefunds, REFUND_LEASE, Refund, RefundReport, RefundStatus, UndoCancelledEvents};
 use crate::domain::request;
+use crate::domain::ticket::Ticket;
 use crate::error::{Error, Result};
 use crate::gateway::{GatewayError, RefundCall};
 use crate::mailer::render::{EventCancelledMail, RefundMail, TicketsMail};
@@ -270,34 +272,53 @@ impl Ticketing {
     }
 
     async fn deliver_mail(&self, mailer: &dyn Mailer, owed: &OutboxMail) -> Result<bool> {
-        let sent = match self.render(owed).await? {
-            Some(mail) => mailer.send(&mail).await,
-            None => Err(MailError::Refused("what the mail tells of does not exist".to_owned())),
-        };
-        let result = match sent {
-            Ok(()) => MailResult::Sent,
-            Err(MailError::Later(error)) => MailResult::Retry(error),
-            Err(MailError::Refused(error)) => MailResult::Refused(error),
-        };
+        let result = self.try_mail(mailer, owed).await?;
         metrics::mail_tried(match result {
             MailResult::Sent => "sent",
             MailResult::Retry(_) => "later",
+            MailResult::Postponed(_) => "postponed",
             MailResult::Refused(_) => "refused",
         });
-        let is_sent = result == MailResult::Sent;
-        if !is_sent {
+        let is_fine = matches!(result, MailResult::Sent | MailResult::Postponed(_));
+        if !is_fine {
             tracing::warn!(mail.id = %owed.id, subject = %owed.subject, tries = owed.tries, ?result, "a mail was not delivered");
         }
         let report = MailReport { id: owed.id, tries: owed.tries, result };
         self.inner.batches.apply(report).await?;
-        Ok(is_sent)
+        Ok(is_fine)
+    }
+
+    async fn try_mail(&self, mailer: &dyn Mailer, owed: &OutboxMail) -> Result<MailResult> {
+        let nothing = || MailResult::Refused("what the mail tells of does not exist".to_owned());
+        let Some((order, tickets, event)) = self.purchase_of(owed).await? else { return Ok(nothing()) };
+        if let Some(until) = self.held_back(owed, &order, &event).await {
+            tracing::info!(mail.id = %owed.id, %until, "a mail waits for its turn: many go to its recipient, or are of its organiser");
+            return Ok(MailResult::Postponed(until));
+        }
+        let Some(mail) = self.render(owed, &order, &tickets, &event).await? else { return Ok(nothing()) };
+        Ok(match mailer.send(&mail).await {
+            Ok(()) => MailResult::Sent,
+            Err(MailError::Later(error)) => MailResult::Retry(error),
+            Err(MailError::Refused(error)) => MailResult::Refused(error),
+        })
+    }
+
+    /// What a mail is about. `None` if it does not exist.
+    async fn purchase_of(&self, owed: &OutboxMail) -> Result<Option<(Order, Vec<Ticket>, Arc<Event>)>> {
+        let Some(order_id) = owed.subject.order() else { return Ok(None) };
+        let Some((order, tickets)) = self.inner.batches.find(FindPurchase(order_id)).await? else { return Ok(None) };
+        let event = self.inner.batches.find(SharedEvent(order.event_id)).await?;
+        Ok(event.map(|event| (order, tickets, event)))
     }
 
     /// Renders the mail from the current rows. `None` if what it is about does not exist.
-    async fn render(&self, owed: &OutboxMail) -> Result<Option<Mail>> {
-        let Some(order_id) = owed.subject.order() else { return Ok(None) };
-        let Some((order, tickets)) = self.inner.batches.find(FindPurchase(order_id)).await? else { return Ok(None) };
-        let Some(event) = self.inner.batches.find(SharedEvent(order.event_id)).await? else { return Ok(None) };
+    async fn render(
+        &self,
+        owed: &OutboxMail,
+        order: &Order,
+        tickets: &[Ticket],
+        event: &Event,
+    ) -> Result<Option<Mail>> {
         let renderer = &self.inner.renderer;
         Ok(match owed.kind {
             MailKind::Tickets | MailKind::TicketsRestored(_) => Some({
@@ -306,18 +327,16 @@ impl Ticketing {
                     MailKind::TicketsRestored(time) => Some(time),
                     _ => None,
                 };
-                let mail = TicketsMail { order: &order, event: &event, tickets: &tickets, public_url, restored };
+                let mail = TicketsMail { order, event, tickets, public_url, restored };
                 renderer.tickets_mail(&mail)?
             }),
             MailKind::Refund(id) => {
                 let story = self.inner.storage.payment(&order.reference).await?;
                 let refund = story.and_then(|story| story.refunds.into_iter().find(|refund| refund.id == id));
                 let Some(refund) = refund else { return Ok(None) };
-                Some(renderer.refund_mail(&RefundMail { order: &order, event: &event, refund: &refund })?)
+                Some(renderer.refund_mail(&RefundMail { order, event, refund: &refund })?)
             }
-            MailKind::EventCancelled => {
-                Some(renderer.event_cancelled_mail(&EventCancelledMail { order: &order, event: &event })?)
-            }
+            MailKind::EventCancelled => Some(renderer.event_cancelled_mail(&EventCancelledMail { order, event })?),
         })
     }
 

@@ -9,6 +9,7 @@ mod accounts;
 mod fixtures;
 mod golden_outcomes;
 mod hostile_gateway;
+mod mail_limits;
 mod mail_text;
 mod migrations;
 mod money;

@@ -16,7 +16,7 @@ use ticketing_core::domain::outbox::{MailKind, OutboxMail};
 
 problems! {
     ListProblems: PARAMETERS, TOKEN;
-    ResendProblems: PARAMETERS, KEYED, TOKEN, &["not_found"];
+    ResendProblems: PARAMETERS, KEYED, TOKEN, &["not_found", "mail_sent"];
 }
 
 /// A mail that is queued, sent or given up.
@@ -92,7 +92,8 @@ impl Mails {
 
     /// Resend a mail
     ///
-    /// For the event's organiser. Sends the same mail, with the same Message-ID.
+    /// For the event's organiser, after a mail was given up. Sends the same mail, with the same Message-ID. One that was sent may be sent
+    /// again a day later.
     #[oai(path = "/mails/:mail_id/resend", method = "post", operation_id = "resendMail")]
     async fn resend(
         &self,

@@ -25,6 +25,7 @@ use ipnet::IpNet;
 use std::net::{IpAddr, SocketAddr};
 use std::path::PathBuf;
 use std::time::Duration;
+use ticketing_core::MailLimits;
 use ticketing_core::domain::money::Currency;
 use ticketing_core::domain::order::BuyerLimits;
 
@@ -80,6 +81,8 @@ pub struct Config {
     pub pays_within: Duration,
     /// How much one account may hold and take of one event.
     pub buyer_limits: BuyerLimits,
+    /// How many mails are sent to one address, and for one organiser.
+    pub mail_limits: MailLimits,
     /// How many purchases an account and an address may begin.
     pub purchase_limits: PurchaseLimits,
     /// The currency of events that name none.
@@ -257,6 +260,9 @@ impl Config {
             buyer_limits: BuyerLimits::default()
                 .with_open_holds(parse::limit(source, "MAX_OPEN_HOLDS")?)
                 .with_free_tickets(parse::limit(source, "MAX_FREE_TICKETS")?),
+            mail_limits: MailLimits::default()
+                .with_per_recipient(parse::limit(source, "MAILS_PER_RECIPIENT")?)
+                .with_per_sender(parse::limit(source, "MAILS_PER_ORGANIZER")?),
             purchase_limits: PurchaseLimits {
                 per_account: parse::limit(source, "PURCHASES_PER_ACCOUNT")?.filter(|_| requests > 0),
                 per_address: parse::limit(source, "PURCHASES_PER_ADDRESS")?.filter(|_| requests > 0),

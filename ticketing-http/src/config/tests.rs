@@ -28,6 +28,7 @@ fn every_setting_has_a_default() {
     // The examples of the older clients have a common password.
     assert!(!config.refuse_common_passwords);
     assert!(read([("COMMON_PASSWORDS", "refuse")]).unwrap().refuse_common_passwords);
+    assert_eq!(config.mail_limits, MailLimits::default().with_per_recipient(10).with_per_sender(1000));
     assert_eq!((config.hold, config.default_currency), (Duration::from_secs(900), Currency::NGN));
 }
 
@@ -50,6 +51,7 @@ fn every_wrong_value_is_reported_in_one_sentence() {
         ("PAYSTACK_PAYS_WITHIN_SECONDS", "3601", "whole seconds from 0 to 3600"),
         ("MAX_OPEN_HOLDS", "five", "a whole number from 0"),
         ("MAX_FREE_TICKETS", "-1", "a whole number from 0"),
+        ("MAILS_PER_RECIPIENT", "many", "a whole number from 0"),
         ("PURCHASES_PER_ACCOUNT", "1.5", "a whole number from 0"),
         ("PURCHASES_PER_ADDRESS", "1000001", "a whole number from 0 to 1000000"),
         ("DEFAULT_CURRENCY", "naira", "three capital letters"),

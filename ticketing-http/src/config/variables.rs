@@ -64,6 +64,16 @@ pub const VARIABLES: &[Variable] = &[
     open("SMTP_USER", "", "SMTP user name"),
     secret("SMTP_PASSWORD", "SMTP password"),
     open("SMTP_FROM", "", "Sender of mails: Tickets <tickets@example.com>"),
+    open(
+        "MAILS_PER_RECIPIENT",
+        "10",
+        "How many mails go to one address in an hour; the others wait for their turn. 0 disables the limit",
+    ),
+    open(
+        "MAILS_PER_ORGANIZER",
+        "1000",
+        "How many mails about the events of one organiser are sent in an hour; the others wait for their turn. 0 disables the limit",
+    ),
     open("HOLD_SECONDS", "900", "How long tickets are held for a buyer, in seconds"),
     open("MAX_OPEN_HOLDS", "5", "How many unpaid orders one account may have for one event; 0 disables the limit"),
     open(

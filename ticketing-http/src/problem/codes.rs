@@ -75,6 +75,7 @@ pub const CODES: &[(&str, u16)] = &[
     ("nothing_to_refund", 409),
     ("ticket_not_valid", 409),
     ("refund_exceeds_paid", 409),
+    ("mail_sent", 409),
     // Limits and failures of the server.
     ("too_many_requests", 429),
     ("too_many_logins", 429),

@@ -66,6 +66,7 @@ impl Problem {
                 ("ticket_id", Fact::Id(id)) => problem.ticket_id = Some(id),
                 ("ticket_status", Fact::Text(status)) => problem.ticket_status = status.map(str::to_owned),
                 ("currency", Fact::Text(currency)) => problem.currency = currency.map(str::to_owned),
+                ("again_at", Fact::Time(at)) => problem.again_at = Some(written(at)),
                 ("gate", Fact::Text(gate)) => problem.gate = gate.map(str::to_owned),
                 ("refundable", Fact::Money(refundable)) => {
                     problem.refundable = Some(refundable.decimal());

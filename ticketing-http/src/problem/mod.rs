@@ -64,6 +64,8 @@ pub struct Problem {
     ticket_id: Option<i64>,
     /// The ticket's status.
     ticket_status: Option<String>,
+    /// From when the mail may be sent again.
+    again_at: Option<String>,
     /// When the ticket was checked in.
     used_at: Option<String>,
     /// At which gate the ticket was checked in.
@@ -139,6 +141,7 @@ impl Problem {
             until: None,
             ticket_id: None,
             ticket_status: None,
+            again_at: None,
             used_at: None,
             gate: None,
             refundable: None,

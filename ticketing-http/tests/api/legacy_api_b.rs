@@ -122,7 +122,9 @@ async fn an_account_is_guessed_five_times_under_all_of_its_names() {
     let user = json!({"email": "test@example.com", "username": "testuser", "password": PASSWORD});
     assert_eq!(shop.post("/users/", "", user).await.status, 201);
     let mut statuses = Vec::new();
-    for name in ["test@example.com", "testuser", " Test@Example.com", "TESTUSER", "testuser", "test@example.com", "TestUser"] {
+    for name in
+        ["test@example.com", "testuser", " Test@Example.com", "TESTUSER", "testuser", "test@example.com", "TestUser"]
+    {
         let form = format!("username={}&password=wrong+horse", name.replace('@', "%40").replace(' ', "+"));
         let call = Call::new("post", "/token").body("application/x-www-form-urlencoded", form);
         statuses.push(shop.send(call).await.status);

@@ -2,7 +2,11 @@
 
 use crate::shop::{Answer, Call, Shop};
 use serde_json::{Value, json};
+use ticketing_core::clock::Clock as _;
 use ticketing_core::domain::order::BuyerLimits;
+use ticketing_core::domain::outbox::{ClaimMails, MailReport, MailResult};
+use ticketing_core::domain::ticket::TicketKey;
+use ticketing_core::storage::StorageExt as _;
 use ticketing_http::api::ApiSettings;
 use ticketing_http::middleware::purchase_limit::PurchaseLimits;
 
@@ -13,6 +17,33 @@ fn limits() -> BuyerLimits {
 
 fn purchases(per_account: Option<u32>, per_address: Option<u32>) -> ApiSettings {
     ApiSettings { purchase_limits: PurchaseLimits { per_account, per_address }, ..ApiSettings::default() }
+}
+
+/// A mail that arrived is sent again a day later at the earliest, however often that is requested.
+#[tokio::test]
+async fn a_mail_that_was_sent_is_not_sent_again_the_same_day() {
+    let shop = Shop::new().await;
+    let (ada, organizer) = (shop.somebody("ada").await, shop.somebody("organizer").await);
+    let event = shop.event(&organizer, "5000", Some(5)).await;
+    let (_, tickets) = shop.buy(&ada, event, 1).await;
+    let ticket = TicketKey::Id(tickets[0]["id"].as_i64().unwrap().into());
+    let storage = shop.ticketing.storage();
+    let order = storage.ticket(&ticket).await.unwrap().unwrap().order_id;
+    let claim = ClaimMails { lease: jiff::SignedDuration::from_mins(5), limit: 10 };
+    let mail = storage.apply_one(shop.clock.now(), claim).await.unwrap().remove(0);
+    assert_eq!(mail.subject.order(), Some(order));
+    let path = format!("/mails/{}/resend", mail.id);
+    assert_eq!(shop.send(Call::new("post", &path).token(&organizer)).await.text("status"), "waiting");
+    let report = MailReport::new(mail.id, mail.tries, MailResult::Sent);
+    storage.apply_one(shop.clock.now(), report).await.unwrap();
+    for _ in 0..30 {
+        let refused = shop.send(Call::new("post", &path).token(&organizer)).await;
+        assert_eq!(refused.problem(), (409, "mail_sent".to_owned()));
+        assert_eq!(refused.text("again_at"), "2026-01-02T12:00:00Z");
+    }
+    shop.minutes_pass(24 * 60);
+    let organizer = shop.login("organizer").await;
+    assert_eq!(shop.send(Call::new("post", &path).token(&organizer)).await.text("status"), "waiting");
 }
 
 /// The three ways to begin a purchase of one ticket.

@@ -472,5 +472,8 @@ class AsyncTicketing:
         return await self._engine.dead_mails(actor, skip, limit, count)
 
     async def resend_mail(self, *, actor: Principal, mail_id: int) -> OutboxMail:
-        """Sends a mail again, with the same Message-ID. For the event's organiser or an administrator."""
+        """Sends a mail again that was given up, with the same Message-ID. For the event's organiser or an administrator.
+
+        One that was sent can be sent again a day later; until then, raises `MailSent`.
+        """
         return await self._engine.resend_mail(actor, mail_id)

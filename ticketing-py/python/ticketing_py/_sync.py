@@ -474,5 +474,8 @@ class Ticketing:
         return self._engine.dead_mails(actor, skip, limit, count)
 
     def resend_mail(self, *, actor: Principal, mail_id: int) -> OutboxMail:
-        """Sends a mail again, with the same Message-ID. For the event's organiser or an administrator."""
+        """Sends a mail again that was given up, with the same Message-ID. For the event's organiser or an administrator.
+
+        One that was sent can be sent again a day later; until then, raises `MailSent`.
+        """
         return self._engine.resend_mail(actor, mail_id)

@@ -54,6 +54,7 @@ __all__ = [
     "KeyReused",
     "MailError",
     "MailRefused",
+    "MailSent",
     "NonceReused",
     "NotFound",
     "NotInReview",
@@ -440,6 +441,17 @@ class CurrencyUnsupported(Refused):
     def currency(self) -> str:
         """The currency."""
         return cast(str, self.facts["currency"])
+
+
+class MailSent(Refused):
+    """The mail was sent not long ago."""
+
+    code = "mail_sent"
+
+    @property
+    def again_at(self) -> datetime:
+        """From when it may be sent again."""
+        return cast(datetime, self.facts["again_at"])
 
 
 class RefundUnknown(Refused):

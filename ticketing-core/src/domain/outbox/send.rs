@@ -1,10 +1,11 @@
 //! Claiming mails that are due, and recording the result of each try.
 
-use super::{MAX_TRIES, MailReport, MailResult, MailStatus, OutboxMail, backoff};
+use super::{MAX_TRIES, MailReport, MailResult, MailStatus, OutboxMail, RESEND_AFTER, backoff};
 use crate::domain::command::Command;
 use crate::domain::id::MailId;
 use crate::domain::list::{Condition, List, Sort};
 use crate::domain::load::LoadKeys;
+use crate::domain::refusal::Refusal;
 use crate::domain::working_set::WorkingSet;
 use jiff::{SignedDuration, Timestamp};
 
@@ -64,12 +65,15 @@ impl Command for MailReport {
             _ if mail.status == MailStatus::Sent => return Some(mail),
             MailResult::Sent => (MailStatus::Sent, mail.due_at, None),
             _ if mail.status != MailStatus::Waiting || mail.tries != self.tries => return Some(mail),
+            MailResult::Postponed(until) => (MailStatus::Waiting, *until, mail.last_error.as_ref()),
             MailResult::Refused(error) => (MailStatus::Dead, mail.due_at, Some(error)),
             MailResult::Retry(error) if mail.tries >= MAX_TRIES => (MailStatus::Dead, mail.due_at, Some(error)),
             MailResult::Retry(error) => (MailStatus::Waiting, now + backoff(mail.tries), Some(error)),
         };
+        let was_tried = !matches!(self.result, MailResult::Postponed(_));
         rows.mails.update(&self.id, |mail| {
             mail.status = status;
+            mail.tries = mail.tries.saturating_sub(u32::from(!was_tried));
             mail.due_at = due_at;
             mail.last_error = error.cloned();
             mail.updated_at = now;
@@ -78,8 +82,8 @@ impl Command for MailReport {
     }
 }
 
-/// Puts a mail that was sent or given up back into the queue: the same mail with the same Message-ID, and a new count of tries.
-/// `None` if there is no such mail.
+/// Puts a mail that was given up back into the queue, or one that was sent a day ago or earlier: the same mail with the same Message-ID, and a
+/// new count of tries. A mail that is waiting stays as it is. `None` if there is no such mail.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct ResendMail {
     /// The mail.
@@ -87,14 +91,19 @@ pub struct ResendMail {
 }
 
 impl Command for ResendMail {
-    type Outcome = Option<OutboxMail>;
+    type Outcome = Result<Option<OutboxMail>, Refusal>;
     const NAME: &'static str = "resend_mail";
 
     fn needs(&self, _rows: &WorkingSet, load: &mut LoadKeys) {
         load.row::<OutboxMail>(&self.id);
     }
 
-    fn apply(&self, rows: &mut WorkingSet, now: Timestamp) -> Option<OutboxMail> {
+    fn apply(&self, rows: &mut WorkingSet, now: Timestamp) -> Result<Option<OutboxMail>, Refusal> {
+        let Some(mail) = rows.mails.get(&self.id) else { return Ok(None) };
+        let again_at = mail.updated_at + RESEND_AFTER;
+        if mail.status == MailStatus::Sent && now < again_at {
+            return Err(Refusal::MailSent { again_at });
+        }
         rows.mails.update(&self.id, |mail| {
             if mail.status != MailStatus::Waiting {
                 mail.status = MailStatus::Waiting;
@@ -103,6 +112,6 @@ impl Command for ResendMail {
                 mail.updated_at = now;
             }
         });
-        rows.mails.get(&self.id).cloned()
+        Ok(rows.mails.get(&self.id).cloned())
     }
 }

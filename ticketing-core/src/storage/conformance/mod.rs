@@ -185,6 +185,7 @@ macro_rules! storage_conformance {
                 a_permanently_refused_mail_is_not_retried
                 mails_that_were_given_up_are_listed_by_organiser_the_oldest_first
                 a_mail_is_sent_again_on_request
+                a_mail_that_is_postponed_waits_for_its_turn_and_is_not_tried_by_that
             }
             polls {
                 an_open_attempt_is_polled_with_backoff_until_it_lapses

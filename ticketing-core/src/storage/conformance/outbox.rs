@@ -1,10 +1,11 @@
-use super::shop::{Shop, external};
+use super::shop::{Shop, external, granted};
 use super::till::LEASE;
 use crate::domain::id::MailId;
 use crate::domain::order::OrderKey;
 use crate::domain::outbox::ResendMail;
-use crate::domain::outbox::{MAX_TRIES, MailReport, MailResult, MailStatus, OutboxMail, backoff};
+use crate::domain::outbox::{MAX_TRIES, MailReport, MailResult, MailStatus, OutboxMail, RESEND_AFTER, backoff};
 use crate::domain::page::{Page, PageRequest};
+use crate::domain::refusal::Refusal;
 use crate::storage::Storage;
 use crate::storage::StorageExt as _;
 use jiff::SignedDuration;
@@ -108,7 +109,8 @@ pub async fn a_mail_is_retried_with_backoff_and_given_up_in_the_end(storage: Arc
     let dead = shop.mails(&bought.order).await.remove(0);
 
     // A person has it sent again.
-    let again = shop.storage.apply_one(shop.now(), ResendMail { id: dead.id }).await.unwrap().unwrap();
+    let again = shop.storage.apply_one(shop.now(), ResendMail { id: dead.id }).await.unwrap();
+    let again = granted(again).unwrap();
     assert_eq!((again.id, again.status, again.tries), (dead.id, MailStatus::Waiting, 0));
     assert_eq!(ids(&shop.claim_mails(10).await), [dead.id]);
 }
@@ -158,10 +160,42 @@ pub async fn a_mail_is_sent_again_on_request(storage: Arc<dyn Storage>) {
     shop.buy(&event, 1).await;
     let mail = shop.claim_mails(1).await.remove(0);
     let resend = async |id| shop.storage.apply_one(shop.now(), ResendMail { id }).await.unwrap();
-    assert_eq!(resend(mail.id).await, Some(mail.clone()), "a mail that is being sent stays as it is");
+    assert_eq!(resend(mail.id).await, Ok(Some(mail.clone())), "a mail that is being sent stays as it is");
+    let dead = report(&shop, &mail, MailResult::Refused("550".to_owned())).await;
+    assert_eq!(dead.status, MailStatus::Dead);
+    let again = granted(resend(mail.id).await).unwrap();
+    assert_eq!((again.id, again.status, again.due_at, again.tries), (mail.id, MailStatus::Waiting, shop.now(), 0));
+    assert_eq!(resend(mail.id).await, Ok(Some(again)), "nothing more happens on repeat");
+    assert_eq!(resend(MailId(mail.id.0 + 1)).await, Ok(None));
+    let mail = shop.claim_mails(10).await.remove(0);
     report(&shop, &mail, MailResult::Sent).await;
-    let again = resend(mail.id).await.unwrap();
-    assert_eq!((again.id, again.status, again.due_at), (mail.id, MailStatus::Waiting, shop.now()));
+    let again_at = shop.now() + RESEND_AFTER;
+    let sent = Err(Refusal::MailSent { again_at });
+    assert_eq!(resend(mail.id).await, sent, "it has arrived");
+    shop.wait(RESEND_AFTER - SignedDuration::from_micros(1));
+    assert_eq!(resend(mail.id).await, sent);
+    assert_eq!(shop.claim_mails(10).await, []);
+    shop.wait(SignedDuration::from_micros(1));
+    assert_eq!(granted(resend(mail.id).await).unwrap().status, MailStatus::Waiting);
     assert_eq!(shop.claim_mails(10).await.len(), 1);
-    assert_eq!(resend(MailId(mail.id.0 + 1)).await, None);
+}
+
+pub async fn a_mail_that_is_postponed_waits_for_its_turn_and_is_not_tried_by_that(storage: Arc<dyn Storage>) {
+    let shop = Shop::open(storage);
+    let event = shop.event().create().await;
+    shop.buy(&event, 1).await;
+    // More often than a mail is tried.
+    for _ in 0..=MAX_TRIES {
+        let mail = shop.claim_mails(1).await.remove(0);
+        let turn = shop.now() + SignedDuration::from_hours(1);
+        let waits = report(&shop, &mail, MailResult::Postponed(turn)).await;
+        assert_eq!((waits.status, waits.due_at, waits.tries), (MailStatus::Waiting, turn, 0));
+        shop.wait(SignedDuration::from_hours(1) - SignedDuration::from_micros(1));
+        assert_eq!(shop.claim_mails(1).await, []);
+        shop.wait(SignedDuration::from_micros(1));
+    }
+    let mail = shop.claim_mails(1).await.remove(0);
+    assert_eq!(report(&shop, &mail, MailResult::Sent).await.status, MailStatus::Sent);
+    let late = report(&shop, &mail, MailResult::Postponed(shop.now())).await;
+    assert_eq!(late.status, MailStatus::Sent, "a mail that was sent is not sent again");
 }

@@ -22,7 +22,7 @@ impl Clock for SystemClock {
 
 /// Truncates a time to whole microseconds.
 pub fn whole_microseconds(at: Timestamp) -> Timestamp {
-    Timestamp::from_microsecond(at.as_microsecond()).unwrap_or(at)
+    Timestamp::new(at.as_second(), at.subsec_nanosecond() / 1_000 * 1_000).unwrap_or(at)
 }
 
 /// A cryptographically secure source of random bytes.

@@ -300,7 +300,12 @@ impl Field for Timestamp {
     }
 
     fn read(from: &mut dyn Source) -> Result<Option<Self>, RowError> {
-        from.int()?.map(|micros| Self::from_microsecond(micros).map_err(RowError::of)).transpose()
+        // Not `from_microsecond`: it rejects the fractions of the last second that there is.
+        let nanos = |micros: i64| i32::try_from(micros.rem_euclid(1_000_000) * 1_000);
+        let at = |micros: i64| {
+            Self::new(micros.div_euclid(1_000_000), nanos(micros).map_err(RowError::of)?).map_err(RowError::of)
+        };
+        from.int()?.map(at).transpose()
     }
 }
 
@@ -388,5 +393,23 @@ impl Field for Buyer {
     fn read(from: &mut dyn Source) -> Result<Option<Self>, RowError> {
         let (who, email) = (Principal::read(from)?, EmailAddress::read(from)?);
         Ok(who.zip(email).map(|(who, email)| Self { who, email }))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::clock::whole_microseconds;
+
+    #[test]
+    fn a_time_in_whole_microseconds_reads_back_up_to_the_last_there_is() {
+        let micros = |micros| Timestamp::from_microsecond(micros).unwrap();
+        for at in [Timestamp::MIN, micros(-1_500_001), micros(-1), micros(0), micros(1_500_001), Timestamp::MAX] {
+            let at = whole_microseconds(at);
+            let mut row: Vec<Value> = vec![];
+            at.store(&mut row);
+            assert_eq!(Timestamp::read(&mut row.into_iter()), Ok(Some(at)));
+        }
+        assert_eq!(whole_microseconds(Timestamp::MAX).subsec_nanosecond(), 999_999_000);
     }
 }

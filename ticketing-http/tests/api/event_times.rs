@@ -120,12 +120,15 @@ async fn a_time_with_a_time_zone_is_the_instant_that_is_meant() {
         ("2027-03-28T20:00:00.5", "2027-03-28T20:00:00.500000Z"),
         ("2027-03-28T20:00:00.1234567Z", "2027-03-28T20:00:00.123456Z"),
         ("2027-03-28T20:00:00.0000001Z", "2027-03-28T20:00:00Z"),
+        // The last there is. It is listed like any other.
+        ("9999-12-30T22:00:00.9999999Z", "9999-12-30T22:00:00.999999Z"),
     ] {
         let answer = event_at(&shop, &ada, &json!({"event_date": given, "date": given})).await;
         assert_eq!((answer.text("event_date").as_str(), answer.text("date").as_str()), (written, written), "{given}");
         let id = &answer.json()["id"];
         assert_eq!(shop.get(&format!("/events/{id}"), "").await.text("event_date"), written);
     }
+    assert_eq!(shop.get("/events/", "").await.json().as_array().unwrap().len(), 7);
     for bad in [
         "2027-03-28T20:00:00[Nowhere/Land]",
         "2027-03-28T20:00:00+01:00[Europe/Berlin]",

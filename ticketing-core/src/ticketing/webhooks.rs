@@ -23,7 +23,7 @@ const NOT_CONFIRMED: &str = "the gateway does not confirm it yet";
 /// What cannot be read is kept for a person. Equal bodies are one event.
 fn unreadable(webhook: &Webhook<'_>) -> WebhookEvent {
     let hash: String = Sha256::digest(webhook.body).iter().map(|byte| format!("{byte:02x}")).collect();
-    // Claimed like any other; whoever applies it finds that it cannot be.
+    // Claimed like any other; applying it finds that it cannot be read.
     let about = WebhookSubject::Charge(Fetched::new(Observation::Unrecognised, UNREADABLE));
     WebhookEvent::new(format!("{UNREADABLE}:{hash}"), UNREADABLE, about)
 }

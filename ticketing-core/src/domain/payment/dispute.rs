@@ -232,7 +232,7 @@ fn won(rows: &mut WorkingSet, now: Timestamp, attempt: &Attempt, order: &Order, 
     let restored = match (attempt.status, was) {
         (AttemptStatus::Disputed, _) if is_withheld => return,
         (AttemptStatus::Disputed, Some(AttemptStatus::Fulfilled)) if is_cancelled => {
-            let why = "the dispute was won, and the event was called off";
+            let why = "the dispute was won, and the event was cancelled";
             return give_back(rows, now, attempt, order, RefundReason::EventCancelled, why, seed);
         }
         (AttemptStatus::Disputed, Some(AttemptStatus::Fulfilled)) | (AttemptStatus::Fulfilled, _) => {
@@ -270,8 +270,8 @@ pub(super) fn give_back(
     refund_rest(rows, now, attempt, order, reason, seed);
 }
 
-/// Makes tickets valid again: with new codes, since the old ones were void for all to see, and with a mail. Whoever was inside stays
-/// so. Refused if there are no places for them.
+/// Makes tickets valid again: with new codes, since the old ones were void for all to see, and with a mail. The ticket of a guest
+/// who was inside is used again. Refused if there are no places for them.
 pub(super) fn restore(
     rows: &mut WorkingSet,
     now: Timestamp,

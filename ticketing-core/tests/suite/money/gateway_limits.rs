@@ -156,7 +156,7 @@ async fn a_checkout_extends_the_hold_to_the_time_to_pay(shop: &mut Shop) {
     let late = shop.event(5000, 1).await;
     shop.buy(&late, "ada").await;
     shop.live_through(33).await;
-    assert_eq!(shop.stock(&late).await, (0, 0), "and not held for ever");
+    assert_eq!(shop.stock(&late).await, (0, 0), "and not held forever");
 }
 
 async fn a_currency_that_the_gateway_cannot_charge_is_refused_before_the_sale(shop: &mut Shop) {

@@ -1,13 +1,15 @@
 //! Who may have how many connections, and which of them ends when there is no room.
 //!
 //! One address must not take every connection. So an address has a limit, and beyond it, or when all connections are taken, a
-//! newcomer replaces the connection that has waited longest for its client: one that is idle, that sends a request slowly or that
-//! does not read its answer. A request that the server works on is never cut off. Connections of the address that has most end
-//! first. Those of trusted proxies are neither limited nor ended: each carries the requests of many people.
+//! newcomer replaces a connection that waits for its client: one that is idle, that sends a request slowly or that does not read its
+//! answer. A request that the server works on is never cut off. The address that has most goes first, and of its connections the
+//! oldest. Those of trusted proxies are neither limited nor ended: each carries the requests of many people.
+//!
+//! A flood of connections must not cost much either: usually the first one that is looked at can go.
 
 use super::progress::{Ending, Progress};
 use crate::lock::lock;
-use std::collections::HashMap;
+use std::collections::{HashMap, VecDeque};
 use std::net::IpAddr;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
@@ -36,7 +38,8 @@ pub(super) struct Connections {
 struct State {
     next: u64,
     open: HashMap<u64, Open>,
-    counts: HashMap<IpAddr, usize>,
+    /// The connections of each address, the oldest first, but those that were passed over last.
+    by_address: HashMap<IpAddr, VecDeque<u64>>,
 }
 
 #[derive(Debug)]
@@ -48,18 +51,63 @@ struct Open {
 
 impl State {
     fn count(&self, address: IpAddr) -> usize {
-        self.counts.get(&address).copied().unwrap_or(0)
+        self.by_address.get(&address).map_or(0, VecDeque::len)
     }
 
     fn remove(&mut self, id: u64) -> Option<Open> {
         let open = self.open.remove(&id)?;
-        if let Some(count) = self.counts.get_mut(&open.address) {
-            *count -= 1;
-            if *count == 0 {
-                self.counts.remove(&open.address);
+        if let Some(ids) = self.by_address.get_mut(&open.address) {
+            if let Some(at) = ids.iter().position(|known| *known == id) {
+                ids.remove(at);
+            }
+            if ids.is_empty() {
+                self.by_address.remove(&open.address);
             }
         }
         Some(open)
+    }
+
+    /// The oldest connection of an address that waits for its client and may go.
+    fn goner_of(&mut self, address: IpAddr, now: Instant, may_go: impl Fn(&Open, Duration) -> bool) -> Option<u64> {
+        let ids = self.by_address.get_mut(&address)?;
+        for _ in 0..ids.len() {
+            let id = *ids.front()?;
+            let open = self.open.get(&id).filter(|open| !open.is_exempt);
+            let may_go = |open: &Open| open.progress.waits_for_client(now).is_some_and(|waited| may_go(open, waited));
+            if open.is_some_and(may_go) {
+                return Some(id);
+            }
+            ids.rotate_left(1);
+        }
+        None
+    }
+
+    /// The connection that a newcomer of this address replaces where all are taken. An address that has many must not replace the
+    /// few of others.
+    fn goner_for(&mut self, newcomer: IpAddr, now: Instant) -> Option<u64> {
+        let own = self.count(newcomer);
+        let mut addresses: Vec<(usize, IpAddr)> =
+            self.by_address.iter().map(|(address, ids)| (ids.len(), *address)).collect();
+        addresses.sort_unstable_by(|a, b| b.cmp(a));
+        // Of addresses with equally many, the one that has waited longest.
+        let mut longest: Option<(usize, Duration, u64)> = None;
+        for (theirs, address) in addresses {
+            if longest.is_some_and(|(count, ..)| count > theirs) {
+                break;
+            }
+            let goner = self.goner_of(address, now, |open, waited| {
+                address == newcomer
+                    || theirs > own + 1
+                    || (theirs > own && (waited >= PATIENCE || open.progress.is_idle()))
+            });
+            let waited = |id: &u64| self.open.get(id)?.progress.waits_for_client(now);
+            let found = goner.and_then(|id| Some((theirs, waited(&id)?, id)));
+            longest = match (longest, found) {
+                (Some(longest), Some(found)) if found.1 > longest.1 => Some(found),
+                (longest, found) => longest.or(found),
+            };
+        }
+        longest.map(|(.., id)| id)
     }
 }
 
@@ -93,17 +141,10 @@ impl Connections {
     /// A place for a connection of this address, or nothing while there is none.
     pub(super) fn enter(self: &Arc<Self>, address: IpAddr, is_exempt: bool, now: Instant) -> Option<Place> {
         let mut state = lock(&self.state);
-        let own = state.count(address);
-        let goner = if !is_exempt && own >= self.max_per_address {
-            Some(oldest(&state, now, |open, _| open.address == address)?)
+        let goner = if !is_exempt && state.count(address) >= self.max_per_address {
+            Some(state.goner_of(address, now, |_, _| true)?)
         } else if state.open.len() >= self.max {
-            // An address that has many must not replace the few of others.
-            Some(oldest(&state, now, |open, waited| {
-                let theirs = state.count(open.address);
-                open.address == address
-                    || theirs > own + 1
-                    || (theirs > own && (waited >= PATIENCE || open.progress.is_idle()))
-            })?)
+            Some(state.goner_for(address, now)?)
         } else {
             None
         };
@@ -115,28 +156,19 @@ impl Connections {
         state.next += 1;
         let progress = Arc::new(Progress::new(now));
         state.open.insert(id, Open { address, is_exempt, progress: Arc::clone(&progress) });
-        *state.counts.entry(address).or_default() += 1;
+        state.by_address.entry(address).or_default().push_back(id);
         Some(Place { id, address, is_exempt, began: now, progress, all: Arc::clone(self) })
     }
 
-    /// Ends the connection that has waited longest for its client, where there is one.
+    /// Ends a connection of the address that has most, where one waits for its client.
     pub(super) fn make_room(&self, now: Instant) {
         let mut state = lock(&self.state);
-        let goner = oldest(&state, now, |_, _| true).and_then(|id| state.remove(id));
+        let most = state.by_address.iter().max_by_key(|(_, ids)| ids.len()).map(|(address, _)| *address);
+        let goner = most.and_then(|address| state.goner_of(address, now, |_, _| true)).and_then(|id| state.remove(id));
         if let Some(goner) = goner {
             goner.progress.end();
         }
     }
-}
-
-/// The connection that ends first of those that wait for their clients: of the address that has most, the one that has waited
-/// longest.
-fn oldest(state: &State, now: Instant, may_go: impl Fn(&Open, Duration) -> bool) -> Option<u64> {
-    let waiting = state.open.iter().filter(|(_, open)| !open.is_exempt).filter_map(|(id, open)| {
-        let waited = open.progress.waits_for_client(now)?;
-        may_go(open, waited).then(|| (state.count(open.address), waited, std::cmp::Reverse(*id)))
-    });
-    waiting.max().map(|(.., std::cmp::Reverse(id))| id)
 }
 
 impl Place {
@@ -208,7 +240,7 @@ mod tests {
     }
 
     #[test]
-    fn an_address_beyond_its_limit_replaces_its_own_longest_waiting_connection() {
+    fn an_address_beyond_its_limit_replaces_its_own_oldest_waiting_connection() {
         let mut crowd = Crowd::of(100, 3);
         let other = crowd.enter(2).unwrap();
         let mut own: Vec<_> = (0..3).map(|_| crowd.enter(1).unwrap()).collect();
@@ -273,7 +305,7 @@ mod tests {
         assert_eq!(ended(&proxied), [0; 0]);
         assert!(proxied.iter().all(|place| !place.is_to_end(crowd.now)));
         drop(proxied);
-        assert!(crowd.all.state.lock().unwrap().counts.is_empty());
+        assert!(crowd.all.state.lock().unwrap().by_address.is_empty());
     }
 
     #[test]

@@ -36,6 +36,7 @@ pub(crate) struct MailView {
     /// Number of delivery attempts.
     tries: u32,
     /// The last error.
+    #[oai(nullable)]
     last_error: Option<String>,
     /// When it was queued.
     created_at: Time,

@@ -3,6 +3,7 @@
 use crate::shop::state;
 use serde_json::Value;
 use std::path::Path;
+use std::sync::LazyLock;
 use ticketing_core::Ticketing;
 use ticketing_core::storage::memory::MemoryStorage;
 use ticketing_core::testing::ManualClock;
@@ -49,6 +50,71 @@ pub(crate) fn operations() -> Vec<Operation> {
         }
     }
     all
+}
+
+static DOCUMENT: LazyLock<Value> = LazyLock::new(document);
+
+/// Whether an answer is what the document says: each member is described, those that are required are there, and all are of their
+/// types. An answer that the document does not list is not looked at.
+pub(crate) fn check_answer(method: &str, path: &str, status: u16, body: &[u8]) {
+    let path = path.split('?').next().unwrap_or_default().trim_end_matches('/');
+    let is_its = |pattern: &str| {
+        let (pattern, path) = (pattern.trim_end_matches('/').split('/'), path.split('/'));
+        pattern.clone().count() == path.clone().count()
+            && pattern.zip(path).all(|(expected, found)| expected == found || expected.starts_with('{'))
+    };
+    let paths = DOCUMENT["paths"].as_object().unwrap();
+    // A path of its own comes before one with parameters.
+    let operations = paths.iter().filter(|(pattern, _)| is_its(pattern));
+    let found = operations.min_by_key(|(pattern, _)| pattern.matches('{').count());
+    let Some(operation) = found.and_then(|(_, methods)| methods.get(method.to_lowercase())) else { return };
+    let content = &operation["responses"][status.to_string()]["content"];
+    let json = ["application/json", "application/json; charset=utf-8", "application/problem+json"];
+    let Some(schema) = json.iter().find_map(|kind| content.get(kind)?.get("schema")) else { return };
+    let Ok(body) = serde_json::from_slice::<Value>(body) else { return };
+    let mut faults = vec![];
+    compare(schema, &body, "", &mut faults);
+    assert_eq!(
+        faults,
+        Vec::<String>::new(),
+        "{method} {path} answers {status} otherwise than the document says: {body}"
+    );
+}
+
+fn compare(schema: &Value, found: &Value, at: &str, faults: &mut Vec<String>) {
+    if let Some(name) = schema["$ref"].as_str() {
+        return compare(DOCUMENT.pointer(name.trim_start_matches('#')).unwrap(), found, at, faults);
+    }
+    let is_of_type = match (schema["type"].as_str(), found) {
+        (_, Value::Null) => schema["nullable"] == true,
+        (Some("string"), Value::String(word)) => {
+            schema["enum"].as_array().is_none_or(|words| words.iter().any(|known| known == word))
+        }
+        (Some("integer"), Value::Number(number)) => number.is_i64() || number.is_u64(),
+        (Some("number"), Value::Number(_)) | (Some("boolean"), Value::Bool(_)) | (None, _) => true,
+        (Some("array"), Value::Array(items)) => {
+            let each = items.iter().enumerate();
+            each.for_each(|(index, item)| compare(&schema["items"], item, &format!("{at}/{index}"), faults));
+            true
+        }
+        (Some("object"), Value::Object(members)) => {
+            let required = schema["required"].as_array().into_iter().flatten().filter_map(Value::as_str);
+            faults.extend(
+                required.filter(|name| !members.contains_key(*name)).map(|name| format!("{at}/{name} is missing")),
+            );
+            for (name, member) in members {
+                match schema["properties"].get(name) {
+                    Some(schema) => compare(schema, member, &format!("{at}/{name}"), faults),
+                    None => faults.push(format!("{at}/{name} is not described")),
+                }
+            }
+            true
+        }
+        _ => false,
+    };
+    if !is_of_type {
+        faults.push(format!("{at} must be {} (got {found})", schema["type"]));
+    }
 }
 
 #[test]

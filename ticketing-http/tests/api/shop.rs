@@ -75,6 +75,7 @@ impl Shop {
     }
 
     pub(crate) async fn send(&self, call: Call) -> Answer {
+        let (method, path) = (call.method.to_string(), call.path.clone());
         let mut request = self.client.request(call.method, call.path);
         if let Some(token) = call.token {
             request = request.header("authorization", format!("Bearer {token}"));
@@ -90,7 +91,9 @@ impl Shop {
         }
         let response = request.send().await.0;
         let (status, headers) = (response.status().as_u16(), response.headers().clone());
-        Answer { status, headers, bytes: response.into_body().into_bytes().await.unwrap().to_vec() }
+        let bytes = response.into_body().into_bytes().await.unwrap().to_vec();
+        crate::document::check_answer(&method, &path, status, &bytes);
+        Answer { status, headers, bytes }
     }
 
     pub(crate) async fn get(&self, path: &str, token: &str) -> Answer {

@@ -188,7 +188,9 @@ mod before {
 #[test]
 fn policies_are_those_of_the_prefix_lists_that_the_table_replaced() {
     let mut no_longer_shed = Vec::new();
-    for route in ROUTES {
+    // Paths that came after the lists.
+    let later = ["/door/scans/:nonce/annul"];
+    for route in ROUTES.iter().filter(|route| !later.contains(&route.pattern)) {
         let (method, path) = (route.method.clone().unwrap_or(Method::POST), sample(route.pattern));
         let name = format!("{method} {}", route.pattern);
         assert_eq!(route.rate_limit == RateLimit::Exempt, before::is_exempt(&path), "{name}");

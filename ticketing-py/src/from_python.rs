@@ -122,6 +122,12 @@ pub(crate) fn money(py: Python<'_>, amount: &str, currency: &str) -> PyResult<Mo
     Money::parse(amount, currency).map_err(|error| invalid(py, "money", error))
 }
 
+impl Read for Currency {
+    fn read(value: &Bound<'_, PyAny>) -> PyResult<Self> {
+        parsed(value, "currency")
+    }
+}
+
 impl Read for Money {
     fn read(value: &Bound<'_, PyAny>) -> PyResult<Self> {
         let py = value.py();

@@ -13,7 +13,9 @@ use ticketing_core::domain::money::Money;
 use ticketing_core::domain::order::{Order, OrderLine, OrderStatus};
 use ticketing_core::domain::outbox::{MailKind, MailStatus, OutboxMail};
 use ticketing_core::domain::page::Page;
-use ticketing_core::domain::payment::{Attempt, AttemptStatus, Captured, Checkout, Mode, Settlement};
+use ticketing_core::domain::payment::{
+    Attempt, AttemptStatus, Attention, Captured, Checkout, Dispute, DisputeStage, Mode, Settlement,
+};
 use ticketing_core::domain::payment_history::Payment;
 use ticketing_core::domain::principal::{Buyer, Principal};
 use ticketing_core::domain::refund::{Refund, RefundReason, RefundStatus};
@@ -65,6 +67,8 @@ macro_rules! enums {
 
 enums! {
     AttemptStatus: "payments", "AttemptStatus";
+    Attention: "payments", "Attention";
+    DisputeStage: "payments", "DisputeStage";
     EventStatus: "events", "EventStatus";
     MailStatus: "mails", "MailStatus";
     Mode: "payments", "Mode";

@@ -2,7 +2,8 @@ use super::Ticketing;
 use super::checks::Checks;
 use crate::domain::check_in::{AnnulScan, CheckIn, Scan};
 use crate::domain::principal::Principal;
-use crate::error::Result;
+use crate::domain::refusal::Refusal;
+use crate::error::{Error, Result};
 use crate::storage::StorageExt as _;
 
 impl Ticketing {
@@ -32,6 +33,12 @@ impl Ticketing {
     ///
     /// Refusals: `scan_unknown`, `annul_too_late`.
     pub async fn annul_scan(&self, actor: &Principal, nonce: &str) -> Result<CheckIn> {
+        let mut checks = Checks::default();
+        checks.text("nonce", nonce, 1, 100);
+        if checks.done().is_err() {
+            // No scan has such a nonce.
+            return Err(Error::Refused(Refusal::ScanUnknown));
+        }
         let annul = AnnulScan { nonce: nonce.to_owned(), by: actor.clone() };
         self.inner.storage.apply_one(self.now(), annul).await?.map_err(super::refused)
     }

@@ -312,8 +312,8 @@ impl PaymentGateway for SimulatedGateway {
                     "charge.dispute.resolve" => DisputeStage::Won,
                     _ => DisputeStage::Lost,
                 };
-                let charge = lock(&self.world.till).charges.get(&reference).map(|(charge, _)| charge.amount);
-                WebhookSubject::Dispute(DisputeNews::new(id, stage).with_amount(disputed(amount, charge)))
+                let captured = lock(&self.world.till).captured(&reference).map(|captured| captured.amount);
+                WebhookSubject::Dispute(DisputeNews::new(id, stage).with_amount(disputed(amount, captured)))
             }
             [_, _, _, minor, currency, mode] => {
                 let currency: Currency = currency.parse().map_err(|_| WebhookError::Unreadable)?;

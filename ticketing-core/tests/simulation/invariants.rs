@@ -1,4 +1,4 @@
-//! What must hold after every commit (S1 to S11), and once all faults have ended (E1 to E4).
+//! What must hold after every commit (S1 to S13), and once all faults have ended (E1 to E6).
 
 use crate::executor::lock;
 use crate::gateway::Till;
@@ -108,7 +108,7 @@ fn safety(world: &World, rows: &WorkingSet, till: &Till, judge: &mut Judge) -> R
         };
         let is_partial = quarrels.is_some_and(|quarrels| quarrels.iter().all(|quarrel| !quarrel.is_whole));
         check(!(is_partial && after == AttemptStatus::Disputed), || {
-            format!("S11 a dispute over a part of attempt {} voided all its tickets", attempt.reference)
+            format!("S13 a dispute over a part of attempt {} voided all its tickets", attempt.reference)
         })?;
         check(is_fine, || format!("S10 attempt {} went from {before:?} to {after:?}", attempt.reference))?;
         let action = format!("attempt.{}", after.name());

@@ -213,9 +213,16 @@ fn voided_before(rows: &WorkingSet, attempt: &Attempt, order: &Order) -> Vec<Tic
 /// Whether only a part of the money is disputed.
 fn is_partial(attempt: &Attempt, amount: Option<Money>) -> bool {
     match (amount, &attempt.captured) {
+        // What cannot be compared is for a person to decide.
         (Some(amount), Some(captured)) => {
-            amount.currency() == captured.amount.currency()
-                && amount.minor() < captured.amount.minor().min(attempt.amount.minor())
+            let (paid, requested) = (captured.amount, attempt.amount);
+            // What the payer added for the gateway's fees does not count.
+            let all = if requested.currency() == paid.currency() {
+                paid.minor().min(requested.minor())
+            } else {
+                paid.minor()
+            };
+            amount.currency() != paid.currency() || amount.minor() < all
         }
         _ => false,
     }

@@ -56,22 +56,27 @@ pub(super) fn refund_needs(rows: &WorkingSet, load: &mut LoadKeys, order: &Order
     stock::needs(rows, load, order);
 }
 
-/// Refunds the whole capture of an attempt, because it buys nothing.
+/// Refunds the whole capture of an attempt, because it buys nothing: what was not refunded of it already.
 pub(crate) fn owe_refund(
     rows: &mut WorkingSet,
     now: Timestamp,
     attempt: &Attempt,
     order: &Order,
-    amount: Money,
+    captured: Money,
     reason: RefundReason,
     seed: &Seed,
-) -> Refund {
+) {
+    let amount = left_of(rows, order.id, attempt, captured);
+    let is_known = rows.refunds_of(order.id).any(|refund| refund.attempt == attempt.reference);
+    if amount.is_zero() && is_known {
+        return;
+    }
     let key = Reference::of_attempt(seed);
     add_refund(
         rows,
         now,
         Owed { key, order, attempt, amount, reason, note: None, tickets: vec![], actor: Actor::System },
-    )
+    );
 }
 
 /// Refunds what is left of an attempt's capture, whose tickets are void already.
@@ -83,9 +88,9 @@ pub(crate) fn refund_rest(
     reason: RefundReason,
     seed: &Seed,
 ) {
-    let rest = refundable(rows, order.id, attempt);
-    if !rest.is_zero() {
-        owe_refund(rows, now, attempt, order, rest, reason, seed);
+    let captured = attempt.captured.as_ref().map_or(attempt.amount, |captured| captured.amount);
+    if !left_of(rows, order.id, attempt, captured).is_zero() {
+        owe_refund(rows, now, attempt, order, captured, reason, seed);
     }
 }
 
@@ -193,10 +198,15 @@ fn share(amount: i64, part: i64, whole: i64) -> i64 {
     i64::try_from(share).unwrap_or(amount)
 }
 
-/// What can still be refunded of an attempt's capture. Refunds count from their decision on, whatever their status: a failed one is
-/// retried, and does not make room for another.
+/// What can still be refunded of an attempt's capture.
 fn refundable(rows: &WorkingSet, order: OrderId, attempt: &Attempt) -> Money {
     let captured = attempt.captured.as_ref().map_or(attempt.amount, |captured| captured.amount);
+    left_of(rows, order, attempt, captured)
+}
+
+/// What is left of a capture. Refunds count from their decision on, whatever their status: a failed one is retried, and does not make
+/// room for another.
+fn left_of(rows: &WorkingSet, order: OrderId, attempt: &Attempt, captured: Money) -> Money {
     let going: i64 = rows
         .refunds_of(order)
         .filter(|refund| refund.attempt == attempt.reference)

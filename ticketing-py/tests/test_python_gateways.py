@@ -196,12 +196,12 @@ def test_the_raised_error_decides_whether_tickets_are_released(
     assert sync.event(event_id).available == (49 if is_held else 50)
 
 
-def test_an_answer_of_the_wrong_type_is_malformed(caplog: pytest.LogCaptureFixture) -> None:
+def test_an_answer_of_the_wrong_type_is_unreadable(caplog: pytest.LogCaptureFixture) -> None:
     gateway = PlainGateway()
     gateway.fetch = lambda reference: "paid"  # type: ignore[method-assign, assignment, return-value]
     sync, _, event_id = sell(gateway)
     started = sync.buy(buyer=ADA, event_id=event_id)
-    with pytest.raises(t.GatewayMalformed):
+    with pytest.raises(t.GatewayUnreadable):
         sync.verify(actor=ADA.who, reference=started.attempt.reference)
     wait_for(lambda: "PlainGateway.fetch failed: AttributeError" in caplog.text)
 

@@ -87,6 +87,7 @@ from .errors import (
     UnreadableWebhook,
     UsernameTaken,
     WebhookError,
+    WrongEvent,
 )
 from .events import Category, Event, EventSort, EventStatus, NewTicketType, Stock, TicketType
 from .gateways import (
@@ -282,6 +283,7 @@ __all__ = [
     "WebhookEvent",
     "WebhookStatus",
     "WebhookSubject",
+    "WrongEvent",
     "__version__",
     "qr_png",
     "qr_svg",

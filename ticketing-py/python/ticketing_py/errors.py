@@ -88,6 +88,7 @@ __all__ = [
     "UnreadableWebhook",
     "UsernameTaken",
     "WebhookError",
+    "WrongEvent",
 ]
 
 _BY_CODE: dict[str, type[Refused]] = {}

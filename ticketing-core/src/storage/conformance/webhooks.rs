@@ -119,8 +119,8 @@ pub async fn a_payment_that_the_gateway_does_not_confirm_needs_a_person(storage:
     let order = shop.hold(&event, 1).await;
     let attempt = shop.attempt(&order).await;
     let reference = Some(attempt.reference.clone());
-    let captured = Some(paid(attempt.amount, Mode::Test));
-    let new = NewWebhook { reference, captured: captured.clone(), ..webhook("paid", WebhookAction::Settle) };
+    let captured = paid(attempt.amount, Mode::Test);
+    let new = NewWebhook { reference, captured: Some(captured.clone()), ..webhook("paid", WebhookAction::Settle) };
     let (stored, _) = receive(&shop, &new).await;
     let unconfirmed = async || {
         let report = WebhookReport::new(stored.id, WebhookStatus::Waiting).with_is_unconfirmed_yet(true);
@@ -143,7 +143,7 @@ pub async fn a_payment_that_the_gateway_does_not_confirm_needs_a_person(storage:
     assert_eq!(shop.attempt_now(&attempt).await.attention, [Attention::Contradicted]);
     assert_eq!(listed().await.len(), 1);
     assert!(shop.attempt_now(&attempt).await.poll.is_some(), "the gateway is still asked");
-    shop.observe(&attempt, Observation::Success(captured.unwrap())).await;
+    shop.observe(&attempt, Observation::Success(captured)).await;
     assert_eq!(shop.attempt_now(&attempt).await.attention, [], "it agrees in the end");
     assert_eq!(listed().await, []);
 }

@@ -100,6 +100,7 @@ async fn the_file_keeps_what_it_is_given_or_is_not_opened() {
     // A database in memory has no write-ahead log: what it acknowledges is gone with the process.
     let why = why(Path::new(":memory:")).await;
     assert!(why.contains("journal_mode=wal") && why.contains("got journal_mode=memory"), "{why}");
+    assert!(!Path::new(":memory:").exists(), "no file of that name is made");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]

@@ -137,6 +137,10 @@ impl SqliteStorage {
 /// gives the write-ahead log and its index the mode of the file. A file that is there keeps its mode, which an operator may have
 /// chosen. Where none can be made, SQLite says why.
 fn create_private(path: &Path) {
+    if path == Path::new(":memory:") {
+        // SQLite's name for a database without a file.
+        return;
+    }
     let mut options = std::fs::OpenOptions::new();
     options.write(true).create_new(true);
     #[cfg(unix)]

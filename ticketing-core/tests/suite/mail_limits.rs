@@ -11,6 +11,7 @@ use ticketing_core::domain::principal::Principal;
 use ticketing_core::mailer::memory::MemoryMailer;
 use ticketing_core::mailer::{Mail, MailError};
 use ticketing_core::prelude::*;
+#[cfg(feature = "accounts")]
 use ticketing_core::storage::StorageExt as _;
 use ticketing_core::testing::{FakeGateway, ManualClock};
 use ticketing_core::{Error, MailLimits};

@@ -3,39 +3,36 @@
 //! An image carries the 26 upper-case symbols of the code and nothing else. Upper case matters: QR has a dense mode for it,
 //! so that 25 by 25 modules are enough and a cheap camera reads them. An image is as secret as the code.
 
-use crate::domain::code::TicketCode;
-use qrcode::{Color, EcLevel, QrCode};
-use std::fmt::Write as _;
+mod png;
+mod symbol;
 
-/// The size of a module in the PNG, in pixels: sharp on paper, and not scaled up by most screens.
-const MODULE_PX: usize = 8;
+use crate::domain::code::TicketCode;
+use qrcode::types::{EcLevel, Version};
+use std::fmt::Write as _;
+use std::sync::OnceLock;
+use symbol::{Encoder, Symbol};
+
 /// The number of light modules around the code, which scanners need (ISO/IEC 18004, 9.1).
 const QUIET_ZONE: usize = 4;
 
-/// Encodes the code as a PNG, optimised for speed: about 1 kB, 1-bit greyscale, 264 by 264 pixels. The same code always gives the
-/// same bytes.
+/// Encodes the code as a PNG: about 300 bytes, 1-bit greyscale, 264 by 264 pixels. The same code always gives the same bytes.
 pub fn png(code: &TicketCode) -> Vec<u8> {
-    encode_png(code, png::Compression::Fast)
-}
-
-/// Like [`png`](fn@png), but optimised for size: a third of the bytes in twice the time. For mails, where every byte is sent and
-/// stored.
-pub fn png_small(code: &TicketCode) -> Vec<u8> {
-    encode_png(code, png::Compression::Balanced)
+    png::encode(&symbol(code), QUIET_ZONE)
 }
 
 /// Encodes the code as an SVG document without a fixed size: it fills its container. It has no external references, styles or
 /// scripts, so a strict Content-Security-Policy allows it. The same code always gives the same text.
 pub fn svg(code: &TicketCode) -> String {
-    let (width, dark) = modules(code.as_str().as_bytes());
-    let side = width + 2 * QUIET_ZONE;
+    let symbol = symbol(code);
+    let side = symbol.width() + 2 * QUIET_ZONE;
     let mut path = String::with_capacity(4096);
-    for (y, row) in dark.chunks_exact(width).enumerate() {
-        let mut x = 0;
+    for (y, row) in (QUIET_ZONE..).zip(symbol.rows()) {
+        let row: Vec<bool> = row.collect();
+        let mut x = QUIET_ZONE;
         for run in row.chunk_by(|left, right| left == right) {
             if run.first() == Some(&true) {
                 // Writing to a String cannot fail.
-                let _ = write!(path, "M{} {}h{len}v1h-{len}z", x + QUIET_ZONE, y + QUIET_ZONE, len = run.len());
+                let _ = write!(path, "M{x} {y}h{len}v1h-{len}z", len = run.len());
             }
             x += run.len();
         }
@@ -46,51 +43,18 @@ pub fn svg(code: &TicketCode) -> String {
     )
 }
 
-/// The number of modules per side, and which of them are dark, row by row. The only function that uses the encoder.
-fn modules(data: &[u8]) -> (usize, Vec<bool>) {
-    // Level M corrects 15 % of damage, such as a fold or a thumb, at a size that still fits a phone.
-    let Ok(code) = QrCode::with_error_correction_level(data, EcLevel::M) else {
-        unreachable!("level M takes 2331 bytes, and a ticket code has 26")
-    };
-    (code.width(), code.into_colors().into_iter().map(|color| color == Color::Dark).collect())
-}
-
-fn encode_png(code: &TicketCode, compression: png::Compression) -> Vec<u8> {
-    let (width, dark) = modules(code.as_str().as_bytes());
-    let side = (width + 2 * QUIET_ZONE) * MODULE_PX;
-    let row_bytes = side.div_ceil(8);
-    // In 1-bit greyscale a set bit is white.
-    let mut pixels = vec![0xff_u8; row_bytes * side];
-    for (y, row) in dark.chunks_exact(width).enumerate() {
-        let top = (y + QUIET_ZONE) * MODULE_PX * row_bytes;
-        let band = &mut pixels[top..top + MODULE_PX * row_bytes];
-        let (first, others) = band.split_at_mut(row_bytes);
-        for (x, _) in row.iter().enumerate().filter(|(_, dark)| **dark) {
-            for px in (x + QUIET_ZONE) * MODULE_PX..(x + QUIET_ZONE + 1) * MODULE_PX {
-                first[px / 8] &= !(0x80 >> (px % 8));
-            }
-        }
-        for other in others.chunks_exact_mut(row_bytes) {
-            other.copy_from_slice(first);
-        }
+/// Level Q corrects 25 % of damage, such as a fold or a thumb. Version 2 holds 29 characters at that level, and a code has 26.
+fn symbol(code: &TicketCode) -> Symbol {
+    static ENCODER: OnceLock<Encoder> = OnceLock::new();
+    let (version, level) = (Version::Normal(2), EcLevel::Q);
+    let encoder = ENCODER.get_or_init(|| match Encoder::new(version, level) {
+        Ok(encoder) => encoder,
+        Err(error) => unreachable!("every version has every level: {error}"),
+    });
+    match encoder.encode(code.as_str()) {
+        Ok(symbol) => symbol,
+        Err(error) => unreachable!("a ticket code has 26 alphanumeric characters: {error}"),
     }
-    match write_png(side, &pixels, compression) {
-        Ok(png) => png,
-        Err(error) => unreachable!("memory takes every byte, and the rows have the size that the header says: {error}"),
-    }
-}
-
-fn write_png(side: usize, pixels: &[u8], compression: png::Compression) -> Result<Vec<u8>, png::EncodingError> {
-    let side = u32::try_from(side).map_err(std::io::Error::other)?;
-    let mut out = Vec::with_capacity(2048);
-    let mut encoder = png::Encoder::new(&mut out, side, side);
-    encoder.set_color(png::ColorType::Grayscale);
-    encoder.set_depth(png::BitDepth::One);
-    encoder.set_compression(compression);
-    let mut writer = encoder.write_header()?;
-    writer.write_image_data(pixels)?;
-    writer.finish()?;
-    Ok(out)
 }
 
 #[cfg(test)]
@@ -111,14 +75,14 @@ mod tests {
     }
 
     fn unpack(png: &[u8]) -> Picture {
-        let mut decoder = png::Decoder::new(std::io::Cursor::new(png));
-        decoder.set_transformations(png::Transformations::EXPAND);
+        let mut decoder = ::png::Decoder::new(std::io::Cursor::new(png));
+        decoder.set_transformations(::png::Transformations::EXPAND);
         let mut reader = decoder.read_info().unwrap();
         let mut pixels = vec![0; reader.output_buffer_size().unwrap()];
         let info = reader.next_frame(&mut pixels).unwrap();
         assert_eq!(
             (info.width, info.color_type, info.bit_depth),
-            (info.height, png::ColorType::Grayscale, png::BitDepth::Eight)
+            (info.height, ::png::ColorType::Grayscale, ::png::BitDepth::Eight)
         );
         (info.width as usize, pixels)
     }
@@ -146,7 +110,7 @@ mod tests {
         #[test]
         fn every_image_is_read_back_by_another_decoder(seed: [u8; 32], index: u32) {
             let code = TicketCode::derive(&Seed(seed), index);
-            let pictures = [unpack(&png(&code)), unpack(&png_small(&code)), draw(&svg(&code))];
+            let pictures = [unpack(&png(&code)), draw(&svg(&code))];
             for picture in &pictures {
                 prop_assert_eq!(scan(picture), code.as_str());
                 prop_assert_eq!(picture, &pictures[0]);
@@ -154,12 +118,27 @@ mod tests {
         }
     }
 
+    proptest! {
+        /// Wider symbols need two copies a band, and another distance.
+        #[test]
+        fn symbols_of_other_sizes_are_read_back_too(
+            text in "[0-9A-Z]{1,20}",
+            (version, width) in prop_oneof![Just((1, 21)), Just((3, 29)), Just((6, 41)), Just((11, 61))],
+        ) {
+            let encoder = Encoder::new(Version::Normal(version), EcLevel::L).unwrap();
+            for quiet_zone in [4, 7] {
+                let picture = unpack(&png::encode(&encoder.encode(&text).unwrap(), quiet_zone));
+                prop_assert_eq!(picture.0, (width + 2 * quiet_zone) * 8);
+                prop_assert_eq!(scan(&picture), text.clone());
+            }
+        }
+    }
+
     #[test]
     fn images_are_small() {
-        let code = TicketCode::derive(&Seed([7; 32]), 0);
-        let (fast, small) = (png(&code), png_small(&code));
-        assert_eq!(unpack(&small).0, 264);
-        assert!(small.len() < 500 && fast.len() < 1500, "{} {}", small.len(), fast.len());
+        let png = png(&TicketCode::derive(&Seed([7; 32]), 0));
+        assert_eq!(unpack(&png).0, 264);
+        assert!(png.len() < 400, "{}", png.len());
     }
 
     #[test]

@@ -14,8 +14,8 @@ fn money(py: Python<'_>, amount: &str, currency: &str) -> PyResult<String> {
 
 /// A ticket code as a PNG.
 #[pyfunction]
-fn qr_png(py: Python<'_>, code: In<TicketCode>, small: bool) -> Bound<'_, PyBytes> {
-    let png = py.detach(|| if small { qr::png_small(&code.0) } else { qr::png(&code.0) });
+fn qr_png(py: Python<'_>, code: In<TicketCode>) -> Bound<'_, PyBytes> {
+    let png = py.detach(|| qr::png(&code.0));
     PyBytes::new(py, &png)
 }
 

@@ -30,7 +30,7 @@ def test_a_ticket_is_bought_mailed_and_checked_in_once(shop: Shop) -> None:
         again = tickets.verify(actor=ADA.who, reference=started.attempt.reference)
         assert isinstance(again, t.Fulfilled) and not again.first and again.tickets == (first, second)
 
-        assert first.qr_png().startswith(b"\x89PNG") and len(first.qr_png(small=True)) < len(first.qr_png())
+        assert first.qr_png().startswith(b"\x89PNG")
         assert first.qr_svg().startswith("<svg") and t.qr_svg(first.code.lower()) == first.qr_svg()
         assert tickets.ticket_by_code(first.code) == first == tickets.ticket(actor=ADA.who, ticket_id=first.id)
         check_in = tickets.check_in(by=CLUB, code=first.code, nonce="scan-1", gate="north")

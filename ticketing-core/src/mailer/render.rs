@@ -250,7 +250,7 @@ impl Renderer {
     #[cfg(feature = "qr")]
     fn attach_image(&self, to: &mut Vec<Attachment>, order: &Order, ticket: &Ticket, number: usize) -> Option<String> {
         let content_id = self.id(&format!("ticket-{number}"), &order.reference);
-        let content = crate::qr::png_small(&ticket.code);
+        let content = crate::qr::png(&ticket.code);
         let image = |content_id: Option<String>| Attachment {
             file_name: format!("ticket-{number}.png"),
             content_type: "image/png".to_owned(),

@@ -193,7 +193,7 @@ fn each_ticket_brings_its_image_twice() {
         let images: Vec<_> =
             mail.attachments.iter().filter(|image| image.file_name == format!("ticket-{}.png", n + 1)).collect();
         assert_eq!(images.len(), 2);
-        assert!(images.iter().all(|image| image.content == ticketing_core::qr::png_small(&ticket.code)));
+        assert!(images.iter().all(|image| image.content == ticketing_core::qr::png(&ticket.code)));
         let content_id = images[0].content_id.as_ref().unwrap();
         assert!(
             images[1].content_id.is_none() && mail.html.contains(&format!("src=\"cid:{content_id}\"")),

@@ -44,9 +44,9 @@ class Ticket:
     issued_at: datetime
     updated_at: datetime
 
-    def qr_png(self, *, small: bool = False) -> bytes:
-        """The code as a PNG. ``small`` compresses it better and takes twice as long: for mails."""
-        return _native.qr_png(self.code, small)
+    def qr_png(self) -> bytes:
+        """The code as a PNG."""
+        return _native.qr_png(self.code)
 
     def qr_svg(self) -> str:
         """The code as a self-contained SVG document."""
@@ -68,14 +68,14 @@ class CheckIn:
     """When it was undone, if it was."""
 
 
-def qr_png(code: str, *, small: bool = False) -> bytes:
+def qr_png(code: str) -> bytes:
     """A ticket code as a PNG.
 
     >>> from ticketing_py import qr_png
     >>> qr_png("7gq4m-00000-00000-00000-000000")[:4]
     b'\\x89PNG'
     """
-    return _native.qr_png(code, small)
+    return _native.qr_png(code)
 
 
 def qr_svg(code: str) -> str:

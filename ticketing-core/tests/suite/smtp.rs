@@ -39,6 +39,11 @@ fn login(password: &str) -> Option<SmtpLogin> {
     Some(SmtpLogin::new("box", password))
 }
 
+/// The same behaviour of a server that takes one command at a time, and of one that takes several.
+fn both(behaviour: Behaviour) -> [Behaviour; 2] {
+    [false, true].map(|pipelining| Behaviour { pipelining, ..behaviour })
+}
+
 /// No error repeats who was written to, or the password.
 fn words(result: Result<(), MailError>) -> (bool, String) {
     let error = result.unwrap_err();
@@ -68,6 +73,25 @@ async fn a_mail_arrives_as_it_was_written() {
     assert_eq!((images[0].content_id(), images[1].content_id()), (Some("ticket-1@example.com"), None));
 }
 
+/// RFC 2920: only where the server says so, and only the commands before the mail itself.
+#[tokio::test]
+async fn commands_are_sent_together_where_the_server_takes_that() {
+    for behaviour in both(Behaviour::default()) {
+        let server = Server::start(behaviour).await;
+        let mailer = mailer(&server);
+        mailer.send(&mail()).await.unwrap();
+        mailer.send(&mail()).await.unwrap();
+        let seen = server.seen();
+        assert_eq!((seen.mails.len(), seen.connections), (2, 1));
+        for sent in &seen.mails {
+            let parsed = MessageParser::new().parse(sent).unwrap();
+            assert_eq!(parsed.body_text(0).unwrap().replace("\r\n", "\n").trim_end(), mail().text);
+        }
+        // RCPT and DATA came while MAIL and RCPT were not answered.
+        assert_eq!(seen.ahead, if behaviour.pipelining { 4 } else { 0 });
+    }
+}
+
 #[tokio::test]
 async fn over_starttls_and_tls_nothing_that_matters_goes_in_clear() {
     let authority = Authority::new();
@@ -95,10 +119,13 @@ async fn a_refused_recipient_or_mail_is_refused_for_good() {
         (Behaviour { data: "554 5.6.0 not for ada@example.com", ..Behaviour::default() }, "554 5.6.0"),
         (Behaviour { taken: "552 5.3.4 too big for ada@example.com", ..Behaviour::default() }, "552 5.3.4"),
     ] {
-        let server = Server::start(behaviour).await;
-        let mailer = mailer(&server);
-        let (refused, text) = words(mailer.send(&mail()).await);
-        assert!(refused && text.contains(answer), "{text}");
+        for behaviour in both(behaviour) {
+            let server = Server::start(behaviour).await;
+            let mailer = mailer(&server);
+            let (refused, text) = words(mailer.send(&mail()).await);
+            assert!(refused && text.contains(answer), "{text}");
+            assert!(server.seen().mails.len() == usize::from(behaviour.taken.starts_with("552")));
+        }
     }
 }
 
@@ -114,10 +141,12 @@ async fn temporary_failures_are_retried_later() {
         (Behaviour { recipient: "530 log in first", ..Behaviour::default() }, "530"),
         (Behaviour { taken: "451 4.3.0 disk", ..Behaviour::default() }, "451 4.3.0"),
     ] {
-        let server = Server::start(behaviour).await;
-        let mailer = mailer(&server);
-        let (refused, text) = words(mailer.send(&mail()).await);
-        assert!(!refused && text.contains(answer), "{text}");
+        for behaviour in both(behaviour) {
+            let server = Server::start(behaviour).await;
+            let mailer = mailer(&server);
+            let (refused, text) = words(mailer.send(&mail()).await);
+            assert!(!refused && text.contains(answer), "{text}");
+        }
     }
     let nobody = Server::start(Behaviour::default()).await;
     let mailer = mailer(&nobody);
@@ -146,29 +175,33 @@ async fn a_slow_server_times_out_and_is_retried_later() {
 
 #[tokio::test]
 async fn a_mail_whose_answer_is_lost_is_sent_again_under_the_same_id() {
-    let server = Server::start(Behaviour { cut_after_first_mail: true, ..Behaviour::default() }).await;
-    let mailer = mailer(&server);
-    assert!(!words(mailer.send(&mail()).await).0);
-    mailer.send(&mail()).await.unwrap();
-    let seen = server.seen();
-    let ids: Vec<_> = seen
-        .mails
-        .iter()
-        .map(|mail| MessageParser::new().parse(mail).unwrap().message_id().unwrap().to_owned())
-        .collect();
-    assert_eq!(ids, ["tickets.abc@example.com", "tickets.abc@example.com"]);
-    assert_eq!(seen.connections, 2);
+    for behaviour in both(Behaviour { cut_after_first_mail: true, ..Behaviour::default() }) {
+        let server = Server::start(behaviour).await;
+        let mailer = mailer(&server);
+        assert!(!words(mailer.send(&mail()).await).0);
+        mailer.send(&mail()).await.unwrap();
+        let seen = server.seen();
+        let ids: Vec<_> = seen
+            .mails
+            .iter()
+            .map(|mail| MessageParser::new().parse(mail).unwrap().message_id().unwrap().to_owned())
+            .collect();
+        assert_eq!(ids, ["tickets.abc@example.com", "tickets.abc@example.com"]);
+        assert_eq!(seen.connections, 2);
+    }
 }
 
 #[tokio::test]
 async fn a_connection_closed_by_the_server_does_not_count_as_a_try() {
-    let server = Server::start(Behaviour { mails_per_connection: 1, ..Behaviour::default() }).await;
-    let mailer = mailer(&server);
-    for _ in 0..3 {
-        mailer.send(&mail()).await.unwrap();
+    for behaviour in both(Behaviour { mails_per_connection: 1, ..Behaviour::default() }) {
+        let server = Server::start(behaviour).await;
+        let mailer = mailer(&server);
+        for _ in 0..3 {
+            mailer.send(&mail()).await.unwrap();
+        }
+        let seen = server.seen();
+        assert_eq!((seen.mails.len(), seen.connections), (3, 3));
     }
-    let seen = server.seen();
-    assert_eq!((seen.mails.len(), seen.connections), (3, 3));
 }
 
 #[tokio::test]

@@ -20,6 +20,8 @@ pub(crate) struct Behaviour {
     /// The one password it takes; without it, it knows no AUTH.
     pub(crate) password: Option<&'static str>,
     pub(crate) smtputf8: bool,
+    /// Takes several commands at once (RFC 2920).
+    pub(crate) pipelining: bool,
     /// What somebody on the line adds to the answer to STARTTLS, while that can still be done.
     pub(crate) injected: &'static str,
     /// Keeps the first mail, but is gone before it says so.
@@ -37,6 +39,7 @@ impl Default for Behaviour {
             taken: "250 2.0.0 queued",
             password: None,
             smtputf8: false,
+            pipelining: false,
             injected: "",
             cut_after_first_mail: false,
             mails_per_connection: usize::MAX,
@@ -56,6 +59,8 @@ pub(crate) struct Seen {
     pub(crate) connections: usize,
     /// Command lines that came before TLS, and without TLS.
     pub(crate) in_clear: Vec<String>,
+    /// Commands that came before the one ahead of them was answered.
+    pub(crate) ahead: usize,
     /// Whole mails, as they came, without the dots that SMTP adds.
     pub(crate) mails: Vec<Vec<u8>>,
 }
@@ -150,6 +155,7 @@ impl Session {
         loop {
             let line = hear(stream).await?;
             let line = String::from_utf8(line).ok()?;
+            lock(&self.seen).ahead += usize::from(!stream.buffer().is_empty());
             if let Phase::Clear { .. } = phase {
                 lock(&self.seen).in_clear.push(line.clone());
             }
@@ -198,6 +204,9 @@ impl Session {
         }
         if self.behaviour.smtputf8 {
             lines.extend(["250-8BITMIME", "250-SMTPUTF8"]);
+        }
+        if self.behaviour.pipelining {
+            lines.push("250-PIPELINING");
         }
         lines.push("250 ENHANCEDSTATUSCODES");
         lines.join("\r\n")

@@ -8,7 +8,7 @@ use lettre::message::Message;
 use lettre::transport::smtp::Error as SmtpError;
 use lettre::transport::smtp::authentication::DEFAULT_MECHANISMS;
 use lettre::transport::smtp::client::AsyncSmtpConnection;
-use lettre::transport::smtp::commands::{Data, Mail, Rcpt};
+use lettre::transport::smtp::commands::{Data, Ehlo, Mail, Rcpt};
 use lettre::transport::smtp::extension::{Extension, MailBodyParameter, MailParameter};
 use std::error::Error as _;
 use std::time::Duration;
@@ -17,23 +17,27 @@ use tokio::time::{Instant, timeout};
 /// A message and its envelope, as sent.
 pub(super) struct Letter {
     envelope: Envelope,
-    bytes: Vec<u8>,
+    /// With its end, and no other line that consists of a dot (RFC 5321, 4.5.2).
+    wire: String,
 }
 
 impl Letter {
     pub(super) fn new(message: Message) -> Self {
-        Self { bytes: message.formatted(), envelope: message.envelope().clone() }
+        let text = String::from_utf8_lossy(&message.formatted()).replace("\r\n.", "\r\n..");
+        Self { wire: text + "\r\n.\r\n", envelope: message.envelope().clone() }
     }
 
     /// Only an address makes it so (see `message.rs`), and then the server must know SMTPUTF8 (RFC 6531).
     fn is_international(&self) -> bool {
-        !self.bytes.is_ascii()
+        !self.wire.is_ascii()
     }
 }
 
 /// An open connection, logged in.
 pub(super) struct Connection {
     smtp: AsyncSmtpConnection,
+    /// Whether the server takes several commands at once (RFC 2920). Then a mail takes two round trips instead of four.
+    takes_pipelines: bool,
     idle_since: Instant,
 }
 
@@ -41,13 +45,14 @@ impl Connection {
     /// Connects, switches to TLS and logs in, as configured.
     pub(super) async fn open(server: &Server) -> Result<Self, MailError> {
         let limit = server.config.connect_timeout;
-        let smtp = timeout(limit, connect(server)).await.map_err(|_| {
+        let (smtp, takes_pipelines) = timeout(limit, connect(server)).await.map_err(|_| {
             MailError::Later(format!("the mail server did not respond within {} ms", limit.as_millis()))
         })??;
-        Ok(Self { smtp, idle_since: Instant::now() })
+        Ok(Self { smtp, takes_pipelines, idle_since: Instant::now() })
     }
 
-    /// MAIL FROM. An error here is about the sender or the server, never about the recipient.
+    /// MAIL FROM. An error here is about the sender or the server, never about the recipient. Where the server allows it, RCPT TO and
+    /// DATA are sent along, and [`finish`](Self::finish) reads the responses.
     pub(super) async fn begin(&mut self, letter: &Letter) -> Result<(), MailError> {
         let mut parameters = Vec::new();
         if letter.is_international() {
@@ -58,22 +63,32 @@ impl Connection {
             }
             parameters = vec![MailParameter::SmtpUtfEight, MailParameter::Body(MailBodyParameter::EightBitMime)];
         }
-        let command = Mail::new(letter.envelope.from().cloned(), parameters);
-        self.smtp.command(command).await.map_err(|error| later("the sender", &error))?;
+        let mut commands = Mail::new(letter.envelope.from().cloned(), parameters).to_string();
+        if self.takes_pipelines {
+            commands.extend(letter.envelope.to().iter().map(|to| Rcpt::new(to.clone(), Vec::new()).to_string()));
+            commands += &Data.to_string();
+        }
+        self.smtp.command(commands).await.map_err(|error| later("the sender", &error))?;
         Ok(())
     }
 
     /// RCPT TO, DATA and the message itself. `Ok` means that the server has accepted it.
     pub(super) async fn finish(&mut self, letter: &Letter) -> Result<(), MailError> {
         for to in letter.envelope.to() {
-            let answer = self.smtp.command(Rcpt::new(to.clone(), Vec::new())).await;
+            let answer = if self.takes_pipelines {
+                self.smtp.read_response().await
+            } else {
+                self.smtp.command(Rcpt::new(to.clone(), Vec::new())).await
+            };
             answer.map_err(|error| match policy(&error) {
                 true => later("the recipient", &error),
                 false => judged("the recipient", &error),
             })?;
         }
-        self.smtp.command(Data).await.map_err(|error| judged("the mail", &error))?;
-        self.smtp.message(&letter.bytes).await.map_err(|error| judged("the mail", &error))?;
+        let answer = if self.takes_pipelines { self.smtp.read_response().await } else { self.smtp.command(Data).await };
+        answer.map_err(|error| judged("the mail", &error))?;
+        // In one write, with the end of the mail: lettre's `message` writes twice.
+        self.smtp.command(&letter.wire).await.map_err(|error| judged("the mail", &error))?;
         Ok(())
     }
 
@@ -92,7 +107,8 @@ impl Connection {
     }
 }
 
-async fn connect(server: &Server) -> Result<AsyncSmtpConnection, MailError> {
+/// The connection, and whether the server takes pipelines.
+async fn connect(server: &Server) -> Result<(AsyncSmtpConnection, bool), MailError> {
     let address = (server.config.host.as_str(), server.config.port);
     let failed = |error: SmtpError| later("the connection", &error);
     let mut smtp = if server.config.security == SmtpSecurity::Tls {
@@ -100,7 +116,8 @@ async fn connect(server: &Server) -> Result<AsyncSmtpConnection, MailError> {
         opened.map_err(failed)?
     } else {
         let cannot = |error: std::io::Error| MailError::Later(format!("the mail server cannot be reached: {error}"));
-        let stream = Stream::connect(address).await.map_err(cannot)?;
+        let stream =
+            Stream::connect(address, server.config.security == SmtpSecurity::StartTls).await.map_err(cannot)?;
         AsyncSmtpConnection::connect_with_transport(Box::new(stream), &server.hello).await.map_err(failed)?
     };
     if server.config.security == SmtpSecurity::StartTls
@@ -112,7 +129,10 @@ async fn connect(server: &Server) -> Result<AsyncSmtpConnection, MailError> {
     if let Some(credentials) = &server.credentials {
         smtp.auth(DEFAULT_MECHANISMS, credentials).await.map_err(|error| later("the login", &error))?;
     }
-    Ok(smtp)
+    // lettre has asked already, and keeps only what it uses.
+    let offers = smtp.command(Ehlo::new(server.hello.clone())).await.map_err(failed)?;
+    let takes_pipelines = offers.message().any(|offer| offer.eq_ignore_ascii_case("PIPELINING"));
+    Ok((smtp, takes_pipelines))
 }
 
 /// Where only a 5xx response is permanent.

@@ -200,6 +200,10 @@ impl Mailer for AnyMailer {
     async fn send(&self, mail: &Mail) -> Result<(), MailError> {
         self.0.send(mail).await
     }
+
+    async fn flush(&self) -> Result<(), MailError> {
+        self.0.flush().await
+    }
 }
 
 pub(crate) fn register(module: &Bound<'_, PyModule>) -> PyResult<()> {

@@ -18,6 +18,10 @@ pub trait Command: Clone + Debug + Send + Sync + 'static {
     /// A stable name for logs and tests, such as `hold`.
     const NAME: &'static str;
 
+    /// Whether it claims rows, which no other transaction gets at the same time. Such a command has a transaction of its own; others
+    /// may share one.
+    const CLAIMS: bool = false;
+
     /// Commands of one group are committed in the order of their arrival, one batch at a time; groups take turns. For commands
     /// that compete for one row, such as an event's counters: its id.
     fn group(&self) -> i64 {
@@ -58,6 +62,12 @@ pub trait Work: Needs + Any {
 
     /// The number of commands, from which a storage estimates how many ids to reserve.
     fn size(&self) -> usize;
+
+    /// Whether it [claims](Command::CLAIMS) rows. Otherwise a storage may load several works at once, decide them one after the other
+    /// on the same rows, and commit them together.
+    fn claims(&self) -> bool {
+        false
+    }
 
     /// Applies all commands, one after the other. A storage may call this more than once, each time with freshly loaded rows. Only
     /// the last call counts.
@@ -117,6 +127,10 @@ impl<C: Command> Work for Batch<C> {
 
     fn size(&self) -> usize {
         self.commands.len()
+    }
+
+    fn claims(&self) -> bool {
+        C::CLAIMS
     }
 
     fn decide(&self, rows: &mut WorkingSet, now: Timestamp) {

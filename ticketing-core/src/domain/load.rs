@@ -36,6 +36,9 @@ pub struct LoadKeys {
     asked: HashMap<(Noun, usize), HashMap<Value, bool>>,
     /// What was not served yet, by rank.
     open: BTreeMap<(u8, Noun, usize, bool), Vec<Value>>,
+    /// The work whose requests come next, by its number, and what is known of each.
+    current: usize,
+    works: BTreeMap<usize, Asker>,
     claims: Vec<List>,
     lists: Vec<List>,
     /// Claims and lists that were served.
@@ -43,6 +46,20 @@ pub struct LoadKeys {
     /// The highest rank that was locked.
     locked: u8,
 }
+
+/// One of several works that share a transaction.
+#[derive(Debug, Default)]
+struct Asker {
+    /// Whether it has requested a row to change.
+    has_locked: bool,
+    /// What it requested since the last round and is not locked, and whether to change it.
+    looks: Vec<(Noun, usize, Value, bool)>,
+}
+
+/// The rank of rows that are read before anything is locked.
+const FIRST: u8 = 0;
+/// The rank of rows that are read after everything is locked.
+const LAST: u8 = u8::MAX;
 
 /// Rows to be read by an index.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -79,7 +96,23 @@ impl LoadKeys {
     /// For a transaction at this time.
     pub fn at(now: Timestamp) -> Self {
         let (asked, open) = (HashMap::new(), BTreeMap::new());
-        Self { now, is_to_read: false, asked, open, claims: vec![], lists: vec![], served: vec![], locked: 0 }
+        Self {
+            now,
+            is_to_read: false,
+            asked,
+            open,
+            current: 0,
+            works: BTreeMap::new(),
+            claims: vec![],
+            lists: vec![],
+            served: vec![],
+            locked: 0,
+        }
+    }
+
+    /// The next requests are those of this work. Several works that share a transaction have different numbers, and the first is 0.
+    pub fn of_work(&mut self, number: usize) {
+        self.current = number;
     }
 
     /// The time of the transaction. A claim takes what is due by then.
@@ -130,10 +163,26 @@ impl LoadKeys {
             return;
         }
         known.insert(key.clone(), is_to_change);
-        let table = noun.table();
-        // What is not locked is read after everything that is: it is then as the locks found it, or newer.
-        let rank = if is_to_change { table.rank() } else { u8::MAX };
-        self.open.entry((rank, noun, index, is_to_change)).or_default().push(key);
+        let work = self.works.entry(self.current).or_default();
+        if is_to_change && noun.table().lock != Lock::Never {
+            work.has_locked = true;
+            // The lowest rank is that of what is read first.
+            let rank = noun.table().rank().saturating_add(1);
+            self.open.entry((rank, noun, index, true)).or_default().push(key);
+        } else {
+            work.looks.push((noun, index, key, is_to_change));
+        }
+    }
+
+    /// What is not locked is read after everything that is: it is then as the locks found it, or newer. But work that has locked
+    /// nothing yet reads to find out what to lock; it would come too late after the locks of other work.
+    fn rank_looks(&mut self) {
+        for work in self.works.values_mut() {
+            let rank = if work.has_locked { LAST } else { FIRST };
+            for (noun, index, key, is_to_change) in work.looks.drain(..) {
+                self.open.entry((rank, noun, index, is_to_change)).or_default().push(key);
+            }
+        }
     }
 
     /// For storages: returns what to read next, or `None` once everything is loaded.
@@ -142,17 +191,18 @@ impl LoadKeys {
     /// has already locked could deadlock with other work. That is an error on every storage.
     pub fn next_round(&mut self, needs: &(impl Needs + ?Sized), rows: &WorkingSet) -> Result<Option<Round>, RowError> {
         needs.needs(rows, self);
+        self.rank_looks();
         if !self.claims.is_empty() || !self.lists.is_empty() {
             let (claims, lists) = (std::mem::take(&mut self.claims), std::mem::take(&mut self.lists));
             self.served.extend(claims.iter().chain(&lists).map(|list| list.name));
             return Ok(Some(Round { claims, lists, lookups: vec![] }));
         }
         let Some((rank, noun, ..)) = self.open.keys().next().copied() else { return Ok(None) };
-        if rank < self.locked {
-            return Err(RowError(format!("{noun:?} would be locked after a row of rank {}", self.locked)));
+        if rank < self.locked && rank != FIRST {
+            return Err(RowError(format!("{noun:?} would be locked after a row of rank {}", self.locked - 1)));
         }
-        if rank != u8::MAX {
-            self.locked = rank;
+        if rank != LAST {
+            self.locked = self.locked.max(rank);
         }
         let mut round = Round::default();
         while let Some(entry) = self.open.first_entry().filter(|entry| entry.key().0 == rank) {

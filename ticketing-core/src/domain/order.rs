@@ -19,7 +19,7 @@ mod limits;
 pub use end::ExpireHolds;
 pub(crate) use end::end_hold;
 pub use find::{FindOrder, FindPurchase, ListOrders};
-pub(crate) use hold::{is_on_sale, may_be_going_on};
+pub(crate) use hold::{Decided, is_on_sale, may_be_going_on};
 pub use limits::BuyerLimits;
 
 /// The maximum number of tickets in an order.

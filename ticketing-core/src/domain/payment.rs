@@ -14,6 +14,7 @@ use crate::setters::setters;
 use jiff::{SignedDuration, Timestamp};
 
 mod attention;
+mod begin;
 mod checkout;
 mod dispute;
 mod find;
@@ -23,6 +24,7 @@ mod review;
 mod settle;
 
 pub use attention::{Attention, NeedsAttention};
+pub use begin::{BeginSale, SaleBegun};
 pub use dispute::{Dispute, DisputeNews, DisputeStage, RecordDispute};
 pub use find::FindAttempt;
 pub use poll::ClaimPolls;

@@ -336,9 +336,13 @@ impl<R: Record> AnyShelf for Shelf<R> {
 
     fn load(&mut self, from: &mut dyn Source) -> Result<Value, RowError> {
         let row = R::read(from)?;
-        let key = row.key().value();
+        let key = row.key();
+        if self.originals.contains_key(&key) {
+            // Would undo the change. Works that share a transaction may need each other's rows in this way; alone, they do not.
+            return Err(RowError(format!("{} {key:?} was changed before it was loaded", R::table().name)));
+        }
         self.load_record(row);
-        Ok(key)
+        Ok(key.value())
     }
 
     fn load_part(&mut self, of: &Value, from: &mut dyn Source) -> Result<(), RowError> {

@@ -21,6 +21,8 @@ pub mod smtp;
 /// - **At least once**: the engine retries a mail until one try succeeds, always with the same
 ///   [`message_id`](Mail::message_id), so that recipients can detect duplicates. A mailer is stateless.
 /// - **`Ok` means accepted**: from then on the mail survives a crash of this process.
+/// - **Flushing**: the engine calls [`flush`](Mailer::flush) before it records that mails were sent. After `Ok`, all mails that were
+///   accepted before the call survive a crash of the machine, if this machine keeps them.
 /// - **Errors say whether a retry helps**: [`MailError::Refused`] is permanent, [`MailError::Later`] is not.
 /// - **Timeouts**: every call ends by itself, after a minute at the latest.
 /// - **Secrets** appear neither in `Debug` nor in errors.
@@ -44,6 +46,12 @@ pub mod smtp;
 pub trait Mailer: std::fmt::Debug + Send + Sync + 'static {
     /// Delivers one mail to its one recipient.
     async fn send(&self, mail: &Mail) -> Result<(), MailError>;
+
+    /// Makes the accepted mails durable: one call for many mails. If it fails, they are sent again. Default: does nothing, for mailers
+    /// that keep nothing on this machine.
+    async fn flush(&self) -> Result<(), MailError> {
+        Ok(())
+    }
 }
 
 /// A mail to one recipient. Fields that become headers contain no line breaks.

@@ -20,18 +20,12 @@ pub struct MemoryStorage {
     /// When each quota is full again, in microseconds.
     limits: Mutex<BTreeMap<String, i64>>,
     /// How often rows have changed.
-    #[cfg(feature = "testing")]
     changes: std::sync::atomic::AtomicU64,
 }
 
 impl Default for MemoryStorage {
     fn default() -> Self {
-        Self {
-            rows: Mutex::new(WorkingSet::whole()),
-            limits: Mutex::default(),
-            #[cfg(feature = "testing")]
-            changes: Default::default(),
-        }
+        Self { rows: Mutex::new(WorkingSet::whole()), limits: Mutex::default(), changes: Default::default() }
     }
 }
 
@@ -66,8 +60,7 @@ impl MemoryStorage {
 
     /// Counts a change.
     fn changed(&self) {
-        #[cfg(feature = "testing")]
-        self.changes.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
+        self.changes.fetch_add(1, std::sync::atomic::Ordering::Release);
     }
 
     /// Looks at everything without copying it, for tests.
@@ -182,6 +175,10 @@ impl Storage for MemoryStorage {
 
     async fn ready(&self) -> Result<(), StorageError> {
         Ok(())
+    }
+
+    fn version(&self) -> Option<u64> {
+        Some(self.changes.load(std::sync::atomic::Ordering::Acquire))
     }
 
     async fn check(&self) -> Result<Vec<String>, StorageError> {

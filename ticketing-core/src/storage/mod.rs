@@ -139,6 +139,13 @@ pub trait Storage: std::fmt::Debug + Send + Sync + 'static {
     /// [`invariants::check`](crate::domain::invariants::check).
     async fn check(&self) -> Result<Vec<String>, StorageError>;
 
+    /// A number that changes with every transaction of this process that may have changed rows, before the caller of that transaction
+    /// gets its answer. So what was read is still as it was while the number stays the same, apart from changes by other processes.
+    /// `None`, the default: not known, and nothing is kept in memory.
+    fn version(&self) -> Option<u64> {
+        None
+    }
+
     /// The connections of this process; all zero where there are none.
     fn connections(&self) -> Connections {
         Connections::default()

@@ -1,5 +1,7 @@
 use super::batching::Batches;
 use super::mail_limits::{MailLimits, Turns};
+use super::pace::Pace;
+use super::recent_events::RecentEvents;
 use super::{Inner, Ticketing};
 use crate::clock::{Clock, Random, SystemClock, SystemRandom};
 use crate::domain::order::BuyerLimits;
@@ -13,7 +15,7 @@ use crate::storage::Storage;
 use crate::token::TokenKey;
 use jiff::SignedDuration;
 use std::sync::Arc;
-use std::sync::atomic::AtomicI64;
+use std::sync::atomic::{AtomicBool, AtomicI64};
 
 /// Builds an engine. Only [`build`](Self::build) can fail.
 #[derive(Debug)]
@@ -206,14 +208,17 @@ impl TicketingBuilder {
             clock: self.clock,
             random: self.random,
             runtime: self.runtime,
+            recent_events: RecentEvents::default(),
             hold_for: self.hold_for,
             buyer_limits: self.buyer_limits,
             mail_limits: self.mail_limits,
             mail_turns: Turns::default(),
+            pace: Pace::default(),
             renderer: Renderer::new(&self.mail_domain)?,
             public_url: self.public_url,
             polls_from: AtomicI64::new(i64::MIN),
             upkeep_wakeup: tokio::sync::Notify::new(),
+            is_all_due: AtomicBool::new(false),
             #[cfg(feature = "accounts")]
             accounts,
         };

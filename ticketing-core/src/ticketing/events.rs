@@ -1,4 +1,5 @@
 use super::checks::Checks;
+use super::recent_events::Moment;
 use super::{Ticketing, granted, only, refused};
 use crate::domain::access::{Caller, Permission, may};
 use crate::domain::category::{Category, FindCategory, NewCategory};
@@ -15,6 +16,7 @@ use crate::error::{Error, Result};
 use crate::storage::StorageExt as _;
 use std::collections::HashSet;
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 
 /// The most ticket types of one event.
 const MAX_TICKET_TYPES: usize = 50;
@@ -128,11 +130,26 @@ impl Ticketing {
 
     /// An event, cancelled or not.
     pub async fn event(&self, id: EventId) -> Result<Event> {
-        Ok(Arc::unwrap_or_clone(self.shared_event(id).await?))
+        Ok(Arc::unwrap_or_clone(self.read_event(id).await?))
     }
 
-    /// Like [`event`](Self::event), but concurrent callers share one copy. It is just as fresh.
+    /// Like [`event`](Self::event), for reads that are many: concurrent callers share one copy, which is answered from memory while
+    /// nothing changes. What this process committed before the call is always in it. What other processes committed may be missing for
+    /// 50 ms.
     pub async fn shared_event(&self, id: EventId) -> Result<Arc<Event>> {
+        // Before the read: what is committed during it has a later version.
+        let Some(version) = self.inner.storage.version() else { return self.read_event(id).await };
+        let moment = Moment { version, now: self.now() };
+        if let Some(event) = self.inner.recent_events.get(id, moment) {
+            return Ok(event);
+        }
+        let event = self.read_event(id).await?;
+        self.inner.recent_events.keep(&event, moment);
+        Ok(event)
+    }
+
+    /// Concurrent callers share one read.
+    async fn read_event(&self, id: EventId) -> Result<Arc<Event>> {
         self.inner.batches.find(SharedEvent(id)).await?.ok_or(Error::NotFound("Event"))
     }
 
@@ -160,6 +177,7 @@ impl Ticketing {
         let event = self.event(id).await?;
         self.may_manage(actor, &event).await?;
         let event = self.inner.storage.apply_one(self.now(), CancelEvent { id }).await?.map_err(super::refused)?;
+        self.inner.is_all_due.store(true, Ordering::Relaxed);
         self.inner.upkeep_wakeup.notify_one();
         Ok(event)
     }

@@ -7,11 +7,10 @@ use super::Ticketing;
 use crate::domain::event::Event;
 use crate::domain::limit::{Quota, Take, Taken};
 use crate::domain::order::Order;
-use crate::domain::outbox::OutboxMail;
 use crate::domain::principal::EmailAddress;
 use crate::setters::setters;
 use jiff::{SignedDuration, Timestamp};
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::sync::{Mutex, PoisonError};
 
 /// In which time the number of mails is allowed.
@@ -78,16 +77,45 @@ impl Turns {
     }
 }
 
+/// What all mails take together, each key once.
+fn together(takes: &[Vec<Take>]) -> Vec<Take> {
+    let mut all: BTreeMap<&str, Take> = BTreeMap::new();
+    for take in takes.iter().flatten() {
+        all.entry(&take.key)
+            .and_modify(|known| known.count = known.count.saturating_add(take.count))
+            .or_insert_with(|| take.clone());
+    }
+    all.into_values().collect()
+}
+
 impl Ticketing {
-    /// Until when a mail has to wait; `None` if it may be sent now, which is then counted.
-    pub(super) async fn held_back(&self, owed: &OutboxMail, order: &Order, event: &Event) -> Option<Timestamp> {
-        let takes = self.inner.mail_limits.takes(&owed.to, order, event);
+    /// Until when each of these mails has to wait; `None` for one that may be sent now, which is then counted. Mostly, all may be sent,
+    /// and are counted at once.
+    pub(super) async fn held_back(&self, mails: &[(&EmailAddress, &Order, &Event)]) -> Vec<Option<Timestamp>> {
+        let takes: Vec<Vec<Take>> =
+            mails.iter().map(|(to, order, event)| self.inner.mail_limits.takes(to, order, event)).collect();
+        let all = together(&takes);
+        let fit = all.is_empty() || {
+            let now = self.now();
+            matches!(self.inner.storage.take_tokens(now, &all).await, Ok(Taken::All { .. }))
+        };
+        let mut until = vec![None; mails.len()];
+        if !fit {
+            for (until, takes) in until.iter_mut().zip(&takes) {
+                *until = self.turn_of(takes).await;
+            }
+        }
+        until
+    }
+
+    /// Until when one mail has to wait.
+    async fn turn_of(&self, takes: &[Take]) -> Option<Timestamp> {
         if takes.is_empty() {
             return None;
         }
         let now = self.now();
-        match self.inner.storage.take_tokens(now, &takes).await {
-            Ok(Taken::None { again_at }) => Some(self.inner.mail_turns.next(&takes, now, again_at)),
+        match self.inner.storage.take_tokens(now, takes).await {
+            Ok(Taken::None { again_at }) => Some(self.inner.mail_turns.next(takes, now, again_at)),
             Ok(Taken::All { .. }) => None,
             Err(error) => {
                 tracing::debug!(%error, "cannot count mails");
@@ -109,6 +137,14 @@ mod tests {
         assert_ne!(of("ada@example.com"), of("ada@example.org"));
         assert_ne!(of("ada@example.com"), of("bob@example.com"));
         assert_eq!(of("+a@example.com"), of("+b@example.com"), "an address needs a name");
+    }
+
+    #[test]
+    fn what_mails_take_together_names_each_key_once() {
+        let quota = Quota::new(2, SignedDuration::from_secs(10));
+        let take = |key: &str, count| Take::new(key, count, quota);
+        let all = together(&[vec![take("b", 1), take("a", 1)], vec![], vec![take("b", 1)]]);
+        assert_eq!(all, [take("a", 1), take("b", 2)]);
     }
 
     #[test]

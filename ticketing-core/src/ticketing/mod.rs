@@ -9,10 +9,13 @@ mod checks;
 mod coalescer;
 mod events;
 mod limits;
+mod mail_delivery;
 mod mail_limits;
 mod mails;
 mod orders;
+mod pace;
 mod payments;
+mod recent_events;
 mod refunds;
 mod requests;
 mod tickets;
@@ -40,7 +43,7 @@ use crate::runtime::Runtime;
 use crate::storage::{Storage, StorageExt as _};
 use jiff::{SignedDuration, Timestamp};
 use std::sync::Arc;
-use std::sync::atomic::AtomicI64;
+use std::sync::atomic::{AtomicBool, AtomicI64};
 
 /// Sells tickets and lets people in. Cheap to clone; all clones share one state.
 ///
@@ -63,16 +66,21 @@ struct Inner {
     runtime: Arc<dyn Runtime>,
     /// Batches the writes of sales, so that they share commits, and the reads that many callers make at once.
     batches: batching::Batches,
+    recent_events: recent_events::RecentEvents,
     hold_for: SignedDuration,
     buyer_limits: BuyerLimits,
     mail_limits: MailLimits,
     mail_turns: mail_limits::Turns,
+    /// Who waits, so that mails give way.
+    pace: pace::Pace,
     renderer: crate::mailer::render::Renderer,
     public_url: Option<String>,
     /// No open attempt is polled before this time (microseconds since 1970), because gateways have rate limits.
     polls_from: AtomicI64,
     /// Notified when there is something for upkeep to do at once.
     upkeep_wakeup: tokio::sync::Notify,
+    /// Whether that is something other than what sales leave behind.
+    is_all_due: AtomicBool,
     #[cfg(feature = "accounts")]
     accounts: Option<accounts::Accounts>,
 }

@@ -12,6 +12,7 @@ use crate::error::{Error, Result};
 use crate::metrics::{self, Stage};
 use crate::setters::setters;
 use crate::storage::StorageExt as _;
+use jiff::Timestamp;
 use tracing::Instrument as _;
 use tracing::field::Empty;
 
@@ -79,31 +80,33 @@ impl Ticketing {
     }
 
     async fn take_places(&self, buyer: &Buyer, request: OrderRequest) -> Result<Order> {
+        let now = self.now();
+        let order = self.inner.batches.apply(self.new_hold(buyer, request)?).await?.map_err(not_held)?;
+        tracing::Span::current().record("order.id", order.id.0);
+        self.count_hold(&order, now);
+        Ok(order)
+    }
+
+    /// Validates the request and makes it a hold.
+    pub(super) fn new_hold(&self, buyer: &Buyer, request: OrderRequest) -> Result<Hold> {
         let mut checks = Checks::default();
         checks.principal("buyer", &buyer.who);
         checks.done()?;
-        let lines = hold_lines(&request)?;
-        let now = self.now();
-        let hold = Hold {
+        Ok(Hold {
+            lines: hold_lines(&request)?,
             reference: request.reference.unwrap_or_else(|| Reference::of_order(&self.inner.random.seed())),
             event_id: request.event_id,
             buyer: buyer.clone(),
-            lines,
-            hold_until: now + self.inner.hold_for,
+            hold_until: self.now() + self.inner.hold_for,
             limits: self.inner.buyer_limits,
-        };
-        let order = self.inner.batches.apply(hold).await?.map_err(|refusal| match refusal {
-            Refusal::TicketTypeNeeded => {
-                Error::invalid("ticket_type_id", "is required: the event has several ticket types")
-            }
-            refusal => refused(refusal),
-        })?;
-        tracing::Span::current().record("order.id", order.id.0);
-        // A repeat finds the order of the first call.
-        if order.created_at >= now {
+        })
+    }
+
+    /// Counts an order that was created by a call that began at `began`. A repeat finds the order of the first call.
+    pub(super) fn count_hold(&self, order: &Order, began: Timestamp) {
+        if order.created_at >= began {
             metrics::reached(Stage::Held, 1);
         }
-        Ok(order)
     }
 
     /// An order of `actor`'s.
@@ -137,6 +140,16 @@ impl Ticketing {
             metrics::reached(Stage::Cancelled, 1);
         }
         Ok(order)
+    }
+}
+
+/// Why no places were taken.
+pub(super) fn not_held(refusal: Refusal) -> Error {
+    match refusal {
+        Refusal::TicketTypeNeeded => {
+            Error::invalid("ticket_type_id", "is required: the event has several ticket types")
+        }
+        refusal => refused(refusal),
     }
 }
 

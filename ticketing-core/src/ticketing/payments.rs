@@ -1,12 +1,13 @@
 //! Paying for orders through a payment gateway.
 
+use super::orders::not_held;
 use super::{OrderRequest, Ticketing, refused};
 use crate::domain::access::{Caller, Permission, Resource, may};
 use crate::domain::code::Reference;
 use crate::domain::order::{Order, OrderStatus};
 use crate::domain::payment::{
-    Attempt, AttemptStatus, Attention, Captured, Checkout, CheckoutReport, CheckoutResult, FREE_GATEWAY, FindAttempt,
-    Mode, NeedsAttention, Observation, OpenAttempt, OpenedAttempt, Settle, Settlement,
+    Attempt, AttemptStatus, Attention, BeginSale, Captured, Checkout, CheckoutReport, CheckoutResult, FREE_GATEWAY,
+    FindAttempt, Mode, NeedsAttention, Observation, OpenAttempt, OpenedAttempt, SaleBegun, Settle, Settlement,
 };
 use crate::domain::payment_history::Payment;
 use crate::domain::principal::{Buyer, EmailAddress, Principal};
@@ -60,14 +61,57 @@ impl Ticketing {
     ///
     /// A repeat with the same references finds the same order and checkout. If that order was cancelled or has expired, starts a
     /// new one with new references.
-    pub async fn buy(&self, buyer: &Buyer, request: OrderRequest, mut options: PayOptions) -> Result<Started> {
-        let mut order = self.hold(buyer, request.clone()).await?;
-        if matches!(order.status, OrderStatus::Cancelled | OrderStatus::Expired) {
-            order = self.hold(buyer, OrderRequest { reference: None, ..request }).await?;
+    pub async fn buy(&self, buyer: &Buyer, request: OrderRequest, options: PayOptions) -> Result<Started> {
+        let span =
+            tracing::info_span!("buy", event.id = request.event_id.0, order.id = Empty, attempt.reference = Empty);
+        self.begin_sale(buyer, request, options).instrument(span).await
+    }
+
+    async fn begin_sale(&self, buyer: &Buyer, request: OrderRequest, options: PayOptions) -> Result<Started> {
+        let _waiting = self.inner.pace.buyer();
+        let Some(gateway) = &self.inner.gateway else {
+            // Only free orders can be paid, and whether this is one is known when it is made.
+            let mut options = options;
+            let mut order = self.hold(buyer, request.clone()).await?;
+            if matches!(order.status, OrderStatus::Cancelled | OrderStatus::Expired) {
+                order = self.hold(buyer, OrderRequest { reference: None, ..request }).await?;
+                options.reference = None;
+            }
+            return self.open_attempt(order, options, true).await;
+        };
+        let mut options = self.usable(options).await?;
+        let mut begun = self.begin_at(&**gateway, buyer, request.clone(), &options).await?;
+        if let SaleBegun::Known(Order { status: OrderStatus::Cancelled | OrderStatus::Expired, .. }) = begun {
             // The attempt's reference belongs to the former order.
             options.reference = None;
+            begun = self.begin_at(&**gateway, buyer, OrderRequest { reference: None, ..request }, &options).await?;
         }
-        self.open(order, options, true).await
+        match begun {
+            SaleBegun::New(opened) => self.take_to_checkout(*opened, options, true).await,
+            SaleBegun::Known(order) => self.open_attempt(order, options, true).await,
+        }
+    }
+
+    /// Takes the places and stores the attempt in one transaction.
+    async fn begin_at(
+        &self,
+        gateway: &dyn PaymentGateway,
+        buyer: &Buyer,
+        request: OrderRequest,
+        options: &PayOptions,
+    ) -> Result<SaleBegun> {
+        let began = self.now();
+        let hold = self.new_hold(buyer, request)?;
+        let attempt = self.new_attempt(Some(gateway), &hold.reference, options);
+        let sale = BeginSale { hold, attempt, currencies: gateway.abilities().currencies };
+        let begun = self.inner.batches.apply(sale).await?.map_err(not_held)?;
+        let order = match &begun {
+            SaleBegun::New(opened) => &opened.order,
+            SaleBegun::Known(order) => order,
+        };
+        tracing::Span::current().record("order.id", order.id.0);
+        self.count_hold(order, began);
+        Ok(begun)
     }
 
     /// Opens a checkout for an order of `actor`'s. Another one may be open already: both can be paid, and a second payment is
@@ -104,19 +148,38 @@ impl Ticketing {
             }
             return Err(refused(Refusal::CurrencyUnsupported { currency: order.total.currency() }));
         }
-        let request = OpenAttempt {
+        let request = self.new_attempt(gateway.map(|gateway| &**gateway), &order.reference, &options);
+        let opened = self.inner.batches.apply(request).await?.map_err(refused)?;
+        self.take_to_checkout(opened, options, release).await
+    }
+
+    /// An attempt to pay an order at this gateway. Without one: for free orders.
+    fn new_attempt(
+        &self,
+        gateway: Option<&dyn PaymentGateway>,
+        order: &Reference,
+        options: &PayOptions,
+    ) -> OpenAttempt {
+        let pays_within = gateway.and_then(|gateway| gateway.abilities().pays_within);
+        OpenAttempt {
             reference: options.reference.clone().unwrap_or_else(|| Reference::of_attempt(&self.inner.random.seed())),
-            order: order.reference.clone(),
+            order: order.clone(),
             gateway: gateway.map_or(FREE_GATEWAY, |gateway| gateway.name()).to_owned(),
             mode: gateway.map_or(Mode::Live, |gateway| gateway.mode()),
-            pays_within: abilities.pays_within.and_then(|pays_within| SignedDuration::try_from(pays_within).ok()),
-        };
-        let OpenedAttempt { order, attempt, first } = self.inner.batches.apply(request).await?.map_err(refused)?;
+            pays_within: pays_within.and_then(|pays_within| SignedDuration::try_from(pays_within).ok()),
+        }
+    }
+
+    /// Asks the gateway for the checkout of an attempt that was stored, unless there is one. Settles a free order.
+    async fn take_to_checkout(&self, opened: OpenedAttempt, options: PayOptions, release: bool) -> Result<Started> {
+        let OpenedAttempt { order, attempt, first } = opened;
         tracing::Span::current().record("attempt.reference", attempt.reference.as_str());
         if first {
             metrics::reached(Stage::AttemptOpened, 1);
         }
-        let Some(gateway) = gateway else { return self.settle_free(order, attempt).await };
+        if order.total.is_zero() {
+            return self.settle_free(order, attempt).await;
+        }
         if let Some(checkout) = attempt.checkout.clone() {
             return Ok(Started { order, attempt, checkout: Some(checkout) });
         }
@@ -134,7 +197,7 @@ impl Ticketing {
             order: order.reference.clone(),
         };
         // Once the gateway was asked, its response must be stored even if our caller leaves. So this is a task of its own.
-        let (engine, gateway) = (self.clone(), Arc::clone(gateway));
+        let (engine, gateway) = (self.clone(), Arc::clone(self.gateway()?));
         let work = async move { engine.ask_for_checkout(&*gateway, &charge, release).await };
         let opened = runtime::run(&*self.inner.runtime, work.in_current_span());
         let (attempt, checkout) = opened.await.map_err(|_| GatewayError::OutcomeUnknown)??;
@@ -199,6 +262,7 @@ impl Ticketing {
     /// the order's tickets once; `first` of [`Settlement::Fulfilled`] says which call did. If the attempt is settled already, the
     /// gateway is not asked.
     pub async fn verify(&self, actor: &Principal, reference: &Reference) -> Result<Settlement> {
+        let _waiting = self.inner.pace.buyer();
         let missing = || Error::NotFound("Payment");
         let (attempt, buyer) = self.inner.batches.find(FindAttempt(reference.clone())).await?.ok_or_else(missing)?;
         if !may(Caller::of(actor), Permission::Use, Resource::Bought(&buyer)) {

@@ -1,18 +1,12 @@
 //! Upkeep, the background work: expiring holds, polling open payments, sending refunds and mails, applying webhooks.
 
-use super::events::SharedEvent;
 use super::{Ticketing, granted};
-use crate::domain::event::Event;
-use crate::domain::order::{ExpireHolds, FindPurchase, Order, OrderStatus};
-use crate::domain::outbox::{ClaimMails, MailKind, MailReport, MailResult, OutboxMail};
+use crate::domain::order::{ExpireHolds, Order, OrderStatus};
 use crate::domain::payment::ClaimPolls;
 use crate::domain::refund::{ClaimRefunds, REFUND_LEASE, Refund, RefundReport, RefundStatus, UndoCancelledEvents};
 use crate::domain::request;
-use crate::domain::ticket::Ticket;
 use crate::error::{Error, Result};
 use crate::gateway::{GatewayError, RefundCall};
-use crate::mailer::render::{EventCancelledMail, RefundMail, TicketsMail};
-use crate::mailer::{Mail, MailError, Mailer};
 use crate::metrics::{self, Stage};
 use crate::runtime::{self, Runtime};
 use crate::setters::setters;
@@ -75,6 +69,16 @@ impl UpkeepReport {
 /// Longer than the slowest call to a gateway or mailer, with a margin.
 pub(super) const LEASE: SignedDuration = REFUND_LEASE;
 
+/// What a pass does.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Scope {
+    /// Everything.
+    Everything,
+    /// Only what calls leave to do: webhooks, refunds and mails. A pass begins after nearly every sale, and to look for expired holds
+    /// each time would cost more than the sale.
+    LeftByCalls,
+}
+
 /// The minimum time between two passes that poll. With the default limit of 100, this stays within Paystack's rate limit of 3,000
 /// requests a minute.
 const POLL_EVERY: SignedDuration = SignedDuration::from_secs(2);
@@ -87,22 +91,21 @@ impl Ticketing {
     /// Runs one bounded pass, for an embedder's own scheduler. Passes may run concurrently, in any process: nothing is done twice.
     /// Items that fail are counted and do not stop the others; only storage errors are returned.
     pub async fn run_upkeep(&self, upkeep: Upkeep) -> Result<UpkeepReport> {
+        self.pass(upkeep, Scope::Everything).await
+    }
+
+    async fn pass(&self, upkeep: Upkeep, scope: Scope) -> Result<UpkeepReport> {
         let began = self.now();
-        let done = self.pass(upkeep).instrument(tracing::info_span!("upkeep")).await;
+        let done = self.work(upkeep, scope).instrument(tracing::info_span!("upkeep")).await;
         metrics::upkeep_passed(done.as_ref().ok(), began, self.now());
         done
     }
 
-    async fn pass(&self, upkeep: Upkeep) -> Result<UpkeepReport> {
-        let mut report = UpkeepReport {
-            expired: self.inner.storage.apply_one(self.now(), ExpireHolds { limit: upkeep.limit }).await?.len(),
-            undone: self.undo_cancelled_events(upkeep).await?,
-            ..UpkeepReport::default()
-        };
-        metrics::reached(Stage::Expired, report.expired);
-        self.inner.storage.forget(&request::outdated(self.now(), upkeep.limit)).await?;
-        // Many and small: a flood creates one for each address.
-        self.inner.storage.forget_tokens(self.now(), upkeep.limit.saturating_mul(100)).await?;
+    async fn work(&self, upkeep: Upkeep, scope: Scope) -> Result<UpkeepReport> {
+        let mut report = UpkeepReport::default();
+        if scope == Scope::Everything {
+            self.look_for_what_is_due(upkeep, &mut report).await?;
+        }
         if self.inner.gateway.is_some() {
             self.apply_webhooks(upkeep, &mut report).await?;
             self.poll_attempts(upkeep, &mut report).await?;
@@ -112,6 +115,17 @@ impl Ticketing {
             self.deliver_mails(mailer, upkeep, &mut report).await?;
         }
         Ok(report)
+    }
+
+    /// What becomes due with time, or after an event was cancelled.
+    async fn look_for_what_is_due(&self, upkeep: Upkeep, report: &mut UpkeepReport) -> Result<()> {
+        report.expired = self.inner.storage.apply_one(self.now(), ExpireHolds { limit: upkeep.limit }).await?.len();
+        metrics::reached(Stage::Expired, report.expired);
+        report.undone = self.undo_cancelled_events(upkeep).await?;
+        self.inner.storage.forget(&request::outdated(self.now(), upkeep.limit)).await?;
+        // Many and small: a flood creates one for each address.
+        self.inner.storage.forget_tokens(self.now(), upkeep.limit.saturating_mul(100)).await?;
+        Ok(())
     }
 
     async fn apply_webhooks(&self, upkeep: Upkeep, report: &mut UpkeepReport) -> Result<()> {
@@ -252,115 +266,36 @@ impl Ticketing {
         answer.map(drop).map_err(Into::into)
     }
 
-    async fn deliver_mails(&self, mailer: &Arc<dyn Mailer>, upkeep: Upkeep, report: &mut UpkeepReport) -> Result<()> {
-        let claimed =
-            self.inner.storage.apply_one(self.now(), ClaimMails { lease: LEASE, limit: upkeep.limit }).await?;
-        report.mails = claimed.len();
-        let (engine, mailer) = (self.clone(), Arc::clone(mailer));
-        let failed = at_once(&*self.inner.runtime, upkeep.at_once, claimed, move |owed| {
-            let (engine, mailer) = (engine.clone(), Arc::clone(&mailer));
-            async move {
-                let delivered = engine.deliver_mail(&*mailer, &owed).await;
-                if let Err(error) = &delivered {
-                    tracing::warn!(mail.id = %owed.id, %error, "could not deliver a mail or record the result");
-                }
-                matches!(delivered, Ok(true))
-            }
-        });
-        report.failed += failed.await;
-        Ok(())
-    }
-
-    async fn deliver_mail(&self, mailer: &dyn Mailer, owed: &OutboxMail) -> Result<bool> {
-        let result = self.try_mail(mailer, owed).await?;
-        metrics::mail_tried(match result {
-            MailResult::Sent => "sent",
-            MailResult::Retry(_) => "later",
-            MailResult::Postponed(_) => "postponed",
-            MailResult::Refused(_) => "refused",
-        });
-        let is_fine = matches!(result, MailResult::Sent | MailResult::Postponed(_));
-        if !is_fine {
-            tracing::warn!(mail.id = %owed.id, subject = %owed.subject, tries = owed.tries, ?result, "a mail was not delivered");
-        }
-        let report = MailReport { id: owed.id, tries: owed.tries, result };
-        self.inner.batches.apply(report).await?;
-        Ok(is_fine)
-    }
-
-    async fn try_mail(&self, mailer: &dyn Mailer, owed: &OutboxMail) -> Result<MailResult> {
-        let nothing = || MailResult::Refused("what the mail tells of does not exist".to_owned());
-        let Some((order, tickets, event)) = self.purchase_of(owed).await? else { return Ok(nothing()) };
-        if let Some(until) = self.held_back(owed, &order, &event).await {
-            tracing::info!(mail.id = %owed.id, %until, "a mail waits for its turn: many go to its recipient, or are of its organiser");
-            return Ok(MailResult::Postponed(until));
-        }
-        let Some(mail) = self.render(owed, &order, &tickets, &event).await? else { return Ok(nothing()) };
-        Ok(match mailer.send(&mail).await {
-            Ok(()) => MailResult::Sent,
-            Err(MailError::Later(error)) => MailResult::Retry(error),
-            Err(MailError::Refused(error)) => MailResult::Refused(error),
-        })
-    }
-
-    /// What a mail is about. `None` if it does not exist.
-    async fn purchase_of(&self, owed: &OutboxMail) -> Result<Option<(Order, Vec<Ticket>, Arc<Event>)>> {
-        let Some(order_id) = owed.subject.order() else { return Ok(None) };
-        let Some((order, tickets)) = self.inner.batches.find(FindPurchase(order_id)).await? else { return Ok(None) };
-        let event = self.inner.batches.find(SharedEvent(order.event_id)).await?;
-        Ok(event.map(|event| (order, tickets, event)))
-    }
-
-    /// Renders the mail from the current rows. `None` if what it is about does not exist.
-    async fn render(
-        &self,
-        owed: &OutboxMail,
-        order: &Order,
-        tickets: &[Ticket],
-        event: &Event,
-    ) -> Result<Option<Mail>> {
-        let renderer = &self.inner.renderer;
-        Ok(match owed.kind {
-            MailKind::Tickets | MailKind::TicketsRestored(_) => Some({
-                let public_url = self.inner.public_url.as_deref();
-                let restored = match owed.kind {
-                    MailKind::TicketsRestored(time) => Some(time),
-                    _ => None,
-                };
-                let mail = TicketsMail { order, event, tickets, public_url, restored };
-                renderer.tickets_mail(&mail)?
-            }),
-            MailKind::Refund(id) => {
-                let story = self.inner.storage.payment(&order.reference).await?;
-                let refund = story.and_then(|story| story.refunds.into_iter().find(|refund| refund.id == id));
-                let Some(refund) = refund else { return Ok(None) };
-                Some(renderer.refund_mail(&RefundMail { order, event, refund: &refund })?)
-            }
-            MailKind::EventCancelled => Some(renderer.event_cancelled_mail(&EventCancelledMail { order, event })?),
-        })
-    }
-
-    /// Runs upkeep in the background: a pass at every interval, at once when a call leaves work to do, and again at once while there
-    /// is more. Stop it with [`UpkeepHandle::stop`]; dropping the handle stops it too, without waiting.
+    /// Runs upkeep in the background: a pass at every interval, and again at once while there is more to do. When a call leaves work,
+    /// such as a mail, that work is done at once. Stop it with [`UpkeepHandle::stop`]; dropping the handle stops it too, without waiting.
     pub fn spawn_upkeep(&self, every: Duration, upkeep: Upkeep) -> UpkeepHandle {
         let (stop, mut stopped) = watch::channel(false);
         let engine = self.clone();
         let stopped_for_good = runtime::run(&*self.inner.runtime, async move {
+            let mut scope = Scope::Everything;
+            let mut everything_is_due = engine.inner.runtime.sleep(every);
             loop {
-                let pause = match engine.run_upkeep(upkeep).await {
-                    Ok(report) if report.is_idle() || report.failed > 0 => every,
-                    Ok(_) => Duration::ZERO,
+                let passed = engine.pass(upkeep, scope).await;
+                if scope == Scope::Everything {
+                    everything_is_due = engine.inner.runtime.sleep(every);
+                }
+                let is_more = match &passed {
+                    Ok(report) => !report.is_idle() && report.failed == 0,
                     Err(error) => {
                         tracing::error!(%error, "a pass of upkeep failed");
-                        every
+                        false
                     }
                 };
-                tokio::select! {
+                scope = tokio::select! {
                     biased;
                     _ = stopped.changed() => return,
-                    () = engine.inner.upkeep_wakeup.notified() => {}
-                    () = engine.inner.runtime.sleep(pause) => {}
-                }
+                    () = &mut everything_is_due => Scope::Everything,
+                    () = std::future::ready(()), if is_more => scope,
+                    () = engine.inner.upkeep_wakeup.notified() => match engine.inner.is_all_due.swap(false, Ordering::Relaxed) {
+                        true => Scope::Everything,
+                        false => Scope::LeftByCalls,
+                    },
+                };
             }
         });
         UpkeepHandle { stop, stopped: stopped_for_good }
@@ -383,7 +318,7 @@ impl UpkeepHandle {
 }
 
 /// Works on all items in order, at most `limit` at once. Returns how many failed.
-async fn at_once<T, F>(runtime: &dyn Runtime, limit: usize, items: Vec<T>, work: impl Fn(T) -> F) -> usize
+pub(super) async fn at_once<T, F>(runtime: &dyn Runtime, limit: usize, items: Vec<T>, work: impl Fn(T) -> F) -> usize
 where
     F: Future<Output = bool> + Send + 'static,
 {

@@ -15,8 +15,8 @@ use ticketing_core::domain::money::Money;
 use ticketing_core::domain::order::{BuyerLimits, ExpireHolds, Hold, Order, OrderStatus, Release};
 use ticketing_core::domain::outbox::{ClaimMails, MailReport, MailStatus, OutboxMail};
 use ticketing_core::domain::payment::{
-    Attempt, AttemptStatus, Captured, CheckoutReport, CheckoutResult, ClaimPolls, DisputeStage, Observation,
-    RecordDispute, Settle, Settlement,
+    Attempt, AttemptStatus, BeginSale, Captured, CheckoutReport, CheckoutResult, ClaimPolls, DisputeStage, Observation,
+    RecordDispute, SaleBegun, Settle, Settlement,
 };
 use ticketing_core::domain::refund::{
     ClaimRefunds, RecordListedRefunds, Refund, RefundReport, RefundRequest, RefundStatus, RetryRefund,
@@ -201,6 +201,7 @@ impl BuggyStorage {
         if self.world.bug.is_some() {
             by_kind!(self, now, work:
                 Hold => hold;
+                BeginSale => begin_sales each;
                 Release => release;
                 ExpireHolds => expire_holds each;
                 CheckoutReport => report_checkouts;
@@ -284,6 +285,31 @@ impl BuggyStorage {
                 result
             })),
             _ => memory.apply(now, wishes).await,
+        }
+    }
+
+    /// Where the hold has a bug, the sale that begins with it has it too.
+    async fn begin_sales(&self, now: Timestamp, sale: &BeginSale) -> Result<Outcome<SaleBegun>> {
+        let is_of_holds = matches!(
+            self.world.bug,
+            Some(
+                Bug::HoldChecksThenInserts
+                    | Bug::HoldNotIdempotent
+                    | Bug::BuyerLimitsIgnored
+                    | Bug::BuyerLimitsCheckedTooEarly
+                    | Bug::SoldAfterEventCalledOff
+            )
+        );
+        if !is_of_holds {
+            return self.world.memory.apply_one(now, sale.clone()).await;
+        }
+        match self.hold(now, std::slice::from_ref(&sale.hold)).await?.remove(0) {
+            Ok(order) => {
+                let mut attempt = sale.attempt.clone();
+                attempt.order = order.reference;
+                Ok(self.world.memory.apply_one(now, attempt).await?.map(|opened| SaleBegun::New(Box::new(opened))))
+            }
+            Err(refusal) => Ok(Err(refusal)),
         }
     }
 

@@ -51,6 +51,7 @@ pub struct ExpireHolds {
 impl Command for ExpireHolds {
     type Outcome = Vec<Order>;
     const NAME: &'static str = "expire_holds";
+    const CLAIMS: bool = true;
 
     fn needs(&self, rows: &WorkingSet, load: &mut LoadKeys) {
         let held = Condition::Named("status", &["held"]);

@@ -23,16 +23,35 @@ impl Command for Hold {
     }
 
     fn needs(&self, rows: &WorkingSet, load: &mut LoadKeys) {
-        load.find(BY_REFERENCE, &self.reference);
+        // Not locked, and so read after the event was locked: an order that was made meanwhile is found. It is never changed here.
+        load.look_up(BY_REFERENCE, &self.reference);
         load.row::<Event>(&self.event_id);
         limits::needs(self, rows, load);
     }
 
     fn apply(&self, rows: &mut WorkingSet, now: Timestamp) -> Result<Order, Refusal> {
+        Ok(match self.decide(rows, now)? {
+            Decided::Known(order) => order,
+            Decided::New { lines, total } => self.write(rows, now, lines, total),
+        })
+    }
+}
+
+/// What a hold comes to.
+pub(crate) enum Decided {
+    /// The order of an earlier call.
+    Known(Order),
+    /// A new order.
+    New { lines: Vec<OrderLine>, total: Money },
+}
+
+impl Hold {
+    /// Decides, and writes nothing.
+    pub(crate) fn decide(&self, rows: &WorkingSet, now: Timestamp) -> Result<Decided, Refusal> {
         let event = rows.events.get(&self.event_id).ok_or(Refusal::EventUnknown { event_id: self.event_id });
         if let Some(order) = rows.order_by_reference(&self.reference) {
             return match event {
-                Ok(event) if self.is_same(order, event) => Ok(order.clone()),
+                Ok(event) if self.is_same(order, event) => Ok(Decided::Known(order.clone())),
                 _ => Err(Refusal::KeyReused),
             };
         }
@@ -42,7 +61,11 @@ impl Command for Hold {
         has_places(event, wanted.iter().map(|(id, quantity)| (*id, *quantity)))?;
         let (lines, total) = priced(event, &wanted)?;
         limits::check(self, rows, &lines)?;
+        Ok(Decided::New { lines, total })
+    }
 
+    /// Takes the places of a new order.
+    pub(crate) fn write(&self, rows: &mut WorkingSet, now: Timestamp, lines: Vec<OrderLine>, total: Money) -> Order {
         let order = Order {
             id: OrderId(rows.orders.take_id()),
             reference: self.reference.clone(),
@@ -58,11 +81,9 @@ impl Command for Hold {
         move_order(rows, &order, Move::Hold);
         nothing_belongs_to(rows, order.id);
         rows.orders.insert(order.clone());
-        Ok(order)
+        order
     }
-}
 
-impl Hold {
     /// The number of tickets of each type, ordered by id. A line without a type means the event's only one.
     fn by_type(&self, event: &Event) -> Result<BTreeMap<TicketTypeId, u32>, Refusal> {
         let mut wanted: BTreeMap<TicketTypeId, u32> = BTreeMap::new();

@@ -21,6 +21,7 @@ pub struct ClaimMails {
 impl Command for ClaimMails {
     type Outcome = Vec<OutboxMail>;
     const NAME: &'static str = "claim_mails";
+    const CLAIMS: bool = true;
 
     fn needs(&self, rows: &WorkingSet, load: &mut LoadKeys) {
         let waiting = Condition::Named("status", &["waiting"]);

@@ -17,6 +17,7 @@ pub struct ClaimPolls {
 impl Command for ClaimPolls {
     type Outcome = Vec<Attempt>;
     const NAME: &'static str = "claim_polls";
+    const CLAIMS: bool = true;
 
     fn needs(&self, rows: &WorkingSet, load: &mut LoadKeys) {
         let due = vec![Condition::AtMost("poll_at", load.now().as_microsecond())];

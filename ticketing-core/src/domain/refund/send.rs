@@ -26,6 +26,7 @@ pub struct ClaimRefunds {
 impl Command for ClaimRefunds {
     type Outcome = Vec<Refund>;
     const NAME: &'static str = "claim_refunds";
+    const CLAIMS: bool = true;
 
     fn needs(&self, rows: &WorkingSet, load: &mut LoadKeys) {
         let due = vec![Condition::AtMost("next_at", load.now().as_microsecond())];

@@ -27,6 +27,7 @@ pub struct UndoCancelledEvents {
 impl Command for UndoCancelledEvents {
     type Outcome = Vec<Order>;
     const NAME: &'static str = "undo_cancelled_events";
+    const CLAIMS: bool = true;
 
     fn needs(&self, rows: &WorkingSet, load: &mut LoadKeys) {
         let valid = vec![Condition::Named("status", &["active", "used"])];

@@ -29,6 +29,7 @@ pub struct ClaimWebhooks {
 impl Command for ClaimWebhooks {
     type Outcome = Vec<StoredWebhook>;
     const NAME: &'static str = "claim_webhooks";
+    const CLAIMS: bool = true;
 
     fn needs(&self, rows: &WorkingSet, load: &mut LoadKeys) {
         let due = vec![Condition::AtMost("next_at", load.now().as_microsecond())];

@@ -36,6 +36,7 @@ pub mod races;
 pub mod refunds;
 pub mod requests;
 pub mod reviews;
+pub mod sales;
 pub mod settle;
 pub mod shop;
 pub mod tickets;
@@ -107,6 +108,13 @@ macro_rules! storage_conformance {
                 a_payment_is_found_by_its_order_and_by_each_attempt
                 a_free_order_is_settled_like_any_other
                 the_first_checkout_extends_the_hold_to_the_time_to_pay
+            }
+            sales {
+                a_sale_begins_with_its_order_and_its_attempt_at_once
+                a_sale_that_is_refused_leaves_neither_order_nor_attempt
+                the_attempt_of_a_free_sale_is_at_no_gateway
+                a_sale_whose_order_has_ended_does_not_begin_again
+                the_last_place_goes_to_one_sale
             }
             settle {
                 an_exact_payment_buys_exactly_the_tickets_of_the_order
@@ -209,6 +217,7 @@ macro_rules! storage_conformance {
             }
             watch {
                 an_open_storage_is_ready
+                the_version_changes_with_every_commit
                 open_work_is_counted_and_finished_work_is_not
             }
             limits {

@@ -20,7 +20,7 @@ use crate::domain::outbox::ClaimMails;
 use crate::domain::outbox::ResendMail;
 use crate::domain::page::PageRequest;
 use crate::domain::payment::ClaimPolls;
-use crate::domain::payment::{Captured, Observation, Settle};
+use crate::domain::payment::{BeginSale, Captured, Observation, Settle};
 use crate::domain::refund::ClaimRefunds;
 use crate::domain::refund::RetryRefund;
 use crate::domain::refund::UndoCancelledEvents;
@@ -187,6 +187,15 @@ impl Pair {
                 let until = |request: &Hold| Hold { hold_until: now + *hold_for, ..request.clone() };
                 let requests: Vec<Hold> = requests.iter().map(until).collect();
                 self.both("hold", async |of| of.apply(now, &requests).await).await
+            }
+            Command::BeginSales(requests, hold_for) => {
+                let begun = |request: &BeginSale| {
+                    let mut request = request.clone();
+                    request.hold.hold_until = now + *hold_for;
+                    request
+                };
+                let requests: Vec<BeginSale> = requests.iter().map(begun).collect();
+                self.both("begin_sales", async |of| of.apply(now, &requests).await).await
             }
             Command::Release(requests) => self.both("release", async |of| of.apply(now, requests).await).await,
             Command::ExpireHolds(limit) => {

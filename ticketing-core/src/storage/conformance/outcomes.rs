@@ -11,7 +11,7 @@ use crate::domain::limit::Taken;
 use crate::domain::order::Order;
 use crate::domain::outbox::OutboxMail;
 use crate::domain::page::Page;
-use crate::domain::payment::{Attempt, OpenedAttempt, Settlement};
+use crate::domain::payment::{Attempt, OpenedAttempt, SaleBegun, Settlement};
 use crate::domain::payment_history::Payment;
 use crate::domain::principal::Principal;
 use crate::domain::refund::Refund;
@@ -96,6 +96,15 @@ impl<T: Recorded> Recorded for Page<T> {
 impl Recorded for OpenedAttempt {
     fn recorded(&self) -> Value {
         json!({ "order": self.order, "attempt": self.attempt, "first": self.first })
+    }
+}
+
+impl Recorded for SaleBegun {
+    fn recorded(&self) -> Value {
+        match self {
+            Self::New(opened) => json!({ "new": opened.recorded() }),
+            Self::Known(order) => json!({ "known": order }),
+        }
     }
 }
 

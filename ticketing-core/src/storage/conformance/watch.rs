@@ -18,6 +18,18 @@ pub async fn an_open_storage_is_ready(storage: Arc<dyn Storage>) {
     assert!(connections.busy <= connections.open && connections.open <= connections.limit, "{connections:?}");
 }
 
+pub async fn the_version_changes_with_every_commit(storage: Arc<dyn Storage>) {
+    let shop = Shop::open(storage);
+    let Some(before) = shop.storage.version() else { return };
+    let event = shop.event().create().await;
+    let made = shop.storage.version();
+    assert_ne!(made, Some(before));
+    shop.event_now(&event).await;
+    assert_eq!(shop.storage.version(), made, "reading changes nothing");
+    shop.hold(&event, 1).await;
+    assert_ne!(shop.storage.version(), made);
+}
+
 pub async fn open_work_is_counted_and_finished_work_is_not(storage: Arc<dyn Storage>) {
     let shop = Shop::open(storage);
     assert_eq!(gauges(&shop).await, Gauges::default());

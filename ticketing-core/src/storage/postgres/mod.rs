@@ -9,17 +9,19 @@ mod open;
 
 use self::ids::{Blocks, IDS_PER_COMMAND, MORE};
 use self::open::migrations;
+use super::sql::commits::{Commits, Committer, Timed, decide, load};
+use super::sql::leases::{Control, Lease, Leases};
 use super::sql::{self, Connection, broken, limits, trouble};
 use super::{Connections, Storage, StorageError};
 use crate::domain::command::Work;
 use crate::domain::limit::{Take, Taken};
 use crate::domain::list::{List, Tallied, Tally};
-use crate::domain::load::{LoadKeys, Needs};
+use crate::domain::load::Needs;
 use crate::domain::working_set::{Noun, WorkingSet};
 use async_trait::async_trait;
 use jiff::Timestamp;
-use sqlx::postgres::{PgConnection, PgPool};
-use sqlx::{Postgres, Transaction};
+use sqlx::Postgres;
+use sqlx::postgres::PgConnection;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -28,9 +30,11 @@ type Result<T> = std::result::Result<T, StorageError>;
 /// Everything in one PostgreSQL database. Cheap to clone; all clones share one pool of connections.
 #[derive(Clone, Debug)]
 pub struct PostgresStorage {
-    pool: PgPool,
+    leases: Leases<Postgres>,
     blocks: Arc<Blocks>,
     behind_pgbouncer: bool,
+    /// Transactions that wait for a commit.
+    commits: Commits,
 }
 
 /// The number of tries of a transaction that conflicted with another one (a deadlock, or both inserted the same key), lost its
@@ -72,50 +76,48 @@ fn plain(connection: &mut PgConnection) -> &mut dyn Connection {
 
 impl PostgresStorage {
     /// One try. The outer error is the database's, so that the caller can decide whether to try again.
-    async fn try_once(
-        &self,
-        now: Timestamp,
-        work: &dyn Work,
-        ids_per_command: i64,
-    ) -> std::result::Result<Result<()>, Undone> {
-        let mut transaction = self.begin().await?;
-        let mut rows = match sql::load::load(plain(&mut transaction), LoadKeys::at(now), work, true).await {
-            Ok(rows) => rows,
+    async fn try_once(&self, works: &[Timed], ids_per_command: i64) -> std::result::Result<Result<()>, Undone> {
+        let mut lease = self.begin().await?;
+        let size = works.iter().map(|(_, work)| work.size()).sum::<usize>().max(1);
+        let count = ids_per_command.saturating_mul(i64::try_from(size).unwrap_or(i64::MAX));
+        let (loader, mut rows) = match load(plain(&mut lease), works).await {
+            Ok(loaded) => loaded,
             Err(error) => return inner(error),
         };
-        let count = ids_per_command.saturating_mul(i64::try_from(work.size().max(1)).unwrap_or(i64::MAX));
-        let taken = match self.blocks.take(plain(&mut transaction), count).await {
+        let taken = match self.blocks.take(plain(&mut lease), count).await {
             Ok(taken) => taken,
             Err(error) => return inner(error),
         };
         for (noun, ids) in Noun::ALL.iter().zip(&taken) {
             rows.shelf_mut(*noun).set_ids(*ids);
         }
-        work.decide(&mut rows, now);
+        if let Err(error) = decide(plain(&mut lease), works, loader, &mut rows).await {
+            return inner(error);
+        }
         if Noun::ALL
             .iter()
             .map(|noun| rows.shelf(*noun).ids())
             .any(|ids| ids.rows.are_overdrawn() || ids.parts.are_overdrawn())
         {
-            drop(transaction.rollback().await);
+            drop(lease.end("rollback").await);
             return Err(Undone::TooFewIds);
         }
-        match sql::write::write(plain(&mut transaction), &rows).await {
-            Ok(true) => transaction.commit().await.map_err(|cause| Undone::Failed { cause, may_be_done: true })?,
+        match sql::write::write(plain(&mut lease), &rows).await {
+            Ok(true) => lease.end("commit").await.map_err(|cause| Undone::Failed { cause, may_be_done: true })?,
             // A dropped transaction ends a moment later, and claims would skip its rows until then. Nothing was written, so a
             // failure does not matter.
-            Ok(false) => drop(transaction.rollback().await),
+            Ok(false) => drop(lease.end("rollback").await),
             Err(error) => return inner(error),
         }
         self.blocks.give_back(&taken, &rows).await;
         Ok(Ok(()))
     }
 
-    async fn tries(self, now: Timestamp, work: Arc<dyn Work>) -> Result<()> {
+    async fn tries(&self, works: &[Timed]) -> Result<()> {
         let (mut tries, mut ids_per_command) = (0, IDS_PER_COMMAND);
         loop {
             tries += 1;
-            let error = match tokio::time::timeout(TRY_TIMEOUT, self.try_once(now, &*work, ids_per_command)).await {
+            let error = match tokio::time::timeout(TRY_TIMEOUT, self.try_once(works, ids_per_command)).await {
                 Ok(Ok(done)) => return done,
                 Ok(Err(error)) => error,
                 // As if the connection was lost during the commit: the transaction may have been committed.
@@ -138,23 +140,21 @@ impl PostgresStorage {
 
     /// Behind PgBouncer, each transaction may get another connection, on which others have prepared statements under the same
     /// names.
-    async fn begin(&self) -> std::result::Result<Transaction<'static, Postgres>, sqlx::Error> {
-        self.begin_with(if self.behind_pgbouncer { BEGIN_BEHIND_PGBOUNCER } else { BEGIN }).await
+    async fn begin(&self) -> std::result::Result<Lease<Postgres>, sqlx::Error> {
+        self.begin_with(self.begin_statements()).await
     }
 
-    /// Begins in a separate task, which is not dropped with the caller. sqlx 0.9.0 loses track of a transaction if its `begin` is
-    /// dropped before the response: the next user of the connection would read and write within it
-    /// (<https://github.com/launchbadge/sqlx/issues/4393>).
-    async fn begin_with(
-        &self,
-        statement: &'static str,
-    ) -> std::result::Result<Transaction<'static, Postgres>, sqlx::Error> {
-        let pool = self.pool.clone();
-        let begun = tokio::spawn(async move {
-            let begun = tokio::time::timeout(READ_TIMEOUT, pool.begin_with(statement)).await;
-            begun.unwrap_or(Err(sqlx::Error::PoolTimedOut))
+    fn begin_statements(&self) -> &'static str {
+        if self.behind_pgbouncer { BEGIN_BEHIND_PGBOUNCER } else { BEGIN }
+    }
+
+    async fn begin_with(&self, statements: &'static str) -> std::result::Result<Lease<Postgres>, sqlx::Error> {
+        let begun = tokio::time::timeout(READ_TIMEOUT, async {
+            let mut lease = self.leases.lend().await?;
+            lease.begin(statements).await?;
+            Ok(lease)
         });
-        begun.await.map_err(|_| sqlx::Error::WorkerCrashed)?
+        begun.await.unwrap_or(Err(sqlx::Error::PoolTimedOut))
     }
 
     /// Applies the timeout of reads. Many callers share a read, and on a dropped connection all of them would wait.
@@ -164,29 +164,31 @@ impl PostgresStorage {
     }
 
     /// A connection for a few statements that need no snapshot. End it with [`done`](Self::done).
-    async fn reader(&self) -> Result<Lease> {
-        Ok(match self.behind_pgbouncer {
-            false => Lease::Connection(self.pool.acquire().await.map_err(trouble)?),
-            true => Lease::Transaction(self.begin().await.map_err(trouble)?),
-        })
+    ///
+    /// Behind PgBouncer in transaction mode, a statement that is prepared outside a transaction may be executed on another connection,
+    /// which does not know it.
+    async fn reader(&self) -> Result<Lease<Postgres>> {
+        let reader = if self.behind_pgbouncer { self.begin().await } else { self.leases.lend().await };
+        reader.map_err(trouble)
     }
 
-    async fn done(&self, lease: Lease) -> Result<()> {
-        match lease {
-            Lease::Connection(_) => Ok(()),
-            Lease::Transaction(transaction) => transaction.commit().await.map_err(trouble),
+    async fn done(&self, lease: Lease<Postgres>) -> Result<()> {
+        if self.behind_pgbouncer {
+            return lease.end("commit").await.map_err(trouble);
         }
+        lease.done();
+        Ok(())
     }
 
     /// A snapshot for several statements. Without it, each statement would see what was committed since the previous one, and an
     /// order could be paid and have no tickets.
-    async fn snapshot(&self) -> Result<Transaction<'static, Postgres>> {
+    async fn snapshot(&self) -> Result<Lease<Postgres>> {
         let begin = if self.behind_pgbouncer { SNAPSHOT_BEHIND_PGBOUNCER } else { SNAPSHOT };
         self.begin_with(begin).await.map_err(trouble)
     }
 
     /// A snapshot for a check of the whole database.
-    async fn survey(&self) -> Result<Transaction<'static, Postgres>> {
+    async fn survey(&self) -> Result<Lease<Postgres>> {
         let begin = if self.behind_pgbouncer { SURVEY_BEHIND_PGBOUNCER } else { SURVEY };
         self.begin_with(begin).await.map_err(trouble)
     }
@@ -196,17 +198,19 @@ impl PostgresStorage {
 impl Storage for PostgresStorage {
     /// Is not cancelled when the caller leaves: that cannot leave a transaction half-done.
     async fn transact(&self, now: Timestamp, work: Arc<dyn Work>) -> Result<()> {
-        tokio::spawn(self.clone().tries(now, work)).await.map_err(broken)?
+        self.commits.commit(self, now, work).await
     }
 
     async fn load(&self, needs: &dyn Needs) -> Result<WorkingSet> {
         self.in_time(async {
             if needs.is_of_one_moment() {
                 let mut snapshot = self.snapshot().await?;
-                return sql::load::load(plain(&mut snapshot), LoadKeys::default(), needs, false).await;
+                let rows = sql::load::load(plain(&mut snapshot), needs).await?;
+                snapshot.end("commit").await.map_err(trouble)?;
+                return Ok(rows);
             }
             let mut reader = self.reader().await?;
-            let rows = sql::load::load(plain(&mut reader), LoadKeys::default(), needs, false).await?;
+            let rows = sql::load::load(plain(&mut reader), needs).await?;
             self.done(reader).await?;
             Ok(rows)
         })
@@ -215,7 +219,9 @@ impl Storage for PostgresStorage {
 
     async fn tally(&self, tallies: &[Tally]) -> Result<Vec<Tallied>> {
         let mut snapshot = self.snapshot().await?;
-        sql::list::tally(plain(&mut snapshot), tallies).await
+        let tallied = sql::list::tally(plain(&mut snapshot), tallies).await?;
+        snapshot.end("commit").await.map_err(trouble)?;
+        Ok(tallied)
     }
 
     async fn forget(&self, list: &List) -> Result<u32> {
@@ -226,10 +232,21 @@ impl Storage for PostgresStorage {
     }
 
     async fn take_tokens(&self, now: Timestamp, takes: &[Take]) -> Result<Taken> {
-        let mut writer = self.reader().await?;
-        let taken = limits::take::<Postgres>(&mut writer, now, takes).await?;
-        self.done(writer).await?;
-        Ok(taken)
+        let is_one_statement = takes.len() == 1;
+        let mut writer = if is_one_statement { self.reader().await? } else { self.begin().await.map_err(trouble)? };
+        let taken = limits::take(plain(&mut writer), now, takes).await?;
+        match (&taken, is_one_statement) {
+            (_, true) => self.done(writer).await?,
+            (Some(_), false) => writer.end("commit").await.map_err(trouble)?,
+            (None, false) => writer.end("rollback").await.map_err(trouble)?,
+        }
+        if let Some(full_at) = taken {
+            return Ok(Taken::All { full_at });
+        }
+        let mut reader = self.reader().await?;
+        let refused = limits::refused(plain(&mut reader), now, takes).await?;
+        self.done(reader).await?;
+        Ok(refused)
     }
 
     async fn forget_tokens(&self, now: Timestamp, limit: u32) -> Result<u32> {
@@ -247,13 +264,18 @@ impl Storage for PostgresStorage {
 
     async fn check(&self) -> Result<Vec<String>> {
         let mut survey = self.survey().await?;
-        sql::check::all(plain(&mut survey)).await
+        let wrong = sql::check::all(plain(&mut survey)).await?;
+        survey.end("commit").await.map_err(trouble)?;
+        Ok(wrong)
+    }
+
+    fn version(&self) -> Option<u64> {
+        Some(self.commits.version())
     }
 
     fn connections(&self) -> Connections {
-        let open = self.pool.size();
-        let idle = u32::try_from(self.pool.num_idle()).unwrap_or(u32::MAX);
-        Connections { open, busy: open.saturating_sub(idle), limit: self.pool.options().get_max_connections() }
+        let (open, busy) = self.leases.count();
+        Connections { open, busy, limit: self.leases.pool().options().get_max_connections() }
     }
 
     /// While one batch waits for the disk, others can run.
@@ -262,30 +284,20 @@ impl Storage for PostgresStorage {
     }
 }
 
-/// A connection for a few statements. Behind PgBouncer in transaction mode, a statement that is prepared outside a transaction
-/// may be executed on another connection, which does not know it.
-enum Lease {
-    Connection(sqlx::pool::PoolConnection<Postgres>),
-    Transaction(Transaction<'static, Postgres>),
-}
+#[async_trait]
+impl Committer for PostgresStorage {
+    /// While one commit waits for the disk or for another process's lock, the other can run.
+    const WIDTH: usize = 2;
 
-impl std::ops::Deref for Lease {
-    type Target = PgConnection;
-
-    fn deref(&self) -> &PgConnection {
-        match self {
-            Self::Connection(connection) => connection,
-            Self::Transaction(transaction) => transaction,
-        }
+    async fn commit(&self, works: &[Timed]) -> Result<()> {
+        self.tries(works).await
     }
 }
 
-impl std::ops::DerefMut for Lease {
-    fn deref_mut(&mut self) -> &mut PgConnection {
-        match self {
-            Self::Connection(connection) => connection,
-            Self::Transaction(transaction) => transaction,
-        }
+#[async_trait]
+impl Control for Postgres {
+    async fn run(connection: &mut PgConnection, statements: &'static str) -> std::result::Result<(), sqlx::Error> {
+        sqlx::raw_sql(statements).execute(connection).await.map(drop)
     }
 }
 

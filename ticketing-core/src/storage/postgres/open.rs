@@ -2,6 +2,8 @@
 
 use super::{PostgresStorage, SESSION};
 use crate::storage::StorageError;
+use crate::storage::sql::commits::Commits;
+use crate::storage::sql::leases::Leases;
 use crate::storage::sql::trouble;
 use sqlx::Connection as _;
 use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
@@ -87,7 +89,7 @@ impl PostgresStorage {
             // sqlx's own check pings a connection and waits for the answer without a time-out. On a connection that died silently it
             // would wait indefinitely, and each one would take a slot of the pool.
             .test_before_acquire(false)
-            // One that was just given back was asked then.
+            // One that was just given back was asked then; and most are given back to [`Leases`] and not to the pool.
             .before_acquire(|connection, meta| {
                 let rested = meta.idle_for > Duration::from_secs(1);
                 Box::pin(async move { if rested { is_alive(connection).await } else { Ok(true) } })
@@ -96,13 +98,19 @@ impl PostgresStorage {
             .connect_with(options.application_name("ticketing"))
             .await
             .map_err(trouble)?;
-        Ok(Self { pool, blocks: std::sync::Arc::default(), behind_pgbouncer })
+        Ok(Self {
+            leases: Leases::new(pool),
+            blocks: std::sync::Arc::default(),
+            behind_pgbouncer,
+            commits: Commits::default(),
+        })
     }
 
     /// In one transaction, under a lock that ends with it: a lock of the session's would stay with whatever connection PgBouncer
     /// chose.
     async fn migrate(&self) -> Result<(), StorageError> {
-        let mut transaction = self.begin().await.map_err(trouble)?;
+        // By sqlx's own transaction: each migration is one within it.
+        let mut transaction = self.leases.pool().begin_with(self.begin_statements()).await.map_err(trouble)?;
         let lock = sqlx::query("select pg_advisory_xact_lock($1)").bind(MIGRATING);
         lock.execute(&mut *transaction).await.map_err(trouble)?;
         let mut migrations = migrations::all();
@@ -130,7 +138,7 @@ impl PostgresStorage {
 
     /// Finishes running calls and closes all connections.
     pub async fn close(&self) {
-        self.pool.close().await;
+        self.leases.close().await;
     }
 }
 

@@ -1,38 +1,17 @@
 //! Tokens of quotas: one statement for each key, decided and counted by the database.
 
-use super::{Connection, Result, Statement, broken, one_int, trouble};
+use super::{Connection, Result, Statement, broken, one_int};
 use crate::domain::limit::{Take, Taken};
 use crate::domain::row::Value;
 use jiff::Timestamp;
-use sqlx::Connection as _;
-
-/// Takes all of these tokens or none. One statement is atomic by itself; several need a transaction.
-pub(in crate::storage) async fn take<D>(connection: &mut D::Connection, now: Timestamp, takes: &[Take]) -> Result<Taken>
-where
-    D: sqlx::Database,
-    D::Connection: Connection,
-{
-    let taken = match takes {
-        [_] => take_each(connection, now, takes).await?,
-        _ => {
-            let mut transaction = connection.begin().await.map_err(trouble)?;
-            let taken = take_each(&mut *transaction, now, takes).await?;
-            match taken {
-                Some(_) => transaction.commit().await.map_err(trouble)?,
-                None => transaction.rollback().await.map_err(trouble)?,
-            }
-            taken
-        }
-    };
-    match taken {
-        Some(full_at) => Ok(Taken::All { full_at }),
-        None => refused(connection, now, takes).await,
-    }
-}
 
 /// Takes tokens one by one. Returns when each quota is full again, or `None` if one has too few. What was taken from the others must
-/// then be rolled back.
-async fn take_each(connection: &mut dyn Connection, now: Timestamp, takes: &[Take]) -> Result<Option<Vec<Timestamp>>> {
+/// then be rolled back: one statement is atomic by itself, and several need a transaction.
+pub(in crate::storage) async fn take(
+    connection: &mut dyn Connection,
+    now: Timestamp,
+    takes: &[Take],
+) -> Result<Option<Vec<Timestamp>>> {
     // By key, so that callers that take the same tokens lock in the same order.
     let mut order: Vec<usize> = (0..takes.len()).collect();
     order.sort_by_key(|index| &takes[*index].key);
@@ -63,7 +42,11 @@ async fn one(connection: &mut dyn Connection, now: i64, take: &Take) -> Result<O
 }
 
 /// When to try again, computed from the current state, which may already allow it.
-async fn refused(connection: &mut dyn Connection, now: Timestamp, takes: &[Take]) -> Result<Taken> {
+pub(in crate::storage) async fn refused(
+    connection: &mut dyn Connection,
+    now: Timestamp,
+    takes: &[Take],
+) -> Result<Taken> {
     let now = now.as_microsecond();
     let mut again_at = now;
     for take in takes {

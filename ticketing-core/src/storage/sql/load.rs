@@ -8,48 +8,69 @@ use crate::domain::load::{LoadKeys, Lookup, Needs};
 use crate::domain::row::{Column, Kind, Value};
 use crate::domain::table::{Lock, Table};
 use crate::domain::working_set::{Noun, WorkingSet};
+use jiff::Timestamp;
 use std::collections::{BTreeMap, BTreeSet};
 
-/// Loads what is needed. With locks if `load` is of a transaction that may write.
-pub(in crate::storage) async fn load(
-    connection: &mut dyn Connection,
-    mut load: LoadKeys,
-    needs: &dyn Needs,
-    is_to_write: bool,
-) -> Result<WorkingSet> {
+/// Reads what is needed, without locks.
+pub(in crate::storage) async fn load(connection: &mut dyn Connection, needs: &dyn Needs) -> Result<WorkingSet> {
     let mut rows = WorkingSet::default();
-    let locks = is_to_write && connection.dialect().has_row_locks();
-    let mut locked = BTreeSet::new();
-    while let Some(round) = load.next_round(needs, &rows)? {
-        for list in round.claims {
-            let keys = claim(connection, &list).await?;
-            if let Lock::Rank(_) = list.noun.table().lock {
-                locked.extend(keys.iter().map(|key| (list.noun, key.clone())));
-            }
-            by_index(connection, list.noun, 0, &keys, "", &mut rows).await?;
-            rows.shelf_mut(list.noun).mark_complete(0, &keys, true);
-            rows.keep_claim(list.name, keys);
-        }
-        for list in round.lists {
-            let page = page(connection, &list).await?;
-            if !list.keys_only {
-                by_index(connection, list.noun, 0, &page.items, "", &mut rows).await?;
-                rows.shelf_mut(list.noun).mark_complete(0, &page.items, false);
-            }
-            rows.keep_page(list.name, page);
-        }
-        if locks {
-            lock(connection, &round.lookups, &mut locked, &mut rows).await?;
-        }
-        for lookup in round.lookups {
-            // What was locked was read with it.
-            if !(locks && lookup.is_locked_by_row()) {
-                by_index(connection, lookup.noun, lookup.index, &lookup.keys, "", &mut rows).await?;
-            }
-            rows.shelf_mut(lookup.noun).mark_complete(lookup.index, &lookup.keys, lookup.is_to_change);
-        }
-    }
+    Loader { load: LoadKeys::default(), locks: false, locked: BTreeSet::new() }
+        .load(connection, needs, &mut rows)
+        .await?;
     Ok(rows)
+}
+
+/// Loads what works need that share a transaction, and locks it where the database has row locks.
+pub(in crate::storage) struct Loader {
+    load: LoadKeys,
+    locks: bool,
+    locked: BTreeSet<(Noun, Value)>,
+}
+
+impl Loader {
+    /// For a transaction at this time.
+    pub(in crate::storage) fn new(connection: &dyn Connection, now: Timestamp) -> Self {
+        Self { load: LoadKeys::at(now), locks: connection.dialect().has_row_locks(), locked: BTreeSet::new() }
+    }
+
+    /// Loads what is needed and not loaded yet.
+    pub(in crate::storage) async fn load(
+        &mut self,
+        connection: &mut dyn Connection,
+        needs: &dyn Needs,
+        rows: &mut WorkingSet,
+    ) -> Result<()> {
+        while let Some(round) = self.load.next_round(needs, rows)? {
+            for list in round.claims {
+                let keys = claim(connection, &list).await?;
+                if let Lock::Rank(_) = list.noun.table().lock {
+                    self.locked.extend(keys.iter().map(|key| (list.noun, key.clone())));
+                }
+                by_index(connection, list.noun, 0, &keys, "", rows).await?;
+                rows.shelf_mut(list.noun).mark_complete(0, &keys, true);
+                rows.keep_claim(list.name, keys);
+            }
+            for list in round.lists {
+                let page = page(connection, &list).await?;
+                if !list.keys_only {
+                    by_index(connection, list.noun, 0, &page.items, "", rows).await?;
+                    rows.shelf_mut(list.noun).mark_complete(0, &page.items, false);
+                }
+                rows.keep_page(list.name, page);
+            }
+            if self.locks {
+                lock(connection, &round.lookups, &mut self.locked, rows).await?;
+            }
+            for lookup in round.lookups {
+                // What was locked was read with it.
+                if !(self.locks && lookup.is_locked_by_row()) {
+                    by_index(connection, lookup.noun, lookup.index, &lookup.keys, "", rows).await?;
+                }
+                rows.shelf_mut(lookup.noun).mark_complete(lookup.index, &lookup.keys, lookup.is_to_change);
+            }
+        }
+        Ok(())
+    }
 }
 
 /// Locks the rows that are asked for, or their owners, by key, and keeps what it reads of them.

@@ -2,6 +2,8 @@
 //! how it binds values, and its transactions.
 
 pub(super) mod check;
+pub(super) mod commits;
+pub(super) mod leases;
 pub(super) mod limits;
 pub(super) mod list;
 pub(super) mod load;

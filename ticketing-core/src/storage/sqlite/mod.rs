@@ -9,18 +9,18 @@ mod writer;
 
 use self::open::migrations;
 use self::writer::Writer;
+use super::sql::leases::{Control, Lease, Leases};
 use super::sql::{self, Connection, limits, trouble};
 use super::{Connections, Storage, StorageError};
 use crate::domain::command::Work;
 use crate::domain::limit::{Take, Taken};
 use crate::domain::list::{List, Tallied, Tally};
-use crate::domain::load::{LoadKeys, Needs};
+use crate::domain::load::Needs;
 use crate::domain::working_set::WorkingSet;
 use async_trait::async_trait;
 use jiff::Timestamp;
-use sqlx::pool::PoolConnection;
-use sqlx::sqlite::{SqliteConnection, SqlitePool};
-use sqlx::{Sqlite, Transaction};
+use sqlx::Sqlite;
+use sqlx::sqlite::SqliteConnection;
 use std::sync::Arc;
 
 type Result<T> = std::result::Result<T, StorageError>;
@@ -30,22 +30,24 @@ type Result<T> = std::result::Result<T, StorageError>;
 pub struct SqliteStorage {
     /// One connection: SQLite has one writer at a time anyway, and so nobody ever finds the file locked.
     writer: Writer,
-    readers: SqlitePool,
+    readers: Leases<Sqlite>,
 }
 
 impl SqliteStorage {
-    async fn writer(&self) -> Result<PoolConnection<Sqlite>> {
-        self.writer.pool.acquire().await.map_err(trouble)
+    async fn writer(&self) -> Result<Lease<Sqlite>> {
+        self.writer.connection.lend().await.map_err(trouble)
     }
 
-    async fn reader(&self) -> Result<PoolConnection<Sqlite>> {
-        self.readers.acquire().await.map_err(trouble)
+    async fn reader(&self) -> Result<Lease<Sqlite>> {
+        self.readers.lend().await.map_err(trouble)
     }
 
     /// A snapshot for several statements. Without it, each statement would see what was committed since the previous one, and an
     /// order could be paid and have no tickets.
-    async fn snapshot(&self) -> Result<Transaction<'static, Sqlite>> {
-        self.readers.begin().await.map_err(trouble)
+    async fn snapshot(&self) -> Result<Lease<Sqlite>> {
+        let mut lease = self.reader().await?;
+        lease.begin("begin").await.map_err(trouble)?;
+        Ok(lease)
     }
 }
 
@@ -62,55 +64,95 @@ impl Storage for SqliteStorage {
     async fn load(&self, needs: &dyn Needs) -> Result<WorkingSet> {
         if needs.is_of_one_moment() {
             let mut snapshot = self.snapshot().await?;
-            return sql::load::load(plain(&mut snapshot), LoadKeys::default(), needs, false).await;
+            let rows = sql::load::load(plain(&mut snapshot), needs).await?;
+            snapshot.end("commit").await.map_err(trouble)?;
+            return Ok(rows);
         }
         let mut reader = self.reader().await?;
-        sql::load::load(plain(&mut reader), LoadKeys::default(), needs, false).await
+        let rows = sql::load::load(plain(&mut reader), needs).await?;
+        reader.done();
+        Ok(rows)
     }
 
     async fn tally(&self, tallies: &[Tally]) -> Result<Vec<Tallied>> {
         let mut snapshot = self.snapshot().await?;
-        sql::list::tally(plain(&mut snapshot), tallies).await
+        let tallied = sql::list::tally(plain(&mut snapshot), tallies).await?;
+        snapshot.end("commit").await.map_err(trouble)?;
+        Ok(tallied)
     }
 
     async fn forget(&self, list: &List) -> Result<u32> {
         let mut writer = self.writer().await?;
-        sql::list::forget(plain(&mut writer), list).await
+        let forgotten = sql::list::forget(plain(&mut writer), list).await?;
+        writer.done();
+        Ok(forgotten)
     }
 
     async fn take_tokens(&self, now: Timestamp, takes: &[Take]) -> Result<Taken> {
+        let is_one_statement = takes.len() == 1;
         let mut writer = self.writer().await?;
-        limits::take::<Sqlite>(&mut writer, now, takes).await
+        if !is_one_statement {
+            writer.begin("begin immediate").await.map_err(trouble)?;
+        }
+        let taken = limits::take(plain(&mut writer), now, takes).await?;
+        match (&taken, is_one_statement) {
+            (_, true) => writer.done(),
+            (Some(_), false) => writer.end("commit").await.map_err(trouble)?,
+            (None, false) => writer.end("rollback").await.map_err(trouble)?,
+        }
+        if let Some(full_at) = taken {
+            return Ok(Taken::All { full_at });
+        }
+        let mut reader = self.reader().await?;
+        let refused = limits::refused(plain(&mut reader), now, takes).await?;
+        reader.done();
+        Ok(refused)
     }
 
     async fn forget_tokens(&self, now: Timestamp, limit: u32) -> Result<u32> {
         let mut writer = self.writer().await?;
-        limits::forget(plain(&mut writer), now, limit).await
+        let forgotten = limits::forget(plain(&mut writer), now, limit).await?;
+        writer.done();
+        Ok(forgotten)
     }
 
     async fn ready(&self) -> Result<()> {
         let mut reader = self.reader().await?;
-        sql::ready(plain(&mut reader), migrations::newest()).await
+        sql::ready(plain(&mut reader), migrations::newest()).await?;
+        reader.done();
+        Ok(())
     }
 
     async fn check(&self) -> Result<Vec<String>> {
         let mut snapshot = self.snapshot().await?;
-        sql::check::all(plain(&mut snapshot)).await
+        let wrong = sql::check::all(plain(&mut snapshot)).await?;
+        snapshot.end("commit").await.map_err(trouble)?;
+        Ok(wrong)
+    }
+
+    fn version(&self) -> Option<u64> {
+        Some(self.writer.version())
     }
 
     /// One connection more than those that read: the one that writes.
     fn connections(&self) -> Connections {
-        let of = |pool: &SqlitePool| {
-            let open = pool.size();
-            let idle = u32::try_from(pool.num_idle()).unwrap_or(u32::MAX);
-            Connections { open, busy: open.saturating_sub(idle), limit: pool.options().get_max_connections() }
+        let of = |leases: &Leases<Sqlite>| {
+            let (open, busy) = leases.count();
+            Connections { open, busy, limit: leases.pool().options().get_max_connections() }
         };
-        let (writer, readers) = (of(&self.writer.pool), of(&self.readers));
+        let (writer, readers) = (of(&self.writer.connection), of(&self.readers));
         Connections {
             open: writer.open + readers.open,
             busy: writer.busy + readers.busy,
             limit: writer.limit + readers.limit,
         }
+    }
+}
+
+#[async_trait]
+impl Control for Sqlite {
+    async fn run(connection: &mut SqliteConnection, statements: &'static str) -> std::result::Result<(), sqlx::Error> {
+        sqlx::raw_sql(statements).execute(connection).await.map(drop)
     }
 }
 
@@ -120,7 +162,7 @@ mod tests {
     use crate::domain::code::Seed;
     use crate::domain::command::{Batch, Command, Queries, Query};
     use crate::domain::id::EventId;
-    use crate::domain::load::Round;
+    use crate::domain::load::{LoadKeys, Round};
     use crate::domain::order::{ExpireHolds, ListOrders, OrderFilter};
     use crate::domain::outbox::{ClaimMails, ListDeadMails};
     use crate::domain::page::PageRequest;

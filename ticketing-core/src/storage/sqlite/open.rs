@@ -3,10 +3,11 @@
 use super::SqliteStorage;
 use super::writer::Writer;
 use crate::storage::StorageError;
+use crate::storage::sql::leases::Leases;
 use crate::storage::sql::trouble;
 use sqlx::error::DatabaseError;
 use sqlx::pool::PoolOptions;
-use sqlx::sqlite::{SqliteConnectOptions, SqliteConnection, SqliteJournalMode, SqlitePool, SqliteSynchronous};
+use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePool, SqliteSynchronous};
 use sqlx::{ConnectOptions as _, Connection as _, Sqlite};
 use std::path::Path;
 use std::time::Duration;
@@ -74,7 +75,7 @@ impl SqliteStorage {
         let writer = patiently(|| pool(1, durable.clone())).await.map_err(|error| unusable(path, &error))?;
         migrate(&writer, path).await?;
         let readers = pool(READERS, durable.read_only(true)).await.map_err(|error| unusable(path, &error))?;
-        Ok(Self { writer: Writer::new(writer), readers })
+        Ok(Self { writer: Writer::new(Leases::new(writer)), readers: Leases::new(readers) })
     }
 
     /// Opens an existing file read-only. Changes nothing, even while another process uses the file.
@@ -84,7 +85,7 @@ impl SqliteStorage {
             return Err(StorageError::Unusable(format!("there is no file {}", path.display())));
         }
         let options = SqliteConnectOptions::new().filename(path).read_only(true).busy_timeout(BUSY_TIMEOUT);
-        let readers = pool(READERS, options).await.map_err(|error| unusable(path, &error))?;
+        let readers = Leases::new(pool(READERS, options).await.map_err(|error| unusable(path, &error))?);
         Ok(Self { writer: Writer::new(readers.clone()), readers })
     }
 
@@ -99,7 +100,7 @@ impl SqliteStorage {
         std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
         let file = options.open(to).map_err(wrong)?;
         let name = to.to_str().ok_or_else(|| StorageError::Unusable("the file's name is not UTF-8".to_owned()))?;
-        let mut reader = self.readers.acquire().await.map_err(trouble)?;
+        let mut reader = self.readers.lend().await.map_err(trouble)?;
         sqlx::query("vacuum into $1").bind(name).execute(&mut *reader).await.map_err(trouble)?;
         // SQLite does not flush what it writes there.
         file.sync_all().map_err(wrong)?;
@@ -111,7 +112,7 @@ impl SqliteStorage {
 
     /// A silent change of any of these would break a promise.
     async fn assert_durable(&self) -> Result<(), StorageError> {
-        let mut writer = self.writer.pool.acquire().await.map_err(trouble)?;
+        let mut writer = self.writer.connection.lend().await.map_err(trouble)?;
         let mode: String = sqlx::query_scalar("pragma journal_mode").fetch_one(&mut *writer).await.map_err(trouble)?;
         let synchronous: i64 =
             sqlx::query_scalar("pragma synchronous").fetch_one(&mut *writer).await.map_err(trouble)?;
@@ -129,7 +130,7 @@ impl SqliteStorage {
     /// Finishes running calls, checkpoints the write-ahead log and closes the file.
     pub async fn close(&self) {
         self.readers.close().await;
-        self.writer.pool.close().await;
+        self.writer.connection.close().await;
     }
 }
 
@@ -215,27 +216,13 @@ fn unusable(path: &Path, error: &sqlx::Error) -> StorageError {
     StorageError::Unusable(format!("{}: {error}", path.display()))
 }
 
-/// Whether a connection may be used again. Where the disk fails or is full, SQLite ends the transaction by itself; sqlx does not
-/// notice, takes the connection for one within a transaction, and begins none on it any more. Nothing would be sold until
-/// somebody started the server anew. A fresh connection sees what the file holds, and that is all that was acknowledged.
-async fn is_usable(connection: &mut SqliteConnection) -> Result<bool, sqlx::Error> {
-    // Lets a rollback that was only asked for be done.
-    connection.ping().await?;
-    let is_left_over = connection.is_in_transaction();
-    if is_left_over {
-        tracing::warn!("a transaction was ended by SQLite itself: its connection is given up");
-    }
-    Ok(!is_left_over)
-}
-
 async fn pool(connections: u32, options: SqliteConnectOptions) -> Result<SqlitePool, sqlx::Error> {
     let pool: PoolOptions<Sqlite> = PoolOptions::new()
         .max_connections(connections)
         .acquire_timeout(Duration::from_secs(10))
         .idle_timeout(None)
         .max_lifetime(None)
-        .test_before_acquire(false)
-        .after_release(|connection, _| Box::pin(is_usable(connection)));
+        .test_before_acquire(false);
     pool.connect_with(options).await
 }
 

@@ -10,9 +10,10 @@ use crate::domain::code::{Reference, TicketCode};
 use crate::domain::event::{NewEvent, NewTicketType};
 use crate::domain::id::{EventId, TicketId, TicketTypeId};
 use crate::domain::limit::{Quota, Take};
+use crate::domain::money::Currency;
 use crate::domain::order::{BuyerLimits, Hold, HoldLine};
 use crate::domain::outbox::MailResult;
-use crate::domain::payment::{Checkout, CheckoutReport, CheckoutResult, OpenAttempt};
+use crate::domain::payment::{BeginSale, Checkout, CheckoutReport, CheckoutResult, OpenAttempt};
 use crate::domain::payment::{Resolve, Verdict};
 use crate::domain::principal::Buyer;
 use crate::domain::refund::{RefundReason, RefundRequest};
@@ -107,6 +108,11 @@ pub(super) fn attempt(by: &mut Chance) -> OpenAttempt {
         mode: MODE,
         pays_within: None,
     }
+}
+
+pub(super) fn sale(by: &mut Chance) -> BeginSale {
+    let (hold, attempt) = (hold(by), attempt(by));
+    BeginSale::new(hold, attempt).with_currencies(by.of_these(&[None, None, Some(vec![Currency::USD])]))
 }
 
 pub(super) fn checkout(by: &mut Chance) -> CheckoutReport {

@@ -18,13 +18,13 @@ use crate::domain::limit::Take;
 use crate::domain::order::{Hold, Release};
 use crate::domain::outbox::MailReport;
 use crate::domain::payment::Resolve;
-use crate::domain::payment::{CheckoutReport, Mode, OpenAttempt};
+use crate::domain::payment::{BeginSale, CheckoutReport, Mode, OpenAttempt};
 use crate::domain::principal::Principal;
 use crate::domain::refund::{RefundReport, RefundRequest, RefundStatus};
 use crate::domain::request::{Answer, BeginRequest};
 use crate::domain::webhook::{NewWebhook, WebhookReport, WebhookStatus};
 use items::{
-    account, account_change, answer, attempt, checkout, event, hold, mail_result, refund, report, resolve, scan,
+    account, account_change, answer, attempt, checkout, event, hold, mail_result, refund, report, resolve, sale, scan,
     tokens, webhook,
 };
 use jiff::SignedDuration;
@@ -44,6 +44,8 @@ pub(super) enum Command {
     Hold(Vec<Hold>, SignedDuration),
     Release(Vec<Release>),
     ExpireHolds(u32),
+    /// With how long the places are held, from when the command runs.
+    BeginSales(Vec<BeginSale>, SignedDuration),
     OpenAttempts(Vec<OpenAttempt>),
     ReportCheckouts(Vec<CheckoutReport>),
     Settle(Vec<(Reference, Report, u64)>),
@@ -100,7 +102,8 @@ impl Command {
             })),
             14..17 => Self::PutEvents(by.who(), by.batch(event)),
             17..18 => Self::CancelEvent(EventId(by.id(24))),
-            18..34 => Self::Hold(by.batch(hold), by.duration() + SignedDuration::from_mins(10)),
+            18..30 => Self::Hold(by.batch(hold), by.duration() + SignedDuration::from_mins(10)),
+            30..34 => Self::BeginSales(by.batch(sale), by.duration() + SignedDuration::from_mins(10)),
             34..36 => Self::Release(by.batch(|by| Release { reference: by.order(), actor: by.who() })),
             36..38 => Self::ExpireHolds(by.below(4)),
             38..48 => Self::OpenAttempts(by.batch(attempt)),

@@ -12,7 +12,7 @@ use std::sync::Arc;
 use tokio::sync::Barrier;
 
 /// Starts `calls` calls together and returns the result of each.
-async fn at_once<T, F>(calls: usize, call: impl Fn(usize) -> F) -> Vec<T>
+pub(super) async fn at_once<T, F>(calls: usize, call: impl Fn(usize) -> F) -> Vec<T>
 where
     T: Send + 'static,
     F: Future<Output = T> + Send + 'static,

@@ -1,0 +1,228 @@
+//! Delivering the mails that are due.
+//!
+//! A pass claims mails, then reads, sends and reports them in slices. All purchases of a slice are read at once, and the results are
+//! written together, since each commit costs more than a mail.
+
+use super::Ticketing;
+use super::upkeep::{LEASE, Upkeep, UpkeepReport, at_once};
+use crate::domain::command::Query;
+use crate::domain::event::Event;
+use crate::domain::id::OrderId;
+use crate::domain::load::LoadKeys;
+use crate::domain::order::{FindPurchase, Order};
+use crate::domain::outbox::{ClaimMails, MailKind, MailReport, MailResult, OutboxMail};
+use crate::domain::principal::EmailAddress;
+use crate::domain::ticket::Ticket;
+use crate::domain::working_set::WorkingSet;
+use crate::error::Result;
+use crate::mailer::render::{EventCancelledMail, RefundMail, TicketsMail};
+use crate::mailer::{Mail, MailError, Mailer};
+use crate::metrics;
+use crate::runtime;
+use crate::storage::StorageExt as _;
+use jiff::Timestamp;
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::sync::mpsc;
+
+/// How many mails are read at once, and reported at once at most. A crash sends this many mails again at most, with the same
+/// Message-IDs.
+const SLICE: usize = 32;
+/// How long the result of a mail waits for others at most. It bounds how many mails a crash repeats when the mail server is slow.
+const REPORT_WITHIN: Duration = Duration::from_millis(250);
+
+/// What a mail is about, as of one moment. `None` if it does not exist.
+#[derive(Clone, Copy, Debug)]
+struct FindSubject(Option<OrderId>);
+
+/// An order, its tickets and its event.
+#[derive(Clone, Debug)]
+struct Purchase {
+    order: Order,
+    tickets: Vec<Ticket>,
+    event: Event,
+}
+
+/// A mail with what it is about.
+#[derive(Debug)]
+struct Ready {
+    owed: OutboxMail,
+    about: Option<Purchase>,
+    /// Until when it waits, since a limit was reached.
+    until: Option<Timestamp>,
+}
+
+impl Query for FindSubject {
+    type Found = Option<Purchase>;
+    const ONE_MOMENT: bool = true;
+
+    fn needs(&self, rows: &WorkingSet, load: &mut LoadKeys) {
+        let Some(id) = self.0 else { return };
+        FindPurchase(id).needs(rows, load);
+        if let Some(order) = rows.orders.loaded_row(&id) {
+            load.look::<Event>(&order.event_id);
+        }
+    }
+
+    fn find(&self, rows: &WorkingSet) -> Option<Purchase> {
+        let (order, tickets) = FindPurchase(self.0?).find(rows)?;
+        let event = rows.events.get(&order.event_id)?.clone();
+        Some(Purchase { order, tickets, event })
+    }
+}
+
+impl Ticketing {
+    /// Claims mails that are due and delivers them.
+    pub(super) async fn deliver_mails(
+        &self,
+        mailer: &Arc<dyn Mailer>,
+        upkeep: Upkeep,
+        report: &mut UpkeepReport,
+    ) -> Result<()> {
+        let claim = ClaimMails { lease: LEASE, limit: upkeep.limit };
+        let mut claimed = self.inner.storage.apply_one(self.now(), claim).await?;
+        report.mails = claimed.len();
+        while !claimed.is_empty() {
+            let rest = claimed.split_off(claimed.len().min(SLICE));
+            let slice = std::mem::replace(&mut claimed, rest);
+            report.failed += self.deliver_slice(mailer, upkeep.at_once, slice).await?;
+        }
+        Ok(())
+    }
+
+    /// Delivers these mails, and returns how many were not delivered.
+    async fn deliver_slice(&self, mailer: &Arc<dyn Mailer>, limit: usize, owed: Vec<OutboxMail>) -> Result<usize> {
+        let subjects: Vec<FindSubject> = owed.iter().map(|owed| FindSubject(owed.subject.order())).collect();
+        let about = self.inner.storage.find_all(&subjects).await?;
+        let ready: Vec<Ready> = self.with_turns(owed, about).await;
+        let (results, to_record) = mpsc::unbounded_channel();
+        let recorded =
+            runtime::run_while_wanted(&*self.inner.runtime, self.clone().record(Arc::clone(mailer), to_record));
+        let (engine, mailer) = (self.clone(), Arc::clone(mailer));
+        let failed = at_once(&*self.inner.runtime, limit, ready, move |ready| {
+            let (engine, mailer, results) = (engine.clone(), Arc::clone(&mailer), results.clone());
+            async move {
+                let owed = &ready.owed;
+                match engine.try_mail(&*mailer, &ready).await {
+                    Ok(result) => {
+                        let is_fine = matches!(result, MailResult::Sent | MailResult::Postponed(_));
+                        log(owed, &result);
+                        // Fails if the recorder is gone, which says so itself.
+                        drop(results.send(MailReport { id: owed.id, tries: owed.tries, result }));
+                        is_fine
+                    }
+                    Err(error) => {
+                        tracing::warn!(mail.id = %owed.id, %error, "could not deliver a mail");
+                        false
+                    }
+                }
+            }
+        });
+        let failed = failed.await;
+        Ok(failed + recorded.await.unwrap_or_default())
+    }
+
+    /// Looks up the turns of these mails.
+    async fn with_turns(&self, owed: Vec<OutboxMail>, about: Vec<Option<Purchase>>) -> Vec<Ready> {
+        let mut ready: Vec<Ready> =
+            owed.into_iter().zip(about).map(|(owed, about)| Ready { owed, about, until: None }).collect();
+        let mails: Vec<(&EmailAddress, &Order, &Event)> = ready
+            .iter()
+            .filter_map(|mail| Some((&mail.owed.to, &mail.about.as_ref()?.order, &mail.about.as_ref()?.event)))
+            .collect();
+        let until = self.held_back(&mails).await;
+        for (mail, until) in ready.iter_mut().filter(|mail| mail.about.is_some()).zip(until) {
+            mail.until = until;
+        }
+        ready
+    }
+
+    /// Writes the results of mails until there are no more. Returns how many could not be written: these mails are sent again.
+    async fn record(self, mailer: Arc<dyn Mailer>, mut results: mpsc::UnboundedReceiver<MailReport>) -> usize {
+        let mut failed = 0;
+        while let Some(first) = results.recv().await {
+            let mut reports = vec![first];
+            let mut waited = self.inner.runtime.sleep(REPORT_WITHIN);
+            while reports.len() < SLICE {
+                tokio::select! {
+                    biased;
+                    next = results.recv() => match next {
+                        Some(next) => reports.push(next),
+                        None => break,
+                    },
+                    () = &mut waited => break,
+                }
+            }
+            if let Err(error) = mailer.flush().await {
+                let sent = reports.iter_mut().filter(|report| report.result == MailResult::Sent);
+                sent.for_each(|report| report.result = MailResult::Retry(error.to_string()));
+                failed += reports.len();
+                tracing::warn!(mails = reports.len(), %error, "the mailer could not flush");
+            }
+            let count = reports.len();
+            if let Err(error) = self.inner.storage.apply_all(self.now(), reports).await {
+                tracing::warn!(mails = count, %error, "could not record that mails were sent, which will be sent again");
+                failed += count;
+            }
+        }
+        failed
+    }
+
+    async fn try_mail(&self, mailer: &dyn Mailer, ready: &Ready) -> Result<MailResult> {
+        let nothing = || MailResult::Refused("what the mail tells of does not exist".to_owned());
+        let Ready { owed, about: Some(about), until } = ready else { return Ok(nothing()) };
+        if let Some(until) = *until {
+            tracing::info!(mail.id = %owed.id, %until, "a mail waits for its turn: many go to its recipient, or are of its organiser");
+            return Ok(MailResult::Postponed(until));
+        }
+        while let Some(pause) = self.inner.pace.pause(self.now()) {
+            self.inner.runtime.sleep(pause).await;
+        }
+        let began = self.now();
+        let Some(mail) = self.render(owed, about).await? else { return Ok(nothing()) };
+        self.inner.pace.rendered(began, self.now());
+        Ok(match mailer.send(&mail).await {
+            Ok(()) => MailResult::Sent,
+            Err(MailError::Later(error)) => MailResult::Retry(error),
+            Err(MailError::Refused(error)) => MailResult::Refused(error),
+        })
+    }
+
+    /// Renders the mail from the current rows. `None` if what it is about does not exist.
+    async fn render(&self, owed: &OutboxMail, about: &Purchase) -> Result<Option<Mail>> {
+        let Purchase { order, tickets, event } = about;
+        let renderer = &self.inner.renderer;
+        Ok(match owed.kind {
+            MailKind::Tickets | MailKind::TicketsRestored(_) => Some({
+                let public_url = self.inner.public_url.as_deref();
+                let restored = match owed.kind {
+                    MailKind::TicketsRestored(time) => Some(time),
+                    _ => None,
+                };
+                let mail = TicketsMail { order, event, tickets, public_url, restored };
+                renderer.tickets_mail(&mail)?
+            }),
+            MailKind::Refund(id) => {
+                let story = self.inner.storage.payment(&order.reference).await?;
+                let refund = story.and_then(|story| story.refunds.into_iter().find(|refund| refund.id == id));
+                let Some(refund) = refund else { return Ok(None) };
+                Some(renderer.refund_mail(&RefundMail { order, event, refund: &refund })?)
+            }
+            MailKind::EventCancelled => Some(renderer.event_cancelled_mail(&EventCancelledMail { order, event })?),
+        })
+    }
+}
+
+/// Counts the result of a mail, and logs one that was not delivered.
+fn log(owed: &OutboxMail, result: &MailResult) {
+    let (name, is_fine) = match result {
+        MailResult::Sent => ("sent", true),
+        MailResult::Postponed(_) => ("postponed", true),
+        MailResult::Retry(_) => ("later", false),
+        MailResult::Refused(_) => ("refused", false),
+    };
+    metrics::mail_tried(name);
+    if !is_fine {
+        tracing::warn!(mail.id = %owed.id, subject = %owed.subject, tries = owed.tries, ?result, "a mail was not delivered");
+    }
+}

@@ -15,12 +15,14 @@
 //! | [`flood`] | an open-loop load generator over HTTP |
 //! | [`fill`] | a database with millions of tickets |
 //! | [`figures`] | the measured calls |
+//! | [`cpu`] | CPU time and context switches of processes |
 //! | [`runs`] | the benchmarks |
 
 #![allow(clippy::print_stdout, reason = "tables are what this is for")]
 #![allow(clippy::float_arithmetic, reason = "figures are for people to look at")]
 #![allow(clippy::disallowed_methods, reason = "a benchmark reads the clock")]
 
+pub mod cpu;
 pub mod figures;
 pub mod fill;
 pub mod flood;

@@ -87,9 +87,26 @@ pub async fn join(server: SocketAddr, name: &str) -> Result<Person, Failure> {
     Ok(Person { client, token })
 }
 
+/// A load that is prepared: clients that are logged in, and an event.
+#[derive(Debug)]
+pub struct Ready {
+    load: Load,
+    organizer: Person,
+    people: Vec<Person>,
+    event: i64,
+    codes: Vec<String>,
+}
+
 impl Load {
     /// Prepares clients and an event, runs the load, and checks for inconsistencies.
     pub async fn run(&self) -> Result<Loaded, Failure> {
+        let mut ready = self.prepare().await?;
+        let measured = ready.run(self.lasting).await?;
+        Ok(Loaded { measured, wrong: ready.look().await? })
+    }
+
+    /// Prepares clients and an event.
+    pub async fn prepare(&self) -> Result<Ready, Failure> {
         let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH)?.as_millis();
         let mut organizer = join(self.server, &format!("organiser-{now}")).await?;
         let event = json!({
@@ -105,13 +122,20 @@ impl Load {
             people.push(join(self.server, &format!("buyer-{now}-{number}")).await?);
         }
 
-        let (began, done) = (Instant::now(), Arc::new(AtomicU64::new(0)));
+        Ok(Ready { load: self.clone(), organizer, people, event, codes: vec![] })
+    }
+}
+
+impl Ready {
+    /// Runs the load for this long.
+    pub async fn run(&mut self, lasting: Duration) -> Result<Measured, Failure> {
+        let (began, done, event) = (Instant::now(), Arc::new(AtomicU64::new(0)), self.event);
         let mut running = JoinSet::new();
-        for mut person in people {
-            let (load, done) = (self.clone(), Arc::clone(&done));
+        for mut person in self.people.drain(..) {
+            let (load, done) = (self.load.clone(), Arc::clone(&done));
             running.spawn(async move {
                 let (mut times, mut refused, mut codes) = (histogram()?, 0, vec![]);
-                while began.elapsed() < load.lasting {
+                while began.elapsed() < lasting {
                     let asked = Instant::now();
                     match load.once(&mut person, event, &mut codes).await? {
                         Came::Done => {
@@ -124,26 +148,32 @@ impl Load {
                         }
                     }
                 }
-                Ok::<_, Failure>((times, refused, codes))
+                Ok::<_, Failure>((times, refused, codes, person))
             });
         }
-        let watched = self.progress.then(|| tokio::spawn(tell(began, Arc::clone(&done))));
-        let (mut times, mut refused, mut codes) = (histogram()?, 0, vec![]);
+        let watched = self.load.progress.then(|| tokio::spawn(tell(began, Arc::clone(&done))));
+        let (mut times, mut refused) = (histogram()?, 0);
         while let Some(one) = running.join_next().await {
             let one = one??;
             times.add(one.0)?;
             refused += one.1;
-            codes.extend(one.2);
+            self.codes.extend(one.2);
+            self.people.push(one.3);
         }
         let took = began.elapsed();
         if let Some(watched) = watched {
             watched.abort();
         }
-        let measured = Measured::new(done.load(Ordering::Relaxed), refused, took, times);
-        let wrong = self.look(&mut organizer.client, event, &codes).await?;
-        Ok(Loaded { measured, wrong })
+        Ok(Measured::new(done.load(Ordering::Relaxed), refused, took, times))
     }
 
+    /// Whether every issued ticket is distinct, and counted as sold. Returns what is wrong.
+    pub async fn look(&mut self) -> Result<Vec<String>, Failure> {
+        self.load.look(&mut self.organizer.client, self.event, &self.codes).await
+    }
+}
+
+impl Load {
     async fn once(&self, person: &mut Person, event: i64, codes: &mut Vec<String>) -> Result<Came, Failure> {
         if self.kind == Kind::Reads {
             let answer = ask(&mut person.client, &format!("/events/{event}"), None, None).await?;

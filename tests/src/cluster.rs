@@ -98,10 +98,14 @@ impl Cluster {
         started.elapsed()
     }
 
+    /// The process that starts all others.
+    pub fn pid(&self) -> Option<u32> {
+        std::fs::read_to_string(self.folder.join("data/postmaster.pid")).ok()?.lines().next()?.parse().ok()
+    }
+
     /// SIGKILL to the process that starts all others. They end by themselves once they notice.
     pub fn kill_postmaster(&self) {
-        let pid = std::fs::read_to_string(self.folder.join("data/postmaster.pid")).unwrap();
-        let pid = pid.lines().next().unwrap().to_owned();
+        let pid = self.pid().unwrap().to_string();
         let children = children_of(&pid);
         kill(&pid);
         for pid in children {

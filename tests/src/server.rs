@@ -114,6 +114,11 @@ impl Server {
         }
     }
 
+    /// Its process.
+    pub fn pid(&self) -> Option<u32> {
+        self.child.as_ref().map(Child::id)
+    }
+
     /// Where it is, for programs that want a URL.
     pub fn url(&self) -> String {
         format!("http://{}", self.address)

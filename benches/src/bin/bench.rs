@@ -3,6 +3,7 @@
 #![allow(clippy::print_stderr, reason = "reports what is skipped")]
 
 use benches::Failure;
+use benches::runs::cost::Cost;
 use benches::runs::overload;
 use benches::runs::{engine, footprint, full, http};
 use benches::shop::{Kind, Shop};
@@ -44,6 +45,8 @@ enum What {
     Full(full::Full),
     /// Overload over HTTP: throughput, latency, rejections and recovery.
     Overload(overload::Overload),
+    /// CPU time per sale by part, with all mails, against the bare pipeline and another build.
+    Cost(Cost),
     /// Start-up time and memory of a server.
     Footprint,
 }
@@ -70,6 +73,7 @@ async fn measure(arguments: &Arguments, kind: Kind) -> Result<Option<(&'static s
     match &arguments.what {
         What::Full(full) => return Ok(full.run(kind, callers, lasting).await?.map(|table| ("full", table))),
         What::Overload(overload) => return Ok(overload.run(kind, lasting).await?.map(|table| ("overload", table))),
+        What::Cost(cost) => return Ok(cost.run(kind, lasting).await?.map(|table| ("cost", table))),
         What::Footprint => return Ok(footprint::footprint(kind, lasting).await?.map(|table| ("footprint", table))),
         What::Http => return Ok(http::http(kind, lasting).await?.map(|table| ("http", table))),
         What::Holds | What::Sales | What::CheckIns => {}

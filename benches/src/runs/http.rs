@@ -3,7 +3,7 @@
 use crate::Failure;
 use crate::http_gateway;
 use crate::load::{self, Load};
-use crate::mail_server;
+use crate::mail_server::MailServer;
 use crate::measure::{Came, Measured, callers};
 use crate::shop::Kind;
 use crate::table::Table;
@@ -12,7 +12,7 @@ use std::sync::Arc;
 use std::time::Duration;
 use ticketing_tests::client::Client;
 use ticketing_tests::cluster::Cluster;
-use ticketing_tests::server::Server;
+use ticketing_tests::server::{Server, free_address};
 
 /// The key that signs the gateway's webhooks.
 pub const SECRET: &str = "sk_test_4f9d1c7be02a86538d71aa90c3";
@@ -59,8 +59,18 @@ pub struct Services {
 impl Services {
     /// Starts both.
     pub async fn open() -> Result<Self, Failure> {
+        Self::with_mail_at(MailServer::open().await?.port).await
+    }
+
+    /// Starts a gateway, beside a mail server that is there.
+    pub async fn with_mail_at(port: u16) -> Result<Self, Failure> {
         let gateway = format!("http://{}", http_gateway::open().await?);
-        Ok(Self { gateway, mail_port: mail_server::open().await?.port().to_string() })
+        Ok(Self { gateway, mail_port: port.to_string() })
+    }
+
+    /// Starts a gateway. The mail server is a port on which nobody listens, so every mail waits for a later try.
+    pub async fn without_mail() -> Result<Self, Failure> {
+        Self::with_mail_at(free_address().port()).await
     }
 }
 
@@ -75,6 +85,11 @@ impl Databases {
             Kind::Sqlite => Some(Self(None)),
             Kind::Postgres => Cluster::start().map(|cluster| Self(Some(cluster))),
         }
+    }
+
+    /// The process that is the parent of PostgreSQL's others.
+    pub fn pid(&self) -> Option<u32> {
+        self.0.as_ref()?.pid()
     }
 
     /// The URL of a new database; `None` if the server creates a file.
@@ -92,6 +107,9 @@ pub fn prepare(database: Option<&str>, services: &Services) -> Server {
         ("SMTP_PORT", &services.mail_port),
         // One account takes all the free tickets that are checked in.
         ("MAX_FREE_TICKETS", "0"),
+        // Each buyer gets thousands of mails. They are counted as usual.
+        ("MAILS_PER_RECIPIENT", "1000000"),
+        ("MAILS_PER_ORGANIZER", "1000000"),
         ("SMTP_FROM", "Tickets <tickets@example.com>"),
         ("JWT_SECRET_KEY", "b7f1c0d92e6a4853af0e61d7c94b28350fd9e1a6c47b8820"),
         // All callers have one address.

@@ -2,12 +2,14 @@
 //!
 //! | File | Content |
 //! |---|---|
+//! | [`cost`] | CPU time per sale, by part |
 //! | [`engine`] | holds, sales and check-ins per second |
 //! | [`http`] | purchases and reads per second over HTTP |
 //! | [`full`] | the same on a database with millions of tickets |
 //! | [`overload`] | throughput, rejections and recovery under overload |
 //! | [`footprint`] | start-up time and memory |
 
+pub mod cost;
 pub mod engine;
 pub mod footprint;
 pub mod full;

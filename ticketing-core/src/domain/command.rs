@@ -18,8 +18,8 @@ pub trait Command: Clone + Debug + Send + Sync + 'static {
     /// A stable name for logs and tests, such as `hold`.
     const NAME: &'static str;
 
-    /// Whether it claims rows, which no other transaction gets at the same time. Such a command has a transaction of its own; others
-    /// may share one.
+    /// Whether it claims rows that are due, by a list of the name [`NAME`](Self::NAME). Two batches of such a command never share a
+    /// transaction: the second would claim what the first has claimed.
     const CLAIMS: bool = false;
 
     /// Commands of one group are committed in the order of their arrival, one batch at a time; groups take turns. For commands
@@ -63,8 +63,8 @@ pub trait Work: Needs + Any {
     /// The number of commands, from which a storage estimates how many ids to reserve.
     fn size(&self) -> usize;
 
-    /// Whether it [claims](Command::CLAIMS) rows. Otherwise a storage may load several works at once, decide them one after the other
-    /// on the same rows, and commit them together.
+    /// Whether it [claims](Command::CLAIMS) rows. A storage may load several works at once, decide them one after the other on the same
+    /// rows, and commit them together, unless two of them claim and have one name.
     fn claims(&self) -> bool {
         false
     }

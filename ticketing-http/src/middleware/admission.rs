@@ -4,101 +4,160 @@
 //! Reads have a concurrency limit, a share of all connections. A read beyond it gets 503 `busy` at once, which costs next to
 //! nothing.
 //!
-//! New purchases have a concurrency limit too, but are shed only after it has been exceeded for a while: a burst is served,
-//! however long that takes; without end it would only make everybody wait longer. While that lasts, reads have far fewer
-//! places: they are small and many, and would take the processor.
+//! New purchases are limited by how long they would wait, not by their number: 64 buyers wait 50 ms on one machine and half a
+//! second on another. Once more than a few are here, the server measures the time from one completed purchase to the next. By
+//! Little's law, a purchase that finds `n` others waits for `n` times as long. If this is more than [`LONGEST_WAIT`], it gets 503
+//! `busy`.
+//! A burst that arrives before there is a measurement is served, however long that takes. While purchases crowd the server, reads have far
+//! fewer places: they are small and many, and would take the processor.
 
+use crate::lock::lock;
 use crate::problem::Problem;
 use crate::routes::Class;
 use jiff::{SignedDuration, Timestamp};
-use std::sync::Arc;
-use std::sync::atomic::{AtomicI64, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 use ticketing_core::gateway::in_flight::InFlight;
 
-/// How long new purchases may exceed their limit.
-const BURST: SignedDuration = SignedDuration::from_millis(200);
-/// While they do, the limit of reads is divided by this.
+/// How long a new purchase may wait for those before it.
+const LONGEST_WAIT: SignedDuration = SignedDuration::from_millis(100);
+/// New purchases that are admitted without a measurement.
+const FREE_PURCHASES: usize = 16;
+/// How long completed purchases are counted for a measurement.
+const WINDOW: SignedDuration = SignedDuration::from_millis(50);
+/// While purchases crowd the server, the limit of reads is divided by this.
 const READ_LIMIT_DIVISOR: usize = 8;
 
-/// The concurrency limits of reads and of new purchases.
+/// Limits reads and new purchases.
 #[derive(Debug)]
 pub struct Admission {
     reads: Places,
+    max_reads: usize,
     purchases: Places,
     checkouts: InFlight,
-    /// Since when new purchases exceed their limit, in microseconds since 1970; 0 while they do not.
-    crowded_since: AtomicI64,
+    /// The measurement, while purchases crowd the server.
+    pace: Mutex<Option<Pace>>,
+    is_crowded: AtomicBool,
 }
 
-#[derive(Debug)]
-struct Places {
-    limit: usize,
-    taken: Arc<AtomicUsize>,
+/// How many requests of a class are here, and how many have been completed.
+#[derive(Clone, Debug, Default)]
+struct Places(Arc<Counts>);
+
+#[derive(Debug, Default)]
+struct Counts {
+    taken: AtomicUsize,
+    done: AtomicUsize,
 }
 
 impl Places {
-    fn new(limit: usize) -> Self {
-        Self { limit, taken: Arc::default() }
+    /// Takes a place if `admits` the number of those taken before.
+    fn take(&self, admits: impl FnOnce(usize) -> bool) -> Option<Place> {
+        // Counted first, so that two requests never get the last place.
+        let before = self.0.taken.fetch_add(1, Ordering::Relaxed);
+        if admits(before) {
+            return Some(Place(self.clone()));
+        }
+        self.0.taken.fetch_sub(1, Ordering::Relaxed);
+        None
     }
 
-    /// Takes a place, within the limit or not, and tells how many were taken before.
-    fn take(&self) -> (usize, Place) {
-        // Counted first, so that a place beyond the limit is given back like any other.
-        (self.taken.fetch_add(1, Ordering::Relaxed), Place(Arc::clone(&self.taken)))
+    fn done(&self) -> usize {
+        self.0.done.load(Ordering::Relaxed)
     }
 }
 
 /// A place, given back when dropped.
 #[derive(Debug)]
-pub struct Place(Arc<AtomicUsize>);
+pub struct Place(Places);
 
 impl Drop for Place {
     fn drop(&mut self) {
-        self.0.fetch_sub(1, Ordering::Relaxed);
+        let Places(counts) = &self.0;
+        counts.taken.fetch_sub(1, Ordering::Relaxed);
+        counts.done.fetch_add(1, Ordering::Relaxed);
+    }
+}
+
+/// How fast the server completes purchases.
+#[derive(Clone, Copy, Debug)]
+struct Pace {
+    window_began: Timestamp,
+    done_then: usize,
+    /// The time from one completed purchase to the next, in microseconds. `None` until the first window is over.
+    interval_us: Option<usize>,
+}
+
+impl Pace {
+    fn begin(now: Timestamp, done: usize) -> Self {
+        Self { window_began: now, done_then: done, interval_us: None }
+    }
+
+    /// Ends the window if it is time.
+    fn measure(&mut self, now: Timestamp, done: usize) {
+        let length = now.duration_since(self.window_began);
+        if length < WINDOW {
+            return;
+        }
+        let length_us = usize::try_from(length.as_micros()).unwrap_or(usize::MAX);
+        let measured = length_us / done.wrapping_sub(self.done_then).max(1);
+        // A third of the new measurement: single windows differ much, as purchases are completed in batches.
+        let interval_us = self.interval_us.map_or(measured, |before| before - before / 3 + measured / 3);
+        *self = Self { interval_us: Some(interval_us), ..Self::begin(now, done) };
+    }
+
+    /// Whether a purchase that finds this many others can be served in time.
+    fn admits(&self, others: usize) -> bool {
+        let wait_us = self.interval_us.map_or(0, |interval_us| others.saturating_mul(interval_us));
+        i128::try_from(wait_us).is_ok_and(|wait_us| wait_us <= LONGEST_WAIT.as_micros())
     }
 }
 
 impl Admission {
-    /// Limits reads to `max_concurrent_reads`, and new purchases, which take longer, to half of it. Purchases that wait for the
-    /// payment gateway do not count: that may take seconds, and costs nothing here.
+    /// Limits reads to `max_concurrent_reads`. Purchases that wait for the payment gateway do not count as waiting here: that may
+    /// take seconds, and costs nothing.
     pub fn new(max_concurrent_reads: usize, checkouts: InFlight) -> Self {
-        let purchases = Places::new((max_concurrent_reads / 2).max(1));
-        Self { reads: Places::new(max_concurrent_reads), purchases, checkouts, crowded_since: AtomicI64::new(0) }
+        Self {
+            reads: Places::default(),
+            max_reads: max_concurrent_reads,
+            purchases: Places::default(),
+            checkouts,
+            pace: Mutex::default(),
+            is_crowded: AtomicBool::default(),
+        }
     }
 
     /// A place where the class needs one, or `busy`.
     pub fn enter(&self, now: Timestamp, class: Class) -> Result<Option<Place>, Problem> {
-        let (is_admitted, place) = match class {
-            Class::NewPurchase => {
-                let (before, place) = self.purchases.take();
-                (self.admits_purchase(now, before.saturating_sub(self.checkouts.count())), place)
-            }
-            Class::Read => {
-                let (before, place) = self.reads.take();
-                let is_crowded = self.crowded_since.load(Ordering::Relaxed) != 0;
-                let limit = if is_crowded { (self.reads.limit / READ_LIMIT_DIVISOR).max(1) } else { self.reads.limit };
-                (before < limit, place)
-            }
+        let place = match class {
+            Class::NewPurchase => self.purchases.take(|before| self.admits_purchase(now, before)),
+            Class::Read => self.reads.take(|before| before < self.read_limit()),
             Class::Purchase | Class::Door | Class::Machine | Class::OtherWrite => return Ok(None),
         };
-        if is_admitted { Ok(Some(place)) } else { Err(Problem::busy(Duration::from_secs(1))) }
+        place.map(Some).ok_or_else(|| Problem::busy(Duration::from_secs(1)))
+    }
+
+    fn read_limit(&self) -> usize {
+        let is_crowded = self.is_crowded.load(Ordering::Relaxed);
+        if is_crowded { (self.max_reads / READ_LIMIT_DIVISOR).max(1) } else { self.max_reads }
     }
 
     fn admits_purchase(&self, now: Timestamp, before: usize) -> bool {
-        let now = now.as_microsecond();
-        if before < self.purchases.limit {
-            // Not as soon as one place is free: a burst without end would be let in again and again.
-            if before < self.purchases.limit.div_ceil(2) {
-                self.crowded_since.store(0, Ordering::Relaxed);
+        let others = before.saturating_sub(self.checkouts.count());
+        if others < FREE_PURCHASES {
+            // Not as soon as one place is free: while an overload lasts, its measurement must.
+            if others < FREE_PURCHASES / 2 && self.is_crowded.swap(false, Ordering::Relaxed) {
+                *lock(&self.pace) = None;
             }
             return true;
         }
-        let since = match self.crowded_since.compare_exchange(0, now, Ordering::Relaxed, Ordering::Relaxed) {
-            Ok(_) => now,
-            Err(since) => since,
-        };
-        i128::from(now.saturating_sub(since)) <= BURST.as_micros()
+        self.is_crowded.store(true, Ordering::Relaxed);
+        let done = self.purchases.done();
+        let mut pace = lock(&self.pace);
+        let pace = pace.get_or_insert_with(|| Pace::begin(now, done));
+        pace.measure(now, done);
+        pace.admits(others)
     }
 }
 
@@ -153,34 +212,82 @@ mod tests {
         assert!(admission.request(at(0), &GET, "/events").is_ok(), "a rejected request gives its place back");
     }
 
+    /// Buyers of a server that completes one purchase every so often.
+    struct Buyers {
+        admission: Admission,
+        waiting: std::collections::VecDeque<Place>,
+        now: i64,
+    }
+
+    impl Buyers {
+        fn of(admission: Admission) -> Self {
+            Self { admission, waiting: std::collections::VecDeque::new(), now: 0 }
+        }
+
+        fn arrives(&mut self) -> bool {
+            let place = self.admission.request(at(self.now), &POST, "/orders/");
+            place.is_ok_and(|place| {
+                self.waiting.extend(place);
+                true
+            })
+        }
+
+        /// So many milliseconds, with `arriving` new buyers and up to `done` completed purchases in each. Tells how many were admitted.
+        fn pass(&mut self, millis: usize, arriving: usize, done: usize) -> usize {
+            (0..millis)
+                .map(|_| {
+                    self.now += 1;
+                    self.waiting.drain(..done.min(self.waiting.len()));
+                    (0..arriving).filter(|_| self.arrives()).count()
+                })
+                .sum()
+        }
+    }
+
     #[test]
-    fn a_burst_of_purchases_is_served_and_a_lasting_overload_is_shed() {
-        let checkouts = InFlight::default();
-        let admission = Admission::new(16, checkouts.clone());
-        let begin = |millis| admission.request(at(millis), &POST, "/orders/");
-        let mut burst: Vec<_> = (0..1000).map(|_| begin(0).unwrap()).collect();
-        assert!(begin(200).is_ok());
-        assert_eq!(begin(201).unwrap_err().code(), "busy");
+    fn a_burst_is_served_and_a_lasting_overload_waits_no_longer_than_its_limit() {
+        for (done, arriving) in [(1, 6), (2, 12), (4, 5)] {
+            let mut buyers = Buyers::of(Admission::new(16, InFlight::default()));
+            assert_eq!(buyers.pass(1, 1000, done), 1000, "nothing was measured before");
+            buyers.pass(2000, arriving, done);
+            // 100 ms at so many a millisecond.
+            let longest = done * 100;
+            assert!((longest - 10..=longest + 10).contains(&buyers.waiting.len()), "{} wait", buyers.waiting.len());
+            let admitted = buyers.pass(1000, arriving, done);
+            assert!(admitted >= done * 1000 * 95 / 100, "the server is kept busy: {admitted}");
+        }
+    }
+
+    #[test]
+    fn what_is_under_way_gets_no_place_and_reads_get_few_while_purchases_crowd_the_server() {
+        let mut buyers = Buyers::of(Admission::new(16, InFlight::default()));
+        buyers.pass(1, 1000, 1);
+        buyers.pass(100, 10, 1);
+        assert!(!buyers.arrives());
+        let admission = &buyers.admission;
         for (method, path) in
             [(GET, "/payments/verify/abc"), (POST, "/payments/webhooks/paystack"), (POST, "/check-ins")]
         {
-            assert!(admission.request(at(201), &method, path).unwrap().is_none(), "{path} needs no place");
+            assert!(admission.request(at(101), &method, path).unwrap().is_none(), "{path} needs no place");
         }
-        // Two of sixteen are left for reads.
-        let reads: Vec<_> = (0..2).map(|_| admission.request(at(201), &GET, "/events").unwrap()).collect();
-        assert!(admission.request(at(201), &GET, "/events").is_err());
+        let reads: Vec<_> = (0..2).map(|_| admission.request(at(101), &GET, "/events").unwrap()).collect();
+        assert!(admission.request(at(101), &GET, "/events").is_err());
         drop(reads);
-        // One place is free, but the overload lasts.
-        burst.truncate(7);
-        burst.push(begin(300).unwrap());
-        assert_eq!(begin(301).unwrap_err().code(), "busy");
-        // One of them waits for the payment gateway.
-        let waits = checkouts.begin();
-        burst.push(begin(302).unwrap());
-        drop(waits);
-        assert_eq!(begin(303).unwrap_err().code(), "busy");
-        // It is over: the next burst is served like the first.
-        burst.truncate(3);
-        burst.extend((0..1000).map(|_| begin(400).unwrap()));
+        // All were served. The next burst is served like the first.
+        buyers.waiting.truncate(2);
+        assert_eq!(buyers.pass(1, 1000, 1), 1000);
+    }
+
+    #[test]
+    fn purchases_that_wait_for_the_gateway_do_not_count() {
+        let checkouts = InFlight::default();
+        let mut buyers = Buyers::of(Admission::new(16, checkouts.clone()));
+        buyers.pass(1, 1000, 0);
+        buyers.pass(100, 1, 0);
+        assert!(!buyers.arrives(), "nothing is completed");
+        let calls: Vec<_> = (10..buyers.waiting.len()).map(|_| checkouts.begin()).collect();
+        assert!(buyers.arrives(), "ten wait, the others are at the gateway");
+        drop(calls);
+        assert!(!buyers.arrives());
     }
 }

@@ -7,7 +7,7 @@
 
 use async_trait::async_trait;
 use sqlx::pool::PoolConnection;
-use sqlx::{Database, Pool};
+use sqlx::{Connection as _, Database, Pool};
 use std::ops::{Deref, DerefMut};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -153,6 +153,8 @@ impl<DB: Control> Lease<DB> {
         if self.is_in_transaction || self.lent_at.elapsed() > LENT_LIMIT {
             return;
         }
+        // As the pool does: a large answer must not leave a large buffer behind.
+        self.shrink_buffers();
         let idle_since = Instant::now();
         let mut ready = self.shared.ready();
         if !self.shared.pool.is_closed()
@@ -195,5 +197,82 @@ impl<DB: Control> DerefMut for Lease<DB> {
             Some(connection) => connection,
             None => unreachable!("a lease has its connection until it is given back"),
         }
+    }
+}
+
+#[cfg(test)]
+#[cfg(feature = "sqlite")]
+mod tests {
+    use super::*;
+    use sqlx::Sqlite;
+    use sqlx::sqlite::SqlitePoolOptions;
+
+    /// One connection to a database of its own. Another connection would not see its table.
+    async fn one_connection() -> Leases<Sqlite> {
+        let pool = SqlitePoolOptions::new().max_connections(1).acquire_timeout(Duration::from_millis(200));
+        let leases = Leases::new(pool.connect("sqlite::memory:").await.unwrap());
+        let mut lease = leases.lend().await.unwrap();
+        Sqlite::run(&mut lease, "create table seats (number integer)").await.unwrap();
+        lease.done();
+        leases
+    }
+
+    async fn seats(leases: &Leases<Sqlite>) -> i64 {
+        let mut lease = leases.lend().await.unwrap();
+        let count = sqlx::query_scalar("select count(*) from seats").fetch_one(&mut *lease).await.unwrap();
+        lease.done();
+        count
+    }
+
+    #[tokio::test]
+    async fn a_transaction_is_kept_when_it_ends_and_undone_when_its_caller_leaves() {
+        let leases = one_connection().await;
+        let mut lease = leases.lend().await.unwrap();
+        lease.begin("begin immediate").await.unwrap();
+        Sqlite::run(&mut lease, "insert into seats values (1)").await.unwrap();
+        lease.end("commit").await.unwrap();
+
+        let mut left = leases.lend().await.unwrap();
+        left.begin("begin immediate").await.unwrap();
+        Sqlite::run(&mut left, "insert into seats values (2)").await.unwrap();
+        drop(left);
+        assert_eq!(seats(&leases).await, 1, "the next caller waits for the rollback");
+    }
+
+    #[tokio::test]
+    async fn a_connection_is_counted_as_busy_only_while_it_is_lent() {
+        let leases = one_connection().await;
+        assert_eq!(leases.count(), (1, 0));
+        let lease = leases.lend().await.unwrap();
+        assert_eq!(leases.count(), (1, 1));
+        assert!(matches!(leases.lend().await, Err(sqlx::Error::PoolTimedOut)), "there is only one");
+        lease.done();
+        assert_eq!(leases.count(), (1, 0));
+        seats(&leases).await;
+    }
+
+    #[tokio::test]
+    async fn a_connection_that_rested_is_looked_at_by_the_pool() {
+        let leases = one_connection().await;
+        assert_eq!(leases.shared.ready().len(), 1, "it was given back in order");
+        tokio::time::sleep(IDLE_LIMIT + Duration::from_millis(50)).await;
+        assert!(leases.shared.take().is_none());
+        assert!(leases.shared.ready().is_empty());
+        assert_eq!(seats(&leases).await, 0, "it comes from the pool again");
+    }
+
+    #[tokio::test]
+    async fn nobody_gets_a_connection_after_the_end() {
+        let leases = one_connection().await;
+        let lease = leases.lend().await.unwrap();
+        let closing = tokio::spawn({
+            let leases = leases.clone();
+            async move { leases.close().await }
+        });
+        tokio::task::yield_now().await;
+        assert!(!closing.is_finished(), "work that runs is waited for");
+        lease.done();
+        closing.await.unwrap();
+        assert!(matches!(leases.lend().await, Err(sqlx::Error::PoolClosed)));
     }
 }

@@ -118,6 +118,8 @@ fn of_transaction(fake_paystack: &Transaction, payment: &Payment, attempt: &Atte
         wrong.push(format!("more went back than came{}", story()));
     }
     let stuck = |refund: &&Refund| matches!(refund.status, RefundStatus::Failed | RefundStatus::NeedsAttention);
+    // The gateway may have done it: no answer about it could be read. Trying it again looks it up first.
+    let was_never_read = |refund: &Refund| refund.status == RefundStatus::NeedsAttention && refund.gateway_id.is_none();
     let is_settled = match attempt.status {
         AttemptStatus::Fulfilled => {
             let back: i64 =
@@ -131,7 +133,7 @@ fn of_transaction(fake_paystack: &Transaction, payment: &Payment, attempt: &Atte
         AttemptStatus::RefundDue => match refunds.as_slice() {
             [refund] if refund.status == RefundStatus::Processed => fake_paystack.went_back() == *paid,
             // Before a person, who can see it and try it again: the gateway says no, or waits for something.
-            [refund] if stuck(refund) => fake_paystack.went_back() == 0,
+            [refund] if stuck(refund) => fake_paystack.went_back() == 0 || was_never_read(refund),
             _ => false,
         },
         AttemptStatus::Review => fake_paystack.going_back() == 0,

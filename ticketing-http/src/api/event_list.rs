@@ -11,7 +11,7 @@ use ticketing_core::domain::event::Event;
 use ticketing_core::domain::id::EventId;
 
 /// How many events are read first. Then as many as their size allows.
-const FIRST_READ: usize = 8;
+const FIRST_READ: usize = 2;
 /// The most events that are read at once.
 const MOST_READ: usize = 64;
 /// What a read should have in bytes: all of the texts, of which a list shows a part.

@@ -45,9 +45,9 @@ pub(super) mod migrations {
 const READERS: u32 = 4;
 /// How long to wait while another process writes: a back-up, an operator's own tool, or one that is opening the file too.
 const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
-/// How much of the file each connection keeps in memory, in negative kilobytes, once it has read so much. Codes, nonces and references
-/// are random: with SQLite's 2 MB, every look-up in a shop of millions of tickets reads several pages.
-const CACHE: &str = "-65536";
+/// How much of the file the writer keeps in memory, in negative kilobytes, once it has read so much. Codes, nonces and references are
+/// random: with SQLite's 2 MB, every sale and every scan in a shop of millions of tickets reads and writes pages that are not there.
+const WRITER_CACHE: &str = "-65536";
 /// How many prepared statements a connection keeps. Transactions that share a commit write different tables and columns each time.
 const STATEMENTS: usize = 500;
 
@@ -75,11 +75,11 @@ impl SqliteStorage {
             .create_if_missing(true)
             .foreign_keys(true)
             .busy_timeout(BUSY_TIMEOUT)
-            .pragma("cache_size", CACHE)
             .statement_cache_capacity(STATEMENTS);
         look_first(path, &options).await?;
         let durable = options.journal_mode(SqliteJournalMode::Wal).synchronous(synchronous);
-        let writer = patiently(|| pool(1, durable.clone())).await.map_err(|error| unusable(path, &error))?;
+        let cached = durable.clone().pragma("cache_size", WRITER_CACHE);
+        let writer = patiently(|| pool(1, cached.clone())).await.map_err(|error| unusable(path, &error))?;
         migrate(&writer, path).await?;
         let readers = pool(READERS, durable.read_only(true)).await.map_err(|error| unusable(path, &error))?;
         Ok(Self { writer: Writer::new(Leases::new(writer)), readers: Leases::new(readers) })

@@ -3,8 +3,10 @@
 use crate::config::LogFormat;
 use crate::log_writer::LogWriter;
 use std::io::IsTerminal as _;
-use tracing_subscriber::EnvFilter;
+use tracing_subscriber::filter::{LevelFilter, Targets};
 use tracing_subscriber::fmt::writer::BoxMakeWriter;
+use tracing_subscriber::layer::SubscriberExt as _;
+use tracing_subscriber::util::SubscriberInitExt as _;
 
 /// The installed log. Dropping it writes all pending lines.
 #[derive(Debug)]
@@ -19,7 +21,7 @@ impl Drop for Log {
     }
 }
 
-/// Installs the log; `filter` has the syntax of `RUST_LOG`. Panics are logged too.
+/// Installs the log; `filter` is a level, or levels by module, as in `RUST_LOG`. Panics are logged too.
 ///
 /// Does nothing if the process already has a log.
 pub fn install(format: LogFormat, filter: &str) -> Log {
@@ -29,13 +31,13 @@ pub fn install(format: LogFormat, filter: &str) -> Log {
         Some(lines) => BoxMakeWriter::new(move || lines.clone()),
         None => BoxMakeWriter::new(std::io::stderr),
     };
-    let filter = EnvFilter::try_new(filter).unwrap_or_else(|_| EnvFilter::new("info"));
-    let log = tracing_subscriber::fmt().with_env_filter(filter).with_writer(writer);
+    let filter = filter.parse().unwrap_or_else(|_| Targets::new().with_default(LevelFilter::INFO));
+    let log = tracing_subscriber::fmt().with_max_level(LevelFilter::TRACE).with_writer(writer);
     // Colours only on a terminal.
     let log = log.with_ansi(std::io::stderr().is_terminal());
     let _ = match format {
-        LogFormat::Text => log.try_init(),
-        LogFormat::Json => log.json().flatten_event(true).try_init(),
+        LogFormat::Text => log.finish().with(filter).try_init(),
+        LogFormat::Json => log.json().flatten_event(true).finish().with(filter).try_init(),
     };
     std::panic::set_hook(Box::new(|panic| {
         crate::metrics::panicked();

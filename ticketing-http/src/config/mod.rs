@@ -93,7 +93,7 @@ pub struct Config {
     pub docs: bool,
     /// The format of the log.
     pub log_format: LogFormat,
-    /// The filter of the log, in the syntax of `RUST_LOG`.
+    /// The filter of the log: a level, or levels by module, as in `warn,ticketing_http=debug`.
     pub log_filter: String,
     /// Unknown names in `.env`.
     pub unknown: Vec<String>,

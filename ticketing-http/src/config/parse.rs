@@ -10,7 +10,7 @@ use std::ops::RangeInclusive;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 use ticketing_core::domain::money::Currency;
-use tracing_subscriber::EnvFilter;
+use tracing_subscriber::filter::Targets;
 
 type Parsed<T> = Result<T, String>;
 
@@ -88,7 +88,7 @@ pub(super) fn log_format(text: &str) -> Parsed<LogFormat> {
 }
 
 pub(super) fn log_filter(text: &str) -> Parsed<String> {
-    match EnvFilter::try_new(text) {
+    match text.parse::<Targets>() {
         Ok(_) => Ok(text.to_owned()),
         Err(_) => expected("a filter such as info, or warn,ticketing_http=debug"),
     }

@@ -135,9 +135,13 @@ pub(in crate::storage) struct Lease<DB: Control> {
 impl<DB: Control> Lease<DB> {
     /// Begins a transaction.
     pub(in crate::storage) async fn begin(&mut self, statements: &'static str) -> Result<(), sqlx::Error> {
-        // Before the statement: if the caller leaves while it runs, there may be one.
-        self.is_in_transaction = true;
+        self.mark_begun();
         DB::run(self, statements).await
+    }
+
+    /// Marks a transaction as begun. Call it before the statement that begins it: if the caller leaves meanwhile, there may be one.
+    pub(in crate::storage) fn mark_begun(&mut self) {
+        self.is_in_transaction = true;
     }
 
     /// Ends the transaction, by `commit` or `rollback`, and gives the connection back.

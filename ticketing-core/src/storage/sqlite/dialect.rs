@@ -32,7 +32,10 @@ impl Dialect for Sqlite {
         *bound += 1;
         // `offset` keeps the subquery one: joined into the statement around it, it would render the row as text anew for each of its
         // columns. That took half of the time of an insert.
-        (format!("(select value from json_each(${bound}) limit -1 offset 0) as r"), kinds.iter().enumerate().map(value).collect())
+        (
+            format!("(select value from json_each(${bound}) limit -1 offset 0) as r"),
+            kinds.iter().enumerate().map(value).collect(),
+        )
     }
 
     fn rows(&self, _kinds: Vec<Kind>) -> Rows {

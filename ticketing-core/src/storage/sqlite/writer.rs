@@ -5,20 +5,23 @@ use crate::domain::shelf::IdRanges;
 use crate::domain::working_set::Noun;
 use crate::storage::StorageError;
 use crate::storage::sql::commits::{Commits, Committer, Timed, decide, load};
-use crate::storage::sql::leases::Leases;
+use crate::storage::sql::leases::{Lease, Leases};
 use crate::storage::sql::{self, Connection, Found, Statement, trouble};
 use async_trait::async_trait;
 use jiff::Timestamp;
 use sqlx::Sqlite;
-use std::sync::Arc;
+use std::sync::{Arc, LazyLock};
 
 type Result<T> = std::result::Result<T, StorageError>;
 
 /// The next ids of each noun.
 type NextIds = Vec<IdRanges>;
 
-/// Reads the next ids. No other transaction writes meanwhile.
-async fn next_ids(connection: &mut dyn Connection) -> Result<NextIds> {
+/// Begins a transaction and reads the next ids, in one round trip to the connection's thread.
+///
+/// Immediate: a transaction that reads first and writes later would be refused if another process wrote in between. So no other
+/// transaction writes before the ids are used.
+static BEGIN: LazyLock<String> = LazyLock::new(|| {
     let last = |numbered: bool, table: &str, key: &str| match numbered {
         true => format!("(select max({key}) from {table})"),
         false => "null".to_owned(),
@@ -29,7 +32,12 @@ async fn next_ids(connection: &mut dyn Connection) -> Result<NextIds> {
         let parts = part.map_or_else(|| "null".to_owned(), |part| last(true, part.name, part.columns[0].name));
         format!("{}, {parts}", last(table.numbered, table.name, table.key()))
     };
-    let sql = format!("select {}", Noun::ALL.iter().map(of_noun).collect::<Vec<_>>().join(", "));
+    format!("begin immediate; select {}", Noun::ALL.iter().map(of_noun).collect::<Vec<_>>().join(", "))
+});
+
+/// Begins a transaction. Returns the next ids.
+async fn begin(lease: &mut Lease<Sqlite>) -> Result<NextIds> {
+    lease.mark_begun();
     let mut next = vec![IdRanges::default(); Noun::ALL.len()];
     let mut see = |row: &mut dyn Found| {
         for ids in &mut next {
@@ -38,7 +46,8 @@ async fn next_ids(connection: &mut dyn Connection) -> Result<NextIds> {
         }
         Ok(())
     };
-    connection.fetch(Statement { sql, ..Statement::default() }, &mut see).await?;
+    let connection: &mut dyn Connection = &mut **lease;
+    connection.fetch(Statement { sql: BEGIN.clone(), ..Statement::default() }, &mut see).await?;
     Ok(next)
 }
 
@@ -72,11 +81,10 @@ impl Committer for Writer {
 
     async fn commit(&self, works: &[Timed]) -> Result<()> {
         let mut lease = self.connection.lend().await.map_err(trouble)?;
-        // Immediate: a transaction that reads first and writes later would be refused if another process wrote in between.
-        lease.begin("begin immediate").await.map_err(trouble)?;
+        let next_ids = begin(&mut lease).await?;
         let connection: &mut dyn Connection = &mut *lease;
         let (loader, mut rows) = load(connection, works).await?;
-        for (noun, ids) in Noun::ALL.iter().zip(next_ids(connection).await?) {
+        for (noun, ids) in Noun::ALL.iter().zip(next_ids) {
             rows.shelf_mut(*noun).set_ids(ids);
         }
         decide(connection, works, loader, &mut rows).await?;

@@ -13,11 +13,6 @@ use ticketing_http::stack::{StackConfig, stack};
 use ticketing_http::{admin_commands, server, telemetry};
 use tokio::net::TcpListener;
 
-/// A sale allocates some thousand times. Less work for that than with the system's allocator: see `docs/performance.md` of
-/// `ticketing-core`.
-#[global_allocator]
-static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
-
 fn main() -> ExitCode {
     let invocation = match Invocation::parse(std::env::args_os()) {
         Ok(invocation) => invocation,

@@ -10,28 +10,28 @@
 //! `busy`.
 //! A burst that arrives before there is a measurement is served, however long that takes.
 //!
-//! While purchases crowd the server, reads get a share that follows the purchases, [`READS_PER_PURCHASE`]: they are small and many, and
+//! While new purchases are rejected, reads get a share that follows the purchases, [`READS_PER_PURCHASE`]: they are small and many, and
 //! would take the processor.
 
 use crate::lock::lock;
 use crate::problem::Problem;
 use crate::routes::Class;
 use jiff::{SignedDuration, Timestamp};
-use std::sync::atomic::{AtomicI64, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicI64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 use ticketing_core::gateway::in_flight::InFlight;
 
 /// How long a new purchase may wait for those before it.
-const LONGEST_WAIT: SignedDuration = SignedDuration::from_millis(50);
+const LONGEST_WAIT: SignedDuration = SignedDuration::from_millis(100);
 /// New purchases that are admitted without a measurement.
 const FREE_PURCHASES: usize = 16;
 /// How long completed purchases are counted for a measurement.
 const WINDOW: SignedDuration = SignedDuration::from_millis(50);
-/// While purchases crowd the server, so many reads are admitted for each purchase that is completed: buyers look at an event and pay.
+/// During an overload, so many reads are admitted for each purchase that is completed: buyers look at an event and pay.
 const READS_PER_PURCHASE: usize = 4;
-/// How long a crowd lasts after the last purchase that found one.
-const CROWD_LASTS: SignedDuration = SignedDuration::from_secs(1);
+/// How long an overload lasts after the last purchase that was rejected.
+const OVERLOAD_LASTS: SignedDuration = SignedDuration::from_secs(1);
 
 /// Limits reads and new purchases.
 #[derive(Debug)]
@@ -40,11 +40,12 @@ pub struct Admission {
     max_reads: usize,
     purchases: Places,
     checkouts: InFlight,
-    /// The measurement, while purchases crowd the server.
+    /// The measurement, while more than a few purchases are here.
     pace: Mutex<Option<Pace>>,
-    /// Until when purchases crowd the server, in microseconds since 1970; 0 if they do not.
-    crowded_until: AtomicI64,
-    /// How many reads are admitted until the current window ends, while purchases crowd the server.
+    is_measured: AtomicBool,
+    /// Until when the server is overloaded, in microseconds since 1970; 0 if it is not.
+    overloaded_until: AtomicI64,
+    /// How many reads are admitted until the current window ends, during an overload.
     reads_left: AtomicUsize,
 }
 
@@ -133,7 +134,8 @@ impl Admission {
             purchases: Places::default(),
             checkouts,
             pace: Mutex::default(),
-            crowded_until: AtomicI64::default(),
+            is_measured: AtomicBool::default(),
+            overloaded_until: AtomicI64::default(),
             reads_left: AtomicUsize::default(),
         }
     }
@@ -149,7 +151,7 @@ impl Admission {
     }
 
     fn admits_read(&self, now: Timestamp) -> bool {
-        if now.as_microsecond() >= self.crowded_until.load(Ordering::Relaxed) {
+        if now.as_microsecond() >= self.overloaded_until.load(Ordering::Relaxed) {
             return true;
         }
         let one_less = |left: usize| left.checked_sub(1);
@@ -160,19 +162,24 @@ impl Admission {
         let others = before.saturating_sub(self.checkouts.count());
         if others < FREE_PURCHASES {
             // Not as soon as one place is free: while an overload lasts, its measurement must.
-            if others < FREE_PURCHASES / 2 && self.crowded_until.swap(0, Ordering::Relaxed) != 0 {
+            if others < FREE_PURCHASES / 2 && self.is_measured.swap(false, Ordering::Relaxed) {
+                self.overloaded_until.store(0, Ordering::Relaxed);
                 *lock(&self.pace) = None;
             }
             return true;
         }
-        self.crowded_until.store((now + CROWD_LASTS).as_microsecond(), Ordering::Relaxed);
+        self.is_measured.store(true, Ordering::Relaxed);
         let done = self.purchases.done();
         let mut pace = lock(&self.pace);
         let pace = pace.get_or_insert_with(|| Pace::begin(now, done));
         if let Some(completed) = pace.measure(now, done) {
             self.reads_left.store(completed * READS_PER_PURCHASE, Ordering::Relaxed);
         }
-        pace.admits(others)
+        let is_admitted = pace.admits(others);
+        if !is_admitted {
+            self.overloaded_until.store((now + OVERLOAD_LASTS).as_microsecond(), Ordering::Relaxed);
+        }
+        is_admitted
     }
 }
 
@@ -265,8 +272,8 @@ mod tests {
             let mut buyers = Buyers::of(Admission::new(16, InFlight::default()));
             assert_eq!(buyers.pass(1, 1000, done), 1000, "nothing was measured before");
             buyers.pass(2000, arriving, done);
-            // 50 ms at so many a millisecond.
-            let longest = done * 50;
+            // 100 ms at so many a millisecond.
+            let longest = done * 100;
             assert!((longest - 10..=longest + 10).contains(&buyers.waiting.len()), "{} wait", buyers.waiting.len());
             let admitted = buyers.pass(1000, arriving, done);
             assert!(admitted >= done * 1000 * 95 / 100, "the server is kept busy: {admitted}");
@@ -274,7 +281,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_under_way_needs_no_place_and_reads_follow_the_purchases_that_crowd_the_server() {
+    fn what_is_under_way_needs_no_place_and_reads_follow_the_purchases_during_an_overload() {
         let mut buyers = Buyers::of(Admission::new(16, InFlight::default()));
         buyers.pass(1, 1000, 1);
         buyers.pass(100, 10, 1);

@@ -5,7 +5,7 @@ set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 
 # What a bare core must not know: databases, HTTP, mail, cryptography for accounts and TLS, images.
-heavy=(sqlx sqlx-core sqlx-sqlite sqlx-postgres libsqlite3-sys reqwest hyper lettre argon2 jsonwebtoken qrcode png rustls ring)
+heavy=(sqlx sqlx-core sqlx-sqlite sqlx-postgres libsqlite3-sys reqwest hyper lettre argon2 jsonwebtoken qrcode crc32fast rustls ring)
 
 die() {
     echo "features.sh: $*" >&2

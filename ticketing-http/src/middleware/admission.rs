@@ -6,12 +6,12 @@
 //!
 //! New purchases are limited by how long they would wait, not by their number: 64 buyers wait 50 ms on one machine and half a
 //! second on another. Once more than a few are here, the server measures the time from one completed purchase to the next. By
-//! Little's law, a purchase that finds `n` others waits for `n` times as long. If this is more than [`LONGEST_WAIT`], it gets 503
+//! Little's law, a purchase that finds `n` others waits for `n` times as long. If this is more than 100 ms, it gets 503
 //! `busy`.
 //! A burst that arrives before there is a measurement is served, however long that takes.
 //!
-//! While new purchases are rejected, reads get a share that follows the purchases, [`READS_PER_PURCHASE`]: they are small and many, and
-//! would take the processor.
+//! While new purchases are rejected, reads get a share that follows the purchases, four for each: they are small and many, and would
+//! take the processor.
 
 use crate::lock::lock;
 use crate::problem::Problem;

@@ -100,7 +100,7 @@ impl Commits {
     }
 
     /// The number of waiting transactions, and of commits in flight.
-    #[cfg(test)]
+    #[cfg(all(test, feature = "sqlite"))]
     pub(in crate::storage) fn count(&self) -> (usize, usize) {
         let queue = self.queue();
         (queue.waiting.len(), queue.in_flight)

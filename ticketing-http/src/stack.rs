@@ -31,9 +31,9 @@ pub struct StackConfig {
     pub quota: Option<Quota>,
     /// Shares the rate limit with other processes, through their database.
     pub shared_limits: Option<Ticketing>,
-    /// The concurrency limit of reads; that of new purchases is half of it. See [`Admission`].
+    /// The concurrency limit of reads. New purchases are limited by how long they would wait: see [`Admission`].
     pub max_concurrent_reads: usize,
-    /// Checkouts that wait for the payment gateway: they do not count against the limit of new purchases.
+    /// Checkouts that wait for the payment gateway: they do not count as waiting purchases.
     pub checkouts: InFlight,
     /// The largest body, in bytes.
     pub body_limit: usize,

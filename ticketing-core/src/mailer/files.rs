@@ -15,8 +15,8 @@ use std::sync::{Mutex, PoisonError};
 /// Writes every mail to `<message id>.eml` in one directory. Mail programs open these files.
 ///
 /// A repeated mail replaces its file. Files appear atomically: each is written under another name and then renamed.
-/// [`flush`](Mailer::flush) flushes all of them to the disk, on Linux with one call for the file system. On Unix, files and directories that it creates are readable by their owner only, since anyone who can read a
-/// ticket can use it.
+/// [`flush`](Mailer::flush) flushes all of them to the disk, on Linux with one call for the whole file system. On Unix, files and
+/// directories that it creates are readable by their owner only, since anyone who can read a ticket can use it.
 #[derive(Debug)]
 pub struct FileMailer {
     directory: PathBuf,
@@ -88,7 +88,7 @@ fn file_name(message_id: &str) -> String {
     name + ".eml"
 }
 
-/// Writes a file that appears at once.
+/// Writes a file that appears whole.
 fn write(path: &Path, bytes: &[u8]) -> io::Result<()> {
     static WRITTEN: AtomicU64 = AtomicU64::new(0);
     make(path.parent().unwrap_or(Path::new(".")))?;

@@ -106,7 +106,9 @@ impl Ticketing {
                 match engine.try_mail(&*mailer, &ready).await {
                     Ok(result) => {
                         let is_fine = matches!(result, MailResult::Sent | MailResult::Postponed(_));
-                        log(owed, &result);
+                        if !is_fine {
+                            tracing::warn!(mail.id = %owed.id, subject = %owed.subject, tries = owed.tries, ?result, "a mail was not delivered");
+                        }
                         // Fails if the recorder is gone, which says so itself.
                         drop(results.send(MailReport { id: owed.id, tries: owed.tries, result }));
                         is_fine
@@ -155,10 +157,11 @@ impl Ticketing {
             }
             if let Err(error) = mailer.flush().await {
                 let sent = reports.iter_mut().filter(|report| report.result == MailResult::Sent);
-                sent.for_each(|report| report.result = MailResult::Retry(error.to_string()));
-                failed += reports.len();
-                tracing::warn!(mails = reports.len(), %error, "the mailer could not flush");
+                let lost = sent.map(|report| report.result = MailResult::Retry(error.to_string())).count();
+                failed += lost;
+                tracing::warn!(mails = lost, %error, "the mailer could not make mails durable, which will be sent again");
             }
+            reports.iter().for_each(|report| metrics::mail_tried(name(&report.result)));
             let count = reports.len();
             if let Err(error) = self.inner.storage.apply_all(self.now(), reports).await {
                 tracing::warn!(mails = count, %error, "could not record that mails were sent, which will be sent again");
@@ -213,16 +216,12 @@ impl Ticketing {
     }
 }
 
-/// Counts the result of a mail, and logs one that was not delivered.
-fn log(owed: &OutboxMail, result: &MailResult) {
-    let (name, is_fine) = match result {
-        MailResult::Sent => ("sent", true),
-        MailResult::Postponed(_) => ("postponed", true),
-        MailResult::Retry(_) => ("later", false),
-        MailResult::Refused(_) => ("refused", false),
-    };
-    metrics::mail_tried(name);
-    if !is_fine {
-        tracing::warn!(mail.id = %owed.id, subject = %owed.subject, tries = owed.tries, ?result, "a mail was not delivered");
+/// The name of a result in the metrics.
+fn name(result: &MailResult) -> &'static str {
+    match result {
+        MailResult::Sent => "sent",
+        MailResult::Postponed(_) => "postponed",
+        MailResult::Retry(_) => "later",
+        MailResult::Refused(_) => "refused",
     }
 }

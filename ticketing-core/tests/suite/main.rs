@@ -25,3 +25,4 @@ mod sqlite;
 mod storage_conformance;
 #[path = "../support/mod.rs"]
 mod support;
+mod upkeep;

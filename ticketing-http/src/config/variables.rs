@@ -96,11 +96,7 @@ pub const VARIABLES: &[Variable] = &[
         "How many purchases one client address may begin in 15 minutes; 0 disables the limit, and so does RATE_LIMIT_REQUESTS=0",
     ),
     open("REQUEST_TIMEOUT_SECONDS", "30", "Timeout of a request, in seconds"),
-    open(
-        "MAX_CONNECTIONS",
-        "512",
-        "Maximum number of connections. A quarter of it limits concurrent reads, an eighth new purchases",
-    ),
+    open("MAX_CONNECTIONS", "512", "Maximum number of connections. A quarter of it limits concurrent reads"),
     open(
         "MAX_CONNECTIONS_PER_ADDRESS",
         "",

@@ -172,14 +172,6 @@ impl PostgresStorage {
         reader.map_err(trouble)
     }
 
-    async fn done(&self, lease: Lease<Postgres>) -> Result<()> {
-        if self.behind_pgbouncer {
-            return lease.end("commit").await.map_err(trouble);
-        }
-        lease.done();
-        Ok(())
-    }
-
     /// A snapshot for several statements. Without it, each statement would see what was committed since the previous one, and an
     /// order could be paid and have no tickets.
     async fn snapshot(&self) -> Result<Lease<Postgres>> {
@@ -211,7 +203,7 @@ impl Storage for PostgresStorage {
             }
             let mut reader = self.reader().await?;
             let rows = sql::load::load(plain(&mut reader), needs).await?;
-            self.done(reader).await?;
+            reader.finish(true).await.map_err(trouble)?;
             Ok(rows)
         })
         .await
@@ -227,7 +219,7 @@ impl Storage for PostgresStorage {
     async fn forget(&self, list: &List) -> Result<u32> {
         let mut writer = self.reader().await?;
         let forgotten = sql::list::forget(plain(&mut writer), list).await?;
-        self.done(writer).await?;
+        writer.finish(true).await.map_err(trouble)?;
         Ok(forgotten)
     }
 
@@ -235,31 +227,27 @@ impl Storage for PostgresStorage {
         let is_one_statement = takes.len() == 1;
         let mut writer = if is_one_statement { self.reader().await? } else { self.begin().await.map_err(trouble)? };
         let taken = limits::take(plain(&mut writer), now, takes).await?;
-        match (&taken, is_one_statement) {
-            (_, true) => self.done(writer).await?,
-            (Some(_), false) => writer.end("commit").await.map_err(trouble)?,
-            (None, false) => writer.end("rollback").await.map_err(trouble)?,
-        }
+        writer.finish(taken.is_some()).await.map_err(trouble)?;
         if let Some(full_at) = taken {
             return Ok(Taken::All { full_at });
         }
         let mut reader = self.reader().await?;
         let refused = limits::refused(plain(&mut reader), now, takes).await?;
-        self.done(reader).await?;
+        reader.finish(true).await.map_err(trouble)?;
         Ok(refused)
     }
 
     async fn forget_tokens(&self, now: Timestamp, limit: u32) -> Result<u32> {
         let mut writer = self.reader().await?;
         let forgotten = limits::forget(plain(&mut writer), now, limit).await?;
-        self.done(writer).await?;
+        writer.finish(true).await.map_err(trouble)?;
         Ok(forgotten)
     }
 
     async fn ready(&self) -> Result<()> {
         let mut reader = self.reader().await?;
         sql::ready(plain(&mut reader), migrations::newest()).await?;
-        self.done(reader).await
+        reader.finish(true).await.map_err(trouble)
     }
 
     async fn check(&self) -> Result<Vec<String>> {

@@ -152,6 +152,18 @@ impl<DB: Control> Lease<DB> {
         Ok(())
     }
 
+    /// Ends the transaction if one was begun, by `commit` or `rollback`, and gives the connection back.
+    pub(in crate::storage) async fn finish(self, is_kept: bool) -> Result<(), sqlx::Error> {
+        match (self.is_in_transaction, is_kept) {
+            (false, _) => {
+                self.done();
+                Ok(())
+            }
+            (true, true) => self.end("commit").await,
+            (true, false) => self.end("rollback").await,
+        }
+    }
+
     /// Gives the connection back. Nothing runs on it any more.
     pub(in crate::storage) fn done(mut self) {
         if self.is_in_transaction || self.lent_at.elapsed() > LENT_LIMIT {
@@ -234,7 +246,13 @@ mod tests {
         let mut lease = leases.lend().await.unwrap();
         lease.begin("begin immediate").await.unwrap();
         Sqlite::run(&mut lease, "insert into seats values (1)").await.unwrap();
-        lease.end("commit").await.unwrap();
+        lease.finish(true).await.unwrap();
+
+        let mut undone = leases.lend().await.unwrap();
+        undone.begin("begin immediate").await.unwrap();
+        Sqlite::run(&mut undone, "insert into seats values (3)").await.unwrap();
+        undone.finish(false).await.unwrap();
+        assert_eq!(seats(&leases).await, 1);
 
         let mut left = leases.lend().await.unwrap();
         left.begin("begin immediate").await.unwrap();

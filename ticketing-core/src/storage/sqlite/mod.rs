@@ -89,17 +89,12 @@ impl Storage for SqliteStorage {
     }
 
     async fn take_tokens(&self, now: Timestamp, takes: &[Take]) -> Result<Taken> {
-        let is_one_statement = takes.len() == 1;
         let mut writer = self.writer().await?;
-        if !is_one_statement {
+        if takes.len() > 1 {
             writer.begin("begin immediate").await.map_err(trouble)?;
         }
         let taken = limits::take(plain(&mut writer), now, takes).await?;
-        match (&taken, is_one_statement) {
-            (_, true) => writer.done(),
-            (Some(_), false) => writer.end("commit").await.map_err(trouble)?,
-            (None, false) => writer.end("rollback").await.map_err(trouble)?,
-        }
+        writer.finish(taken.is_some()).await.map_err(trouble)?;
         if let Some(full_at) = taken {
             return Ok(Taken::All { full_at });
         }

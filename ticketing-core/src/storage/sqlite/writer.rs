@@ -89,7 +89,7 @@ impl Committer for Writer {
         }
         decide(connection, works, loader, &mut rows).await?;
         let has_written = sql::write::write(&mut *lease, &rows).await?;
-        lease.end(if has_written { "commit" } else { "rollback" }).await.map_err(trouble)
+        lease.finish(has_written).await.map_err(trouble)
     }
 }
 

@@ -123,6 +123,7 @@ async fn guessing_is_slowed_and_honest_people_still_get_in() {
         assert!(checked < 100, "{checked} of 120 guesses were checked");
         let answer = log_in(&mut client, "victim", PASSWORD, "198.51.100.99").await;
         assert_eq!(answer.status, 200, "the owner, at home: {}", answer.in_words());
+        assert_eq!(answer.json()["failed_attempts"], checked, "the owner is told: {}", answer.in_words());
         // Somewhere else, the owner has to wait a little, and then gets in.
         let mut answer = log_in(&mut client, "victim", PASSWORD, "203.0.113.5").await;
         if answer.status == 429 {

@@ -10,9 +10,21 @@ use ticketing_core::Error;
 use ticketing_core::Session;
 use ticketing_core::domain::account::{Account, login_name};
 
+/// A session that has just begun.
+pub(crate) struct NewSession {
+    pub(crate) session: Session,
+    /// How many wrong passwords were tried since the account's last log-in, so that its owner learns of an attack.
+    pub(crate) failed_attempts: u32,
+}
+
 /// Logs in by address or user name, unless there were too many wrong passwords: see
 /// [`login_throttle`](crate::middleware::login_throttle).
-pub(crate) async fn login(state: &ApiState, request: &Request, name: &str, password: &str) -> Result<Session, Problem> {
+pub(crate) async fn login(
+    state: &ApiState,
+    request: &Request,
+    name: &str,
+    password: &str,
+) -> Result<NewSession, Problem> {
     // No name contains control characters, and some databases cannot store them.
     if name.chars().any(char::is_control) || name.len() > 254 {
         return Err(Error::Unauthenticated("Incorrect email or password").into());
@@ -37,9 +49,10 @@ pub(crate) async fn login(state: &ApiState, request: &Request, name: &str, passw
         None => None,
     };
     let session = state.ticketing.login(name, password).await;
+    let mut failed_attempts = 0;
     match &session {
         Ok(_) => {
-            attempt.succeeded(state.clock.now());
+            failed_attempts = attempt.succeeded(state.clock.now());
             if let Some(together) = together {
                 together.succeeded().await;
             }
@@ -58,7 +71,7 @@ pub(crate) async fn login(state: &ApiState, request: &Request, name: &str, passw
         }
         Err(_) => {}
     }
-    Ok(session?)
+    Ok(NewSession { session: session?, failed_attempts })
 }
 
 /// Notes that a new account's owner is at this client: an attacker at the same address will not keep them from logging in.

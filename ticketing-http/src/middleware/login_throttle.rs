@@ -10,7 +10,7 @@
 //!
 //! The limits of source and account slow guessing down, and lock nobody out: a shared address has honest people behind it, and an
 //! account under attack has an owner. An account that has logged in from a source before is known there, and neither limit
-//! applies to it.
+//! applies to it. The owner's next log-in says how many wrong passwords were tried.
 
 use super::bounded::Bounded;
 use super::client_address::ClientAddress;
@@ -54,6 +54,15 @@ pub struct LoginThrottle {
     accounts: Mutex<Bounded<u64, i64>>,
     /// Until when an account is known at a source.
     known: Mutex<Bounded<(u64, IpAddr), Timestamp>>,
+    /// The wrong passwords of an account since its last log-in, from all sources.
+    failures: Mutex<Bounded<u64, Failures>>,
+}
+
+/// How many there were, and until when they are remembered.
+#[derive(Clone, Copy, Debug, Default)]
+struct Failures {
+    count: u32,
+    until: Timestamp,
 }
 
 /// Why an attempt is refused.
@@ -153,6 +162,7 @@ impl LoginThrottle {
             sources: Mutex::new(Bounded::new(MAX_ROWS)),
             accounts: Mutex::new(Bounded::new(MAX_ROWS)),
             known: Mutex::new(Bounded::new(MAX_ROWS)),
+            failures: Mutex::new(Bounded::new(MAX_ROWS)),
         }
     }
 
@@ -209,20 +219,28 @@ impl Attempt<'_> {
         let quota = Take::new("", 1, SOURCE);
         *full_at = quota.apply(now.as_microsecond(), Some(*full_at)).unwrap_or(*full_at);
         drop(sources);
+        let mut failures = lock(&self.throttle.failures);
+        let known = failures.entry(self.account, |known| known.until <= now);
+        let count = if known.until <= now { 0 } else { known.count };
+        *known = Failures { count: count.saturating_add(1), until: later(now, KNOWN_FOR) };
+        drop(failures);
         self.with_tally(|tally| {
             tally.in_progress = tally.in_progress.saturating_sub(1);
             tally.was_wrong(now);
         });
     }
 
-    /// The password was right: forgets the account's wrong ones from this source.
-    pub fn succeeded(mut self, now: Timestamp) {
+    /// The password was right: forgets the account's wrong ones from this source. Returns how many were tried since the last log-in, from
+    /// all sources, within 30 days of each other.
+    pub fn succeeded(mut self, now: Timestamp) -> u32 {
         self.is_decided = true;
         self.return_token();
         self.with_tally(|tally| {
             *tally = Tally { in_progress: tally.in_progress.saturating_sub(1), ..Tally::default() };
         });
         self.throttle.remember_at(self.account, self.source, now);
+        let failures = lock(&self.throttle.failures).get_mut(&self.account).map(std::mem::take);
+        failures.filter(|known| known.until > now).map_or(0, |known| known.count)
     }
 
     fn with_tally(&self, change: impl FnOnce(&mut Tally)) {
@@ -283,7 +301,7 @@ mod tests {
     }
 
     fn succeed(throttle: &LoginThrottle, account: &str, from: ClientAddress, now: Timestamp) -> Result<(), Throttled> {
-        throttle.begin(account, from, now)?.succeeded(now);
+        let _failures = throttle.begin(account, from, now)?.succeeded(now);
         Ok(())
     }
 
@@ -307,6 +325,21 @@ mod tests {
         for _ in 0..5 {
             fail(&throttle, ADA, evil, at(45 + 60 + 75)).unwrap();
         }
+    }
+
+    #[test]
+    fn the_owner_learns_how_many_wrong_passwords_were_tried_from_anywhere() {
+        let (throttle, evil, home) = (LoginThrottle::new(), source("192.0.2.1"), source("198.51.100.1"));
+        let log_in = |now| throttle.begin(ADA, home, now).unwrap().succeeded(now);
+        assert_eq!(log_in(at(0)), 0);
+        for from in [evil, evil, source("192.0.2.2"), home] {
+            fail(&throttle, ADA, from, at(1)).unwrap();
+        }
+        fail(&throttle, "bob@example.com", evil, at(1)).unwrap();
+        assert_eq!(log_in(at(2)), 4);
+        assert_eq!(log_in(at(3)), 0, "each is told once");
+        fail(&throttle, ADA, evil, at(4)).unwrap();
+        assert_eq!(log_in(at(4 + 30 * 24 * 60)), 0, "it is forgotten after 30 days");
     }
 
     #[test]
@@ -396,7 +429,8 @@ mod tests {
         // All at once, as when a sale begins.
         let names: Vec<String> = (0..500).map(|n| format!("guest{n}")).collect();
         let storm: Vec<_> = names.iter().map(|name| throttle.begin(name, office, at(0)).unwrap()).collect();
-        storm.into_iter().for_each(|attempt| attempt.succeeded(at(0)));
+        let told: u32 = storm.into_iter().map(|attempt| attempt.succeeded(at(0))).sum();
+        assert_eq!(told, 0);
         for n in 0..200 {
             succeed(&throttle, ADA, source(&format!("198.51.100.{n}")), at(0)).unwrap();
         }

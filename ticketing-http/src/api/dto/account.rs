@@ -1,9 +1,10 @@
 use super::body::body;
 use super::text::Text;
 use super::time::Time;
+use crate::api::login::NewSession;
 use poem_openapi::Object;
+use ticketing_core::Registration;
 use ticketing_core::domain::account::Account;
-use ticketing_core::{Registration, Session};
 
 body! {
     /// A new account.
@@ -107,6 +108,7 @@ impl From<&Account> for UsernameView {
 
 /// A successful login.
 #[derive(Object)]
+#[oai(skip_serializing_if_is_none)]
 pub(crate) struct LoginView {
     /// `Login successful`
     message: String,
@@ -115,17 +117,25 @@ pub(crate) struct LoginView {
     /// `bearer`
     token_type: String,
     user: UserView,
+    /// How many wrong passwords were tried for this account since its last login. Absent if there were none. Not all are counted: the
+    /// server forgets them when it restarts, and other servers on the same database have counts of their own.
+    failed_attempts: Option<u32>,
 }
 
-impl From<Session> for LoginView {
-    fn from(session: Session) -> Self {
+impl From<NewSession> for LoginView {
+    fn from(NewSession { session, failed_attempts }: NewSession) -> Self {
         Self {
+            failed_attempts: told(failed_attempts),
             message: "Login successful".to_owned(),
             user: (&session.account).into(),
             access_token: session.token,
             token_type: "bearer".to_owned(),
         }
     }
+}
+
+fn told(failed_attempts: u32) -> Option<u32> {
+    (failed_attempts > 0).then_some(failed_attempts)
 }
 
 /// A login with the OAuth2 password flow (RFC 6749, 4.3.2). Unknown parameters are ignored, as 3.2 requires.
@@ -141,15 +151,19 @@ pub(crate) struct TokenForm {
 
 /// A token (RFC 6749, 5.1).
 #[derive(Object)]
+#[oai(skip_serializing_if_is_none)]
 pub(crate) struct TokenView {
     /// Send it as `Authorization: Bearer`.
     access_token: String,
     /// `bearer`
     token_type: String,
+    /// As in the answer of `POST /auth/login`.
+    failed_attempts: Option<u32>,
 }
 
-impl From<Session> for TokenView {
-    fn from(session: Session) -> Self {
-        Self { access_token: session.token, token_type: "bearer".to_owned() }
+impl From<NewSession> for TokenView {
+    fn from(NewSession { session, failed_attempts }: NewSession) -> Self {
+        let failed_attempts = told(failed_attempts);
+        Self { access_token: session.token, token_type: "bearer".to_owned(), failed_attempts }
     }
 }

@@ -1,4 +1,4 @@
-//! What a sale costs: CPU time per sale by part, counted until the last mail is out, and commits, statements and context switches.
+//! What a sale costs: CPU time per sale by part, counted until the last mail is out, and commits and context switches.
 //!
 //! The parts are differences between runs that leave something out: the bare pipeline has HTTP and the gateway's calls only, a server
 //! with its data in memory has no storage, and a server whose mail server is not there sends no mails. All runs alternate, so that

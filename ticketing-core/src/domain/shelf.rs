@@ -49,8 +49,16 @@ struct Asked {
     is_whole: bool,
     /// Keys of indexes, by number.
     known: HashSet<(usize, Value)>,
-    /// Keys of rows that were requested for reading only.
+    /// Keys of rows that were requested for reading, and of those that were requested for changing.
     looked_at: HashSet<Value>,
+    locked: HashSet<Value>,
+}
+
+impl Asked {
+    /// Works that share a transaction may request the same row, one to read it and another one to change it, in any order.
+    fn is_looked_at_only(&self, key: &Value) -> bool {
+        self.looked_at.contains(key) && !self.locked.contains(key)
+    }
 }
 
 /// The rows of one noun.
@@ -146,7 +154,7 @@ impl<R: Record> Shelf<R> {
     /// In debug builds, if the row was requested for reading only.
     pub(crate) fn update(&mut self, key: &R::Key, change: impl FnOnce(&mut R)) {
         debug_assert!(
-            self.asked.looked_at.is_empty() || !self.asked.looked_at.contains(&key.value()),
+            self.asked.looked_at.is_empty() || !self.asked.is_looked_at_only(&key.value()),
             "{} {key:?} was asked for to look at only, and is not locked",
             R::table().name
         );
@@ -377,11 +385,7 @@ impl<R: Record> AnyShelf for Shelf<R> {
         self.asked.known.extend(keys.iter().map(|key| (index, key.clone())));
         for key in keys {
             for row in self.keys_by(index, key).iter().map(Field::value) {
-                if is_to_change {
-                    self.asked.looked_at.remove(&row);
-                } else {
-                    self.asked.looked_at.insert(row);
-                }
+                if is_to_change { &mut self.asked.locked } else { &mut self.asked.looked_at }.insert(row);
             }
         }
     }
@@ -465,5 +469,36 @@ impl<R: Record> AnyShelf for Shelf<R> {
 
     fn forget_changes(&mut self) {
         self.originals.clear();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::domain::category::Category;
+    use crate::domain::id::CategoryId;
+
+    fn rename_after(requests: &[bool]) -> String {
+        let id = CategoryId(1);
+        let mut shelf = Shelf::<Category>::default();
+        shelf.load_record(Category { id, name: "Music".to_owned(), description: None });
+        for is_to_change in requests {
+            shelf.mark_complete(0, &[id.value()], *is_to_change);
+        }
+        shelf.update(&id, |row| row.name = "Theatre".to_owned());
+        shelf.get(&id).unwrap().name.clone()
+    }
+
+    #[test]
+    fn a_row_that_is_requested_to_read_and_to_change_can_be_changed() {
+        assert_eq!(rename_after(&[true, false]), "Theatre");
+        assert_eq!(rename_after(&[false, true]), "Theatre");
+    }
+
+    #[test]
+    #[cfg(debug_assertions)]
+    #[should_panic(expected = "is not locked")]
+    fn a_row_that_is_requested_to_read_only_cannot_be_changed() {
+        rename_after(&[false]);
     }
 }

@@ -64,6 +64,7 @@ impl Routes {
 pub fn settings(config: &Config) -> ApiSettings {
     ApiSettings {
         default_currency: config.default_currency,
+        default_time_zone: config.default_time_zone.clone(),
         allow_anonymous_events: config.allow_anonymous_events,
         frontend_url: config.frontend_url.clone(),
         public_url: Some(config.public_url.clone()),

@@ -129,6 +129,12 @@ pub static ROUTES: &[Route] = routes! {
     GET    "/events"                                        Read        Limited Ignored None     Api;
     POST   "/events"                                        OtherWrite  Limited Kept    Optional Api;
     POST   "/events/:event_id/cancel"                       OtherWrite  Limited Kept    Required Api;
+    GET    "/events/:event_id/settings"                     OtherWrite  Limited Ignored Required Api;
+    PATCH  "/events/:event_id/settings"                     OtherWrite  Limited Ignored Required Api;
+    POST   "/events/:event_id/publish"                      OtherWrite  Limited Kept    Required Api;
+    POST   "/events/:event_id/unpublish"                    OtherWrite  Limited Kept    Required Api;
+    POST   "/events/:event_id/pause"                        OtherWrite  Limited Kept    Required Api;
+    POST   "/events/:event_id/resume"                       OtherWrite  Limited Kept    Required Api;
     GET    "/categories"                                    Read        Limited Ignored None     Api;
     POST   "/categories"                                    OtherWrite  Limited Kept    Required Api;
 

@@ -8,18 +8,38 @@ use super::principal::Principal;
 use super::row::{Field, Kind, RowError, Sink, Source, required};
 use super::table::{Lock, Part, PartTable, part_columns, table};
 use super::text;
-use super::wire_names::wire_names;
+use super::time_zone::TimeZoneName;
 use super::working_set::WorkingSet;
-use crate::setters::setters;
-use jiff::{SignedDuration, Timestamp};
+use jiff::{SignedDuration, Timestamp, Zoned};
 
 mod cancel;
+mod edit;
+mod filter;
 mod find;
+mod new;
+mod phase;
 mod put;
+mod sales_rules;
+mod wants;
 
 pub use cancel::CancelEvent;
+pub use edit::EditEvent;
+pub use filter::{EventFilter, EventSort};
 pub use find::{FindEvent, FindEvents, ListEventIds, ListEvents};
+pub(crate) use new::Past;
+pub use new::{GENERAL_ADMISSION, NewEvent, NewTicketType};
+pub use phase::{EventPhase, EventStatus};
 pub use put::PutEvent;
+pub use sales_rules::{SalesRules, Visibility, Window};
+pub(crate) use wants::WrongType;
+pub use wants::{EventWants, SalesRulesWants, TicketTypeWants};
+
+/// For how long tickets of an event without an end are sold after its start, and by how much a time without an offset to UTC may
+/// be past: it is somewhere on the day that it names.
+const A_DAY: SignedDuration = SignedDuration::from_hours(24);
+
+/// The most ticket types of one event that are not removed.
+pub const MAX_TICKET_TYPES: usize = 50;
 
 /// How many places there are, and how many are taken. `held + sold` never exceeds `capacity`.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
@@ -68,6 +88,9 @@ pub struct Event {
     pub starts_at: Timestamp,
     /// When it ends. Tickets are sold until then; see [`sales_end_at`](Self::sales_end_at).
     pub ends_at: Option<Timestamp>,
+    /// Where its clocks are. People read its times in this zone; what is stored are instants. UTC for events of earlier versions.
+    #[serde(default)]
+    pub time_zone: TimeZoneName,
     /// The place, in one line.
     pub location: String,
     /// The postal address, for a map.
@@ -82,9 +105,15 @@ pub struct Event {
     pub currency: Currency,
     /// The places that all its ticket types share.
     pub stock: Stock,
-    /// Whether it is on sale or cancelled.
+    /// Whether it is a draft, published or cancelled.
     pub status: EventStatus,
-    /// The ticket types: at least one, in the organiser's order.
+    /// When and how many tickets are sold, over all types.
+    #[serde(default)]
+    pub rules: SalesRules,
+    /// 1 for a new event, and one more for every edit that changed something. Sales do not count.
+    #[serde(default = "first_version")]
+    pub version: i64,
+    /// The ticket types: at least one, in the organiser's order. Removed ones are last: orders and tickets of them remain.
     pub ticket_types: Vec<TicketType>,
     /// When it was created.
     pub created_at: Timestamp,
@@ -92,10 +121,16 @@ pub struct Event {
     pub updated_at: Timestamp,
 }
 
+/// For events that were serialised before they had versions.
+const fn first_version() -> i64 {
+    1
+}
+
 table! {
     Event in "events", lock Lock::Rank(9);
     numbered id: EventId, key, organizer [organizer_account, organizer_external], title, description, starts_at, ends_at, location,
-        address, image_url, category_id, currency, stock [capacity, held, sold], status, created_at, updated_at;
+        address, image_url, category_id, currency, stock [capacity, held, sold], status, created_at, updated_at, time_zone,
+        rules [sales_from, sales_until, paused, min_per_order, max_per_order, max_per_buyer], version;
     unstored category;
     part ticket_types: TicketType;
     derived search_key = |event| Some(event.search_key());
@@ -130,6 +165,14 @@ impl Part<Event> for TicketType {
             ("capacity", Kind::Int),
             ("held", Kind::Sum),
             ("sold", Kind::Sum),
+            ("sales_from", Kind::Int),
+            ("sales_until", Kind::Int),
+            ("paused", Kind::Int),
+            ("min_per_order", Kind::Int),
+            ("max_per_order", Kind::Int),
+            ("max_per_buyer", Kind::Int),
+            ("visibility", Kind::Text),
+            ("removed_at", Kind::Int),
         ]);
         PartTable { name: "ticket_types", columns, parent: 1, position: 2, key: &[0], numbered: true }
     }
@@ -141,6 +184,9 @@ impl Part<Event> for TicketType {
         to.text(Some(&self.name));
         to.int(Some(self.price.minor()));
         self.stock.store(to);
+        self.rules.store(to);
+        self.visibility.store(to);
+        self.removed_at.store(to);
     }
 
     fn read(event: &Event, from: &mut dyn Source) -> Result<Self, RowError> {
@@ -148,7 +194,9 @@ impl Part<Event> for TicketType {
         let _position = from.int()?;
         let name = required(from, "ticket_types.name")?;
         let price = Money::new(required(from, "ticket_types.price_minor")?, event.currency).map_err(RowError::of)?;
-        Ok(Self { id, event_id, name, price, stock: required(from, "ticket_types.stock")? })
+        let (stock, rules) = (required(from, "ticket_types.stock")?, required(from, "ticket_types.paused")?);
+        let visibility = required(from, "ticket_types.visibility")?;
+        Ok(Self { id, event_id, name, price, stock, rules, visibility, removed_at: Timestamp::read(from)? })
     }
 }
 
@@ -177,9 +225,29 @@ impl Event {
         self.ends_at.unwrap_or_else(|| self.starts_at.checked_add(A_DAY).unwrap_or(Timestamp::MAX))
     }
 
-    /// The lowest price of all its ticket types.
+    /// The ticket types that everybody sees.
+    pub fn public_types(&self) -> impl Iterator<Item = &TicketType> {
+        self.ticket_types.iter().filter(|ticket_type| ticket_type.is_public())
+    }
+
+    /// The ticket type with this id, also if it is removed.
+    pub fn ticket_type(&self, id: TicketTypeId) -> Option<&TicketType> {
+        self.ticket_types.iter().find(|ticket_type| ticket_type.id == id)
+    }
+
+    /// When it starts, by the clocks where it takes place.
+    pub fn starts_at_local(&self) -> Zoned {
+        self.time_zone.local(self.starts_at)
+    }
+
+    /// When it ends, by the clocks where it takes place.
+    pub fn ends_at_local(&self) -> Option<Zoned> {
+        self.ends_at.map(|ends_at| self.time_zone.local(ends_at))
+    }
+
+    /// The lowest price of the ticket types that everybody sees.
     pub fn lowest_price(&self) -> Money {
-        let lowest = self.ticket_types.iter().map(|ticket_type| ticket_type.price).min_by_key(Money::minor);
+        let lowest = self.public_types().map(|ticket_type| ticket_type.price).min_by_key(Money::minor);
         lowest.unwrap_or(Money::zero(self.currency))
     }
 
@@ -191,31 +259,15 @@ impl Event {
         }
     }
 
-    /// How many more tickets can be sold over all types.
+    /// How many more tickets can be sold over all types that everybody sees.
     pub fn available_in_all(&self) -> Option<i64> {
-        let own: Option<i64> = self.ticket_types.iter().map(|ticket_type| ticket_type.stock.available()).sum();
+        let own: Option<i64> = self.public_types().map(|ticket_type| ticket_type.stock.available()).sum();
         match (self.stock.available(), own) {
             (Some(event), Some(own)) => Some(event.min(own)),
             (event, own) => event.or(own),
         }
     }
 }
-
-/// The status of an event.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
-#[serde(rename_all = "snake_case")]
-#[non_exhaustive]
-pub enum EventStatus {
-    /// Listed and on sale.
-    Active,
-    /// Cancelled: not listed, not on sale, no check-ins, and payments are refunded.
-    Cancelled,
-}
-
-wire_names!(EventStatus {
-    Active => "active",
-    Cancelled => "cancelled",
-});
 
 /// A kind of ticket for an event, with its price and capacity.
 #[derive(Clone, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
@@ -231,197 +283,20 @@ pub struct TicketType {
     pub price: Money,
     /// Its own places. A ticket also takes one of the event's.
     pub stock: Stock,
+    /// When and how many of its tickets are sold. The event's rules apply as well.
+    #[serde(default)]
+    pub rules: SalesRules,
+    /// Who sees it.
+    #[serde(default)]
+    pub visibility: Visibility,
+    /// Since when it is removed: not offered any more. Orders that hold places of it can still be paid.
+    #[serde(default)]
+    pub removed_at: Option<Timestamp>,
 }
 
-/// For how long tickets of an event without an end are sold after its start, and by how much a time without an offset to UTC may
-/// be past: it is somewhere on the day that it names.
-const A_DAY: SignedDuration = SignedDuration::from_hours(24);
-
-/// The name of the only ticket type of an event that was created with one price.
-pub const GENERAL_ADMISSION: &str = "General admission";
-
-/// An event to create.
-#[derive(Clone, Debug, PartialEq, Eq)]
-#[non_exhaustive]
-pub struct NewEvent {
-    /// The idempotency key: a repeat with the same key returns the same event. Default: none, so that a repeat creates another
-    /// event.
-    pub key: Option<Reference>,
-    /// The title: 1–200 characters.
-    pub title: String,
-    /// The description: at most 10,000 characters.
-    pub description: Option<String>,
-    /// When it starts. Must not be past.
-    pub starts_at: Timestamp,
-    /// When it ends. Must be after `starts_at` and not past.
-    pub ends_at: Option<Timestamp>,
-    /// Whether the start was given without an offset to UTC. Then it may be up to 24 hours past: where the event is, it may not have
-    /// begun. Default: no.
-    pub start_is_local: bool,
-    /// The same for the end.
-    pub end_is_local: bool,
-    /// The place: 1–200 characters.
-    pub location: String,
-    /// The postal address: at most 500 characters, and line breaks.
-    pub address: Option<String>,
-    /// The `https` or `http` URL of a picture: at most 2,000 characters.
-    pub image_url: Option<String>,
-    /// The category.
-    pub category_id: Option<CategoryId>,
-    /// The currency of all prices.
-    pub currency: Currency,
-    /// The places that all ticket types share. Default: unlimited.
-    pub capacity: Option<i64>,
-    /// 1–50 ticket types.
-    pub ticket_types: Vec<NewTicketType>,
-}
-
-impl NewEvent {
-    /// Creates an event whose number of tickets only its ticket types limit.
-    pub fn new(
-        title: impl Into<String>,
-        starts_at: Timestamp,
-        location: impl Into<String>,
-        currency: Currency,
-        ticket_types: Vec<NewTicketType>,
-    ) -> Self {
-        Self {
-            key: None,
-            title: title.into(),
-            description: None,
-            starts_at,
-            ends_at: None,
-            start_is_local: false,
-            end_is_local: false,
-            location: location.into(),
-            address: None,
-            image_url: None,
-            category_id: None,
-            currency,
-            capacity: None,
-            ticket_types,
-        }
+impl TicketType {
+    /// Whether everybody sees it: neither removed nor secret.
+    pub fn is_public(&self) -> bool {
+        self.removed_at.is_none() && self.visibility == Visibility::Public
     }
-
-    /// Creates an event with one ticket type, [`GENERAL_ADMISSION`].
-    pub fn general_admission(
-        title: &str,
-        starts_at: Timestamp,
-        location: &str,
-        price: Money,
-        capacity: Option<i64>,
-    ) -> Self {
-        let only = NewTicketType::new(GENERAL_ADMISSION, price);
-        Self { capacity, ..Self::new(title, starts_at, location, price.currency(), vec![only]) }
-    }
-
-    /// The same event with all its text composed.
-    #[must_use]
-    pub(crate) fn composed(mut self) -> Self {
-        let each = [&mut self.title, &mut self.location].into_iter();
-        let optional = [&mut self.description, &mut self.address].into_iter().flatten();
-        let names = self.ticket_types.iter_mut().map(|ticket_type| &mut ticket_type.name);
-        each.chain(optional).chain(names).for_each(|text| *text = text::composed(text));
-        self
-    }
-
-    /// Whether its start or its end is past.
-    pub(crate) fn past(&self, now: Timestamp) -> Option<Past> {
-        let is_past = |at: Timestamp, is_local: bool| {
-            let grace = if is_local { A_DAY } else { SignedDuration::ZERO };
-            now.duration_since(at) > grace
-        };
-        if is_past(self.starts_at, self.start_is_local) {
-            Some(Past::Start)
-        } else {
-            self.ends_at.filter(|at| is_past(*at, self.end_is_local)).map(|_| Past::End)
-        }
-    }
-}
-
-/// What of a new event is past.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Past {
-    Start,
-    End,
-}
-
-setters!(NewEvent {
-    with_key => key: impl Into<Option<Reference>>,
-    with_description => description: impl Into<Option<String>>,
-    with_ends_at => ends_at: impl Into<Option<Timestamp>>,
-    with_start_is_local => start_is_local: bool,
-    with_end_is_local => end_is_local: bool,
-    with_address => address: impl Into<Option<String>>,
-    with_image_url => image_url: impl Into<Option<String>>,
-    with_category_id => category_id: impl Into<Option<CategoryId>>,
-    with_capacity => capacity: impl Into<Option<i64>>,
-});
-
-/// A ticket type to create.
-#[derive(Clone, Debug, PartialEq, Eq)]
-#[non_exhaustive]
-pub struct NewTicketType {
-    /// 1–100 characters. Unique within the event, in any case and spelling.
-    pub name: String,
-    /// The price of one ticket, in the event's currency.
-    pub price: Money,
-    /// Its own places. Default: only the event's capacity limits it.
-    pub capacity: Option<i64>,
-}
-
-impl NewTicketType {
-    /// Creates a ticket type without a capacity of its own.
-    pub fn new(name: impl Into<String>, price: Money) -> Self {
-        Self { name: name.into(), price, capacity: None }
-    }
-}
-
-setters!(NewTicketType {
-    with_capacity => capacity: impl Into<Option<i64>>,
-});
-
-/// Which events to list.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-#[non_exhaustive]
-pub struct EventFilter {
-    /// In the category with this name, in any case and spelling.
-    pub category: Option<String>,
-    /// With this text in the title, the location or the description, in any case and spelling.
-    pub text: Option<String>,
-    /// Starting at or after this.
-    pub from: Option<Timestamp>,
-    /// Starting before this.
-    pub to: Option<Timestamp>,
-    /// Run by this organiser.
-    pub organizer: Option<Principal>,
-    /// Whether to include cancelled events. Default: no.
-    pub with_cancelled: bool,
-    /// The sort order. Default: by id.
-    pub sort: EventSort,
-}
-
-setters!(EventFilter {
-    with_category => category: impl Into<Option<String>>,
-    with_text => text: impl Into<Option<String>>,
-    with_from => from: impl Into<Option<Timestamp>>,
-    with_to => to: impl Into<Option<Timestamp>>,
-    with_organizer => organizer: impl Into<Option<Principal>>,
-    with_cancelled => with_cancelled: bool,
-    with_sort => sort: EventSort,
-});
-
-/// The sort order of events. Ties are broken by id.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-#[non_exhaustive]
-pub enum EventSort {
-    /// By id: the oldest event first.
-    #[default]
-    Id,
-    /// By start: the earliest first.
-    Date,
-    /// By start: the latest first.
-    DateDescending,
-    /// By title, in code-point order.
-    Title,
 }

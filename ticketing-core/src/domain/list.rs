@@ -19,6 +19,8 @@ pub enum Condition {
     Named(&'static str, &'static [&'static str]),
     /// The column is not null.
     Known(&'static str),
+    /// The column is null.
+    Unknown(&'static str),
     /// The number in the column is at least this.
     AtLeast(&'static str, i64),
     /// The number in the column is at most this.
@@ -49,11 +51,42 @@ pub enum Sort {
     Descending,
 }
 
+/// The name of a list's result. Two commands in one transaction may ask for lists of one kind, each of its own row.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct ListName {
+    /// What is listed.
+    pub kind: &'static str,
+    /// The row that it is about; 0 if it is about none.
+    pub of: i64,
+}
+
+impl ListName {
+    /// The name of a list about one row.
+    pub fn about(kind: &'static str, of: i64) -> Self {
+        Self { kind, of }
+    }
+}
+
+impl std::fmt::Display for ListName {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self.of {
+            0 => f.write_str(self.kind),
+            of => write!(f, "{} {of}", self.kind),
+        }
+    }
+}
+
+impl From<&'static str> for ListName {
+    fn from(kind: &'static str) -> Self {
+        Self { kind, of: 0 }
+    }
+}
+
 /// Some rows of a noun, in an order.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct List {
     /// The name of its result.
-    pub name: &'static str,
+    pub name: ListName,
     /// The noun.
     pub noun: Noun,
     /// The conditions. All must be met.
@@ -68,8 +101,8 @@ pub struct List {
 
 impl List {
     /// The rows of a noun that meet all of these conditions.
-    pub fn of<R: Record>(name: &'static str, all: Vec<Condition>) -> Self {
-        Self { name, noun: R::NOUN, all, order: vec![], page: PageRequest::default(), keys_only: false }
+    pub fn of<R: Record>(name: impl Into<ListName>, all: Vec<Condition>) -> Self {
+        Self { name: name.into(), noun: R::NOUN, all, order: vec![], page: PageRequest::default(), keys_only: false }
     }
 
     /// Sets the order.
@@ -182,6 +215,7 @@ enum Test {
     Is(usize, Value),
     OneOf(usize, HashSet<Value>),
     Known(usize),
+    Unknown(usize),
     Within(usize, Option<i64>, Option<i64>),
     Contains(usize, String),
     Any(Vec<Vec<Test>>),
@@ -235,6 +269,7 @@ fn test<S: Scan + ?Sized>(
             Test::OneOf(at(column), names.iter().map(|name| Value::Text((*name).to_owned())).collect())
         }
         Condition::Known(column) => Test::Known(at(column)),
+        Condition::Unknown(column) => Test::Unknown(at(column)),
         Condition::AtLeast(column, least) => Test::Within(at(column), Some(*least), None),
         Condition::AtMost(column, most) => Test::Within(at(column), None, Some(*most)),
         Condition::Below(column, end) => Test::Within(at(column), None, Some(end.saturating_sub(1))),
@@ -259,6 +294,7 @@ impl Test {
             Self::Is(at, value) => values[*at] == *value,
             Self::OneOf(at, any) => any.contains(&values[*at]),
             Self::Known(at) => values[*at] != Value::Null,
+            Self::Unknown(at) => values[*at] == Value::Null,
             Self::Within(at, least, most) => match &values[*at] {
                 Value::Int(value) => {
                     least.is_none_or(|least| *value >= least) && most.is_none_or(|most| *value <= most)

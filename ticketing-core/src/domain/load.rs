@@ -1,6 +1,6 @@
 //! The rows that a transaction or a read needs, requested in as many rounds as it takes.
 
-use super::list::List;
+use super::list::{List, ListName};
 use super::row::{Field, RowError, Value};
 use super::table::{Index, Lock, Record};
 use super::working_set::{Noun, WorkingSet};
@@ -42,7 +42,7 @@ pub struct LoadKeys {
     claims: Vec<List>,
     lists: Vec<List>,
     /// Claims and lists that were served.
-    served: Vec<&'static str>,
+    served: Vec<ListName>,
     /// The highest rank that was locked.
     locked: u8,
 }

@@ -33,6 +33,7 @@ pub mod refusal;
 mod stock;
 pub mod subject;
 pub(crate) mod text;
+pub mod time_zone;
 mod wire_names;
 
 // How all of them are loaded, changed and written.

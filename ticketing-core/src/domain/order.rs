@@ -57,10 +57,10 @@ table! {
         status [status, hold_until], hold_extended, created_at, updated_at;
     part lines: OrderLine;
     derived open_for = limits::open_for;
-    derived free_for = limits::free_for;
+    derived paid_for = limits::paid_for;
     index BY_REFERENCE(reference) unique;
     index BY_OPEN(open_for);
-    index BY_FREE(free_for);
+    index BY_PAID(paid_for);
 }
 
 impl WorkingSet {

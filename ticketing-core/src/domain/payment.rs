@@ -90,6 +90,12 @@ impl WorkingSet {
 }
 
 impl Attempt {
+    /// Whether the attempt is in review because of an answer about another payment, and the gateway has not answered about this one
+    /// yet. It is asked again meanwhile.
+    pub fn is_capture_unknown(&self) -> bool {
+        self.status == AttemptStatus::Review && self.poll.is_some()
+    }
+
     /// Why the captured money must not buy the tickets, if amount, currency or mode differ from what the attempt requires.
     pub fn mismatch(&self, captured: &Captured) -> Option<String> {
         if captured.mode != self.mode {

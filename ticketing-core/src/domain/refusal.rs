@@ -66,12 +66,55 @@ pub enum Refusal {
         /// How many a buyer may have.
         limit: i64,
     },
-    /// The buyer would have more free tickets for this event than one buyer may have.
-    #[error("This is more than one buyer may have of the free tickets for this event")]
+    /// The buyer would have more tickets than one buyer may have: of the event, of a type, or of what is free.
+    #[error("This is more than one buyer may have of these tickets")]
     BuyerLimit {
         /// How many the buyer may still have.
         left: i64,
     },
+    /// Sales are paused, of the event or of the ticket type.
+    #[error("Ticket sales are paused")]
+    SalesPaused,
+    /// Tickets are not sold at this time: of the event, or of the ticket type.
+    #[error("These tickets are not on sale now")]
+    NotOnSale {
+        /// From when on they are sold, if that was set.
+        from: Option<Timestamp>,
+        /// Until when they are sold, if that was set.
+        until: Option<Timestamp>,
+    },
+    /// The order has fewer tickets than one order must have.
+    #[error("An order must have more of these tickets")]
+    TooFew {
+        /// The fewest tickets.
+        min: i64,
+    },
+    /// The order has more tickets than one order may have.
+    #[error("An order cannot have so many of these tickets")]
+    TooMany {
+        /// The most tickets.
+        max: i64,
+    },
+    /// The event changed since the caller read it.
+    #[error("The event was changed by somebody else. Read it again")]
+    Stale {
+        /// Its current version.
+        current: i64,
+    },
+    /// The capacity would be less than what is taken.
+    #[error("The capacity cannot be less than what is held and sold")]
+    CapacityTooLow {
+        /// How many places are held and sold.
+        taken: i64,
+        /// The ticket type, unless it is the event's own capacity.
+        ticket_type_id: Option<TicketTypeId>,
+    },
+    /// There are orders, so this cannot change any more.
+    #[error("There are orders for this event")]
+    HasOrders,
+    /// A published event must keep a ticket type that everybody sees.
+    #[error("The event needs a ticket type that is neither removed nor secret")]
+    LastType,
     /// The order's total is too large.
     #[error("The order is too large")]
     TotalTooLarge,
@@ -203,6 +246,14 @@ impl Refusal {
             Self::SoldOut { .. } => "sold_out",
             Self::TooManyHolds { .. } => "too_many_holds",
             Self::BuyerLimit { .. } => "buyer_limit",
+            Self::SalesPaused => "sales_paused",
+            Self::NotOnSale { .. } => "not_on_sale",
+            Self::TooFew { .. } => "too_few",
+            Self::TooMany { .. } => "too_many",
+            Self::Stale { .. } => "stale",
+            Self::CapacityTooLow { .. } => "capacity_too_low",
+            Self::HasOrders => "has_orders",
+            Self::LastType => "last_type",
             Self::TotalTooLarge => "total_too_large",
             Self::KeyReused => "key_reused",
             Self::OrderUnknown => "order_unknown",
@@ -245,6 +296,15 @@ impl Refusal {
             }
             Self::TooManyHolds { limit } => [Some(("limit", Fact::Count(*limit))), None],
             Self::BuyerLimit { left } => [Some(("left", Fact::Count(*left))), None],
+            Self::NotOnSale { from, until } => {
+                [from.map(|from| ("from", Fact::Time(from))), until.map(|until| ("until", Fact::Time(until)))]
+            }
+            Self::TooFew { min } => [Some(("min", Fact::Count(*min))), None],
+            Self::TooMany { max } => [Some(("max", Fact::Count(*max))), None],
+            Self::Stale { current } => [Some(("current", Fact::Count(*current))), None],
+            Self::CapacityTooLow { taken, ticket_type_id } => {
+                [Some(("taken", Fact::Count(*taken))), ticket_type_id.map(|id| ("ticket_type_id", Fact::Id(id.0)))]
+            }
             Self::TicketUsed { used_at, gate } => {
                 [Some(("used_at", Fact::Time(*used_at))), Some(("gate", Fact::Text(gate.as_deref())))]
             }
@@ -266,6 +326,9 @@ impl Refusal {
             | Self::TicketTypeNeeded
             | Self::EventCancelled
             | Self::EventPast
+            | Self::SalesPaused
+            | Self::HasOrders
+            | Self::LastType
             | Self::TotalTooLarge
             | Self::KeyReused
             | Self::OrderUnknown
@@ -307,6 +370,14 @@ impl Refusal {
             Self::SoldOut { ticket_type_id, available: 0 },
             Self::TooManyHolds { limit: 5 },
             Self::BuyerLimit { left: 0 },
+            Self::SalesPaused,
+            Self::NotOnSale { from: Some(at), until: Some(at) },
+            Self::TooFew { min: 2 },
+            Self::TooMany { max: 4 },
+            Self::Stale { current: 2 },
+            Self::CapacityTooLow { taken: 3, ticket_type_id: Some(ticket_type_id) },
+            Self::HasOrders,
+            Self::LastType,
             Self::TotalTooLarge,
             Self::KeyReused,
             Self::OrderUnknown,

@@ -7,6 +7,7 @@ use super::audit::AuditLine;
 use super::category::Category;
 use super::check_in::CheckIn;
 use super::event::Event;
+use super::list::ListName;
 use super::order::Order;
 use super::outbox::OutboxMail;
 use super::page::Page;
@@ -42,8 +43,8 @@ macro_rules! nouns {
         #[non_exhaustive]
         pub struct WorkingSet {
             $($(#[$doc])* pub $shelf: Shelf<$record>,)*
-            claims: Vec<(&'static str, Vec<Value>)>,
-            pages: Vec<(&'static str, Page<Value>)>,
+            claims: Vec<(ListName, Vec<Value>)>,
+            pages: Vec<(ListName, Page<Value>)>,
         }
 
         impl WorkingSet {
@@ -89,13 +90,15 @@ nouns! {
 
 impl WorkingSet {
     /// The keys that a [claim](super::load::LoadKeys::claim) of this name has locked, the most overdue first.
-    pub fn claimed<K: Field>(&self, name: &str) -> Vec<K> {
+    pub fn claimed<K: Field>(&self, name: impl Into<ListName>) -> Vec<K> {
+        let name = name.into();
         let keys = self.claims.iter().filter(|(known, _)| *known == name).flat_map(|(_, keys)| keys);
         keys.filter_map(key_from).collect()
     }
 
     /// The keys of the page of a [list](super::load::LoadKeys::list) of this name.
-    pub fn listed<K: Field>(&self, name: &str) -> Page<K> {
+    pub fn listed<K: Field>(&self, name: impl Into<ListName>) -> Page<K> {
+        let name = name.into();
         match self.pages.iter().find(|(known, _)| *known == name) {
             Some((_, page)) => {
                 Page { items: page.items.iter().filter_map(key_from).collect(), more: page.more, total: page.total }
@@ -105,12 +108,12 @@ impl WorkingSet {
     }
 
     /// For storages: keeps the keys that a claim has locked.
-    pub fn keep_claim(&mut self, name: &'static str, keys: Vec<Value>) {
+    pub fn keep_claim(&mut self, name: ListName, keys: Vec<Value>) {
         self.claims.push((name, keys));
     }
 
     /// For storages: keeps the keys of a page.
-    pub fn keep_page(&mut self, name: &'static str, page: Page<Value>) {
+    pub fn keep_page(&mut self, name: ListName, page: Page<Value>) {
         self.pages.push((name, page));
     }
 

@@ -1,25 +1,22 @@
 use super::checks::Checks;
+use super::event_checks::{check_event, check_types};
 use super::recent_events::Moment;
 use super::{Ticketing, granted, only, refused};
 use crate::domain::access::{Caller, Permission, may};
 use crate::domain::category::{Category, FindCategory, NewCategory};
 use crate::domain::command::Query;
-use crate::domain::event::{CancelEvent, Event, EventFilter, FindEvent, NewEvent, Past, PutEvent};
+use crate::domain::event::{CancelEvent, Event, EventFilter, EventStatus, FindEvent, NewEvent, Past, PutEvent};
 use crate::domain::id::{EventId, MAX_SAFE_INTEGER};
 use crate::domain::load::LoadKeys;
 use crate::domain::page::{MAX_PAGE, Page, PageRequest};
 use crate::domain::principal::Principal;
 use crate::domain::refusal::Refusal;
-use crate::domain::text::{composed, key};
+use crate::domain::text::composed;
 use crate::domain::working_set::WorkingSet;
 use crate::error::{Error, Result};
 use crate::storage::StorageExt as _;
-use std::collections::HashSet;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
-
-/// The most ticket types of one event.
-const MAX_TICKET_TYPES: usize = 50;
 
 /// Finds an event. Concurrent callers share one copy.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -44,13 +41,13 @@ impl Query for SharedEvent {
 }
 
 impl Ticketing {
-    /// Creates an event that `organizer` runs. It must not be past. Without a key, a repeat creates a second one.
+    /// Creates an event that `organizer` runs: on sale at once, or a draft. It must not be past. Without a key, a repeat creates a
+    /// second one.
     ///
     /// Refusals: `category_unknown`, `key_reused`.
     pub async fn create_event(&self, organizer: &Principal, event: NewEvent) -> Result<Event> {
         let event = event.composed();
-        check_event(organizer, &event)?;
-        self.check_currency(&event)?;
+        self.check_new(organizer, &event)?;
         let now = self.now();
         let past = event.past(now).map(|past| is_past(&event, past));
         let put = PutEvent { organizer: organizer.clone(), event };
@@ -64,8 +61,7 @@ impl Ticketing {
     /// category is created first. Two calls that do so at once share it.
     pub async fn create_event_in(&self, organizer: &Principal, event: NewEvent, category: &str) -> Result<Event> {
         let mut event = event.composed();
-        check_event(organizer, &event)?;
-        self.check_currency(&event)?;
+        self.check_new(organizer, &event)?;
         // A category must not stay behind for an event that is refused. With a key, the event may exist already.
         if let (None, Some(past)) = (&event.key, event.past(self.now())) {
             return Err(is_past(&event, past));
@@ -74,18 +70,31 @@ impl Ticketing {
         self.create_event(organizer, event).await
     }
 
-    /// Tickets that cost money need a currency that the gateway charges. Otherwise every buyer would be refused.
-    fn check_currency(&self, event: &NewEvent) -> Result<()> {
-        let Some(gateway) = &self.inner.gateway else { return Ok(()) };
-        let (abilities, code) = (gateway.abilities(), event.currency.code());
-        let is_free = event.ticket_types.iter().all(|ticket_type| ticket_type.price.is_zero());
+    /// Finds everything that is wrong and does not depend on the time.
+    fn check_new(&self, organizer: &Principal, new: &NewEvent) -> Result<()> {
+        // It has no version yet.
+        let event = Event { version: 0, ..new.to_event(organizer, self.now()) };
         let mut checks = Checks::default();
+        checks.principal("organizer", organizer);
+        check_event(&mut checks, &event);
+        check_types(&mut checks, &event);
+        checks.done()?;
+        let mut checks = Checks::default();
+        self.check_currency(&mut checks, &event);
+        checks.done()
+    }
+
+    /// Tickets that cost money need a currency that the gateway charges. Otherwise every buyer would be refused.
+    pub(super) fn check_currency(&self, checks: &mut Checks, event: &Event) {
+        let Some(gateway) = &self.inner.gateway else { return };
+        let (abilities, code) = (gateway.abilities(), event.currency.code());
+        let offered = event.ticket_types.iter().filter(|ticket_type| ticket_type.removed_at.is_none());
+        let is_free = offered.into_iter().all(|ticket_type| ticket_type.price.is_zero());
         checks.require("currency", is_free || abilities.charges(event.currency), || {
             let known = abilities.currencies.iter().flatten().map(|currency| currency.code());
             let known = known.collect::<Vec<_>>().join(", ");
             format!("must be one that the payment gateway charges: {known} (got {code})")
         });
-        checks.done()
     }
 
     async fn category_named(&self, name: &str) -> Result<Category> {
@@ -128,7 +137,7 @@ impl Ticketing {
         Ok(self.inner.storage.categories(page).await?)
     }
 
-    /// An event, cancelled or not.
+    /// An event with all its ticket types, whatever its status. Show a draft, and what is secret or removed, to its organiser only.
     pub async fn event(&self, id: EventId) -> Result<Event> {
         Ok(Arc::unwrap_or_clone(self.read_event(id).await?))
     }
@@ -166,7 +175,7 @@ impl Ticketing {
         Ok(self.inner.storage.event_ids(filter, page).await?)
     }
 
-    /// The events with these ids, in their order, cancelled or not.
+    /// The events with these ids, in their order, whatever their status.
     pub async fn events_of(&self, ids: &[EventId]) -> Result<Vec<Event>> {
         Ok(self.inner.storage.events_of(ids).await?)
     }
@@ -186,7 +195,13 @@ impl Ticketing {
     pub(super) async fn may_manage(&self, actor: &Principal, event: &Event) -> Result<()> {
         let is_allowed = may(Caller::of(actor), Permission::Manage, event)
             || may(self.caller(actor).await?, Permission::Manage, event);
-        if is_allowed { Ok(()) } else { Err(Error::Forbidden("Only the event's organiser may do this")) }
+        match event.status {
+            _ if is_allowed => Ok(()),
+            EventStatus::Draft => Err(Error::NotFound("Event")),
+            EventStatus::Active | EventStatus::Cancelled => {
+                Err(Error::Forbidden("Only the event's organiser may do this"))
+            }
+        }
     }
 }
 
@@ -207,44 +222,4 @@ fn is_past(event: &NewEvent, past: Past) -> Error {
     };
     let message = if is_local { "must not be more than 24 hours in the past" } else { "must not be in the past" };
     Error::invalid(field, message)
-}
-
-fn check_event(organizer: &Principal, event: &NewEvent) -> Result<()> {
-    let mut checks = Checks::default();
-    checks.principal("organizer", organizer);
-    checks.text("title", &event.title, 1, 200);
-    checks.optional_lines("description", event.description.as_deref(), 10_000);
-    checks.text("location", &event.location, 1, 200);
-    checks.optional_lines("address", event.address.as_deref(), 500);
-    checks.optional_text("image_url", event.image_url.as_deref(), 2000);
-    let is_web = |url: &str| {
-        ["https://", "http://"].iter().any(|scheme| url.starts_with(scheme)) && !url.contains(char::is_whitespace)
-    };
-    let image_ok = event.image_url.as_deref().is_none_or(is_web);
-    checks.require("image_url", image_ok, || "must be an https or http URL".to_owned());
-    let ends_later = event.ends_at.is_none_or(|ends_at| ends_at > event.starts_at);
-    checks.require("end_date", ends_later, || "must be after the start".to_owned());
-    check_capacity(&mut checks, "capacity", event.capacity);
-
-    let types = &event.ticket_types;
-    let count_ok = (1..=MAX_TICKET_TYPES).contains(&types.len());
-    checks
-        .require("ticket_types", count_ok, || format!("must have 1–{MAX_TICKET_TYPES} entries (got {})", types.len()));
-    let names: HashSet<String> = types.iter().map(|ticket_type| key(ticket_type.name.trim())).collect();
-    checks.require("ticket_types", names.len() == types.len(), || "must have unique names".to_owned());
-    for (index, ticket_type) in types.iter().enumerate() {
-        let field = |name: &str| format!("ticket_types[{index}].{name}");
-        checks.text(&field("name"), &ticket_type.name, 1, 100);
-        check_capacity(&mut checks, &field("capacity"), ticket_type.capacity);
-        let found = ticket_type.price.currency();
-        checks.require(&field("price"), found == event.currency, || {
-            format!("must be in {} (got {found})", event.currency)
-        });
-    }
-    checks.done()
-}
-
-fn check_capacity(checks: &mut Checks, field: &str, capacity: Option<i64>) {
-    let fits = capacity.is_none_or(|capacity| (1..=1_000_000_000).contains(&capacity));
-    checks.require(field, fits, || format!("must be 1–1000000000 (got {})", capacity.unwrap_or_default()));
 }

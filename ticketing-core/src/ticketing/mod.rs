@@ -7,6 +7,8 @@ mod builder;
 mod check_ins;
 mod checks;
 mod coalescer;
+mod event_checks;
+mod event_edits;
 mod events;
 mod limits;
 mod mail_delivery;

@@ -8,9 +8,11 @@ use crate::domain::id::{RefundId, TicketId};
 use crate::domain::page::{Page, PageRequest};
 use crate::domain::payment::Attempt;
 use crate::domain::payment::{Resolve, Verdict};
+use crate::domain::payment_history::Payment;
 use crate::domain::principal::Principal;
 use crate::domain::refund::{Refund, RefundReason, RefundRequest, RetryRefund};
 use crate::error::{Error, Result};
+use crate::gateway::GatewayError;
 use crate::setters::setters;
 use crate::storage::StorageExt as _;
 use std::collections::BTreeSet;
@@ -134,6 +136,9 @@ impl Ticketing {
     /// Decides a payment that is in review or needs attention: accept it, refund it, or make some of its tickets void without sending
     /// money. See [`Verdict`]. Allowed for the event's organiser and administrators.
     ///
+    /// Where the gateway has only answered about another payment so far, it is asked again first, since nobody knows how much came.
+    /// If it still does not say, the decision fails with a gateway's error and can be repeated.
+    ///
     /// Refusals: `not_in_review` (also on repeat), `sold_out`, `nothing_to_refund`, `ticket_not_in_order`, `ticket_not_valid`.
     pub async fn resolve_review(
         &self,
@@ -154,6 +159,7 @@ impl Ticketing {
         let payment = self.inner.storage.payment(reference).await?.ok_or_else(missing)?;
         let event = self.event(payment.order.event_id).await?;
         self.may_manage(actor, &event).await.map_err(|_| missing())?;
+        self.know_capture(&payment, reference).await?;
         let resolve = Resolve {
             reference: reference.clone(),
             verdict,
@@ -165,5 +171,15 @@ impl Ticketing {
         let attempt = granted(self.inner.storage.apply(self.now(), &[resolve]).await?)?;
         self.inner.upkeep_wakeup.notify_one();
         Ok(attempt)
+    }
+
+    /// Asks the gateway about an attempt of which it has only answered about another payment. Otherwise a refund would send back what
+    /// somebody else paid.
+    async fn know_capture(&self, payment: &Payment, reference: &Reference) -> Result<()> {
+        let attempt = payment.attempts.iter().find(|attempt| attempt.reference == *reference);
+        let Some(unknown) = attempt.filter(|attempt| attempt.is_capture_unknown()) else { return Ok(()) };
+        self.ask_and_settle(unknown).await?;
+        let now = self.inner.storage.attempt(reference).await?;
+        if now.is_some_and(|now| now.is_capture_unknown()) { Err(GatewayError::Unreadable.into()) } else { Ok(()) }
     }
 }

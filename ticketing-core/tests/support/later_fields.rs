@@ -5,9 +5,10 @@ use serde_json::Value;
 
 /// How each noun is recognised (a combination of fields that only it has), and which of its fields are left out. To add a field to
 /// what is stored, name it here; everything else must still be as it was recorded.
-const LATER: [(&str, &[&str], &[&str]); 8] = [
-    // The category's id beside the category itself.
-    ("event", &["starts_at", "ticket_types"], &["category_id"]),
+const LATER: [(&str, &[&str], &[&str]); 9] = [
+    // The category's id beside the category itself; then what an organiser can edit.
+    ("event", &["starts_at", "ticket_types"], &["category_id", "rules", "time_zone", "version"]),
+    ("ticket type", &["price", "stock"], &["removed_at", "rules", "visibility"]),
     // What a total is made of.
     ("order line", &["unit_price", "quantity"], &["parts"]),
     // Mails and audit lines may be about other things than orders.

@@ -38,6 +38,21 @@ struct Scheme(#[expect(dead_code, reason = "only describes the scheme in the doc
 pub(crate) struct Session(pub(crate) Account);
 
 impl Session {
+    /// The session of a request; `None` without a token. A bad token is an error.
+    pub(crate) async fn of(request: &Request) -> Result<Option<Self>, Problem> {
+        if let Some(Authenticated(outcome)) = request.data() {
+            return Ok(Some(Self(outcome.clone()?)));
+        }
+        let Some(state) = request.data::<Arc<ApiState>>() else {
+            tracing::error!("the API is served without its state: use api::endpoint");
+            return Err(Problem::internal());
+        };
+        match authenticate(state, request).await {
+            Some(Authenticated(outcome)) => Ok(Some(Self(outcome?))),
+            None => Ok(None),
+        }
+    }
+
     /// The account as an actor.
     pub(crate) fn who(&self) -> Principal {
         Principal::Account(self.0.id)
@@ -78,17 +93,7 @@ impl<'a> ApiExtractor<'a> for Session {
         _body: &mut RequestBody,
         _options: ExtractParamOptions<()>,
     ) -> poem::Result<Self> {
-        if let Some(Authenticated(outcome)) = request.data() {
-            return Ok(Self(outcome.clone()?));
-        }
-        let Some(state) = request.data::<Arc<ApiState>>() else {
-            tracing::error!("the API is served without its state: use api::endpoint");
-            return Err(Problem::internal().into());
-        };
-        match authenticate(state, request).await {
-            Some(Authenticated(outcome)) => Ok(Self(outcome?)),
-            None => Err(AuthorizationError.into()),
-        }
+        Self::of(request).await?.ok_or_else(|| AuthorizationError.into())
     }
 }
 

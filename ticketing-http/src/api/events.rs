@@ -18,12 +18,13 @@ use poem::http::Uri;
 use poem_openapi::param::{Header, Path, Query};
 use poem_openapi::payload::Json;
 use poem_openapi::{ApiResponse, Enum, OpenApi};
-use ticketing_core::domain::event::{EventFilter, EventSort, GENERAL_ADMISSION, NewEvent};
+use ticketing_core::Error;
+use ticketing_core::domain::event::{EventFilter, EventPhase, EventSort, EventStatus, GENERAL_ADMISSION, NewEvent};
 use ticketing_core::domain::principal::Principal;
 
 problems! {
     CreateProblems: BODY, KEYED, TOKEN, &["category_unknown"];
-    ListProblems: PARAMETERS;
+    ListProblems: PARAMETERS, TOKEN;
     FindProblems: PARAMETERS, &["not_found"];
     CancelProblems: PARAMETERS, KEYED, TOKEN, &["forbidden", "not_found"];
 }
@@ -49,6 +50,34 @@ enum Sort {
     /// By title.
     #[oai(rename = "title")]
     Title,
+}
+
+/// Where an event is in its life.
+#[derive(Clone, Copy, Enum)]
+#[oai(rename_all = "snake_case")]
+enum Phase {
+    /// In preparation.
+    Draft,
+    /// Published, and not started.
+    Upcoming,
+    /// Started, and not ended.
+    Running,
+    /// Ended. An event without an end ends 24 hours after its start.
+    Ended,
+    /// Cancelled.
+    Cancelled,
+}
+
+impl From<Phase> for EventPhase {
+    fn from(phase: Phase) -> Self {
+        match phase {
+            Phase::Draft => Self::Draft,
+            Phase::Upcoming => Self::Upcoming,
+            Phase::Running => Self::Running,
+            Phase::Ended => Self::Ended,
+            Phase::Cancelled => Self::Cancelled,
+        }
+    }
 }
 
 impl From<Sort> for EventSort {
@@ -97,7 +126,8 @@ impl Events {
             None if self.0.settings.allow_anonymous_events => Principal::External(NOBODY.to_owned()),
             session => MaybeSession(session).required()?.who(),
         };
-        let EventRequest { event, category } = body.0.into_event(self.0.settings.default_currency)?;
+        let EventRequest { event, category } =
+            body.0.into_event(self.0.settings.default_currency, &self.0.settings.default_time_zone)?;
         if !self.0.settings.takes_payments {
             is_free(&event)?;
         }
@@ -111,12 +141,13 @@ impl Events {
 
     /// List events
     ///
-    /// Only active events. A list has the first 300 characters of each description and the first 5 ticket types;
+    /// Only active events, unless `mine` is true. A list has the first 300 characters of each description and the first 5 ticket types;
     /// `GET /events/{event_id}` has all of them. Prices and numbers are those of all ticket types.
     #[oai(path = "/events/", method = "get", operation_id = "listEvents")]
     #[expect(clippy::too_many_arguments, reason = "each is a parameter of the query")]
     async fn list(
         &self,
+        http: &Request,
         uri: &Uri,
         /// Number of items to skip.
         skip: Query<Option<u64>>,
@@ -134,9 +165,27 @@ impl Events {
         to: Query<Option<Time>>,
         /// Sort order (default `id`).
         sort: Query<Option<Sort>>,
+        /// Only events that are in this phase now. Drafts and cancelled events only with `mine`.
+        phase: Query<Option<Phase>>,
+        /// Only events that the caller organises, in any phase. Needs a token.
+        mine: Query<Option<bool>>,
     ) -> Result<List<EventView>, ListProblems> {
         let request = page(skip.0, limit.0, count.0);
+        let mine = match mine.0 {
+            Some(true) => Some(MaybeSession(Session::of(http).await?).required()?.who()),
+            Some(false) | None => None,
+        };
+        let phase = phase.0.map(EventPhase::from);
+        if mine.is_none() && matches!(phase, Some(EventPhase::Draft | EventPhase::Cancelled)) {
+            return Err(
+                Problem::invalid_field("phase", "must be upcoming, running or ended unless mine is true").into()
+            );
+        }
         let filter = EventFilter::default()
+            .with_drafts(mine.is_some())
+            .with_cancelled(mine.is_some())
+            .with_organizer(mine)
+            .with_phase(phase.map(|phase| (phase, self.0.clock.now())))
             .with_category(searchable("category", category.0)?)
             .with_text(searchable("q", q.0)?)
             .with_from(from.0.map(|time| time.0))
@@ -158,6 +207,9 @@ impl Events {
         if_none_match: Header<Option<String>>,
     ) -> Result<Found, FindProblems> {
         let event = self.0.ticketing.shared_event(event_id.0.get("event_id")?.into()).await?;
+        if event.status == EventStatus::Draft {
+            return Err(Error::NotFound("Event").into());
+        }
         let RenderedEvent { body, tag } = self.0.rendered_events.of(&event);
         let (tag, cache) = (tag.to_str().unwrap_or_default().to_owned(), CACHE.to_owned());
         if etag::is_known(&tag, if_none_match.0.as_deref()) {

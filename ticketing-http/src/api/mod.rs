@@ -26,6 +26,7 @@ pub(crate) mod dto;
 mod etag;
 mod event_list;
 mod event_read;
+mod event_settings;
 mod events;
 mod health;
 mod idempotency;
@@ -69,6 +70,7 @@ pub fn service(state: &ApiState) -> OpenApiService<impl OpenApi + use<>, ()> {
     let operations = (
         auth::Auth(state.clone()),
         events::Events(state.clone()),
+        event_settings::EventSettings(state.clone()),
         categories::Categories(state.clone()),
         orders::Orders(state.clone()),
         payments::Payments(state.clone()),

@@ -8,6 +8,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use ticketing_core::clock::{Clock, Random, SystemClock, SystemRandom};
 use ticketing_core::domain::money::Currency;
+use ticketing_core::domain::time_zone::TimeZoneName;
 use ticketing_core::gateway::circuit_breaker::CircuitBreaker;
 use ticketing_core::gateway::in_flight::InFlight;
 use ticketing_core::{Error, Ticketing};
@@ -62,6 +63,8 @@ impl std::fmt::Debug for KeySecret {
 pub struct ApiSettings {
     /// The currency of events that name none. Default: NGN.
     pub default_currency: Currency,
+    /// The time zone of events that name none. Default: UTC.
+    pub default_time_zone: TimeZoneName,
     /// Whether events may be created without a token, as clients of system B do. Only administrators can manage such events.
     /// Default: no.
     pub allow_anonymous_events: bool,
@@ -79,6 +82,7 @@ impl Default for ApiSettings {
     fn default() -> Self {
         Self {
             default_currency: Currency::NGN,
+            default_time_zone: TimeZoneName::default(),
             allow_anonymous_events: false,
             frontend_url: "http://localhost:3000".to_owned(),
             public_url: None,

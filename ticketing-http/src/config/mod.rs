@@ -28,6 +28,7 @@ use std::time::Duration;
 use ticketing_core::MailLimits;
 use ticketing_core::domain::money::Currency;
 use ticketing_core::domain::order::BuyerLimits;
+use ticketing_core::domain::time_zone::TimeZoneName;
 
 /// All settings, checked.
 #[derive(Clone, Debug)]
@@ -87,6 +88,8 @@ pub struct Config {
     pub purchase_limits: PurchaseLimits,
     /// The currency of events that name none.
     pub default_currency: Currency,
+    /// The time zone of events that name none.
+    pub default_time_zone: TimeZoneName,
     /// Whether events may be created without an account.
     pub allow_anonymous_events: bool,
     /// Whether `/docs` and `/redoc` are enabled.
@@ -268,6 +271,7 @@ impl Config {
                 per_address: parse::limit(source, "PURCHASES_PER_ADDRESS")?.filter(|_| requests > 0),
             },
             default_currency: source.read("DEFAULT_CURRENCY", parse::currency)?,
+            default_time_zone: source.read("DEFAULT_TIME_ZONE", parse::time_zone)?,
             refuse_common_passwords: source.read("COMMON_PASSWORDS", parse::common_passwords)?,
             allow_anonymous_events: source.read("ALLOW_ANONYMOUS_EVENTS", parse::switch)?,
             docs: source.read("DOCS", parse::switch)?,

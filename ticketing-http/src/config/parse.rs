@@ -10,6 +10,7 @@ use std::ops::RangeInclusive;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 use ticketing_core::domain::money::Currency;
+use ticketing_core::domain::time_zone::TimeZoneName;
 use tracing_subscriber::filter::Targets;
 
 type Parsed<T> = Result<T, String>;
@@ -96,6 +97,10 @@ pub(super) fn log_filter(text: &str) -> Parsed<String> {
 
 pub(super) fn currency(text: &str) -> Parsed<Currency> {
     text.parse().or_else(|_| expected("a currency's three capital letters, such as NGN"))
+}
+
+pub(super) fn time_zone(text: &str) -> Parsed<TimeZoneName> {
+    text.parse().or_else(|_| expected("the name of an IANA time zone, such as Africa/Lagos"))
 }
 
 /// An http(s) URL to which a path can be appended.

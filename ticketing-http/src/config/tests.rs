@@ -55,6 +55,7 @@ fn every_wrong_value_is_reported_in_one_sentence() {
         ("PURCHASES_PER_ACCOUNT", "1.5", "a whole number from 0"),
         ("PURCHASES_PER_ADDRESS", "1000001", "a whole number from 0 to 1000000"),
         ("DEFAULT_CURRENCY", "naira", "three capital letters"),
+        ("DEFAULT_TIME_ZONE", "Lagos", "IANA time zone"),
         ("ALLOW_ANONYMOUS_EVENTS", "maybe", "on or off"),
         ("COMMON_PASSWORDS", "on", "refuse or accept"),
         ("RATE_LIMIT_REQUESTS", "-1", "a whole number from 0"),

@@ -82,6 +82,7 @@ pub const VARIABLES: &[Variable] = &[
         "How many free tickets one account may have for one event; 0 disables the limit. Tickets with a price are not limited",
     ),
     open("DEFAULT_CURRENCY", "NGN", "Currency of events that name none"),
+    open("DEFAULT_TIME_ZONE", "UTC", "Time zone of events that name none (IANA name)"),
     open("ALLOW_ANONYMOUS_EVENTS", "off", "on: events may be created without an account"),
     open("RATE_LIMIT_REQUESTS", "100", "Rate limit: requests per client and window; 0 disables it"),
     open("RATE_LIMIT_WINDOW_SECONDS", "60", "Rate limit: length of the window, in seconds"),

@@ -52,13 +52,23 @@ pub struct Problem {
     available: Option<i64>,
     /// How many unpaid orders a buyer may have for an event.
     limit: Option<i64>,
-    /// How many more free tickets the buyer may have for the event.
+    /// How many more of these tickets the buyer may have.
     left: Option<i64>,
+    /// The fewest tickets that an order must have.
+    min: Option<i64>,
+    /// The most tickets that an order may have.
+    max: Option<i64>,
+    /// How many tickets are held and sold.
+    taken: Option<i64>,
+    /// The current version.
+    current: Option<i64>,
+    /// From when on tickets are sold.
+    from: Option<String>,
     /// When ticket sales for the event ended.
     ended_at: Option<String>,
     /// When the scan was undone.
     annulled_at: Option<String>,
-    /// Until when it was possible.
+    /// Until when it was possible, or until when tickets are sold.
     until: Option<String>,
     /// The ticket's id.
     ticket_id: Option<i64>,
@@ -77,6 +87,9 @@ pub struct Problem {
     /// The methods of the path, if the method is wrong. Sent as `Allow` only.
     #[oai(skip)]
     allow: Vec<String>,
+    /// The tag of the current version, if the client's is stale. Sent as `ETag` only.
+    #[oai(skip)]
+    etag: Option<String>,
 }
 
 /// An invalid field.
@@ -136,6 +149,11 @@ impl Problem {
             available: None,
             limit: None,
             left: None,
+            min: None,
+            max: None,
+            taken: None,
+            current: None,
+            from: None,
             ended_at: None,
             annulled_at: None,
             until: None,
@@ -147,6 +165,7 @@ impl Problem {
             refundable: None,
             currency: None,
             allow: Vec::new(),
+            etag: None,
         }
     }
 
@@ -161,6 +180,13 @@ impl Problem {
     #[must_use]
     pub fn allow(mut self, methods: &[Method]) -> Self {
         self.allow = methods.iter().map(|method| method.as_str().to_owned()).collect();
+        self
+    }
+
+    /// Adds the entity tag of the current version.
+    #[must_use]
+    pub fn with_etag(mut self, tag: String) -> Self {
+        self.etag = Some(tag);
         self
     }
 
@@ -202,6 +228,9 @@ impl Problem {
             && let Ok(allow) = HeaderValue::from_str(&self.allow.join(", "))
         {
             headers.insert(header::ALLOW, allow);
+        }
+        if let Some(tag) = self.etag.as_deref().and_then(|tag| HeaderValue::from_str(tag).ok()) {
+            headers.insert(header::ETAG, tag);
         }
         response
     }

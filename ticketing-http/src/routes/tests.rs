@@ -189,7 +189,14 @@ mod before {
 fn policies_are_those_of_the_prefix_lists_that_the_table_replaced() {
     let mut no_longer_shed = Vec::new();
     // Paths that came after the lists.
-    let later = ["/door/scans/:nonce/annul"];
+    let later = [
+        "/door/scans/:nonce/annul",
+        "/events/:event_id/settings",
+        "/events/:event_id/publish",
+        "/events/:event_id/unpublish",
+        "/events/:event_id/pause",
+        "/events/:event_id/resume",
+    ];
     for route in ROUTES.iter().filter(|route| !later.contains(&route.pattern)) {
         let (method, path) = (route.method.clone().unwrap_or(Method::POST), sample(route.pattern));
         let name = format!("{method} {}", route.pattern);

@@ -45,6 +45,12 @@ const TABLE: &[(&str, [u16; 7])] = &[
     ("post /events",                                        [401, 401, 201, 201, 201, 201, 201]),
     ("get /events/{event_id}",                              [200, 200, 200, 200, 200, 200, 200]),
     ("post /events/{event_id}/cancel",                      [401, 401, 403, 403, 403, 200, 200]),
+    ("get /events/{event_id}/settings",                     [401, 401, 403, 403, 403, 200, 200]),
+    ("patch /events/{event_id}/settings",                   [401, 401, 403, 403, 403, 200, 200]),
+    ("post /events/{event_id}/publish",                     [401, 401, 403, 403, 403, 200, 200]),
+    ("post /events/{event_id}/unpublish",                   [401, 401, 403, 403, 403, 200, 200]),
+    ("post /events/{event_id}/pause",                       [401, 401, 403, 403, 403, 200, 200]),
+    ("post /events/{event_id}/resume",                      [401, 401, 403, 403, 403, 200, 200]),
     ("post /orders",                                        [401, 401, 201, 201, 201, 201, 201]),
     ("get /orders",                                         [401, 401, 200, 200, 200, 200, 200]),
     ("get /orders/{reference}",                             [401, 401, 404, 200, 404, 404, 404]),
@@ -125,6 +131,16 @@ async fn request(world: &World, operation: &str, number: usize) -> Option<Reques
         }
         "get /events/{event_id}" => to(format!("/events/{}", world.event().await)),
         "post /events/{event_id}/cancel" => to(format!("/events/{}/cancel", world.event().await)),
+        "get /events/{event_id}/settings"
+        | "post /events/{event_id}/publish"
+        | "post /events/{event_id}/unpublish"
+        | "post /events/{event_id}/pause"
+        | "post /events/{event_id}/resume" => {
+            to(operation.split(' ').nth(1)?.replace("{event_id}", &world.event().await.to_string()))
+        }
+        "patch /events/{event_id}/settings" => {
+            with(&format!("/events/{}/settings", world.event().await), json!({"capacity": 1000}))
+        }
         "post /orders" => with("/orders", json!({"event_id": world.event().await, "lines": [{"quantity": 1}]})),
         "get /orders" => {
             let shown = world.held_order().await;
@@ -217,7 +233,7 @@ async fn differences(world: &World, tokens: [String; 7]) -> Vec<String> {
                 "post /auth/logout" if statuses[column] == 204 => world.shop.somebody(&format!("once-{column}")).await,
                 _ => tokens[column].clone(),
             };
-            let call = Call::new(operation.split(' ').next().unwrap(), &path).token(&token);
+            let call = Call::new(operation.split(' ').next().unwrap(), &path).token(&token).header("if-match", "*");
             let answer = match &body {
                 Value::Null => world.shop.send(call).await,
                 Value::String(form) => {

@@ -22,6 +22,7 @@ mod bad_input;
 mod check_ins;
 mod conditional_get;
 mod document;
+mod event_settings;
 mod event_times;
 mod idempotency;
 mod legacy_api_a;

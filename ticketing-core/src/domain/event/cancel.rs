@@ -29,9 +29,10 @@ impl Command for CancelEvent {
     fn apply(&self, rows: &mut WorkingSet, now: Timestamp) -> Result<Event, Refusal> {
         let unknown = Refusal::EventUnknown { event_id: self.id };
         let Some(event) = rows.events.get(&self.id) else { return Err(unknown) };
-        if event.status == EventStatus::Active {
+        if event.status != EventStatus::Cancelled {
             rows.events.update(&self.id, |event| {
                 event.status = EventStatus::Cancelled;
+                event.version += 1;
                 event.updated_at = now;
             });
         }

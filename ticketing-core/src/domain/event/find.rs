@@ -1,4 +1,4 @@
-use super::{Event, EventFilter, EventSort};
+use super::{A_DAY, Event, EventFilter, EventPhase, EventSort};
 use crate::domain::category::{self, Category};
 use crate::domain::command::Query;
 use crate::domain::id::EventId;
@@ -8,6 +8,7 @@ use crate::domain::page::{Page, PageRequest};
 use crate::domain::row::Field as _;
 use crate::domain::text;
 use crate::domain::working_set::WorkingSet;
+use jiff::Timestamp;
 
 /// Finds an event.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -75,8 +76,9 @@ impl ListEvents {
     fn list(&self, category: Option<&Category>) -> List {
         let filter = &self.filter;
         let mut all = vec![];
-        if !filter.with_cancelled {
-            all.push(Condition::Named("status", &["active"]));
+        match filter.phase {
+            Some((phase, now)) => all.extend(in_phase(phase, now)),
+            None => all.extend(with_status(filter)),
         }
         all.extend(category.map(|category| Condition::Is("category_id", category.id.value())));
         all.extend(filter.text.as_ref().map(|text| contains(text)));
@@ -90,6 +92,40 @@ impl ListEvents {
             EventSort::Date => list.by("starts_at", Sort::Ascending),
             EventSort::DateDescending => list.by("starts_at", Sort::Descending),
             EventSort::Title => list.by("title", Sort::Ascending),
+        }
+    }
+}
+
+fn with_status(filter: &EventFilter) -> Option<Condition> {
+    match (filter.with_drafts, filter.with_cancelled) {
+        (false, false) => Some(Condition::Named("status", &["active"])),
+        (true, false) => Some(Condition::Named("status", &["draft", "active"])),
+        (false, true) => Some(Condition::Named("status", &["active", "cancelled"])),
+        (true, true) => None,
+    }
+}
+
+/// The same as [`Event::phase`], as conditions.
+fn in_phase(phase: EventPhase, now: Timestamp) -> Vec<Condition> {
+    let is_active = Condition::Named("status", &["active"]);
+    let started = Condition::AtMost("starts_at", now.as_microsecond());
+    let a_day_ago = now.checked_sub(A_DAY).unwrap_or(Timestamp::MIN).as_microsecond();
+    match phase {
+        EventPhase::Draft => vec![Condition::Named("status", &["draft"])],
+        EventPhase::Cancelled => vec![Condition::Named("status", &["cancelled"])],
+        EventPhase::Upcoming => {
+            vec![is_active, Condition::AtLeast("starts_at", now.as_microsecond().saturating_add(1))]
+        }
+        EventPhase::Running => {
+            let ends_later = vec![Condition::AtLeast("ends_at", now.as_microsecond().saturating_add(1))];
+            let began_today =
+                vec![Condition::Unknown("ends_at"), Condition::AtLeast("starts_at", a_day_ago.saturating_add(1))];
+            vec![is_active, started, Condition::Any(vec![ends_later, began_today])]
+        }
+        EventPhase::Ended => {
+            let ended = vec![Condition::AtMost("ends_at", now.as_microsecond())];
+            let began_earlier = vec![Condition::Unknown("ends_at"), Condition::AtMost("starts_at", a_day_ago)];
+            vec![is_active, started, Condition::Any(vec![ended, began_earlier])]
         }
     }
 }

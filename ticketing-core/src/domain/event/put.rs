@@ -1,4 +1,4 @@
-use super::{BY_KEY, Event, EventStatus, NewEvent, Stock, TicketType};
+use super::{BY_KEY, Event, NewEvent};
 use crate::domain::category::Category;
 use crate::domain::command::Command;
 use crate::domain::id::{EventId, TicketTypeId};
@@ -50,38 +50,12 @@ impl Command for PutEvent {
         if new.category_id.is_some_and(|id| rows.categories.get(&id).is_none()) {
             return Err(Refusal::CategoryUnknown);
         }
-        let id = EventId(rows.events.take_id());
-        let ticket_types = new
-            .ticket_types
-            .iter()
-            .map(|ticket_type| TicketType {
-                id: TicketTypeId(rows.events.take_part_id()),
-                event_id: id,
-                name: ticket_type.name.clone(),
-                price: ticket_type.price,
-                stock: Stock::of_capacity(ticket_type.capacity),
-            })
-            .collect();
-        let event = Event {
-            id,
-            key: new.key.clone(),
-            organizer: self.organizer.clone(),
-            title: new.title.clone(),
-            description: new.description.clone(),
-            starts_at: new.starts_at,
-            ends_at: new.ends_at,
-            location: new.location.clone(),
-            address: new.address.clone(),
-            image_url: new.image_url.clone(),
-            category_id: new.category_id,
-            category: None,
-            currency: new.currency,
-            stock: Stock::of_capacity(new.capacity),
-            status: EventStatus::Active,
-            ticket_types,
-            created_at: now,
-            updated_at: now,
-        };
+        let mut event = new.to_event(&self.organizer, now);
+        event.id = EventId(rows.events.take_id());
+        for ticket_type in &mut event.ticket_types {
+            ticket_type.id = TicketTypeId(rows.events.take_part_id());
+            ticket_type.event_id = event.id;
+        }
         rows.events.insert(event.clone());
         Ok(event.with_category(rows))
     }

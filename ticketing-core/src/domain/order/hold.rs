@@ -1,6 +1,6 @@
 use super::{BY_REFERENCE, Hold, Order, OrderLine, OrderStatus, limits};
 use crate::domain::command::Command;
-use crate::domain::event::{Event, EventStatus};
+use crate::domain::event::{Event, EventStatus, SalesRules, Window};
 use crate::domain::id::{OrderId, TicketTypeId};
 use crate::domain::load::LoadKeys;
 use crate::domain::money::Money;
@@ -58,9 +58,10 @@ impl Hold {
         let event = event?;
         is_on_sale(event, now)?;
         let wanted = self.by_type(event)?;
+        may_be_ordered(event, &wanted, now)?;
         has_places(event, wanted.iter().map(|(id, quantity)| (*id, *quantity)))?;
         let (lines, total) = priced(event, &wanted)?;
-        limits::check(self, rows, &lines)?;
+        limits::check(self, rows, event, &lines)?;
         Ok(Decided::New { lines, total })
     }
 
@@ -84,33 +85,44 @@ impl Hold {
         order
     }
 
-    /// The number of tickets of each type, ordered by id. A line without a type means the event's only one.
+    /// The number of tickets of each type, ordered by id. A line without a type means the only one that is offered.
     fn by_type(&self, event: &Event) -> Result<BTreeMap<TicketTypeId, u32>, Refusal> {
+        let only = only_type(event);
         let mut wanted: BTreeMap<TicketTypeId, u32> = BTreeMap::new();
         for line in &self.lines {
-            let id = match (line.ticket_type_id, event.ticket_types.as_slice()) {
-                (Some(id), _) => id,
-                (None, [only]) => only.id,
-                (None, _) => return Err(Refusal::TicketTypeNeeded),
-            };
+            let id = line.ticket_type_id.or(only).ok_or(Refusal::TicketTypeNeeded)?;
             let quantity = wanted.entry(id).or_default();
             *quantity = quantity.saturating_add(line.quantity);
         }
         Ok(wanted)
     }
 
+    /// Whether it is the order of an earlier call with the same content. A line without a type meant the only one that was offered
+    /// then, and others may have been added since.
     fn is_same(&self, order: &Order, event: &Event) -> bool {
         let known = order.lines.iter().map(|line| (line.ticket_type_id, line.quantity));
-        order.event_id == self.event_id
-            && order.buyer == self.buyer
-            && self.by_type(event).is_ok_and(|wanted| wanted.into_iter().eq(known))
+        let is_any = self.lines.iter().all(|line| line.ticket_type_id.is_none()) && order.lines.len() == 1;
+        let in_all = self.lines.iter().map(|line| line.quantity).fold(0, u32::saturating_add);
+        let has_same_lines = (is_any && in_all == order.quantity())
+            || self.by_type(event).is_ok_and(|wanted| wanted.into_iter().eq(known));
+        order.event_id == self.event_id && order.buyer == self.buyer && has_same_lines
     }
 }
 
-/// Whether tickets of the event can be sold now.
+/// The only ticket type that is offered to everybody, if it is the only one.
+pub(super) fn only_type(event: &Event) -> Option<TicketTypeId> {
+    let mut offered = event.public_types().map(|ticket_type| ticket_type.id);
+    offered.next().filter(|_| offered.next().is_none())
+}
+
+/// Whether the event is published and not over, so that places that are held can be paid. Whether new ones can be held depends on
+/// [more](may_be_ordered).
 pub(crate) fn is_on_sale(event: &Event, now: Timestamp) -> Result<(), Refusal> {
-    if event.status == EventStatus::Cancelled {
-        return Err(Refusal::EventCancelled);
+    match event.status {
+        EventStatus::Active => {}
+        EventStatus::Cancelled => return Err(Refusal::EventCancelled),
+        // A draft is not there for anybody else.
+        EventStatus::Draft => return Err(Refusal::EventUnknown { event_id: event.id }),
     }
     let ended_at = event.sales_end_at();
     if ended_at <= now { Err(Refusal::EventOver { ended_at }) } else { Ok(()) }
@@ -120,6 +132,37 @@ pub(crate) fn is_on_sale(event: &Event, now: Timestamp) -> Result<(), Refusal> {
 /// going on, and the money is there.
 pub(crate) fn may_be_going_on(event: &Event, now: Timestamp) -> bool {
     event.status == EventStatus::Active && event.ends_at.is_none_or(|ends_at| ends_at > now)
+}
+
+/// Whether these tickets are offered, as the rules of the event and of its types say.
+fn may_be_ordered(event: &Event, wanted: &BTreeMap<TicketTypeId, u32>, now: Timestamp) -> Result<(), Refusal> {
+    let types = || {
+        wanted.iter().map(|(id, quantity)| {
+            let offered = event.ticket_type(*id).filter(|ticket_type| ticket_type.is_public());
+            Ok((offered.ok_or(Refusal::TicketTypeUnknown { ticket_type_id: *id })?, *quantity))
+        })
+    };
+    for ticket_type in types() {
+        ticket_type?;
+    }
+    let in_all = wanted.values().copied().fold(0, u32::saturating_add);
+    meets(&event.rules, in_all, now)?;
+    for ticket_type in types() {
+        let (ticket_type, quantity) = ticket_type?;
+        meets(&ticket_type.rules, quantity, now)?;
+    }
+    Ok(())
+}
+
+fn meets(rules: &SalesRules, quantity: u32, now: Timestamp) -> Result<(), Refusal> {
+    let Window { from, until } = rules.sales;
+    match (rules.min_per_order, rules.max_per_order) {
+        _ if rules.paused => Err(Refusal::SalesPaused),
+        _ if !rules.sales.contains(now) => Err(Refusal::NotOnSale { from, until }),
+        (Some(min), _) if quantity < min => Err(Refusal::TooFew { min: min.into() }),
+        (_, Some(max)) if quantity > max => Err(Refusal::TooMany { max: max.into() }),
+        _ => Ok(()),
+    }
 }
 
 fn priced(event: &Event, wanted: &BTreeMap<TicketTypeId, u32>) -> Result<(Vec<OrderLine>, Money), Refusal> {

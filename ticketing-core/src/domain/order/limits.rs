@@ -3,9 +3,10 @@
 //! The orders that count are found by two indexes, whose keys name the buyer and the event. They are read after the event was
 //! locked: whatever moves an order's places locks it as well, so two holds at once see each other.
 
-use super::{BY_FREE, BY_OPEN, BY_REFERENCE, Hold, Order, OrderLine, OrderStatus};
-use crate::domain::event::Event;
-use crate::domain::id::EventId;
+use super::hold::only_type;
+use super::{BY_OPEN, BY_PAID, BY_REFERENCE, Hold, Order, OrderLine, OrderStatus};
+use crate::domain::event::{Event, TicketType};
+use crate::domain::id::{EventId, TicketTypeId};
 use crate::domain::load::LoadKeys;
 use crate::domain::principal::Principal;
 use crate::domain::refusal::Refusal;
@@ -41,10 +42,9 @@ pub(super) fn open_for(order: &Order) -> Option<String> {
     matches!(order.status, OrderStatus::Held { .. }).then(|| key(order.event_id, &order.buyer.who))
 }
 
-/// The key in the index of paid orders that have free tickets.
-pub(super) fn free_for(order: &Order) -> Option<String> {
-    let has_free = order.status == OrderStatus::Paid && order.lines.iter().any(|line| line.unit_price.is_zero());
-    has_free.then(|| key(order.event_id, &order.buyer.who))
+/// The key in the index of paid orders.
+pub(super) fn paid_for(order: &Order) -> Option<String> {
+    (order.status == OrderStatus::Paid).then(|| key(order.event_id, &order.buyer.who))
 }
 
 /// Requests the orders that count. Nothing where there is no limit, and nothing for a repeated hold.
@@ -55,26 +55,49 @@ pub(super) fn needs(hold: &Hold, rows: &WorkingSet, load: &mut LoadKeys) {
         return;
     }
     let key = key(hold.event_id, &hold.buyer.who);
-    let counts_free = free_tickets.is_some() && may_be_free(hold, event);
-    if open_holds.is_some() || counts_free {
+    let counts_tickets = free_tickets.is_some() && may_be_free(hold, event) || limits_buyers(hold, event);
+    if open_holds.is_some() || counts_tickets {
         load.look_up(BY_OPEN, &key);
     }
-    if counts_free {
-        load.look_up(BY_FREE, &key);
-        rows.orders.loaded(BY_FREE, &key).for_each(|order| load.look_up(ticket::BY_ORDER, &order.id));
+    if counts_tickets {
+        load.look_up(BY_PAID, &key);
+        rows.orders.loaded(BY_PAID, &key).for_each(|order| load.look_up(ticket::BY_ORDER, &order.id));
     }
 }
 
-/// Whether the order may cost nothing. A line without a type means the event's only one.
+/// The ticket types of an order. A line without a type means the only one that is offered.
+fn types_of<'a>(hold: &Hold, event: &'a Event) -> impl Iterator<Item = Option<&'a TicketType>> {
+    let only = only_type(event);
+    hold.lines.iter().map(move |line| event.ticket_type(line.ticket_type_id.or(only)?))
+}
+
+/// Whether the order may cost nothing.
 fn may_be_free(hold: &Hold, event: &Event) -> bool {
-    let is_free = |id| event.ticket_types.iter().any(|of| id == Some(of.id) && of.price.is_zero());
-    let only = event.ticket_types.first().map(|ticket_type| ticket_type.id);
-    hold.lines.iter().all(|line| is_free(line.ticket_type_id.or(only)))
+    types_of(hold, event).all(|of| of.is_some_and(|of| of.price.is_zero()))
+}
+
+/// Whether the organiser limits how many of these tickets one buyer may have.
+fn limits_buyers(hold: &Hold, event: &Event) -> bool {
+    event.rules.max_per_buyer.is_some() || types_of(hold, event).flatten().any(|of| of.rules.max_per_buyer.is_some())
 }
 
 /// Whether the buyer may have another order with these lines.
-pub(super) fn check(hold: &Hold, rows: &WorkingSet, lines: &[OrderLine]) -> Result<(), Refusal> {
+pub(super) fn check(hold: &Hold, rows: &WorkingSet, event: &Event, lines: &[OrderLine]) -> Result<(), Refusal> {
     let key = key(hold.event_id, &hold.buyer.who);
+    if limits_buyers(hold, event) {
+        let limits = lines.iter().filter_map(|line| {
+            let limit = event.ticket_type(line.ticket_type_id)?.rules.max_per_buyer?;
+            Some((limit, Some(line.ticket_type_id)))
+        });
+        for (limit, of) in event.rules.max_per_buyer.map(|limit| (limit, None)).into_iter().chain(limits) {
+            let is_meant = |id: TicketTypeId| of.is_none_or(|of| of == id);
+            let wanted = lines.iter().filter(|line| is_meant(line.ticket_type_id));
+            let left = i64::from(limit) - tickets_of(rows, &key, is_meant);
+            if wanted.map(|line| i64::from(line.quantity)).sum::<i64>() > left {
+                return Err(Refusal::BuyerLimit { left: left.max(0) });
+            }
+        }
+    }
     if let Some(limit) = hold.limits.open_holds
         && rows.orders.all(BY_OPEN, &key).count() >= limit as usize
     {
@@ -94,7 +117,16 @@ pub(super) fn check(hold: &Hold, rows: &WorkingSet, lines: &[OrderLine]) -> Resu
 fn free_tickets_of(rows: &WorkingSet, key: &String) -> i64 {
     let lines = rows.orders.all(BY_OPEN, key).flat_map(|order| &order.lines);
     let held: i64 = lines.filter(|line| line.unit_price.is_zero()).map(|line| i64::from(line.quantity)).sum();
-    let issued = rows.orders.all(BY_FREE, key).flat_map(|order| rows.tickets_of(order.id));
+    let issued = rows.orders.all(BY_PAID, key).flat_map(|order| rows.tickets_of(order.id));
     let takes_a_place = |ticket: &&Ticket| ticket.price.is_zero() && ticket.takes_a_place();
+    held + i64::try_from(issued.filter(takes_a_place).count()).unwrap_or(i64::MAX / 2)
+}
+
+/// The tickets that the buyer has of some types: those of unpaid orders, and those that were issued and still take a place.
+fn tickets_of(rows: &WorkingSet, key: &String, is_meant: impl Fn(TicketTypeId) -> bool) -> i64 {
+    let lines = rows.orders.all(BY_OPEN, key).flat_map(|order| &order.lines);
+    let held: i64 = lines.filter(|line| is_meant(line.ticket_type_id)).map(|line| i64::from(line.quantity)).sum();
+    let issued = rows.orders.all(BY_PAID, key).flat_map(|order| rows.tickets_of(order.id));
+    let takes_a_place = |ticket: &&Ticket| is_meant(ticket.ticket_type_id) && ticket.takes_a_place();
     held + i64::try_from(issued.filter(takes_a_place).count()).unwrap_or(i64::MAX / 2)
 }

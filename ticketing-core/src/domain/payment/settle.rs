@@ -36,9 +36,11 @@ impl Command for Settle {
     fn apply(&self, rows: &mut WorkingSet, now: Timestamp) -> Result<Settlement, Refusal> {
         let attempt = rows.attempts.get(&self.reference).cloned().ok_or(Refusal::AttemptUnknown)?;
         let order = rows.orders.get(&attempt.order_id).cloned().ok_or(Refusal::OrderUnknown)?;
-        // Review is not final: if the gateway now reports exactly what was requested, the payment is accepted.
+        // Review is not final: if the gateway now reports exactly what was requested, the payment is accepted. While it has only
+        // answered about another payment, what it reports about this one replaces that.
         let cleared = attempt.status == AttemptStatus::Review
-            && matches!(&self.observation, Observation::Success(captured) if attempt.mismatch(captured).is_none());
+            && matches!(&self.observation, Observation::Success(captured)
+                if attempt.is_capture_unknown() || attempt.mismatch(captured).is_none());
         if attempt.status.has_captured() && !cleared {
             match &self.observation {
                 Observation::Reversed => {

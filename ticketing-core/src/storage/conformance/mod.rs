@@ -23,6 +23,7 @@ pub mod batches;
 pub mod cancellations;
 mod commands;
 pub mod disputes;
+pub mod edits;
 pub mod events;
 pub mod filters;
 pub mod limits;
@@ -78,6 +79,29 @@ macro_rules! storage_conformance {
                 category_names_ignore_case_and_are_listed_in_order
                 accounts_and_identities_of_applications_organise_and_buy
                 a_cancelled_event_sells_nothing_and_stays_cancelled
+            }
+            edits {
+                an_edit_changes_what_it_names_and_nothing_else
+                a_repeated_edit_changes_nothing
+                an_edit_of_an_old_version_is_refused
+                a_capacity_is_never_below_what_is_taken
+                a_new_price_applies_to_new_holds_only
+                ticket_types_are_added_renamed_reordered_and_removed
+                a_published_event_keeps_a_public_type
+                a_secret_type_is_sold_to_nobody_who_guesses_it
+                a_hold_that_named_no_type_is_found_again_after_one_was_added
+                the_currency_is_fixed_once_there_is_an_order
+                a_draft_is_not_sold_and_an_event_with_orders_is_no_draft
+                only_the_texts_of_an_event_that_is_over_change
+                sales_rules_apply_to_new_holds
+                a_buyer_has_no_more_tickets_than_the_organiser_allows
+                late_money_needs_places_and_no_rules
+                places_that_are_held_can_be_paid_whatever_the_rules_say
+                every_changed_field_is_a_line_of_the_audit_log
+                events_are_listed_by_phase
+                lowering_the_capacity_while_everybody_buys
+                of_two_edits_of_one_version_one_wins
+                an_event_is_paused_while_everybody_buys_and_pays
             }
             orders {
                 a_hold_takes_places_of_its_types_and_of_the_event

@@ -135,6 +135,16 @@ pub async fn a_capture_of_another_payment_goes_to_review(storage: Arc<dyn Storag
     assert!(matches!(settled, Settlement::Review { .. }), "although the amount is right: {settled:?}");
     let payment = shop.payment(&order).await;
     assert_eq!((payment.tickets.len(), payment.attempts[0].captured.as_ref()), (0, Some(&exactly(&attempt))));
+    assert!(shop.attempt_now(&attempt).await.is_capture_unknown(), "the gateway is asked again");
+    // What it says about this payment replaces that, also where a person still has to decide.
+    let more = Captured { amount: ngn(attempt.amount.minor() + 1), ..exactly(&attempt) };
+    let settled = shop.observe(&attempt, Observation::Success(more.clone())).await;
+    assert!(matches!(settled, Settlement::Review { .. }), "{settled:?}");
+    let known = shop.attempt_now(&attempt).await;
+    assert_eq!((known.captured.as_ref(), known.poll, known.is_capture_unknown()), (Some(&more), None, false));
+    // A later answer that is as wrong changes nothing.
+    shop.observe(&attempt, Observation::Mismatched(exactly(&attempt))).await;
+    assert_eq!(shop.attempt_now(&attempt).await.captured, Some(more));
     // Once the tickets were bought, such a report changes nothing.
     let bought = shop.buy(&event, 1).await;
     let settled = shop.observe(&bought.attempt, Observation::Mismatched(exactly(&bought.attempt))).await;

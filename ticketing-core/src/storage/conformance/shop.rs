@@ -228,10 +228,8 @@ impl EventMaker<'_> {
 
     /// Sets the ticket types: name, price and, if limited, capacity.
     pub fn types(self, types: &[(&str, i64, Option<i64>)]) -> Self {
-        let each = |&(name, minor, capacity): &(&str, i64, Option<i64>)| NewTicketType {
-            name: name.to_owned(),
-            price: ngn(minor),
-            capacity,
+        let each = |&(name, minor, capacity): &(&str, i64, Option<i64>)| {
+            NewTicketType::new(name, ngn(minor)).with_capacity(capacity)
         };
         self.with(|new| new.ticket_types = types.iter().map(each).collect())
     }

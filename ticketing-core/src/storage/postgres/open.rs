@@ -19,6 +19,7 @@ pub(super) mod migrations {
     const SUBJECTS: &str = include_str!("../../../migrations/postgres/0002_subjects_and_parts.sql");
     const DISPUTES: &str = include_str!("../../../migrations/postgres/0003_disputes_and_undone_scans.sql");
     const BUYER_LIMITS: &str = include_str!("../../../migrations/postgres/0004_buyer_limits.sql");
+    const EDITED_EVENTS: &str = include_str!("../../../migrations/postgres/0005_edited_events.sql");
 
     /// All of them.
     pub(in crate::storage) fn all() -> Migrator {
@@ -30,6 +31,7 @@ pub(super) mod migrations {
             one(2, "subjects and parts", SUBJECTS),
             one(3, "disputes and undone scans", DISPUTES),
             one(4, "buyer limits", BUYER_LIMITS),
+            one(5, "edited events", EDITED_EVENTS),
         ])
     }
 

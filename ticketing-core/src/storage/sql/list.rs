@@ -172,6 +172,7 @@ fn one(
         Condition::Named(column, [name]) => format!("{alias}.{column} = '{name}'"),
         Condition::Named(column, names) => format!("{alias}.{column} in ('{}')", names.join("', '")),
         Condition::Known(column) => format!("{alias}.{column} is not null"),
+        Condition::Unknown(column) => format!("{alias}.{column} is null"),
         Condition::AtLeast(column, least) => format!("{alias}.{column} >= {}", statement.bind(Value::Int(*least))),
         Condition::AtMost(column, most) => format!("{alias}.{column} <= {}", statement.bind(Value::Int(*most))),
         Condition::Below(column, end) => format!("{alias}.{column} < {}", statement.bind(Value::Int(*end))),

@@ -72,14 +72,21 @@ struct Writer {
     rows: u64,
 }
 
+/// The part as it was: mostly at the same position, but parts can be reordered.
+fn part_before<'a>(parts: &'a [Vec<Value>], position: usize, after: &[Value], key: &[usize]) -> Option<&'a Vec<Value>> {
+    let is_same = |part: &&Vec<Value>| key.iter().all(|at| part[*at] == after[*at]);
+    parts.get(position).filter(is_same).or_else(|| parts.iter().find(is_same))
+}
+
 impl Writer {
     fn table(&mut self, table: &'static Table, new: New, updates: Vec<Change>) {
         let New { own, parts: mut new_parts } = new;
         let (mut changed, mut changed_parts) = (vec![], vec![]);
         for change in updates {
             let before = change.before.unwrap_or_default();
+            let key = table.part.as_ref().map_or(&[][..], |part| part.key);
             for (position, after) in change.after.parts.into_iter().enumerate() {
-                match (before.parts.get(position), &mut new_parts) {
+                match (part_before(&before.parts, position, &after, key), &mut new_parts) {
                     (Some(before), _) if *before == after => {}
                     (Some(before), _) => changed_parts.push((before.clone(), after)),
                     (None, Some(new)) => new.push(&after),

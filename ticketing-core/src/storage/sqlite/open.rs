@@ -21,6 +21,7 @@ pub(super) mod migrations {
     const SUBJECTS: &str = include_str!("../../../migrations/sqlite/0002_subjects_and_parts.sql");
     const DISPUTES: &str = include_str!("../../../migrations/sqlite/0003_disputes_and_undone_scans.sql");
     const BUYER_LIMITS: &str = include_str!("../../../migrations/sqlite/0004_buyer_limits.sql");
+    const EDITED_EVENTS: &str = include_str!("../../../migrations/sqlite/0005_edited_events.sql");
 
     /// All of them.
     pub(in crate::storage) fn all() -> Migrator {
@@ -32,6 +33,7 @@ pub(super) mod migrations {
             one(2, "subjects and parts", SUBJECTS),
             one(3, "disputes and undone scans", DISPUTES),
             one(4, "buyer limits", BUYER_LIMITS),
+            one(5, "edited events", EDITED_EVENTS),
         ])
     }
 
@@ -76,11 +78,11 @@ impl SqliteStorage {
             .foreign_keys(true)
             .busy_timeout(BUSY_TIMEOUT)
             .statement_cache_capacity(STATEMENTS);
-        look_first(path, &options).await?;
+        let newest = look_first(path, &options).await?;
         let durable = options.journal_mode(SqliteJournalMode::Wal).synchronous(synchronous);
         let cached = durable.clone().pragma("cache_size", WRITER_CACHE);
         let writer = patiently(|| pool(1, cached.clone())).await.map_err(|error| unusable(path, &error))?;
-        migrate(&writer, path).await?;
+        migrate(&writer, path, newest == Some(migrations::newest())).await?;
         let readers = pool(READERS, durable.read_only(true)).await.map_err(|error| unusable(path, &error))?;
         Ok(Self { writer: Writer::new(Leases::new(writer)), readers: Leases::new(readers) })
     }
@@ -156,8 +158,8 @@ fn create_private(path: &Path) {
     drop(options.open(path));
 }
 
-/// Looks at the file before anything is changed in it: what is somebody else's is left as it is.
-async fn look_first(path: &Path, options: &SqliteConnectOptions) -> Result<(), StorageError> {
+/// Looks at the file before anything is changed in it: what is somebody else's is left as it is. Returns the file's version.
+async fn look_first(path: &Path, options: &SqliteConnectOptions) -> Result<Option<i64>, StorageError> {
     let (foreign, newest) = patiently(|| look(options.clone())).await.map_err(|error| unusable(path, &error))?;
     let path = path.display();
     if foreign {
@@ -168,7 +170,7 @@ async fn look_first(path: &Path, options: &SqliteConnectOptions) -> Result<(), S
         Some(newest) if newest > known => Err(StorageError::Unusable(format!(
             "{path} is of version {newest}, and this program knows files up to version {known}; use a newer program"
         ))),
-        _ => Ok(()),
+        newest => Ok(newest),
     }
 }
 
@@ -187,12 +189,27 @@ async fn look(options: SqliteConnectOptions) -> Result<(bool, Option<i64>), sqlx
 }
 
 /// Applies all migrations in one exclusive transaction: a second process waits, then finds the work done.
-async fn migrate(writer: &SqlitePool, path: &Path) -> Result<(), StorageError> {
+///
+/// A table that other tables refer to can only be made again while foreign keys are off, which SQLite ignores within a transaction.
+/// Before the commit, all of them are checked.
+async fn migrate(writer: &SqlitePool, path: &Path, is_current: bool) -> Result<(), StorageError> {
     let failed = |why: String| StorageError::Unusable(format!("{}: {why}", path.display()));
     let mut connection = writer.acquire().await.map_err(trouble)?;
+    if !is_current {
+        sqlx::query("pragma foreign_keys = off").execute(&mut *connection).await.map_err(trouble)?;
+    }
     let mut transaction = connection.begin_with("begin immediate").await.map_err(trouble)?;
     migrations::all().run_direct(None, &mut *transaction, false).await.map_err(|error| failed(error.to_string()))?;
-    transaction.commit().await.map_err(trouble)
+    if !is_current {
+        let broken =
+            sqlx::query("pragma foreign_key_check").fetch_optional(&mut *transaction).await.map_err(trouble)?;
+        if broken.is_some() {
+            return Err(failed("a row refers to one that does not exist; the file was not changed".to_owned()));
+        }
+    }
+    transaction.commit().await.map_err(trouble)?;
+    sqlx::query("pragma foreign_keys = on").execute(&mut *connection).await.map_err(trouble)?;
+    Ok(())
 }
 
 /// Tries again while the file is locked. SQLite itself does not wait for a process that is just switching the file to its

@@ -2,10 +2,10 @@
 
 use crate::money::shop::{Shop, buyer, ngn, organizer};
 use ticketing_core::domain::money::{Currency, Money};
-use ticketing_core::domain::payment::AttemptStatus;
-use ticketing_core::domain::payment::Verdict;
+use ticketing_core::domain::payment::{AttemptStatus, Captured, Mode, Observation, Verdict};
 use ticketing_core::domain::refund::RefundStatus;
-use ticketing_core::{Decision, RefundOptions, Started};
+use ticketing_core::gateway::GatewayError;
+use ticketing_core::{Decision, Error, RefundOptions, Started};
 
 on_every_storage!(
     an_accepted_underpayment_is_refunded_at_the_amount_paid,
@@ -13,6 +13,7 @@ on_every_storage!(
     a_rejected_payment_is_refunded_in_full,
     a_second_decision_is_refused_and_only_the_organiser_decides,
     a_payment_in_review_is_not_accepted_without_places,
+    a_decision_needs_an_answer_about_the_payment_itself,
 );
 
 /// Two tickets of 50.00 each, and something else that came for them.
@@ -95,4 +96,22 @@ async fn a_payment_in_review_is_not_accepted_without_places(shop: &mut Shop) {
     assert_eq!(decide(shop, &started, Verdict::Accept).await.unwrap_err().code(), "sold_out");
     assert_eq!(shop.stands(&started).await.1, AttemptStatus::Review);
     decide(shop, &started, Verdict::Refund).await.unwrap();
+}
+
+/// The first answer is about another payment, so nobody knows how much came.
+async fn a_decision_needs_an_answer_about_the_payment_itself(shop: &mut Shop) {
+    let event = shop.event(5000, 4).await;
+    let started = shop.buy_many(&event, "ada", 2).await;
+    let reference = &started.attempt.reference;
+    shop.gateway.say(reference, Observation::Mismatched(Captured::new(ngn(99_999), Mode::Test)));
+    shop.verify("ada", &started).await;
+    assert_eq!(shop.stands(&started).await.1, AttemptStatus::Review);
+    for verdict in [Verdict::Accept, Verdict::Refund] {
+        let error = decide(shop, &started, verdict).await.unwrap_err();
+        assert!(matches!(error, Error::Gateway(GatewayError::Unreadable)), "{error:?}");
+    }
+    assert_eq!((shop.stands(&started).await.1, shop.story(&started).await.refunds), (AttemptStatus::Review, vec![]));
+    shop.gateway.say(reference, Observation::Success(Captured::new(ngn(10_001), Mode::Test)));
+    assert_eq!(decide(shop, &started, Verdict::Refund).await.unwrap(), AttemptStatus::RefundDue);
+    assert_eq!(shop.refund(&started).await.amount, ngn(10_001));
 }

@@ -3,16 +3,18 @@
 
 use super::body::body;
 use super::field::Faults;
+use super::local_time::{GivenLocalTime, LocalTime};
 use super::price::{GivenPrice, Price};
 use super::text::Text;
 use super::time::{GivenTime, Time};
 use crate::problem::Problem;
 use poem_openapi::Object;
 use ticketing_core::domain::event::{
-    Event, EventStatus, GENERAL_ADMISSION, NewEvent, NewTicketType, TicketType as Kind,
+    Event, EventStatus, GENERAL_ADMISSION, NewEvent, NewTicketType, SalesRules, TicketType as Kind, Visibility, Window,
 };
 use ticketing_core::domain::id::CategoryId;
 use ticketing_core::domain::money::{Currency, Money};
+use ticketing_core::domain::time_zone::TimeZoneName;
 
 body! {
     /// A new event.
@@ -28,8 +30,15 @@ body! {
         event_date: Option<GivenTime>,
         /// Alias of `event_date`.
         date: Option<GivenTime>,
+        /// Start time as a wall time in the event's time zone, instead of `event_date`. A time that the clocks skip is refused; of
+        /// one that they show twice, the earlier is meant unless an offset says otherwise.
+        starts_at_local: Option<GivenLocalTime>,
         /// End time. Tickets are sold until then; without it, until 24 hours after the start.
         end_date: Option<GivenTime>,
+        /// End time as a wall time in the event's time zone, instead of `end_date`.
+        ends_at_local: Option<GivenLocalTime>,
+        /// Time zone (IANA name). Default: configured on the server.
+        time_zone: Option<Text<1, 64>>,
         /// Location, in one line.
         location: Text<1, 200>,
         /// Postal address, also in several lines.
@@ -48,6 +57,20 @@ body! {
         category: Option<Text<0, 50>>,
         /// URL of a picture (https or http).
         image_url: Option<Text<0, 2000>>,
+        /// `active` (the default): on sale at once; or `draft`: seen by its organiser only until it is published.
+        status: Option<Text<1, 20>>,
+        /// Whether sales are paused. Default: no.
+        paused: Option<bool>,
+        /// From when on tickets are sold. Default: at once.
+        sales_from: Option<GivenTime>,
+        /// Until when tickets are sold. Default: until the event ends.
+        sales_until: Option<GivenTime>,
+        /// The fewest tickets in one order. Default: 1.
+        min_per_order: Option<u32>,
+        /// The most tickets in one order, at most 100. Default: 100.
+        max_per_order: Option<u32>,
+        /// The most tickets of one buyer. Default: no limit.
+        max_per_buyer: Option<u32>,
         /// Ticket types, 1–50, instead of a single price.
         ticket_types: Option<Vec<TicketTypeBody>>,
     }
@@ -64,8 +87,34 @@ body! {
         price: GivenPrice,
         /// Number of tickets of this type. Default: limited by the event only.
         capacity: Option<i64>,
+        /// `public` (the default) or `secret`.
+        visibility: Option<Text<1, 20>>,
+        /// Whether sales are paused. Default: no.
+        paused: Option<bool>,
+        /// From when on tickets are sold.
+        sales_from: Option<GivenTime>,
+        /// Until when tickets are sold.
+        sales_until: Option<GivenTime>,
+        /// The fewest tickets in one order that has some.
+        min_per_order: Option<u32>,
+        /// The most tickets in one order.
+        max_per_order: Option<u32>,
+        /// The most tickets of one buyer.
+        max_per_buyer: Option<u32>,
     }
     example {"name": "VIP", "price": "20000.00", "capacity": 20}
+}
+
+/// The sales rules of an event or of a ticket type.
+macro_rules! rules {
+    ($body:expr) => {
+        SalesRules::default()
+            .with_sales(Window::new($body.sales_from.map(|time| time.at), $body.sales_until.map(|time| time.at)))
+            .with_paused($body.paused.unwrap_or_default())
+            .with_min_per_order($body.min_per_order)
+            .with_max_per_order($body.max_per_order)
+            .with_max_per_buyer($body.max_per_buyer)
+    };
 }
 
 /// A new event, and the name of its category, if it was given by name.
@@ -76,10 +125,35 @@ pub(crate) struct EventRequest {
 
 impl EventBody {
     /// Converts the body to the engine's request.
-    pub(crate) fn into_event(self, default_currency: Currency) -> Result<EventRequest, Problem> {
+    pub(crate) fn into_event(
+        self,
+        default_currency: Currency,
+        default_zone: &TimeZoneName,
+    ) -> Result<EventRequest, Problem> {
         let mut faults = Faults::default();
+        let rules = rules!(self);
+        let zone = match self.time_zone {
+            None => Some(default_zone.clone()),
+            Some(name) => faults.parsed("time_zone", name.0.parse::<TimeZoneName>()),
+        };
+        let zone = zone.unwrap_or_default();
+        let mut local = |field: &str, time: Option<GivenLocalTime>| {
+            let at = faults.parsed(field, time?.instant(&zone))?;
+            Some(GivenTime { at, is_local: false })
+        };
+        let (start, end) = (local("starts_at_local", self.starts_at_local), local("ends_at_local", self.ends_at_local));
+        let has_start = self.starts_at_local.is_some();
         let date = either(("event_date", self.event_date), ("date", self.date), &mut faults);
-        let date = faults.required("event_date", date);
+        let date = either(("event_date", date), ("starts_at_local", start), &mut faults);
+        let date = if has_start { date } else { faults.required("event_date", date) };
+        let end_date = either(("end_date", self.end_date), ("ends_at_local", end), &mut faults);
+        let status = match self.status {
+            None => Some(EventStatus::Active),
+            Some(name) => {
+                let status = EventStatus::from_name(&name.0).filter(|status| *status != EventStatus::Cancelled);
+                faults.parsed("status", status.ok_or("must be draft or active"))
+            }
+        };
         let currency = match self.currency {
             None => Some(default_currency),
             Some(code) => faults.parsed("currency", code.0.to_ascii_uppercase().parse::<Currency>()),
@@ -95,12 +169,15 @@ impl EventBody {
                 NewEvent::new(self.title.0, date.at, self.location.0, currency, ticket_types)
                     .with_description(self.description.map(|text| text.0))
                     .with_start_is_local(date.is_local)
-                    .with_ends_at(self.end_date.map(|end| end.at))
-                    .with_end_is_local(self.end_date.is_some_and(|end| end.is_local))
+                    .with_ends_at(end_date.map(|end| end.at))
+                    .with_end_is_local(end_date.is_some_and(|end| end.is_local))
                     .with_address(self.address.map(|text| text.0))
                     .with_image_url(self.image_url.map(|url| url.0).filter(|url| !url.is_empty()))
                     .with_category_id(self.category_id.map(CategoryId))
-                    .with_capacity(self.capacity),
+                    .with_capacity(self.capacity)
+                    .with_time_zone(zone)
+                    .with_is_draft(status == Some(EventStatus::Draft))
+                    .with_rules(rules),
             ),
             _ => None,
         };
@@ -124,16 +201,26 @@ fn ticket_types(
     currency: Option<Currency>,
     faults: &mut Faults,
 ) -> Option<Vec<NewTicketType>> {
-    let mut money = |field: &str, price: GivenPrice| faults.parsed(field, Money::parse(&price.0, currency?));
+    let money =
+        |field: &str, price: GivenPrice, faults: &mut Faults| faults.parsed(field, Money::parse(&price.0, currency?));
     match (price, given.filter(|types| !types.is_empty())) {
         (Some(price), None) => {
-            let price = money("price", price)?;
+            let price = money("price", price, faults)?;
             Some(vec![NewTicketType::new(GENERAL_ADMISSION, price)])
         }
         (None, Some(given)) => {
             let types = (0..).zip(given).map(|(index, kind): (usize, TicketTypeBody)| {
-                let price = money(&format!("ticket_types.{index}.price"), kind.price)?;
-                Some(NewTicketType::new(kind.name.0, price).with_capacity(kind.capacity))
+                let price = money(&format!("ticket_types.{index}.price"), kind.price, faults)?;
+                let rules = rules!(kind);
+                let visibility = match kind.visibility {
+                    None => Visibility::Public,
+                    Some(name) => {
+                        let visibility = Visibility::from_name(&name.0).ok_or("must be public or secret");
+                        faults.parsed(&format!("ticket_types.{index}.visibility"), visibility)?
+                    }
+                };
+                let new = NewTicketType::new(kind.name.0, price).with_capacity(kind.capacity);
+                Some(new.with_rules(rules).with_visibility(visibility))
             });
             // All of them are read, so that every fault is reported.
             types.collect::<Vec<_>>().into_iter().collect()
@@ -163,6 +250,13 @@ pub(crate) struct EventView {
     /// End time.
     #[oai(nullable)]
     end_date: Option<Time>,
+    /// Time zone (IANA name).
+    time_zone: String,
+    /// Start time by the clocks where the event takes place.
+    starts_at_local: LocalTime,
+    /// End time by the clocks where the event takes place.
+    #[oai(nullable)]
+    ends_at_local: Option<LocalTime>,
     /// Location, in one line.
     location: String,
     /// Postal address.
@@ -194,8 +288,27 @@ pub(crate) struct EventView {
     /// The organiser's account id; absent if the event was created anonymously.
     #[oai(nullable)]
     organizer_id: Option<i64>,
-    /// Whether the event is listed and on sale.
+    /// Whether the event is listed: neither a draft nor cancelled. Its sales may be paused.
     is_active: bool,
+    /// `draft`, `active` or `cancelled`.
+    status: String,
+    /// Whether sales are paused.
+    paused: bool,
+    /// From when on tickets are sold; absent if at once.
+    #[oai(nullable)]
+    sales_from: Option<Time>,
+    /// Until when tickets are sold; absent if until the event ends.
+    #[oai(nullable)]
+    sales_until: Option<Time>,
+    /// The fewest tickets in one order.
+    #[oai(nullable)]
+    min_per_order: Option<u32>,
+    /// The most tickets in one order.
+    #[oai(nullable)]
+    max_per_order: Option<u32>,
+    /// The most tickets of one buyer.
+    #[oai(nullable)]
+    max_per_buyer: Option<u32>,
     /// Creation time.
     created_at: Time,
     /// Time of the last change.
@@ -221,6 +334,23 @@ pub(crate) struct TicketTypeView {
     /// Number of tickets left; absent if unlimited.
     #[oai(nullable)]
     available: Option<i64>,
+    /// Whether sales are paused.
+    paused: bool,
+    /// From when on tickets are sold; absent if as the event says.
+    #[oai(nullable)]
+    sales_from: Option<Time>,
+    /// Until when tickets are sold; absent if as the event says.
+    #[oai(nullable)]
+    sales_until: Option<Time>,
+    /// The fewest tickets in one order that has some.
+    #[oai(nullable)]
+    min_per_order: Option<u32>,
+    /// The most tickets in one order.
+    #[oai(nullable)]
+    max_per_order: Option<u32>,
+    /// The most tickets of one buyer.
+    #[oai(nullable)]
+    max_per_buyer: Option<u32>,
 }
 
 /// The most characters of a description in a list.
@@ -250,6 +380,12 @@ impl EventView {
             capacity: kind.stock.capacity,
             tickets_sold: kind.stock.sold,
             available: event.available(kind),
+            paused: kind.rules.paused,
+            sales_from: kind.rules.sales.from.map(Into::into),
+            sales_until: kind.rules.sales.until.map(Into::into),
+            min_per_order: kind.rules.min_per_order,
+            max_per_order: kind.rules.max_per_order,
+            max_per_buyer: kind.rules.max_per_buyer,
         };
         Self {
             id: event.id.0,
@@ -258,6 +394,9 @@ impl EventView {
             event_date: event.starts_at.into(),
             date: event.starts_at.into(),
             end_date: event.ends_at.map(Into::into),
+            time_zone: event.time_zone.to_string(),
+            starts_at_local: event.starts_at_local().into(),
+            ends_at_local: event.ends_at_local().map(Into::into),
             location: event.location.clone(),
             address: event.address.clone(),
             price: price.clone(),
@@ -271,9 +410,16 @@ impl EventView {
             image_url: event.image_url.clone(),
             organizer_id: event.organizer.account().map(|id| id.0),
             is_active: event.status == EventStatus::Active,
+            status: event.status.name().to_owned(),
+            paused: event.rules.paused,
+            sales_from: event.rules.sales.from.map(Into::into),
+            sales_until: event.rules.sales.until.map(Into::into),
+            min_per_order: event.rules.min_per_order,
+            max_per_order: event.rules.max_per_order,
+            max_per_buyer: event.rules.max_per_buyer,
             created_at: event.created_at.into(),
             updated_at: event.updated_at.into(),
-            ticket_types: event.ticket_types.iter().take(ticket_types).map(ticket_type).collect(),
+            ticket_types: event.public_types().take(ticket_types).map(ticket_type).collect(),
         }
     }
 }

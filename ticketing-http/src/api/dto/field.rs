@@ -121,6 +121,15 @@ macro_rules! whole_numbers {
 
 whole_numbers!(i64, u32);
 
+impl ReadField for bool {
+    fn read(json: Option<Json>, at: &str, faults: &mut Faults) -> Option<Self> {
+        match json {
+            Some(Json::Bool(value)) => Some(value),
+            other => wrong(other, "true or false", at, faults),
+        }
+    }
+}
+
 /// Adds a fault that names the expected value. The value found is not repeated: it may be a password.
 pub(crate) fn wrong<T>(found: Option<Json>, expected: &str, at: &str, faults: &mut Faults) -> Option<T> {
     match found {

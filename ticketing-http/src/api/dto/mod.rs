@@ -1,7 +1,7 @@
 //! Requests and responses on the wire.
 //!
-//! [`body`] reads request bodies, [`field`] their fields and [`path`] the parameters of the path; [`text`], [`price`] and [`time`]
-//! are types of fields; [`list`] is a page of a list. Every other file is for a noun: its bodies, its views, and their conversion to
+//! [`body`] reads request bodies, [`field`] their fields and [`path`] the parameters of the path; [`text`], [`price`], [`time`]
+//! and [`local_time`] are types of fields; [`patch`] has fields that may be left as they are; [`list`] is a page of a list. Every other file is for a noun: its bodies, its views, and their conversion to
 //! and from the engine's types.
 
 pub(crate) mod account;
@@ -12,11 +12,14 @@ pub(crate) mod event;
 pub(crate) mod field;
 pub(crate) mod json;
 pub(crate) mod list;
+pub(crate) mod local_time;
 pub(crate) mod order;
+pub(crate) mod patch;
 pub(crate) mod path;
 pub(crate) mod payment;
 pub(crate) mod price;
 pub(crate) mod scalar;
+pub(crate) mod settings;
 pub(crate) mod text;
 pub(crate) mod ticket;
 pub(crate) mod time;

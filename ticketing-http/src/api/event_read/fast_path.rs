@@ -11,6 +11,7 @@ use crate::problem::Problem;
 use crate::routes;
 use poem::http::{HeaderMap, HeaderValue, Method, StatusCode, header};
 use poem::{Endpoint, Error, PathPattern, Request, Response};
+use ticketing_core::domain::event::EventStatus;
 use ticketing_core::domain::id::EventId;
 
 /// An API with a fast path for the event read.
@@ -27,6 +28,9 @@ impl<E> FastPath<E> {
 
     async fn read(&self, id: EventId, headers: &HeaderMap) -> Result<Response, Problem> {
         let event = self.state.ticketing.shared_event(id).await?;
+        if event.status == EventStatus::Draft {
+            return Err(ticketing_core::Error::NotFound("Event").into());
+        }
         let RenderedEvent { body, tag } = self.state.rendered_events.of(&event);
         let mut known = headers.get_all(header::IF_NONE_MATCH).iter().filter_map(|known| known.to_str().ok());
         let mut response = Response::default();

@@ -45,10 +45,9 @@ pub(super) fn event(by: &mut Chance) -> NewEvent {
         + SignedDuration::from_micros(by.of_these(&[-1, 0, 1]));
     let kinds = 1 + by.below(2);
     let price = by.of_these(&[0, 500_000]);
-    let ticket_types = (0..kinds).map(|kind| NewTicketType {
-        name: format!("type {kind}"),
-        price: ngn(price + i64::from(kind)),
-        capacity: by.of_these(&[None, Some(2), Some(3)]),
+    let ticket_types = (0..kinds).map(|kind| {
+        let capacity = by.of_these(&[None, Some(2), Some(3)]);
+        NewTicketType::new(format!("type {kind}"), ngn(price + i64::from(kind))).with_capacity(capacity)
     });
     NewEvent {
         ticket_types: ticket_types.collect(),

@@ -14,7 +14,7 @@ pub(super) const ATTEMPTS: u32 = 2 * ORDERS;
 /// The events that exist from the start: one with two ticket types that soon sells out, and a free one.
 pub(in super::super) fn furniture() -> [NewEvent; 2] {
     let starts_at = start();
-    let type_of = |name: &str, minor, capacity| NewTicketType { name: name.to_owned(), price: ngn(minor), capacity };
+    let type_of = |name: &str, minor, capacity| NewTicketType::new(name, ngn(minor)).with_capacity(capacity);
     let small = NewEvent::general_admission("Small", starts_at, "Here", ngn(0), Some(6));
     // Sold as long as the other: for a day after its start.
     let free = NewEvent::general_admission("Free", starts_at + SignedDuration::from_hours(48), "Here", ngn(0), None);

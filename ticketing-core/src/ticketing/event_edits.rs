@@ -1,0 +1,155 @@
+//! Editing, publishing and pausing events.
+
+use super::checks::Checks;
+use super::event_checks::{check_event, check_types};
+use super::{Ticketing, refused};
+use crate::domain::event::{EditEvent, Event, EventStatus, EventWants, SalesRulesWants, TicketTypeWants, WrongType};
+use crate::domain::id::EventId;
+use crate::domain::principal::Principal;
+use crate::domain::refusal::Refusal;
+use crate::domain::text::composed;
+use crate::error::{Error, Result};
+use crate::storage::StorageExt as _;
+use jiff::Timestamp;
+
+/// How often an edit without a version starts again because somebody else edits the same event.
+const TRIES: u32 = 5;
+
+impl Ticketing {
+    /// Changes an event into what is wanted; what is not named stays as it is. With `seen`, only if that is still its version. What is
+    /// so already is no change, so a repeat is harmless and answered as the first call, whatever the version. Allowed for the event's
+    /// organiser and administrators.
+    ///
+    /// Orders keep the prices and tickets that they were made with. Holds that exist are not touched by new rules.
+    ///
+    /// Refusals: `stale`, `capacity_too_low`, `has_orders`, `last_type`, `event_over`, `event_cancelled`, `category_unknown`. All
+    /// wrong fields are listed in one error.
+    pub async fn edit_event(
+        &self,
+        actor: &Principal,
+        id: EventId,
+        seen: Option<i64>,
+        wants: EventWants,
+    ) -> Result<Event> {
+        let wants = in_composed_text(wants);
+        let mut tries = 0;
+        loop {
+            tries += 1;
+            let event = self.managed_event(actor, id).await?;
+            let now = self.now();
+            if let Some(unchanged) = self.check_edit(&event, seen, &wants, now)? {
+                return Ok(unchanged);
+            }
+            // What was checked is what is changed: the command compares the version under the event's lock.
+            let edit = EditEvent { id, actor: actor.clone(), seen: Some(event.version), wants: wants.clone() };
+            match self.inner.storage.apply_one(now, edit).await? {
+                Err(Refusal::Stale { .. }) if seen.is_none() && tries < TRIES => {}
+                edited => return edited.map_err(refused),
+            }
+        }
+    }
+
+    /// An event for somebody who manages it: its organiser, or an administrator. A draft of somebody else is not found.
+    pub async fn managed_event(&self, actor: &Principal, id: EventId) -> Result<Event> {
+        let event = self.event(id).await?;
+        self.may_manage(actor, &event).await?;
+        Ok(event)
+    }
+
+    /// Publishes a draft: it is listed and on sale. A repeat changes nothing. It must begin in the future and have a ticket type that
+    /// everybody sees, and the payment gateway must charge its currency unless it is free; all that is missing is listed.
+    ///
+    /// Refusals: `event_cancelled`.
+    pub async fn publish_event(&self, actor: &Principal, id: EventId) -> Result<Event> {
+        self.edit_event(actor, id, None, EventWants::default().with_status(EventStatus::Active)).await
+    }
+
+    /// Makes a published event a draft again. A repeat changes nothing.
+    ///
+    /// Refusals: `has_orders` while an order is held or paid: pause the sales instead. `event_cancelled`, `event_over`.
+    pub async fn unpublish_event(&self, actor: &Principal, id: EventId) -> Result<Event> {
+        self.edit_event(actor, id, None, EventWants::default().with_status(EventStatus::Draft)).await
+    }
+
+    /// Pauses the sales of an event, which stays listed. Places that are held can still be paid. A repeat changes nothing.
+    ///
+    /// Refusals: `event_cancelled`, `event_over`.
+    pub async fn pause_sales(&self, actor: &Principal, id: EventId) -> Result<Event> {
+        self.set_paused(actor, id, true).await
+    }
+
+    /// Resumes paused sales. A repeat changes nothing.
+    ///
+    /// Refusals: `event_cancelled`, `event_over`.
+    pub async fn resume_sales(&self, actor: &Principal, id: EventId) -> Result<Event> {
+        self.set_paused(actor, id, false).await
+    }
+
+    async fn set_paused(&self, actor: &Principal, id: EventId, paused: bool) -> Result<Event> {
+        let rules = SalesRulesWants::default().with_paused(paused);
+        self.edit_event(actor, id, None, EventWants::default().with_rules(rules)).await
+    }
+
+    /// Finds all that is wrong with an edit of this version. Returns the event if nothing would change.
+    fn check_edit(
+        &self,
+        event: &Event,
+        seen: Option<i64>,
+        wants: &EventWants,
+        now: Timestamp,
+    ) -> Result<Option<Event>> {
+        let (wanted, wrong) = wants.apply(event, now);
+        if wrong.is_empty() && wanted == *event {
+            return Ok(Some(wanted));
+        }
+        if seen.is_some_and(|seen| seen != event.version) {
+            return Err(Error::Refused(Refusal::Stale { current: event.version }));
+        }
+        let mut checks = Checks::default();
+        let can_be = wants.status.is_none_or(|status| status != EventStatus::Cancelled || status == event.status);
+        checks.require("status", can_be, || "must be draft or active (got cancelled): cancel the event".to_owned());
+        check_event(&mut checks, &wanted);
+        if wrong.is_empty() {
+            check_types(&mut checks, &wanted);
+        }
+        // The others are checked once it is known which ones they are.
+        for (index, wrong) in wrong {
+            let (field, message) = explain(&wrong);
+            checks.require(&format!("ticket_types[{index}].{field}"), false, || message);
+        }
+        let publishes = event.status == EventStatus::Draft && wanted.status == EventStatus::Active;
+        if publishes {
+            let is_offered = wanted.public_types().next().is_some();
+            checks.require("ticket_types", is_offered, || "must have one that is not secret".to_owned());
+        }
+        let is_past = |at: Timestamp, before: Option<Timestamp>| at <= now && (publishes || before != Some(at));
+        checks.require("event_date", !is_past(wanted.starts_at, Some(event.starts_at)), || {
+            format!("must be in the future (got {})", wanted.starts_at)
+        });
+        let ends_past = wanted.ends_at.is_some_and(|ends_at| is_past(ends_at, event.ends_at));
+        checks.require("end_date", !ends_past, || "must be in the future".to_owned());
+        if wanted.status == EventStatus::Active {
+            self.check_currency(&mut checks, &wanted);
+        }
+        checks.done().map(|()| None)
+    }
+}
+
+fn explain(wrong: &WrongType) -> (&'static str, String) {
+    match wrong {
+        WrongType::Unknown(id) => ("id", format!("must be a ticket type of this event that is not removed (got {id})")),
+        WrongType::Twice => ("id", "must not be listed twice".to_owned()),
+        WrongType::NoName => ("name", "is required for a new ticket type".to_owned()),
+        WrongType::NoPrice => ("price", "is required for a new ticket type".to_owned()),
+    }
+}
+
+/// The same with all text composed.
+fn in_composed_text(mut wants: EventWants) -> EventWants {
+    let each = [&mut wants.title, &mut wants.location].into_iter().flatten();
+    let optional = [&mut wants.description, &mut wants.address].into_iter().flatten().flatten();
+    let types = wants.ticket_types.iter_mut().flatten();
+    let names = types.filter_map(|ticket_type: &mut TicketTypeWants| ticket_type.name.as_mut());
+    each.chain(optional).chain(names).for_each(|text| *text = composed(text));
+    wants
+}

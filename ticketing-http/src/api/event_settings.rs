@@ -1,0 +1,200 @@
+//! The settings of events, for their organisers: editing, publishing, pausing.
+
+use super::Tag;
+use super::bearer::Session;
+use super::dto::body::Body;
+use super::dto::event::EventView;
+use super::dto::field::Faults;
+use super::dto::path::Id;
+use super::dto::settings::{SettingsPatch, SettingsView};
+use super::problems::{BODY, KEYED, PARAMETERS, TOKEN, problems};
+use super::state::ApiState;
+use crate::problem::Problem;
+use poem_openapi::param::{Header, Path};
+use poem_openapi::payload::Json;
+use poem_openapi::{ApiResponse, OpenApi};
+use ticketing_core::Error;
+use ticketing_core::domain::event::{Event, EventWants};
+use ticketing_core::domain::id::EventId;
+use ticketing_core::domain::refusal::Refusal;
+
+problems! {
+    FindProblems: PARAMETERS, TOKEN, &["forbidden", "not_found"];
+    EditProblems: BODY, PARAMETERS, TOKEN, &[
+        "forbidden", "not_found", "precondition_required", "stale", "capacity_too_low", "has_orders", "last_type", "event_over",
+        "event_cancelled", "category_unknown",
+    ];
+    PhaseProblems: PARAMETERS, KEYED, TOKEN, &[
+        "forbidden", "not_found", "has_orders", "last_type", "event_over", "event_cancelled",
+    ];
+}
+
+#[derive(ApiResponse)]
+enum Settings {
+    /// The settings.
+    #[oai(status = 200)]
+    Found(Json<SettingsView>, #[oai(header = "ETag")] String, #[oai(header = "Cache-Control")] String),
+}
+
+impl Settings {
+    fn of(event: &Event) -> Self {
+        Self::Found(Json(event.into()), tag(event.version), "no-store".to_owned())
+    }
+}
+
+/// The entity tag of a version. Sales do not change it.
+fn tag(version: i64) -> String {
+    format!("\"v{version}\"")
+}
+
+/// The version that `If-Match` names; `None` for any. A tag that is not ours is the version 0, which no event has. Of several, the
+/// current one if it is among them (RFC 9110, 13.1.1: compared strongly, so `W/"v1"` matches nothing).
+fn seen(if_match: &str, current: i64) -> Option<i64> {
+    if if_match.trim() == "*" {
+        return None;
+    }
+    let version = |tag: &str| tag.trim().strip_prefix("\"v")?.strip_suffix('"')?.parse::<i64>().ok();
+    let named: Vec<i64> = if_match.split(',').filter_map(version).collect();
+    if named.contains(&current) { Some(current) } else { Some(named.first().copied().unwrap_or(0)) }
+}
+
+/// Rejects every price, where the server takes no payments.
+fn free_only(wants: &EventWants) -> Result<(), Problem> {
+    let mut faults = Faults::default();
+    for (index, kind) in wants.ticket_types.iter().flatten().enumerate() {
+        if let Some(price) = kind.price.filter(|price| !price.is_zero()) {
+            let message = format!("must be 0 (got {}): this server takes no payments", price.decimal());
+            faults.add(format!("ticket_types.{index}.price"), message);
+        }
+    }
+    faults.or(Some(()))
+}
+
+pub(crate) struct EventSettings(pub(crate) ApiState);
+
+#[OpenApi(tag = "Tag::Events")]
+impl EventSettings {
+    /// Get an event's settings
+    ///
+    /// For its organiser. The `ETag` is the version; it changes with every edit, and not with sales.
+    #[oai(path = "/events/:event_id/settings", method = "get", operation_id = "getEventSettings")]
+    async fn settings(
+        &self,
+        session: Session,
+        /// The event's id.
+        event_id: Path<Id>,
+    ) -> Result<Settings, FindProblems> {
+        let id: EventId = event_id.0.get("event_id")?.into();
+        Ok(Settings::of(&self.0.ticketing.managed_event(&session.who(), id).await?))
+    }
+
+    /// Edit an event
+    ///
+    /// For its organiser. A merge patch (RFC 7396): a field that is left out stays as it is. `If-Match` must have the `ETag` of the
+    /// settings that were read, or `*` for any. An edit that changes nothing succeeds, so repeating a request is harmless. Orders
+    /// keep their prices, and places that are held can still be paid.
+    #[oai(path = "/events/:event_id/settings", method = "patch", operation_id = "editEvent")]
+    async fn edit(
+        &self,
+        session: Session,
+        /// The event's id.
+        event_id: Path<Id>,
+        /// The `ETag` of the settings that were read, or `*`.
+        #[oai(name = "If-Match")]
+        if_match: Header<Option<String>>,
+        body: Body<SettingsPatch>,
+    ) -> Result<Settings, EditProblems> {
+        let id: EventId = event_id.0.get("event_id")?.into();
+        let Some(if_match) = if_match.0 else {
+            let detail = "If-Match is required: the ETag of the settings that you read, or *.";
+            return Err(Problem::new("precondition_required", detail).into());
+        };
+        let who = session.who();
+        let event = self.0.ticketing.managed_event(&who, id).await?;
+        let wants = body.0.into_wants(&event)?;
+        if !self.0.settings.takes_payments {
+            free_only(&wants)?;
+        }
+        match self.0.ticketing.edit_event(&who, id, seen(&if_match, event.version), wants).await {
+            Ok(edited) => Ok(Settings::of(&edited)),
+            Err(Error::Refused(stale @ Refusal::Stale { current })) => {
+                Err(Problem::from(stale).with_etag(tag(current)).into())
+            }
+            Err(error) => Err(error.into()),
+        }
+    }
+
+    /// Publish an event
+    ///
+    /// For its organiser. A draft is listed and on sale from now on. It must begin in the future and have a public ticket type; all
+    /// that is missing is listed. Repeating the request has no further effect.
+    #[oai(path = "/events/:event_id/publish", method = "post", operation_id = "publishEvent")]
+    async fn publish(
+        &self,
+        session: Session,
+        /// The event's id.
+        event_id: Path<Id>,
+    ) -> Result<Json<EventView>, PhaseProblems> {
+        let id = event_id.0.get("event_id")?.into();
+        Ok(Json((&self.0.ticketing.publish_event(&session.who(), id).await?).into()))
+    }
+
+    /// Make an event a draft again
+    ///
+    /// For its organiser. Only while no order is held or paid; later, pause its sales. Repeating the request has no further effect.
+    #[oai(path = "/events/:event_id/unpublish", method = "post", operation_id = "unpublishEvent")]
+    async fn unpublish(
+        &self,
+        session: Session,
+        /// The event's id.
+        event_id: Path<Id>,
+    ) -> Result<Json<EventView>, PhaseProblems> {
+        let id = event_id.0.get("event_id")?.into();
+        Ok(Json((&self.0.ticketing.unpublish_event(&session.who(), id).await?).into()))
+    }
+
+    /// Pause an event's sales
+    ///
+    /// For its organiser. The event stays listed, and places that are held can still be paid. Repeating the request has no further
+    /// effect.
+    #[oai(path = "/events/:event_id/pause", method = "post", operation_id = "pauseSales")]
+    async fn pause(
+        &self,
+        session: Session,
+        /// The event's id.
+        event_id: Path<Id>,
+    ) -> Result<Json<EventView>, PhaseProblems> {
+        let id = event_id.0.get("event_id")?.into();
+        Ok(Json((&self.0.ticketing.pause_sales(&session.who(), id).await?).into()))
+    }
+
+    /// Resume an event's sales
+    ///
+    /// For its organiser. Repeating the request has no further effect.
+    #[oai(path = "/events/:event_id/resume", method = "post", operation_id = "resumeSales")]
+    async fn resume(
+        &self,
+        session: Session,
+        /// The event's id.
+        event_id: Path<Id>,
+    ) -> Result<Json<EventView>, PhaseProblems> {
+        let id = event_id.0.get("event_id")?.into();
+        Ok(Json((&self.0.ticketing.resume_sales(&session.who(), id).await?).into()))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn if_match_is_read_in_every_form() {
+        assert_eq!(seen("*", 3), None);
+        assert_eq!(seen("\"v3\"", 3), Some(3));
+        assert_eq!(seen("\"v2\"", 3), Some(2));
+        assert_eq!(seen("\"v2\", \"v3\"", 3), Some(3));
+        for other in ["", "v3", "\"3\"", "W/\"v3\"", "\"v3", "\"vx\"", "\"x\""] {
+            assert_eq!(seen(other, 3), Some(0), "{other}");
+        }
+    }
+}

@@ -9,7 +9,7 @@ use std::sync::{Arc, Mutex};
 use ticketing_core::domain::check_in::{AnnulScan, CheckIn, Scan};
 use ticketing_core::domain::code::{Reference, Seed};
 use ticketing_core::domain::command::{Command, Work};
-use ticketing_core::domain::event::{Event, EventStatus, Stock};
+use ticketing_core::domain::event::{EditEvent, Event, EventStatus, SalesRules, Stock};
 use ticketing_core::domain::id::{EventId, RefundId};
 use ticketing_core::domain::money::Money;
 use ticketing_core::domain::order::{BuyerLimits, ExpireHolds, Hold, Order, OrderStatus, Release};
@@ -96,6 +96,14 @@ bugs! {
     UndoneScanAdmits 400;
     ScanOfAnotherEventAdmitted 400;
     UsedPlaceSoldAgain 400;
+    EditVersionIgnored 1000;
+    EditVersionNotCounted 200;
+    CapacityClamped 400;
+    PriceReadAtPayment 400;
+    OrdersRepricedByEdit 400;
+    RemovedTypeSold 1000;
+    SalesRulesIgnored 400;
+    LateMoneyNeedsSalesRules 1000;
 }
 
 /// The storage in memory, as somebody might have written it who had not thought of everything.
@@ -163,6 +171,22 @@ fn without_limits<T>(rows: &mut WorkingSet, work: impl FnOnce(&mut WorkingSet) -
     result
 }
 
+/// Does something as if tickets were sold to everybody at any time.
+fn without_rules<T>(rows: &mut WorkingSet, work: impl FnOnce(&mut WorkingSet) -> T) -> T {
+    let before = rows.events.clone();
+    change_events(rows, |event| {
+        event.rules = SalesRules::default();
+        event.ticket_types.iter_mut().for_each(|of| of.rules = SalesRules::default());
+    });
+    let result = work(rows);
+    change_events(rows, |event| {
+        let Some(known) = before.get(&event.id) else { return };
+        event.rules = known.rules;
+        event.ticket_types.iter_mut().zip(&known.ticket_types).for_each(|(of, known)| of.rules = known.rules);
+    });
+    result
+}
+
 /// Work that is one batch of one of these kinds of command is done by a method, which may have a bug. `each` method takes the
 /// commands one by one.
 macro_rules! by_kind {
@@ -192,6 +216,7 @@ impl BuggyStorage {
             ClaimRefunds => claim_refunds each;
             RefundReport => report_refunds;
             AnnulScan => annul_scan each;
+            EditEvent => edit_event each;
             RetryRefund => retry_refund each;
             WakeRefunds => wake_refunds each;
             Scan => check_in;
@@ -284,8 +309,61 @@ impl BuggyStorage {
                 });
                 result
             })),
+            Some(Bug::RemovedTypeSold) => Ok(memory.tamper(|rows| {
+                let before = rows.events.clone();
+                change_events(rows, |event| event.ticket_types.iter_mut().for_each(|of| of.removed_at = None));
+                let result = hold(rows);
+                change_events(rows, |event| {
+                    let removed = before.get(&event.id).into_iter().flat_map(|event| &event.ticket_types);
+                    for of in removed {
+                        let mine = event.ticket_types.iter_mut().filter(|mine| mine.id == of.id);
+                        mine.for_each(|mine| mine.removed_at = of.removed_at);
+                    }
+                });
+                result
+            })),
+            Some(Bug::SalesRulesIgnored) => Ok(memory.tamper(|rows| without_rules(rows, hold))),
             _ => memory.apply(now, wishes).await,
         }
+    }
+
+    async fn edit_event(&self, now: Timestamp, edit: &EditEvent) -> Result<Outcome<Event>> {
+        let (memory, mut edit) = (&self.world.memory, edit.clone());
+        let seen = edit.seen;
+        let before = memory.look(|rows| rows.events.get(&edit.id).cloned());
+        if self.is(Bug::EditVersionIgnored) {
+            edit.seen = None;
+        }
+        if let (true, Some(before)) = (self.is(Bug::CapacityClamped), &before) {
+            let taken = before.stock.held + before.stock.sold;
+            edit.wants.capacity = edit.wants.capacity.map(|wanted| wanted.map(|wanted| wanted.max(taken)));
+        }
+        let outcome = memory.apply_one(now, edit).await?;
+        if let (Ok(after), Some(before)) = (&outcome, &before) {
+            crate::edits::edited(&self.world, before, after, seen);
+        }
+        if let (Ok(after), Some(before)) = (&outcome, &before) {
+            memory.tamper(|rows| match self.world.bug {
+                Some(Bug::EditVersionNotCounted) => change_events(rows, |event| {
+                    if event.id == after.id {
+                        event.version = before.version;
+                    }
+                }),
+                Some(Bug::OrdersRepricedByEdit) => {
+                    let orders: Vec<Order> = rows.orders.iter().map(|(_, order)| order.clone()).collect();
+                    for mut order in orders.into_iter().filter(|order| matches!(order.status, OrderStatus::Held { .. }))
+                    {
+                        for line in &mut order.lines {
+                            line.unit_price =
+                                after.ticket_type(line.ticket_type_id).map_or(line.unit_price, |of| of.price);
+                        }
+                        rows.orders.load_record(order);
+                    }
+                }
+                _ => {}
+            });
+        }
+        Ok(outcome)
     }
 
     /// Where the hold has a bug, the sale that begins with it has it too.
@@ -631,6 +709,23 @@ fn settle(rows: &mut WorkingSet, now: Timestamp, said: &Settle, bug: Bug) -> Out
         change_order(rows, &order, |order| order.hold_extended = false);
     }
     let (mails, audit) = (rows.mails.clone(), rows.audit.clone());
+    if let (Bug::LateMoneyNeedsSalesRules, Observation::Success(captured), true) = (bug, &said.observation, is_first) {
+        let is_late = matches!(order.status, OrderStatus::Expired | OrderStatus::Cancelled);
+        let event = rows.events.get(&order.event_id).cloned();
+        let is_closed = event.as_ref().is_some_and(|event| event.rules.paused || !event.rules.sales.contains(now));
+        if let (true, true, Some(event)) = (is_late, is_closed, event) {
+            // Nobody asked for the capacity: the money goes back as if the places were gone.
+            let _ = captured;
+            change_events(rows, |event| event.stock.capacity = Some(event.stock.held + event.stock.sold));
+            let came = said.apply(rows, now);
+            change_events(rows, |changed| {
+                if changed.id == event.id {
+                    changed.stock.capacity = event.stock.capacity;
+                }
+            });
+            return came;
+        }
+    }
     let came = match bug {
         Bug::LateSuccessNotRechecked => without_limits(rows, |rows| said.apply(rows, now)),
         _ => said.apply(rows, now),
@@ -639,6 +734,15 @@ fn settle(rows: &mut WorkingSet, now: Timestamp, said: &Settle, bug: Bug) -> Out
         issued.first().map(|ticket| rows.tickets.remove(&ticket.id));
     }
     match (&said.observation, bug) {
+        (_, Bug::PriceReadAtPayment) => {
+            let event = rows.events.get(&order.event_id).cloned();
+            let issued: Vec<_> = rows.tickets_of(order.id).cloned().collect();
+            for mut ticket in issued {
+                let of = event.as_ref().and_then(|event| event.ticket_type(ticket.ticket_type_id));
+                ticket.price = of.map_or(ticket.price, |of| of.price);
+                rows.tickets.load_record(ticket);
+            }
+        }
         (_, Bug::TicketsWithoutMail) => rows.mails = mails,
         (_, Bug::AuditLineMissing) => rows.audit = audit,
         (Observation::Success(_), _) => {}

@@ -2,7 +2,7 @@
 
 use crate::bugs::Bug;
 use crate::world::{MINUTE, Outcome, World};
-use crate::{buyers, gates, invariants, organizer, servers};
+use crate::{buyers, edits, gates, invariants, organizer, servers};
 use jiff::SignedDuration;
 use std::sync::Arc;
 use ticketing_core::domain::event::{Event, NewEvent, NewTicketType, PutEvent};
@@ -31,6 +31,9 @@ pub(crate) fn run(seed: u64, bug: Option<Bug>, trace: bool) -> Outcome {
         buyers::hoard(&world, &event);
     }
     world.go(gates::open(Arc::clone(&world), organizer.clone()));
+    if world.options.event_edited {
+        world.go(edits::edit(Arc::clone(&world), organizer.clone(), event.id));
+    }
     world.go(organizer::look_after(Arc::clone(&world), organizer, event.id));
     world.run(FAULTS_END);
 

@@ -1,5 +1,6 @@
-//! What must hold after every commit (S1 to S13), and once all faults have ended (E1 to E6).
+//! What must hold after every commit (S1 to S13, and S14 to S18 in [`edits`]), and once all faults have ended (E1 to E6).
 
+use crate::edits;
 use crate::executor::lock;
 use crate::gateway::Till;
 use crate::servers::{FREE_TICKETS, OPEN_HOLDS};
@@ -31,6 +32,7 @@ pub(crate) struct Judge {
     audit: usize,
     admitted: BTreeMap<TicketId, String>,
     undone: BTreeSet<String>,
+    edits: edits::Known,
     leased: BTreeMap<MailId, Timestamp>,
     leased_refunds: BTreeMap<RefundId, Timestamp>,
     /// How often rows and till had changed when it last looked at everything.
@@ -96,6 +98,7 @@ fn safety(world: &World, rows: &WorkingSet, till: &Till, judge: &mut Judge) -> R
         check(!is_back, || format!("S10 order {} went from {before:?} to {:?}", order.id, order.status))?;
     }
     of_buyers(rows)?;
+    edits::after_commit(rows, &mut judge.edits)?;
     let events = rows.events.iter().map(|(_, event)| event);
     judge.called_off = events.filter(|event| event.status == EventStatus::Cancelled).map(|event| event.id).collect();
     for (_, attempt) in rows.attempts.iter() {

@@ -20,6 +20,7 @@
 mod aftermath;
 mod bugs;
 mod buyers;
+mod edits;
 mod executor;
 mod gates;
 mod gateway;

@@ -28,6 +28,7 @@ const CALLS: &[&str] = &[
     "report_webhook",
     "wake_refunds",
     "cancel_event",
+    "edit_event",
 ];
 
 /// Calls that are made so seldom that only many thousand histories crash in all of them.
@@ -81,6 +82,13 @@ const SOMETIMES: &[(&str, &str)] = &[
     ("hoarder", "holds"),
     ("refused", "too_many_holds"),
     ("refused", "buyer_limit"),
+    ("refused", "sales_paused"),
+    ("refused", "not_on_sale"),
+    ("refused", "too_many"),
+    ("refused", "ticket_type_unknown"),
+    ("refused", "stale"),
+    ("refused", "capacity_too_low"),
+    ("organiser", "edits the event"),
     ("client", "server down"),
     ("client", "no answer"),
     ("client", "left, call dropped"),

@@ -52,6 +52,7 @@ pub(crate) struct Options {
     pub(crate) mail_fails: Ppm,
     pub(crate) refund_requested: Ppm,
     pub(crate) event_called_off: bool,
+    pub(crate) event_edited: bool,
 }
 
 struct Inner {
@@ -320,6 +321,7 @@ impl Options {
             refund_requested: upto(&mut below, 400_000),
             event_called_off: below(6) == 0,
             parallel_batches: 1 + below(3) as usize,
+            event_edited: below(3) == 0,
         }
     }
 }

@@ -1,0 +1,242 @@
+//! An organiser who edits the event while it is sold, and what must hold of edits after every commit (S14 to S18).
+
+use crate::servers::ask;
+use crate::world::{MINUTE, SECOND, World};
+use jiff::SignedDuration;
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+use ticketing_core::Error;
+use ticketing_core::domain::event::{
+    Event, EventStatus, EventWants, SalesRules, SalesRulesWants, Stock, TicketType, TicketTypeWants,
+};
+use ticketing_core::domain::id::{EventId, OrderId, RefundId, TicketTypeId};
+use ticketing_core::domain::money::Money;
+use ticketing_core::domain::order::{Order, OrderLine, OrderStatus};
+use ticketing_core::domain::principal::Principal;
+use ticketing_core::domain::refund::RefundReason;
+use ticketing_core::domain::working_set::WorkingSet;
+
+/// Edits at random, until the faults end.
+pub(crate) async fn edit(world: Arc<World>, organizer: Principal, event: EventId) {
+    loop {
+        world.sleep(world.between(10 * SECOND, 3 * MINUTE)).await;
+        let Some(known) = world.memory.look(|rows| rows.events.get(&event).cloned()) else { continue };
+        // What the organiser sees on the page may be a while old.
+        if world.below(2) == 0 {
+            world.sleep(world.below(20 * SECOND)).await;
+        }
+        let seen = (world.below(2) == 0).then_some(known.version);
+        // A colleague has the same page open.
+        if world.below(2) == 0 {
+            let (colleague, wants) = (Arc::clone(&world), wish(&world, &known));
+            world.go(submit(colleague, organizer.clone(), event, Some(known.version), wants));
+        }
+        let wants = wish(&world, &known);
+        submit(Arc::clone(&world), organizer.clone(), event, seen, wants).await;
+    }
+}
+
+async fn submit(world: Arc<World>, organizer: Principal, event: EventId, seen: Option<i64>, wants: EventWants) {
+    for _ in 0..3 {
+        let (who, what) = (organizer.clone(), wants.clone());
+        match ask(&world, |server| async move { server.edit_event(&who, event, seen, what).await }).await {
+            Some(Ok(edited)) => {
+                world.saw("organiser", "edits the event");
+                let is_wanted = wants.capacity.is_none_or(|capacity| capacity == edited.stock.capacity)
+                    && wants.rules.paused.is_none_or(|paused| paused == edited.rules.paused);
+                if !is_wanted {
+                    world.fail(format!("S14 an edit was answered as done, and is not: {wants:?} {edited:?}"));
+                }
+                return;
+            }
+            Some(Err(Error::Refused(refusal))) => {
+                world.saw("refused", refusal.code());
+                return;
+            }
+            Some(Err(Error::Invalid(_))) => return,
+            _ => world.sleep(world.below(5 * SECOND)).await,
+        }
+    }
+}
+
+fn wish(world: &World, event: &Event) -> EventWants {
+    let wants = EventWants::default();
+    let rules = SalesRulesWants::default();
+    let offered: Vec<&TicketType> = event.ticket_types.iter().filter(|of| of.removed_at.is_none()).collect();
+    let all = || offered.iter().map(|of| TicketTypeWants::existing(of.id));
+    let some = |most| (world.below(3) > 0).then(|| u32::try_from(world.between(1, most)).unwrap_or(1));
+    let moment =
+        || (world.below(2) == 0).then(|| world.time() + SignedDuration::from_secs(world.below(240) as i64 - 120));
+    let any_rules = || match world.below(4) {
+        0 => rules.with_paused(world.below(2) == 0),
+        1 => rules.with_sales_from(Some(moment())),
+        2 => rules.with_sales_until(Some(moment())),
+        _ => rules.with_max_per_order(Some(some(4))).with_max_per_buyer(Some(some(5))),
+    };
+    match world.below(8) {
+        0 | 1 => {
+            let taken = event.stock.held + event.stock.sold;
+            wants.with_capacity(Some((taken + world.below(9) as i64 - 3).max(0)))
+        }
+        2 => wants.with_rules(any_rules()),
+        // What was forbidden is allowed again: the sale must go on.
+        3 => wants.with_rules(
+            rules
+                .with_paused(false)
+                .with_sales_from(Some(None))
+                .with_sales_until(Some(None))
+                .with_max_per_order(Some(None))
+                .with_max_per_buyer(Some(None)),
+        ),
+        4 => {
+            let price = Money::new(1000 + 500 * world.below(10) as i64, event.currency);
+            let price = price.unwrap_or(Money::zero(event.currency));
+            wants.with_ticket_types(all().map(|of| of.with_price(price)).collect::<Vec<_>>())
+        }
+        5 => {
+            let left = all().skip(1).collect::<Vec<_>>();
+            wants.with_ticket_types(left)
+        }
+        6 => {
+            let price = Money::new(3000, event.currency).unwrap_or(Money::zero(event.currency));
+            let mut types: Vec<_> = all().collect();
+            types.reverse();
+            types.push(TicketTypeWants::new("Early", price).with_capacity(Some(3)));
+            wants.with_ticket_types(types)
+        }
+        _ => wants.with_ticket_types(all().map(|of| of.with_rules(any_rules())).collect::<Vec<_>>()),
+    }
+}
+
+/// What was true before.
+#[derive(Debug, Default)]
+pub(crate) struct Known {
+    events: BTreeMap<EventId, Event>,
+    lines: BTreeMap<OrderId, (Vec<OrderLine>, Money)>,
+    late: BTreeSet<RefundId>,
+}
+
+fn check(holds: bool, broken: impl FnOnce() -> String) -> Result<(), String> {
+    if holds { Ok(()) } else { Err(broken()) }
+}
+
+/// S16: what was changed is what was seen.
+pub(crate) fn edited(world: &World, before: &Event, after: &Event, seen: Option<i64>) {
+    let is_changed = after.version != before.version;
+    if let Some(seen) = seen.filter(|seen| is_changed && *seen != before.version) {
+        world.fail(format!("S16 an edit of version {seen} changed version {}", before.version));
+    }
+}
+
+/// Looks at orders that are new, and at events that were edited.
+pub(crate) fn after_commit(rows: &WorkingSet, known: &mut Known) -> Result<(), String> {
+    for (_, order) in rows.orders.iter() {
+        let now = (order.lines.clone(), order.total);
+        match known.lines.get(&order.id) {
+            Some(before) => check(*before == now, || format!("S15 the lines of order {} changed", order.id))?,
+            None => {
+                if let Some(event) = rows.events.get(&order.event_id) {
+                    is_allowed(rows, event, order)?;
+                }
+                known.lines.insert(order.id, now);
+            }
+        }
+        for ticket in rows.tickets_of(order.id) {
+            let line = order.lines.get(ticket.line as usize);
+            check(line.is_some_and(|line| line.unit_price == ticket.price), || {
+                format!("S15 ticket {} has another price than its order", ticket.id)
+            })?;
+        }
+    }
+    for (_, event) in rows.events.iter() {
+        if let Some(before) = known.events.get(&event.id) {
+            let is_same = settings(before) == settings(event);
+            let version = before.version + i64::from(!is_same);
+            check(event.version == version, || {
+                format!(
+                    "S16 event {} went from version {} to {}, changed: {}",
+                    event.id, before.version, event.version, !is_same
+                )
+            })?;
+        }
+    }
+    late_money(rows, known)?;
+    known.events = rows.events.iter().map(|(id, event)| (*id, event.clone())).collect();
+    Ok(())
+}
+
+/// What an edit can change.
+fn settings(event: &Event) -> Event {
+    let mut event = event.clone();
+    let of = |stock: &Stock| Stock::of_capacity(stock.capacity);
+    event.stock = of(&event.stock);
+    event.ticket_types.iter_mut().for_each(|ticket_type| ticket_type.stock = of(&ticket_type.stock));
+    event.updated_at = event.created_at;
+    event.version = 0;
+    event
+}
+
+/// S17: a hold is accepted only as the rules of that moment say.
+fn is_allowed(rows: &WorkingSet, event: &Event, order: &Order) -> Result<(), String> {
+    let meets = |rules: &SalesRules, quantity: u32| {
+        !rules.paused
+            && rules.sales.contains(order.created_at)
+            && rules.min_per_order.is_none_or(|min| quantity >= min)
+            && rules.max_per_order.is_none_or(|max| quantity <= max)
+    };
+    check(event.status == EventStatus::Active && meets(&event.rules, order.quantity()), || {
+        format!("S17 order {} was taken against the rules of the event: {:?}", order.id, event.rules)
+    })?;
+    let of_buyer = |of: Option<TicketTypeId>| -> u32 {
+        let is_meant = |id: TicketTypeId| of.is_none_or(|of| of == id);
+        let mine = rows
+            .orders
+            .iter()
+            .map(|(_, other)| other)
+            .filter(|other| other.event_id == event.id && other.buyer.who == order.buyer.who);
+        mine.map(|other| match other.status {
+            OrderStatus::Held { .. } => {
+                other.lines.iter().filter(|line| is_meant(line.ticket_type_id)).map(|line| line.quantity).sum()
+            }
+            _ => rows
+                .tickets_of(other.id)
+                .filter(|ticket| is_meant(ticket.ticket_type_id) && ticket.takes_a_place())
+                .count() as u32,
+        })
+        .sum()
+    };
+    let has_too_many = |rules: &SalesRules, of| rules.max_per_buyer.is_some_and(|max| of_buyer(of) > max);
+    check(!has_too_many(&event.rules, None), || format!("S17 the buyer of order {} has too many", order.id))?;
+    for line in &order.lines {
+        let offered = event.ticket_type(line.ticket_type_id).filter(|of| of.is_public());
+        let fits = offered.is_some_and(|of| {
+            meets(&of.rules, line.quantity) && of.price == line.unit_price && !has_too_many(&of.rules, Some(of.id))
+        });
+        check(fits, || format!("S17 order {} was taken against the rules of {offered:?}", order.id))?;
+    }
+    Ok(())
+}
+
+/// S18: late money goes back only where the places are gone, whatever the rules of sales are by then.
+fn late_money(rows: &WorkingSet, known: &mut Known) -> Result<(), String> {
+    for (id, refund) in rows.refunds.iter().filter(|(_, refund)| refund.reason == RefundReason::Late) {
+        // Decided just now: places may become free later.
+        if !known.late.insert(*id) {
+            continue;
+        }
+        let Some(order) = rows.orders.get(&refund.order_id) else { continue };
+        // A batch may take the last places for one payment and free others, so it is looked at before and after.
+        let now = rows.events.get(&order.event_id);
+        let has_places = |event: Option<&Event>| event.is_some_and(|event| fits(event, order));
+        check(!has_places(now) || !has_places(known.events.get(&order.event_id)), || {
+            format!("S18 late money for order {} went back although its places were free", order.id)
+        })?;
+    }
+    Ok(())
+}
+
+fn fits(event: &Event, order: &Order) -> bool {
+    let of_type =
+        |line: &OrderLine| event.ticket_type(line.ticket_type_id).is_some_and(|of| of.stock.has(line.quantity.into()));
+    event.status == EventStatus::Active && event.stock.has(order.quantity().into()) && order.lines.iter().all(of_type)
+}

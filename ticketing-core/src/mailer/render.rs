@@ -11,7 +11,6 @@ use crate::domain::order::Order;
 use crate::domain::refund::{Refund, RefundReason};
 use crate::domain::ticket::Ticket;
 use crate::error::Error;
-use jiff::tz::TimeZone;
 use minijinja::syntax::SyntaxConfig;
 use minijinja::value::Serde;
 use minijinja::{Environment, UndefinedBehavior};
@@ -37,7 +36,6 @@ const TEMPLATES: [(&str, &str); 8] = [
 pub struct Renderer {
     templates: Environment<'static>,
     from_domain: String,
-    time_zone: TimeZone,
 }
 
 /// The data of the mail with the tickets.
@@ -114,7 +112,7 @@ impl<'a> EventCancelledMail<'a> {
 }
 
 impl Renderer {
-    /// Creates a renderer with dates in UTC. `from_domain` is the domain that mails are sent from, in ASCII; Message-IDs end in it.
+    /// Creates a renderer. Times are those of the event's time zone, with their offset from UTC. `from_domain` is the domain that mails are sent from, in ASCII; Message-IDs end in it.
     /// Fails with [`Error::Configuration`] if it is not a domain.
     pub fn new(from_domain: &str) -> crate::error::Result<Self> {
         let legal = |label: &str| {
@@ -131,12 +129,7 @@ impl Renderer {
         for (name, source) in TEMPLATES {
             templates.add_template(name, source).map_err(|error| fault(&error))?;
         }
-        Ok(Self { templates, from_domain: from_domain.to_ascii_lowercase(), time_zone: TimeZone::UTC })
-    }
-
-    /// Renders dates in `time_zone`, always with their offset from UTC.
-    pub fn in_time_zone(self, time_zone: TimeZone) -> Self {
-        Self { time_zone, ..self }
+        Ok(Self { templates, from_domain: from_domain.to_ascii_lowercase() })
     }
 
     /// The mail with the tickets: each with its type, its code and (feature `qr`) its QR image, once
@@ -217,7 +210,8 @@ impl Renderer {
         let Letter { name, key, again, what, order, event } = letter;
         let title = one_line(&event.title);
         let subject = one_line(&format!("{what}: {title}"));
-        let view = View { subject: &subject, facts: self.facts(order, event), event: EventView { title: &title }, own };
+        let view =
+            View { subject: &subject, facts: Self::facts(order, event), event: EventView { title: &title }, own };
         let written = |kind: &str| -> crate::error::Result<String> {
             let template = self.templates.get_template(&format!("{name}.{kind}")).map_err(|error| fault(&error))?;
             template.render(Serde(&view)).map_err(|error| fault(&error))
@@ -232,9 +226,8 @@ impl Renderer {
     }
 
     /// The facts in every mail, in the order of interest.
-    fn facts(&self, order: &Order, event: &Event) -> Vec<(&'static str, String)> {
-        let when =
-            event.starts_at.to_zoned(self.time_zone.clone()).strftime("%A, %-d %B %Y, %H:%M (UTC%:z)").to_string();
+    fn facts(order: &Order, event: &Event) -> Vec<(&'static str, String)> {
+        let when = event.starts_at_local().strftime("%A, %-d %B %Y, %H:%M (UTC%:z)").to_string();
         let address = event.address.iter().map(|address| format!(", {}", one_line(address)));
         let place = one_line(&event.location) + &address.collect::<String>();
         let paid = if order.total.is_zero() { "nothing, it is free".to_owned() } else { order.total.to_string() };

@@ -131,6 +131,7 @@ pub static ROUTES: &[Route] = routes! {
     POST   "/events/:event_id/cancel"                       OtherWrite  Limited Kept    Required Api;
     GET    "/events/:event_id/settings"                     OtherWrite  Limited Ignored Required Api;
     PATCH  "/events/:event_id/settings"                     OtherWrite  Limited Ignored Required Api;
+    POST   "/events/:event_id/copies"                       OtherWrite  Limited Kept    Required Api;
     POST   "/events/:event_id/publish"                      OtherWrite  Limited Kept    Required Api;
     POST   "/events/:event_id/unpublish"                    OtherWrite  Limited Kept    Required Api;
     POST   "/events/:event_id/pause"                        OtherWrite  Limited Kept    Required Api;

@@ -1,4 +1,4 @@
--- Events can be edited: drafts, versions, time zones, rules of sales, and ticket types that are secret or removed.
+-- Events can be edited: drafts, versions, time zones, rules of sales, series, and ticket types that are secret or removed.
 
 -- A capacity of 0 closes what nobody has bought yet.
 alter table events
@@ -14,8 +14,11 @@ alter table events
     add column max_per_order bigint check (max_per_order > 0),
     add column max_per_buyer bigint check (max_per_buyer > 0),
     add column version bigint not null default 1 check (version > 0),
+    -- the first event of the series that it is a date of
+    add column series_id bigint references events (id),
     add check (sales_from < sales_until),
     add check (min_per_order <= max_per_order);
+create index events_by_series on events (series_id, starts_at) where series_id is not null;
 create index events_drafts on events (id) where status = 'draft';
 
 -- Positions are swapped one row at a time, so they cannot be unique.

@@ -1,4 +1,4 @@
--- Events can be edited: drafts, versions, time zones, rules of sales, and ticket types that are secret or removed.
+-- Events can be edited: drafts, versions, time zones, rules of sales, series, and ticket types that are secret or removed.
 
 -- SQLite cannot change a constraint: the two tables are made again. Foreign keys are off meanwhile, and checked at the end.
 -- A capacity of 0 closes what nobody has bought yet.
@@ -33,6 +33,8 @@ create table events_2 (
     max_per_order integer check (max_per_order > 0),
     max_per_buyer integer check (max_per_buyer > 0),
     version integer not null default 1 check (version > 0),
+    -- the first event of the series that it is a date of
+    series_id integer references events (id),
     check ((organizer_account is null) <> (organizer_external is null)),
     check (capacity is null or held + sold <= capacity),
     check (sales_from < sales_until),
@@ -45,6 +47,7 @@ select id, key, organizer_account, organizer_external, title, description, start
 drop table events;
 alter table events_2 rename to events;
 create index events_by_start on events (starts_at, id);
+create index events_by_series on events (series_id, starts_at) where series_id is not null;
 create index events_drafts on events (id) where status = 'draft';
 create index events_cancelled on events (id) where status = 'cancelled';
 create index events_by_category on events (category_id, id);

@@ -13,6 +13,7 @@ use super::working_set::WorkingSet;
 use jiff::{SignedDuration, Timestamp, Zoned};
 
 mod cancel;
+mod copy;
 mod edit;
 mod filter;
 mod find;
@@ -23,6 +24,7 @@ mod sales_rules;
 mod wants;
 
 pub use cancel::CancelEvent;
+pub use copy::CopyEvent;
 pub use edit::EditEvent;
 pub use filter::{EventFilter, EventSort};
 pub use find::{FindEvent, FindEvents, ListEventIds, ListEvents};
@@ -113,6 +115,9 @@ pub struct Event {
     /// 1 for a new event, and one more for every edit that changed something. Sales do not count.
     #[serde(default = "first_version")]
     pub version: i64,
+    /// The series that it is a date of: the id of the event that the others were copied from, which is a date of it too.
+    #[serde(default)]
+    pub series_id: Option<EventId>,
     /// The ticket types: at least one, in the organiser's order. Removed ones are last: orders and tickets of them remain.
     pub ticket_types: Vec<TicketType>,
     /// When it was created.
@@ -130,7 +135,7 @@ table! {
     Event in "events", lock Lock::Rank(9);
     numbered id: EventId, key, organizer [organizer_account, organizer_external], title, description, starts_at, ends_at, location,
         address, image_url, category_id, currency, stock [capacity, held, sold], status, created_at, updated_at, time_zone,
-        rules [sales_from, sales_until, paused, min_per_order, max_per_order, max_per_buyer], version;
+        rules [sales_from, sales_until, paused, min_per_order, max_per_order, max_per_buyer], version, series_id;
     unstored category;
     part ticket_types: TicketType;
     derived search_key = |event| Some(event.search_key());

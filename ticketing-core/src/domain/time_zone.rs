@@ -53,6 +53,12 @@ impl TimeZoneName {
         ambiguous.earlier().map_err(|_| skipped())
     }
 
+    /// Like [`instant`](Self::instant), for times that are computed: a time that the clocks skip is as much later as they are put
+    /// forward.
+    pub(crate) fn nearest_instant(&self, at: DateTime) -> Timestamp {
+        self.zone().to_ambiguous_timestamp(at).compatible().unwrap_or(Timestamp::MAX)
+    }
+
     /// Whether the clocks of the zone show a wall time twice.
     pub fn is_ambiguous(&self, at: DateTime) -> bool {
         matches!(self.zone().to_ambiguous_timestamp(at).offset(), AmbiguousOffset::Fold { .. })

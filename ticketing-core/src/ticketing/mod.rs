@@ -8,6 +8,7 @@ mod check_ins;
 mod checks;
 mod coalescer;
 mod event_checks;
+mod event_copies;
 mod event_edits;
 mod events;
 mod limits;
@@ -27,6 +28,7 @@ mod webhooks;
 #[cfg(feature = "accounts")]
 pub use accounts::{Registration, Session};
 pub use builder::TicketingBuilder;
+pub use event_copies::{MAX_DATES, Repeat};
 pub use mail_limits::MailLimits;
 pub use orders::{LineRequest, OrderRequest};
 pub use payments::{PayOptions, Started};

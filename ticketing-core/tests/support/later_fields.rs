@@ -7,7 +7,7 @@ use serde_json::Value;
 /// what is stored, name it here; everything else must still be as it was recorded.
 const LATER: [(&str, &[&str], &[&str]); 9] = [
     // The category's id beside the category itself; then what an organiser can edit.
-    ("event", &["starts_at", "ticket_types"], &["category_id", "rules", "time_zone", "version"]),
+    ("event", &["starts_at", "ticket_types"], &["category_id", "rules", "series_id", "time_zone", "version"]),
     ("ticket type", &["price", "stock"], &["removed_at", "rules", "visibility"]),
     // What a total is made of.
     ("order line", &["unit_price", "quantity"], &["parts"]),

@@ -6,7 +6,7 @@ use super::dto::body::Body;
 use super::dto::event::EventView;
 use super::dto::field::Faults;
 use super::dto::path::Id;
-use super::dto::settings::{SettingsPatch, SettingsView};
+use super::dto::settings::{Copies, CopiesBody, CopiesView, SettingsPatch, SettingsView};
 use super::problems::{BODY, KEYED, PARAMETERS, TOKEN, problems};
 use super::state::ApiState;
 use crate::problem::Problem;
@@ -24,6 +24,7 @@ problems! {
         "forbidden", "not_found", "precondition_required", "stale", "capacity_too_low", "has_orders", "last_type", "event_over",
         "event_cancelled", "category_unknown",
     ];
+    CopyProblems: BODY, PARAMETERS, KEYED, TOKEN, &["forbidden", "not_found", "key_reused"];
     PhaseProblems: PARAMETERS, KEYED, TOKEN, &[
         "forbidden", "not_found", "has_orders", "last_type", "event_over", "event_cancelled",
     ];
@@ -34,6 +35,16 @@ enum Settings {
     /// The settings.
     #[oai(status = 200)]
     Found(Json<SettingsView>, #[oai(header = "ETag")] String, #[oai(header = "Cache-Control")] String),
+}
+
+#[derive(ApiResponse)]
+enum Copied {
+    /// The dates that would be created.
+    #[oai(status = 200)]
+    Preview(Json<CopiesView>),
+    /// The copies.
+    #[oai(status = 201)]
+    Created(Json<CopiesView>),
 }
 
 impl Settings {
@@ -180,6 +191,30 @@ impl EventSettings {
     ) -> Result<Json<EventView>, PhaseProblems> {
         let id = event_id.0.get("event_id")?.into();
         Ok(Json((&self.0.ticketing.resume_sales(&session.who(), id).await?).into()))
+    }
+
+    /// Copy an event to other dates
+    ///
+    /// For its organiser. Each copy is an event of its own, with the texts, ticket types and rules of the original, and nothing sold.
+    /// Its end and its sales times keep their distance from the start, in wall time. All of them form one series: list it with
+    /// `GET /events?series=`. At most 366 dates. Repeating the request creates nothing twice.
+    #[oai(path = "/events/:event_id/copies", method = "post", operation_id = "copyEvent")]
+    async fn copies(
+        &self,
+        session: Session,
+        /// The event's id.
+        event_id: Path<Id>,
+        body: Body<CopiesBody>,
+    ) -> Result<Copied, CopyProblems> {
+        let id: EventId = event_id.0.get("event_id")?.into();
+        let who = session.who();
+        let event = self.0.ticketing.managed_event(&who, id).await?;
+        let Copies { starts_at, status, is_preview } = body.0.into_copies(&event)?;
+        if is_preview {
+            return Ok(Copied::Preview(Json(CopiesView::new(&event, &starts_at, &[]))));
+        }
+        let copies = self.0.ticketing.copy_event(&who, id, &starts_at, status).await?;
+        Ok(Copied::Created(Json(CopiesView::new(&event, &starts_at, &copies))))
     }
 }
 

@@ -20,6 +20,7 @@ use poem_openapi::payload::Json;
 use poem_openapi::{ApiResponse, Enum, OpenApi};
 use ticketing_core::Error;
 use ticketing_core::domain::event::{EventFilter, EventPhase, EventSort, EventStatus, GENERAL_ADMISSION, NewEvent};
+use ticketing_core::domain::id::EventId;
 use ticketing_core::domain::principal::Principal;
 
 problems! {
@@ -167,6 +168,8 @@ impl Events {
         sort: Query<Option<Sort>>,
         /// Only events that are in this phase now. Drafts and cancelled events only with `mine`.
         phase: Query<Option<Phase>>,
+        /// The dates of this series: the id of its first event.
+        series: Query<Option<i64>>,
         /// Only events that the caller organises, in any phase. Needs a token.
         mine: Query<Option<bool>>,
     ) -> Result<List<EventView>, ListProblems> {
@@ -185,6 +188,7 @@ impl Events {
             .with_drafts(mine.is_some())
             .with_cancelled(mine.is_some())
             .with_organizer(mine)
+            .with_series(series.0.map(EventId))
             .with_phase(phase.map(|phase| (phase, self.0.clock.now())))
             .with_category(searchable("category", category.0)?)
             .with_text(searchable("q", q.0)?)

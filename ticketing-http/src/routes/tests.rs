@@ -192,6 +192,7 @@ fn policies_are_those_of_the_prefix_lists_that_the_table_replaced() {
     let later = [
         "/door/scans/:nonce/annul",
         "/events/:event_id/settings",
+        "/events/:event_id/copies",
         "/events/:event_id/publish",
         "/events/:event_id/unpublish",
         "/events/:event_id/pause",

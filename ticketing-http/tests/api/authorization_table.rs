@@ -47,6 +47,7 @@ const TABLE: &[(&str, [u16; 7])] = &[
     ("post /events/{event_id}/cancel",                      [401, 401, 403, 403, 403, 200, 200]),
     ("get /events/{event_id}/settings",                     [401, 401, 403, 403, 403, 200, 200]),
     ("patch /events/{event_id}/settings",                   [401, 401, 403, 403, 403, 200, 200]),
+    ("post /events/{event_id}/copies",                      [401, 401, 403, 403, 403, 201, 201]),
     ("post /events/{event_id}/publish",                     [401, 401, 403, 403, 403, 200, 200]),
     ("post /events/{event_id}/unpublish",                   [401, 401, 403, 403, 403, 200, 200]),
     ("post /events/{event_id}/pause",                       [401, 401, 403, 403, 403, 200, 200]),
@@ -137,6 +138,10 @@ async fn request(world: &World, operation: &str, number: usize) -> Option<Reques
         | "post /events/{event_id}/pause"
         | "post /events/{event_id}/resume" => {
             to(operation.split(' ').nth(1)?.replace("{event_id}", &world.event().await.to_string()))
+        }
+        "post /events/{event_id}/copies" => {
+            let starts_at = json!({"starts_at": ["2099-12-31T20:00:00Z"]});
+            with(&format!("/events/{}/copies", world.event().await), starts_at)
         }
         "patch /events/{event_id}/settings" => {
             with(&format!("/events/{}/settings", world.event().await), json!({"capacity": 1000}))

@@ -454,3 +454,82 @@ async fn buyers_race_while_the_capacity_is_lowered_and_sales_are_paused() {
     let now = shop.ticketing.event(event.into()).await.unwrap().stock;
     assert_eq!((now.held, now.has(0)), (held, true), "{now:?}");
 }
+
+#[tokio::test]
+async fn a_year_of_weekly_events_keeps_its_wall_time() {
+    let shop = Shop::new().await;
+    let (ada, ben) = (shop.somebody("ada").await, shop.somebody("ben").await);
+    let body = json!({"title": "Jam", "location": "Berlin", "price": "1", "capacity": 9, "time_zone": "Europe/Berlin",
+        "starts_at_local": "2026-01-02T20:00", "ends_at_local": "2026-01-02T23:00"});
+    let event = shop.post("/events/", &ada, body).await.json()["id"].as_i64().unwrap();
+    let path = format!("/events/{event}/copies");
+    let mut wanted = json!({"every": "week", "until": "2026-12-31", "status": "active", "preview": true});
+    let preview = shop.post(&path, &ada, wanted.clone()).await;
+    assert_eq!((preview.status, preview.json()["events"].as_array().unwrap().len()), (200, 0));
+    assert_eq!(shop.get("/events/?limit=1000", "").await.json().as_array().unwrap().len(), 1);
+    wanted["preview"] = json!(false);
+    let made = shop.post(&path, &ada, wanted.clone()).await;
+    assert_eq!(made.status, 201);
+    let (local, events) = (made.json()["starts_at_local"].clone(), made.json()["events"].clone());
+    assert_eq!((&local, events.as_array().unwrap().len()), (&preview.json()["starts_at_local"], 51));
+    for event in events.as_array().unwrap() {
+        let text = |name: &str| event[name].as_str().unwrap().to_owned();
+        assert!(text("starts_at_local").contains("T20:00:00+0") && text("ends_at_local").contains("T23:00:00+0"));
+        assert_eq!((&event["is_active"], &event["available"]), (&json!(true), &json!(9)));
+    }
+    let offsets: std::collections::BTreeSet<String> =
+        local.as_array().unwrap().iter().map(|at| at.as_str().unwrap()[19..].to_owned()).collect();
+    assert_eq!(offsets.into_iter().collect::<Vec<_>>(), ["+01:00", "+02:00"], "summer and winter");
+    // The mail shows the same wall time.
+    let july = events
+        .as_array()
+        .unwrap()
+        .iter()
+        .find(|event| event["starts_at_local"].as_str().unwrap().starts_with("2026-07"))
+        .unwrap();
+    let (id, start) = (july["id"].as_i64().unwrap(), july["starts_at_local"].as_str().unwrap().to_owned());
+    assert!(start.ends_with("+02:00"), "{start}");
+    // A repeat creates nothing twice.
+    let again = shop.post(&path, &ada, wanted).await;
+    assert_eq!(again.json()["events"], events);
+    let listed = shop.get(&format!("/events/?series={event}&limit=1000&sort=date"), "").await.json();
+    assert_eq!(listed.as_array().unwrap().len(), 52);
+    // They sell by themselves.
+    shop.buy(&ben, id, 2).await;
+    assert_eq!(shop.get(&format!("/events/{event}"), "").await.json()["available"], 9);
+    assert_eq!(shop.get(&format!("/events/{id}"), "").await.json()["available"], 7);
+}
+
+#[tokio::test]
+async fn wrong_dates_of_copies_are_named() {
+    let shop = Shop::new().await;
+    let ada = shop.somebody("ada").await;
+    let body = json!({"title": "Jam", "location": "Berlin", "price": "1", "time_zone": "Europe/Berlin", "starts_at_local": "2026-03-01T02:30"});
+    let event = shop.post("/events/", &ada, body).await.json()["id"].as_i64().unwrap();
+    let path = format!("/events/{event}/copies");
+    for (body, wrong) in [
+        (json!({}), vec!["starts_at"]),
+        (json!({"starts_at": ["2026-04-01"], "every": "day", "until": "2026-04-01"}), vec!["starts_at"]),
+        (json!({"starts_at": []}), vec!["starts_at"]),
+        (json!({"starts_at": ["2026-04-01", "2026-04-01"]}), vec!["starts_at"]),
+        (json!({"starts_at": ["2026-04-01", "2025-04-01", "soon"]}), vec!["starts_at.2"]),
+        (json!({"starts_at": ["2026-04-01", "2025-04-01"]}), vec!["starts_at.1"]),
+        (json!({"starts_at_local": ["2026-03-29T02:30"]}), vec!["starts_at_local.0"]),
+        (json!({"every": "month", "until": "2026-04-01"}), vec!["every"]),
+        (json!({"every": "week"}), vec!["until"]),
+        (json!({"every": "week", "until": "soon"}), vec!["until"]),
+        (json!({"every": "week", "until": "2026-03-01"}), vec!["until"]),
+        (json!({"every": "day", "until": "2099-03-01"}), vec!["until"]),
+        (json!({"every": "week", "on": ["mon", "Friday"], "until": "2026-03-03"}), vec!["on.1"]),
+        // The clocks skip 2:30 on this Sunday.
+        (json!({"every": "week", "until": "2026-04-05"}), vec!["until"]),
+        (json!({"starts_at": ["2026-04-01"], "status": "cancelled"}), vec!["status"]),
+        (json!({"starts_at": ["2026-04-01"], "on": ["mon"]}), vec!["on"]),
+        (json!({"starts_at": ["2026-04-01"], "colour": 1}), vec!["colour"]),
+    ] {
+        assert_eq!(shop.post(&path, &ada, body.clone()).await.wrong_fields(), wrong, "{body}");
+    }
+    assert_eq!(shop.get("/events/?mine=true", &ada).await.json().as_array().unwrap().len(), 1);
+    let one = shop.post(&path, &ada, json!({"starts_at": ["2026-04-01T20:00"]})).await;
+    assert_eq!((one.status, &one.json()["events"][0]["status"]), (201, &json!("draft")));
+}

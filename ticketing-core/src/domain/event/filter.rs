@@ -1,6 +1,7 @@
 //! Which events to list, and in which order.
 
 use super::EventPhase;
+use crate::domain::id::EventId;
 use crate::domain::principal::Principal;
 use crate::setters::setters;
 use jiff::Timestamp;
@@ -25,6 +26,8 @@ pub struct EventFilter {
     pub with_drafts: bool,
     /// In this phase at this time, whatever the two fields above say. Default: in any phase.
     pub phase: Option<(EventPhase, Timestamp)>,
+    /// The dates of this series.
+    pub series: Option<EventId>,
     /// The sort order. Default: by id.
     pub sort: EventSort,
 }
@@ -38,6 +41,7 @@ setters!(EventFilter {
     with_cancelled => with_cancelled: bool,
     with_drafts => with_drafts: bool,
     with_phase => phase: impl Into<Option<(EventPhase, Timestamp)>>,
+    with_series => series: impl Into<Option<EventId>>,
     with_sort => sort: EventSort,
 });
 

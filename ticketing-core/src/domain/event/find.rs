@@ -84,6 +84,7 @@ impl ListEvents {
         all.extend(filter.text.as_ref().map(|text| contains(text)));
         all.extend(filter.from.map(|from| Condition::AtLeast("starts_at", from.as_microsecond())));
         all.extend(filter.to.map(|to| Condition::Below("starts_at", to.as_microsecond())));
+        all.extend(filter.series.map(|series| Condition::Is("series_id", series.value())));
         let whose = |who| is_principal("organizer_account", "organizer_external", who);
         all.extend(filter.organizer.as_ref().map(whose));
         let list = List::of::<Event>(LIST, all).page(self.page);

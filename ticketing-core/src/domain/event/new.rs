@@ -128,6 +128,7 @@ impl NewEvent {
             status: if self.is_draft { EventStatus::Draft } else { EventStatus::Active },
             rules: self.rules,
             version: 1,
+            series_id: None,
             ticket_types: self.ticket_types.iter().map(ticket_type).collect(),
             created_at: now,
             updated_at: now,

@@ -22,6 +22,7 @@ pub mod attempts;
 pub mod batches;
 pub mod cancellations;
 mod commands;
+pub mod copies;
 pub mod disputes;
 pub mod edits;
 pub mod events;
@@ -102,6 +103,11 @@ macro_rules! storage_conformance {
                 lowering_the_capacity_while_everybody_buys
                 of_two_edits_of_one_version_one_wins
                 an_event_is_paused_while_everybody_buys_and_pays
+            }
+            copies {
+                a_copy_has_everything_but_what_was_sold
+                times_of_a_copy_keep_their_distance_in_wall_time
+                a_repeated_copy_is_the_same_event
             }
             orders {
                 a_hold_takes_places_of_its_types_and_of_the_event

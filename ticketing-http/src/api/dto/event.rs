@@ -288,6 +288,9 @@ pub(crate) struct EventView {
     /// The organiser's account id; absent if the event was created anonymously.
     #[oai(nullable)]
     organizer_id: Option<i64>,
+    /// The series that it is a date of: the id of its first event; absent if it is none.
+    #[oai(nullable)]
+    series_id: Option<i64>,
     /// Whether the event is listed: neither a draft nor cancelled. Its sales may be paused.
     is_active: bool,
     /// `draft`, `active` or `cancelled`.
@@ -409,6 +412,7 @@ impl EventView {
             category_id: event.category.as_ref().map(|category| category.id.0),
             image_url: event.image_url.clone(),
             organizer_id: event.organizer.account().map(|id| id.0),
+            series_id: event.series_id.map(|id| id.0),
             is_active: event.status == EventStatus::Active,
             status: event.status.name().to_owned(),
             paused: event.rules.paused,

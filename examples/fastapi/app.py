@@ -128,7 +128,10 @@ async def events(skip: int = 0, limit: Annotated[int, Query(le=1000)] = 100) -> 
 
 @app.get("/events/{event_id}")
 async def event(event_id: int) -> dict[str, Any]:
-    return event_out(await tickets.event(event_id))
+    found = await tickets.event(event_id)
+    if found.status is t.EventStatus.DRAFT:  # only its organiser may see it
+        raise t.NotFound("Event not found")
+    return event_out(found)
 
 
 @app.post("/payments/initialize")

@@ -12,6 +12,7 @@ from pathlib import Path
 
 import httpx
 import pytest
+import ticketing_py as t
 
 HERE = Path(__file__).parent
 SERVER = Path(os.environ.get("TICKETING_SERVER", HERE.parent.parent / "target/debug/ticketing-http"))
@@ -68,6 +69,12 @@ def test_buying_a_ticket(servers: tuple[str, str], tmp_path: Path) -> None:
         assert [one["title"] for one in api.get("/events/").json()] == ["Jazz Night"]
         assert api.post("/events/", json={**jazz, "title": ""}).json()["code"] == "invalid"
         assert api.get("/events/99").status_code == 404
+        with t.Ticketing(tmp_path / "tickets.db") as elsewhere:
+            draft = elsewhere.unpublish_event(actor=elsewhere.event(event["id"]).organizer, event_id=event["id"])
+            assert api.get(f"/events/{draft.id}").status_code == 404 and api.get("/events/").json() == []
+            elsewhere.publish_event(actor=draft.organizer, event_id=draft.id)
+        elsewhere.close()
+        assert api.get(f"/events/{draft.id}").json() == event
 
         started = api.post("/payments/initialize", json={"event_id": event["id"]}).json()
         assert started["authorization_url"].startswith(gateway_url)

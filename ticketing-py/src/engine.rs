@@ -285,6 +285,10 @@ impl Core {
         self.settings.storage.name()
     }
 
+    pub(crate) fn now(&self) -> Timestamp {
+        self.settings.clock.now()
+    }
+
     /// This process. An error if the engine is in use by another one.
     pub(crate) fn process(&self) -> Result<&'static Process, Failure> {
         let pid = std::process::id();
@@ -383,7 +387,7 @@ impl Core {
         headers: &[(String, HeaderValue)],
         body: &[u8],
     ) -> PyResult<(Option<Result<WebhookEvent, WebhookError>>, Timestamp)> {
-        let now = self.settings.clock.now();
+        let now = self.now();
         let python = self.settings.gateway.as_ref().and_then(|any| any.python.as_ref());
         let python: Option<&Arc<PythonGateway>> = python.filter(|python| python.name() == gateway);
         let event = python.map(|python| python.read(py, headers, body, now)).transpose()?;

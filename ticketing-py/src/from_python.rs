@@ -3,19 +3,24 @@
 
 use crate::errors::Failure;
 use jiff::Timestamp;
-use pyo3::exceptions::PyTypeError;
+use pyo3::exceptions::{PyOverflowError, PyTypeError};
 use pyo3::prelude::*;
-use pyo3::types::{PyDateTime, PyString, PyTzInfo};
+use pyo3::sync::PyOnceLock;
+use pyo3::types::{PyBool, PyDateTime, PyString, PyTuple, PyTzInfo};
 use pyo3::{Borrowed, intern};
 use ticketing_core::LineRequest;
 use ticketing_core::domain::code::{Reference, TicketCode};
-use ticketing_core::domain::event::{EventSort, NewTicketType};
-use ticketing_core::domain::id::TicketTypeId;
+use ticketing_core::domain::event::{
+    EventPhase, EventSort, EventStatus, EventWants, NewTicketType, SalesRules, SalesRulesWants, TicketTypeWants,
+    Visibility, Window,
+};
+use ticketing_core::domain::id::{CategoryId, TicketTypeId};
 use ticketing_core::domain::money::{Currency, Money};
 use ticketing_core::domain::payment::Verdict;
 use ticketing_core::domain::payment::{Captured, Checkout, DisputeNews, DisputeStage, Mode, Observation};
 use ticketing_core::domain::principal::{Buyer, EmailAddress, Principal};
 use ticketing_core::domain::refund::{ListedRefund, RefundStatus};
+use ticketing_core::domain::time_zone::TimeZoneName;
 use ticketing_core::gateway::{Fetched, FetchedRefund, WebhookEvent, WebhookSubject};
 
 /// A value of the engine, converted from Python.
@@ -64,6 +69,110 @@ where
     text.to_cow()?.parse().map_err(|error: T::Err| invalid(value.py(), field, error))
 }
 
+/// Reads the fields of an object. What is wrong with a field names it.
+struct Fields<'a, 'py> {
+    of: &'a Bound<'py, PyAny>,
+    class: &'static str,
+}
+
+impl<'py> Fields<'_, 'py> {
+    fn value(&self, name: &str) -> PyResult<Bound<'py, PyAny>> {
+        self.of.getattr(name).map_err(|_| wrong_type(self.class, self.of))
+    }
+
+    fn get<T: Read>(&self, name: &str) -> PyResult<T> {
+        T::read(&self.value(name)?).map_err(|error| renamed(self.of.py(), error, |_| name.to_owned()))
+    }
+
+    /// The same, or `None` if it is `UNSET`.
+    fn given<T: Read>(&self, name: &str) -> PyResult<Option<T>> {
+        if self.is_unset(name)? { Ok(None) } else { self.get(name).map(Some) }
+    }
+
+    fn is_unset(&self, name: &str) -> PyResult<bool> {
+        static UNSET: PyOnceLock<Py<PyAny>> = PyOnceLock::new();
+        Ok(self.value(name)?.is(UNSET.import(self.of.py(), "ticketing_py._values", "UNSET")?))
+    }
+
+    /// An absent number, or one that is not negative.
+    fn count(&self, name: &str) -> PyResult<Option<u32>> {
+        let number: Option<i64> = self.get(name)?;
+        number.map(|number| unsigned(name, number)).transpose().map_err(|error| error.into_exception(self.of.py()))
+    }
+
+    fn given_count(&self, name: &str) -> PyResult<Option<Option<u32>>> {
+        if self.is_unset(name)? { Ok(None) } else { self.count(name).map(Some) }
+    }
+
+    fn given_rules(&self) -> PyResult<SalesRulesWants> {
+        if self.is_unset("rules")? {
+            return Ok(SalesRulesWants::default());
+        }
+        SalesRulesWants::read(&self.value("rules")?).map_err(|error| in_rules(self.of.py(), error))
+    }
+}
+
+/// The fields of an event's rules have the names of the event's own fields.
+fn in_rules(py: Python<'_>, error: PyErr) -> PyErr {
+    renamed(py, error, |field| field.unwrap_or("rules").to_owned())
+}
+
+/// Objects that are in a list. Their fields are named by their position in it.
+fn list<T: Read>(of: &Bound<'_, PyAny>, name: &str) -> PyResult<Vec<T>> {
+    let py = of.py();
+    let all =
+        of.try_iter().map_err(|_| PyTypeError::new_err(format!("{name}: must be a list (got {})", type_name(of))))?;
+    all.enumerate()
+        .map(|(index, each)| {
+            T::read(&each?).map_err(|error| {
+                renamed(py, error, |field| match field {
+                    Some(field) => format!("{name}[{index}].{field}"),
+                    None => format!("{name}[{index}]"),
+                })
+            })
+        })
+        .collect()
+}
+
+/// The same error about a field with another name.
+fn renamed(py: Python<'_>, error: PyErr, rename: impl Fn(Option<&str>) -> String) -> PyErr {
+    let fields = || error.value(py).getattr(intern!(py, "fields"))?.cast_into::<PyTuple>().map_err(PyErr::from);
+    let first = || fields()?.get_item(0);
+    let text = |name| first()?.getattr(name)?.extract::<String>();
+    if error.is_instance_of::<PyTypeError>(py) {
+        let message = error.value(py).to_string();
+        return match message.split_once(": ") {
+            Some((field, what)) => PyTypeError::new_err(format!("{}: {what}", rename(Some(field)))),
+            None => PyTypeError::new_err(format!("{}: {message}", rename(None))),
+        };
+    }
+    match (text("field"), text("message")) {
+        (Ok(field), Ok(message)) => invalid(py, &rename(Some(&field)), message),
+        _ => error,
+    }
+}
+
+impl Read for String {
+    fn read(value: &Bound<'_, PyAny>) -> PyResult<Self> {
+        value.cast::<PyString>().map_err(|_| wrong_type("a str", value))?.extract()
+    }
+}
+
+impl Read for bool {
+    fn read(value: &Bound<'_, PyAny>) -> PyResult<Self> {
+        value.cast::<PyBool>().map(|flag| flag.is_true()).map_err(|_| wrong_type("a bool", value))
+    }
+}
+
+impl Read for i64 {
+    fn read(value: &Bound<'_, PyAny>) -> PyResult<Self> {
+        value.extract().map_err(|error: PyErr| {
+            let is_integer = error.is_instance_of::<PyOverflowError>(value.py());
+            if is_integer { invalid(value.py(), "number", "is out of range") } else { wrong_type("an int", value) }
+        })
+    }
+}
+
 impl Read for Reference {
     fn read(value: &Bound<'_, PyAny>) -> PyResult<Self> {
         parsed(value, "reference")
@@ -79,6 +188,16 @@ impl Read for TicketCode {
 impl Read for EmailAddress {
     fn read(value: &Bound<'_, PyAny>) -> PyResult<Self> {
         parsed(value, "email")
+    }
+}
+
+/// The name of a time zone, or a `ZoneInfo` that has one.
+impl Read for TimeZoneName {
+    fn read(value: &Bound<'_, PyAny>) -> PyResult<Self> {
+        let key = value.getattr_opt(intern!(value.py(), "key"))?;
+        let name = key.as_ref().unwrap_or(value);
+        let name = name.cast::<PyString>().map_err(|_| wrong_type("a str or a ZoneInfo with a key", value))?;
+        name.to_cow()?.parse().map_err(|error| invalid(value.py(), "time_zone", error))
     }
 }
 
@@ -140,12 +259,89 @@ impl Read for Money {
 
 impl Read for NewTicketType {
     fn read(value: &Bound<'_, PyAny>) -> PyResult<Self> {
-        let py = value.py();
-        let field = |name| value.getattr(name).map_err(|_| wrong_type("a NewTicketType", value));
-        let name: String = field(intern!(py, "name"))?.extract()?;
-        let price = Read::read(&field(intern!(py, "price"))?)?;
-        let capacity: Option<i64> = field(intern!(py, "capacity"))?.extract()?;
-        Ok(Self::new(name, price).with_capacity(capacity))
+        let fields = Fields { of: value, class: "a NewTicketType" };
+        let rules = SalesRules::read(&fields.value("rules")?).map_err(|error| in_rules(value.py(), error))?;
+        let (name, price): (String, Money) = (fields.get("name")?, fields.get("price")?);
+        Ok(Self::new(name, price)
+            .with_capacity(fields.get::<Option<i64>>("capacity")?)
+            .with_rules(rules)
+            .with_visibility(fields.get("visibility")?))
+    }
+}
+
+/// The ticket types of a new event.
+pub(crate) struct NewTicketTypes(pub(crate) Vec<NewTicketType>);
+
+impl Read for NewTicketTypes {
+    fn read(value: &Bound<'_, PyAny>) -> PyResult<Self> {
+        list(value, "ticket_types").map(Self)
+    }
+}
+
+impl Read for SalesRules {
+    fn read(value: &Bound<'_, PyAny>) -> PyResult<Self> {
+        let fields = Fields { of: value, class: "SalesRules" };
+        let time = |name| fields.get::<Option<Timestamp>>(name);
+        Ok(Self::default()
+            .with_sales(Window::new(time("sales_from")?, time("sales_until")?))
+            .with_paused(fields.get("paused")?)
+            .with_min_per_order(fields.count("min_per_order")?)
+            .with_max_per_order(fields.count("max_per_order")?)
+            .with_max_per_buyer(fields.count("max_per_buyer")?))
+    }
+}
+
+/// Of a `SalesRules`, which has every field, or of a `SalesRulesEdit`.
+impl Read for SalesRulesWants {
+    fn read(value: &Bound<'_, PyAny>) -> PyResult<Self> {
+        let fields = Fields { of: value, class: "SalesRules or a SalesRulesEdit" };
+        Ok(Self::default()
+            .with_sales_from(fields.given::<Option<Timestamp>>("sales_from")?)
+            .with_sales_until(fields.given::<Option<Timestamp>>("sales_until")?)
+            .with_paused(fields.given("paused")?)
+            .with_min_per_order(fields.given_count("min_per_order")?)
+            .with_max_per_order(fields.given_count("max_per_order")?)
+            .with_max_per_buyer(fields.given_count("max_per_buyer")?))
+    }
+}
+
+impl Read for TicketTypeWants {
+    fn read(value: &Bound<'_, PyAny>) -> PyResult<Self> {
+        let fields = Fields { of: value, class: "a TicketTypeEdit" };
+        let id: Option<i64> = fields.get("id")?;
+        let wants = id.map_or_else(Self::default, |id| Self::existing(TicketTypeId(id)));
+        Ok(wants
+            .with_name(fields.given::<String>("name")?)
+            .with_price(fields.given::<Money>("price")?)
+            .with_capacity(fields.given::<Option<i64>>("capacity")?)
+            .with_rules(fields.given_rules()?)
+            .with_visibility(fields.given::<Visibility>("visibility")?))
+    }
+}
+
+/// Of an object with all arguments of `edit_event` that say what is wanted.
+impl Read for EventWants {
+    fn read(value: &Bound<'_, PyAny>) -> PyResult<Self> {
+        let fields = Fields { of: value, class: "the arguments of edit_event" };
+        let types = fields.value("ticket_types")?;
+        let types: Option<Vec<TicketTypeWants>> =
+            if fields.is_unset("ticket_types")? { None } else { Some(list(&types, "ticket_types")?) };
+        let category_id: Option<Option<i64>> = fields.given("category_id")?;
+        Ok(Self::default()
+            .with_title(fields.given::<String>("title")?)
+            .with_description(fields.given::<Option<String>>("description")?)
+            .with_starts_at(fields.given::<Timestamp>("starts_at")?)
+            .with_ends_at(fields.given::<Option<Timestamp>>("ends_at")?)
+            .with_time_zone(fields.given::<TimeZoneName>("time_zone")?)
+            .with_location(fields.given::<String>("location")?)
+            .with_address(fields.given::<Option<String>>("address")?)
+            .with_image_url(fields.given::<Option<String>>("image_url")?)
+            .with_category_id(category_id.map(|id| id.map(CategoryId)))
+            .with_currency(fields.given::<Currency>("currency")?)
+            .with_capacity(fields.given::<Option<i64>>("capacity")?)
+            .with_status(fields.given::<EventStatus>("status")?)
+            .with_rules(fields.given_rules()?)
+            .with_ticket_types(types))
     }
 }
 
@@ -170,10 +366,11 @@ pub(crate) fn unsigned<T: TryFrom<i64>>(field: &str, number: i64) -> Result<T, F
 
 /// Enums whose values are the engine's own names.
 macro_rules! names {
-    ($($type:ty: $field:literal, $class:literal;)*) => {$(
+    ($($type:ty: $field:literal, $article:literal $class:literal;)*) => {$(
         impl Read for $type {
             fn read(value: &Bound<'_, PyAny>) -> PyResult<Self> {
-                let text = value.cast::<PyString>().map_err(|_| wrong_type(concat!("a ", $class), value))?.to_cow()?;
+                let expected = concat!($article, " ", $class);
+                let text = value.cast::<PyString>().map_err(|_| wrong_type(expected, value))?.to_cow()?;
                 Self::from_name(&text).ok_or_else(|| invalid(value.py(), $field, format!("must be one of the values of {} (got {text:?})", $class)))
             }
         }
@@ -181,9 +378,12 @@ macro_rules! names {
 }
 
 names! {
-    Mode: "mode", "Mode";
-    RefundStatus: "status", "RefundStatus";
-    ticketing_core::domain::account::Role: "role", "Role";
+    EventPhase: "phase", "an" "EventPhase";
+    EventStatus: "status", "an" "EventStatus";
+    Mode: "mode", "a" "Mode";
+    RefundStatus: "status", "a" "RefundStatus";
+    ticketing_core::domain::account::Role: "role", "a" "Role";
+    Visibility: "visibility", "a" "Visibility";
 }
 
 impl Read for EventSort {

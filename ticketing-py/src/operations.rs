@@ -5,7 +5,7 @@
 use crate::asyncio::{awaitable, running_loop};
 use crate::engine::{Core, Settings};
 use crate::errors::Failure;
-use crate::from_python::{HeaderValue, In, unsigned};
+use crate::from_python::{HeaderValue, In, NewTicketTypes, Read as _, unsigned};
 use crate::gateways::PythonGateway;
 use crate::process::on_behalf;
 use crate::to_python::ToPython;
@@ -19,7 +19,9 @@ use ticketing_core::domain::account::{Account, Role};
 use ticketing_core::domain::category::{Category, NewCategory};
 use ticketing_core::domain::check_in::{CheckIn, Scan};
 use ticketing_core::domain::code::{Reference, TicketCode};
-use ticketing_core::domain::event::{Event, EventFilter, EventSort, GENERAL_ADMISSION, NewEvent, NewTicketType};
+use ticketing_core::domain::event::{
+    Event, EventFilter, EventPhase, EventSort, EventWants, GENERAL_ADMISSION, NewEvent, NewTicketType, SalesRules,
+};
 use ticketing_core::domain::id::{AccountId, CategoryId, EventId, MailId, RefundId, TicketId};
 use ticketing_core::domain::money::Money;
 use ticketing_core::domain::order::Order;
@@ -31,6 +33,7 @@ use ticketing_core::domain::payment_history::Payment;
 use ticketing_core::domain::principal::{Buyer, EmailAddress, Principal};
 use ticketing_core::domain::refund::Refund;
 use ticketing_core::domain::ticket::Ticket;
+use ticketing_core::domain::time_zone::TimeZoneName;
 use ticketing_core::domain::webhook::StoredWebhook;
 use ticketing_core::gateway::Webhook;
 use ticketing_core::{
@@ -73,7 +76,7 @@ macro_rules! operations {
             $(fn $name<'py>(&self, py: Python<'py> $(, $argument: $type)*) -> PyResult<Bound<'py, PyAny>> {
                 let $core = Arc::clone(&self.core);
                 let process = $core.process().map_err(|failure| failure.into_exception(py))?;
-                $(let ($($known),*) = { let $py = py; $before };)?
+                $(let ($($known,)*) = { let $py = py; $before };)?
                 let work = async move {
                     let done: $result = { $($body)* };
                     Ok(done)
@@ -100,7 +103,7 @@ macro_rules! operations {
                 let loop_ = running_loop(py)?;
                 let $core = Arc::clone(&self.core);
                 let process = $core.process().map_err(|failure| failure.into_exception(py))?;
-                $(let ($($known),*) = { let $py = py; $before };)?
+                $(let ($($known,)*) = { let $py = py; $before };)?
                 let work = async move {
                     let done: $result = { $($body)* };
                     Ok(done)
@@ -167,11 +170,12 @@ operations! {
 
     fn create_event(
         core, organizer: In<Principal>, title: String, starts_at: In<Timestamp>, location: String,
-        price: In<Option<Money>>, capacity: Option<i64>, ticket_types: In<Vec<NewTicketType>>,
+        price: In<Option<Money>>, capacity: Option<i64>, ticket_types: In<NewTicketTypes>,
         ends_at: In<Option<Timestamp>>, description: Option<String>, address: Option<String>,
-        image_url: Option<String>, category: Option<String>, category_id: Option<i64>, key: In<Option<Reference>>,
+        image_url: Option<String>, category: Option<String>, category_id: Option<i64>, time_zone: In<TimeZoneName>,
+        draft: bool, rules: In<SalesRules>, key: In<Option<Reference>>,
     ) -> Event {
-        let ticket_types = ticket_types_of(price.0, ticket_types.0)?;
+        let ticket_types = ticket_types_of(price.0, ticket_types.0.0)?;
         let currency = ticket_types[0].price.currency();
         let event = NewEvent::new(title, starts_at.0, location, currency, ticket_types)
             .with_key(key.0)
@@ -180,7 +184,10 @@ operations! {
             .with_address(address)
             .with_image_url(image_url)
             .with_category_id(category_id.map(CategoryId))
-            .with_capacity(capacity);
+            .with_capacity(capacity)
+            .with_time_zone(time_zone.0)
+            .with_is_draft(draft)
+            .with_rules(rules.0);
         let ticketing = core.get().await?;
         match category {
             None => ticketing.create_event(&organizer.0, event).await?,
@@ -206,7 +213,7 @@ operations! {
     fn events(
         core, category: Option<String>, text: Option<String>, starts_from: In<Option<Timestamp>>,
         starts_before: In<Option<Timestamp>>, organizer: In<Option<Principal>>, with_cancelled: bool,
-        sort: In<EventSort>, skip: i64, limit: i64, count: bool,
+        with_drafts: bool, phase: In<Option<EventPhase>>, sort: In<EventSort>, skip: i64, limit: i64, count: bool,
     ) -> Page<Event> {
         let filter = EventFilter::default()
             .with_category(category)
@@ -215,8 +222,37 @@ operations! {
             .with_to(starts_before.0)
             .with_organizer(organizer.0)
             .with_cancelled(with_cancelled)
+            .with_drafts(with_drafts)
+            .with_phase(phase.0.map(|phase| (phase, core.now())))
             .with_sort(sort.0);
         core.get().await?.events(&filter, page(skip, limit, count)?).await?
+    }
+
+    fn edit_event(
+        core, actor: In<Principal>, event_id: i64, seen: Option<i64>, wants: Py<PyAny>,
+    ) -> Event, before |py| (EventWants::read(wants.bind(py))?,) => (wants)
+    {
+        core.get().await?.edit_event(&actor.0, EventId(event_id), seen, wants).await?
+    }
+
+    fn managed_event(core, actor: In<Principal>, event_id: i64) -> Event {
+        core.get().await?.managed_event(&actor.0, EventId(event_id)).await?
+    }
+
+    fn publish_event(core, actor: In<Principal>, event_id: i64) -> Event {
+        core.get().await?.publish_event(&actor.0, EventId(event_id)).await?
+    }
+
+    fn unpublish_event(core, actor: In<Principal>, event_id: i64) -> Event {
+        core.get().await?.unpublish_event(&actor.0, EventId(event_id)).await?
+    }
+
+    fn pause_sales(core, actor: In<Principal>, event_id: i64) -> Event {
+        core.get().await?.pause_sales(&actor.0, EventId(event_id)).await?
+    }
+
+    fn resume_sales(core, actor: In<Principal>, event_id: i64) -> Event {
+        core.get().await?.resume_sales(&actor.0, EventId(event_id)).await?
     }
 
     fn cancel_event(core, actor: In<Principal>, event_id: i64) -> Event {

@@ -8,7 +8,7 @@ use ticketing_core::domain::account::{Account, Role};
 use ticketing_core::domain::audit::AuditLine;
 use ticketing_core::domain::category::Category;
 use ticketing_core::domain::check_in::CheckIn;
-use ticketing_core::domain::event::{Event, EventStatus, Stock, TicketType};
+use ticketing_core::domain::event::{Event, EventStatus, SalesRules, Stock, TicketType, Visibility};
 use ticketing_core::domain::money::Money;
 use ticketing_core::domain::order::{Order, OrderLine, OrderStatus};
 use ticketing_core::domain::outbox::{MailKind, MailStatus, OutboxMail};
@@ -76,6 +76,7 @@ enums! {
     RefundStatus: "payments", "RefundStatus";
     Role: "people", "Role";
     TicketStatus: "tickets", "TicketStatus";
+    Visibility: "events", "Visibility";
     WebhookStatus: "payments", "WebhookStatus";
 }
 
@@ -209,6 +210,19 @@ impl ToPython for Stock {
     }
 }
 
+impl ToPython for SalesRules {
+    fn to_python<'py>(&self, py: Python<'py>) -> Made<'py> {
+        object!(py, "events", "SalesRules", {
+            sales_from: times(py, self.sales.from)?,
+            sales_until: times(py, self.sales.until)?,
+            paused: self.paused,
+            min_per_order: self.min_per_order,
+            max_per_order: self.max_per_order,
+            max_per_buyer: self.max_per_buyer,
+        })
+    }
+}
+
 fn ticket_type<'py>(py: Python<'py>, event: &Event, ticket_type: &TicketType) -> Made<'py> {
     object!(py, "events", "TicketType", {
         id: ticket_type.id.0,
@@ -217,6 +231,9 @@ fn ticket_type<'py>(py: Python<'py>, event: &Event, ticket_type: &TicketType) ->
         price: ticket_type.price.to_python(py)?,
         stock: ticket_type.stock.to_python(py)?,
         available: event.available(ticket_type),
+        rules: ticket_type.rules.to_python(py)?,
+        visibility: ticket_type.visibility.to_python(py)?,
+        removed_at: times(py, ticket_type.removed_at)?,
     })
 }
 
@@ -231,6 +248,7 @@ impl ToPython for Event {
             description: self.description.as_deref(),
             starts_at: time(py, self.starts_at)?,
             ends_at: times(py, self.ends_at)?,
+            time_zone: self.time_zone.as_str(),
             location: &self.location,
             address: self.address.as_deref(),
             image_url: self.image_url.as_deref(),
@@ -238,6 +256,8 @@ impl ToPython for Event {
             currency: self.currency.code(),
             stock: self.stock.to_python(py)?,
             status: self.status.to_python(py)?,
+            rules: self.rules.to_python(py)?,
+            version: self.version,
             ticket_types: PyTuple::new(py, types)?,
             lowest_price: self.lowest_price().to_python(py)?,
             available: self.available_in_all(),

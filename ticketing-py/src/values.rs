@@ -1,15 +1,23 @@
 //! Functions that do not need an engine.
 
 use crate::from_python::{In, money as read_money};
+use jiff::Timestamp;
 use pyo3::prelude::*;
 use pyo3::types::PyBytes;
 use ticketing_core::domain::code::TicketCode;
+use ticketing_core::domain::time_zone::TimeZoneName;
 use ticketing_core::qr;
 
 /// The amount with exactly the number of decimals of its currency.
 #[pyfunction]
 fn money(py: Python<'_>, amount: &str, currency: &str) -> PyResult<String> {
     read_money(py, amount, currency).map(|money| money.decimal())
+}
+
+/// By how many seconds the clocks of a time zone are ahead of UTC.
+#[pyfunction]
+fn utc_offset(time_zone: In<TimeZoneName>, at: In<Timestamp>) -> i32 {
+    time_zone.0.local(at.0).offset().seconds()
 }
 
 /// A ticket code as a PNG.
@@ -27,6 +35,7 @@ fn qr_svg(py: Python<'_>, code: In<TicketCode>) -> String {
 
 pub(crate) fn register(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add_function(wrap_pyfunction!(money, module)?)?;
+    module.add_function(wrap_pyfunction!(utc_offset, module)?)?;
     module.add_function(wrap_pyfunction!(qr_png, module)?)?;
     module.add_function(wrap_pyfunction!(qr_svg, module)?)?;
     module.add_function(wrap_pyfunction!(crate::errors::_every_refusal, module)?)

@@ -85,6 +85,16 @@ def test_readme_script_runs(readme: Path, tmp_path: Path) -> None:
     assert (tmp_path / "ticket.png").read_bytes().startswith(b"\x89PNG") and (tmp_path / "tickets.db").exists()
 
 
+def test_readme_section_on_editing_events_runs() -> None:
+    names = world(is_async=False)
+    names |= {"shop": names["tickets"], "band": CLUB, "soon": NEXT_YEAR, "price": Money(5000, "NGN")}
+    exec(block((HERE.parent / "README.md").read_text(), "## Editing events"), names)
+    event = names["event"]
+    assert isinstance(event, ticketing_py.Event)
+    assert [(one.name, one.stock.capacity) for one in event.ticket_types] == [("Stalls", 350), ("Box", 8)]
+    assert event.rules == ticketing_py.SalesRules(sales_until=NEXT_YEAR, max_per_order=6)
+
+
 def test_generated_files_are_up_to_date() -> None:
     done = subprocess.run([sys.executable, HERE / "unasync.py", "--check"], capture_output=True, text=True)
     assert done.returncode == 0, done.stderr

@@ -65,8 +65,17 @@ async def uses() -> None:
                 assert_type(settled.refund, t.Refund)
             case t.PaymentReversed():
                 pass
-        for one in await tickets.events():
+        for one in await tickets.events(phase=t.EventPhase.UPCOMING):
             assert_type(one, t.Event)
+        edit = t.TicketTypeEdit(id=event.ticket_types[0].id, capacity=None, rules=t.SalesRulesEdit(max_per_order=4))
+        edited = await tickets.edit_event(
+            actor=ada.who, event_id=event.id, seen=event.version, ends_at=None, title=t.UNSET, ticket_types=[edit]
+        )
+        assert_type(edited.starts_at_local, datetime)
+        assert_type(edited.phase(edited.starts_at), t.EventPhase)
+        assert_type(edited.rules.max_per_order, int | None)
+        await tickets.edit_event(actor=ada.who, event_id=event.id, title=None)  # type: ignore[arg-type]
+        await tickets.edit_event(actor=ada.who, event_id=event.id, rules=None)  # type: ignore[arg-type]
         try:
             await tickets.hold(buyer=ada, event_id=event.id)
         except t.SoldOut as error:

@@ -4,11 +4,22 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from datetime import datetime, timedelta
-from types import TracebackType
+from types import SimpleNamespace, TracebackType
+from zoneinfo import ZoneInfo
 
 from . import _native
-from ._values import Money, Page
-from .events import Category, Event, EventSort, NewTicketType
+from ._values import UNSET, Money, Page, Unset
+from .events import (
+    Category,
+    Event,
+    EventPhase,
+    EventSort,
+    EventStatus,
+    NewTicketType,
+    SalesRules,
+    SalesRulesEdit,
+    TicketTypeEdit,
+)
 from .gateways import Gateway
 from .mailers import Mailer
 from .mails import OutboxMail
@@ -195,6 +206,9 @@ class AsyncTicketing:
         image_url: str | None = None,
         category: str | None = None,
         category_id: int | None = None,
+        time_zone: str | ZoneInfo = "UTC",
+        draft: bool = False,
+        rules: SalesRules = SalesRules(),
         key: str | None = None,
     ) -> Event:
         """Creates an event of ``organizer``: with a ``price`` for its only ticket type, or with ``ticket_types``.
@@ -202,6 +216,9 @@ class AsyncTicketing:
         It must not be past. Without ``ends_at``, tickets are sold until 24 hours after ``starts_at``.
 
         ``capacity`` limits all types together; ``None`` means unlimited. A ``category`` that does not exist yet is created.
+        ``time_zone`` is where its clocks are: an IANA name, or a ``ZoneInfo`` that has one. A ``draft`` is not listed and not on
+        sale until it is published. ``rules`` say when tickets are sold, and how many to whom.
+
         With a ``key``, repeating the call returns the same event. Raises `CategoryUnknown`, `KeyReused`.
 
         >>> opera = await tickets.create_event(
@@ -225,6 +242,9 @@ class AsyncTicketing:
             image_url,
             category,
             category_id,
+            time_zone,
+            draft,
+            rules,
             key,
         )
 
@@ -237,7 +257,10 @@ class AsyncTicketing:
         return await self._engine.categories(skip, limit, count)
 
     async def event(self, event_id: int) -> Event:
-        """An event, cancelled or not. Raises `NotFound`."""
+        """An event, whatever its status, with all its ticket types. Raises `NotFound`.
+
+        Show a draft, and ticket types that are secret or removed, to its organiser only.
+        """
         return await self._engine.event(event_id)
 
     async def events(
@@ -249,15 +272,123 @@ class AsyncTicketing:
         starts_before: datetime | None = None,
         organizer: Principal | None = None,
         with_cancelled: bool = False,
+        with_drafts: bool = False,
+        phase: EventPhase | None = None,
         sort: EventSort = EventSort.ID,
         skip: int = 0,
         limit: int = 100,
         count: bool = False,
     ) -> Page[Event]:
-        """Lists events. ``limit`` is the page size, 1–1000."""
+        """Lists events. ``limit`` is the page size, 1–1000.
+
+        With a ``phase``, only events that are in it now, whatever ``with_cancelled`` and ``with_drafts`` say. Show drafts to their
+        organiser only: pass ``organizer``.
+        """
         return await self._engine.events(
-            category, text, starts_from, starts_before, organizer, with_cancelled, sort, skip, limit, count
+            category,
+            text,
+            starts_from,
+            starts_before,
+            organizer,
+            with_cancelled,
+            with_drafts,
+            phase,
+            sort,
+            skip,
+            limit,
+            count,
         )
+
+    async def edit_event(
+        self,
+        *,
+        actor: Principal,
+        event_id: int,
+        seen: int | None = None,
+        title: str | Unset = UNSET,
+        description: str | None | Unset = UNSET,
+        starts_at: datetime | Unset = UNSET,
+        ends_at: datetime | None | Unset = UNSET,
+        time_zone: str | ZoneInfo | Unset = UNSET,
+        location: str | Unset = UNSET,
+        address: str | None | Unset = UNSET,
+        image_url: str | None | Unset = UNSET,
+        category_id: int | None | Unset = UNSET,
+        currency: str | Unset = UNSET,
+        capacity: int | None | Unset = UNSET,
+        status: EventStatus | Unset = UNSET,
+        rules: SalesRules | SalesRulesEdit | Unset = UNSET,
+        ticket_types: Sequence[TicketTypeEdit] | Unset = UNSET,
+    ) -> Event:
+        """Changes an event. What is not given stays as it is; ``None`` empties an optional field.
+
+        With ``seen``, only if that is still its ``version``. Repeating the call changes nothing, whatever the version. For its
+        organiser or an administrator.
+
+        ``rules`` are replaced by `SalesRules`, and changed by `SalesRulesEdit`. ``ticket_types`` are all types that are not removed,
+        in their order: one that is not in the list is removed. Orders keep their prices and tickets. A new ``time_zone`` leaves the
+        start and the end the same instants. ``status`` is draft or active.
+
+        Raises `Stale`, `CapacityTooLow`, `HasOrders`, `LastType`, `EventOver`, `EventCancelled`, `CategoryUnknown`.
+
+        >>> edited = await tickets.edit_event(actor=club, event_id=event.id, seen=event.version, capacity=350)
+        >>> edited.stock.capacity, edited.title, edited.version
+        (350, 'Jazz night', 2)
+        """
+        wants = SimpleNamespace(
+            title=title,
+            description=description,
+            starts_at=starts_at,
+            ends_at=ends_at,
+            time_zone=time_zone,
+            location=location,
+            address=address,
+            image_url=image_url,
+            category_id=category_id,
+            currency=currency,
+            capacity=capacity,
+            status=status,
+            rules=rules,
+            ticket_types=ticket_types,
+        )
+        return await self._engine.edit_event(actor, event_id, seen, wants)
+
+    async def managed_event(self, *, actor: Principal, event_id: int) -> Event:
+        """An event that ``actor`` manages: its organiser or an administrator. A draft of somebody else is `NotFound`."""
+        return await self._engine.managed_event(actor, event_id)
+
+    async def publish_event(self, *, actor: Principal, event_id: int) -> Event:
+        """Publishes a draft: it is listed and on sale. Repeating the call changes nothing. Raises `EventCancelled`.
+
+        It must begin in the future, have a ticket type that everybody sees, and a currency that the gateway charges unless it is
+        free. All that is missing is reported at once.
+
+        >>> draft = await tickets.create_event(
+        ...     organizer=club, title="Soul", starts_at=next_year, location="Lagos", price=Money("2000", "NGN"), draft=True
+        ... )
+        >>> published = await tickets.publish_event(actor=club, event_id=draft.id)
+        >>> draft.status.value, published.status.value
+        ('draft', 'active')
+        """
+        return await self._engine.publish_event(actor, event_id)
+
+    async def unpublish_event(self, *, actor: Principal, event_id: int) -> Event:
+        """Makes a published event a draft again. Repeating the call changes nothing.
+
+        Raises `HasOrders` while an order is held or paid: pause the sales instead. Raises `EventCancelled`, `EventOver`.
+        """
+        return await self._engine.unpublish_event(actor, event_id)
+
+    async def pause_sales(self, *, actor: Principal, event_id: int) -> Event:
+        """Pauses the sales of an event, which stays listed. Tickets that are held can still be paid.
+
+        Repeating the call changes nothing. Raises `EventCancelled`, `EventOver`.
+        """
+        return await self._engine.pause_sales(actor, event_id)
+
+    async def resume_sales(self, *, actor: Principal, event_id: int) -> Event:
+        """Resumes paused sales. Repeating the call changes nothing. Raises `EventCancelled`, `EventOver`."""
+        return await self._engine.resume_sales(actor, event_id)
 
     async def cancel_event(self, *, actor: Principal, event_id: int) -> Event:
         """Cancels an event. Upkeep then refunds and mails every buyer. For its organiser or an administrator."""
@@ -277,7 +408,8 @@ class AsyncTicketing:
         """Holds tickets for an unpaid order until its ``hold_until``: ``quantity`` (default 1) of the only type, or ``lines``.
 
         With a ``reference`` of yours, repeating the call returns the same order. Raises `EventUnknown`, `EventCancelled`, `EventOver`,
-        `TicketTypeUnknown`, `SoldOut`, `TotalTooLarge`, `KeyReused`.
+        `SalesPaused`, `NotOnSale`, `TicketTypeUnknown`, `TooFew`, `TooMany`, `BuyerLimit`, `TooManyHolds`, `SoldOut`,
+        `TotalTooLarge`, `KeyReused`.
 
         >>> order = await tickets.hold(buyer=ada, event_id=event.id, quantity=2)
         >>> order.total

@@ -2,12 +2,14 @@ import os
 from asyncio import AbstractEventLoop
 from collections.abc import Awaitable, Callable, Iterable, Sequence
 from datetime import datetime, timedelta
+from types import SimpleNamespace
 from typing import Any, Literal, final
+from zoneinfo import ZoneInfo
 
 from typing_extensions import Self
 
 from ._values import Money, Page
-from .events import Category, Event, EventSort, NewTicketType
+from .events import Category, Event, EventPhase, EventSort, NewTicketType, SalesRules
 from .gateways import Charge, Gateway, RefundCall
 from .mailers import Mailer
 from .mails import Mail, OutboxMail
@@ -37,6 +39,7 @@ __all__ = [
     "money",
     "qr_png",
     "qr_svg",
+    "utc_offset",
 ]
 
 __version__: str
@@ -44,6 +47,7 @@ __version__: str
 def money(amount: str, currency: str) -> str: ...
 def qr_png(code: str) -> bytes: ...
 def qr_svg(code: str) -> str: ...
+def utc_offset(time_zone: str, at: datetime) -> int: ...
 def _every_refusal() -> list[Refused]: ...
 def _shutdown() -> None: ...
 def _tasks() -> int: ...
@@ -240,6 +244,9 @@ class Engine:
         image_url: str | None,
         category: str | None,
         category_id: int | None,
+        time_zone: str | ZoneInfo,
+        draft: bool,
+        rules: SalesRules,
         key: str | None,
     ) -> Event: ...
     def create_category(self, name: str, description: str | None) -> Category: ...
@@ -253,11 +260,21 @@ class Engine:
         starts_before: datetime | None,
         organizer: Principal | None,
         with_cancelled: bool,
+        with_drafts: bool,
+        phase: EventPhase | None,
         sort: EventSort,
         skip: int,
         limit: int,
         count: bool,
     ) -> Page[Event]: ...
+    def edit_event(
+        self, actor: Principal, event_id: int, seen: int | None, wants: SimpleNamespace
+    ) -> Event: ...
+    def managed_event(self, actor: Principal, event_id: int) -> Event: ...
+    def publish_event(self, actor: Principal, event_id: int) -> Event: ...
+    def unpublish_event(self, actor: Principal, event_id: int) -> Event: ...
+    def pause_sales(self, actor: Principal, event_id: int) -> Event: ...
+    def resume_sales(self, actor: Principal, event_id: int) -> Event: ...
     def cancel_event(self, actor: Principal, event_id: int) -> Event: ...
     def hold(
         self,
@@ -381,6 +398,9 @@ class AsyncEngine:
         image_url: str | None,
         category: str | None,
         category_id: int | None,
+        time_zone: str | ZoneInfo,
+        draft: bool,
+        rules: SalesRules,
         key: str | None,
     ) -> Awaitable[Event]: ...
     def create_category(self, name: str, description: str | None) -> Awaitable[Category]: ...
@@ -394,11 +414,21 @@ class AsyncEngine:
         starts_before: datetime | None,
         organizer: Principal | None,
         with_cancelled: bool,
+        with_drafts: bool,
+        phase: EventPhase | None,
         sort: EventSort,
         skip: int,
         limit: int,
         count: bool,
     ) -> Awaitable[Page[Event]]: ...
+    def edit_event(
+        self, actor: Principal, event_id: int, seen: int | None, wants: SimpleNamespace
+    ) -> Awaitable[Event]: ...
+    def managed_event(self, actor: Principal, event_id: int) -> Awaitable[Event]: ...
+    def publish_event(self, actor: Principal, event_id: int) -> Awaitable[Event]: ...
+    def unpublish_event(self, actor: Principal, event_id: int) -> Awaitable[Event]: ...
+    def pause_sales(self, actor: Principal, event_id: int) -> Awaitable[Event]: ...
+    def resume_sales(self, actor: Principal, event_id: int) -> Awaitable[Event]: ...
     def cancel_event(self, actor: Principal, event_id: int) -> Awaitable[Event]: ...
     def hold(
         self,

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from decimal import Decimal
 from enum import Enum
-from typing import Generic, TypeVar
+from typing import Final, Generic, TypeVar
 
 from . import _native
 
@@ -23,6 +23,19 @@ class Word(str, Enum):
 
     def __str__(self) -> str:
         return str(self.value)
+
+
+class Unset(Enum):
+    """The type of `UNSET`."""
+
+    UNSET = "unset"
+
+    def __repr__(self) -> str:
+        return self.name
+
+
+UNSET: Final = Unset.UNSET
+"""An argument that was not given: what it would change stays as it is. ``None`` empties it."""
 
 
 @dataclass(frozen=True, slots=True, init=False)

@@ -24,6 +24,7 @@ __all__ = [
     "BadSignature",
     "Busy",
     "BuyerLimit",
+    "CapacityTooLow",
     "CategoryTaken",
     "CategoryUnknown",
     "Closed",
@@ -48,16 +49,19 @@ __all__ = [
     "GatewayUnavailable",
     "GatewayUnreadable",
     "GatewayUnsupported",
+    "HasOrders",
     "HoldExpired",
     "Invalid",
     "InvalidRequest",
     "KeyReused",
+    "LastType",
     "MailError",
     "MailRefused",
     "MailSent",
     "NonceReused",
     "NotFound",
     "NotInReview",
+    "NotOnSale",
     "NothingToRefund",
     "OrderCancelled",
     "OrderPaid",
@@ -66,9 +70,11 @@ __all__ = [
     "RefundExceedsPaid",
     "RefundUnknown",
     "Refused",
+    "SalesPaused",
     "ScanAnnulled",
     "ScanUnknown",
     "SoldOut",
+    "Stale",
     "StorageError",
     "StorageUnavailable",
     "TicketCancelled",
@@ -82,6 +88,8 @@ __all__ = [
     "TicketUnknown",
     "TicketUsed",
     "TicketingError",
+    "TooFew",
+    "TooMany",
     "TooManyHolds",
     "TotalTooLarge",
     "Unauthenticated",
@@ -251,7 +259,7 @@ class TooManyHolds(Refused):
 
 
 class BuyerLimit(Refused):
-    """The buyer would have more free tickets for this event than one buyer may have."""
+    """The buyer would have more tickets than one buyer may have: of the event, of a type, or of what is free."""
 
     code = "buyer_limit"
 
@@ -259,6 +267,89 @@ class BuyerLimit(Refused):
     def left(self) -> int:
         """How many the buyer may still have."""
         return cast(int, self.facts["left"])
+
+
+class SalesPaused(Refused):
+    """Sales are paused, of the event or of the ticket type."""
+
+    code = "sales_paused"
+
+
+class NotOnSale(Refused):
+    """Tickets are not sold at this time: of the event, or of the ticket type."""
+
+    code = "not_on_sale"
+
+    @property
+    def sales_from(self) -> datetime | None:
+        """From when on they are sold, if that was set."""
+        return cast("datetime | None", self.facts.get("from"))
+
+    @property
+    def sales_until(self) -> datetime | None:
+        """Until when they are sold, if that was set."""
+        return cast("datetime | None", self.facts.get("until"))
+
+
+class TooFew(Refused):
+    """The order has fewer tickets than one order must have."""
+
+    code = "too_few"
+
+    @property
+    def min(self) -> int:
+        """The fewest tickets."""
+        return cast(int, self.facts["min"])
+
+
+class TooMany(Refused):
+    """The order has more tickets than one order may have."""
+
+    code = "too_many"
+
+    @property
+    def max(self) -> int:
+        """The most tickets."""
+        return cast(int, self.facts["max"])
+
+
+class Stale(Refused):
+    """The event changed since the caller read it."""
+
+    code = "stale"
+
+    @property
+    def current(self) -> int:
+        """Its current version."""
+        return cast(int, self.facts["current"])
+
+
+class CapacityTooLow(Refused):
+    """The capacity would be less than what is held and sold."""
+
+    code = "capacity_too_low"
+
+    @property
+    def taken(self) -> int:
+        """How many tickets are held and sold."""
+        return cast(int, self.facts["taken"])
+
+    @property
+    def ticket_type_id(self) -> int | None:
+        """The ticket type; ``None`` if it is the event's own capacity."""
+        return cast("int | None", self.facts.get("ticket_type_id"))
+
+
+class HasOrders(Refused):
+    """There are orders, so this cannot change any more."""
+
+    code = "has_orders"
+
+
+class LastType(Refused):
+    """A published event must keep a ticket type that everybody sees."""
+
+    code = "last_type"
 
 
 class TotalTooLarge(Refused):

@@ -3,10 +3,22 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta, timezone
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
-from ._values import Money, Word
+from . import _native
+from ._values import UNSET, Money, Unset, Word
 from .people import Principal
+
+_A_DAY = timedelta(hours=24)
+
+
+def _local(at: datetime, time_zone: str) -> datetime:
+    try:
+        return at.astimezone(ZoneInfo(time_zone))
+    except ZoneInfoNotFoundError:
+        # This Python has no database of time zones, or an older one than the engine.
+        return at.astimezone(timezone(timedelta(seconds=_native.utc_offset(time_zone, at))))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -33,9 +45,24 @@ class Stock:
 
 
 class EventStatus(Word):
-    """The status of an event."""
+    """The status of an event: what its organiser decided."""
 
+    DRAFT = "draft"
+    """In preparation: not listed and not on sale."""
     ACTIVE = "active"
+    """Published: listed, and on sale as far as its rules allow."""
+    CANCELLED = "cancelled"
+
+
+class EventPhase(Word):
+    """Where an event is in its life at one moment."""
+
+    DRAFT = "draft"
+    UPCOMING = "upcoming"
+    """Published, and not started."""
+    RUNNING = "running"
+    ENDED = "ended"
+    """An event without an end ends 24 hours after its start."""
     CANCELLED = "cancelled"
 
 
@@ -46,6 +73,47 @@ class EventSort(Word):
     DATE = "date"
     DATE_DESCENDING = "date_descending"
     TITLE = "title"
+
+
+class Visibility(Word):
+    """Who sees a ticket type."""
+
+    PUBLIC = "public"
+    SECRET = "secret"
+    """Nobody but the organiser. Holding it is refused as if it did not exist."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SalesRules:
+    """When tickets are sold, and how many to whom: of an event over all its types, or of one type. Both apply.
+
+    A new hold must meet the rules. Holds that exist are not touched by a change. ``None`` means no limit.
+    """
+
+    sales_from: datetime | None = None
+    """From when on tickets are sold, inclusive."""
+    sales_until: datetime | None = None
+    """Until when tickets are sold, exclusive. They are never sold after the event."""
+    paused: bool = False
+    """Whether sales are paused. The event stays listed."""
+    min_per_order: int | None = None
+    """The fewest tickets in one order. Those of a type apply only to an order that has tickets of it."""
+    max_per_order: int | None = None
+    """The most tickets in one order."""
+    max_per_buyer: int | None = None
+    """The most tickets of one buyer: held, or issued and not void."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SalesRulesEdit:
+    """Changes of `SalesRules`: what is not given stays as it is, and ``None`` removes a limit."""
+
+    sales_from: datetime | None | Unset = UNSET
+    sales_until: datetime | None | Unset = UNSET
+    paused: bool | Unset = UNSET
+    min_per_order: int | None | Unset = UNSET
+    max_per_order: int | None | Unset = UNSET
+    max_per_buyer: int | None | Unset = UNSET
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -60,6 +128,11 @@ class TicketType:
     """Its own stock. It also counts against the event's."""
     available: int | None
     """How many can still be sold: the smaller of its own stock and the event's."""
+    rules: SalesRules
+    """The event's rules apply as well."""
+    visibility: Visibility
+    removed_at: datetime | None
+    """Since when it is removed, if it is: not offered any more. Orders that hold tickets of it can still be paid."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -72,6 +145,26 @@ class NewTicketType:
     """In the event's currency. Zero means free."""
     capacity: int | None = None
     """Its own capacity; ``None`` means only the event's."""
+    rules: SalesRules = SalesRules()
+    """The event's rules apply as well."""
+    visibility: Visibility = Visibility.PUBLIC
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TicketTypeEdit:
+    """A ticket type in the list that `edit_event` takes: what is not given stays as it is.
+
+    Without an ``id``, it is the type with this name, or a new one, which needs a name and a price.
+    """
+
+    id: int | None = None
+    name: str | Unset = UNSET
+    price: Money | Unset = UNSET
+    """For new orders: others keep the price that they were made with."""
+    capacity: int | None | Unset = UNSET
+    """Its own capacity, not less than what is held and sold; ``None`` means only the event's."""
+    rules: SalesRules | SalesRulesEdit | Unset = UNSET
+    visibility: Visibility | Unset = UNSET
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -87,6 +180,8 @@ class Event:
     description: str | None
     starts_at: datetime
     ends_at: datetime | None
+    time_zone: str
+    """Where its clocks are: an IANA name. ``starts_at_local`` and ``ends_at_local`` are in this zone."""
     location: str
     address: str | None
     image_url: str | None
@@ -95,10 +190,41 @@ class Event:
     stock: Stock
     """The stock that all its ticket types share."""
     status: EventStatus
+    rules: SalesRules
+    """They apply to all its ticket types together."""
+    version: int
+    """1 for a new event, and one more for every edit that changed something. Sales do not count."""
     ticket_types: tuple[TicketType, ...]
-    """At least one, in the organiser's order."""
+    """At least one, in the organiser's order. Secret and removed ones are included; removed ones are last."""
     lowest_price: Money
+    """Of the ticket types that everybody sees."""
     available: int | None
-    """How many tickets of all types can still be sold; ``None`` means unlimited."""
+    """How many tickets of all types that everybody sees can still be sold; ``None`` means unlimited."""
     created_at: datetime
     updated_at: datetime
+
+    @property
+    def starts_at_local(self) -> datetime:
+        """When it starts, by the clocks where it takes place.
+
+        Its ``tzinfo`` is a `zoneinfo.ZoneInfo`. If this Python does not know the zone, it is a fixed offset: the one at this time.
+        """
+        return _local(self.starts_at, self.time_zone)
+
+    @property
+    def ends_at_local(self) -> datetime | None:
+        """When it ends, like ``starts_at_local``."""
+        return None if self.ends_at is None else _local(self.ends_at, self.time_zone)
+
+    def phase(self, now: datetime) -> EventPhase:
+        """Where it is in its life at this time.
+
+        >>> event.phase(event.starts_at).value
+        'running'
+        """
+        if self.status is not EventStatus.ACTIVE:
+            return EventPhase(self.status.value)
+        if now < self.starts_at:
+            return EventPhase.UPCOMING
+        is_running = now - self.starts_at < _A_DAY if self.ends_at is None else now < self.ends_at
+        return EventPhase.RUNNING if is_running else EventPhase.ENDED

@@ -19,6 +19,11 @@ impl fmt::Debug for Seed {
 }
 
 impl Seed {
+    /// The seed that follows from a reference. It is as hard to guess as the reference is.
+    pub fn of_reference(reference: &Reference) -> Self {
+        Self(Sha256::new_with_prefix("seed").chain_update(reference.as_str()).finalize().into())
+    }
+
     /// 26 symbols that depend on every bit of the seed, on the purpose `for_what`, and on `index`.
     fn symbols(&self, for_what: &str, index: u32) -> String {
         let hash = Sha256::new_with_prefix(self.0).chain_update(for_what).chain_update(index.to_be_bytes()).finalize();

@@ -51,6 +51,8 @@ ids! {
     TicketId,
     /// A [`Refund`](crate::domain::refund::Refund)'s id.
     RefundId,
+    /// A [`PromoCode`](crate::domain::promo_code::PromoCode)'s id.
+    PromoCodeId,
     /// The id of a mail waiting in the outbox.
     MailId,
     /// The id of an entry of the audit log.

@@ -4,10 +4,11 @@
 //! that a mistake in one does not hide a fault.
 
 use crate::domain::event::{Event, Stock};
-use crate::domain::id::TicketTypeId;
+use crate::domain::id::{PromoCodeId, TicketTypeId};
 use crate::domain::order::{Order, OrderStatus};
 use crate::domain::outbox::MailKind;
 use crate::domain::payment::AttemptStatus;
+use crate::domain::pricing::Parts;
 use crate::domain::ticket::TicketStatus;
 use crate::domain::working_set::WorkingSet;
 use std::collections::BTreeMap;
@@ -17,19 +18,39 @@ pub fn check(rows: &WorkingSet) -> Vec<String> {
     let mut wrong = Vec::new();
     let mut held: BTreeMap<TicketTypeId, i64> = BTreeMap::new();
     let mut sold: BTreeMap<TicketTypeId, i64> = BTreeMap::new();
+    let mut used: BTreeMap<PromoCodeId, (i64, i64)> = BTreeMap::new();
     for (_, order) in rows.orders.iter() {
         if let OrderStatus::Held { .. } = order.status {
             for line in &order.lines {
                 *held.entry(line.ticket_type_id).or_default() += i64::from(line.quantity);
+                if let Some(id) = line.promo_code_id {
+                    used.entry(id).or_default().0 += i64::from(line.quantity);
+                }
             }
         }
         of_order(rows, order, &mut wrong);
     }
     for (_, ticket) in rows.tickets.iter().filter(|(_, ticket)| ticket.takes_a_place()) {
         *sold.entry(ticket.ticket_type_id).or_default() += 1;
+        let order = rows.orders.get(&ticket.order_id);
+        if let Some(id) = order.and_then(|order| order.lines.get(ticket.line as usize)?.promo_code_id) {
+            used.entry(id).or_default().1 += 1;
+        }
     }
     for (_, event) in rows.events.iter() {
         of_event(event, &held, &sold, &mut wrong);
+    }
+    for (id, code) in rows.promo_codes.iter() {
+        let (held, sold) = used.get(id).copied().unwrap_or_default();
+        if (code.uses.held, code.uses.sold) != (held, sold) {
+            wrong.push(format!(
+                "promo code {id} counts {} held and {} sold, but {held} are held and {sold} sold",
+                code.uses.held, code.uses.sold
+            ));
+        }
+        if !code.uses.has(0) {
+            wrong.push(format!("promo code {id} is used too often: {:?}", code.uses));
+        }
     }
     wrong
 }
@@ -62,6 +83,16 @@ fn of_event(
 
 fn of_order(rows: &WorkingSet, order: &Order, wrong: &mut Vec<String>) {
     let id = order.id;
+    let sum: i64 = order.lines.iter().map(|line| line.unit_price.minor() * i64::from(line.quantity)).sum();
+    if sum != order.total.minor() {
+        wrong.push(format!("order {id} costs {} and its lines {sum}", order.total.minor()));
+    }
+    for line in &order.lines {
+        let Parts { face, discount, fee, tax, total } = line.parts;
+        if !(0..=face).contains(&discount) || fee < 0 || tax < 0 || total != line.unit_price.minor() {
+            wrong.push(format!("order {id} has a line whose price has impossible parts: {:?}", line.parts));
+        }
+    }
     let tickets = rows.tickets_of(id).count();
     let is_paid = order.status == OrderStatus::Paid;
     let wanted = if is_paid { order.quantity() as usize } else { 0 };

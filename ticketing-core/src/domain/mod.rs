@@ -14,6 +14,7 @@ pub mod order;
 pub mod outbox;
 pub mod payment;
 pub mod payment_history;
+pub mod promo_code;
 pub mod refund;
 pub mod request;
 pub mod ticket;

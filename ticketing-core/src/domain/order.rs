@@ -1,10 +1,11 @@
 //! Orders, and the places held for them.
 
 use super::code::Reference;
-use super::id::{EventId, OrderId, TicketTypeId};
+use super::id::{EventId, OrderId, PromoCodeId, TicketTypeId};
 use super::money::Money;
 use super::pricing::Parts;
 use super::principal::{Buyer, Principal};
+use super::promo_code::PromoCodeText;
 use super::row::{Field, Kind, RowError, Sink, Source, required};
 use super::table::{Lock, Part, PartTable, part_columns, table};
 use super::working_set::WorkingSet;
@@ -15,12 +16,15 @@ mod end;
 mod find;
 mod hold;
 mod limits;
+mod promo;
+mod quote;
 
 pub use end::ExpireHolds;
 pub(crate) use end::end_hold;
 pub use find::{FindOrder, FindPurchase, ListOrders};
 pub(crate) use hold::{Decided, is_on_sale, may_be_going_on};
 pub use limits::BuyerLimits;
+pub use quote::{Quote, QuoteHold};
 
 /// The maximum number of tickets in an order.
 pub const MAX_TICKETS_PER_ORDER: u32 = 100;
@@ -37,12 +41,16 @@ pub struct Order {
     pub event_id: EventId,
     /// The buyer.
     pub buyer: Buyer,
-    /// The lines: each ticket type once, ordered by id.
+    /// The lines, ordered by the id of their ticket type. A type has two lines if only some of its tickets were bought with the promo
+    /// code: those come first.
     pub lines: Vec<OrderLine>,
     /// The total price.
     pub total: Money,
     /// The status.
     pub status: OrderStatus,
+    /// The promo code that the buyer gave.
+    #[serde(default)]
+    pub promo_code_id: Option<PromoCodeId>,
     /// Whether the hold was extended for a payment in progress already. That happens at most once.
     pub hold_extended: bool,
     /// When it was created.
@@ -54,7 +62,7 @@ pub struct Order {
 table! {
     Order in "orders", lock Lock::Rank(1);
     numbered id: OrderId, reference, event_id, buyer [buyer_account, buyer_external, email], total [total_minor, currency],
-        status [status, hold_until], hold_extended, created_at, updated_at;
+        status [status, hold_until], hold_extended, created_at, updated_at, promo_code_id;
     part lines: OrderLine;
     derived open_for = limits::open_for;
     derived paid_for = limits::paid_for;
@@ -90,6 +98,9 @@ pub struct OrderLine {
     /// What the price of one is made of, in the order's currency.
     #[serde(default)]
     pub parts: Parts,
+    /// The promo code that these tickets were bought with. Each of them is one use.
+    #[serde(default)]
+    pub promo_code_id: Option<PromoCodeId>,
 }
 
 /// Its amounts are in the order's currency.
@@ -105,6 +116,7 @@ impl Part<Order> for OrderLine {
             ("discount_minor", Kind::Int),
             ("fee_minor", Kind::Int),
             ("tax_minor", Kind::Int),
+            ("promo_code_id", Kind::Int),
         ]);
         PartTable { name: "order_lines", columns, parent: 0, position: 1, key: &[0, 1], numbered: false }
     }
@@ -119,6 +131,7 @@ impl Part<Order> for OrderLine {
         to.int(Some(self.parts.discount));
         to.int(Some(self.parts.fee));
         to.int(Some(self.parts.tax));
+        self.promo_code_id.store(to);
     }
 
     fn read(order: &Order, from: &mut dyn Source) -> Result<Self, RowError> {
@@ -131,7 +144,8 @@ impl Part<Order> for OrderLine {
         let face = from.int()?.unwrap_or(total);
         let (discount, fee) = (required(from, "order_lines.discount_minor")?, required(from, "order_lines.fee_minor")?);
         let tax = required(from, "order_lines.tax_minor")?;
-        Ok(Self { ticket_type_id, quantity, unit_price, parts: Parts { face, discount, fee, tax, total } })
+        let (parts, promo_code_id) = (Parts { face, discount, fee, tax, total }, PromoCodeId::read(from)?);
+        Ok(Self { ticket_type_id, quantity, unit_price, parts, promo_code_id })
     }
 }
 
@@ -215,6 +229,10 @@ pub struct Hold {
     pub hold_until: Timestamp,
     /// How much the buyer may hold and take of the event.
     pub limits: BuyerLimits,
+    /// The promo code that the buyer gave.
+    pub promo_code: Option<PromoCodeText>,
+    /// The total that the buyer was shown. If it comes out otherwise, the hold is refused.
+    pub expect_total: Option<Money>,
 }
 
 impl Hold {
@@ -226,12 +244,23 @@ impl Hold {
         lines: Vec<HoldLine>,
         hold_until: Timestamp,
     ) -> Self {
-        Self { reference, event_id, buyer, lines, hold_until, limits: BuyerLimits::default() }
+        Self {
+            reference,
+            event_id,
+            buyer,
+            lines,
+            hold_until,
+            limits: BuyerLimits::default(),
+            promo_code: None,
+            expect_total: None,
+        }
     }
 }
 
 setters!(Hold {
     with_limits => limits: BuyerLimits,
+    with_promo_code => promo_code: impl Into<Option<PromoCodeText>>,
+    with_expect_total => expect_total: impl Into<Option<Money>>,
 });
 
 /// A number of tickets of one type.

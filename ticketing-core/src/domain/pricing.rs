@@ -2,6 +2,7 @@
 
 use super::event::TicketType;
 use super::money::{Currency, Money};
+use super::promo_code::PromoCode;
 
 /// The price of one ticket and its parts, in minor units of the event's currency. None is below zero.
 ///
@@ -34,7 +35,9 @@ impl Parts {
     }
 }
 
-/// What one ticket of this type costs: its face price.
-pub fn price(ticket_type: &TicketType) -> Parts {
-    Parts::face(ticket_type.price)
+/// What one ticket of this type costs: its face price, less the discount of a promo code.
+pub fn price(ticket_type: &TicketType, code: Option<&PromoCode>) -> Parts {
+    let face = Parts::face(ticket_type.price);
+    let discount = code.map_or(0, |code| code.discount_of(ticket_type.price));
+    Parts { discount, total: face.total - discount, ..face }
 }

@@ -95,6 +95,30 @@ pub enum Refusal {
         /// The most tickets.
         max: i64,
     },
+    /// There is no such promo code, or it is not good now, or it is for another event: one answer, so that nobody learns which.
+    #[error("This promo code is not valid")]
+    CodeUnknown,
+    /// The promo code was used as often as it may be.
+    #[error("This promo code was used up")]
+    CodeUsedUp {
+        /// How many tickets can still be bought with it.
+        left: i64,
+    },
+    /// The buyer or the order would have more tickets with the promo code than allowed.
+    #[error("This promo code is not valid for so many tickets")]
+    CodeLimit {
+        /// How many tickets can still be bought with it.
+        left: i64,
+    },
+    /// The order would cost something else than the buyer was shown.
+    #[error("The price has changed")]
+    PriceChanged {
+        /// What the order costs now.
+        total: Money,
+    },
+    /// The event has a promo code with this text, with other settings.
+    #[error("The event has another promo code with this text")]
+    CodeTaken,
     /// The event changed since the caller read it.
     #[error("The event was changed by somebody else. Read it again")]
     Stale {
@@ -250,6 +274,11 @@ impl Refusal {
             Self::NotOnSale { .. } => "not_on_sale",
             Self::TooFew { .. } => "too_few",
             Self::TooMany { .. } => "too_many",
+            Self::CodeUnknown => "code_unknown",
+            Self::CodeUsedUp { .. } => "code_used_up",
+            Self::CodeLimit { .. } => "code_limit",
+            Self::PriceChanged { .. } => "price_changed",
+            Self::CodeTaken => "code_taken",
             Self::Stale { .. } => "stale",
             Self::CapacityTooLow { .. } => "capacity_too_low",
             Self::HasOrders => "has_orders",
@@ -301,6 +330,8 @@ impl Refusal {
             }
             Self::TooFew { min } => [Some(("min", Fact::Count(*min))), None],
             Self::TooMany { max } => [Some(("max", Fact::Count(*max))), None],
+            Self::CodeUsedUp { left } | Self::CodeLimit { left } => [Some(("left", Fact::Count(*left))), None],
+            Self::PriceChanged { total } => [Some(("total", Fact::Money(*total))), None],
             Self::Stale { current } => [Some(("current", Fact::Count(*current))), None],
             Self::CapacityTooLow { taken, ticket_type_id } => {
                 [Some(("taken", Fact::Count(*taken))), ticket_type_id.map(|id| ("ticket_type_id", Fact::Id(id.0)))]
@@ -327,6 +358,8 @@ impl Refusal {
             | Self::EventCancelled
             | Self::EventPast
             | Self::SalesPaused
+            | Self::CodeUnknown
+            | Self::CodeTaken
             | Self::HasOrders
             | Self::LastType
             | Self::TotalTooLarge
@@ -374,6 +407,11 @@ impl Refusal {
             Self::NotOnSale { from: Some(at), until: Some(at) },
             Self::TooFew { min: 2 },
             Self::TooMany { max: 4 },
+            Self::CodeUnknown,
+            Self::CodeUsedUp { left: 0 },
+            Self::CodeLimit { left: 1 },
+            Self::PriceChanged { total: Money::zero(Currency::NGN) },
+            Self::CodeTaken,
             Self::Stale { current: 2 },
             Self::CapacityTooLow { taken: 3, ticket_type_id: Some(ticket_type_id) },
             Self::HasOrders,

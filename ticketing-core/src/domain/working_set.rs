@@ -12,6 +12,7 @@ use super::order::Order;
 use super::outbox::OutboxMail;
 use super::page::Page;
 use super::payment::Attempt;
+use super::promo_code::PromoCode;
 use super::refund::Refund;
 use super::request::StoredRequest;
 use super::row::{Field, Value};
@@ -68,6 +69,8 @@ nouns! {
     Category in categories;
     /// Events by id, with their ticket types.
     Event in events;
+    /// Promo codes by id.
+    PromoCode in promo_codes;
     /// Orders by id, with their lines.
     Order in orders;
     /// Attempts by reference.

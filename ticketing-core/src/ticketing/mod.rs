@@ -18,6 +18,7 @@ mod mails;
 mod orders;
 mod pace;
 mod payments;
+mod promo_codes;
 mod recent_events;
 mod refunds;
 mod requests;
@@ -32,6 +33,7 @@ pub use event_copies::{MAX_DATES, Repeat};
 pub use mail_limits::MailLimits;
 pub use orders::{LineRequest, OrderRequest};
 pub use payments::{PayOptions, Started};
+pub use promo_codes::MAX_CODES;
 pub use refunds::{Decision, RefundOptions};
 pub use upkeep::{Upkeep, UpkeepHandle, UpkeepReport};
 

@@ -4,6 +4,7 @@ use super::{Ticketing, granted, refused};
 use crate::domain::access::{Caller, Permission, may};
 use crate::domain::code::Reference;
 use crate::domain::id::{EventId, TicketTypeId};
+use crate::domain::money::Money;
 use crate::domain::order::{Hold, HoldLine, MAX_TICKETS_PER_ORDER, Order, OrderFilter, OrderKey, Release};
 use crate::domain::page::{Page, PageRequest};
 use crate::domain::principal::{Buyer, Principal};
@@ -27,12 +28,16 @@ pub struct OrderRequest {
     /// The order's reference, which is its idempotency key: a repeat with the same reference and content returns the same order.
     /// Default: a new one, so that a repeat makes a second order.
     pub reference: Option<Reference>,
+    /// A promo code, in any case. Default: none.
+    pub promo_code: Option<String>,
+    /// The total that the buyer was shown. If the order would cost something else, it is refused. Default: whatever it costs.
+    pub expect_total: Option<Money>,
 }
 
 impl OrderRequest {
     /// Creates a request for these lines.
     pub fn new(event_id: EventId, lines: Vec<LineRequest>) -> Self {
-        Self { event_id, lines, reference: None }
+        Self { event_id, lines, reference: None, promo_code: None, expect_total: None }
     }
 
     /// Creates a request for `quantity` tickets of the event's only type. [`Ticketing::hold`] rejects it if there are several
@@ -44,6 +49,8 @@ impl OrderRequest {
 
 setters!(OrderRequest {
     with_reference => reference: impl Into<Option<Reference>>,
+    with_promo_code => promo_code: impl Into<Option<String>>,
+    with_expect_total => expect_total: impl Into<Option<Money>>,
 });
 
 /// A number of tickets of one type.
@@ -73,7 +80,8 @@ impl Ticketing {
     ///
     /// Refusals: `event_unknown`, `event_cancelled`, `event_over`, `ticket_type_unknown`, `sold_out` (with how many are
     /// left), `too_many_holds` and `buyer_limit` (with [`buyer_limits`](super::TicketingBuilder::buyer_limits)), `total_too_large`,
-    /// `key_reused`.
+    /// `key_reused`, `sales_paused`, `not_on_sale`, `too_few`, `too_many`, `code_unknown`, `code_used_up`, `code_limit`,
+    /// `price_changed`.
     pub async fn hold(&self, buyer: &Buyer, request: OrderRequest) -> Result<Order> {
         let span = tracing::info_span!("hold", event.id = request.event_id.0, order.id = Empty);
         self.take_places(buyer, request).instrument(span).await
@@ -92,7 +100,12 @@ impl Ticketing {
         let mut checks = Checks::default();
         checks.principal("buyer", &buyer.who);
         checks.done()?;
+        // A text that cannot be a code is answered like one that is none.
+        let promo_code =
+            request.promo_code.as_ref().map(|text| text.parse().map_err(|_| Refusal::CodeUnknown)).transpose()?;
         Ok(Hold {
+            promo_code,
+            expect_total: request.expect_total,
             lines: hold_lines(&request)?,
             reference: request.reference.unwrap_or_else(|| Reference::of_order(&self.inner.random.seed())),
             event_id: request.event_id,

@@ -5,12 +5,13 @@ use serde_json::Value;
 
 /// How each noun is recognised (a combination of fields that only it has), and which of its fields are left out. To add a field to
 /// what is stored, name it here; everything else must still be as it was recorded.
-const LATER: [(&str, &[&str], &[&str]); 9] = [
+const LATER: [(&str, &[&str], &[&str]); 10] = [
     // The category's id beside the category itself; then what an organiser can edit.
     ("event", &["starts_at", "ticket_types"], &["category_id", "rules", "series_id", "time_zone", "version"]),
     ("ticket type", &["price", "stock"], &["removed_at", "rules", "visibility"]),
     // What a total is made of.
-    ("order line", &["unit_price", "quantity"], &["parts"]),
+    ("order line", &["unit_price", "quantity"], &["parts", "promo_code_id"]),
+    ("order", &["hold_extended", "lines"], &["promo_code_id"]),
     // Mails and audit lines may be about other things than orders.
     ("mail", &["due_at", "kind"], &["order_id", "subject"]),
     ("audit line", &["actor", "action"], &["item", "order_id", "subject"]),

@@ -4,9 +4,10 @@ use crate::domain::audit::{Actor, Change};
 use crate::domain::command::Command;
 use crate::domain::event::Event;
 use crate::domain::load::LoadKeys;
+use crate::domain::order::Order;
 use crate::domain::principal::Principal;
 use crate::domain::refusal::Refusal;
-use crate::domain::stock::{Move, move_places_of};
+use crate::domain::stock::{self, Move, Places, move_places};
 use crate::domain::ticket::{Ticket, TicketStatus};
 use crate::domain::working_set::WorkingSet;
 use jiff::{SignedDuration, Timestamp};
@@ -34,6 +35,12 @@ impl Command for AnnulScan {
             load.row::<Ticket>(&check_in.ticket_id);
             // Again, now that the ticket is locked: another scan may have followed meanwhile.
             load.row::<CheckIn>(&check_in.ticket_id);
+            if let Some(ticket) = rows.tickets.loaded_row(&check_in.ticket_id) {
+                load.look::<Order>(&ticket.order_id);
+                if let Some(order) = rows.orders.loaded_row(&ticket.order_id) {
+                    stock::needs(rows, load, order);
+                }
+            }
         }
     }
 
@@ -53,7 +60,8 @@ impl Command for AnnulScan {
         let ticket = rows.tickets.get(&check_in.ticket_id).cloned().ok_or(Refusal::ScanUnknown)?;
         if ticket.keeps_place {
             // It is void by now. Nobody is inside with it, so its place is free.
-            move_places_of(rows, ticket.event_id, &[(ticket.ticket_type_id, 1)], Move::Return);
+            let place = Places::of_ticket(rows.orders.get(&ticket.order_id), &ticket);
+            move_places(rows, ticket.event_id, &[place], Move::Return);
         }
         rows.tickets.update(&ticket.id, |row| {
             row.keeps_place = false;

@@ -1,12 +1,13 @@
-use super::{BY_REFERENCE, Hold, Order, OrderLine, OrderStatus, limits};
+use super::{BY_REFERENCE, Hold, Order, OrderLine, OrderStatus, limits, promo};
 use crate::domain::command::Command;
 use crate::domain::event::{Event, EventStatus, SalesRules, Window};
-use crate::domain::id::{OrderId, TicketTypeId};
+use crate::domain::id::{OrderId, PromoCodeId, TicketTypeId};
 use crate::domain::load::LoadKeys;
 use crate::domain::money::Money;
 use crate::domain::pricing;
+use crate::domain::promo_code::{self, PromoCode};
 use crate::domain::refusal::Refusal;
-use crate::domain::stock::{Move, has_places, move_order};
+use crate::domain::stock::{Move, Places, has_places, move_order};
 use crate::domain::working_set::WorkingSet;
 use crate::domain::{payment, refund, ticket};
 use jiff::Timestamp;
@@ -26,13 +27,16 @@ impl Command for Hold {
         // Not locked, and so read after the event was locked: an order that was made meanwhile is found. It is never changed here.
         load.look_up(BY_REFERENCE, &self.reference);
         load.row::<Event>(&self.event_id);
+        if let Some(text) = &self.promo_code {
+            load.find(promo_code::BY_TEXT, &(self.event_id, text.clone()));
+        }
         limits::needs(self, rows, load);
     }
 
     fn apply(&self, rows: &mut WorkingSet, now: Timestamp) -> Result<Order, Refusal> {
         Ok(match self.decide(rows, now)? {
             Decided::Known(order) => order,
-            Decided::New { lines, total } => self.write(rows, now, lines, total),
+            Decided::New(new) => self.write(rows, now, new),
         })
     }
 }
@@ -42,7 +46,14 @@ pub(crate) enum Decided {
     /// The order of an earlier call.
     Known(Order),
     /// A new order.
-    New { lines: Vec<OrderLine>, total: Money },
+    New(NewOrder),
+}
+
+/// What a new order costs, and with which promo code it is bought.
+pub(crate) struct NewOrder {
+    pub(crate) lines: Vec<OrderLine>,
+    pub(crate) total: Money,
+    promo_code_id: Option<PromoCodeId>,
 }
 
 impl Hold {
@@ -51,22 +62,28 @@ impl Hold {
         let event = rows.events.get(&self.event_id).ok_or(Refusal::EventUnknown { event_id: self.event_id });
         if let Some(order) = rows.order_by_reference(&self.reference) {
             return match event {
-                Ok(event) if self.is_same(order, event) => Ok(Decided::Known(order.clone())),
+                Ok(event) if self.is_same(rows, order, event) => Ok(Decided::Known(order.clone())),
                 _ => Err(Refusal::KeyReused),
             };
         }
         let event = event?;
         is_on_sale(event, now)?;
         let wanted = self.by_type(event)?;
-        may_be_ordered(event, &wanted, now)?;
-        has_places(event, wanted.iter().map(|(id, quantity)| (*id, *quantity)))?;
-        let (lines, total) = priced(event, &wanted)?;
+        let code = promo::code_of(self, rows, now)?;
+        may_be_ordered(event, &wanted, code, now)?;
+        let places = promo::divided(self, rows, event, &wanted, code)?;
+        has_places(rows, event, places.iter().copied())?;
+        let (lines, total) = priced(event, &places, code)?;
         limits::check(self, rows, event, &lines)?;
-        Ok(Decided::New { lines, total })
+        if self.expect_total.is_some_and(|expected| expected != total) {
+            return Err(Refusal::PriceChanged { total });
+        }
+        Ok(Decided::New(NewOrder { lines, total, promo_code_id: code.map(|code| code.id) }))
     }
 
     /// Takes the places of a new order.
-    pub(crate) fn write(&self, rows: &mut WorkingSet, now: Timestamp, lines: Vec<OrderLine>, total: Money) -> Order {
+    pub(crate) fn write(&self, rows: &mut WorkingSet, now: Timestamp, new: NewOrder) -> Order {
+        let NewOrder { lines, total, promo_code_id } = new;
         let order = Order {
             id: OrderId(rows.orders.take_id()),
             reference: self.reference.clone(),
@@ -75,6 +92,7 @@ impl Hold {
             lines,
             total,
             status: OrderStatus::Held { hold_until: self.hold_until },
+            promo_code_id,
             hold_extended: false,
             created_at: now,
             updated_at: now,
@@ -99,13 +117,19 @@ impl Hold {
 
     /// Whether it is the order of an earlier call with the same content. A line without a type meant the only one that was offered
     /// then, and others may have been added since.
-    fn is_same(&self, order: &Order, event: &Event) -> bool {
-        let known = order.lines.iter().map(|line| (line.ticket_type_id, line.quantity));
-        let is_any = self.lines.iter().all(|line| line.ticket_type_id.is_none()) && order.lines.len() == 1;
+    fn is_same(&self, rows: &WorkingSet, order: &Order, event: &Event) -> bool {
+        let mut known: BTreeMap<TicketTypeId, u32> = BTreeMap::new();
+        for line in &order.lines {
+            *known.entry(line.ticket_type_id).or_default() += line.quantity;
+        }
+        let code =
+            self.promo_code.as_ref().map(|text| rows.promo_code_by_text(self.event_id, text).map(|code| code.id));
+        let has_same_code = code.unwrap_or(None) == order.promo_code_id && (code.is_none() || code != Some(None));
+        let is_any = self.lines.iter().all(|line| line.ticket_type_id.is_none()) && known.len() == 1;
         let in_all = self.lines.iter().map(|line| line.quantity).fold(0, u32::saturating_add);
-        let has_same_lines = (is_any && in_all == order.quantity())
-            || self.by_type(event).is_ok_and(|wanted| wanted.into_iter().eq(known));
-        order.event_id == self.event_id && order.buyer == self.buyer && has_same_lines
+        let has_same_lines =
+            (is_any && in_all == order.quantity()) || self.by_type(event).is_ok_and(|wanted| wanted == known);
+        order.event_id == self.event_id && order.buyer == self.buyer && has_same_lines && has_same_code
     }
 }
 
@@ -135,10 +159,17 @@ pub(crate) fn may_be_going_on(event: &Event, now: Timestamp) -> bool {
 }
 
 /// Whether these tickets are offered, as the rules of the event and of its types say.
-fn may_be_ordered(event: &Event, wanted: &BTreeMap<TicketTypeId, u32>, now: Timestamp) -> Result<(), Refusal> {
+fn may_be_ordered(
+    event: &Event,
+    wanted: &BTreeMap<TicketTypeId, u32>,
+    code: Option<&PromoCode>,
+    now: Timestamp,
+) -> Result<(), Refusal> {
     let types = || {
         wanted.iter().map(|(id, quantity)| {
-            let offered = event.ticket_type(*id).filter(|ticket_type| ticket_type.is_public());
+            let offered = event
+                .ticket_type(*id)
+                .filter(|ticket_type| ticket_type.is_public() || code.is_some_and(|code| code.is_for(ticket_type)));
             Ok((offered.ok_or(Refusal::TicketTypeUnknown { ticket_type_id: *id })?, *quantity))
         })
     };
@@ -165,17 +196,16 @@ fn meets(rules: &SalesRules, quantity: u32, now: Timestamp) -> Result<(), Refusa
     }
 }
 
-fn priced(event: &Event, wanted: &BTreeMap<TicketTypeId, u32>) -> Result<(Vec<OrderLine>, Money), Refusal> {
-    let mut lines = Vec::with_capacity(wanted.len());
+fn priced(event: &Event, places: &[Places], code: Option<&PromoCode>) -> Result<(Vec<OrderLine>, Money), Refusal> {
+    let mut lines = Vec::with_capacity(places.len());
     let mut total = Money::zero(event.currency);
-    for (ticket_type_id, quantity) in wanted.iter().map(|(id, quantity)| (*id, *quantity)) {
-        let ticket_type = event.ticket_types.iter().find(|ticket_type| ticket_type.id == ticket_type_id);
-        let ticket_type = ticket_type.ok_or(Refusal::TicketTypeUnknown { ticket_type_id })?;
-        let parts = pricing::price(ticket_type);
+    for &Places { ticket_type_id, promo_code_id, quantity } in places {
+        let ticket_type = event.ticket_type(ticket_type_id).ok_or(Refusal::TicketTypeUnknown { ticket_type_id })?;
+        let parts = pricing::price(ticket_type, code.filter(|_| promo_code_id.is_some()));
         let unit_price = parts.total(event.currency);
         let price = unit_price.checked_mul(quantity).map_err(|_| Refusal::TotalTooLarge)?;
         total = total.checked_add(price).map_err(|_| Refusal::TotalTooLarge)?;
-        lines.push(OrderLine { ticket_type_id, quantity, unit_price, parts });
+        lines.push(OrderLine { ticket_type_id, quantity, unit_price, parts, promo_code_id });
     }
     Ok((lines, total))
 }

@@ -33,7 +33,7 @@ setters!(BuyerLimits {
 });
 
 /// The key of both indexes. The migration that adds them builds the same text.
-fn key(event: EventId, buyer: &Principal) -> String {
+pub(super) fn key(event: EventId, buyer: &Principal) -> String {
     format!("{event} {buyer}")
 }
 
@@ -55,7 +55,8 @@ pub(super) fn needs(hold: &Hold, rows: &WorkingSet, load: &mut LoadKeys) {
         return;
     }
     let key = key(hold.event_id, &hold.buyer.who);
-    let counts_tickets = free_tickets.is_some() && may_be_free(hold, event) || limits_buyers(hold, event);
+    let counts_tickets =
+        free_tickets.is_some() && may_be_free(hold, event) || limits_buyers(hold, event) || hold.promo_code.is_some();
     if open_holds.is_some() || counts_tickets {
         load.look_up(BY_OPEN, &key);
     }
@@ -73,7 +74,7 @@ fn types_of<'a>(hold: &Hold, event: &'a Event) -> impl Iterator<Item = Option<&'
 
 /// Whether the order may cost nothing.
 fn may_be_free(hold: &Hold, event: &Event) -> bool {
-    types_of(hold, event).all(|of| of.is_some_and(|of| of.price.is_zero()))
+    hold.promo_code.is_some() || types_of(hold, event).all(|of| of.is_some_and(|of| of.price.is_zero()))
 }
 
 /// Whether the organiser limits how many of these tickets one buyer may have.

@@ -77,19 +77,19 @@ impl Command for BeginSale {
     }
 
     fn apply(&self, rows: &mut WorkingSet, now: Timestamp) -> Result<SaleBegun, Refusal> {
-        let (lines, total) = match self.hold.decide(rows, now)? {
+        let new = match self.hold.decide(rows, now)? {
             Decided::Known(order) => return Ok(SaleBegun::Known(order)),
-            Decided::New { lines, total } => (lines, total),
+            Decided::New(new) => new,
         };
         // What the attempt would refuse, before anything is written.
-        let attempt = self.attempt_of(total)?;
+        let attempt = self.attempt_of(new.total)?;
         if rows.attempts.get(&attempt.reference).is_some() {
             return Err(Refusal::KeyReused);
         }
         if self.hold.hold_until <= now {
             return Err(Refusal::HoldExpired);
         }
-        self.hold.write(rows, now, lines, total);
+        self.hold.write(rows, now, new);
         attempt.apply(rows, now).map(|opened| SaleBegun::New(Box::new(opened)))
     }
 }

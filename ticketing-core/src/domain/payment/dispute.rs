@@ -14,13 +14,12 @@ use crate::domain::outbox::MailKind;
 use crate::domain::refund::{RefundReason, refund_rest};
 use crate::domain::refusal::Refusal;
 use crate::domain::row::{Field, Kind, RowError, Sink, Source};
-use crate::domain::stock::{Move, has_places, move_places};
+use crate::domain::stock::{Move, Places, has_places, move_places};
 use crate::domain::ticket::{Ticket, TicketStatus};
 use crate::domain::wire_names::wire_names;
 use crate::domain::working_set::WorkingSet;
 use crate::setters::setters;
 use jiff::Timestamp;
-use std::collections::BTreeMap;
 
 /// A dispute over an attempt's money.
 #[derive(Clone, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
@@ -290,14 +289,10 @@ pub(super) fn restore(
     let void = rows.tickets_of(order.id).filter(|ticket| ticket.status == TicketStatus::Cancelled);
     let void: Vec<Ticket> = void.filter(|ticket| voided.contains(&ticket.id)).cloned().collect();
     let event = rows.events.get(&order.event_id).ok_or(Refusal::EventUnknown { event_id: order.event_id })?;
-    let mut places = BTreeMap::new();
-    for ticket in void.iter().filter(|ticket| !ticket.keeps_place) {
-        *places.entry(ticket.ticket_type_id).or_insert(0_u32) += 1;
-    }
-    has_places(event, places.iter().map(|(id, quantity)| (*id, *quantity)))?;
-
-    let places: Vec<_> = places.into_iter().map(|(id, quantity)| (id, i64::from(quantity))).collect();
-    move_places(rows, order, &places, Move::SellAgain);
+    let without_place = void.iter().filter(|ticket| !ticket.keeps_place);
+    let places: Vec<Places> = without_place.map(|ticket| Places::of_ticket(Some(order), ticket)).collect();
+    has_places(rows, event, places.iter().copied())?;
+    move_places(rows, order.event_id, &places, Move::SellAgain);
     for (index, ticket) in (0..).zip(&void) {
         rows.tickets.update(&ticket.id, |row| {
             if row.keeps_place {

@@ -12,7 +12,7 @@ use crate::domain::page::{Page, PageRequest};
 use crate::domain::principal::Principal;
 use crate::domain::refund::{Refund, RefundReason, owe_refund, refund_tickets, valid_ticket};
 use crate::domain::refusal::Refusal;
-use crate::domain::stock::has_places;
+use crate::domain::stock::{Places, has_places};
 use crate::domain::table::Record as _;
 use crate::domain::ticket::{TicketStatus, void_tickets};
 use crate::domain::working_set::WorkingSet;
@@ -97,7 +97,7 @@ impl Resolve {
                 if order.status != OrderStatus::Paid && !matches!(order.status, OrderStatus::Held { .. }) {
                     // The person chose to issue tickets. If none are left, that is refused, and not turned into a refund.
                     let event = event_of(rows, order)?;
-                    has_places(event, order.lines.iter().map(|line| (line.ticket_type_id, line.quantity)))?;
+                    has_places(rows, event, Places::of_order(order))?;
                 }
                 self.record(rows, now, attempt);
                 capture(rows, now, attempt, order, captured, &self.seed);

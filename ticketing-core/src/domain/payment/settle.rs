@@ -12,7 +12,7 @@ use crate::domain::order::{Order, OrderStatus, end_hold, may_be_going_on};
 use crate::domain::outbox::{self, MailKind};
 use crate::domain::refund::{self, Refund, RefundReason, RefundStatus, owe_refund};
 use crate::domain::refusal::Refusal;
-use crate::domain::stock::{self, Move, has_places, move_order};
+use crate::domain::stock::{self, Move, Places, has_places, move_order};
 use crate::domain::ticket::{self, Ticket, TicketStatus, void_tickets};
 use crate::domain::working_set::WorkingSet;
 use jiff::{SignedDuration, Timestamp};
@@ -118,13 +118,12 @@ pub(crate) fn capture(
     seed: &Seed,
 ) {
     let Some(event) = rows.events.get(&order.event_id).cloned() else { return };
-    let places = || order.lines.iter().map(|line| (line.ticket_type_id, line.quantity));
     let places_from = match order.status {
         OrderStatus::Paid => Err((RefundReason::Duplicate, "the order was already paid by another attempt")),
         _ if event.status == EventStatus::Cancelled => Err((RefundReason::EventCancelled, "the event was called off")),
         OrderStatus::Held { .. } => Ok(Move::Sell),
         OrderStatus::Expired | OrderStatus::Cancelled => {
-            if may_be_going_on(&event, now) && has_places(&event, places()).is_ok() {
+            if may_be_going_on(&event, now) && has_places(rows, &event, Places::of_order(order)).is_ok() {
                 Ok(Move::SellAgain)
             } else {
                 Err((RefundReason::Late, "paid after the hold had ended, and the places are gone"))

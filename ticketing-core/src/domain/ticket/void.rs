@@ -1,6 +1,6 @@
 use super::{Ticket, TicketStatus};
 use crate::domain::order::Order;
-use crate::domain::stock::{Move, move_places};
+use crate::domain::stock::{Move, Places, move_places};
 use crate::domain::working_set::WorkingSet;
 use jiff::Timestamp;
 
@@ -20,6 +20,6 @@ pub(crate) fn void_tickets(
         });
     }
     let unused = tickets.iter().filter(|ticket| ticket.status != TicketStatus::Used);
-    let places: Vec<_> = unused.map(|ticket| (ticket.ticket_type_id, 1)).collect();
-    move_places(rows, order, &places, Move::Return);
+    let places: Vec<Places> = unused.map(|ticket| Places::of_ticket(Some(order), ticket)).collect();
+    move_places(rows, order.event_id, &places, Move::Return);
 }

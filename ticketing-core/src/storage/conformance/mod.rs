@@ -21,6 +21,7 @@ pub mod accounts;
 pub mod attempts;
 pub mod batches;
 pub mod cancellations;
+pub mod codes;
 mod commands;
 pub mod copies;
 pub mod disputes;
@@ -108,6 +109,21 @@ macro_rules! storage_conformance {
                 a_copy_has_everything_but_what_was_sold
                 times_of_a_copy_keep_their_distance_in_wall_time
                 a_repeated_copy_is_the_same_event
+            }
+            codes {
+                a_code_reads_back_and_a_repeat_finds_it
+                a_code_takes_its_discount_off_each_ticket
+                a_code_that_is_not_good_is_unknown
+                uses_that_run_short_go_to_the_dearest_tickets
+                a_hold_that_ends_gives_its_uses_back_once
+                late_money_takes_uses_again_or_goes_back
+                a_code_has_limits_for_an_order_and_for_a_buyer
+                a_code_gives_access_to_its_secret_types_only
+                an_edit_of_a_code_leaves_orders_alone
+                a_free_order_by_a_code_counts_against_the_limits
+                sixty_four_buyers_share_ten_uses
+                expiry_against_payment_counts_a_use_once
+                a_code_for_a_type_that_was_removed_is_for_the_others
             }
             orders {
                 a_hold_takes_places_of_its_types_and_of_the_event

@@ -163,6 +163,8 @@ impl Shop {
             lines: lines.iter().map(line).collect(),
             hold_until: self.now() + HOLD_FOR,
             limits: BuyerLimits::default(),
+            promo_code: None,
+            expect_total: None,
         }
     }
 

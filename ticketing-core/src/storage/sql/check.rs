@@ -17,6 +17,18 @@ const QUESTIONS: &[&str] = &[
         || ' held and ' || sum(t.sold) || ' sold' as wrong \
     from events e join ticket_types t on t.event_id = e.id group by e.id, e.held, e.sold \
     having e.held <> sum(t.held) or e.sold <> sum(t.sold) order by e.id",
+    "select 'promo code ' || c.id || ' counts ' || c.held || ' held and ' || c.sold || ' sold, but ' || h.n || ' are held and ' \
+        || s.n || ' sold' as wrong \
+    from promo_codes c \
+    join (select c.id, coalesce(sum(case when o.status = 'held' then l.quantity end), 0) as n from promo_codes c \
+        left join order_lines l on l.promo_code_id = c.id left join orders o on o.id = l.order_id group by c.id) h on h.id = c.id \
+    join (select c.id, count(k.id) as n from promo_codes c left join order_lines l on l.promo_code_id = c.id \
+        left join tickets k on k.order_id = l.order_id and k.line = l.line and (k.status in ('active', 'used') or k.keeps_place = 1) \
+        group by c.id) s on s.id = c.id \
+    where c.held <> h.n or c.sold <> s.n order by c.id",
+    "select 'order ' || o.id || ' costs ' || o.total_minor || ' and its lines ' || sum(l.quantity * l.unit_minor) as wrong \
+    from orders o join order_lines l on l.order_id = o.id group by o.id, o.total_minor \
+    having o.total_minor <> sum(l.quantity * l.unit_minor) order by o.id",
     "select 'order ' || o.id || ' is ' || o.status || ' and has ' || count(k.id) || ' tickets' as wrong \
     from orders o left join tickets k on k.order_id = o.id \
     group by o.id, o.status \

@@ -81,6 +81,8 @@ pub(super) fn hold(by: &mut Chance) -> Hold {
     // A reference mostly has the same content.
     let who = if by.one_in(8) { by.who() } else { who(1) };
     Hold {
+        promo_code: None,
+        expect_total: None,
         reference,
         event_id: EventId(event_id),
         buyer: Buyer { who, ..buyer("ada") },

@@ -1,0 +1,168 @@
+//! Promo codes, and what an order would cost.
+
+use super::checks::Checks;
+use super::events::check_page;
+use super::orders::not_held;
+use super::{OrderRequest, Ticketing, refused};
+use crate::domain::code::{Reference, Seed};
+use crate::domain::event::Event;
+use crate::domain::id::{EventId, PromoCodeId, TicketTypeId};
+use crate::domain::order::{MAX_TICKETS_PER_ORDER, Quote, QuoteHold};
+use crate::domain::page::{Page, PageRequest};
+use crate::domain::principal::{Buyer, Principal};
+use crate::domain::promo_code::{
+    ALL, Discount, EditPromoCode, FindPromoCode, ListPromoCodes, PromoCode, PromoCodeSettings, PutPromoCode,
+};
+use crate::error::{Error, Result};
+use crate::storage::StorageExt as _;
+
+/// The most codes of one batch.
+pub const MAX_CODES: usize = 5000;
+
+impl Ticketing {
+    /// Creates a promo code for an event. A repeat with the same settings finds the same code. Allowed for the event's organiser and
+    /// administrators.
+    ///
+    /// Refusals: `code_taken`.
+    pub async fn create_promo_code(
+        &self,
+        actor: &Principal,
+        event_id: EventId,
+        settings: PromoCodeSettings,
+    ) -> Result<PromoCode> {
+        let event = self.managed_event(actor, event_id).await?;
+        check_settings(&event, &settings, 1)?;
+        let put = PutPromoCode { event_id, actor: actor.clone(), settings };
+        self.inner.storage.apply_one(self.now(), put).await?.map_err(refused)
+    }
+
+    /// Creates many codes at once, 1 to [`MAX_CODES`], each good for one ticket unless `settings` says otherwise. Their texts are the
+    /// text of `settings`, a hyphen and ten random symbols. A repeat with the same key finds the codes of the first call: the
+    /// texts follow from the key, so it must be hard to guess.
+    pub async fn create_promo_codes(
+        &self,
+        actor: &Principal,
+        event_id: EventId,
+        settings: PromoCodeSettings,
+        count: usize,
+        key: Option<Reference>,
+    ) -> Result<Vec<PromoCode>> {
+        let event = self.managed_event(actor, event_id).await?;
+        let mut checks = Checks::default();
+        checks.require("count", (1..=MAX_CODES).contains(&count), || format!("must be 1–{MAX_CODES} (got {count})"));
+        let fits = settings.text.as_str().len() <= 29;
+        checks.require("text", fits, || "must be at most 29 characters: ten random ones follow".to_owned());
+        checks.done()?;
+        let settings = PromoCodeSettings { max_uses: settings.max_uses.or(Some(1)), ..settings };
+        check_settings(&event, &settings, 1)?;
+        let seed = match &key {
+            // The same key gives the same texts.
+            Some(key) => Seed::of_reference(key),
+            None => self.inner.random.seed(),
+        };
+        let put = |number: usize| {
+            let random = Reference::derived(&seed, &format!("promo code {number}")).to_string().to_ascii_uppercase();
+            let text = format!("{}-{}", settings.text, random.chars().take(10).collect::<String>());
+            let text =
+                text.parse().map_err(|_| Error::Configuration("a code of random symbols is a code".to_owned()))?;
+            Ok(PutPromoCode {
+                event_id,
+                actor: actor.clone(),
+                settings: PromoCodeSettings { text, ..settings.clone() },
+            })
+        };
+        let puts = (0..count).map(put).collect::<Result<Vec<_>>>()?;
+        let outcomes = self.inner.storage.apply(self.now(), &puts).await?;
+        outcomes.into_iter().map(|outcome| outcome.map_err(refused)).collect()
+    }
+
+    /// Changes a promo code into what is wanted, if it is still the version that was seen. What is so already is no change, so a repeat
+    /// is harmless. Orders keep what they were made with. Allowed for the event's organiser and administrators.
+    ///
+    /// Refusals: `stale`, `code_taken`, `capacity_too_low` (with how many uses are taken).
+    pub async fn edit_promo_code(
+        &self,
+        actor: &Principal,
+        id: PromoCodeId,
+        seen: Option<i64>,
+        settings: PromoCodeSettings,
+    ) -> Result<PromoCode> {
+        let code = self.promo_code(actor, id).await?;
+        let event = self.event(code.event_id).await?;
+        if code.settings() == settings {
+            return Ok(code);
+        }
+        check_settings(&event, &settings, 0)?;
+        let edit = EditPromoCode { id, actor: actor.clone(), seen, settings };
+        self.inner.storage.apply_one(self.now(), edit).await?.map_err(refused)
+    }
+
+    /// A promo code. Allowed for the event's organiser and administrators; for others there is none.
+    pub async fn promo_code(&self, actor: &Principal, id: PromoCodeId) -> Result<PromoCode> {
+        let missing = || Error::NotFound("Promo code");
+        let code = self.inner.storage.find(FindPromoCode::Id(id)).await?.ok_or_else(missing)?;
+        let event = self.event(code.event_id).await?;
+        self.may_manage(actor, &event).await.map_err(|_| missing())?;
+        Ok(code)
+    }
+
+    /// Lists the promo codes of an event, the oldest first. Allowed for the event's organiser and administrators.
+    pub async fn promo_codes(
+        &self,
+        actor: &Principal,
+        event_id: EventId,
+        page: PageRequest,
+    ) -> Result<Page<PromoCode>> {
+        check_page(page)?;
+        self.managed_event(actor, event_id).await?;
+        Ok(self.inner.storage.find(ListPromoCodes { event_id, page }).await?)
+    }
+
+    /// What an order would cost, line by line. Holds nothing.
+    ///
+    /// Refusals: as [`hold`](Self::hold).
+    pub async fn quote(&self, buyer: &Buyer, request: OrderRequest) -> Result<Quote> {
+        let quote = QuoteHold { hold: self.new_hold(buyer, request)?, now: self.now() };
+        self.inner.storage.find(quote).await?.map_err(not_held)
+    }
+
+    /// The secret ticket types of an event that a code gives access to now. Empty for a text that is no code, or none that is good.
+    pub async fn unlocked_types(&self, event: &Event, code: &str) -> Result<Vec<TicketTypeId>> {
+        let Ok(text) = code.parse() else { return Ok(vec![]) };
+        let code = self.inner.storage.find(FindPromoCode::Text(event.id, text)).await?;
+        let now = self.now();
+        let good = code.filter(|code| code.is_good(now));
+        Ok(good.map(|code| code.unlocks).unwrap_or_default())
+    }
+}
+
+fn check_settings(event: &Event, settings: &PromoCodeSettings, least_uses: i64) -> Result<()> {
+    let mut checks = Checks::default();
+    match settings.discount {
+        Discount::Percent(points) => checks.require("discount", points <= ALL, || {
+            format!("must be at most 100 % (got {}.{:02} %)", points / 100, points % 100)
+        }),
+        Discount::Each(each) => {
+            checks.require("discount", each >= 0, || format!("must not be below zero (got {each})"))
+        }
+        Discount::Nothing => {}
+    }
+    for (field, ids) in [("ticket_types", &settings.ticket_types), ("unlocks", &settings.unlocks)] {
+        for (index, id) in ids.iter().enumerate() {
+            let is_known = event.ticket_type(*id).is_some_and(|of| of.removed_at.is_none());
+            checks.require(&format!("{field}[{index}]"), is_known, || {
+                format!("must be a ticket type of the event that is not removed (got {id})")
+            });
+        }
+    }
+    checks.require("valid_until", settings.valid.is_possible(), || "must be after valid_from".to_owned());
+    let mut count = |field: &str, found: Option<i64>, least: i64, most: i64| {
+        let fits = found.is_none_or(|found| (least..=most).contains(&found));
+        checks.require(field, fits, || format!("must be {least}–{most} (got {})", found.unwrap_or_default()));
+    };
+    count("max_per_order", settings.max_per_order.map(i64::from), 1, MAX_TICKETS_PER_ORDER.into());
+    count("max_per_buyer", settings.max_per_buyer.map(i64::from), 1, 1_000_000);
+    count("max_uses", settings.max_uses, least_uses, 1_000_000_000);
+    checks.optional_text("note", settings.note.as_deref(), 500);
+    checks.done()
+}

@@ -132,6 +132,11 @@ pub static ROUTES: &[Route] = routes! {
     GET    "/events/:event_id/settings"                     OtherWrite  Limited Ignored Required Api;
     PATCH  "/events/:event_id/settings"                     OtherWrite  Limited Ignored Required Api;
     POST   "/events/:event_id/copies"                       OtherWrite  Limited Kept    Required Api;
+    GET    "/events/:event_id/codes"                        OtherWrite  Limited Ignored Required Api;
+    POST   "/events/:event_id/codes"                        OtherWrite  Limited Kept    Required Api;
+    POST   "/events/:event_id/quote"                        Read        Limited Ignored Required Api;
+    GET    "/codes/:code_id"                                OtherWrite  Limited Ignored Required Api;
+    PATCH  "/codes/:code_id"                                OtherWrite  Limited Ignored Required Api;
     POST   "/events/:event_id/publish"                      OtherWrite  Limited Kept    Required Api;
     POST   "/events/:event_id/unpublish"                    OtherWrite  Limited Kept    Required Api;
     POST   "/events/:event_id/pause"                        OtherWrite  Limited Kept    Required Api;

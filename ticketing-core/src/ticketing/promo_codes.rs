@@ -126,13 +126,13 @@ impl Ticketing {
         self.inner.storage.find(quote).await?.map_err(not_held)
     }
 
-    /// The secret ticket types of an event that a code gives access to now. Empty for a text that is no code, or none that is good.
-    pub async fn unlocked_types(&self, event: &Event, code: &str) -> Result<Vec<TicketTypeId>> {
-        let Ok(text) = code.parse() else { return Ok(vec![]) };
+    /// The secret ticket types of an event that a code gives access to now, which may be none. `None` if it is no code that is good.
+    pub async fn unlocked_types(&self, event: &Event, code: &str) -> Result<Option<Vec<TicketTypeId>>> {
+        let Ok(text) = code.parse() else { return Ok(None) };
         let code = self.inner.storage.find(FindPromoCode::Text(event.id, text)).await?;
         let now = self.now();
         let good = code.filter(|code| code.is_good(now));
-        Ok(good.map(|code| code.unlocks).unwrap_or_default())
+        Ok(good.map(|code| code.unlocks))
     }
 }
 

@@ -54,13 +54,13 @@ impl Settings {
 }
 
 /// The entity tag of a version. Sales do not change it.
-fn tag(version: i64) -> String {
+pub(super) fn tag(version: i64) -> String {
     format!("\"v{version}\"")
 }
 
 /// The version that `If-Match` names; `None` for any. A tag that is not ours is the version 0, which no event has. Of several, the
 /// current one if it is among them (RFC 9110, 13.1.1: compared strongly, so `W/"v1"` matches nothing).
-fn seen(if_match: &str, current: i64) -> Option<i64> {
+pub(super) fn seen(if_match: &str, current: i64) -> Option<i64> {
     if if_match.trim() == "*" {
         return None;
     }

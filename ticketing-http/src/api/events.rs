@@ -10,6 +10,7 @@ use super::dto::time::Time;
 use super::event_read::{PrerenderedJson, RenderedEvent};
 use super::idempotency::reference;
 use super::problems::{BODY, KEYED, PARAMETERS, TOKEN, problems};
+use super::purchases;
 use super::state::ApiState;
 use super::{Tag, etag, event_list};
 use crate::problem::Problem;
@@ -17,6 +18,7 @@ use poem::Request;
 use poem::http::Uri;
 use poem_openapi::param::{Header, Path, Query};
 use poem_openapi::payload::Json;
+use poem_openapi::types::ToJSON as _;
 use poem_openapi::{ApiResponse, Enum, OpenApi};
 use ticketing_core::Error;
 use ticketing_core::domain::event::{EventFilter, EventPhase, EventSort, EventStatus, GENERAL_ADMISSION, NewEvent};
@@ -26,7 +28,7 @@ use ticketing_core::domain::principal::Principal;
 problems! {
     CreateProblems: BODY, KEYED, TOKEN, &["category_unknown"];
     ListProblems: PARAMETERS, TOKEN;
-    FindProblems: PARAMETERS, &["not_found"];
+    FindProblems: PARAMETERS, &["not_found", "code_unknown", "too_many_codes"];
     CancelProblems: PARAMETERS, KEYED, TOKEN, &["forbidden", "not_found"];
 }
 
@@ -204,8 +206,11 @@ impl Events {
     #[oai(path = "/events/:event_id", method = "get", operation_id = "getEvent")]
     async fn find(
         &self,
+        http: &Request,
         /// The event's id.
         event_id: Path<Id>,
+        /// A promo code, to see the secret ticket types that it gives access to as well.
+        code: Query<Option<String>>,
         /// The `ETag` of the client's copy.
         #[oai(name = "If-None-Match")]
         if_none_match: Header<Option<String>>,
@@ -213,6 +218,12 @@ impl Events {
         let event = self.0.ticketing.shared_event(event_id.0.get("event_id")?.into()).await?;
         if event.status == EventStatus::Draft {
             return Err(Error::NotFound("Event").into());
+        }
+        if let Some(code) = code.0.filter(|code| !code.trim().is_empty()) {
+            let unlocked = purchases::unlocked(&self.0, http, &event, &code).await?;
+            let body = EventView::with_unlocked(&event, &unlocked).to_json_string();
+            let tag = etag::of("event", body.as_bytes());
+            return Ok(Found::Found(PrerenderedJson::new(body.into()), tag, "no-store".to_owned()));
         }
         let RenderedEvent { body, tag } = self.0.rendered_events.of(&event);
         let (tag, cache) = (tag.to_str().unwrap_or_default().to_owned(), CACHE.to_owned());

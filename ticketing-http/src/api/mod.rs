@@ -35,6 +35,7 @@ mod mails;
 mod orders;
 mod payments;
 mod problems;
+mod promo_codes;
 mod purchases;
 mod state;
 mod tickets;
@@ -71,6 +72,7 @@ pub fn service(state: &ApiState) -> OpenApiService<impl OpenApi + use<>, ()> {
         auth::Auth(state.clone()),
         events::Events(state.clone()),
         event_settings::EventSettings(state.clone()),
+        promo_codes::PromoCodes(state.clone()),
         categories::Categories(state.clone()),
         orders::Orders(state.clone()),
         payments::Payments(state.clone()),

@@ -9,7 +9,7 @@ use super::dto::path::Name;
 use super::dto::payment::{CheckoutView, PayOrderBody};
 use super::idempotency::reference;
 use super::problems::{BODY, GATEWAY, KEYED, PARAMETERS, PLACES, TOKEN, problems};
-use super::purchases;
+use super::purchases::{self, expecting};
 use super::state::ApiState;
 use crate::problem::Problem;
 use poem::Request;
@@ -46,9 +46,11 @@ impl Orders {
     /// Holds all tickets or none. They are held until `expires_at`; pay before then.
     #[oai(path = "/orders", method = "post", operation_id = "createOrder")]
     async fn hold(&self, http: &Request, session: Session, body: Body<OrderBody>) -> Result<Held, HoldProblems> {
-        let request = body.0.into_request()?.with_reference(reference(http, "order"));
+        let (request, total) = body.0.into_request();
+        let request = expecting(&self.0, request.with_reference(reference(http, "order")), total).await?;
         let buyer = session.buyer();
-        let order = purchases::begin(&self.0, http, &session, self.0.ticketing.hold(&buyer, request)).await?;
+        let has_code = request.promo_code.is_some();
+        let order = purchases::begin(&self.0, http, &session, has_code, self.0.ticketing.hold(&buyer, request)).await?;
         Ok(Held::Created(Json((&order).into()), format!("/orders/{}", order.reference)))
     }
 

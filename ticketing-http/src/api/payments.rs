@@ -11,7 +11,7 @@ use super::dto::payment::{
 };
 use super::idempotency::reference;
 use super::problems::{BODY, GATEWAY, KEYED, PARAMETERS, PLACES, TOKEN, problems};
-use super::purchases;
+use super::purchases::{self, expecting};
 use super::state::ApiState;
 use crate::problem::Problem;
 use poem::Request;
@@ -77,7 +77,8 @@ impl Payments {
         session: Session,
         body: Body<InitializeBody>,
     ) -> Result<Json<CheckoutView>, BuyProblems> {
-        let (request, options) = body.0.into_request(&self.0.settings)?;
+        let (request, options, total) = body.0.into_request(&self.0.settings)?;
+        let request = expecting(&self.0, request, total).await?;
         self.buy(http, &session, request, options).await
     }
 
@@ -241,7 +242,9 @@ impl Payments {
         let request = request.with_reference(reference(http, "order"));
         let options = options.with_reference(reference(http, "attempt"));
         let buyer = session.buyer();
-        let started = purchases::begin(&self.0, http, session, self.0.ticketing.buy(&buyer, request, options)).await?;
+        let has_code = request.promo_code.is_some();
+        let started =
+            purchases::begin(&self.0, http, session, has_code, self.0.ticketing.buy(&buyer, request, options)).await?;
         Ok(Json(CheckoutView::new(started, &self.0.settings)))
     }
 

@@ -1,12 +1,39 @@
 //! What begins a purchase counts against the limits of its account and its address.
 
 use super::bearer::Session;
+use super::dto::order::expected;
+use super::dto::price::GivenPrice;
 use super::state::ApiState;
 use crate::middleware::client_address::ClientAddress;
 use crate::problem::Problem;
 use poem::Request;
 use std::net::{IpAddr, Ipv6Addr};
-use ticketing_core::Error;
+use ticketing_core::domain::event::Event;
+use ticketing_core::domain::id::TicketTypeId;
+use ticketing_core::domain::refusal::Refusal;
+use ticketing_core::{Error, OrderRequest};
+
+fn client_of(request: &Request) -> ClientAddress {
+    // The middleware sets the address; without it, as in tests, the client is this machine.
+    request.data().copied().unwrap_or(ClientAddress(IpAddr::V6(Ipv6Addr::LOCALHOST)))
+}
+
+/// Does work that may name a promo code. Who names too many that are none has to wait.
+pub(crate) async fn naming_a_code<T>(
+    state: &ApiState,
+    request: &Request,
+    has_code: bool,
+    work: impl Future<Output = Result<T, Error>>,
+) -> Result<T, Problem> {
+    if has_code {
+        state.code_guesses.check(client_of(request), state.clock.now())?;
+    }
+    let done = work.await;
+    if let Err(Error::Refused(Refusal::CodeUnknown)) = done {
+        state.code_guesses.wrong(client_of(request), state.clock.now());
+    }
+    Ok(done?)
+}
 
 /// Does the work that begins a purchase. If it fails, no purchase was begun, and none is counted. A request that is replayed by its
 /// idempotency key does not come here.
@@ -14,10 +41,13 @@ pub(crate) async fn begin<T>(
     state: &ApiState,
     request: &Request,
     session: &Session,
+    has_code: bool,
     work: impl Future<Output = Result<T, Error>>,
 ) -> Result<T, Problem> {
-    // The middleware sets the address; without it, as in tests, the client is this machine.
-    let client = request.data().copied().unwrap_or(ClientAddress(IpAddr::V6(Ipv6Addr::LOCALHOST)));
+    let client = client_of(request);
+    if has_code {
+        state.code_guesses.check(client, state.clock.now())?;
+    }
     let takes = state.purchase_limit.takes(session.0.id, client);
     let together = state.has_shared_limits.then_some(&state.ticketing);
     state.purchase_limit.begin(&takes, together, state.clock.now()).await?;
@@ -26,8 +56,37 @@ pub(crate) async fn begin<T>(
         // The places are kept: it may be paid.
         Err(Error::Gateway(error)) if !error.was_not_sent() => Err(Error::Gateway(error).into()),
         Err(error) => {
+            if let Error::Refused(Refusal::CodeUnknown) = error {
+                state.code_guesses.wrong(client, state.clock.now());
+            }
             state.purchase_limit.give_back(&takes, together, state.clock.now()).await;
             Err(state.purchase_problem(error))
         }
     }
+}
+
+/// The secret ticket types that a code gives access to, which may be none.
+pub(crate) async fn unlocked(
+    state: &ApiState,
+    request: &Request,
+    event: &Event,
+    code: &str,
+) -> Result<Vec<TicketTypeId>, Problem> {
+    let find = async {
+        let unlocked = state.ticketing.unlocked_types(event, code).await?;
+        unlocked.ok_or(Error::Refused(Refusal::CodeUnknown))
+    };
+    naming_a_code(state, request, true, find).await
+}
+
+/// The request with the total that the buyer was shown, if that was given: in the event's currency.
+pub(crate) async fn expecting(
+    state: &ApiState,
+    request: OrderRequest,
+    total: Option<GivenPrice>,
+) -> Result<OrderRequest, Problem> {
+    let Some(total) = total else { return Ok(request) };
+    let event = state.ticketing.shared_event(request.event_id).await?;
+    let total = expected(Some(total), event.currency)?;
+    Ok(request.with_expect_total(total))
 }

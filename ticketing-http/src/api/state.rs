@@ -1,4 +1,5 @@
 use super::event_read::RenderedEvents;
+use crate::middleware::code_guesses::CodeGuesses;
 use crate::middleware::login_throttle::LoginThrottle;
 use crate::middleware::purchase_limit::{PurchaseLimit, PurchaseLimits};
 use crate::problem::Problem;
@@ -24,6 +25,8 @@ pub struct ApiState {
     pub login_throttle: Arc<LoginThrottle>,
     /// Limits how many purchases begin.
     pub purchase_limit: Arc<PurchaseLimit>,
+    /// Slows down guessing of promo codes.
+    pub code_guesses: Arc<CodeGuesses>,
     /// The time, for the throttle.
     pub clock: Arc<dyn Clock>,
     /// The payment gateway's circuit breaker, if there is one: shown by `/health?detail=true`.
@@ -107,6 +110,7 @@ impl ApiState {
             key_secret: KeySecret::new(secret),
             ticketing,
             purchase_limit: Arc::new(PurchaseLimit::new(settings.purchase_limits)),
+            code_guesses: Arc::default(),
             settings: Arc::new(settings),
             login_throttle: Arc::new(LoginThrottle::new()),
             clock: Arc::new(SystemClock),

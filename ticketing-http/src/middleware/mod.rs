@@ -5,6 +5,7 @@ pub mod admission;
 pub mod body_limit;
 mod bounded;
 pub mod client_address;
+pub mod code_guesses;
 pub mod cors;
 pub mod login_throttle;
 pub mod panics;

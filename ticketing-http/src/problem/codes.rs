@@ -16,6 +16,10 @@ pub const CODES: &[(&str, u16)] = &[
     ("not_on_sale", 400),
     ("too_few", 400),
     ("too_many", 400),
+    ("code_unknown", 400),
+    ("code_used_up", 400),
+    ("code_limit", 400),
+    ("price_changed", 400),
     ("payment_failed", 400),
     ("currency_unsupported", 400),
     // Invalid requests.
@@ -66,6 +70,7 @@ pub const CODES: &[(&str, u16)] = &[
     ("buyer_limit", 409),
     ("capacity_too_low", 409),
     ("has_orders", 409),
+    ("code_taken", 409),
     ("last_type", 409),
     ("hold_expired", 409),
     ("order_cancelled", 409),
@@ -89,6 +94,7 @@ pub const CODES: &[(&str, u16)] = &[
     ("too_many_requests", 429),
     ("too_many_logins", 429),
     ("too_many_purchases", 429),
+    ("too_many_codes", 429),
     ("internal", 500),
     ("gateway_rejected", 502), // nothing in the buyer's request is wrong, and a retry does not help
     ("busy", 503),

@@ -73,6 +73,10 @@ impl Problem {
                 ("currency", Fact::Text(currency)) => problem.currency = currency.map(str::to_owned),
                 ("again_at", Fact::Time(at)) => problem.again_at = Some(written(at)),
                 ("gate", Fact::Text(gate)) => problem.gate = gate.map(str::to_owned),
+                ("total", Fact::Money(total)) => {
+                    problem.total = Some(total.decimal());
+                    problem.currency = Some(total.currency().code().to_owned());
+                }
                 ("refundable", Fact::Money(refundable)) => {
                     problem.refundable = Some(refundable.decimal());
                     problem.currency = Some(refundable.currency().code().to_owned());

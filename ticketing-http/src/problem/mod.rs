@@ -82,7 +82,9 @@ pub struct Problem {
     gate: Option<String>,
     /// The amount that can still be refunded, as an exact decimal.
     refundable: Option<String>,
-    /// The currency of `refundable`.
+    /// What the order costs now, as an exact decimal.
+    total: Option<String>,
+    /// The currency of `refundable` or `total`.
     currency: Option<String>,
     /// The methods of the path, if the method is wrong. Sent as `Allow` only.
     #[oai(skip)]
@@ -163,6 +165,7 @@ impl Problem {
             used_at: None,
             gate: None,
             refundable: None,
+            total: None,
             currency: None,
             allow: Vec::new(),
             etag: None,

@@ -47,6 +47,11 @@ const TABLE: &[(&str, [u16; 7])] = &[
     ("post /events/{event_id}/cancel",                      [401, 401, 403, 403, 403, 200, 200]),
     ("get /events/{event_id}/settings",                     [401, 401, 403, 403, 403, 200, 200]),
     ("patch /events/{event_id}/settings",                   [401, 401, 403, 403, 403, 200, 200]),
+    ("get /events/{event_id}/codes",                        [401, 401, 403, 403, 403, 200, 200]),
+    ("post /events/{event_id}/codes",                       [401, 401, 403, 403, 403, 201, 201]),
+    ("post /events/{event_id}/quote",                       [401, 401, 200, 200, 200, 200, 200]),
+    ("get /codes/{code_id}",                                [401, 401, 404, 404, 404, 200, 200]),
+    ("patch /codes/{code_id}",                              [401, 401, 404, 404, 404, 200, 200]),
     ("post /events/{event_id}/copies",                      [401, 401, 403, 403, 403, 201, 201]),
     ("post /events/{event_id}/publish",                     [401, 401, 403, 403, 403, 200, 200]),
     ("post /events/{event_id}/unpublish",                   [401, 401, 403, 403, 403, 200, 200]),
@@ -138,6 +143,18 @@ async fn request(world: &World, operation: &str, number: usize) -> Option<Reques
         | "post /events/{event_id}/pause"
         | "post /events/{event_id}/resume" => {
             to(operation.split(' ').nth(1)?.replace("{event_id}", &world.event().await.to_string()))
+        }
+        "get /events/{event_id}/codes" => to(format!("/events/{}/codes", world.event().await)),
+        "post /events/{event_id}/codes" => {
+            with(&format!("/events/{}/codes", world.event().await), json!({"code": format!("CODE-{number}")}))
+        }
+        "post /events/{event_id}/quote" => {
+            with(&format!("/events/{}/quote", world.event().await), json!({"lines": [{"quantity": 1}]}))
+        }
+        "get /codes/{code_id}" | "patch /codes/{code_id}" => {
+            let path = format!("/events/{}/codes", world.event().await);
+            let made = world.shop.post(&path, &world.organizer, json!({"code": format!("CODE-{number}")})).await;
+            with(&format!("/codes/{}", made.json()[0]["id"]), json!({"note": "Seen"}))
         }
         "post /events/{event_id}/copies" => {
             let starts_at = json!({"starts_at": ["2099-12-31T20:00:00Z"]});

@@ -34,6 +34,7 @@ mod orders;
 #[cfg(feature = "postgres")]
 #[path = "../../../ticketing-core/tests/support/postgres.rs"]
 mod postgres;
+mod promo_codes;
 mod races;
 mod refunds_and_reviews;
 mod service;

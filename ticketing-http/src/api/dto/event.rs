@@ -12,7 +12,7 @@ use poem_openapi::Object;
 use ticketing_core::domain::event::{
     Event, EventStatus, GENERAL_ADMISSION, NewEvent, NewTicketType, SalesRules, TicketType as Kind, Visibility, Window,
 };
-use ticketing_core::domain::id::CategoryId;
+use ticketing_core::domain::id::{CategoryId, TicketTypeId};
 use ticketing_core::domain::money::{Currency, Money};
 use ticketing_core::domain::time_zone::TimeZoneName;
 
@@ -363,7 +363,7 @@ const TICKET_TYPES_IN_LIST: usize = 5;
 
 impl From<&Event> for EventView {
     fn from(event: &Event) -> Self {
-        Self::new(event, event.description.clone(), usize::MAX)
+        Self::new(event, event.description.clone(), usize::MAX, &[])
     }
 }
 
@@ -371,10 +371,16 @@ impl EventView {
     /// The event as an item of a list: long texts are cut, so that a page cannot become endless.
     pub(crate) fn in_list(event: &Event) -> Self {
         let description = event.description.as_ref().map(|text| text.chars().take(DESCRIPTION_IN_LIST).collect());
-        Self::new(event, description, TICKET_TYPES_IN_LIST)
+        Self::new(event, description, TICKET_TYPES_IN_LIST, &[])
     }
 
-    fn new(event: &Event, description: Option<String>, ticket_types: usize) -> Self {
+    /// The event as somebody sees it who has a promo code for these secret ticket types.
+    pub(crate) fn with_unlocked(event: &Event, unlocked: &[TicketTypeId]) -> Self {
+        Self::new(event, event.description.clone(), usize::MAX, unlocked)
+    }
+
+    fn new(event: &Event, description: Option<String>, ticket_types: usize, unlocked: &[TicketTypeId]) -> Self {
+        let is_seen = |kind: &&Kind| kind.is_public() || (kind.removed_at.is_none() && unlocked.contains(&kind.id));
         let price = Price::from(event.lowest_price());
         let ticket_type = |kind: &Kind| TicketTypeView {
             id: kind.id.0,
@@ -423,7 +429,7 @@ impl EventView {
             max_per_buyer: event.rules.max_per_buyer,
             created_at: event.created_at.into(),
             updated_at: event.updated_at.into(),
-            ticket_types: event.public_types().take(ticket_types).map(ticket_type).collect(),
+            ticket_types: event.ticket_types.iter().filter(is_seen).take(ticket_types).map(ticket_type).collect(),
         }
     }
 }

@@ -1,12 +1,13 @@
 use super::body::body;
 use super::field::Faults;
-use super::price::Price;
+use super::price::{GivenPrice, Price};
 use super::text::Text;
 use super::time::Time;
 use crate::problem::Problem;
 use poem_openapi::Object;
-use ticketing_core::domain::id::TicketTypeId;
-use ticketing_core::domain::order::{Order, OrderStatus};
+use ticketing_core::domain::id::{EventId, TicketTypeId};
+use ticketing_core::domain::money::{Currency, Money};
+use ticketing_core::domain::order::{Order, OrderLine, OrderStatus};
 use ticketing_core::{LineRequest, OrderRequest};
 
 body! {
@@ -16,8 +17,10 @@ body! {
         event_id: i64,
         /// The lines: 1–100 tickets in total.
         lines: Vec<LineBody>,
-        /// Not supported yet: every code is rejected as unknown.
+        /// A promo code, in any case.
         promo_code: Option<Text<0, 50>>,
+        /// The total that the buyer was shown. If the order would cost something else, it is refused.
+        expect_total: Option<GivenPrice>,
     }
     example {"event_id": 1, "lines": [{"ticket_type_id": 1, "quantity": 2}]}
 
@@ -33,21 +36,31 @@ body! {
 
 impl OrderBody {
     /// Converts the body to the engine's request.
-    pub(crate) fn into_request(self) -> Result<OrderRequest, Problem> {
-        no_promotions(self.promo_code)?;
-        let line =
-            |line: LineBody| LineRequest::new(line.quantity).with_ticket_type_id(line.ticket_type_id.map(TicketTypeId));
-        Ok(OrderRequest::new(self.event_id.into(), self.lines.into_iter().map(line).collect()))
+    pub(crate) fn into_request(self) -> (OrderRequest, Option<GivenPrice>) {
+        (request_of(self.event_id.into(), self.lines, self.promo_code), self.expect_total)
     }
 }
 
-/// There are no promotions yet. To accept a code and ignore it would be worse than an error.
-pub(crate) fn no_promotions(code: Option<Text<0, 50>>) -> Result<(), Problem> {
+/// A request for these lines. A blank code is none.
+pub(crate) fn request_of(event: EventId, lines: Vec<LineBody>, code: Option<Text<0, 50>>) -> OrderRequest {
+    let line =
+        |line: LineBody| LineRequest::new(line.quantity).with_ticket_type_id(line.ticket_type_id.map(TicketTypeId));
+    OrderRequest::new(event, lines.into_iter().map(line).collect()).with_promo_code(named(code))
+}
+
+/// The code that was given, if any.
+pub(crate) fn named(code: Option<Text<0, 50>>) -> Option<String> {
+    code.map(|code| code.0).filter(|code| !code.trim().is_empty())
+}
+
+/// The total that the buyer was shown, in the event's currency.
+pub(crate) fn expected(total: Option<GivenPrice>, currency: Currency) -> Result<Option<Money>, Problem> {
     let mut faults = Faults::default();
-    if code.is_some_and(|code| !code.0.trim().is_empty()) {
-        faults.add("promo_code", "is unknown");
-    }
-    faults.or(Some(()))
+    let total = match total {
+        None => Some(None),
+        Some(total) => faults.parsed("expect_total", Money::parse(&total.0, currency)).map(Some),
+    };
+    faults.or(total)
 }
 
 /// An order, for its buyer.
@@ -85,6 +98,24 @@ pub(crate) struct LineView {
     quantity: u32,
     /// Price of one ticket.
     unit_price: Price,
+    /// Price of one ticket without the promo code.
+    face_price: Price,
+    /// What the promo code takes off the price of one ticket.
+    discount: Price,
+}
+
+impl From<&OrderLine> for LineView {
+    fn from(line: &OrderLine) -> Self {
+        let currency = line.unit_price.currency();
+        let money = |minor| Money::new(minor, currency).unwrap_or(Money::zero(currency)).into();
+        Self {
+            ticket_type_id: line.ticket_type_id.0,
+            quantity: line.quantity,
+            unit_price: line.unit_price.into(),
+            face_price: money(line.parts.face),
+            discount: money(line.parts.discount),
+        }
+    }
 }
 
 /// When an order's hold expires.
@@ -97,11 +128,7 @@ pub(crate) fn expires_at(order: &Order) -> Option<Time> {
 
 impl From<&Order> for OrderView {
     fn from(order: &Order) -> Self {
-        let lines = order.lines.iter().map(|line| LineView {
-            ticket_type_id: line.ticket_type_id.0,
-            quantity: line.quantity,
-            unit_price: line.unit_price.into(),
-        });
+        let lines = order.lines.iter().map(Into::into);
         Self {
             reference: order.reference.to_string(),
             event_id: order.event_id.0,

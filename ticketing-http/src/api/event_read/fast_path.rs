@@ -71,7 +71,9 @@ impl<E: Endpoint<Output = Response>> Endpoint for FastPath<E> {
 fn plain_id(request: &Request) -> Option<EventId> {
     let prefix = routes::EVENT.trim_end_matches(":event_id");
     let digits = request.uri().path().strip_prefix(prefix)?;
-    let is_plain = request.method() == Method::GET && digits.bytes().all(|digit| digit.is_ascii_digit());
+    // With a promo code there is more to see.
+    let has_query = request.uri().query().is_some_and(|query| query.contains("code"));
+    let is_plain = !has_query && request.method() == Method::GET && digits.bytes().all(|digit| digit.is_ascii_digit());
     if is_plain { digits.parse::<i64>().ok().map(Into::into) } else { None }
 }
 

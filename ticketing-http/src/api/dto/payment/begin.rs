@@ -1,7 +1,7 @@
 use crate::api::dto::body::body;
 use crate::api::dto::field::Faults;
-use crate::api::dto::order::{expires_at, no_promotions};
-use crate::api::dto::price::Price;
+use crate::api::dto::order::{expires_at, named};
+use crate::api::dto::price::{GivenPrice, Price};
 use crate::api::dto::text::Text;
 use crate::api::dto::time::Time;
 use crate::api::state::ApiSettings;
@@ -23,8 +23,10 @@ body! {
         quantity: Option<u32>,
         /// The ticket type's id. Optional if the event has only one.
         ticket_type_id: Option<i64>,
-        /// Not supported yet: every code is rejected as unknown.
+        /// A promo code, in any case.
         promo_code: Option<Text<0, 50>>,
+        /// The total that the buyer was shown. If the order would cost something else, it is refused.
+        expect_total: Option<GivenPrice>,
     }
     example {"event_id": 1, "email": "ada@example.com", "quantity": 2}
 
@@ -45,12 +47,14 @@ body! {
 
 impl InitializeBody {
     /// Converts the body to the engine's request.
-    pub(crate) fn into_request(self, settings: &ApiSettings) -> Result<(OrderRequest, PayOptions), Problem> {
-        no_promotions(self.promo_code)?;
+    pub(crate) fn into_request(
+        self,
+        settings: &ApiSettings,
+    ) -> Result<(OrderRequest, PayOptions, Option<GivenPrice>), Problem> {
         let line =
             LineRequest::new(self.quantity.unwrap_or(1)).with_ticket_type_id(self.ticket_type_id.map(TicketTypeId));
-        let request = OrderRequest::new(self.event_id.into(), vec![line]);
-        Ok((request, options(self.email, settings)?))
+        let request = OrderRequest::new(self.event_id.into(), vec![line]).with_promo_code(named(self.promo_code));
+        Ok((request, options(self.email, settings)?, self.expect_total))
     }
 }
 

@@ -1,0 +1,70 @@
+//! Slows down guessing of promo codes: a client address may name so many codes that are none.
+
+use super::bounded::Bounded;
+use super::client_address::ClientAddress;
+use crate::lock::lock;
+use crate::problem::Problem;
+use jiff::{SignedDuration, Timestamp};
+use std::sync::Mutex;
+use std::time::Duration;
+use ticketing_core::domain::limit::{Quota, Take};
+
+/// Ten wrong codes at once, then one more a minute.
+const QUOTA: Quota = Quota::new(10, SignedDuration::from_mins(1));
+/// The maximum number of addresses that are remembered.
+const MAX_ROWS: usize = 100_000;
+
+/// Counts wrong codes, in this process.
+#[derive(Debug)]
+pub struct CodeGuesses {
+    /// When each address's quota is full again, in microseconds since 1970.
+    full_at: Mutex<Bounded<String, i64>>,
+}
+
+impl Default for CodeGuesses {
+    fn default() -> Self {
+        Self { full_at: Mutex::new(Bounded::new(MAX_ROWS)) }
+    }
+}
+
+impl CodeGuesses {
+    /// An error if the client has named too many wrong codes.
+    pub fn check(&self, client: ClientAddress, now: Timestamp) -> Result<(), Problem> {
+        let (key, at) = (client.group().to_string(), now.as_microsecond());
+        let full_at = lock(&self.full_at).get_mut(&key).copied();
+        let Err(again_at) = Take::new(key, 1, QUOTA).apply(at, full_at) else { return Ok(()) };
+        let again_at = Timestamp::from_microsecond(again_at).unwrap_or(now);
+        let wait = Duration::try_from(again_at.duration_since(now)).unwrap_or_default();
+        Err(Problem::new("too_many_codes", "Too many promo codes were tried. Please try again later.")
+            .retry_after(wait))
+    }
+
+    /// Counts a code that is none.
+    pub fn wrong(&self, client: ClientAddress, now: Timestamp) {
+        let (key, at) = (client.group().to_string(), now.as_microsecond());
+        let mut full_at = lock(&self.full_at);
+        let known = full_at.get_mut(&key).copied();
+        if let Ok(after) = Take::new(key.clone(), 1, QUOTA).apply(at, known) {
+            *full_at.entry(key, |full_at| *full_at <= at) = after;
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_eleventh_wrong_code_has_to_wait() {
+        let (guesses, client) = (CodeGuesses::default(), ClientAddress("192.0.2.1".parse().unwrap()));
+        let at = |seconds: i64| Timestamp::from_second(1_800_000_000 + seconds).unwrap();
+        for _ in 0..10 {
+            assert!(guesses.check(client, at(0)).is_ok());
+            guesses.wrong(client, at(0));
+        }
+        let refused = guesses.check(client, at(1)).unwrap_err();
+        assert_eq!((refused.code(), refused.status().as_u16()), ("too_many_codes", 429));
+        assert!(guesses.check(ClientAddress("192.0.2.2".parse().unwrap()), at(1)).is_ok());
+        assert!(guesses.check(client, at(60)).is_ok());
+    }
+}

@@ -99,7 +99,7 @@ async fn every_field_is_read_strictly() {
                 let mut body = example.clone();
                 body[name] = json!("@");
                 let body = body.to_string().replace("\"@\"", bad);
-                if name.contains("price") && bad == "1.5" {
+                if (name.contains("price") || name.ends_with("_off")) && bad == "1.5" {
                     continue;
                 }
                 let answer = send(body).await;

@@ -74,7 +74,7 @@ body! {
         /// A note for your people.
         note: SetOrEmpty<Text<0, 500>>,
     }
-    example {"max_uses": 80, "paused": false}
+    example {"max_uses": 80, "max_per_buyer": 2}
 
     /// Tickets whose price is asked for.
     struct QuoteBody {

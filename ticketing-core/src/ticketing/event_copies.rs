@@ -16,6 +16,9 @@ use std::collections::BTreeSet;
 /// The most dates of one request.
 pub const MAX_DATES: usize = 366;
 
+/// What the keys of copies begin with. No other event may have such a key.
+pub(super) const COPY_KEY: &str = "series-";
+
 /// Dates that repeat, in the time zone of an event and at the wall time of its start.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
@@ -101,7 +104,7 @@ impl Ticketing {
         let series = event.series_id.unwrap_or(id);
         let copy = |at: &Timestamp| {
             // A repeat of the request has the same keys.
-            let key: std::result::Result<Reference, _> = format!("series-{series}-{}", at.as_microsecond()).parse();
+            let key: std::result::Result<Reference, _> = format!("{COPY_KEY}{series}-{}", at.as_microsecond()).parse();
             let key = key.map_err(|error| Error::Configuration(error.to_string()))?;
             Ok(CopyEvent { id, key, starts_at: *at, status })
         };

@@ -1,4 +1,5 @@
 use super::checks::Checks;
+use super::event_copies::COPY_KEY;
 use super::event_checks::{check_event, check_types};
 use super::recent_events::Moment;
 use super::{Ticketing, granted, only, refused};
@@ -76,6 +77,8 @@ impl Ticketing {
         let event = Event { version: 0, ..new.to_event(organizer, self.now()) };
         let mut checks = Checks::default();
         checks.principal("organizer", organizer);
+        let is_free = new.key.as_ref().is_none_or(|key| !key.as_str().starts_with(COPY_KEY));
+        checks.require("key", is_free, || format!("must not begin with {COPY_KEY}: copies of events have such keys"));
         check_event(&mut checks, &event);
         check_types(&mut checks, &event);
         checks.done()?;

@@ -18,6 +18,7 @@ use ticketing_core::domain::payment::{
     Attempt, AttemptStatus, BeginSale, Captured, CheckoutReport, CheckoutResult, ClaimPolls, DisputeStage, Observation,
     RecordDispute, SaleBegun, Settle, Settlement,
 };
+use ticketing_core::domain::promo_code::PromoCode;
 use ticketing_core::domain::refund::{
     ClaimRefunds, RecordListedRefunds, Refund, RefundReport, RefundRequest, RefundStatus, RetryRefund,
     UndoCancelledEvents, WakeRefunds,
@@ -104,6 +105,11 @@ bugs! {
     RemovedTypeSold 1000;
     SalesRulesIgnored 400;
     LateMoneyNeedsSalesRules 1000;
+    CodeUseNotTakenByHold 100;
+    CodeUsesUnlimited 400;
+    CodeUseNotReturnedAtExpiry 400;
+    CodeUseReturnedTwice 400;
+    LateMoneyNeedsGoodCode 1500;
 }
 
 /// The storage in memory, as somebody might have written it who had not thought of everything.
@@ -130,6 +136,14 @@ fn change_events(rows: &mut WorkingSet, mut change: impl FnMut(&mut Event)) {
     for mut event in all {
         change(&mut event);
         rows.events.load_record(event);
+    }
+}
+
+fn change_codes(rows: &mut WorkingSet, mut change: impl FnMut(&mut PromoCode)) {
+    let all: Vec<PromoCode> = rows.promo_codes.iter().map(|(_, code)| code.clone()).collect();
+    for mut code in all {
+        change(&mut code);
+        rows.promo_codes.load_record(code);
     }
 }
 
@@ -323,6 +337,21 @@ impl BuggyStorage {
                 result
             })),
             Some(Bug::SalesRulesIgnored) => Ok(memory.tamper(|rows| without_rules(rows, hold))),
+            Some(Bug::CodeUseNotTakenByHold) => Ok(memory.tamper(|rows| {
+                let codes = rows.promo_codes.clone();
+                let result = hold(rows);
+                codes.iter().for_each(|(_, code)| rows.promo_codes.load_record(code.clone()));
+                result
+            })),
+            Some(Bug::CodeUsesUnlimited) => Ok(memory.tamper(|rows| {
+                let codes = rows.promo_codes.clone();
+                change_codes(rows, |code| code.uses.capacity = None);
+                let result = hold(rows);
+                change_codes(rows, |code| {
+                    code.uses.capacity = codes.get(&code.id).and_then(|before| before.uses.capacity);
+                });
+                result
+            })),
             _ => memory.apply(now, wishes).await,
         }
     }
@@ -408,6 +437,17 @@ impl BuggyStorage {
         let memory = &self.world.memory;
         match self.world.bug {
             Some(Bug::HoldNeverExpires) => Ok(vec![]),
+            Some(Bug::CodeUseNotReturnedAtExpiry) => {
+                let expired = memory.apply_one(now, *expire).await?;
+                memory.tamper(|rows| {
+                    change_codes(rows, |code| {
+                        let lines = expired.iter().flat_map(|order| &order.lines);
+                        let with_code = lines.filter(|line| line.promo_code_id == Some(code.id));
+                        code.uses.held += with_code.map(|line| i64::from(line.quantity)).sum::<i64>();
+                    });
+                });
+                Ok(expired)
+            }
             Some(Bug::HoldExpiresInTwoSteps) => {
                 let is_due =
                     |order: &&Order| matches!(order.status, OrderStatus::Held { hold_until } if hold_until <= now);
@@ -709,11 +749,26 @@ fn settle(rows: &mut WorkingSet, now: Timestamp, said: &Settle, bug: Bug) -> Out
         change_order(rows, &order, |order| order.hold_extended = false);
     }
     let (mails, audit) = (rows.mails.clone(), rows.audit.clone());
+    let code = order.promo_code_id.and_then(|id| rows.promo_codes.get(&id).cloned());
+    if let (Bug::LateMoneyNeedsGoodCode, Observation::Success(_), true, Some(code)) =
+        (bug, &said.observation, is_first, &code)
+        && matches!(order.status, OrderStatus::Expired | OrderStatus::Cancelled)
+        && !code.is_good(now)
+    {
+        change_codes(rows, |code| code.uses.capacity = Some(code.uses.held + code.uses.sold));
+        let came = said.apply(rows, now);
+        change_codes(rows, |changed| {
+            if changed.id == code.id {
+                changed.uses.capacity = code.uses.capacity;
+            }
+        });
+        return came;
+    }
     if let (Bug::LateMoneyNeedsSalesRules, Observation::Success(captured), true) = (bug, &said.observation, is_first) {
         let is_late = matches!(order.status, OrderStatus::Expired | OrderStatus::Cancelled);
         let event = rows.events.get(&order.event_id).cloned();
         let is_closed = event.as_ref().is_some_and(|event| event.rules.paused || !event.rules.sales.contains(now));
-        if let (true, true, Some(event)) = (is_late, is_closed, event) {
+        if let (true, true, Some(event)) = (is_late, is_closed && bug == Bug::LateMoneyNeedsSalesRules, event) {
             // Nobody asked for the capacity: the money goes back as if the places were gone.
             let _ = captured;
             change_events(rows, |event| event.stock.capacity = Some(event.stock.held + event.stock.sold));
@@ -799,6 +854,15 @@ fn refund(rows: &mut WorkingSet, now: Timestamp, wish: &RefundRequest, bug: Bug)
                 });
                 rows.tickets.load_record(ticket);
             }
+        }
+        (Bug::CodeUseReturnedTwice, Some(refund)) => {
+            let order = rows.orders.get(&refund.order_id).cloned();
+            let places = refund.tickets.len() as i64;
+            change_codes(rows, |code| {
+                if order.as_ref().is_some_and(|order| order.promo_code_id == Some(code.id)) {
+                    code.uses.sold -= places.min(code.uses.sold);
+                }
+            });
         }
         (Bug::PlacesReturnedTwice, Some(refund)) => {
             let places = refund.tickets.len() as i64;

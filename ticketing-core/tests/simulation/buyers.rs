@@ -2,6 +2,7 @@
 
 use crate::executor::lock;
 use crate::gateway::{change_till, charge_body};
+use crate::history::CODE;
 use crate::servers::ask;
 use crate::webhooks;
 use crate::world::{MINUTE, SECOND, World};
@@ -31,7 +32,10 @@ pub(crate) async fn visit(world: Arc<World>, event: Event, number: u64) {
         let quantity = u32::try_from(world.between(1, 3)).unwrap_or(1);
         lines.push(LineRequest::new(quantity).with_ticket_type_id(ticket_type.id));
     }
-    let request = OrderRequest::new(event.id, lines).with_reference(reference(format!("o-{number}")));
+    let mut request = OrderRequest::new(event.id, lines).with_reference(reference(format!("o-{number}")));
+    if world.options.event_edited && world.below(2) == 0 {
+        request = request.with_promo_code(CODE.to_owned());
+    }
     let bought = if world.below(3) == 0 {
         buy(&world, &buyer, &request, number).await
     } else {

@@ -9,10 +9,11 @@ use ticketing_core::Error;
 use ticketing_core::domain::event::{
     Event, EventStatus, EventWants, SalesRules, SalesRulesWants, Stock, TicketType, TicketTypeWants,
 };
-use ticketing_core::domain::id::{EventId, OrderId, RefundId, TicketTypeId};
+use ticketing_core::domain::id::{EventId, OrderId, PromoCodeId, RefundId, TicketTypeId};
 use ticketing_core::domain::money::Money;
 use ticketing_core::domain::order::{Order, OrderLine, OrderStatus};
 use ticketing_core::domain::principal::Principal;
+use ticketing_core::domain::promo_code::PromoCode;
 use ticketing_core::domain::refund::RefundReason;
 use ticketing_core::domain::working_set::WorkingSet;
 
@@ -31,8 +32,32 @@ pub(crate) async fn edit(world: Arc<World>, organizer: Principal, event: EventId
             let (colleague, wants) = (Arc::clone(&world), wish(&world, &known));
             world.go(submit(colleague, organizer.clone(), event, Some(known.version), wants));
         }
+        if world.below(3) == 0 {
+            edit_code(&world, &organizer, event).await;
+        }
         let wants = wish(&world, &known);
         submit(Arc::clone(&world), organizer.clone(), event, seen, wants).await;
+    }
+}
+
+/// Changes how often the promo code is good, or pauses it for a while.
+async fn edit_code(world: &Arc<World>, organizer: &Principal, event: EventId) {
+    let code = world.memory.look(|rows| {
+        let mut codes = rows.promo_codes.iter().map(|(_, code)| code);
+        codes.find(|code| code.event_id == event).cloned()
+    });
+    let Some(code) = code else { return };
+    let settings = match world.below(3) {
+        0 => code.settings().with_max_uses((code.uses.held + code.uses.sold + world.below(4) as i64 - 1).max(0)),
+        1 => code.settings().with_paused(true),
+        _ => code.settings().with_paused(false),
+    };
+    let who = organizer.clone();
+    let (id, seen) = (code.id, Some(code.version));
+    match ask(world, |server| async move { server.edit_promo_code(&who, id, seen, settings).await }).await {
+        Some(Ok(_)) => world.saw("organiser", "edits the promo code"),
+        Some(Err(Error::Refused(refusal))) => world.saw("refused", refusal.code()),
+        _ => {}
     }
 }
 
@@ -114,6 +139,7 @@ pub(crate) struct Known {
     events: BTreeMap<EventId, Event>,
     lines: BTreeMap<OrderId, (Vec<OrderLine>, Money)>,
     late: BTreeSet<RefundId>,
+    codes: BTreeMap<PromoCodeId, PromoCode>,
 }
 
 fn check(holds: bool, broken: impl FnOnce() -> String) -> Result<(), String> {
@@ -161,6 +187,7 @@ pub(crate) fn after_commit(rows: &WorkingSet, known: &mut Known) -> Result<(), S
         }
     }
     late_money(rows, known)?;
+    known.codes = rows.promo_codes.iter().map(|(id, code)| (*id, code.clone())).collect();
     known.events = rows.events.iter().map(|(id, event)| (*id, event.clone())).collect();
     Ok(())
 }
@@ -207,10 +234,20 @@ fn is_allowed(rows: &WorkingSet, event: &Event, order: &Order) -> Result<(), Str
     };
     let has_too_many = |rules: &SalesRules, of| rules.max_per_buyer.is_some_and(|max| of_buyer(of) > max);
     check(!has_too_many(&event.rules, None), || format!("S17 the buyer of order {} has too many", order.id))?;
+    let of_type = |id: TicketTypeId| -> u32 {
+        order.lines.iter().filter(|line| line.ticket_type_id == id).map(|line| line.quantity).sum()
+    };
     for line in &order.lines {
         let offered = event.ticket_type(line.ticket_type_id).filter(|of| of.is_public());
         let fits = offered.is_some_and(|of| {
-            meets(&of.rules, line.quantity) && of.price == line.unit_price && !has_too_many(&of.rules, Some(of.id))
+            let code = line.promo_code_id.and_then(|id| rows.promo_codes.get(&id));
+            let is_good = code.is_none_or(|code| code.is_good(order.created_at) && code.is_for(of));
+            let discount = code.map_or(0, |code| code.discount_of(of.price));
+            meets(&of.rules, of_type(of.id))
+                && is_good
+                && of.price.minor() == line.parts.face
+                && line.unit_price.minor() == of.price.minor() - discount
+                && !has_too_many(&of.rules, Some(of.id))
         });
         check(fits, || format!("S17 order {} was taken against the rules of {offered:?}", order.id))?;
     }
@@ -228,11 +265,21 @@ fn late_money(rows: &WorkingSet, known: &mut Known) -> Result<(), String> {
         // A batch may take the last places for one payment and free others, so it is looked at before and after.
         let now = rows.events.get(&order.event_id);
         let has_places = |event: Option<&Event>| event.is_some_and(|event| fits(event, order));
-        check(!has_places(now) || !has_places(known.events.get(&order.event_id)), || {
+        let has_uses = |code: Option<&PromoCode>| code.is_none_or(|code| code.uses.has(uses_of(order)));
+        let is_free_now = has_places(now) && has_uses(order.promo_code_id.and_then(|id| rows.promo_codes.get(&id)));
+        let was_free = has_places(known.events.get(&order.event_id))
+            && has_uses(order.promo_code_id.and_then(|id| known.codes.get(&id)));
+        check(!is_free_now || !was_free, || {
             format!("S18 late money for order {} went back although its places were free", order.id)
         })?;
     }
     Ok(())
+}
+
+/// The tickets of an order that are bought with its code.
+fn uses_of(order: &Order) -> i64 {
+    let with_code = order.lines.iter().filter(|line| line.promo_code_id.is_some());
+    with_code.map(|line| i64::from(line.quantity)).sum()
 }
 
 fn fits(event: &Event, order: &Order) -> bool {

@@ -8,6 +8,7 @@ use std::sync::Arc;
 use ticketing_core::domain::event::{Event, NewEvent, NewTicketType, PutEvent};
 use ticketing_core::domain::money::{Currency, Money};
 use ticketing_core::domain::principal::Principal;
+use ticketing_core::domain::promo_code::{Discount, PromoCodeSettings, PutPromoCode};
 use ticketing_core::storage::StorageExt as _;
 
 /// When the faults end.
@@ -32,6 +33,7 @@ pub(crate) fn run(seed: u64, bug: Option<Bug>, trace: bool) -> Outcome {
     }
     world.go(gates::open(Arc::clone(&world), organizer.clone()));
     if world.options.event_edited {
+        put_code(&world, &organizer, &event);
         world.go(edits::edit(Arc::clone(&world), organizer.clone(), event.id));
     }
     world.go(organizer::look_after(Arc::clone(&world), organizer, event.id));
@@ -64,6 +66,9 @@ pub(crate) fn run(seed: u64, bug: Option<Bug>, trace: bool) -> Outcome {
     outcome
 }
 
+/// The promo code of histories whose event is edited.
+pub(crate) const CODE: &str = "SIMULATED";
+
 /// The event is long after the history, so that sales do not end in it.
 const LATER: SignedDuration = SignedDuration::from_hours(30 * 24);
 
@@ -79,6 +84,17 @@ fn put_event(world: &Arc<World>, organizer: &Principal) -> Option<Event> {
     }
     let put = PutEvent { organizer: organizer.clone(), event };
     invariants::at_once(world.memory.apply_one(world.time(), put))?.ok()?.ok()
+}
+
+/// A code for half the price, good for a few tickets.
+fn put_code(world: &World, organizer: &Principal, event: &Event) {
+    let Ok(text) = CODE.parse() else { return };
+    let settings = PromoCodeSettings::new(text)
+        .with_discount(Discount::Percent(5000))
+        .with_max_per_buyer(3)
+        .with_max_uses(2 + world.below(5) as i64);
+    let put = PutPromoCode { event_id: event.id, actor: organizer.clone(), settings };
+    let _ = invariants::at_once(world.memory.apply_one(world.time(), put));
 }
 
 /// Counts the states that histories came through, by what the audit log and the rows say.

@@ -81,6 +81,11 @@ async def test_copies_are_drafts_that_are_published_and_sold_one_by_one(shop: Sh
     available = [one.available for one in await tickets.events(series=event.id, with_drafts=True)]
     assert available == [7, 8, 9]
 
+    # A repeat finds what was edited or cancelled since.
+    moved = await tickets.edit_event(actor=CLUB, event_id=first.id, starts_at=START + 30 * HOUR, ends_at=None)
+    gone = await tickets.cancel_event(actor=CLUB, event_id=second.id)
+    assert await tickets.copy_event(actor=CLUB, event_id=event.id, starts_at=days) == [moved, gone]
+
     # A copy of a copy joins the series, and its start may be given in any zone.
     (third,) = await tickets.copy_event(actor=CLUB, event_id=first.id, starts_at=(START + 72 * HOUR,), status="active")
     assert (third.series_id, third.starts_at_local.hour) == (event.id, 20)
@@ -155,6 +160,21 @@ async def test_a_wrong_value_names_its_argument(
     if isinstance(sync.value, t.InvalidRequest):
         assert str(sync.value).startswith(f"{sync.value.fields[0].field}: ")
     assert small.sync.event(event.id) == event and len(small.sync.events(with_drafts=True)) == 2
+
+
+def test_a_key_that_another_event_has_is_refused(small: Shop) -> None:
+    event = jam(small)
+    microseconds = round(SOON.timestamp()) * 10**6
+    small.sync.create_event(
+        organizer=ADA.who,
+        title="Other",
+        starts_at=SOON,
+        location="Lagos",
+        price=t.Money(0, "NGN"),
+        key=f"series-{event.id}-{microseconds}",
+    )
+    with pytest.raises(t.KeyReused):
+        small.sync.copy_event(actor=CLUB, event_id=event.id, starts_at=[SOON, SOON + HOUR])
 
 
 def test_a_series_of_another_type_names_its_argument(small: Shop) -> None:

@@ -423,9 +423,12 @@ class AsyncTicketing:
         """Copies an event to other dates, in this order: its texts, ticket types and rules, with nothing sold.
 
         Its end and its sales times keep their distance from the start, in wall time. The copies and the original form one series:
-        `events` lists it. Creates all copies or none. Repeating the call creates nothing twice. For its organiser or an administrator.
+        `events` lists it. Repeating the call creates nothing twice: a date that was copied before is the same event, even if it was
+        edited or cancelled since. For its organiser or an administrator.
 
-        There are 1 to 366 dates, all in the future. The copies are drafts unless ``status`` is active. Raises `NotFound`, `Forbidden`.
+        There are 1 to 366 dates, all in the future. The copies are drafts unless ``status`` is active. Raises `NotFound`, `Forbidden`;
+        and `KeyReused` if another event has the ``key`` of a copy, ``series-<series_id>-<microseconds since 1970>``: the other copies
+        are created then.
 
         >>> from datetime import date
         >>> fridays = await tickets.dates_of(event, until=date(2100, 12, 31), on=["fri"])

@@ -222,3 +222,23 @@ async fn a_ticket_is_bought_by_pasting() {
     let image = std::fs::read(server.folder.join("ticket.png")).unwrap();
     assert!(image.starts_with(b"\x89PNG\r\n\x1a\n"));
 }
+
+/// The examples of the overview of the API continue those of the front page.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_event_is_edited_and_repeated_by_pasting() {
+    let server = Server::start(&[]).await;
+    let overview = include_str!("../../ticketing-http/docs/api.md");
+    let (start, _) = block(README, "## Buy a ticket", "sh").split_once("# Create an event").unwrap();
+    let examples = ["## Drafts", "## Editing an event", "## Series"].map(|section| block(overview, section, "sh"));
+    // A response that is an error ends the script.
+    let strict = "curl() { command curl --fail-with-body \"$@\"; }\n";
+    let script = format!("{strict}{start}{}", examples.concat()).replace("http://localhost:8000", &server.url());
+    let mut shell = Command::new("sh");
+    shell.arg("-e").arg("-c").arg(&script).current_dir(&server.folder).stdin(Stdio::null());
+    let output = tokio::task::spawn_blocking(move || shell.output().unwrap()).await.unwrap();
+    let (stdout, stderr) = (String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
+    assert!(output.status.success() && stderr.is_empty(), "{stdout}{stderr}");
+    assert!(stdout.to_ascii_lowercase().contains("etag: \"v2\"") && stdout.contains("\"Balcony\""), "{stdout}");
+    // 51 copies, and the list of them with the event itself.
+    assert_eq!(stdout.matches("\"series_id\":1,").count(), 51 + 52, "{stdout}");
+}

@@ -3,10 +3,11 @@
 
 use crate::errors::Failure;
 use jiff::Timestamp;
+use jiff::civil::{Date, Weekday};
 use pyo3::exceptions::{PyOverflowError, PyTypeError};
 use pyo3::prelude::*;
 use pyo3::sync::PyOnceLock;
-use pyo3::types::{PyBool, PyDateTime, PyString, PyTuple, PyTzInfo};
+use pyo3::types::{PyBool, PyDate, PyDateTime, PyString, PyTuple, PyTzInfo};
 use pyo3::{Borrowed, intern};
 use ticketing_core::LineRequest;
 use ticketing_core::domain::code::{Reference, TicketCode};
@@ -119,18 +120,27 @@ fn in_rules(py: Python<'_>, error: PyErr) -> PyErr {
 
 /// Objects that are in a list. Their fields are named by their position in it.
 fn list<T: Read>(of: &Bound<'_, PyAny>, name: &str) -> PyResult<Vec<T>> {
-    let py = of.py();
-    let all =
-        of.try_iter().map_err(|_| PyTypeError::new_err(format!("{name}: must be a list (got {})", type_name(of))))?;
-    all.enumerate()
-        .map(|(index, each)| {
-            T::read(&each?).map_err(|error| {
-                renamed(py, error, |field| match field {
-                    Some(field) => format!("{name}[{index}].{field}"),
-                    None => format!("{name}[{index}]"),
-                })
-            })
-        })
+    read_list(of, name, |index, field| match field {
+        Some(field) => format!("{name}[{index}].{field}"),
+        None => format!("{name}[{index}]"),
+    })
+}
+
+/// The same for values that have no fields.
+fn values<T: Read>(of: &Bound<'_, PyAny>, name: &str) -> PyResult<Vec<T>> {
+    read_list(of, name, |index, _| format!("{name}[{index}]"))
+}
+
+fn read_list<T: Read>(
+    of: &Bound<'_, PyAny>,
+    name: &str,
+    rename: impl Fn(usize, Option<&str>) -> String,
+) -> PyResult<Vec<T>> {
+    let not_a_list = || PyTypeError::new_err(format!("{name}: must be a list (got {})", type_name(of)));
+    // A text can be iterated over too.
+    let all = if of.is_instance_of::<PyString>() { Err(not_a_list()) } else { of.try_iter().map_err(|_| not_a_list()) };
+    all?.enumerate()
+        .map(|(index, each)| T::read(&each?).map_err(|error| renamed(of.py(), error, |field| rename(index, field))))
         .collect()
 }
 
@@ -211,6 +221,53 @@ impl Read for Timestamp {
         let utc = at.call_method1(intern!(py, "astimezone"), (PyTzInfo::utc(py)?,))?;
         let text: String = utc.call_method0(intern!(py, "isoformat"))?.extract()?;
         text.parse().map_err(|error| invalid(py, "datetime", error))
+    }
+}
+
+/// A date. One with a time is refused, since the time would be lost.
+impl Read for Date {
+    fn read(value: &Bound<'_, PyAny>) -> PyResult<Self> {
+        let date = value.cast::<PyDate>().ok().filter(|date| !date.is_instance_of::<PyDateTime>());
+        let date = date.ok_or_else(|| wrong_type("a date", value))?;
+        let text: String = date.call_method0(intern!(value.py(), "isoformat"))?.extract()?;
+        text.parse().map_err(|error| invalid(value.py(), "date", error))
+    }
+}
+
+impl Read for Weekday {
+    fn read(value: &Bound<'_, PyAny>) -> PyResult<Self> {
+        let text = value.cast::<PyString>().map_err(|_| wrong_type("a str", value))?.to_cow()?;
+        Ok(match text.as_ref() {
+            "mon" => Self::Monday,
+            "tue" => Self::Tuesday,
+            "wed" => Self::Wednesday,
+            "thu" => Self::Thursday,
+            "fri" => Self::Friday,
+            "sat" => Self::Saturday,
+            "sun" => Self::Sunday,
+            other => {
+                let message = format!("must be mon, tue, wed, thu, fri, sat or sun (got {other:?})");
+                return Err(invalid(value.py(), "on", message));
+            }
+        })
+    }
+}
+
+/// The starts of copies.
+pub(crate) struct Starts(pub(crate) Vec<Timestamp>);
+
+impl Read for Starts {
+    fn read(value: &Bound<'_, PyAny>) -> PyResult<Self> {
+        values(value, "starts_at").map(Self)
+    }
+}
+
+/// The days on which an event repeats.
+pub(crate) struct Days(pub(crate) Vec<Weekday>);
+
+impl Read for Days {
+    fn read(value: &Bound<'_, PyAny>) -> PyResult<Self> {
+        values(value, "on").map(Self)
     }
 }
 
@@ -319,7 +376,7 @@ impl Read for TicketTypeWants {
     }
 }
 
-/// Of an object with all arguments of `edit_event` that say what is wanted.
+/// Of an object with all arguments of `edit_event` that change something.
 impl Read for EventWants {
     fn read(value: &Bound<'_, PyAny>) -> PyResult<Self> {
         let fields = Fields { of: value, class: "the arguments of edit_event" };

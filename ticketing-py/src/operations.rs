@@ -5,11 +5,12 @@
 use crate::asyncio::{awaitable, running_loop};
 use crate::engine::{Core, Settings};
 use crate::errors::Failure;
-use crate::from_python::{HeaderValue, In, NewTicketTypes, Read as _, unsigned};
+use crate::from_python::{Days, HeaderValue, In, NewTicketTypes, Read as _, Starts, unsigned};
 use crate::gateways::PythonGateway;
 use crate::process::on_behalf;
 use crate::to_python::ToPython;
 use jiff::Timestamp;
+use jiff::civil::Date;
 use pyo3::prelude::*;
 use pyo3::types::PyDict;
 use std::sync::Arc;
@@ -20,7 +21,8 @@ use ticketing_core::domain::category::{Category, NewCategory};
 use ticketing_core::domain::check_in::{CheckIn, Scan};
 use ticketing_core::domain::code::{Reference, TicketCode};
 use ticketing_core::domain::event::{
-    Event, EventFilter, EventPhase, EventSort, EventWants, GENERAL_ADMISSION, NewEvent, NewTicketType, SalesRules,
+    Event, EventFilter, EventPhase, EventSort, EventStatus, EventWants, GENERAL_ADMISSION, NewEvent, NewTicketType,
+    SalesRules,
 };
 use ticketing_core::domain::id::{AccountId, CategoryId, EventId, MailId, RefundId, TicketId};
 use ticketing_core::domain::money::Money;
@@ -37,8 +39,8 @@ use ticketing_core::domain::time_zone::TimeZoneName;
 use ticketing_core::domain::webhook::StoredWebhook;
 use ticketing_core::gateway::Webhook;
 use ticketing_core::{
-    Decision, LineRequest, OrderRequest, PayOptions, RefundOptions, Registration, Session, Started, Upkeep,
-    UpkeepReport,
+    Decision, LineRequest, OrderRequest, PayOptions, RefundOptions, Registration, Repeat, Session, Started, Ticketing,
+    Upkeep, UpkeepReport,
 };
 
 /// The engine for plain code: calls wait, and other Python threads run in the meantime.
@@ -213,7 +215,8 @@ operations! {
     fn events(
         core, category: Option<String>, text: Option<String>, starts_from: In<Option<Timestamp>>,
         starts_before: In<Option<Timestamp>>, organizer: In<Option<Principal>>, with_cancelled: bool,
-        with_drafts: bool, phase: In<Option<EventPhase>>, sort: In<EventSort>, skip: i64, limit: i64, count: bool,
+        with_drafts: bool, phase: In<Option<EventPhase>>, series: Option<i64>, sort: In<EventSort>, skip: i64,
+        limit: i64, count: bool,
     ) -> Page<Event> {
         let filter = EventFilter::default()
             .with_category(category)
@@ -224,6 +227,7 @@ operations! {
             .with_cancelled(with_cancelled)
             .with_drafts(with_drafts)
             .with_phase(phase.0.map(|phase| (phase, core.now())))
+            .with_series(series.map(EventId))
             .with_sort(sort.0);
         core.get().await?.events(&filter, page(skip, limit, count)?).await?
     }
@@ -253,6 +257,17 @@ operations! {
 
     fn resume_sales(core, actor: In<Principal>, event_id: i64) -> Event {
         core.get().await?.resume_sales(&actor.0, EventId(event_id)).await?
+    }
+
+    fn dates_of(core, event: i64, until: In<Date>, on: In<Days>) -> Vec<Timestamp> {
+        let event = core.get().await?.event(EventId(event)).await?;
+        Ticketing::dates_of(&event, &Repeat::until(until.0).with_on(on.0.0))?
+    }
+
+    fn copy_event(
+        core, actor: In<Principal>, event_id: i64, starts_at: In<Starts>, status: In<EventStatus>,
+    ) -> Vec<Event> {
+        core.get().await?.copy_event(&actor.0, EventId(event_id), &starts_at.0.0, status.0).await?
     }
 
     fn cancel_event(core, actor: In<Principal>, event_id: i64) -> Event {

@@ -129,6 +129,12 @@ impl ToPython for () {
     }
 }
 
+impl ToPython for jiff::Timestamp {
+    fn to_python<'py>(&self, py: Python<'py>) -> Made<'py> {
+        Ok(time(py, *self)?.into_any())
+    }
+}
+
 impl ToPython for bool {
     fn to_python<'py>(&self, py: Python<'py>) -> Made<'py> {
         Ok(self.into_pyobject(py)?.to_owned().into_any())
@@ -258,6 +264,7 @@ impl ToPython for Event {
             status: self.status.to_python(py)?,
             rules: self.rules.to_python(py)?,
             version: self.version,
+            series_id: self.series_id.map(|id| id.0),
             ticket_types: PyTuple::new(py, types)?,
             lowest_price: self.lowest_price().to_python(py)?,
             available: self.available_in_all(),

@@ -9,6 +9,7 @@ import re
 import subprocess
 import sys
 from collections.abc import Iterator
+from datetime import timedelta
 from pathlib import Path
 from types import ModuleType
 
@@ -93,6 +94,15 @@ def test_readme_section_on_editing_events_runs() -> None:
     assert isinstance(event, ticketing_py.Event)
     assert [(one.name, one.stock.capacity) for one in event.ticket_types] == [("Stalls", 350), ("Box", 8)]
     assert event.rules == ticketing_py.SalesRules(sales_until=NEXT_YEAR, max_per_order=6)
+
+
+def test_readme_section_on_series_runs() -> None:
+    names = world(is_async=False) | {"timedelta": timedelta}
+    names |= {"shop": names["tickets"], "band": CLUB, "soon": NEXT_YEAR, "price": Money(5000, "NGN")}
+    exec(block((HERE.parent / "README.md").read_text(), "## Series"), names)
+    series, copies = names["series"], names["copies"]
+    assert isinstance(series, ticketing_py.Page) and isinstance(copies, list)
+    assert len(series) == len(copies) + 1 == 54 and list(series)[1:] == copies
 
 
 def test_generated_files_are_up_to_date() -> None:

@@ -5,7 +5,7 @@ A line that must be an error has a `type: ignore`; both checkers report one that
 
 from __future__ import annotations
 
-from datetime import datetime, timezone
+from datetime import date, datetime, timezone
 from decimal import Decimal
 from typing import assert_type
 
@@ -76,6 +76,13 @@ async def uses() -> None:
         assert_type(edited.rules.max_per_order, int | None)
         await tickets.edit_event(actor=ada.who, event_id=event.id, title=None)  # type: ignore[arg-type]
         await tickets.edit_event(actor=ada.who, event_id=event.id, rules=None)  # type: ignore[arg-type]
+        dates = await tickets.dates_of(event, until=date(2099, 12, 31), on=["fri", "sat"])
+        assert_type(dates, list[datetime])
+        copies = await tickets.copy_event(actor=ada.who, event_id=event.id, starts_at=dates, status="active")
+        assert_type(copies, list[t.Event])
+        assert_type(copies[0].series_id, int | None)
+        await tickets.dates_of(event.id, until=date(2099, 12, 31), on=["Friday"])  # type: ignore[list-item]
+        await tickets.copy_event(actor=ada.who, event_id=1, starts_at=dates, status="cancelled")  # type: ignore[arg-type]
         try:
             await tickets.hold(buyer=ada, event_id=event.id)
         except t.SoldOut as error:

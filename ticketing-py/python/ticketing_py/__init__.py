@@ -110,6 +110,7 @@ from .events import (
     TicketType,
     TicketTypeEdit,
     Visibility,
+    Weekday,
 )
 from .gateways import (
     AsyncPaymentGateway,
@@ -319,6 +320,7 @@ __all__ = [
     "WebhookEvent",
     "WebhookStatus",
     "WebhookSubject",
+    "Weekday",
     "WrongEvent",
     "__version__",
     "qr_png",

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 from types import SimpleNamespace, TracebackType
+from typing import Literal
 from zoneinfo import ZoneInfo
 
 from . import _native
@@ -19,6 +20,7 @@ from .events import (
     SalesRules,
     SalesRulesEdit,
     TicketTypeEdit,
+    Weekday,
 )
 from .gateways import Gateway
 from .mailers import Mailer
@@ -274,6 +276,7 @@ class AsyncTicketing:
         with_cancelled: bool = False,
         with_drafts: bool = False,
         phase: EventPhase | None = None,
+        series: int | None = None,
         sort: EventSort = EventSort.ID,
         skip: int = 0,
         limit: int = 100,
@@ -283,6 +286,8 @@ class AsyncTicketing:
 
         With a ``phase``, only events that are in it now, whatever ``with_cancelled`` and ``with_drafts`` say. Show drafts to their
         organiser only: pass ``organizer``.
+
+        With a ``series``, only the dates of this series: the ``series_id`` of its events.
         """
         return await self._engine.events(
             category,
@@ -293,6 +298,7 @@ class AsyncTicketing:
             with_cancelled,
             with_drafts,
             phase,
+            series,
             sort,
             skip,
             limit,
@@ -389,6 +395,48 @@ class AsyncTicketing:
     async def resume_sales(self, *, actor: Principal, event_id: int) -> Event:
         """Resumes paused sales. Repeating the call changes nothing. Raises `EventCancelled`, `EventOver`."""
         return await self._engine.resume_sales(actor, event_id)
+
+    async def dates_of(self, event: Event | int, *, until: date, on: Sequence[Weekday] = ()) -> list[datetime]:
+        """The dates on which an event repeats, for `copy_event`: those after its own, until this one, inclusive. Creates nothing.
+
+        It repeats ``on`` these days of the week; by default on every day. Each date has the wall time of the event's start, in its
+        time zone. ``event`` is an event or its id; what is stored of it counts. Raises `NotFound`.
+
+        There are at most 366 dates. A date on which the clocks skip that wall time is an error, `InvalidRequest`.
+
+        >>> from datetime import date
+        >>> dates = await tickets.dates_of(event, until=date(2100, 1, 31), on=["fri", "sat"])
+        >>> len(dates), dates[0].isoformat()
+        (10, '2100-01-01T20:00:00+00:00')
+        """
+        event_id = event.id if isinstance(event, Event) else event
+        return list(await self._engine.dates_of(event_id, until, on))
+
+    async def copy_event(
+        self,
+        *,
+        actor: Principal,
+        event_id: int,
+        starts_at: Sequence[datetime],
+        status: EventStatus | Literal["draft", "active"] = EventStatus.DRAFT,
+    ) -> list[Event]:
+        """Copies an event to other dates, in this order: its texts, ticket types and rules, with nothing sold.
+
+        Its end and its sales times keep their distance from the start, in wall time. The copies and the original form one series:
+        `events` lists it. Repeating the call creates nothing twice: a date that was copied before is the same event, even if it was
+        edited or cancelled since. For its organiser or an administrator.
+
+        There are 1 to 366 dates, all in the future. The copies are drafts unless ``status`` is active. Raises `NotFound`, `Forbidden`;
+        and `KeyReused` if another event has the ``key`` of a copy, ``series-<series_id>-<microseconds since 1970>``: the other copies
+        are created then.
+
+        >>> from datetime import date
+        >>> fridays = await tickets.dates_of(event, until=date(2100, 12, 31), on=["fri"])
+        >>> copies = await tickets.copy_event(actor=club, event_id=event.id, starts_at=fridays, status="active")
+        >>> len(copies), copies[0].series_id == event.id, (await tickets.events(series=event.id, count=True)).total
+        (53, True, 54)
+        """
+        return list(await self._engine.copy_event(actor, event_id, starts_at, status))
 
     async def cancel_event(self, *, actor: Principal, event_id: int) -> Event:
         """Cancels an event. Upkeep then refunds and mails every buyer. For its organiser or an administrator."""

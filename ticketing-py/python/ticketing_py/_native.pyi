@@ -1,7 +1,7 @@
 import os
 from asyncio import AbstractEventLoop
 from collections.abc import Awaitable, Callable, Iterable, Sequence
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 from types import SimpleNamespace
 from typing import Any, Literal, final
 from zoneinfo import ZoneInfo
@@ -9,7 +9,7 @@ from zoneinfo import ZoneInfo
 from typing_extensions import Self
 
 from ._values import Money, Page
-from .events import Category, Event, EventPhase, EventSort, NewTicketType, SalesRules
+from .events import Category, Event, EventPhase, EventSort, EventStatus, NewTicketType, SalesRules, Weekday
 from .gateways import Charge, Gateway, RefundCall
 from .mailers import Mailer
 from .mails import Mail, OutboxMail
@@ -262,6 +262,7 @@ class Engine:
         with_cancelled: bool,
         with_drafts: bool,
         phase: EventPhase | None,
+        series: int | None,
         sort: EventSort,
         skip: int,
         limit: int,
@@ -275,6 +276,14 @@ class Engine:
     def unpublish_event(self, actor: Principal, event_id: int) -> Event: ...
     def pause_sales(self, actor: Principal, event_id: int) -> Event: ...
     def resume_sales(self, actor: Principal, event_id: int) -> Event: ...
+    def dates_of(self, event: int, until: date, on: Sequence[Weekday]) -> tuple[datetime, ...]: ...
+    def copy_event(
+        self,
+        actor: Principal,
+        event_id: int,
+        starts_at: Sequence[datetime],
+        status: EventStatus | Literal["draft", "active"],
+    ) -> tuple[Event, ...]: ...
     def cancel_event(self, actor: Principal, event_id: int) -> Event: ...
     def hold(
         self,
@@ -416,6 +425,7 @@ class AsyncEngine:
         with_cancelled: bool,
         with_drafts: bool,
         phase: EventPhase | None,
+        series: int | None,
         sort: EventSort,
         skip: int,
         limit: int,
@@ -429,6 +439,14 @@ class AsyncEngine:
     def unpublish_event(self, actor: Principal, event_id: int) -> Awaitable[Event]: ...
     def pause_sales(self, actor: Principal, event_id: int) -> Awaitable[Event]: ...
     def resume_sales(self, actor: Principal, event_id: int) -> Awaitable[Event]: ...
+    def dates_of(self, event: int, until: date, on: Sequence[Weekday]) -> Awaitable[tuple[datetime, ...]]: ...
+    def copy_event(
+        self,
+        actor: Principal,
+        event_id: int,
+        starts_at: Sequence[datetime],
+        status: EventStatus | Literal["draft", "active"],
+    ) -> Awaitable[tuple[Event, ...]]: ...
     def cancel_event(self, actor: Principal, event_id: int) -> Awaitable[Event]: ...
     def hold(
         self,

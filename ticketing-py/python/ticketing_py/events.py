@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta, timezone
+from typing import Literal
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from . import _native
@@ -11,6 +12,9 @@ from ._values import UNSET, Money, Unset, Word
 from .people import Principal
 
 _A_DAY = timedelta(hours=24)
+
+Weekday = Literal["mon", "tue", "wed", "thu", "fri", "sat", "sun"]
+"""A day of the week."""
 
 
 def _local(at: datetime, time_zone: str) -> datetime:
@@ -194,6 +198,8 @@ class Event:
     """They apply to all its ticket types together."""
     version: int
     """1 for a new event, and one more for every edit that changed something. Sales do not count."""
+    series_id: int | None
+    """The series that it is a date of: the id of its first event. ``None`` if it is in no series."""
     ticket_types: tuple[TicketType, ...]
     """At least one, in the organiser's order. Secret and removed ones are included; removed ones are last."""
     lowest_price: Money

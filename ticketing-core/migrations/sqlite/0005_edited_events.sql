@@ -4,7 +4,7 @@
 -- A capacity of 0 closes what nobody has bought yet.
 create table events_2 (
     id integer primary key,
-    -- made by whoever made the event, so that making it can be repeated
+    -- made by the caller that created the event, so that a repeat finds it
     key text unique,
     organizer_account integer references accounts (id),
     organizer_external text,

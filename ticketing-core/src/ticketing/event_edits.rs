@@ -16,7 +16,7 @@ use jiff::Timestamp;
 const TRIES: u32 = 5;
 
 impl Ticketing {
-    /// Changes an event into what is wanted; what is not named stays as it is. With `seen`, only if that is still its version. What is
+    /// Changes an event into what it shall be; what is not named stays as it is. With `seen`, only if that is still its version. What is
     /// so already is no change, so a repeat is harmless and answered as the first call, whatever the version. Allowed for the event's
     /// organiser and administrators.
     ///

@@ -76,7 +76,7 @@ impl Ticketing {
         outcomes.into_iter().map(|outcome| outcome.map_err(refused)).collect()
     }
 
-    /// Changes a promo code into what is wanted, if it is still the version that was seen. What is so already is no change, so a repeat
+    /// Changes a promo code into what it shall be, if it is still the version that was seen. What is so already is no change, so a repeat
     /// is harmless. Orders keep what they were made with. Allowed for the event's organiser and administrators.
     ///
     /// Refusals: `stale`, `code_taken`, `capacity_too_low` (with how many uses are taken).

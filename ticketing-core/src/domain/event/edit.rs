@@ -14,7 +14,7 @@ use crate::domain::working_set::WorkingSet;
 use jiff::Timestamp;
 use std::collections::BTreeMap;
 
-/// Changes an event into what is wanted, if it is still the version that the caller has seen. What is so already is no change, so a
+/// Changes an event into what it shall be, if it is still the version that the caller has seen. What is so already is no change, so a
 /// repeat is harmless. The caller has validated everything but what depends on orders.
 ///
 /// - The capacity, of the event or of a type, cannot be less than what is taken.

@@ -63,7 +63,7 @@ impl Command for PutPromoCode {
     }
 }
 
-/// Changes a promo code into what is wanted, if it is still the version that the caller has seen. What is so already is no change.
+/// Changes a promo code into what it shall be, if it is still the version that the caller has seen. What is so already is no change.
 /// Orders keep what they were made with.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct EditPromoCode {

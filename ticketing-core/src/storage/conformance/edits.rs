@@ -103,7 +103,7 @@ pub async fn a_repeated_edit_changes_nothing(storage: Arc<dyn Storage>) {
         .with_ticket_types(vec![existing(&event, 0), TicketTypeWants::new("VIP", ngn(900)).with_capacity(Some(5))]);
     let edited = granted(shop.try_edit(&event, Some(1), edit.clone()).await);
     shop.wait(SignedDuration::from_mins(1));
-    // The version is old by now, but what is wanted is so already: the answer to the first call may have been lost.
+    // The version is old by now, but the event is so already: the answer to the first call may have been lost.
     for seen in [Some(1), None, Some(2), Some(77)] {
         assert_eq!(shop.try_edit(&event, seen, edit.clone()).await, Ok(edited.clone()));
     }

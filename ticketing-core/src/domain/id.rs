@@ -53,6 +53,8 @@ ids! {
     RefundId,
     /// The id of a mail waiting in the outbox.
     MailId,
+    /// A [`Notice`](crate::domain::notice::Notice)'s id.
+    NoticeId,
     /// The id of an entry of the audit log.
     AuditId,
     /// The id of a stored webhook.

@@ -8,6 +8,7 @@ use super::category::Category;
 use super::check_in::CheckIn;
 use super::event::Event;
 use super::list::ListName;
+use super::notice::Notice;
 use super::order::Order;
 use super::outbox::OutboxMail;
 use super::page::Page;
@@ -68,6 +69,8 @@ nouns! {
     Category in categories;
     /// Events by id, with their ticket types.
     Event in events;
+    /// Notices of changed events by id.
+    Notice in notices;
     /// Orders by id, with their lines.
     Order in orders;
     /// Attempts by reference.

@@ -36,6 +36,7 @@ mod orders;
 mod postgres;
 mod races;
 mod refunds_and_reviews;
+mod returns;
 mod service;
 mod shop;
 mod storages;

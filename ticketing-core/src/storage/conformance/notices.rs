@@ -260,15 +260,15 @@ pub async fn eight_workers_enqueue_each_mail_once(storage: Arc<dyn Storage>) {
     let bought = shop.buy_many(&event, 12).await;
     shop.change(&event, elsewhere("A")).await;
     shop.wait(NOTICE_DELAY);
-    let works = (0..8).map(|_| {
+    at_once(8, |_| {
         let shop = Arc::clone(&shop);
         async move {
             for _ in 0..3 {
                 shop.expand(1).await;
             }
         }
-    });
-    at_once(works).await;
+    })
+    .await;
     shop.expand_all(2).await;
     for bought in &bought {
         assert_eq!(shop.told(&bought.order).await, [2]);

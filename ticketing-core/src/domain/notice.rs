@@ -21,6 +21,10 @@ pub use expand::ExpandNotices;
 /// How long after the change the mails go out. A further change until then replaces the notice.
 pub const NOTICE_DELAY: SignedDuration = SignedDuration::from_mins(10);
 
+/// An order that was made up to this long after the change counts as made before it. Its buyer had the old date or place on the screen, or
+/// its hold and the edit were on their way at the same time, each with its own idea of now.
+pub const SEEN_BEFORE: SignedDuration = SignedDuration::from_mins(2);
+
 /// How long tickets can be returned by default, where the start moved by more than [`RETURNS_FROM`] or the place changed.
 pub const RETURNS_FOR: SignedDuration = SignedDuration::from_hours(3 * 24);
 
@@ -43,7 +47,7 @@ pub struct Notice {
     pub refund_until: Option<Timestamp>,
     /// When it changed for the first time, of the changes that became this notice.
     pub first_at: Timestamp,
-    /// When it changed. Orders that were made later knew of it.
+    /// When it changed. Orders that were made later than [`SEEN_BEFORE`] after it knew of it.
     pub changed_at: Timestamp,
     /// Whether the last change undid the earlier ones. Then only orders that were made in between are told.
     pub is_undone: bool,
@@ -149,7 +153,7 @@ impl Field for DateAndPlace {
 impl Notice {
     /// Whether the buyer of the order is told, if it is paid: it was made before the change.
     pub fn is_owed_to(&self, order: &Order) -> bool {
-        order.created_at <= self.changed_at && (!self.is_undone || order.created_at >= self.first_at)
+        order.created_at <= self.changed_at + SEEN_BEFORE && (!self.is_undone || order.created_at >= self.first_at)
     }
 
     /// Whether a further change came before it was due.

@@ -7,16 +7,19 @@ use super::line::one_line;
 use super::{Attachment, Mail};
 use crate::domain::code::Reference;
 use crate::domain::event::Event;
-use crate::domain::notice::{DateAndPlace, Notice};
 use crate::domain::order::Order;
 use crate::domain::refund::{Refund, RefundReason};
 use crate::domain::ticket::Ticket;
 use crate::error::Error;
-use jiff::{Timestamp, Zoned};
+use jiff::Zoned;
 use minijinja::syntax::SyntaxConfig;
 use minijinja::value::Serde;
 use minijinja::{Environment, UndefinedBehavior};
 use serde::Serialize;
+
+mod changed;
+
+pub use changed::EventChangedMail;
 
 /// `.html` in a name turns escaping on.
 const TEMPLATES: [(&str, &str); 10] = [
@@ -115,34 +118,6 @@ impl<'a> EventCancelledMail<'a> {
     }
 }
 
-/// The data of the mail about a changed date or place.
-#[derive(Clone, Copy, Debug)]
-#[non_exhaustive]
-pub struct EventChangedMail<'a> {
-    /// The paid order.
-    pub order: &'a Order,
-    /// The event, as it is now.
-    pub event: &'a Event,
-    /// What it was before, and until when tickets can be returned.
-    pub notice: &'a Notice,
-    /// The `https` or `http` URL where the buyer finds the order, linked as it is.
-    pub public_url: Option<&'a str>,
-}
-
-impl<'a> EventChangedMail<'a> {
-    /// Creates one without a link to the order.
-    pub const fn new(order: &'a Order, event: &'a Event, notice: &'a Notice) -> Self {
-        Self { order, event, notice, public_url: None }
-    }
-
-    /// Sets [`public_url`](Self::public_url).
-    #[must_use]
-    pub fn with_public_url(mut self, public_url: impl Into<Option<&'a str>>) -> Self {
-        self.public_url = public_url.into();
-        self
-    }
-}
-
 impl Renderer {
     /// Creates a renderer. Times are those of the event's time zone, with their offset from UTC. `from_domain` is the domain that mails are sent from, in ASCII; Message-IDs end in it.
     /// Fails with [`Error::Configuration`] if it is not a domain.
@@ -233,28 +208,6 @@ impl Renderer {
         self.mail(&letter, Vec::new(), EventCancelledView { money })
     }
 
-    /// The mail about a changed date or place: what it was, what it is now, and until when tickets can be returned.
-    pub fn event_changed_mail(&self, mail: &EventChangedMail<'_>) -> crate::error::Result<Mail> {
-        let EventChangedMail { order, event, notice, public_url } = *mail;
-        let version = format!("v{}", notice.version);
-        // What it was before the first of several changes is nothing to somebody who ordered after it.
-        let changes = if order.created_at <= notice.first_at { changes(&notice.before, event) } else { Vec::new() };
-        let view = EventChangedView {
-            changes,
-            returns_until: notice.refund_until.map(|until| written(&event.time_zone.local(until))),
-            link: link(public_url),
-        };
-        let letter = Letter {
-            name: "event_changed",
-            key: &order.reference,
-            again: Some(&version),
-            what: "Changed",
-            order,
-            event,
-        };
-        self.mail(&letter, Vec::new(), view)
-    }
-
     fn mail<V: Serialize>(
         &self,
         letter: &Letter<'_>,
@@ -325,19 +278,6 @@ fn place(location: &str, address: Option<&str>) -> String {
 /// Only what is sure to be one is a link.
 fn link(url: Option<&str>) -> Option<&str> {
     url.filter(|url| url.starts_with("https://") || url.starts_with("http://"))
-}
-
-/// What has changed, by the clocks that the event has now: two times are only compared by the same clocks.
-fn changes(before: &DateAndPlace, event: &Event) -> Vec<ChangeView> {
-    let at = |at: Timestamp| written(&event.time_zone.local(at));
-    let end = |end: Option<Timestamp>| end.map_or("not given".to_owned(), at);
-    let all = [
-        ("Start", at(before.starts_at), at(event.starts_at)),
-        ("End", end(before.ends_at), end(event.ends_at)),
-        ("Place", place(&before.location, before.address.as_deref()), place(&event.location, event.address.as_deref())),
-    ];
-    let changed = all.into_iter().filter(|(_, before, now)| before != now);
-    changed.map(|(what, before, now)| ChangeView { what, before, now }).collect()
 }
 
 fn why(reason: RefundReason) -> &'static str {
@@ -418,18 +358,4 @@ struct RefundView<'a> {
 #[derive(Serialize)]
 struct EventCancelledView<'a> {
     money: &'a str,
-}
-
-#[derive(Serialize)]
-struct EventChangedView<'a> {
-    changes: Vec<ChangeView>,
-    returns_until: Option<String>,
-    link: Option<&'a str>,
-}
-
-#[derive(Serialize)]
-struct ChangeView {
-    what: &'static str,
-    before: String,
-    now: String,
 }

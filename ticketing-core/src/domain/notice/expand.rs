@@ -1,6 +1,6 @@
 //! Enqueuing the mails of notices that are due.
 
-use super::{BY_EVENT, Notice, NoticeStatus};
+use super::{BY_EVENT, Notice, NoticeStatus, SEEN_BEFORE};
 use crate::domain::command::Command;
 use crate::domain::event::{Event, EventStatus};
 use crate::domain::id::{NoticeId, OrderId};
@@ -65,7 +65,7 @@ impl ExpandNotices {
             Condition::Is("event_id", notice.event_id.value()),
             Condition::AtLeast("id", notice.last_order_id.map_or(0, |id| id.0.saturating_add(1))),
             Condition::Named("status", &["paid"]),
-            Condition::AtMost("created_at", notice.changed_at.as_microsecond()),
+            Condition::AtMost("created_at", (notice.changed_at + SEEN_BEFORE).as_microsecond()),
             Condition::Child(Ticket::NOUN, "order_id", valid),
         ];
         if notice.is_undone {

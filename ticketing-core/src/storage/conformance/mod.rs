@@ -38,6 +38,7 @@ pub mod polls;
 pub mod races;
 pub mod refunds;
 pub mod requests;
+pub mod returns;
 pub mod reviews;
 pub mod sales;
 pub mod settle;
@@ -115,6 +116,8 @@ macro_rules! storage_conformance {
                 a_cancelled_event_sends_none
                 a_worker_that_dies_is_followed_by_the_next
                 eight_workers_enqueue_each_mail_once
+            }
+            returns {
                 returns_are_open_by_default_where_much_has_changed
                 a_wish_about_returns_overrides_the_default
                 unused_tickets_are_returned_until_a_date

@@ -2,6 +2,7 @@
 
 use crate::shop::{Answer, Call, Shop};
 use serde_json::{Value, json};
+use ticketing_core::clock::Clock as _;
 
 impl Shop {
     async fn change(&self, event: i64, token: &str, patch: &Value) -> Answer {
@@ -60,7 +61,7 @@ async fn the_organiser_says_until_when_tickets_can_be_returned() {
     let event = shop.event(&ada, "5000", None).await;
     let (order, _) = shop.order_of(&bob, event, 1).await;
     let path = format!("/orders/{order}/returns");
-    let now = ticketing_core::Clock::now(&shop.clock);
+    let now = shop.clock.now();
     let until = |minutes| json!((now + jiff::SignedDuration::from_mins(minutes)).to_string());
     for (patch, what) in [
         (json!({"location": "Elsewhere", "refund_until": until(-1)}), "the past"),

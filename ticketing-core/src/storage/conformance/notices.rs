@@ -1,20 +1,18 @@
 //! Notices of changed dates and places, and tickets that are returned because of them.
 
 use super::races::at_once;
-use super::shop::{PRICE, Shop, buyer, external, granted, ngn};
+use super::shop::{Shop, granted};
 use super::till::Bought;
 use crate::domain::command::Query;
 use crate::domain::event::{EditEvent, Event, EventWants};
-use crate::domain::id::{EventId, TicketId};
+use crate::domain::id::EventId;
 use crate::domain::load::LoadKeys;
-use crate::domain::notice::{self, ExpandNotices, NOTICE_DELAY, Notice, NoticeStatus, RETURNS_FOR, SEEN_BEFORE};
+use crate::domain::notice::{self, ExpandNotices, NOTICE_DELAY, Notice, NoticeStatus, SEEN_BEFORE};
 use crate::domain::order::Order;
 use crate::domain::outbox::MailKind;
-use crate::domain::refund::{Refund, RefundReason, ReturnTickets};
 use crate::domain::refusal::Refusal;
-use crate::domain::ticket::TicketStatus;
 use crate::domain::working_set::WorkingSet;
-use crate::storage::{Outcome, Storage, StorageExt as _};
+use crate::storage::{Storage, StorageExt as _};
 use jiff::SignedDuration;
 use std::sync::Arc;
 

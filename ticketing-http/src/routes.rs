@@ -161,6 +161,7 @@ pub static ROUTES: &[Route] = routes! {
     GET    "/orders/:reference"                             Purchase    Limited Ignored Required Api;
     DELETE "/orders/:reference"                             Purchase    Limited Ignored Required Api;
     POST   "/orders/:reference/pay"                         Purchase    Limited Kept    Required Api;
+    POST   "/orders/:reference/returns"                     Purchase    Limited Kept    Required Api;
 
     GET    "/tickets/my-tickets"                            Purchase    Limited Ignored Required Api;
     GET    "/tickets/:ticket"                               Purchase    Limited Ignored Optional Api;

@@ -341,6 +341,13 @@ operations! {
         core.get().await?.refund(&actor.0, &reference.0, options).await?
     }
 
+    fn return_tickets(
+        core, actor: In<Principal>, reference: In<Reference>, tickets: Option<Vec<i64>>, key: In<Option<Reference>>,
+    ) -> Refund {
+        let tickets = tickets.map(|ids| ids.into_iter().map(TicketId).collect());
+        core.get().await?.return_tickets(&actor.0, &reference.0, tickets, key.0).await?
+    }
+
     fn retry_refund(core, actor: In<Principal>, payment: In<Reference>, refund_id: i64) -> Refund {
         core.get().await?.retry_refund(&actor.0, &payment.0, RefundId(refund_id)).await?
     }

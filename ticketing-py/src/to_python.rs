@@ -506,6 +506,7 @@ impl ToPython for OutboxMail {
             MailKind::Tickets => ("tickets", None),
             MailKind::Refund(id) => ("refund", Some(id.0)),
             MailKind::TicketsRestored(_) => ("tickets_restored", None),
+            MailKind::EventChanged(_) => ("event_changed", None),
             MailKind::EventCancelled => ("event_cancelled", None),
             other => return Err(pyo3::exceptions::PyNotImplementedError::new_err(format!("{other:?}"))),
         };
@@ -552,6 +553,7 @@ impl ToPython for UpkeepReport {
             webhooks: self.webhooks,
             expired: self.expired,
             undone: self.undone,
+            notices: self.notices,
             polled: self.polled,
             refunds: self.refunds,
             mails: self.mails,

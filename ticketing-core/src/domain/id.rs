@@ -55,6 +55,8 @@ ids! {
     PromoCodeId,
     /// The id of a mail waiting in the outbox.
     MailId,
+    /// A [`Notice`](crate::domain::notice::Notice)'s id.
+    NoticeId,
     /// The id of an entry of the audit log.
     AuditId,
     /// The id of a stored webhook.

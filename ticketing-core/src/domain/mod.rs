@@ -10,6 +10,7 @@ pub mod audit;
 pub mod category;
 pub mod check_in;
 pub mod event;
+pub mod notice;
 pub mod order;
 pub mod outbox;
 pub mod payment;
@@ -60,6 +61,7 @@ mod tests {
         row::<check_in::CheckIn>();
         row::<event::Event>();
         row::<event::TicketType>();
+        row::<notice::Notice>();
         row::<order::Order>();
         row::<outbox::OutboxMail>();
         row::<payment::Attempt>();

@@ -97,6 +97,7 @@ impl Field for MailKind {
         match self {
             Self::Tickets => to.text(Some("tickets")),
             Self::Refund(id) => to.text(Some(&format!("refund:{id}"))),
+            Self::EventChanged(version) => to.text(Some(&format!("event_changed:{version}"))),
             Self::EventCancelled => to.text(Some("event_cancelled")),
             Self::TicketsRestored(time) => to.text(Some(&format!("tickets_restored:{time}"))),
         }
@@ -108,6 +109,7 @@ impl Field for MailKind {
         match (kind, number.parse::<i64>()) {
             ("tickets", _) => Ok(Some(Self::Tickets)),
             ("event_cancelled", _) => Ok(Some(Self::EventCancelled)),
+            ("event_changed", Ok(version)) => Ok(Some(Self::EventChanged(version))),
             ("refund", Ok(id)) => Ok(Some(Self::Refund(id.into()))),
             ("tickets_restored", Ok(time)) => {
                 Ok(Some(Self::TicketsRestored(u32::try_from(time).map_err(RowError::of)?)))
@@ -126,6 +128,8 @@ pub enum MailKind {
     Tickets,
     /// A refund, with its reason.
     Refund(RefundId),
+    /// The date or the place of the event changed, with this version of it.
+    EventChanged(i64),
     /// The event was cancelled.
     EventCancelled,
     /// The tickets of a paid order are valid again, with new codes, since a dispute was won. Counted from 1 for each order.

@@ -12,11 +12,13 @@ use crate::setters::setters;
 use jiff::{SignedDuration, Timestamp};
 
 mod elsewhere;
+mod give_back;
 mod request;
 mod send;
 mod undo;
 
 pub use elsewhere::RecordListedRefunds;
+pub use give_back::ReturnTickets;
 pub(crate) use request::{owe_refund, refund_rest, refund_tickets, valid_ticket};
 pub use send::{ClaimRefunds, RetryRefund, WakeRefunds};
 pub use undo::UndoCancelledEvents;
@@ -102,6 +104,8 @@ pub enum RefundReason {
     Duplicate,
     /// The event was cancelled.
     EventCancelled,
+    /// The date or the place of the event changed, and the buyer returned tickets.
+    EventChanged,
     /// The organiser requested it.
     Requested,
     /// A person decided it after a review.
@@ -114,6 +118,7 @@ wire_names!(RefundReason {
     Late => "late",
     Duplicate => "duplicate",
     EventCancelled => "event_cancelled",
+    EventChanged => "event_changed",
     Requested => "requested",
     Review => "review",
     Elsewhere => "elsewhere",

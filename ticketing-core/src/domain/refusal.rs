@@ -225,6 +225,12 @@ pub enum Refusal {
     /// Nothing is left to refund.
     #[error("Nothing is left to refund")]
     NothingToRefund,
+    /// The buyer cannot return tickets of this order: its date or place did not change, or the time for it is over.
+    #[error("Tickets of this order cannot be returned now")]
+    ReturnNotOpen {
+        /// Until when they could be returned, if they ever could.
+        until: Option<Timestamp>,
+    },
     /// The ticket does not belong to this order.
     #[error("The ticket does not belong to this order")]
     TicketNotInOrder {
@@ -303,6 +309,7 @@ impl Refusal {
             Self::ScanAnnulled { .. } => "scan_annulled",
             Self::ScanUnknown => "scan_unknown",
             Self::AnnulTooLate { .. } => "annul_too_late",
+            Self::ReturnNotOpen { .. } => "return_not_open",
             Self::TicketNotInOrder { .. } => "ticket_not_in_order",
             Self::TicketNotValid { .. } => "ticket_not_valid",
             Self::CurrencyUnsupported { .. } => "currency_unsupported",
@@ -342,6 +349,7 @@ impl Refusal {
             Self::WrongEvent { event_id } => [Some(("event_id", Fact::Id(event_id.0))), None],
             Self::ScanAnnulled { annulled_at } => [Some(("annulled_at", Fact::Time(*annulled_at))), None],
             Self::AnnulTooLate { until } => [Some(("until", Fact::Time(*until))), None],
+            Self::ReturnNotOpen { until } => [until.map(|until| ("until", Fact::Time(until))), None],
             Self::TicketNotInOrder { ticket_id } => [Some(("ticket_id", Fact::Id(ticket_id.0))), None],
             Self::TicketNotValid { ticket_id, ticket_status } => [
                 Some(("ticket_id", Fact::Id(ticket_id.0))),
@@ -436,6 +444,7 @@ impl Refusal {
             Self::ScanAnnulled { annulled_at: at },
             Self::ScanUnknown,
             Self::AnnulTooLate { until: at },
+            Self::ReturnNotOpen { until: Some(at) },
             Self::TicketNotInOrder { ticket_id: TicketId(1) },
             Self::TicketNotValid { ticket_id: TicketId(1), ticket_status: TicketStatus::Refunded },
             Self::CurrencyUnsupported { currency: Currency::NGN },

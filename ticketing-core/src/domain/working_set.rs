@@ -8,6 +8,7 @@ use super::category::Category;
 use super::check_in::CheckIn;
 use super::event::Event;
 use super::list::ListName;
+use super::notice::Notice;
 use super::order::Order;
 use super::outbox::OutboxMail;
 use super::page::Page;
@@ -71,6 +72,8 @@ nouns! {
     Event in events;
     /// Promo codes by id.
     PromoCode in promo_codes;
+    /// Notices of changed events by id.
+    Notice in notices;
     /// Orders by id, with their lines.
     Order in orders;
     /// Attempts by reference.

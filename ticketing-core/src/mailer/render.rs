@@ -11,19 +11,26 @@ use crate::domain::order::Order;
 use crate::domain::refund::{Refund, RefundReason};
 use crate::domain::ticket::Ticket;
 use crate::error::Error;
+use jiff::Zoned;
 use minijinja::syntax::SyntaxConfig;
 use minijinja::value::Serde;
 use minijinja::{Environment, UndefinedBehavior};
 use serde::Serialize;
 
+mod changed;
+
+pub use changed::EventChangedMail;
+
 /// `.html` in a name turns escaping on.
-const TEMPLATES: [(&str, &str); 8] = [
+const TEMPLATES: [(&str, &str); 10] = [
     ("layout.html", include_str!("templates/layout.html.j2")),
     ("layout.txt", include_str!("templates/layout.txt.j2")),
     ("tickets.html", include_str!("templates/tickets.html.j2")),
     ("tickets.txt", include_str!("templates/tickets.txt.j2")),
     ("refund.html", include_str!("templates/refund.html.j2")),
     ("refund.txt", include_str!("templates/refund.txt.j2")),
+    ("event_changed.html", include_str!("templates/event_changed.html.j2")),
+    ("event_changed.txt", include_str!("templates/event_changed.txt.j2")),
     ("event_cancelled.html", include_str!("templates/event_cancelled.html.j2")),
     ("event_cancelled.txt", include_str!("templates/event_cancelled.txt.j2")),
 ];
@@ -153,7 +160,7 @@ impl Renderer {
         let view = TicketsView {
             has_images: !attachments.is_empty(),
             tickets,
-            link: mail.public_url.filter(|url| url.starts_with("https://") || url.starts_with("http://")),
+            link: link(mail.public_url),
             is_restored: mail.restored.is_some(),
         };
         let time = mail.restored.map(|time| format!("restored-{time}"));
@@ -227,9 +234,7 @@ impl Renderer {
 
     /// The facts in every mail, in the order of interest.
     fn facts(order: &Order, event: &Event) -> Vec<(&'static str, String)> {
-        let when = event.starts_at_local().strftime("%A, %-d %B %Y, %H:%M (UTC%:z)").to_string();
-        let address = event.address.iter().map(|address| format!(", {}", one_line(address)));
-        let place = one_line(&event.location) + &address.collect::<String>();
+        let (when, place) = (written(&event.starts_at_local()), place(&event.location, event.address.as_deref()));
         let paid = if order.total.is_zero() { "nothing, it is free".to_owned() } else { order.total.to_string() };
         vec![("When", when), ("Where", place), ("Order", order.reference.to_string()), ("Paid", paid)]
     }
@@ -260,6 +265,21 @@ impl Renderer {
     }
 }
 
+/// A time in full, with its offset.
+fn written(at: &Zoned) -> String {
+    at.strftime("%A, %-d %B %Y, %H:%M (UTC%:z)").to_string()
+}
+
+fn place(location: &str, address: Option<&str>) -> String {
+    let address = address.map(|address| format!(", {}", one_line(address)));
+    one_line(location) + &address.unwrap_or_default()
+}
+
+/// Only what is sure to be one is a link.
+fn link(url: Option<&str>) -> Option<&str> {
+    url.filter(|url| url.starts_with("https://") || url.starts_with("http://"))
+}
+
 fn why(reason: RefundReason) -> &'static str {
     match reason {
         RefundReason::Late => {
@@ -271,6 +291,7 @@ fn why(reason: RefundReason) -> &'static str {
              The first one stands, and your tickets with it."
         }
         RefundReason::EventCancelled => "The event was cancelled by its organiser.",
+        RefundReason::EventChanged => "You have returned tickets because the event has changed.",
         RefundReason::Requested => "The organiser has asked us to give you your money back.",
         RefundReason::Review => "We have looked into your payment and decided to return it.",
         RefundReason::Elsewhere => "The organiser has sent the money back.",

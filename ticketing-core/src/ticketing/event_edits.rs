@@ -5,6 +5,7 @@ use super::event_checks::{check_event, check_types};
 use super::{Ticketing, refused};
 use crate::domain::event::{EditEvent, Event, EventStatus, EventWants, SalesRulesWants, TicketTypeWants, WrongType};
 use crate::domain::id::EventId;
+use crate::domain::notice::needs_notice;
 use crate::domain::principal::Principal;
 use crate::domain::refusal::Refusal;
 use crate::domain::text::composed;
@@ -20,7 +21,9 @@ impl Ticketing {
     /// so already is no change, so a repeat is harmless and answered as the first call, whatever the version. Allowed for the event's
     /// organiser and administrators.
     ///
-    /// Orders keep the prices and tickets that they were made with. Holds that exist are not touched by new rules.
+    /// Orders keep the prices and tickets that they were made with. Holds that exist are not touched by new rules. Where the date or the
+    /// place of a published event changes, everybody who has paid gets a mail about it ten minutes later; further changes until then
+    /// become part of it. Until [`EventWants::refund_until`], buyers may [return](Self::return_tickets) unused tickets.
     ///
     /// Refusals: `stale`, `capacity_too_low`, `has_orders`, `last_type`, `event_over`, `event_cancelled`, `category_unknown`. All
     /// wrong fields are listed in one error.
@@ -128,6 +131,12 @@ impl Ticketing {
         });
         let ends_past = wanted.ends_at.is_some_and(|ends_at| is_past(ends_at, event.ends_at));
         checks.require("end_date", !ends_past, || "must be in the future".to_owned());
+        if let Some(until) = wants.refund_until.flatten() {
+            checks.require("refund_until", until > now, || format!("must be in the future (got {until})"));
+            checks.require("refund_until", needs_notice(event, &wanted, now), || {
+                "must come with another date or place of a published event".to_owned()
+            });
+        }
         if wanted.status == EventStatus::Active {
             self.check_currency(&mut checks, &wanted);
         }

@@ -1,6 +1,6 @@
 use super::checks::Checks;
-use super::event_copies::COPY_KEY;
 use super::event_checks::{check_event, check_types};
+use super::event_copies::COPY_KEY;
 use super::recent_events::Moment;
 use super::{Ticketing, granted, only, refused};
 use crate::domain::access::{Caller, Permission, may};

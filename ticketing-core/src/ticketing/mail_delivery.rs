@@ -6,16 +6,17 @@
 use super::Ticketing;
 use super::upkeep::{LEASE, Upkeep, UpkeepReport, at_once};
 use crate::domain::command::Query;
-use crate::domain::event::Event;
+use crate::domain::event::{Event, EventStatus};
 use crate::domain::id::OrderId;
 use crate::domain::load::LoadKeys;
+use crate::domain::notice::{self, Notice};
 use crate::domain::order::{FindPurchase, Order};
 use crate::domain::outbox::{ClaimMails, MailKind, MailReport, MailResult, OutboxMail};
 use crate::domain::principal::EmailAddress;
 use crate::domain::ticket::Ticket;
 use crate::domain::working_set::WorkingSet;
 use crate::error::Result;
-use crate::mailer::render::{EventCancelledMail, RefundMail, TicketsMail};
+use crate::mailer::render::{EventCancelledMail, EventChangedMail, RefundMail, TicketsMail};
 use crate::mailer::{Mail, MailError, Mailer};
 use crate::metrics;
 use crate::runtime;
@@ -33,14 +34,18 @@ const REPORT_WITHIN: Duration = Duration::from_millis(250);
 
 /// What a mail is about, as of one moment. `None` if it does not exist.
 #[derive(Clone, Copy, Debug)]
-struct FindSubject(Option<OrderId>);
+struct FindSubject {
+    order: Option<OrderId>,
+    kind: MailKind,
+}
 
-/// An order, its tickets and its event.
+/// An order, its tickets, its event, and the notice that the mail is about.
 #[derive(Clone, Debug)]
 struct Purchase {
     order: Order,
     tickets: Vec<Ticket>,
     event: Event,
+    notice: Option<Notice>,
 }
 
 /// A mail with what it is about.
@@ -57,17 +62,26 @@ impl Query for FindSubject {
     const ONE_MOMENT: bool = true;
 
     fn needs(&self, rows: &WorkingSet, load: &mut LoadKeys) {
-        let Some(id) = self.0 else { return };
+        let Some(id) = self.order else { return };
         FindPurchase(id).needs(rows, load);
         if let Some(order) = rows.orders.loaded_row(&id) {
             load.look::<Event>(&order.event_id);
+            if let MailKind::EventChanged(version) = self.kind {
+                load.look_up(notice::BY_VERSION, &(order.event_id, version));
+            }
         }
     }
 
     fn find(&self, rows: &WorkingSet) -> Option<Purchase> {
-        let (order, tickets) = FindPurchase(self.0?).find(rows)?;
+        let (order, tickets) = FindPurchase(self.order?).find(rows)?;
         let event = rows.events.get(&order.event_id)?.clone();
-        Some(Purchase { order, tickets, event })
+        let notice = match self.kind {
+            MailKind::EventChanged(version) => {
+                rows.notices.find(notice::BY_VERSION, &(order.event_id, version)).cloned()
+            }
+            _ => None,
+        };
+        Some(Purchase { order, tickets, event, notice })
     }
 }
 
@@ -92,7 +106,8 @@ impl Ticketing {
 
     /// Delivers these mails, and returns how many were not delivered.
     async fn deliver_slice(&self, mailer: &Arc<dyn Mailer>, limit: usize, owed: Vec<OutboxMail>) -> Result<usize> {
-        let subjects: Vec<FindSubject> = owed.iter().map(|owed| FindSubject(owed.subject.order())).collect();
+        let subjects: Vec<FindSubject> =
+            owed.iter().map(|owed| FindSubject { order: owed.subject.order(), kind: owed.kind }).collect();
         let about = self.inner.storage.find_all(&subjects).await?;
         let ready: Vec<Ready> = self.with_turns(owed, about).await;
         let (results, to_record) = mpsc::unbounded_channel();
@@ -193,7 +208,7 @@ impl Ticketing {
 
     /// Renders the mail from the current rows. `None` if what it is about does not exist.
     async fn render(&self, owed: &OutboxMail, about: &Purchase) -> Result<Option<Mail>> {
-        let Purchase { order, tickets, event } = about;
+        let Purchase { order, tickets, event, notice } = about;
         let renderer = &self.inner.renderer;
         Ok(match owed.kind {
             MailKind::Tickets | MailKind::TicketsRestored(_) => Some({
@@ -211,6 +226,15 @@ impl Ticketing {
                 let Some(refund) = refund else { return Ok(None) };
                 Some(renderer.refund_mail(&RefundMail { order, event, refund: &refund })?)
             }
+            // Who is told that it does not take place need not be told when it would have.
+            MailKind::EventChanged(_) if event.status == EventStatus::Cancelled => None,
+            MailKind::EventChanged(_) => match notice {
+                Some(notice) => {
+                    let mail = EventChangedMail::new(order, event, notice);
+                    Some(renderer.event_changed_mail(&mail.with_public_url(self.inner.public_url.as_deref()))?)
+                }
+                None => None,
+            },
             MailKind::EventCancelled => Some(renderer.event_cancelled_mail(&EventCancelledMail { order, event })?),
         })
     }

@@ -10,7 +10,7 @@ use crate::domain::payment::Attempt;
 use crate::domain::payment::{Resolve, Verdict};
 use crate::domain::payment_history::Payment;
 use crate::domain::principal::Principal;
-use crate::domain::refund::{Refund, RefundReason, RefundRequest, RetryRefund};
+use crate::domain::refund::{Refund, RefundReason, RefundRequest, RetryRefund, ReturnTickets};
 use crate::error::{Error, Result};
 use crate::gateway::GatewayError;
 use crate::setters::setters;
@@ -100,6 +100,32 @@ impl Ticketing {
             actor: actor.clone(),
         };
         let refund = granted(self.inner.storage.apply(self.now(), &[request]).await?)?;
+        self.inner.upkeep_wakeup.notify_one();
+        Ok(refund)
+    }
+
+    /// Returns unused tickets of a paid order, because the date or the place of the event changed after it was made. They become void
+    /// and their places free at once; upkeep sends the money back. Only for the buyer, until the date that the mail about the change
+    /// names. Without `tickets`, all that are unused. With a `key` of yours, a repeat returns the same refund.
+    ///
+    /// Refusals: `return_not_open`, `nothing_to_refund`, `ticket_not_in_order`, `ticket_not_valid`, `refund_exceeds_paid`,
+    /// `key_reused`. If one ticket is refused, none is returned.
+    pub async fn return_tickets(
+        &self,
+        actor: &Principal,
+        reference: &Reference,
+        tickets: Option<Vec<TicketId>>,
+        key: Option<Reference>,
+    ) -> Result<Refund> {
+        let mut checks = Checks::default();
+        if let Some(tickets) = &tickets {
+            check_tickets(&mut checks, tickets);
+        }
+        checks.done()?;
+        let order = self.order(actor, reference).await?;
+        let key = key.unwrap_or_else(|| Reference::of_attempt(&self.inner.random.seed()));
+        let request = ReturnTickets { key, order: order.reference, tickets, buyer: actor.clone() };
+        let refund = self.inner.storage.apply_one(self.now(), request).await?.map_err(super::refused)?;
         self.inner.upkeep_wakeup.notify_one();
         Ok(refund)
     }

@@ -1,6 +1,7 @@
 //! Upkeep, the background work: expiring holds, polling open payments, sending refunds and mails, applying webhooks.
 
 use super::{Ticketing, granted};
+use crate::domain::notice::ExpandNotices;
 use crate::domain::order::{ExpireHolds, Order, OrderStatus};
 use crate::domain::payment::ClaimPolls;
 use crate::domain::refund::{ClaimRefunds, REFUND_LEASE, Refund, RefundReport, RefundStatus, UndoCancelledEvents};
@@ -49,6 +50,8 @@ pub struct UpkeepReport {
     pub expired: usize,
     /// Orders of cancelled events that were undone.
     pub undone: usize,
+    /// Notices of changed events for which mails were enqueued.
+    pub notices: usize,
     /// Open attempts that were polled.
     pub polled: usize,
     /// Refunds that were sent or looked up.
@@ -62,7 +65,7 @@ pub struct UpkeepReport {
 impl UpkeepReport {
     /// Whether there was nothing to do.
     pub fn is_idle(&self) -> bool {
-        self.webhooks + self.expired + self.undone + self.polled + self.refunds + self.mails == 0
+        self.webhooks + self.expired + self.undone + self.notices + self.polled + self.refunds + self.mails == 0
     }
 }
 
@@ -117,11 +120,13 @@ impl Ticketing {
         Ok(report)
     }
 
-    /// What becomes due with time, or after an event was cancelled.
+    /// What becomes due with time, or after an event was cancelled or changed.
     async fn look_for_what_is_due(&self, upkeep: Upkeep, report: &mut UpkeepReport) -> Result<()> {
         report.expired = self.inner.storage.apply_one(self.now(), ExpireHolds { limit: upkeep.limit }).await?.len();
         metrics::reached(Stage::Expired, report.expired);
         report.undone = self.undo_cancelled_events(upkeep).await?;
+        let notices = ExpandNotices { limit: upkeep.limit };
+        report.notices = self.inner.storage.apply_one(self.now(), notices).await?.len();
         self.inner.storage.forget(&request::outdated(self.now(), upkeep.limit)).await?;
         // Many and small: a flood creates one for each address.
         self.inner.storage.forget_tokens(self.now(), upkeep.limit.saturating_mul(100)).await?;

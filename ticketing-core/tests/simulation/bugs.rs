@@ -10,10 +10,11 @@ use ticketing_core::domain::check_in::{AnnulScan, CheckIn, Scan};
 use ticketing_core::domain::code::{Reference, Seed};
 use ticketing_core::domain::command::{Command, Work};
 use ticketing_core::domain::event::{EditEvent, Event, EventStatus, SalesRules, Stock};
-use ticketing_core::domain::id::{EventId, RefundId};
+use ticketing_core::domain::id::{EventId, MailId, RefundId};
 use ticketing_core::domain::money::Money;
+use ticketing_core::domain::notice::{ExpandNotices, Notice};
 use ticketing_core::domain::order::{BuyerLimits, ExpireHolds, Hold, Order, OrderStatus, Release};
-use ticketing_core::domain::outbox::{ClaimMails, MailReport, MailStatus, OutboxMail};
+use ticketing_core::domain::outbox::{ClaimMails, MailKind, MailReport, MailStatus, OutboxMail};
 use ticketing_core::domain::payment::{
     Attempt, AttemptStatus, BeginSale, Captured, CheckoutReport, CheckoutResult, ClaimPolls, DisputeStage, Observation,
     RecordDispute, SaleBegun, Settle, Settlement,
@@ -110,6 +111,8 @@ bugs! {
     CodeUseNotReturnedAtExpiry 400;
     CodeUseReturnedTwice 400;
     LateMoneyNeedsGoodCode 1500;
+    NoticeCursorMovedFirst 1000;
+    NoticeForgotten 400;
 }
 
 /// The storage in memory, as somebody might have written it who had not thought of everything.
@@ -248,6 +251,7 @@ impl BuggyStorage {
                 ClaimPolls => claim_polls each;
                 RefundRequest => request_refunds;
                 UndoCancelledEvents => undo_cancelled_events each;
+                ExpandNotices => expand_notices each;
                 NewWebhook => receive_webhooks;
                 RecordDispute => record_dispute each;
                 RecordListedRefunds => record_listed_refunds each;
@@ -387,6 +391,12 @@ impl BuggyStorage {
                                 after.ticket_type(line.ticket_type_id).map_or(line.unit_price, |of| of.price);
                         }
                         rows.orders.load_record(order);
+                    }
+                }
+                Some(Bug::NoticeForgotten) => {
+                    let made = rows.notices_of(after.id).find(|notice| notice.version == after.version);
+                    if let Some(id) = made.map(|notice| notice.id).filter(|_| after.version != before.version) {
+                        rows.notices.remove(&id);
                     }
                 }
                 _ => {}
@@ -576,6 +586,27 @@ impl BuggyStorage {
             return Ok(vec![]);
         }
         self.world.memory.apply_one(now, undo.clone()).await
+    }
+
+    async fn expand_notices(&self, now: Timestamp, expand: &ExpandNotices) -> Result<Vec<Notice>> {
+        let memory = &self.world.memory;
+        let is_new = |mail: &OutboxMail| matches!(mail.kind, MailKind::EventChanged(_));
+        let known: Vec<MailId> = memory.look(|rows| rows.mails.iter().map(|(id, _)| *id).collect());
+        let expanded = memory.apply_one(now, *expand).await?;
+        if self.is(Bug::NoticeCursorMovedFirst) {
+            // The cursor is committed, and the mails of the slice are not yet.
+            let mails: Vec<OutboxMail> = memory.tamper(|rows| {
+                let all = rows.mails.iter().map(|(_, mail)| mail.clone());
+                let new: Vec<_> = all.filter(|mail| is_new(mail) && !known.contains(&mail.id)).collect();
+                new.iter().for_each(|mail| drop(rows.mails.remove(&mail.id)));
+                new
+            });
+            if !mails.is_empty() {
+                self.between_steps().await;
+            }
+            memory.tamper(|rows| mails.into_iter().for_each(|mail| rows.mails.load_record(mail)));
+        }
+        Ok(expanded)
     }
 
     async fn check_in(&self, now: Timestamp, scans: &[Scan]) -> Result<Vec<Outcome<CheckIn>>> {

@@ -1,4 +1,5 @@
-//! An organiser who edits the event while it is sold, and what must hold of edits after every commit (S14 to S18).
+//! An organiser who edits the event while it is sold, and what must hold of edits after every commit (S14 to S19), and once all
+//! faults have ended (E7).
 
 use crate::servers::ask;
 use crate::world::{MINUTE, SECOND, World};
@@ -11,7 +12,9 @@ use ticketing_core::domain::event::{
 };
 use ticketing_core::domain::id::{EventId, OrderId, PromoCodeId, RefundId, TicketTypeId};
 use ticketing_core::domain::money::Money;
+use ticketing_core::domain::notice::{DateAndPlace, NoticeStatus};
 use ticketing_core::domain::order::{Order, OrderLine, OrderStatus};
+use ticketing_core::domain::outbox::MailKind;
 use ticketing_core::domain::principal::Principal;
 use ticketing_core::domain::promo_code::PromoCode;
 use ticketing_core::domain::refund::RefundReason;
@@ -98,7 +101,7 @@ fn wish(world: &World, event: &Event) -> EventWants {
         2 => rules.with_sales_until(Some(moment())),
         _ => rules.with_max_per_order(Some(some(4))).with_max_per_buyer(Some(some(5))),
     };
-    match world.below(8) {
+    match world.below(10) {
         0 | 1 => {
             let taken = event.stock.held + event.stock.sold;
             wants.with_capacity(Some((taken + world.below(9) as i64 - 3).max(0)))
@@ -129,6 +132,9 @@ fn wish(world: &World, event: &Event) -> EventWants {
             types.push(TicketTypeWants::new("Early", price).with_capacity(Some(3)));
             wants.with_ticket_types(types)
         }
+        // A correction of a correction, too: of few places, some are the one before.
+        7 => wants.with_location(["Lagos", "Another hall", "A third hall"][world.below(3) as usize].to_owned()),
+        8 => wants.with_starts_at(event.starts_at + SignedDuration::from_hours(world.below(97) as i64 - 48)),
         _ => wants.with_ticket_types(all().map(|of| of.with_rules(any_rules())).collect::<Vec<_>>()),
     }
 }
@@ -140,6 +146,8 @@ pub(crate) struct Known {
     lines: BTreeMap<OrderId, (Vec<OrderLine>, Money)>,
     late: BTreeSet<RefundId>,
     codes: BTreeMap<PromoCodeId, PromoCode>,
+    /// Who had paid when the date or the place changed, by the version that came of it.
+    moved: BTreeMap<(EventId, i64), BTreeSet<OrderId>>,
 }
 
 fn check(holds: bool, broken: impl FnOnce() -> String) -> Result<(), String> {
@@ -184,8 +192,15 @@ pub(crate) fn after_commit(rows: &WorkingSet, known: &mut Known) -> Result<(), S
                     event.id, before.version, event.version, !is_same
                 )
             })?;
+            let is_on = |event: &Event| event.status == EventStatus::Active;
+            if is_on(before) && is_on(event) && DateAndPlace::from(before).differs(&event.into()) {
+                let orders = rows.orders.iter().map(|(_, order)| order);
+                let paid = orders.filter(|order| order.event_id == event.id && order.status == OrderStatus::Paid);
+                known.moved.insert((event.id, event.version), paid.map(|order| order.id).collect());
+            }
         }
     }
+    told_once(rows)?;
     late_money(rows, known)?;
     known.codes = rows.promo_codes.iter().map(|(id, code)| (*id, code.clone())).collect();
     known.events = rows.events.iter().map(|(id, event)| (*id, event.clone())).collect();
@@ -250,6 +265,52 @@ fn is_allowed(rows: &WorkingSet, event: &Event, order: &Order) -> Result<(), Str
                 && !has_too_many(&of.rules, Some(of.id))
         });
         check(fits, || format!("S17 order {} was taken against the rules of {offered:?}", order.id))?;
+    }
+    Ok(())
+}
+
+/// S19: no buyer is told twice of one change.
+fn told_once(rows: &WorkingSet) -> Result<(), String> {
+    let mut told = BTreeSet::new();
+    for (_, mail) in rows.mails.iter() {
+        if let MailKind::EventChanged(version) = mail.kind {
+            check(told.insert((mail.subject, version)), || {
+                format!("S19 {} is told twice of version {version}", mail.subject)
+            })?;
+        }
+    }
+    Ok(())
+}
+
+/// E7: whoever had paid before a change has a mail about it, unless a later change came before it was due, or the event was cancelled.
+pub(crate) fn at_end(rows: &WorkingSet, known: &Known) -> Result<(), String> {
+    for ((event, version), paid) in &known.moved {
+        let Some(notice) = rows.notices_of(*event).find(|notice| notice.version == *version) else {
+            return Err(format!("E7 nobody is told of version {version}"));
+        };
+        if rows.events.get(event).is_none_or(|event| event.status == EventStatus::Cancelled) {
+            continue;
+        }
+        if notice.status == NoticeStatus::Replaced {
+            let mut later = rows.notices_of(*event).filter(|later| later.version > *version);
+            let is_replaced = later.any(|later| later.changed_at < notice.due_at);
+            check(is_replaced, || format!("E7 the notice of version {version} was not replaced"))?;
+            continue;
+        }
+        check(notice.status == NoticeStatus::Sent, || {
+            format!("E7 the notice of version {version} is {:?} indefinitely", notice.status)
+        })?;
+        for order in paid.iter().filter_map(|id| rows.orders.get(id)) {
+            let kinds: Vec<MailKind> = rows.mails_of(order.id).map(|mail| mail.kind).collect();
+            // Tickets that were void meanwhile come back with the new date and place.
+            let were_void = kinds.iter().any(|kind| matches!(kind, MailKind::TicketsRestored(_)));
+            let has_tickets = rows.tickets_of(order.id).any(|ticket| ticket.status.is_valid());
+            let knew_it_all_along = notice.is_undone && order.created_at < notice.first_at;
+            let is_owed = has_tickets && !were_void && !knew_it_all_along;
+            check(!is_owed || kinds.contains(&MailKind::EventChanged(*version)), || {
+                format!("E7 order {} was paid before version {version}, and its buyer is not told", order.id)
+            })?;
+        }
     }
     Ok(())
 }

@@ -1,4 +1,5 @@
-//! What must hold after every commit (S1 to S13, and S14 to S18 in [`edits`]), and once all faults have ended (E1 to E6).
+//! What must hold after every commit (S1 to S13, and S14 to S19 in [`edits`]), and once all faults have ended (E1 to E6,
+//! and E7 in [`edits`]).
 
 use crate::edits;
 use crate::executor::lock;
@@ -366,6 +367,7 @@ pub(crate) fn end(world: &World) -> Result<(), String> {
                 })?;
             }
         }
+        edits::at_end(rows, &lock(&world.judge).edits)?;
         for sent in till.refunds.iter().filter(|sent| sent.elsewhere) {
             let attempt = rows.attempts.get(&sent.attempt).filter(|attempt| attempt.status.has_captured());
             let id = format!("elsewhere-{}", sent.key);

@@ -29,6 +29,7 @@ const CALLS: &[&str] = &[
     "wake_refunds",
     "cancel_event",
     "edit_event",
+    "expand_notices",
 ];
 
 /// Calls that are made so seldom that only many thousand histories crash in all of them.

@@ -7,12 +7,13 @@ use ticketing_core::domain::code::{Seed, TicketCode};
 use ticketing_core::domain::event::{Event, EventStatus, Stock};
 use ticketing_core::domain::id::{EventId, OrderId, RefundId, TicketId, TicketTypeId};
 use ticketing_core::domain::money::{Currency, Money};
+use ticketing_core::domain::notice::{Notice, NoticeStatus};
 use ticketing_core::domain::order::{Order, OrderStatus};
 use ticketing_core::domain::principal::{Buyer, Principal};
 use ticketing_core::domain::refund::{Refund, RefundReason, RefundStatus};
 use ticketing_core::domain::ticket::{Ticket, TicketStatus};
 use ticketing_core::mailer::Mail;
-use ticketing_core::mailer::render::{EventCancelledMail, RefundMail, Renderer, TicketsMail};
+use ticketing_core::mailer::render::{EventCancelledMail, EventChangedMail, RefundMail, Renderer, TicketsMail};
 
 fn now() -> Timestamp {
     "2026-11-20T10:00:00Z".parse().unwrap()
@@ -154,12 +155,71 @@ fn the_event_cancelled_mail_is_worded_like_this() {
     assert_snapshot("event_cancelled.html", &mail.html);
 }
 
+fn notice(more: Value) -> Notice {
+    let mut columns = json!({
+        "id": 3,
+        "event_id": EventId(7),
+        "version": 2,
+        "before": {
+            "starts_at": "2026-12-04T18:30:00Z", "ends_at": null, "time_zone": "UTC",
+            "location": "Freedom Park & Garden, Lagos", "address": null,
+        },
+        "refund_until": "2026-11-23T10:00:00Z",
+        "first_at": now(),
+        "changed_at": now(),
+        "is_undone": false,
+        "due_at": now(),
+        "last_order_id": null,
+        "status": NoticeStatus::Waiting,
+        "updated_at": now(),
+    });
+    columns.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
+    row(columns)
+}
+
+#[test]
+fn the_event_changed_mail_is_worded_like_this() {
+    let (order, mut event, notice) = (order(2), event(), notice(json!({})));
+    event.time_zone = "Africa/Lagos".parse().unwrap();
+    event.ends_at = Some("2026-12-05T21:30:00Z".parse().unwrap());
+    let public_url = Some("https://tickets.example.com/orders/7gq4mk2zr8c0p5v1x3yd6sj9tw");
+    let mail = EventChangedMail::new(&order, &event, &notice).with_public_url(public_url);
+    let mail = renderer().event_changed_mail(&mail).unwrap();
+    assert_eq!(mail.message_id, "event-changed-v2.7gq4mk2zr8c0p5v1x3yd6sj9tw@tickets.example.com");
+    assert_eq!(mail.subject, "Changed: Jazz at Freedom Park & Friends");
+    assert_snapshot("event_changed.txt", &mail.text);
+    assert_snapshot("event_changed.html", &mail.html);
+}
+
+#[test]
+fn a_mail_about_a_change_says_what_its_buyer_can_use() {
+    let (mut order, event) = (order(1), event());
+    let text = |order: &Order, notice: &Notice| {
+        let mail = renderer().event_changed_mail(&EventChangedMail::new(order, &event, notice)).unwrap();
+        assert_eq!(mail.text.contains("Before: "), mail.html.contains("Before: "), "{}", mail.html);
+        mail.text
+    };
+    let never = text(&order, &notice(json!({"refund_until": null})));
+    assert!(never.contains("Before: ") && !never.contains("return tickets"), "{never}");
+    // Only what has changed is told.
+    let before = json!({
+        "starts_at": event.starts_at, "ends_at": null, "time_zone": "UTC", "location": event.location, "address": null,
+    });
+    let place = text(&order, &notice(json!({"before": before})));
+    assert!(place.contains("Place: Freedom Park, Lagos, Old") && !place.contains("Start: "), "{place}");
+    // Who ordered between two changes knows nothing of the first date.
+    order.created_at = "2026-11-20T10:00:01Z".parse().unwrap();
+    let between = text(&order, &notice(json!({})));
+    assert!(!between.contains("Before: ") && between.contains("return tickets"), "{between}");
+}
+
 #[test]
 fn every_refund_mail_gives_the_reason_and_hides_the_note() {
     for (reason, words) in [
         (RefundReason::Late, "the places had gone to others"),
         (RefundReason::Duplicate, "second payment"),
         (RefundReason::EventCancelled, "cancelled by its organiser"),
+        (RefundReason::EventChanged, "have returned tickets"),
         (RefundReason::Requested, "has asked us"),
         (RefundReason::Review, "looked into your payment"),
     ] {

@@ -103,7 +103,8 @@ impl EventSettings {
     ///
     /// For its organiser. A merge patch (RFC 7396): a field that is left out stays as it is. `If-Match` must have the `ETag` of the
     /// settings that were read, or `*` for any. An edit that changes nothing succeeds, so repeating a request is harmless. Orders
-    /// keep their prices, and places that are held can still be paid.
+    /// keep their prices, and places that are held can still be paid. Another date or place of a published event is mailed to
+    /// everybody who has paid, ten minutes after the last change; `refund_until` says until when they may return their tickets.
     #[oai(path = "/events/:event_id/settings", method = "patch", operation_id = "editEvent")]
     async fn edit(
         &self,

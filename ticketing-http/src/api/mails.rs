@@ -27,7 +27,7 @@ pub(crate) struct MailView {
     id: i64,
     /// The order it is about.
     order_id: i64,
-    /// `tickets`, `refund` or `event_cancelled`
+    /// `tickets`, `refund`, `event_changed` or `event_cancelled`
     kind: String,
     /// The recipient's address.
     recipient: String,
@@ -49,6 +49,7 @@ impl From<OutboxMail> for MailView {
         let kind = match mail.kind {
             MailKind::Tickets => "tickets",
             MailKind::Refund(_) => "refund",
+            MailKind::EventChanged(_) => "event_changed",
             MailKind::EventCancelled => "event_cancelled",
             _ => "other",
         };

@@ -6,7 +6,7 @@ use super::dto::body::Body;
 use super::dto::list::{List, page};
 use super::dto::order::{OrderBody, OrderView};
 use super::dto::path::Name;
-use super::dto::payment::{CheckoutView, PayOrderBody};
+use super::dto::payment::{CheckoutView, PayOrderBody, RefundView, ReturnBody};
 use super::idempotency::reference;
 use super::problems::{BODY, GATEWAY, KEYED, PARAMETERS, PLACES, TOKEN, problems};
 use super::purchases::{self, expecting};
@@ -19,6 +19,7 @@ use poem_openapi::payload::Json;
 use poem_openapi::{ApiResponse, OpenApi};
 use ticketing_core::Error;
 use ticketing_core::domain::code::Reference;
+use ticketing_core::domain::id::TicketId;
 
 problems! {
     HoldProblems: BODY, KEYED, TOKEN, PLACES;
@@ -26,6 +27,10 @@ problems! {
     FindProblems: TOKEN, &["not_found"];
     PayProblems: BODY, KEYED, TOKEN, GATEWAY, &[
         "not_found", "hold_expired", "order_paid", "order_cancelled", "event_cancelled", "event_over", "key_reused",
+    ];
+    ReturnProblems: BODY, KEYED, TOKEN, &[
+        "not_found", "return_not_open", "nothing_to_refund", "ticket_not_in_order", "ticket_not_valid", "refund_exceeds_paid",
+        "key_reused",
     ];
     CancelProblems: TOKEN, &["not_found", "order_paid", "hold_expired", "payment_in_progress"];
 }
@@ -35,6 +40,13 @@ enum Held {
     /// The order. Its tickets are held.
     #[oai(status = 201)]
     Created(Json<OrderView>, #[oai(header = "Location")] String),
+}
+
+#[derive(ApiResponse)]
+enum Returned {
+    /// The refund. The tickets are void; the money follows.
+    #[oai(status = 201)]
+    Created(Json<RefundView>),
 }
 
 pub(crate) struct Orders(pub(crate) ApiState);
@@ -103,6 +115,26 @@ impl Orders {
         let started = self.0.ticketing.pay(&session.who(), &known(&order)?, options).await;
         let started = started.map_err(|error| self.0.purchase_problem(error))?;
         Ok(Json(CheckoutView::new(started, &self.0.settings)))
+    }
+
+    /// Return tickets
+    ///
+    /// For the buyer, after the date or the place of the event has changed, until the date that the mail about it names. Only unused
+    /// tickets of orders that were made before the change. They are void immediately; the money follows.
+    #[oai(path = "/orders/:reference/returns", method = "post", operation_id = "returnTickets")]
+    async fn give_back(
+        &self,
+        http: &Request,
+        session: Session,
+        /// The order's reference.
+        #[oai(name = "reference")]
+        order: Path<Name>,
+        body: Body<ReturnBody>,
+    ) -> Result<Returned, ReturnProblems> {
+        let tickets = body.0.tickets.map(|ids| ids.into_iter().map(TicketId).collect());
+        let key = reference(http, "return");
+        let refund = self.0.ticketing.return_tickets(&session.who(), &known(&order)?, tickets, key).await?;
+        Ok(Returned::Created(Json((&refund).into())))
     }
 
     /// Cancel an order

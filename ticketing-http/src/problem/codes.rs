@@ -87,6 +87,7 @@ pub const CODES: &[(&str, u16)] = &[
     ("scan_annulled", 409),
     ("annul_too_late", 409),
     ("nothing_to_refund", 409),
+    ("return_not_open", 409),
     ("ticket_not_valid", 409),
     ("refund_exceeds_paid", 409),
     ("mail_sent", 409),

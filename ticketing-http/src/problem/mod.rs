@@ -68,7 +68,7 @@ pub struct Problem {
     ended_at: Option<String>,
     /// When the scan was undone.
     annulled_at: Option<String>,
-    /// Until when it was possible, or until when tickets are sold.
+    /// Until when it was possible, or until when tickets are sold or can be returned.
     until: Option<String>,
     /// The ticket's id.
     ticket_id: Option<i64>,

@@ -33,6 +33,19 @@ impl World {
         (reference, tickets[0].clone())
     }
 
+    /// An order whose tickets its buyer may return.
+    pub(crate) async fn returnable(&self) -> String {
+        let event = self.event().await;
+        let (reference, _) = self.shop.buy(&self.buyer, event, 1).await;
+        let call = Call::new("patch", &format!("/events/{event}/settings")).token(&self.organizer);
+        let moved = self.shop.send(call.header("if-match", "*").json(&json!({"location": "Elsewhere"}))).await;
+        assert_eq!(moved.status, 200, "{moved:?}");
+        self.shop.get(&format!("/payments/{reference}"), &self.buyer).await.json()["order"]["reference"]
+            .as_str()
+            .unwrap()
+            .to_owned()
+    }
+
     pub(crate) async fn in_review(&self) -> String {
         let reference = self.shop.initialize(&self.buyer, self.event().await, 1).await;
         let one = ticketing_core::domain::money::Money::new(1, ticketing_core::domain::money::Currency::NGN).unwrap();

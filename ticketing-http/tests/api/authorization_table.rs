@@ -62,6 +62,7 @@ const TABLE: &[(&str, [u16; 7])] = &[
     ("get /orders/{reference}",                             [401, 401, 404, 200, 404, 404, 404]),
     ("delete /orders/{reference}",                          [401, 401, 404, 200, 404, 404, 404]),
     ("post /orders/{reference}/pay",                        [401, 401, 404, 200, 404, 404, 404]),
+    ("post /orders/{reference}/returns",                    [401, 401, 404, 201, 404, 404, 404]),
     ("post /payments/initialize",                           [401, 401, 200, 200, 200, 200, 200]),
     ("post /payments/pay",                                  [401, 401, 200, 200, 200, 200, 200]),
     ("get /payments/verify/{reference}",                    [401, 401, 404, 200, 404, 404, 404]),
@@ -170,6 +171,7 @@ async fn request(world: &World, operation: &str, number: usize) -> Option<Reques
         }
         "get /orders/{reference}" | "delete /orders/{reference}" => to(format!("/orders/{}", world.held_order().await)),
         "post /orders/{reference}/pay" => with(&format!("/orders/{}/pay", world.held_order().await), json!({})),
+        "post /orders/{reference}/returns" => with(&format!("/orders/{}/returns", world.returnable().await), json!({})),
         "post /payments/initialize" => with("/payments/initialize", json!({"event_id": world.event().await})),
         "post /payments/pay" => with("/payments/pay", json!({"event_id": world.event().await})),
         "get /payments/verify/{reference}" | "post /payments/verify/{reference}" => {

@@ -37,6 +37,7 @@ mod postgres;
 mod promo_codes;
 mod races;
 mod refunds_and_reviews;
+mod returns;
 mod service;
 mod shop;
 mod storages;

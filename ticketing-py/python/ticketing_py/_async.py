@@ -325,6 +325,7 @@ class AsyncTicketing:
         status: EventStatus | Unset = UNSET,
         rules: SalesRules | SalesRulesEdit | Unset = UNSET,
         ticket_types: Sequence[TicketTypeEdit] | Unset = UNSET,
+        refund_until: datetime | None | Unset = UNSET,
     ) -> Event:
         """Changes an event. What is not given stays as it is; ``None`` empties an optional field.
 
@@ -334,6 +335,10 @@ class AsyncTicketing:
         ``rules`` are replaced by `SalesRules`, and changed by `SalesRulesEdit`. ``ticket_types`` are all types that are not removed,
         in their order: one that is not in the list is removed. Orders keep their prices and tickets. A new ``time_zone`` leaves the
         start and the end the same instants. ``status`` is draft or active.
+
+        Where the date or the place of a published event changes, everybody who has paid gets a mail ten minutes later. Until
+        ``refund_until``, buyers may return unused tickets: see `return_tickets`. ``None`` is never. By default, it is three days
+        where the start moves by more than a day or the place changes.
 
         Raises `Stale`, `CapacityTooLow`, `HasOrders`, `LastType`, `EventOver`, `EventCancelled`, `CategoryUnknown`.
 
@@ -356,6 +361,7 @@ class AsyncTicketing:
             status=status,
             rules=rules,
             ticket_types=ticket_types,
+            refund_until=refund_until,
         )
         return await self._engine.edit_event(actor, event_id, seen, wants)
 
@@ -559,6 +565,17 @@ class AsyncTicketing:
         `RefundExceedsPaid`, `KeyReused`; then nothing was refunded.
         """
         return await self._engine.refund(actor, reference, tickets, note, key)
+
+    async def return_tickets(
+        self, *, actor: Principal, reference: str, tickets: Sequence[int] | None = None, key: str | None = None
+    ) -> Refund:
+        """Returns tickets of an order, by their ids, because the date or the place of its event changed. Default: all unused ones.
+
+        Only for the buyer, until the date that the mail about the change names. The tickets are void at once; upkeep sends the
+        money back. With the same ``key``, repeating the call returns the same refund. Raises `ReturnNotOpen`, `NothingToRefund`,
+        `TicketNotInOrder`, `TicketNotValid`, `RefundExceedsPaid`, `KeyReused`; then nothing was returned.
+        """
+        return await self._engine.return_tickets(actor, reference, tickets, key)
 
     async def retry_refund(self, *, actor: Principal, payment: str, refund_id: int) -> Refund:
         """Retries a refund that the gateway gave up, or looks up one that needs attention again."""

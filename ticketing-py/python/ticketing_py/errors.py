@@ -70,6 +70,7 @@ __all__ = [
     "RefundExceedsPaid",
     "RefundUnknown",
     "Refused",
+    "ReturnNotOpen",
     "SalesPaused",
     "ScanAnnulled",
     "ScanUnknown",
@@ -495,6 +496,17 @@ class AnnulTooLate(Refused):
     def until(self) -> datetime:
         """Until when it could be undone."""
         return cast(datetime, self.facts["until"])
+
+
+class ReturnNotOpen(Refused):
+    """The buyer cannot return tickets of this order: its date or place did not change, or the time for it is over."""
+
+    code = "return_not_open"
+
+    @property
+    def until(self) -> datetime | None:
+        """Until when they could be returned, if they ever could."""
+        return cast("datetime | None", self.facts.get("until"))
 
 
 class TicketNotInOrder(Refused):

@@ -38,6 +38,8 @@ class MailKind(Word):
 
     TICKETS = "tickets"
     REFUND = "refund"
+    EVENT_CHANGED = "event_changed"
+    """The date or the place of the event changed."""
     EVENT_CANCELLED = "event_cancelled"
     TICKETS_RESTORED = "tickets_restored"
     """The tickets are valid again, with new codes, since a dispute was won."""

@@ -150,6 +150,8 @@ class RefundReason(Word):
     LATE = "late"
     DUPLICATE = "duplicate"
     EVENT_CANCELLED = "event_cancelled"
+    EVENT_CHANGED = "event_changed"
+    """The date or the place of the event changed, and the buyer returned tickets."""
     REQUESTED = "requested"
     REVIEW = "review"
     ELSEWHERE = "elsewhere"

@@ -15,6 +15,8 @@ class UpkeepReport:
     """Expired holds."""
     undone: int
     """Orders of cancelled events that were cancelled or refunded."""
+    notices: int
+    """Notices of changed events for which mails were queued."""
     polled: int
     """Open attempts whose status was fetched."""
     refunds: int

@@ -5,6 +5,7 @@ use crate::domain::command::Command;
 use crate::domain::id::{EventId, OrderId, TicketTypeId};
 use crate::domain::list::{Condition, List, ListName};
 use crate::domain::load::LoadKeys;
+use crate::domain::notice;
 use crate::domain::order::Order;
 use crate::domain::page::Page;
 use crate::domain::principal::Principal;
@@ -22,6 +23,8 @@ use std::collections::BTreeMap;
 ///   an order is held or paid.
 /// - Of an event that has ended or was cancelled, only texts can change.
 /// - A published event keeps a ticket type that everybody sees.
+///
+/// Another date or place of a published event is a [`Notice`](crate::domain::notice::Notice) to everybody who has paid.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct EditEvent {
     /// The event.
@@ -48,6 +51,10 @@ impl Command for EditEvent {
         let Some(event) = rows.events.loaded_row(&self.id) else { return };
         for id in [event.category_id, self.wants.category_id.flatten()].into_iter().flatten() {
             load.look::<Category>(&id);
+        }
+        // Read after the event was locked, so none of another edit can be missing.
+        if self.wants.may_change_date_or_place() {
+            load.look_up(notice::BY_EVENT, &self.id);
         }
         // Read after the event was locked, so no hold can be missing.
         let of_event = || vec![Condition::Is("event_id", self.id.value())];
@@ -89,6 +96,9 @@ impl Command for EditEvent {
             let change = Change { item: Some(field), before: old.as_deref(), after: new.as_deref() };
             let actor = Actor::Person(self.actor.clone());
             rows.record_audit(now, self.id, actor, "event.edited", &format!("version {}", wanted.version), change);
+        }
+        if self.wants.may_change_date_or_place() {
+            rows.notice_edit(now, &event, &wanted, self.wants.refund_until);
         }
         rows.events.update(&self.id, |event| event.clone_from(&wanted));
         Ok(wanted.with_category(rows))

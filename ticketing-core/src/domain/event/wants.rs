@@ -38,6 +38,10 @@ pub struct EventWants {
     pub status: Option<EventStatus>,
     /// When and how many tickets are sold, over all types.
     pub rules: SalesRulesWants,
+    /// Until when buyers who have paid may return unused tickets because of this change, if it is one of the date or the place.
+    /// `Some(None)` is never. By default, it is three days where the start moves by more than a day or the place changes, at most until
+    /// the start. It is about this change and no part of the event.
+    pub refund_until: Option<Option<Timestamp>>,
     /// All ticket types that are not removed, in their order. A type that is not in the list is removed.
     pub ticket_types: Option<Vec<TicketTypeWants>>,
 }
@@ -56,6 +60,7 @@ setters!(EventWants {
     with_capacity => capacity: impl Into<Option<Option<i64>>>,
     with_status => status: impl Into<Option<EventStatus>>,
     with_rules => rules: SalesRulesWants,
+    with_refund_until => refund_until: impl Into<Option<Option<Timestamp>>>,
     with_ticket_types => ticket_types: impl Into<Option<Vec<TicketTypeWants>>>,
 });
 
@@ -181,6 +186,11 @@ pub(crate) enum WrongType {
 }
 
 impl EventWants {
+    /// Whether it names anything that buyers must be told of.
+    pub(crate) fn may_change_date_or_place(&self) -> bool {
+        self.starts_at.is_some() || self.ends_at.is_some() || self.location.is_some() || self.address.is_some()
+    }
+
     /// The event as it shall be, and what is wrong with the list of its types, by position. A new type has the id 0.
     pub(crate) fn apply(&self, event: &Event, now: Timestamp) -> (Event, Vec<(usize, WrongType)>) {
         let mut wanted = event.clone();

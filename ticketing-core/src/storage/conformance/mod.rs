@@ -30,6 +30,7 @@ pub mod events;
 pub mod filters;
 pub mod limits;
 pub mod model;
+pub mod notices;
 pub mod orders;
 pub mod outbox;
 mod outcomes;
@@ -38,6 +39,7 @@ pub mod polls;
 pub mod races;
 pub mod refunds;
 pub mod requests;
+pub mod returns;
 pub mod reviews;
 pub mod sales;
 pub mod settle;
@@ -104,6 +106,23 @@ macro_rules! storage_conformance {
                 lowering_the_capacity_while_everybody_buys
                 of_two_edits_of_one_version_one_wins
                 an_event_is_paused_while_everybody_buys_and_pays
+            }
+            notices {
+                each_paid_order_gets_one_mail_per_change
+                a_change_that_is_neither_date_nor_place_is_no_notice
+                a_further_change_before_it_is_due_replaces_it
+                a_change_that_is_undone_is_told_to_those_who_ordered_in_between
+                a_notice_that_has_begun_to_go_out_is_finished
+                an_order_that_was_made_after_the_change_gets_none
+                a_cancelled_event_sends_none
+                a_worker_that_dies_is_followed_by_the_next
+                eight_workers_enqueue_each_mail_once
+            }
+            returns {
+                returns_are_open_by_default_where_much_has_changed
+                a_wish_about_returns_overrides_the_default
+                unused_tickets_are_returned_until_a_date
+                a_return_is_repeated_and_refused_to_others
             }
             copies {
                 a_copy_has_everything_but_what_was_sold

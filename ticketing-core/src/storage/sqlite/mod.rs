@@ -158,6 +158,7 @@ mod tests {
     use crate::domain::command::{Batch, Command, Queries, Query};
     use crate::domain::id::EventId;
     use crate::domain::load::{LoadKeys, Round};
+    use crate::domain::notice::ExpandNotices;
     use crate::domain::order::{ExpireHolds, ListOrders, OrderFilter};
     use crate::domain::outbox::{ClaimMails, ListDeadMails};
     use crate::domain::page::PageRequest;
@@ -209,6 +210,7 @@ mod tests {
             claim_of(ClaimRefunds { lease, limit }),
             claim_of(ClaimMails { lease, limit }),
             claim_of(ClaimWebhooks { lease, limit }),
+            claim_of(ExpandNotices { limit }),
             claim_of(UndoCancelledEvents { seeds: vec![Seed([0; 32])] }),
         ] {
             let statement = sql::list::claim_statement(connection.dialect(), &claim);

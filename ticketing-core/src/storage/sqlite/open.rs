@@ -22,6 +22,7 @@ pub(super) mod migrations {
     const DISPUTES: &str = include_str!("../../../migrations/sqlite/0003_disputes_and_undone_scans.sql");
     const BUYER_LIMITS: &str = include_str!("../../../migrations/sqlite/0004_buyer_limits.sql");
     const EDITED_EVENTS: &str = include_str!("../../../migrations/sqlite/0005_edited_events.sql");
+    const NOTICES: &str = include_str!("../../../migrations/sqlite/0006_notices.sql");
     const PROMO_CODES: &str = include_str!("../../../migrations/sqlite/0007_promo_codes.sql");
 
     /// All of them.
@@ -35,6 +36,7 @@ pub(super) mod migrations {
             one(3, "disputes and undone scans", DISPUTES),
             one(4, "buyer limits", BUYER_LIMITS),
             one(5, "edited events", EDITED_EVENTS),
+            one(6, "notices", NOTICES),
             one(7, "promo codes", PROMO_CODES),
         ])
     }

@@ -5,5 +5,5 @@ mod story;
 mod verify;
 
 pub(crate) use begin::{CheckoutView, InitializeBody, PayBody, PayOrderBody};
-pub(crate) use story::{AttemptView, PaymentView, RefundBody, RefundView, ReviewBody, StoredWebhookView};
+pub(crate) use story::{AttemptView, PaymentView, RefundBody, RefundView, ReturnBody, ReviewBody, StoredWebhookView};
 pub(crate) use verify::{StillOpenView, VerifiedView};

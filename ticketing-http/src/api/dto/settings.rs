@@ -64,6 +64,10 @@ body! {
         max_per_order: SetOrEmpty<u32>,
         /// The most tickets of one buyer.
         max_per_buyer: SetOrEmpty<u32>,
+        /// Until when buyers may return unused tickets because of this change of the date or the place; null for never. Default: three
+        /// days where the start moves by more than a day or the place changes, at most until the start. It is about this edit and no
+        /// setting.
+        refund_until: SetOrEmpty<GivenTime>,
         /// All ticket types, in their order. One without an id is new, or the one with its name. A type that is not in the list is
         /// removed: it is not offered any more, and held orders of it can still be paid.
         ticket_types: Set<Vec<TicketTypePatch>>,
@@ -281,6 +285,7 @@ impl SettingsPatch {
             .with_capacity(self.capacity.0)
             .with_status(status)
             .with_rules(rules)
+            .with_refund_until(self.refund_until.0.map(|time| time.map(|time| time.at)))
             .with_ticket_types(types);
         faults.or(Some(wants))
     }

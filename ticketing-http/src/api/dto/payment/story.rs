@@ -25,6 +25,13 @@ body! {
     }
     example {"tickets": [1], "note": "Fell ill"}
 
+    /// Tickets to return.
+    struct ReturnBody {
+        /// Ids of the tickets: at least one, each once. Default: all that are unused.
+        tickets: Option<Vec<i64>>,
+    }
+    example {"tickets": [1]}
+
     /// A decision on a payment that is in review or needs attention.
     struct ReviewBody {
         verdict: VerdictWord,

@@ -85,7 +85,6 @@ impl PromoCodes {
     ///
     /// For its organiser. Oldest first.
     #[oai(path = "/events/:event_id/codes", method = "get", operation_id = "listPromoCodes")]
-    #[expect(clippy::too_many_arguments, reason = "each is a parameter of the query")]
     async fn list(
         &self,
         session: Session,

@@ -104,24 +104,24 @@ pub enum RefundReason {
     Duplicate,
     /// The event was cancelled.
     EventCancelled,
-    /// The date or the place of the event changed, and the buyer returned tickets.
-    EventChanged,
     /// The organiser requested it.
     Requested,
     /// A person decided it after a review.
     Review,
     /// It was made at the gateway, not by the engine: in its dashboard, for example. Its amount is what the gateway reports.
     Elsewhere,
+    /// The date or the place of the event changed, and the buyer returned tickets.
+    EventChanged,
 }
 
 wire_names!(RefundReason {
     Late => "late",
     Duplicate => "duplicate",
     EventCancelled => "event_cancelled",
-    EventChanged => "event_changed",
     Requested => "requested",
     Review => "review",
     Elsewhere => "elsewhere",
+    EventChanged => "event_changed",
 });
 
 /// The lease of a claimed refund: longer than the slowest call to a gateway.

@@ -32,6 +32,7 @@ mod after_capture;
 mod before_capture;
 mod blocked_gateway;
 mod cancelled_events;
+mod changed_events;
 mod charges;
 mod circuit_breaker;
 mod concurrent_buyers;

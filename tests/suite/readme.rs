@@ -229,7 +229,8 @@ async fn an_event_is_edited_and_repeated_by_pasting() {
     let server = Server::start(&[]).await;
     let overview = include_str!("../../ticketing-http/docs/api.md");
     let (start, _) = block(README, "## Buy a ticket", "sh").split_once("# Create an event").unwrap();
-    let examples = ["## Drafts", "## Editing an event", "## Series"].map(|section| block(overview, section, "sh"));
+    let examples = ["## Drafts", "## Editing an event", "## Promo codes", "## Series"];
+    let examples = examples.map(|section| block(overview, section, "sh"));
     // A response that is an error ends the script.
     let strict = "curl() { command curl --fail-with-body \"$@\"; }\n";
     let script = format!("{strict}{start}{}", examples.concat()).replace("http://localhost:8000", &server.url());
@@ -239,6 +240,7 @@ async fn an_event_is_edited_and_repeated_by_pasting() {
     let (stdout, stderr) = (String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
     assert!(output.status.success() && stderr.is_empty(), "{stdout}{stderr}");
     assert!(stdout.to_ascii_lowercase().contains("etag: \"v2\"") && stdout.contains("\"Balcony\""), "{stdout}");
+    assert!(stdout.contains("\"total\":\"16.00\"") && stdout.contains("\"code\":\"GUEST-"), "{stdout}");
     // 51 copies, and the list of them with the event itself.
     assert_eq!(stdout.matches("\"series_id\":1,").count(), 51 + 52, "{stdout}");
 }

@@ -12,7 +12,7 @@ use pyo3::{Borrowed, intern};
 use ticketing_core::LineRequest;
 use ticketing_core::domain::code::{Reference, TicketCode};
 use ticketing_core::domain::event::{
-    EventPhase, EventSort, EventStatus, EventWants, NewTicketType, SalesRules, SalesRulesWants, TicketTypeWants,
+    Event, EventPhase, EventSort, EventStatus, EventWants, NewTicketType, SalesRules, SalesRulesWants, TicketTypeWants,
     Visibility, Window,
 };
 use ticketing_core::domain::id::{CategoryId, TicketTypeId};
@@ -20,6 +20,7 @@ use ticketing_core::domain::money::{Currency, Money};
 use ticketing_core::domain::payment::Verdict;
 use ticketing_core::domain::payment::{Captured, Checkout, DisputeNews, DisputeStage, Mode, Observation};
 use ticketing_core::domain::principal::{Buyer, EmailAddress, Principal};
+use ticketing_core::domain::promo_code::{ALL, Discount, PromoCodeSettings, PromoCodeText};
 use ticketing_core::domain::refund::{ListedRefund, RefundStatus};
 use ticketing_core::domain::time_zone::TimeZoneName;
 use ticketing_core::gateway::{Fetched, FetchedRefund, WebhookEvent, WebhookSubject};
@@ -298,6 +299,15 @@ pub(crate) fn money(py: Python<'_>, amount: &str, currency: &str) -> PyResult<Mo
     Money::parse(amount, currency).map_err(|error| invalid(py, "money", error))
 }
 
+/// Reads a percentage with at most two decimals, in basis points.
+pub(crate) fn percent(py: Python<'_>, text: &str) -> PyResult<u32> {
+    // Every currency of two decimals counts in hundredths.
+    let points = Money::parse(text, Currency::NGN).ok().and_then(|points| u32::try_from(points.minor()).ok());
+    points.filter(|points| *points <= ALL).ok_or_else(|| {
+        invalid(py, "percent", format!("must be a percentage from 0 to 100 with at most two decimals (got {text})"))
+    })
+}
+
 impl Read for Currency {
     fn read(value: &Bound<'_, PyAny>) -> PyResult<Self> {
         parsed(value, "currency")
@@ -400,6 +410,113 @@ impl Read for EventWants {
             .with_rules(fields.given_rules()?)
             .with_refund_until(fields.given::<Option<Timestamp>>("refund_until")?)
             .with_ticket_types(types))
+    }
+}
+
+impl Read for PromoCodeText {
+    fn read(value: &Bound<'_, PyAny>) -> PyResult<Self> {
+        parsed(value, "text")
+    }
+}
+
+/// The ids of ticket types.
+struct TicketTypeIds(Vec<TicketTypeId>);
+
+/// What a `Discount` takes off.
+enum TakenOff {
+    Nothing,
+    Percent(u32),
+    Each(Money),
+}
+
+impl Read for TakenOff {
+    fn read(value: &Bound<'_, PyAny>) -> PyResult<Self> {
+        let (py, fields) = (value.py(), Fields { of: value, class: "a Discount" });
+        let (points, each) = (fields.value("percent")?, fields.get::<Option<Money>>("each")?);
+        if points.is_none() {
+            return Ok(each.map_or(Self::Nothing, Self::Each));
+        }
+        let text: String = points.call_method1(intern!(py, "__format__"), ("f",))?.extract()?;
+        percent(py, &text).map(Self::Percent)
+    }
+}
+
+/// Of an object with all arguments that a promo code is created or edited with.
+pub(crate) struct PromoCodeWants {
+    text: Option<PromoCodeText>,
+    taken_off: Option<TakenOff>,
+    ticket_types: Option<TicketTypeIds>,
+    unlocks: Option<TicketTypeIds>,
+    valid_from: Option<Option<Timestamp>>,
+    valid_until: Option<Option<Timestamp>>,
+    max_per_order: Option<Option<u32>>,
+    max_per_buyer: Option<Option<u32>>,
+    max_uses: Option<Option<i64>>,
+    paused: Option<bool>,
+    note: Option<Option<String>>,
+}
+
+impl Read for PromoCodeWants {
+    fn read(value: &Bound<'_, PyAny>) -> PyResult<Self> {
+        let fields = Fields { of: value, class: "the arguments of a promo code" };
+        let ids = |name| -> PyResult<Option<TicketTypeIds>> {
+            if fields.is_unset(name)? {
+                return Ok(None);
+            }
+            let ids: Vec<i64> = values(&fields.value(name)?, name)?;
+            Ok(Some(TicketTypeIds(ids.into_iter().map(TicketTypeId).collect())))
+        };
+        Ok(Self {
+            text: fields.given("text")?,
+            taken_off: fields.given("discount")?,
+            ticket_types: ids("ticket_types")?,
+            unlocks: ids("unlocks")?,
+            valid_from: fields.given("valid_from")?,
+            valid_until: fields.given("valid_until")?,
+            max_per_order: fields.given_count("max_per_order")?,
+            max_per_buyer: fields.given_count("max_per_buyer")?,
+            max_uses: fields.given("max_uses")?,
+            paused: fields.given("paused")?,
+            note: fields.given("note")?,
+        })
+    }
+}
+
+impl PromoCodeWants {
+    /// The settings of a new code of this event.
+    pub(crate) fn settings(&self, event: &Event) -> Result<PromoCodeSettings, Failure> {
+        let text = self.text.clone().ok_or_else(|| ticketing_core::Error::invalid("text", "must be given"))?;
+        self.onto(PromoCodeSettings::new(text), event)
+    }
+
+    /// The settings of a code of this event after an edit.
+    pub(crate) fn onto(&self, settings: PromoCodeSettings, event: &Event) -> Result<PromoCodeSettings, Failure> {
+        let mut wanted = settings;
+        wanted.text = self.text.clone().unwrap_or(wanted.text);
+        match self.taken_off {
+            None => {}
+            Some(TakenOff::Nothing) => wanted.discount = Discount::Nothing,
+            Some(TakenOff::Percent(points)) => wanted.discount = Discount::Percent(points),
+            Some(TakenOff::Each(each)) if each.currency() == event.currency => {
+                wanted.discount = Discount::Each(each.minor());
+            }
+            Some(TakenOff::Each(each)) => {
+                let (needed, found) = (event.currency.code(), each.currency().code());
+                let message = format!("must be in the event's currency {needed} (got {found})");
+                return Err(ticketing_core::Error::invalid("discount", message).into());
+            }
+        }
+        let ids = |given: &Option<TicketTypeIds>, known| given.as_ref().map_or(known, |ids| ids.0.clone());
+        wanted.ticket_types = ids(&self.ticket_types, wanted.ticket_types);
+        wanted.unlocks = ids(&self.unlocks, wanted.unlocks);
+        wanted.valid.from = self.valid_from.unwrap_or(wanted.valid.from);
+        wanted.valid.until = self.valid_until.unwrap_or(wanted.valid.until);
+        wanted.max_per_order = self.max_per_order.unwrap_or(wanted.max_per_order);
+        wanted.max_per_buyer = self.max_per_buyer.unwrap_or(wanted.max_per_buyer);
+        wanted.max_uses = self.max_uses.unwrap_or(wanted.max_uses);
+        wanted.paused = self.paused.unwrap_or(wanted.paused);
+        wanted.note = self.note.clone().unwrap_or(wanted.note);
+        Ok(wanted)
     }
 }
 

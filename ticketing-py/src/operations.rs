@@ -5,10 +5,10 @@
 use crate::asyncio::{awaitable, running_loop};
 use crate::engine::{Core, Settings};
 use crate::errors::Failure;
-use crate::from_python::{Days, HeaderValue, In, NewTicketTypes, Read as _, Starts, unsigned};
+use crate::from_python::{Days, HeaderValue, In, NewTicketTypes, PromoCodeWants, Read as _, Starts, unsigned};
 use crate::gateways::PythonGateway;
 use crate::process::on_behalf;
-use crate::to_python::ToPython;
+use crate::to_python::{OfEvent, ToPython};
 use jiff::Timestamp;
 use jiff::civil::Date;
 use pyo3::prelude::*;
@@ -24,9 +24,9 @@ use ticketing_core::domain::event::{
     Event, EventFilter, EventPhase, EventSort, EventStatus, EventWants, GENERAL_ADMISSION, NewEvent, NewTicketType,
     SalesRules,
 };
-use ticketing_core::domain::id::{AccountId, CategoryId, EventId, MailId, RefundId, TicketId};
+use ticketing_core::domain::id::{AccountId, CategoryId, EventId, MailId, PromoCodeId, RefundId, TicketId};
 use ticketing_core::domain::money::Money;
-use ticketing_core::domain::order::Order;
+use ticketing_core::domain::order::{Order, Quote};
 use ticketing_core::domain::outbox::OutboxMail;
 use ticketing_core::domain::page::{Page, PageRequest};
 use ticketing_core::domain::payment::Verdict;
@@ -34,6 +34,7 @@ use ticketing_core::domain::payment::{Attempt, Settlement};
 use ticketing_core::domain::payment_history::Payment;
 use ticketing_core::domain::principal::{Buyer, EmailAddress, Principal};
 use ticketing_core::domain::refund::Refund;
+use ticketing_core::domain::refusal::Refusal;
 use ticketing_core::domain::ticket::Ticket;
 use ticketing_core::domain::time_zone::TimeZoneName;
 use ticketing_core::domain::webhook::StoredWebhook;
@@ -274,11 +275,78 @@ operations! {
         core.get().await?.cancel_event(&actor.0, EventId(event_id)).await?
     }
 
+    fn create_promo_code(
+        core, actor: In<Principal>, event_id: i64, wants: Py<PyAny>,
+    ) -> OfEvent, before |py| (PromoCodeWants::read(wants.bind(py))?,) => (wants)
+    {
+        let ticketing = core.get().await?;
+        let event = ticketing.managed_event(&actor.0, EventId(event_id)).await?;
+        let code = ticketing.create_promo_code(&actor.0, event.id, wants.settings(&event)?).await?;
+        OfEvent { code, currency: event.currency }
+    }
+
+    fn create_promo_codes(
+        core, actor: In<Principal>, event_id: i64, wants: Py<PyAny>, count: i64, key: In<Option<Reference>>,
+    ) -> Vec<OfEvent>, before |py| (PromoCodeWants::read(wants.bind(py))?,) => (wants)
+    {
+        let ticketing = core.get().await?;
+        let event = ticketing.managed_event(&actor.0, EventId(event_id)).await?;
+        let count: u32 = unsigned("count", count)?;
+        let count = usize::try_from(count).unwrap_or(usize::MAX);
+        let codes = ticketing.create_promo_codes(&actor.0, event.id, wants.settings(&event)?, count, key.0).await?;
+        codes.into_iter().map(|code| OfEvent { code, currency: event.currency }).collect()
+    }
+
+    fn edit_promo_code(
+        core, actor: In<Principal>, code_id: i64, seen: Option<i64>, wants: Py<PyAny>,
+    ) -> OfEvent, before |py| (PromoCodeWants::read(wants.bind(py))?,) => (wants)
+    {
+        let ticketing = core.get().await?;
+        let mut tries = 0;
+        loop {
+            tries += 1;
+            let known = ticketing.promo_code(&actor.0, PromoCodeId(code_id)).await?;
+            let event = ticketing.event(known.event_id).await?;
+            let settings = wants.onto(known.settings(), &event)?;
+            // What is not given was read at this version, so no other may be changed.
+            let version = seen.unwrap_or(known.version);
+            match ticketing.edit_promo_code(&actor.0, known.id, Some(version), settings).await {
+                Err(Error::Refused(Refusal::Stale { .. })) if seen.is_none() && tries < MAX_TRIES => {}
+                edited => break OfEvent { code: edited?, currency: event.currency },
+            }
+        }
+    }
+
+    fn promo_code(core, actor: In<Principal>, code_id: i64) -> OfEvent {
+        let ticketing = core.get().await?;
+        let code = ticketing.promo_code(&actor.0, PromoCodeId(code_id)).await?;
+        let event = ticketing.event(code.event_id).await?;
+        OfEvent { code, currency: event.currency }
+    }
+
+    fn promo_codes(
+        core, actor: In<Principal>, event_id: i64, skip: i64, limit: i64, count: bool,
+    ) -> Page<OfEvent> {
+        let ticketing = core.get().await?;
+        let event = ticketing.managed_event(&actor.0, EventId(event_id)).await?;
+        let found = ticketing.promo_codes(&actor.0, event.id, page(skip, limit, count)?).await?;
+        found.map(|code| OfEvent { code, currency: event.currency })
+    }
+
+    fn quote(
+        core, buyer: In<Buyer>, event_id: i64, quantity: Option<i64>, lines: In<Option<Vec<LineRequest>>>,
+        promo_code: Option<String>,
+    ) -> Quote {
+        let request = order_request(event_id, quantity, lines.0, None)?.with_promo_code(promo_code);
+        core.get().await?.quote(&buyer.0, request).await?
+    }
+
     fn hold(
         core, buyer: In<Buyer>, event_id: i64, quantity: Option<i64>, lines: In<Option<Vec<LineRequest>>>,
-        reference: In<Option<Reference>>,
+        reference: In<Option<Reference>>, promo_code: Option<String>, expect_total: In<Option<Money>>,
     ) -> Order {
         let request = order_request(event_id, quantity, lines.0, reference.0)?;
+        let request = request.with_promo_code(promo_code).with_expect_total(expect_total.0);
         core.get().await?.hold(&buyer.0, request).await?
     }
 
@@ -297,9 +365,10 @@ operations! {
     fn buy(
         core, buyer: In<Buyer>, event_id: i64, quantity: Option<i64>, lines: In<Option<Vec<LineRequest>>>,
         reference: In<Option<Reference>>, return_url: Option<String>, email: In<Option<EmailAddress>>,
-        attempt_reference: In<Option<Reference>>,
+        attempt_reference: In<Option<Reference>>, promo_code: Option<String>, expect_total: In<Option<Money>>,
     ) -> Started {
         let request = order_request(event_id, quantity, lines.0, reference.0)?;
+        let request = request.with_promo_code(promo_code).with_expect_total(expect_total.0);
         let options =
             PayOptions::default().with_return_url(return_url).with_email(email.0).with_reference(attempt_reference.0);
         core.get().await?.buy(&buyer.0, request, options).await?
@@ -407,6 +476,9 @@ operations! {
         core.get().await?.resend_mail(&actor.0, MailId(mail_id)).await?
     }
 }
+
+/// How often an edit of any version is made anew because somebody else's came first.
+const MAX_TRIES: u32 = 10;
 
 fn page(skip: i64, limit: i64, count: bool) -> Result<PageRequest, Failure> {
     let (skip, limit) = (unsigned("skip", skip)?, unsigned("limit", limit)?);

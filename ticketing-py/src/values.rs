@@ -1,6 +1,7 @@
 //! Functions that do not need an engine.
 
-use crate::from_python::{In, money as read_money};
+use crate::from_python::{In, money as read_money, percent as read_percent};
+use crate::to_python::percentage;
 use jiff::Timestamp;
 use pyo3::prelude::*;
 use pyo3::types::PyBytes;
@@ -12,6 +13,12 @@ use ticketing_core::qr;
 #[pyfunction]
 fn money(py: Python<'_>, amount: &str, currency: &str) -> PyResult<String> {
     read_money(py, amount, currency).map(|money| money.decimal())
+}
+
+/// The percentage with two decimals.
+#[pyfunction]
+fn percent(py: Python<'_>, text: &str) -> PyResult<String> {
+    read_percent(py, text).map(percentage)
 }
 
 /// By how many seconds the clocks of a time zone are ahead of UTC.
@@ -35,6 +42,7 @@ fn qr_svg(py: Python<'_>, code: In<TicketCode>) -> String {
 
 pub(crate) fn register(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add_function(wrap_pyfunction!(money, module)?)?;
+    module.add_function(wrap_pyfunction!(percent, module)?)?;
     module.add_function(wrap_pyfunction!(utc_offset, module)?)?;
     module.add_function(wrap_pyfunction!(qr_png, module)?)?;
     module.add_function(wrap_pyfunction!(qr_svg, module)?)?;

@@ -96,6 +96,15 @@ def test_readme_section_on_editing_events_runs() -> None:
     assert event.rules == ticketing_py.SalesRules(sales_until=NEXT_YEAR, max_per_order=6)
 
 
+def test_readme_section_on_promo_codes_runs() -> None:
+    names = world(is_async=False)
+    names |= {"shop": names["tickets"], "band": CLUB}
+    exec(block((HERE.parent / "README.md").read_text(), "## Promo codes"), names)
+    code, order, guests = names["code"], names["order"], names["guests"]
+    assert isinstance(code, ticketing_py.PromoCode) and isinstance(order, ticketing_py.Order)
+    assert (order.total, code.version) == (Money(8000, "NGN"), 2) and isinstance(guests, list) and len(guests) == 20
+
+
 def test_readme_section_on_series_runs() -> None:
     names = world(is_async=False) | {"timedelta": timedelta}
     names |= {"shop": names["tickets"], "band": CLUB, "soon": NEXT_YEAR, "price": Money(5000, "NGN")}

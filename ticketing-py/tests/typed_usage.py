@@ -83,6 +83,15 @@ async def uses() -> None:
         assert_type(copies[0].series_id, int | None)
         await tickets.dates_of(event.id, until=date(2099, 12, 31), on=["Friday"])  # type: ignore[list-item]
         await tickets.copy_event(actor=ada.who, event_id=1, starts_at=dates, status="cancelled")  # type: ignore[arg-type]
+        code = await tickets.create_promo_code(
+            actor=ada.who, event_id=event.id, text="EARLY20", discount=t.Discount(percent="20")
+        )
+        assert_type(code.discount.percent, Decimal | None)
+        assert_type(await tickets.edit_promo_code(actor=ada.who, code_id=code.id, max_uses=None), t.PromoCode)
+        await tickets.edit_promo_code(actor=ada.who, code_id=code.id, discount=None)  # type: ignore[arg-type]
+        quote = await tickets.quote(buyer=ada, event_id=event.id, promo_code="early20")
+        assert_type(quote.total, t.Money)
+        await tickets.hold(buyer=ada, event_id=event.id, promo_code="early20", expect_total=8000)  # type: ignore[arg-type]
         try:
             await tickets.hold(buyer=ada, event_id=event.id)
         except t.SoldOut as error:

@@ -39,7 +39,7 @@ pub struct Notice {
     pub id: NoticeId,
     /// The event.
     pub event_id: EventId,
-    /// The version of the event that came of the change.
+    /// The version of the event after the change.
     pub version: i64,
     /// What it was before. Of several changes that became one notice, before the first of them.
     pub before: DateAndPlace,

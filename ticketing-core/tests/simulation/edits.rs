@@ -146,7 +146,7 @@ pub(crate) struct Known {
     lines: BTreeMap<OrderId, (Vec<OrderLine>, Money)>,
     late: BTreeSet<RefundId>,
     codes: BTreeMap<PromoCodeId, PromoCode>,
-    /// Who had paid when the date or the place changed, by the version that came of it.
+    /// Who had paid when the date or the place changed, by the version after it.
     moved: BTreeMap<(EventId, i64), BTreeSet<OrderId>>,
 }
 
@@ -282,7 +282,7 @@ fn told_once(rows: &WorkingSet) -> Result<(), String> {
     Ok(())
 }
 
-/// E7: whoever had paid before a change has a mail about it, unless a later change came before it was due, or the event was cancelled.
+/// E7: everybody who had paid before a change has a mail about it, unless a later change came before it was due, or the event was cancelled.
 pub(crate) fn at_end(rows: &WorkingSet, known: &Known) -> Result<(), String> {
     for ((event, version), paid) in &known.moved {
         let Some(notice) = rows.notices_of(*event).find(|notice| notice.version == *version) else {

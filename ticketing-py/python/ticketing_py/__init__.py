@@ -27,6 +27,10 @@ from .errors import (
     CategoryTaken,
     CategoryUnknown,
     Closed,
+    CodeLimit,
+    CodeTaken,
+    CodeUnknown,
+    CodeUsedUp,
     ConfigurationError,
     CurrencyUnsupported,
     EmailTaken,
@@ -66,6 +70,7 @@ from .errors import (
     OrderPaid,
     OrderUnknown,
     PaymentInProgress,
+    PriceChanged,
     RefundExceedsPaid,
     RefundUnknown,
     Refused,
@@ -129,7 +134,7 @@ from .gateways import (
 )
 from .mailers import AsyncMailer, FileMailer, MemoryMailer, PythonMailer, SmtpMailer
 from .mails import Attachment, Mail, MailKind, MailStatus, OutboxMail
-from .orders import Line, Order, OrderLine, OrderStatus
+from .orders import Line, Order, OrderLine, OrderStatus, Quote
 from .payments import (
     Attempt,
     AttemptStatus,
@@ -158,6 +163,7 @@ from .payments import (
     WebhookStatus,
 )
 from .people import Account, Buyer, Principal, Role, Session
+from .promo_codes import Discount, PromoCode
 from .storages import MemoryStorage, PostgresStorage, SqliteStorage
 from .tickets import CheckIn, Ticket, TicketStatus, qr_png, qr_svg
 from .upkeep import UpkeepReport
@@ -187,8 +193,13 @@ __all__ = [
     "CheckIn",
     "Checkout",
     "Closed",
+    "CodeLimit",
+    "CodeTaken",
+    "CodeUnknown",
+    "CodeUsedUp",
     "ConfigurationError",
     "CurrencyUnsupported",
+    "Discount",
     "Dispute",
     "DisputeNews",
     "DisputeStage",
@@ -261,8 +272,11 @@ __all__ = [
     "PaymentReversed",
     "PaystackGateway",
     "PostgresStorage",
+    "PriceChanged",
     "Principal",
+    "PromoCode",
     "PythonMailer",
+    "Quote",
     "Refund",
     "RefundCall",
     "RefundDue",

@@ -13,9 +13,10 @@ from .events import Category, Event, EventPhase, EventSort, EventStatus, NewTick
 from .gateways import Charge, Gateway, RefundCall
 from .mailers import Mailer
 from .mails import Mail, OutboxMail
-from .orders import Line, Order
+from .orders import Line, Order, Quote
 from .payments import Attempt, Mode, Payment, Refund, RefundStatus, Settlement, Started, StoredWebhook, Verdict
 from .people import Account, Buyer, Principal, Role, Session
+from .promo_codes import PromoCode
 from .storages import Storage
 from .tickets import CheckIn, Ticket
 from .upkeep import UpkeepReport
@@ -37,6 +38,7 @@ __all__ = [
     "_shutdown",
     "_tasks",
     "money",
+    "percent",
     "qr_png",
     "qr_svg",
     "utc_offset",
@@ -45,6 +47,7 @@ __all__ = [
 __version__: str
 
 def money(amount: str, currency: str) -> str: ...
+def percent(text: str) -> str: ...
 def qr_png(code: str) -> bytes: ...
 def qr_svg(code: str) -> str: ...
 def utc_offset(time_zone: str, at: datetime) -> int: ...
@@ -285,6 +288,27 @@ class Engine:
         status: EventStatus | Literal["draft", "active"],
     ) -> tuple[Event, ...]: ...
     def cancel_event(self, actor: Principal, event_id: int) -> Event: ...
+    def create_promo_code(
+        self, actor: Principal, event_id: int, wants: SimpleNamespace
+    ) -> PromoCode: ...
+    def create_promo_codes(
+        self, actor: Principal, event_id: int, wants: SimpleNamespace, count: int, key: str | None
+    ) -> tuple[PromoCode, ...]: ...
+    def edit_promo_code(
+        self, actor: Principal, code_id: int, seen: int | None, wants: SimpleNamespace
+    ) -> PromoCode: ...
+    def promo_code(self, actor: Principal, code_id: int) -> PromoCode: ...
+    def promo_codes(
+        self, actor: Principal, event_id: int, skip: int, limit: int, count: bool
+    ) -> Page[PromoCode]: ...
+    def quote(
+        self,
+        buyer: Buyer,
+        event_id: int,
+        quantity: int | None,
+        lines: Sequence[Line] | None,
+        promo_code: str | None,
+    ) -> Quote: ...
     def hold(
         self,
         buyer: Buyer,
@@ -292,6 +316,8 @@ class Engine:
         quantity: int | None,
         lines: Sequence[Line] | None,
         reference: str | None,
+        promo_code: str | None,
+        expect_total: Money | None,
     ) -> Order: ...
     def order(self, actor: Principal, reference: str) -> Order: ...
     def orders(self, actor: Principal, skip: int, limit: int, count: bool) -> Page[Order]: ...
@@ -306,6 +332,8 @@ class Engine:
         return_url: str | None,
         email: str | None,
         attempt_reference: str | None,
+        promo_code: str | None,
+        expect_total: Money | None,
     ) -> Started: ...
     def pay(
         self,
@@ -451,6 +479,27 @@ class AsyncEngine:
         status: EventStatus | Literal["draft", "active"],
     ) -> Awaitable[tuple[Event, ...]]: ...
     def cancel_event(self, actor: Principal, event_id: int) -> Awaitable[Event]: ...
+    def create_promo_code(
+        self, actor: Principal, event_id: int, wants: SimpleNamespace
+    ) -> Awaitable[PromoCode]: ...
+    def create_promo_codes(
+        self, actor: Principal, event_id: int, wants: SimpleNamespace, count: int, key: str | None
+    ) -> Awaitable[tuple[PromoCode, ...]]: ...
+    def edit_promo_code(
+        self, actor: Principal, code_id: int, seen: int | None, wants: SimpleNamespace
+    ) -> Awaitable[PromoCode]: ...
+    def promo_code(self, actor: Principal, code_id: int) -> Awaitable[PromoCode]: ...
+    def promo_codes(
+        self, actor: Principal, event_id: int, skip: int, limit: int, count: bool
+    ) -> Awaitable[Page[PromoCode]]: ...
+    def quote(
+        self,
+        buyer: Buyer,
+        event_id: int,
+        quantity: int | None,
+        lines: Sequence[Line] | None,
+        promo_code: str | None,
+    ) -> Awaitable[Quote]: ...
     def hold(
         self,
         buyer: Buyer,
@@ -458,6 +507,8 @@ class AsyncEngine:
         quantity: int | None,
         lines: Sequence[Line] | None,
         reference: str | None,
+        promo_code: str | None,
+        expect_total: Money | None,
     ) -> Awaitable[Order]: ...
     def order(self, actor: Principal, reference: str) -> Awaitable[Order]: ...
     def orders(self, actor: Principal, skip: int, limit: int, count: bool) -> Awaitable[Page[Order]]: ...
@@ -472,6 +523,8 @@ class AsyncEngine:
         return_url: str | None,
         email: str | None,
         attempt_reference: str | None,
+        promo_code: str | None,
+        expect_total: Money | None,
     ) -> Awaitable[Started]: ...
     def pay(
         self,

@@ -27,9 +27,10 @@ from .events import (
 from .gateways import Gateway
 from .mailers import Mailer
 from .mails import OutboxMail
-from .orders import Line, Order
+from .orders import Line, Order, Quote
 from .payments import Attempt, Payment, Refund, Settlement, Started, StoredWebhook, Verdict
 from .people import Account, Buyer, Principal, Role, Session
+from .promo_codes import Discount, PromoCode
 from .storages import Storage
 from .tickets import CheckIn, Ticket
 from .upkeep import UpkeepReport
@@ -450,7 +451,171 @@ class Ticketing:
         """Cancels an event. Upkeep then refunds and mails every buyer. For its organiser or an administrator."""
         return self._engine.cancel_event(actor, event_id)
 
+    # Promo codes
+
+    def create_promo_code(
+        self,
+        *,
+        actor: Principal,
+        event_id: int,
+        text: str,
+        discount: Discount = Discount(),
+        ticket_types: Sequence[int] = (),
+        unlocks: Sequence[int] = (),
+        valid_from: datetime | None = None,
+        valid_until: datetime | None = None,
+        max_per_order: int | None = None,
+        max_per_buyer: int | None = None,
+        max_uses: int | None = None,
+        paused: bool = False,
+        note: str | None = None,
+    ) -> PromoCode:
+        """Creates a promo code for an event: a ``discount``, access to secret ticket types, or both. For its organiser or an administrator.
+
+        ``text`` is what buyers type: 4–40 letters, digits and hyphens, in any case. ``ticket_types`` are the ids of those that it is for;
+        by default all that everybody sees, and those that it ``unlocks``. A use is a ticket, not an order: ``max_uses`` counts tickets.
+
+        Repeating the call with the same settings returns the same code. Raises `CodeTaken`.
+
+        >>> code = tickets.create_promo_code(
+        ...     actor=club, event_id=event.id, text="early20", discount=Discount(percent="20"), max_uses=50
+        ... )
+        >>> code.text, code.uses.available
+        ('EARLY20', 50)
+        """
+        wants = SimpleNamespace(
+            text=text,
+            discount=discount,
+            ticket_types=ticket_types,
+            unlocks=unlocks,
+            valid_from=valid_from,
+            valid_until=valid_until,
+            max_per_order=max_per_order,
+            max_per_buyer=max_per_buyer,
+            max_uses=max_uses,
+            paused=paused,
+            note=note,
+        )
+        return self._engine.create_promo_code(actor, event_id, wants)
+
+    def create_promo_codes(
+        self,
+        *,
+        actor: Principal,
+        event_id: int,
+        text: str,
+        count: int,
+        key: str | None = None,
+        discount: Discount = Discount(),
+        ticket_types: Sequence[int] = (),
+        unlocks: Sequence[int] = (),
+        valid_from: datetime | None = None,
+        valid_until: datetime | None = None,
+        max_per_order: int | None = None,
+        max_per_buyer: int | None = None,
+        max_uses: int | None = None,
+        paused: bool = False,
+        note: str | None = None,
+    ) -> list[PromoCode]:
+        """Creates 1 to 5,000 codes at once. Each is ``text``, a hyphen and ten random symbols, and good for one ticket by default.
+
+        With a ``key``, repeating the call returns the same codes. They follow from the key, so it must be hard to guess.
+
+        >>> codes = tickets.create_promo_codes(
+        ...     actor=club, event_id=event.id, text="guest", count=20, discount=Discount(percent=100)
+        ... )
+        >>> len(codes), len(codes[0].text), codes[0].uses.capacity
+        (20, 16, 1)
+        """
+        wants = SimpleNamespace(
+            text=text,
+            discount=discount,
+            ticket_types=ticket_types,
+            unlocks=unlocks,
+            valid_from=valid_from,
+            valid_until=valid_until,
+            max_per_order=max_per_order,
+            max_per_buyer=max_per_buyer,
+            max_uses=max_uses,
+            paused=paused,
+            note=note,
+        )
+        return list(self._engine.create_promo_codes(actor, event_id, wants, count, key))
+
+    def edit_promo_code(
+        self,
+        *,
+        actor: Principal,
+        code_id: int,
+        seen: int | None = None,
+        text: str | Unset = UNSET,
+        discount: Discount | Unset = UNSET,
+        ticket_types: Sequence[int] | Unset = UNSET,
+        unlocks: Sequence[int] | Unset = UNSET,
+        valid_from: datetime | None | Unset = UNSET,
+        valid_until: datetime | None | Unset = UNSET,
+        max_per_order: int | None | Unset = UNSET,
+        max_per_buyer: int | None | Unset = UNSET,
+        max_uses: int | None | Unset = UNSET,
+        paused: bool | Unset = UNSET,
+        note: str | None | Unset = UNSET,
+    ) -> PromoCode:
+        """Changes a promo code. What is not given stays as it is; ``None`` empties an optional field. Orders keep their prices.
+
+        With ``seen``, only if that is still its ``version``. Repeating the call changes nothing, whatever the version. A code cannot be
+        deleted: pause it. Raises `Stale`, `CodeTaken`; and `CapacityTooLow` if ``max_uses`` is below what is held and sold.
+
+        >>> code = tickets.create_promo_code(actor=club, event_id=event.id, text="LATE", max_uses=5)
+        >>> code = tickets.edit_promo_code(
+        ...     actor=club, code_id=code.id, seen=code.version, discount=Discount(each=Money(500, "NGN")), max_uses=None
+        ... )
+        >>> code.discount.each, code.uses.capacity, code.version
+        (Money(amount=Decimal('500.00'), currency='NGN'), None, 2)
+        """
+        wants = SimpleNamespace(
+            text=text,
+            discount=discount,
+            ticket_types=ticket_types,
+            unlocks=unlocks,
+            valid_from=valid_from,
+            valid_until=valid_until,
+            max_per_order=max_per_order,
+            max_per_buyer=max_per_buyer,
+            max_uses=max_uses,
+            paused=paused,
+            note=note,
+        )
+        return self._engine.edit_promo_code(actor, code_id, seen, wants)
+
+    def promo_code(self, *, actor: Principal, code_id: int) -> PromoCode:
+        """A promo code, for the event's organiser or an administrator. For others, it is `NotFound`."""
+        return self._engine.promo_code(actor, code_id)
+
+    def promo_codes(
+        self, *, actor: Principal, event_id: int, skip: int = 0, limit: int = 100, count: bool = False
+    ) -> Page[PromoCode]:
+        """Lists the promo codes of an event, oldest first, for its organiser or an administrator. ``limit`` is the page size, 1–1000."""
+        return self._engine.promo_codes(actor, event_id, skip, limit, count)
+
     # Orders
+
+    def quote(
+        self,
+        *,
+        buyer: Buyer,
+        event_id: int,
+        quantity: int | None = None,
+        lines: Sequence[Line] | None = None,
+        promo_code: str | None = None,
+    ) -> Quote:
+        """What an order would cost, line by line. Holds nothing. Raises what ``hold`` does.
+
+        Pass its ``total`` to ``hold`` or ``buy`` as ``expect_total``: if the price changes meanwhile, they raise `PriceChanged`.
+
+        >>> tickets.quote(buyer=ada, event_id=event.id, quantity=2).total
+        Money(amount=Decimal('10000.00'), currency='NGN')
+        """
+        return self._engine.quote(buyer, event_id, quantity, lines, promo_code)
 
     def hold(
         self,
@@ -460,18 +625,24 @@ class Ticketing:
         quantity: int | None = None,
         lines: Sequence[Line] | None = None,
         reference: str | None = None,
+        promo_code: str | None = None,
+        expect_total: Money | None = None,
     ) -> Order:
         """Holds tickets for an unpaid order until its ``hold_until``: ``quantity`` (default 1) of the only type, or ``lines``.
 
+        A ``promo_code`` may have any case. If it is good for only some of the tickets, the dearest get it. The application limits how
+        many codes somebody may try. With ``expect_total``, the total that the buyer was shown, an order that would cost something else
+        raises `PriceChanged`.
+
         With a ``reference`` of yours, repeating the call returns the same order. Raises `EventUnknown`, `EventCancelled`, `EventOver`,
         `SalesPaused`, `NotOnSale`, `TicketTypeUnknown`, `TooFew`, `TooMany`, `BuyerLimit`, `TooManyHolds`, `SoldOut`,
-        `TotalTooLarge`, `KeyReused`.
+        `TotalTooLarge`, `KeyReused`, `CodeUnknown`, `CodeUsedUp`, `CodeLimit`.
 
         >>> order = tickets.hold(buyer=ada, event_id=event.id, quantity=2)
         >>> order.total
         Money(amount=Decimal('10000.00'), currency='NGN')
         """
-        return self._engine.hold(buyer, event_id, quantity, lines, reference)
+        return self._engine.hold(buyer, event_id, quantity, lines, reference, promo_code, expect_total)
 
     def order(self, *, actor: Principal, reference: str) -> Order:
         """An order of ``actor``'s. Raises `NotFound`."""
@@ -500,6 +671,8 @@ class Ticketing:
         return_url: str | None = None,
         email: str | None = None,
         attempt_reference: str | None = None,
+        promo_code: str | None = None,
+        expect_total: Money | None = None,
     ) -> Started:
         """Holds tickets and opens a checkout for them: ``hold`` and ``pay`` in one call.
 
@@ -513,7 +686,16 @@ class Ticketing:
         (1, True)
         """
         return self._engine.buy(
-            buyer, event_id, quantity, lines, reference, return_url, email, attempt_reference
+            buyer,
+            event_id,
+            quantity,
+            lines,
+            reference,
+            return_url,
+            email,
+            attempt_reference,
+            promo_code,
+            expect_total,
         )
 
     def pay(

@@ -28,6 +28,10 @@ __all__ = [
     "CategoryTaken",
     "CategoryUnknown",
     "Closed",
+    "CodeLimit",
+    "CodeTaken",
+    "CodeUnknown",
+    "CodeUsedUp",
     "ConfigurationError",
     "CurrencyUnsupported",
     "EmailTaken",
@@ -67,6 +71,7 @@ __all__ = [
     "OrderPaid",
     "OrderUnknown",
     "PaymentInProgress",
+    "PriceChanged",
     "RefundExceedsPaid",
     "RefundUnknown",
     "Refused",
@@ -314,8 +319,53 @@ class TooMany(Refused):
         return cast(int, self.facts["max"])
 
 
+class CodeUnknown(Refused):
+    """There is no such promo code, or it is not good now, or not for these tickets."""
+
+    code = "code_unknown"
+
+
+class CodeUsedUp(Refused):
+    """The promo code was used as often as it may be."""
+
+    code = "code_used_up"
+
+    @property
+    def left(self) -> int:
+        """How many tickets can still be bought with it."""
+        return cast(int, self.facts["left"])
+
+
+class CodeLimit(Refused):
+    """The order or the buyer would have more tickets with the promo code than allowed."""
+
+    code = "code_limit"
+
+    @property
+    def left(self) -> int:
+        """How many tickets can still be bought with it."""
+        return cast(int, self.facts["left"])
+
+
+class PriceChanged(Refused):
+    """The order would cost something else than ``expect_total``."""
+
+    code = "price_changed"
+
+    @property
+    def total(self) -> Money:
+        """What it costs now."""
+        return cast(Money, self.facts["total"])
+
+
+class CodeTaken(Refused):
+    """The event has a promo code with this text, with other settings."""
+
+    code = "code_taken"
+
+
 class Stale(Refused):
-    """The event changed since the caller read it."""
+    """The event or the promo code changed since the caller read it."""
 
     code = "stale"
 
@@ -326,7 +376,7 @@ class Stale(Refused):
 
 
 class CapacityTooLow(Refused):
-    """The capacity would be less than what is held and sold."""
+    """The capacity, or the uses of a promo code, would be less than what is held and sold."""
 
     code = "capacity_too_low"
 

@@ -26,6 +26,21 @@ class OrderLine:
     quantity: int
     unit_price: Money
     """The price of one ticket when the order was made."""
+    face_price: Money
+    """The same without the discount of a promo code."""
+    discount: Money
+    """What the promo code takes off the price of one ticket."""
+    promo_code_id: int | None
+    """The promo code that these tickets are bought with."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Quote:
+    """What an order would cost."""
+
+    lines: tuple[OrderLine, ...]
+    """As those of the order. A type has two lines if only some of its tickets get the promo code."""
+    total: Money
 
 
 class OrderStatus(Word):
@@ -57,6 +72,8 @@ class Order:
     status: OrderStatus
     hold_until: datetime | None
     """When the hold runs out, while the order is held."""
+    promo_code_id: int | None
+    """The promo code that the buyer gave."""
     hold_extended: bool
     """Whether the hold was extended for a payment in progress. This happens once."""
     created_at: datetime

@@ -224,7 +224,8 @@ class Ticketing:
         ``time_zone`` is where its clocks are: an IANA name, or a ``ZoneInfo`` that has one. A ``draft`` is not listed and not on
         sale until it is published. ``rules`` say when tickets are sold, and how many to whom.
 
-        With a ``key``, repeating the call returns the same event. Raises `CategoryUnknown`, `KeyReused`.
+        With a ``key``, repeating the call returns the same event. Keys that begin with ``series-`` are reserved. Raises
+        `CategoryUnknown`, `KeyReused`.
 
         >>> opera = tickets.create_event(
         ...     organizer=club, title="Opera", starts_at=next_year, location="Lagos", capacity=500,
@@ -435,9 +436,7 @@ class Ticketing:
         `events` lists it. Repeating the call creates nothing twice: a date that was copied before is the same event, even if it was
         edited or cancelled since. For its organiser or an administrator.
 
-        There are 1 to 366 dates, all in the future. The copies are drafts unless ``status`` is active. Raises `NotFound`, `Forbidden`;
-        and `KeyReused` if another event has the ``key`` of a copy, ``series-<series_id>-<microseconds since 1970>``: the other copies
-        are created then.
+        There are 1 to 366 dates, all in the future. The copies are drafts unless ``status`` is active. Raises `NotFound`, `Forbidden`.
 
         >>> from datetime import date
         >>> fridays = tickets.dates_of(event, until=date(2100, 12, 31), on=["fri"])

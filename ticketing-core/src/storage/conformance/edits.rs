@@ -462,6 +462,7 @@ pub async fn events_are_listed_by_phase(storage: Arc<dyn Storage>) {
         (0, vec!["short", "open"], vec![], vec![]),
         (1, vec![], vec!["short", "open"], vec![]),
         (2, vec![], vec!["open"], vec!["short"]),
+        (24, vec![], vec!["open"], vec!["short"]),
         (25, vec![], vec![], vec!["short", "open"]),
     ] {
         let at = now + hour * hours;

@@ -60,6 +60,7 @@ table! {
         valid [valid_from, valid_until], max_per_order, max_per_buyer, uses [max_uses, held, sold], paused, note, version, created_at,
         updated_at;
     index BY_TEXT(event_id, text) unique;
+    index BY_EVENT(event_id);
 }
 
 /// The text of a code: 4–40 letters without accents, digits and hyphens. Case makes no difference; it is kept in capitals.

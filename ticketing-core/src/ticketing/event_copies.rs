@@ -5,7 +5,9 @@ use super::{Ticketing, refused};
 use crate::domain::code::Reference;
 use crate::domain::event::{CopyEvent, Event, EventStatus};
 use crate::domain::id::EventId;
+use crate::domain::page::PageRequest;
 use crate::domain::principal::Principal;
+use crate::domain::promo_code::ListPromoCodes;
 use crate::error::{Error, Result};
 use crate::setters::setters;
 use crate::storage::StorageExt as _;
@@ -15,6 +17,9 @@ use std::collections::BTreeSet;
 
 /// The most dates of one request.
 pub const MAX_DATES: usize = 366;
+
+/// The most promo codes that one request copies.
+const MAX_COPIED_CODES: u64 = 20_000;
 
 /// What the keys of copies begin with. No other event may have such a key.
 pub(super) const COPY_KEY: &str = "series-";
@@ -69,7 +74,7 @@ impl Ticketing {
         Ok(dates)
     }
 
-    /// Copies an event to other dates: its texts, ticket types and rules, with nothing sold. Its end and its sales windows keep their
+    /// Copies an event to other dates: its texts, ticket types, rules and promo codes, with nothing sold or used. Its end and its sales windows keep their
     /// distance from the start, in wall time. All copies and the original form one series, see
     /// [`EventFilter::series`](crate::domain::event::EventFilter::series). A repeat finds the copies of the first call. The copies are
     /// drafts unless `status` is active. All are created, or none. Allowed for the event's organiser and administrators.
@@ -100,6 +105,16 @@ impl Ticketing {
             checks.require("status", is_offered, || "must be draft: every ticket type is secret".to_owned());
             self.check_currency(&mut checks, &event);
         }
+        checks.done()?;
+        let one = PageRequest { limit: 1, count: true, ..PageRequest::default() };
+        let codes = self.inner.storage.find(ListPromoCodes { event_id: id, page: one }).await?.total.unwrap_or(0);
+        let all = codes.saturating_mul(count as u64);
+        let mut checks = Checks::default();
+        checks.require("starts_at", all <= MAX_COPIED_CODES, || {
+            format!(
+                "must have fewer dates: each gets {codes} promo codes, and {MAX_COPIED_CODES} can be copied at once"
+            )
+        });
         checks.done()?;
         let series = event.series_id.unwrap_or(id);
         let copy = |at: &Timestamp| {

@@ -2,14 +2,16 @@ use super::{BY_KEY, Event, EventStatus, SalesRules, Stock, TicketType, Window};
 use crate::domain::category::Category;
 use crate::domain::code::Reference;
 use crate::domain::command::Command;
-use crate::domain::id::{EventId, TicketTypeId};
+use crate::domain::id::{EventId, PromoCodeId, TicketTypeId};
 use crate::domain::load::LoadKeys;
+use crate::domain::promo_code::{self, PromoCode};
 use crate::domain::refusal::Refusal;
 use crate::domain::working_set::WorkingSet;
 use jiff::Timestamp;
 use jiff::civil::DateTime;
+use std::collections::BTreeMap;
 
-/// Copies an event to another date, with its ticket types, rules and texts. Nothing of it is sold yet, and removed types are left out.
+/// Copies an event to another date, with its ticket types, rules, promo codes and texts. Nothing of it is sold yet, and removed types are left out.
 /// What the original has as times before or after its start, the copy has at the same wall times before or after its own. Both belong
 /// to one series. A repeat with the same key finds the same event.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -31,6 +33,7 @@ impl Command for CopyEvent {
     fn needs(&self, rows: &WorkingSet, load: &mut LoadKeys) {
         load.row::<Event>(&self.id);
         load.find(BY_KEY, &self.key);
+        load.look_up(promo_code::BY_EVENT, &self.id);
         let known = rows.events.loaded_row(&self.id).into_iter().chain(rows.events.loaded(BY_KEY, &self.key));
         for category in known.filter_map(|event| event.category_id) {
             load.look::<Category>(&category);
@@ -47,7 +50,8 @@ impl Command for CopyEvent {
         if self.starts_at < now {
             return Err(Refusal::EventPast);
         }
-        let mut copy = self.copy(original, now);
+        let moved = Moved { original: &original, starts_at: self.starts_at };
+        let mut copy = self.copy(original.clone(), &moved, now);
         copy.id = EventId(rows.events.take_id());
         copy.series_id = Some(series_id);
         for ticket_type in &mut copy.ticket_types {
@@ -56,14 +60,21 @@ impl Command for CopyEvent {
         }
         rows.events.update(&self.id, |original| original.series_id = Some(series_id));
         rows.events.insert(copy.clone());
+        let kept = original.ticket_types.iter().filter(|ticket_type| ticket_type.removed_at.is_none());
+        let types: BTreeMap<TicketTypeId, TicketTypeId> =
+            kept.zip(&copy.ticket_types).map(|(old, new)| (old.id, new.id)).collect();
+        let codes: Vec<PromoCode> = rows.promo_codes.all(promo_code::BY_EVENT, &self.id).cloned().collect();
+        for mut code in codes.into_iter().filter_map(|code| moved.code(code, copy.id, &types, now)) {
+            code.id = PromoCodeId(rows.promo_codes.take_id());
+            rows.promo_codes.insert(code);
+        }
         Ok(copy.with_category(rows))
     }
 }
 
 impl CopyEvent {
     /// The copy, without ids. Every field is named, so that one that is added later cannot be forgotten here.
-    fn copy(&self, original: Event, now: Timestamp) -> Event {
-        let moved = Moved { original: &original.clone(), starts_at: self.starts_at };
+    fn copy(&self, original: Event, moved: &Moved<'_>, now: Timestamp) -> Event {
         let Event {
             id,
             key: _,
@@ -133,9 +144,60 @@ impl Moved<'_> {
     }
 
     fn rules(&self, rules: SalesRules) -> SalesRules {
-        let SalesRules { sales: Window { from, until }, paused, min_per_order, max_per_order, max_per_buyer } = rules;
-        let sales = Window { from: from.map(|at| self.at(at)), until: until.map(|at| self.at(at)) };
-        SalesRules { sales, paused, min_per_order, max_per_order, max_per_buyer }
+        let SalesRules { sales, paused, min_per_order, max_per_order, max_per_buyer } = rules;
+        SalesRules { sales: self.window(sales), paused, min_per_order, max_per_order, max_per_buyer }
+    }
+
+    fn window(&self, window: Window) -> Window {
+        let Window { from, until } = window;
+        Window { from: from.map(|at| self.at(at)), until: until.map(|at| self.at(at)) }
+    }
+
+    /// The same code for the copy, unused and without an id. `None` if all ticket types that it was for are removed.
+    fn code(
+        &self,
+        original: PromoCode,
+        event_id: EventId,
+        types: &BTreeMap<TicketTypeId, TicketTypeId>,
+        now: Timestamp,
+    ) -> Option<PromoCode> {
+        let PromoCode {
+            id,
+            event_id: _,
+            text,
+            discount,
+            ticket_types,
+            unlocks,
+            valid,
+            max_per_order,
+            max_per_buyer,
+            uses: Stock { capacity, held: _, sold: _ },
+            paused,
+            note,
+            version: _,
+            created_at: _,
+            updated_at: _,
+        } = original;
+        let of_copy = |ids: &[TicketTypeId]| ids.iter().filter_map(|id| types.get(id).copied()).collect::<Vec<_>>();
+        let (for_types, opens) = (of_copy(&ticket_types), of_copy(&unlocks));
+        let is_for_none = !ticket_types.is_empty() && for_types.is_empty() && opens.is_empty();
+        (!is_for_none).then(|| PromoCode {
+            id,
+            event_id,
+            text,
+            discount,
+            ticket_types: for_types,
+            unlocks: opens,
+            valid: self.window(valid),
+            max_per_order,
+            max_per_buyer,
+            uses: Stock::of_capacity(capacity),
+            paused,
+            note,
+            version: 1,
+            created_at: now,
+            updated_at: now,
+        })
     }
 
     fn ticket_type(&self, original: TicketType) -> TicketType {

@@ -9,6 +9,7 @@ use crate::domain::event::{
 };
 use crate::domain::id::EventId;
 use crate::domain::page::PageRequest;
+use crate::domain::promo_code::{Discount, ListPromoCodes, PromoCodeSettings, PromoCodeText, PutPromoCode};
 use crate::domain::refusal::Refusal;
 use crate::domain::time_zone::TimeZoneName;
 use crate::storage::{Storage, StorageExt as _};
@@ -75,6 +76,34 @@ pub async fn a_copy_has_everything_but_what_was_sold(storage: Arc<dyn Storage>) 
     let series = EventFilter::default().with_series(event.id).with_cancelled(true);
     let listed = shop.storage.events(&series, PageRequest::default()).await.unwrap().items;
     assert_eq!(listed.iter().map(|of| of.id).collect::<Vec<_>>(), [event.id, copy.id, third.id]);
+}
+
+pub async fn a_copy_has_its_own_promo_codes(storage: Arc<dyn Storage>) {
+    let shop = Shop::open(storage);
+    let event = shop.event().types(&[("A", 100, None), ("B", 200, None)]).create().await;
+    let put = async |settings: PromoCodeSettings| {
+        let put = PutPromoCode { event_id: event.id, actor: shop.organizer.clone(), settings };
+        granted(shop.storage.apply_one(shop.now(), put).await.unwrap())
+    };
+    let settings = |text: &str| PromoCodeSettings::new(text.parse().unwrap()).with_discount(Discount::Percent(5000));
+    let used = settings("USED").with_max_uses(2).with_ticket_types(vec![event.ticket_types[1].id]);
+    put(used.clone()).await;
+    put(settings("GONE").with_ticket_types(vec![event.ticket_types[0].id])).await;
+    let text = "used".parse::<PromoCodeText>().unwrap();
+    shop.settle_order(&granted(shop.try_hold(&shop.wish_of(&event, &[(1, 2)]).with_promo_code(text.clone())).await))
+        .await;
+    let left = vec![TicketTypeWants::existing(event.ticket_types[1].id)];
+    let wants = EventWants::default().with_ticket_types(left);
+    let edit = EditEvent { id: event.id, actor: shop.organizer.clone(), seen: None, wants };
+    granted(shop.storage.apply_one(shop.now(), edit).await.unwrap());
+    let copy = shop.copy(&event, event.starts_at + SignedDuration::from_hours(24)).await;
+    let list = ListPromoCodes { event_id: copy.id, page: PageRequest::default() };
+    let codes = shop.storage.find(list).await.unwrap().items;
+    assert_eq!(codes.len(), 1, "a code for a type that is removed is left out");
+    assert_eq!((codes[0].uses.held, codes[0].uses.sold, codes[0].version), (0, 0, 1));
+    assert_eq!(codes[0].settings(), used.with_ticket_types(vec![copy.ticket_types[0].id]));
+    let order = granted(shop.try_hold(&shop.wish_of(&copy, &[(0, 2)]).with_promo_code(text)).await);
+    assert_eq!(order.total, ngn(200));
 }
 
 pub async fn times_of_a_copy_keep_their_distance_in_wall_time(storage: Arc<dyn Storage>) {

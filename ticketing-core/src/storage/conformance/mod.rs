@@ -126,6 +126,7 @@ macro_rules! storage_conformance {
             }
             copies {
                 a_copy_has_everything_but_what_was_sold
+                a_copy_has_its_own_promo_codes
                 times_of_a_copy_keep_their_distance_in_wall_time
                 a_repeated_copy_is_the_same_event
             }

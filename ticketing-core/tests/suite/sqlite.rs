@@ -194,6 +194,7 @@ async fn rows_that_break_a_promise_are_refused_by_the_file_itself() {
         "update mails set order_id = null",
         "update mails set event_id = 1",
         "update order_lines set discount_minor = -1",
+        "update order_lines set fee_minor = fee_minor + 1, unit_minor = unit_minor + 1",
         "update events set title = x'00'",
         "update audit set reason = 'nothing happened'",
         "delete from audit",

@@ -22,6 +22,7 @@ pub(super) mod migrations {
     const EDITED_EVENTS: &str = include_str!("../../../migrations/postgres/0005_edited_events.sql");
     const NOTICES: &str = include_str!("../../../migrations/postgres/0006_notices.sql");
     const PROMO_CODES: &str = include_str!("../../../migrations/postgres/0007_promo_codes.sql");
+    const ORDER_LINES: &str = include_str!("../../../migrations/postgres/0008_order_lines_are_facts.sql");
 
     /// All of them.
     pub(in crate::storage) fn all() -> Migrator {
@@ -36,6 +37,7 @@ pub(super) mod migrations {
             one(5, "edited events", EDITED_EVENTS),
             one(6, "notices", NOTICES),
             one(7, "promo codes", PROMO_CODES),
+            one(8, "order lines are facts", ORDER_LINES),
         ])
     }
 

@@ -144,6 +144,12 @@ impl<DB: Control> Lease<DB> {
         self.is_in_transaction = true;
     }
 
+    /// Since when the connection is out of the pool. A connection that has been there meanwhile may be another one.
+    #[cfg_attr(not(feature = "sqlite"), allow(dead_code, reason = "SQLite remembers what it read on a connection"))]
+    pub(in crate::storage) fn lent_at(&self) -> Instant {
+        self.lent_at
+    }
+
     /// Ends the transaction, by `commit` or `rollback`, and gives the connection back.
     pub(in crate::storage) async fn end(mut self, statement: &'static str) -> Result<(), sqlx::Error> {
         DB::run(&mut self, statement).await?;

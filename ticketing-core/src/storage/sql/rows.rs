@@ -84,7 +84,7 @@ impl Sink for JsonRows {
         self.separate();
         match value {
             // Writing to a vector cannot fail.
-            Some(value) => drop(write!(self.text, "{value}")),
+            Some(value) => drop(serde_json::to_writer(&mut self.text, &value)),
             None => self.null(),
         }
     }

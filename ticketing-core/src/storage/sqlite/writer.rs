@@ -10,18 +10,22 @@ use crate::storage::sql::{self, Connection, Found, Statement, trouble};
 use async_trait::async_trait;
 use jiff::Timestamp;
 use sqlx::Sqlite;
-use std::sync::{Arc, LazyLock};
+use std::sync::{Arc, LazyLock, Mutex, MutexGuard, PoisonError};
+use tokio::time::Instant;
 
 type Result<T> = std::result::Result<T, StorageError>;
 
 /// The next ids of each noun.
 type NextIds = Vec<IdRanges>;
 
-/// Begins a transaction and reads the next ids, in one round trip to the connection's thread.
+/// Begins a transaction, and asks whether another connection has changed the file.
 ///
 /// Immediate: a transaction that reads first and writes later would be refused if another process wrote in between. So no other
 /// transaction writes before the ids are used.
-static BEGIN: LazyLock<String> = LazyLock::new(|| {
+const BEGIN: &str = "begin immediate; pragma data_version";
+
+/// Reads the next ids.
+static LAST_IDS: LazyLock<String> = LazyLock::new(|| {
     let last = |numbered: bool, table: &str, key: &str| match numbered {
         true => format!("(select max({key}) from {table})"),
         false => "null".to_owned(),
@@ -32,12 +36,32 @@ static BEGIN: LazyLock<String> = LazyLock::new(|| {
         let parts = part.map_or_else(|| "null".to_owned(), |part| last(true, part.name, part.columns[0].name));
         format!("{}, {parts}", last(table.numbered, table.name, table.key()))
     };
-    format!("begin immediate; select {}", Noun::ALL.iter().map(of_noun).collect::<Vec<_>>().join(", "))
+    format!("select {}", Noun::ALL.iter().map(of_noun).collect::<Vec<_>>().join(", "))
 });
 
-/// Begins a transaction. Returns the next ids.
-async fn begin(lease: &mut Lease<Sqlite>) -> Result<NextIds> {
+/// The next ids as the last transaction left them. They are good for as long as nobody else has changed the file, which the version
+/// tells; and it means something only on the connection that it was read on.
+#[derive(Clone, Debug)]
+struct Remembered {
+    connection: Instant,
+    version: i64,
+    ids: NextIds,
+}
+
+/// Begins a transaction. Returns the next ids, and the version of the file.
+async fn begin(lease: &mut Lease<Sqlite>, remembered: Option<Remembered>) -> Result<(NextIds, i64)> {
     lease.mark_begun();
+    let mut version = 0;
+    let mut see = |row: &mut dyn Found| {
+        version = row.int()?.unwrap_or(0);
+        Ok(())
+    };
+    let lent_at = lease.lent_at();
+    let connection: &mut dyn Connection = &mut **lease;
+    connection.fetch(Statement { sql: BEGIN.to_owned(), ..Statement::default() }, &mut see).await?;
+    if let Some(known) = remembered.filter(|known| known.connection == lent_at && known.version == version) {
+        return Ok((known.ids, version));
+    }
     let mut next = vec![IdRanges::default(); Noun::ALL.len()];
     let mut see = |row: &mut dyn Found| {
         for ids in &mut next {
@@ -46,9 +70,8 @@ async fn begin(lease: &mut Lease<Sqlite>) -> Result<NextIds> {
         }
         Ok(())
     };
-    let connection: &mut dyn Connection = &mut **lease;
-    connection.fetch(Statement { sql: BEGIN.clone(), ..Statement::default() }, &mut see).await?;
-    Ok(next)
+    connection.fetch(Statement { sql: LAST_IDS.clone(), ..Statement::default() }, &mut see).await?;
+    Ok((next, version))
 }
 
 /// The one writer of a file. Cheap to clone.
@@ -56,11 +79,16 @@ async fn begin(lease: &mut Lease<Sqlite>) -> Result<NextIds> {
 pub(super) struct Writer {
     pub(super) connection: Leases<Sqlite>,
     commits: Commits,
+    ids: Arc<Mutex<Option<Remembered>>>,
 }
 
 impl Writer {
     pub(super) fn new(connection: Leases<Sqlite>) -> Self {
-        Self { connection, commits: Commits::default() }
+        Self { connection, commits: Commits::default(), ids: Arc::default() }
+    }
+
+    fn ids(&self) -> MutexGuard<'_, Option<Remembered>> {
+        self.ids.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// See [`Storage::version`](crate::storage::Storage::version).
@@ -81,15 +109,22 @@ impl Committer for Writer {
 
     async fn commit(&self, works: &[Timed]) -> Result<()> {
         let mut lease = self.connection.lend().await.map_err(trouble)?;
-        let next_ids = begin(&mut lease).await?;
+        // Taken: a transaction that does not end in order leaves nothing behind.
+        let remembered = self.ids().take();
+        let (next_ids, version) = begin(&mut lease, remembered).await?;
+        let opened = lease.lent_at();
         let connection: &mut dyn Connection = &mut *lease;
         let (loader, mut rows) = load(connection, works).await?;
-        for (noun, ids) in Noun::ALL.iter().zip(next_ids) {
-            rows.shelf_mut(*noun).set_ids(ids);
+        for (noun, ids) in Noun::ALL.iter().zip(&next_ids) {
+            rows.shelf_mut(*noun).set_ids(*ids);
         }
         decide(connection, works, loader, &mut rows).await?;
         let has_written = sql::write::write(&mut *lease, &rows).await?;
-        lease.finish(has_written).await.map_err(trouble)
+        lease.finish(has_written).await.map_err(trouble)?;
+        let taken = || Noun::ALL.iter().map(|noun| rows.shelf(*noun).ids()).collect();
+        let ids = if has_written { taken() } else { next_ids };
+        *self.ids() = Some(Remembered { connection: opened, version, ids });
+        Ok(())
     }
 }
 

@@ -3,7 +3,7 @@
 //! shows it.
 
 use super::Made;
-use super::commands::{self, Chance, Command, Report};
+use super::commands::{self, Chance, Command, Edit, Report};
 use super::outcomes::Recorded;
 use super::shop::put_events;
 use super::shop::{self, START, newcomer, ngn};
@@ -21,6 +21,7 @@ use crate::domain::outbox::ResendMail;
 use crate::domain::page::PageRequest;
 use crate::domain::payment::ClaimPolls;
 use crate::domain::payment::{BeginSale, Captured, Observation, Settle};
+use crate::domain::promo_code::ListPromoCodes;
 use crate::domain::refund::ClaimRefunds;
 use crate::domain::refund::RetryRefund;
 use crate::domain::refund::UndoCancelledEvents;
@@ -32,7 +33,7 @@ use crate::domain::webhook::ClaimWebhooks;
 use crate::storage::StorageExt as _;
 use crate::storage::memory::MemoryStorage;
 use crate::storage::{Storage, StorageError};
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use std::fmt::Debug;
 use std::ops::Range;
 use std::sync::{Arc, Mutex};
@@ -45,7 +46,9 @@ use std::sync::{Arc, Mutex};
 pub async fn outcomes_in_memory(seed: u64, length: usize) -> Vec<serde_json::Value> {
     let mut pair = Pair::of(Arc::new(MemoryStorage::new()));
     pair.outcomes = Some(Mutex::default());
-    let difference = pair.play(&commands_of(seed, length)).await;
+    let mut chance = Chance::of(seed);
+    let commands: Vec<Command> = (0..length).map(|_| Command::of_sales(&mut chance)).collect();
+    let difference = pair.play(&commands).await;
     assert!(difference.is_none(), "{difference:?}");
     pair.outcomes.unwrap().into_inner().unwrap()
 }
@@ -183,11 +186,8 @@ impl Pair {
             Command::CancelEvent(id) => {
                 self.both("cancel_event", async |of| of.apply_one(now, CancelEvent { id: *id }).await).await
             }
-            Command::Hold(requests, hold_for) => {
-                let until = |request: &Hold| Hold { hold_until: now + *hold_for, ..request.clone() };
-                let requests: Vec<Hold> = requests.iter().map(until).collect();
-                self.both("hold", async |of| of.apply(now, &requests).await).await
-            }
+            Command::Hold(requests, hold_for) => self.hold(requests, *hold_for).await,
+            Command::Edit(edit) => self.edit(edit).await,
             Command::BeginSales(requests, hold_for) => {
                 let begun = |request: &BeginSale| {
                     let mut request = request.clone();
@@ -299,6 +299,27 @@ impl Pair {
         }
     }
 
+    async fn hold(&self, requests: &[Hold], hold_for: SignedDuration) -> Result<(), String> {
+        let until = |request: &Hold| Hold { hold_until: self.now + hold_for, ..request.clone() };
+        let requests: Vec<Hold> = requests.iter().map(until).collect();
+        self.both("hold", async |of| of.apply(self.now, &requests).await).await
+    }
+
+    async fn edit(&self, edit: &Edit) -> Result<(), String> {
+        let now = self.now;
+        match edit {
+            Edit::Event(edit) => self.both("edit_event", async |of| of.apply_one(now, edit.clone()).await).await,
+            Edit::Put(new) => self.both("put_promo_code", async |of| of.apply(now, new).await).await,
+            Edit::PromoCode(edit) => {
+                self.both("edit_promo_code", async |of| of.apply_one(now, edit.clone()).await).await
+            }
+            Edit::Copy(copy) => self.both("copy_event", async |of| of.apply_one(now, copy.clone()).await).await,
+            Edit::Expand(expand) => self.both("expand_notices", async |of| of.apply_one(now, *expand).await).await,
+            Edit::Return(returns) => self.both("return_tickets", async |of| of.apply(now, returns).await).await,
+            Edit::Hold(requests, hold_for) => self.hold(requests, *hold_for).await,
+        }
+    }
+
     /// A gateway's report about an attempt. Its amounts are derived from the requested one.
     async fn observed(&self, reference: &Reference, report: Report, number: u64) -> Settle {
         let attempt = self.model.attempt(reference).await.unwrap();
@@ -364,6 +385,12 @@ impl Pair {
             self.both("mails", async |of| of.mails(&key).await).await?;
             let filter = TicketFilter { holder: None, order: Some(reference.clone()) };
             self.both("tickets", async |of| of.tickets(&filter, pages[1]).await).await?;
+        }
+        // What is recorded knows of no promo codes.
+        for event in if self.outcomes.is_none() { 1..=3 } else { 1..=0 } {
+            let page = PageRequest { limit: 1000, ..PageRequest::default() };
+            let list = ListPromoCodes { event_id: event.into(), page };
+            self.both("promo_codes", async |of| of.find(list).await.map(|page| page.items)).await?;
         }
         for code in self.codes().await {
             let key = TicketKey::Code(code);

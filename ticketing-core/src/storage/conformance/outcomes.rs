@@ -8,12 +8,14 @@ use crate::domain::check_in::CheckIn;
 use crate::domain::event::Event;
 use crate::domain::id::RefundId;
 use crate::domain::limit::Taken;
+use crate::domain::notice::Notice;
 use crate::domain::order::Order;
 use crate::domain::outbox::OutboxMail;
 use crate::domain::page::Page;
 use crate::domain::payment::{Attempt, OpenedAttempt, SaleBegun, Settlement};
 use crate::domain::payment_history::Payment;
 use crate::domain::principal::Principal;
+use crate::domain::promo_code::PromoCode;
 use crate::domain::refund::Refund;
 use crate::domain::refusal::Refusal;
 use crate::domain::request::Begun;
@@ -45,9 +47,11 @@ by_serde!(
     Category,
     CheckIn,
     Event,
+    Notice,
     Order,
     OutboxMail,
     Principal,
+    PromoCode,
     Refund,
     RefundId,
     Refusal,

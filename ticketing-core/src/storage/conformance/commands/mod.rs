@@ -1,10 +1,12 @@
 //! The random commands of the model test. They use so few names that they collide, and find what earlier commands created.
 
 mod chance;
+mod edits;
 mod items;
 mod world;
 
 pub(super) use chance::Chance;
+pub(super) use edits::Edit;
 pub(super) use world::{event_filters, furniture, references, who};
 
 use super::shop::seed;
@@ -40,6 +42,7 @@ pub(super) enum Command {
     PutCategories(Vec<NewCategory>),
     PutEvents(Principal, Vec<NewEvent>),
     CancelEvent(EventId),
+    Edit(Edit),
     /// With how long the places are held, from when the command runs.
     Hold(Vec<Hold>, SignedDuration),
     Release(Vec<Release>),
@@ -91,7 +94,13 @@ pub(super) enum Report {
 }
 
 impl Command {
+    /// Any command, among them those of the life of an event.
     pub(super) fn any(by: &mut Chance) -> Self {
+        if by.one_in(5) { Self::Edit(Edit::any(by)) } else { Self::of_sales(by) }
+    }
+
+    /// Any command of the first version. What they do is recorded, so this list stays as it is.
+    pub(super) fn of_sales(by: &mut Chance) -> Self {
         match by.below(100) {
             0..10 => Self::Wait(by.duration()),
             10..12 => Self::Register(by.batch(account)),

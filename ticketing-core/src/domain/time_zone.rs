@@ -58,11 +58,6 @@ impl TimeZoneName {
     pub(crate) fn nearest_instant(&self, at: DateTime) -> Timestamp {
         self.zone().to_ambiguous_timestamp(at).compatible().unwrap_or(Timestamp::MAX)
     }
-
-    /// Whether the clocks of the zone show a wall time twice.
-    pub fn is_ambiguous(&self, at: DateTime) -> bool {
-        matches!(self.zone().to_ambiguous_timestamp(at).offset(), AmbiguousOffset::Fold { .. })
-    }
 }
 
 impl Default for TimeZoneName {
@@ -149,8 +144,6 @@ mod tests {
         );
         // They go from 3:00 to 2:00 on this one.
         assert_eq!(instant("Europe/Berlin", "2027-10-31T02:30:00").unwrap(), "2027-10-31T00:30:00Z");
-        assert!(zone("Europe/Berlin").is_ambiguous("2027-10-31T02:30:00".parse().unwrap()));
-        assert!(!zone("Europe/Berlin").is_ambiguous("2027-10-31T03:30:00".parse().unwrap()));
     }
 
     #[test]

@@ -31,7 +31,7 @@ impl Ticketing {
         settings: PromoCodeSettings,
     ) -> Result<PromoCode> {
         let event = self.managed_event(actor, event_id).await?;
-        check_settings(&event, &settings, 1)?;
+        check_settings(&event, &settings, None)?;
         let put = PutPromoCode { event_id, actor: actor.clone(), settings };
         self.inner.storage.apply_one(self.now(), put).await?.map_err(refused)
     }
@@ -54,7 +54,7 @@ impl Ticketing {
         checks.require("text", fits, || "must be at most 29 characters: ten random ones follow".to_owned());
         checks.done()?;
         let settings = PromoCodeSettings { max_uses: settings.max_uses.or(Some(1)), ..settings };
-        check_settings(&event, &settings, 1)?;
+        check_settings(&event, &settings, None)?;
         let seed = match &key {
             // The same key gives the same texts.
             Some(key) => Seed::of_reference(key),
@@ -92,7 +92,7 @@ impl Ticketing {
         if code.settings() == settings {
             return Ok(code);
         }
-        check_settings(&event, &settings, 0)?;
+        check_settings(&event, &settings, Some(&code))?;
         let edit = EditPromoCode { id, actor: actor.clone(), seen, settings };
         self.inner.storage.apply_one(self.now(), edit).await?.map_err(refused)
     }
@@ -136,7 +136,11 @@ impl Ticketing {
     }
 }
 
-fn check_settings(event: &Event, settings: &PromoCodeSettings, least_uses: i64) -> Result<()> {
+/// Validates what a code shall be; `of` is the code that exists. It may keep ticket types that were removed meanwhile: otherwise it could
+/// not even be paused.
+fn check_settings(event: &Event, settings: &PromoCodeSettings, of: Option<&PromoCode>) -> Result<()> {
+    let kept = of.into_iter().flat_map(|code| code.ticket_types.iter().chain(&code.unlocks)).collect::<Vec<_>>();
+    let least_uses = if of.is_some() { 0 } else { 1 };
     let mut checks = Checks::default();
     match settings.discount {
         Discount::Percent(points) => checks.require("discount", points <= ALL, || {
@@ -149,7 +153,8 @@ fn check_settings(event: &Event, settings: &PromoCodeSettings, least_uses: i64) 
     }
     for (field, ids) in [("ticket_types", &settings.ticket_types), ("unlocks", &settings.unlocks)] {
         for (index, id) in ids.iter().enumerate() {
-            let is_known = event.ticket_type(*id).is_some_and(|of| of.removed_at.is_none());
+            let is_offered = event.ticket_type(*id).is_some_and(|of| of.removed_at.is_none());
+            let is_known = is_offered || kept.contains(&id);
             checks.require(&format!("{field}[{index}]"), is_known, || {
                 format!("must be a ticket type of the event that is not removed (got {id})")
             });

@@ -797,13 +797,12 @@ fn settle(rows: &mut WorkingSet, now: Timestamp, said: &Settle, bug: Bug) -> Out
         });
         return came;
     }
-    if let (Bug::LateMoneyNeedsSalesRules, Observation::Success(captured), true) = (bug, &said.observation, is_first) {
+    if let (Bug::LateMoneyNeedsSalesRules, Observation::Success(_), true) = (bug, &said.observation, is_first) {
         let is_late = matches!(order.status, OrderStatus::Expired | OrderStatus::Cancelled);
         let event = rows.events.get(&order.event_id).cloned();
         let is_closed = event.as_ref().is_some_and(|event| event.rules.paused || !event.rules.sales.contains(now));
-        if let (true, true, Some(event)) = (is_late, is_closed && bug == Bug::LateMoneyNeedsSalesRules, event) {
-            // Nobody asked for the capacity: the money goes back as if the places were gone.
-            let _ = captured;
+        if let (true, true, Some(event)) = (is_late, is_closed, event) {
+            // The money goes back as if the places were gone.
             change_events(rows, |event| event.stock.capacity = Some(event.stock.held + event.stock.sold));
             let came = said.apply(rows, now);
             change_events(rows, |changed| {

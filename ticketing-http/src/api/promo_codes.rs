@@ -23,6 +23,9 @@ use ticketing_core::domain::id::{EventId, PromoCodeId};
 use ticketing_core::domain::promo_code::PromoCode;
 use ticketing_core::domain::refusal::Refusal;
 
+/// How often an edit of any version is tried again while others edit the code too.
+const MOST_TRIES: u32 = 10;
+
 problems! {
     CreateProblems: BODY, PARAMETERS, KEYED, TOKEN, &["forbidden", "not_found", "code_taken"];
     ListProblems: PARAMETERS, TOKEN, &["forbidden", "not_found"];
@@ -142,17 +145,23 @@ impl PromoCodes {
             return Err(Problem::new("precondition_required", detail).into());
         };
         let who = session.who();
-        let code = self.0.ticketing.promo_code(&who, id).await?;
-        let event = self.0.ticketing.event(code.event_id).await?;
-        let wanted = body.0.onto(code.settings(), &event)?;
-        // The patch was applied to this version, so it may change no other.
-        let version = seen(&if_match, code.version).unwrap_or(code.version);
-        match self.0.ticketing.edit_promo_code(&who, id, Some(version), wanted).await {
-            Ok(edited) => Ok(Found::of(&edited, &event)),
-            Err(Error::Refused(stale @ Refusal::Stale { current })) => {
-                Err(Problem::from(stale).with_etag(tag(current)).into())
+        let mut tries = 0;
+        loop {
+            tries += 1;
+            let code = self.0.ticketing.promo_code(&who, id).await?;
+            let event = self.0.ticketing.event(code.event_id).await?;
+            let wanted = body.0.onto(code.settings(), &event)?;
+            let named = seen(&if_match, code.version);
+            // The patch was applied to this version, so it may change no other.
+            match self.0.ticketing.edit_promo_code(&who, id, named.or(Some(code.version)), wanted).await {
+                Ok(edited) => return Ok(Found::of(&edited, &event)),
+                // Somebody else has edited it meanwhile, and the caller accepts any version.
+                Err(Error::Refused(Refusal::Stale { .. })) if named.is_none() && tries < MOST_TRIES => {}
+                Err(Error::Refused(stale @ Refusal::Stale { current })) => {
+                    return Err(Problem::from(stale).with_etag(tag(current)).into());
+                }
+                Err(error) => return Err(error.into()),
             }
-            Err(error) => Err(error.into()),
         }
     }
 

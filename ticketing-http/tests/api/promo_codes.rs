@@ -3,6 +3,7 @@
 use crate::shop::{Answer, Call, Shop};
 use serde_json::{Value, json};
 use std::sync::Arc;
+use tokio::task::JoinSet;
 
 impl Shop {
     async fn code(&self, event: i64, token: &str, body: Value) -> Answer {
@@ -134,6 +135,47 @@ async fn codes_are_edited_by_version() {
     let stale = shop.edit_code(id, &ada, "\"v1\"", &json!({"max_uses": 9})).await;
     assert_eq!((stale.problem(), stale.header("etag")), ((412, "stale".to_owned()), "\"v2\""));
     assert_eq!(shop.edit_code(id, &ada, "*", &json!({"max_uses": 9})).await.status, 200);
+}
+
+#[tokio::test]
+async fn edits_of_any_version_never_conflict() {
+    let shop = Arc::new(Shop::new().await);
+    let ada = shop.somebody("ada").await;
+    let event = shop.event(&ada, "5000", Some(5)).await;
+    let made = shop.code(event, &ada, json!({"code": "CROWD"})).await.json();
+    let id = made[0]["id"].as_i64().unwrap();
+    let mut edits = JoinSet::new();
+    for (field, value) in
+        [("max_uses", json!(9)), ("paused", json!(true)), ("note", json!("B")), ("max_per_order", json!(2))]
+    {
+        let (shop, ada) = (Arc::clone(&shop), ada.clone());
+        edits.spawn(async move { shop.edit_code(id, &ada, "*", &json!({field: value})).await.status });
+    }
+    assert_eq!(edits.join_all().await, [200; 4]);
+    let code = shop.get(&format!("/codes/{id}"), &ada).await.json();
+    let fields = ["max_uses", "paused", "note", "max_per_order"].map(|field| code[field].clone());
+    assert_eq!(fields, [json!(9), json!(true), json!("B"), json!(2)], "none is lost");
+}
+
+#[tokio::test]
+async fn a_code_of_a_removed_ticket_type_can_still_be_edited() {
+    let shop = Shop::new().await;
+    let ada = shop.somebody("ada").await;
+    let types = json!([{"name": "Seat", "price": "10"}, {"name": "Floor", "price": "5"}]);
+    let body = json!({"title": "Two", "event_date": "2026-07-01T19:00:00Z", "location": "Here", "ticket_types": types});
+    let event = shop.post("/events/", &ada, body).await.json();
+    let (id, floor) = (event["id"].as_i64().unwrap(), event["ticket_types"][1]["id"].clone());
+    let seat = event["ticket_types"][0]["id"].clone();
+    let made = shop.code(id, &ada, json!({"code": "FLOOR", "ticket_types": [floor]})).await.json();
+    let code = made[0]["id"].as_i64().unwrap();
+    let call = Call::new("patch", &format!("/events/{id}/settings")).token(&ada).header("if-match", "*");
+    assert_eq!(shop.send(call.json(&json!({"ticket_types": [{"id": seat}]}))).await.status, 200);
+    let paused = shop.edit_code(code, &ada, "*", &json!({"paused": true})).await;
+    assert_eq!((paused.status, &paused.json()["paused"]), (200, &json!(true)));
+    let other = shop.edit_code(code, &ada, "*", &json!({"unlocks": [floor]})).await;
+    assert_eq!(other.status, 200, "it had this type before");
+    let fresh = shop.code(id, &ada, json!({"code": "FRESH", "ticket_types": [floor]})).await;
+    assert_eq!(fresh.status, 422);
 }
 
 #[tokio::test]

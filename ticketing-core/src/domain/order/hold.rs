@@ -122,9 +122,12 @@ impl Hold {
         for line in &order.lines {
             *known.entry(line.ticket_type_id).or_default() += line.quantity;
         }
-        let code =
-            self.promo_code.as_ref().map(|text| rows.promo_code_by_text(self.event_id, text).map(|code| code.id));
-        let has_same_code = code.unwrap_or(None) == order.promo_code_id && (code.is_none() || code != Some(None));
+        let has_same_code = match &self.promo_code {
+            None => order.promo_code_id.is_none(),
+            Some(text) => {
+                rows.promo_code_by_text(self.event_id, text).is_some_and(|code| order.promo_code_id == Some(code.id))
+            }
+        };
         let is_any = self.lines.iter().all(|line| line.ticket_type_id.is_none()) && known.len() == 1;
         let in_all = self.lines.iter().map(|line| line.quantity).fold(0, u32::saturating_add);
         let has_same_lines =

@@ -135,43 +135,43 @@ impl PromoCodeBody {
 
 impl PromoCodePatch {
     /// The settings as they shall be.
-    pub(crate) fn onto(self, settings: PromoCodeSettings, event: &Event) -> Result<PromoCodeSettings, Problem> {
+    pub(crate) fn onto(&self, settings: PromoCodeSettings, event: &Event) -> Result<PromoCodeSettings, Problem> {
         let mut faults = Faults::default();
         let mut wanted = settings;
-        if let Some(code) = self.code.0.and_then(|code| faults.parsed("code", code.0.parse())) {
+        if let Some(code) = self.code.0.as_ref().and_then(|code| faults.parsed("code", code.0.parse())) {
             wanted.text = code;
         }
         let is_percent = matches!(wanted.discount, Discount::Percent(_));
-        match (self.percent_off.0, self.amount_off.0) {
+        match (&self.percent_off.0, &self.amount_off.0) {
             (Some(Some(_)), Some(Some(_))) => faults.add("amount_off", "must not be given together with percent_off"),
-            (Some(Some(given)), _) => wanted.discount = percent("percent_off", &given, &mut faults).unwrap_or_default(),
+            (Some(Some(given)), _) => wanted.discount = percent("percent_off", given, &mut faults).unwrap_or_default(),
             (_, Some(Some(given))) => {
-                wanted.discount = amount("amount_off", &given, event, &mut faults).unwrap_or_default();
+                wanted.discount = amount("amount_off", given, event, &mut faults).unwrap_or_default();
             }
             (Some(None), None) if is_percent => wanted.discount = Discount::Nothing,
             (None, Some(None)) if !is_percent => wanted.discount = Discount::Nothing,
             (Some(None), Some(None)) => wanted.discount = Discount::Nothing,
             _ => {}
         }
-        let set = |to: &mut Vec<TicketTypeId>, given: Option<Option<Vec<i64>>>| {
+        let set = |to: &mut Vec<TicketTypeId>, given: &Option<Option<Vec<i64>>>| {
             if let Some(given) = given {
-                *to = ids(given.unwrap_or_default());
+                *to = ids(given.clone().unwrap_or_default());
             }
         };
-        set(&mut wanted.ticket_types, self.ticket_types.0);
-        set(&mut wanted.unlocks, self.unlocks.0);
-        if let Some(from) = self.valid_from.0 {
-            wanted.valid.from = from.map(|time| time.at);
+        set(&mut wanted.ticket_types, &self.ticket_types.0);
+        set(&mut wanted.unlocks, &self.unlocks.0);
+        if let Some(from) = &self.valid_from.0 {
+            wanted.valid.from = from.as_ref().map(|time| time.at);
         }
-        if let Some(until) = self.valid_until.0 {
-            wanted.valid.until = until.map(|time| time.at);
+        if let Some(until) = &self.valid_until.0 {
+            wanted.valid.until = until.as_ref().map(|time| time.at);
         }
         wanted.max_per_order = self.max_per_order.0.unwrap_or(wanted.max_per_order);
         wanted.max_per_buyer = self.max_per_buyer.0.unwrap_or(wanted.max_per_buyer);
         wanted.max_uses = self.max_uses.0.unwrap_or(wanted.max_uses);
         wanted.paused = self.paused.0.unwrap_or(wanted.paused);
-        if let Some(note) = self.note.0 {
-            wanted.note = note.map(|text| text.0);
+        if let Some(note) = &self.note.0 {
+            wanted.note = note.as_ref().map(|text| text.0.clone());
         }
         faults.or(Some(wanted))
     }

@@ -3,10 +3,12 @@
 use super::Tag;
 use super::bearer::Session;
 use super::dto::body::Body;
+use super::dto::copies::{Copies, CopiesBody, CopiesView};
 use super::dto::event::EventView;
 use super::dto::field::Faults;
 use super::dto::path::Id;
-use super::dto::settings::{Copies, CopiesBody, CopiesView, SettingsPatch, SettingsView};
+use super::dto::settings::SettingsPatch;
+use super::dto::settings_view::SettingsView;
 use super::problems::{BODY, KEYED, PARAMETERS, TOKEN, problems};
 use super::state::ApiState;
 use crate::problem::Problem;

@@ -1,13 +1,14 @@
 //! Requests and responses on the wire.
 //!
 //! [`body`] reads request bodies, [`field`] their fields and [`path`] the parameters of the path; [`text`], [`price`], [`time`]
-//! and [`local_time`] are types of fields; [`patch`] has fields that may be left as they are; [`list`] is a page of a list. Every other file is for a noun: its bodies, its views, and their conversion to
-//! and from the engine's types.
+//! and [`local_time`] are types of fields; [`patch`] has fields that may be left as they are; [`list`] is a page of a list. Every other file is
+//! for a noun: its bodies, its views, and their conversion to and from the engine's types.
 
 pub(crate) mod account;
 pub(crate) mod body;
 pub(crate) mod category;
 pub(crate) mod check_in;
+pub(crate) mod copies;
 pub(crate) mod event;
 pub(crate) mod field;
 pub(crate) mod json;
@@ -21,6 +22,7 @@ pub(crate) mod price;
 pub(crate) mod promo_code;
 pub(crate) mod scalar;
 pub(crate) mod settings;
+pub(crate) mod settings_view;
 pub(crate) mod text;
 pub(crate) mod ticket;
 pub(crate) mod time;

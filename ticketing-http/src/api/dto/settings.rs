@@ -1,24 +1,18 @@
-//! The settings of an event: what its organiser can change.
+//! Changes of an event's settings. What they are is in [`settings_view`](super::settings_view).
 
 use super::body::body;
-use super::event::EventView;
 use super::field::Faults;
-use super::local_time::{GivenLocalTime, LocalTime};
+use super::local_time::GivenLocalTime;
 use super::patch::{Set, SetOrEmpty};
-use super::price::{GivenPrice, Price};
+use super::price::GivenPrice;
 use super::text::Text;
-use super::time::{GivenTime, Time};
+use super::time::GivenTime;
 use crate::problem::Problem;
 use jiff::Timestamp;
-use jiff::civil::{Date, Weekday};
-use poem_openapi::Object;
-use ticketing_core::domain::event::{
-    Event, EventStatus, EventWants, SalesRules, SalesRulesWants, TicketType, TicketTypeWants, Visibility,
-};
+use ticketing_core::domain::event::{Event, EventStatus, EventWants, SalesRulesWants, TicketTypeWants, Visibility};
 use ticketing_core::domain::id::{CategoryId, TicketTypeId};
 use ticketing_core::domain::money::{Currency, Money};
 use ticketing_core::domain::time_zone::TimeZoneName;
-use ticketing_core::{MAX_DATES, Repeat, Ticketing};
 
 body! {
     /// Changes of an event's settings: a merge patch (RFC 7396). A field that is left out stays as it is; null empties it.
@@ -116,128 +110,6 @@ macro_rules! rules_wants {
     }};
 }
 
-body! {
-    /// The dates of an event's copies: either a list of starts, or days on which the event repeats.
-    struct CopiesBody {
-        /// Starts of the copies.
-        starts_at: Option<Vec<GivenTime>>,
-        /// Starts of the copies as wall times in the event's time zone.
-        starts_at_local: Option<Vec<GivenLocalTime>>,
-        /// `day` or `week`: the event repeats after its own date, at the wall time of its start.
-        every: Option<Text<1, 10>>,
-        /// The days of the week on which it repeats: `mon`, `tue`, `wed`, `thu`, `fri`, `sat`, `sun`. Default for `week`: that of the
-        /// event.
-        on: Option<Vec<Text<3, 3>>>,
-        /// Until when it repeats: a date, inclusive. Required with `every`.
-        until: Option<Text<10, 10>>,
-        /// `draft` (the default) or `active`.
-        status: Option<Text<1, 20>>,
-        /// Whether to show the dates only, and create nothing. Default: no.
-        preview: Option<bool>,
-    }
-    example {"every": "week", "on": ["fri", "sat"], "until": "2099-06-30", "status": "active"}
-}
-
-/// What a request for copies asks for.
-pub(crate) struct Copies {
-    pub(crate) starts_at: Vec<Timestamp>,
-    pub(crate) status: EventStatus,
-    pub(crate) is_preview: bool,
-}
-
-/// What was created, or would be.
-#[derive(Object)]
-pub(crate) struct CopiesView {
-    /// The starts.
-    starts_at: Vec<Time>,
-    /// The same by the clocks where the event takes place.
-    starts_at_local: Vec<LocalTime>,
-    /// The copies, in the same order; none in a preview.
-    events: Vec<EventView>,
-}
-
-impl CopiesView {
-    pub(crate) fn new(original: &Event, starts_at: &[Timestamp], copies: &[Event]) -> Self {
-        Self {
-            starts_at: starts_at.iter().map(|at| (*at).into()).collect(),
-            starts_at_local: starts_at.iter().map(|at| original.time_zone.local(*at).into()).collect(),
-            events: copies.iter().map(Into::into).collect(),
-        }
-    }
-}
-
-impl CopiesBody {
-    /// Converts the body to the dates that it means for this event.
-    pub(crate) fn into_copies(self, event: &Event) -> Result<Copies, Problem> {
-        let mut faults = Faults::default();
-        let status = match self.status {
-            None => Some(EventStatus::Draft),
-            Some(name) => {
-                let status = EventStatus::from_name(&name.0).filter(|status| *status != EventStatus::Cancelled);
-                faults.parsed("status", status.ok_or("must be draft or active"))
-            }
-        };
-        let given = [self.starts_at.is_some(), self.starts_at_local.is_some(), self.every.is_some()];
-        if given.iter().filter(|given| **given).count() != 1 {
-            faults.add("starts_at", "must be given, or starts_at_local, or every, and only one of them");
-        }
-        for (field, given) in [("on", self.on.is_some()), ("until", self.until.is_some())] {
-            if given && self.every.is_none() {
-                faults.add(field, "must be given together with every");
-            }
-        }
-        let mut starts: Vec<Timestamp> = self.starts_at.into_iter().flatten().map(|time| time.at).collect();
-        for (index, time) in self.starts_at_local.into_iter().flatten().enumerate().take(MAX_DATES + 1) {
-            starts.extend(faults.parsed(&format!("starts_at_local.{index}"), time.instant(&event.time_zone)));
-        }
-        let repeat = self.every.and_then(|every| {
-            let until = faults.required("until", self.until)?;
-            let until =
-                faults.parsed("until", until.0.parse::<Date>().map_err(|_| "must be a date such as 2099-12-31"));
-            let days = self.on.into_iter().flatten().enumerate().map(|(index, name)| {
-                faults.parsed(
-                    &format!("on.{index}"),
-                    weekday(&name.0).ok_or("must be mon, tue, wed, thu, fri, sat or sun"),
-                )
-            });
-            // All of them are read, so that every fault is reported.
-            let days: Vec<Weekday> = days.collect::<Vec<_>>().into_iter().flatten().collect();
-            let on = match every.0.as_str() {
-                "day" => days,
-                "week" if days.is_empty() => vec![event.starts_at_local().weekday()],
-                "week" => days,
-                _ => {
-                    faults.add("every", "must be day or week");
-                    days
-                }
-            };
-            Some(Repeat::until(until?).with_on(on))
-        });
-        let Copies { mut starts_at, status, is_preview } = faults.or(status.map(|status| Copies {
-            starts_at: starts,
-            status,
-            is_preview: self.preview.unwrap_or_default(),
-        }))?;
-        if let Some(repeat) = repeat {
-            starts_at = Ticketing::dates_of(event, &repeat)?;
-        }
-        Ok(Copies { starts_at, status, is_preview })
-    }
-}
-
-fn weekday(name: &str) -> Option<Weekday> {
-    Some(match name {
-        "mon" => Weekday::Monday,
-        "tue" => Weekday::Tuesday,
-        "wed" => Weekday::Wednesday,
-        "thu" => Weekday::Thursday,
-        "fri" => Weekday::Friday,
-        "sat" => Weekday::Saturday,
-        "sun" => Weekday::Sunday,
-        _ => return None,
-    })
-}
-
 impl SettingsPatch {
     /// Converts the body to the engine's request. Prices and wall times need the event that it changes.
     pub(crate) fn into_wants(self, event: &Event) -> Result<EventWants, Problem> {
@@ -330,146 +202,5 @@ impl TicketTypePatch {
             .with_capacity(self.capacity.0)
             .with_visibility(visibility)
             .with_rules(rules)
-    }
-}
-
-/// The settings of an event. What they show can be sent back as a patch.
-#[derive(Object)]
-pub(crate) struct SettingsView {
-    /// Title.
-    title: String,
-    /// Description.
-    #[oai(nullable)]
-    description: Option<String>,
-    /// Start time.
-    event_date: Time,
-    /// Start time by the clocks where the event takes place.
-    starts_at_local: LocalTime,
-    /// End time.
-    #[oai(nullable)]
-    end_date: Option<Time>,
-    /// End time by the clocks where the event takes place.
-    #[oai(nullable)]
-    ends_at_local: Option<LocalTime>,
-    /// Time zone (IANA name).
-    time_zone: String,
-    /// Location, in one line.
-    location: String,
-    /// Postal address.
-    #[oai(nullable)]
-    address: Option<String>,
-    /// URL of a picture.
-    #[oai(nullable)]
-    image_url: Option<String>,
-    /// The category's id.
-    #[oai(nullable)]
-    category_id: Option<i64>,
-    /// Currency of all prices (ISO 4217).
-    currency: String,
-    /// Total number of tickets; absent if unlimited.
-    #[oai(nullable)]
-    capacity: Option<i64>,
-    /// `draft`, `active` or `cancelled`.
-    status: String,
-    /// Whether sales are paused.
-    paused: bool,
-    /// From when on tickets are sold.
-    #[oai(nullable)]
-    sales_from: Option<Time>,
-    /// Until when tickets are sold. Never after the event.
-    #[oai(nullable)]
-    sales_until: Option<Time>,
-    /// The fewest tickets in one order.
-    #[oai(nullable)]
-    min_per_order: Option<u32>,
-    /// The most tickets in one order.
-    #[oai(nullable)]
-    max_per_order: Option<u32>,
-    /// The most tickets of one buyer.
-    #[oai(nullable)]
-    max_per_buyer: Option<u32>,
-    /// All ticket types that are not removed, in their order.
-    ticket_types: Vec<TicketTypeSettings>,
-}
-
-/// The settings of a ticket type.
-#[derive(Object)]
-pub(crate) struct TicketTypeSettings {
-    /// The ticket type's id.
-    id: i64,
-    /// Its name.
-    name: String,
-    /// Price of a ticket.
-    price: Price,
-    /// Number of tickets of this type; absent if limited by the event only.
-    #[oai(nullable)]
-    capacity: Option<i64>,
-    /// `public`, or `secret`: in no public response, and not on sale to anybody who guesses it.
-    visibility: String,
-    /// Whether sales are paused.
-    paused: bool,
-    /// From when on tickets are sold.
-    #[oai(nullable)]
-    sales_from: Option<Time>,
-    /// Until when tickets are sold.
-    #[oai(nullable)]
-    sales_until: Option<Time>,
-    /// The fewest tickets in one order that has some.
-    #[oai(nullable)]
-    min_per_order: Option<u32>,
-    /// The most tickets in one order.
-    #[oai(nullable)]
-    max_per_order: Option<u32>,
-    /// The most tickets of one buyer.
-    #[oai(nullable)]
-    max_per_buyer: Option<u32>,
-}
-
-impl From<&Event> for SettingsView {
-    fn from(event: &Event) -> Self {
-        let SalesRules { sales, paused, min_per_order, max_per_order, max_per_buyer, .. } = event.rules;
-        let offered = event.ticket_types.iter().filter(|kind| kind.removed_at.is_none());
-        Self {
-            title: event.title.clone(),
-            description: event.description.clone(),
-            event_date: event.starts_at.into(),
-            starts_at_local: event.starts_at_local().into(),
-            end_date: event.ends_at.map(Into::into),
-            ends_at_local: event.ends_at_local().map(Into::into),
-            time_zone: event.time_zone.to_string(),
-            location: event.location.clone(),
-            address: event.address.clone(),
-            image_url: event.image_url.clone(),
-            category_id: event.category_id.map(|id| id.0),
-            currency: event.currency.code().to_owned(),
-            capacity: event.stock.capacity,
-            status: event.status.name().to_owned(),
-            paused,
-            sales_from: sales.from.map(Into::into),
-            sales_until: sales.until.map(Into::into),
-            min_per_order,
-            max_per_order,
-            max_per_buyer,
-            ticket_types: offered.map(Into::into).collect(),
-        }
-    }
-}
-
-impl From<&TicketType> for TicketTypeSettings {
-    fn from(kind: &TicketType) -> Self {
-        let SalesRules { sales, paused, min_per_order, max_per_order, max_per_buyer, .. } = kind.rules;
-        Self {
-            id: kind.id.0,
-            name: kind.name.clone(),
-            price: kind.price.into(),
-            capacity: kind.stock.capacity,
-            visibility: kind.visibility.name().to_owned(),
-            paused,
-            sales_from: sales.from.map(Into::into),
-            sales_until: sales.until.map(Into::into),
-            min_per_order,
-            max_per_order,
-            max_per_buyer,
-        }
     }
 }

@@ -42,7 +42,7 @@ pub(super) enum Command {
     PutCategories(Vec<NewCategory>),
     PutEvents(Principal, Vec<NewEvent>),
     CancelEvent(EventId),
-    Edit(Edit),
+    Edit(Box<Edit>),
     /// With how long the places are held, from when the command runs.
     Hold(Vec<Hold>, SignedDuration),
     Release(Vec<Release>),
@@ -96,7 +96,7 @@ pub(super) enum Report {
 impl Command {
     /// Any command, among them those of the life of an event.
     pub(super) fn any(by: &mut Chance) -> Self {
-        if by.one_in(5) { Self::Edit(Edit::any(by)) } else { Self::of_sales(by) }
+        if by.one_in(5) { Self::Edit(Box::new(Edit::any(by))) } else { Self::of_sales(by) }
     }
 
     /// Any command of the first version. What they do is recorded, so this list stays as it is.

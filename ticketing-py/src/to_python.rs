@@ -13,7 +13,7 @@ use ticketing_core::domain::outbox::{MailKind, MailStatus, OutboxMail};
 use ticketing_core::domain::page::Page;
 use ticketing_core::domain::payment::{AttemptStatus, Attention, DisputeStage, Mode};
 use ticketing_core::domain::principal::{Buyer, Principal};
-use ticketing_core::domain::refund::{Refund, RefundReason, RefundStatus};
+use ticketing_core::domain::refund::{RefundReason, RefundStatus};
 use ticketing_core::domain::ticket::{Ticket, TicketStatus};
 use ticketing_core::domain::webhook::WebhookStatus;
 use ticketing_core::mailer::Mail;

@@ -22,7 +22,7 @@ use ticketing_core::domain::payment::{
 use ticketing_core::domain::promo_code::PromoCode;
 use ticketing_core::domain::refund::{
     ClaimRefunds, RecordListedRefunds, Refund, RefundReport, RefundRequest, RefundStatus, RetryRefund,
-    UndoCancelledEvents, WakeRefunds,
+    ReturnTickets, UndoCancelledEvents, WakeRefunds,
 };
 use ticketing_core::domain::refusal::Refusal;
 use ticketing_core::domain::ticket::TicketStatus;
@@ -113,6 +113,8 @@ bugs! {
     LateMoneyNeedsGoodCode 1500;
     NoticeCursorMovedFirst 1000;
     NoticeForgotten 400;
+    ReturnsNeverEnd 1500;
+    UsedTicketReturned 1500;
 }
 
 /// The storage in memory, as somebody might have written it who had not thought of everything.
@@ -252,6 +254,7 @@ impl BuggyStorage {
                 RefundRequest => request_refunds;
                 UndoCancelledEvents => undo_cancelled_events each;
                 ExpandNotices => expand_notices each;
+                ReturnTickets => return_tickets each;
                 NewWebhook => receive_webhooks;
                 RecordDispute => record_dispute each;
                 RecordListedRefunds => record_listed_refunds each;
@@ -537,6 +540,38 @@ impl BuggyStorage {
     async fn request_refunds(&self, now: Timestamp, wishes: &[RefundRequest]) -> Result<Vec<Outcome<Refund>>> {
         let Some(bug) = self.world.bug else { return self.world.memory.apply(now, wishes).await };
         Ok(self.world.memory.tamper(|rows| wishes.iter().map(|wish| refund(rows, now, wish, bug)).collect()))
+    }
+
+    async fn return_tickets(&self, now: Timestamp, wish: &ReturnTickets) -> Result<Outcome<Refund>> {
+        Ok(self.world.memory.tamper(|rows| match self.world.bug {
+            Some(Bug::ReturnsNeverEnd) => {
+                let notices: Vec<Notice> = rows.notices.iter().map(|(_, notice)| notice.clone()).collect();
+                for mut notice in notices.clone() {
+                    notice.refund_until = notice.refund_until.map(|_| Timestamp::MAX);
+                    rows.notices.load_record(notice);
+                }
+                let came = wish.apply(rows, now);
+                notices.into_iter().for_each(|notice| rows.notices.load_record(notice));
+                came
+            }
+            Some(Bug::UsedTicketReturned) => {
+                let used = rows.tickets.iter().map(|(_, ticket)| ticket);
+                let used: Vec<_> = used.filter(|ticket| ticket.status == TicketStatus::Used).cloned().collect();
+                for mut ticket in used.clone() {
+                    ticket.status = TicketStatus::Active;
+                    rows.tickets.load_record(ticket);
+                }
+                let came = wish.apply(rows, now);
+                for ticket in used {
+                    let is_returned = rows.tickets.get(&ticket.id).is_some_and(|now| !now.status.is_valid());
+                    if !is_returned {
+                        rows.tickets.load_record(ticket);
+                    }
+                }
+                came
+            }
+            _ => wish.apply(rows, now),
+        }))
     }
 
     async fn claim_refunds(&self, now: Timestamp, claim: &ClaimRefunds) -> Result<Vec<Refund>> {

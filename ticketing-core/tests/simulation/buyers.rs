@@ -3,6 +3,7 @@
 use crate::executor::lock;
 use crate::gateway::{change_till, charge_body};
 use crate::history::CODE;
+use crate::returns::give_back;
 use crate::servers::ask;
 use crate::webhooks;
 use crate::world::{MINUTE, SECOND, World};
@@ -53,9 +54,12 @@ pub(crate) async fn visit(world: Arc<World>, event: Event, number: u64) {
         pay(&world, &buyer, &order, &at).await;
         verify(&world, &buyer, &order, &at).await;
         if attempt >= 3 || !world.chance(world.options.second_attempt) {
-            return;
+            break;
         }
         world.saw("buyer", "pays again");
+    }
+    if world.options.event_edited && world.below(2) == 0 {
+        give_back(&world, &buyer.who, &order, &reference(format!("return-{number}"))).await;
     }
 }
 

@@ -1,6 +1,7 @@
-//! An organiser who edits the event while it is sold, and what must hold of edits after every commit (S14 to S19), and once all
+//! An organiser who edits the event while it is sold, and what must hold of edits after every commit (S14 to S20), and once all
 //! faults have ended (E7).
 
+use crate::returns;
 use crate::servers::ask;
 use crate::world::{MINUTE, SECOND, World};
 use jiff::SignedDuration;
@@ -70,9 +71,7 @@ async fn submit(world: Arc<World>, organizer: Principal, event: EventId, seen: O
         match ask(&world, |server| async move { server.edit_event(&who, event, seen, what).await }).await {
             Some(Ok(edited)) => {
                 world.saw("organiser", "edits the event");
-                let is_wanted = wants.capacity.is_none_or(|capacity| capacity == edited.stock.capacity)
-                    && wants.rules.paused.is_none_or(|paused| paused == edited.rules.paused);
-                if !is_wanted {
+                if !is_as_wanted(&edited, &wants) {
                     world.fail(format!("S14 an edit was answered as done, and is not: {wants:?} {edited:?}"));
                 }
                 return;
@@ -85,6 +84,32 @@ async fn submit(world: Arc<World>, organizer: Principal, event: EventId, seen: O
             _ => world.sleep(world.below(5 * SECOND)).await,
         }
     }
+}
+
+fn is_as_wanted(event: &Event, wants: &EventWants) -> bool {
+    let has_rules = |rules: &SalesRules, wants: &SalesRulesWants| {
+        wants.paused.is_none_or(|paused| paused == rules.paused)
+            && wants.sales_from.is_none_or(|from| from == rules.sales.from)
+            && wants.sales_until.is_none_or(|until| until == rules.sales.until)
+            && wants.max_per_order.is_none_or(|max| max == rules.max_per_order)
+            && wants.max_per_buyer.is_none_or(|max| max == rules.max_per_buyer)
+    };
+    let offered: Vec<&TicketType> = event.ticket_types.iter().filter(|of| of.removed_at.is_none()).collect();
+    let has_types = |types: &Vec<TicketTypeWants>| {
+        let is_type = |(of, wants): (&&TicketType, &TicketTypeWants)| {
+            wants.id.is_none_or(|id| id == of.id)
+                && wants.name.as_ref().is_none_or(|name| *name == of.name)
+                && wants.price.is_none_or(|price| price == of.price)
+                && wants.capacity.is_none_or(|capacity| capacity == of.stock.capacity)
+                && has_rules(&of.rules, &wants.rules)
+        };
+        types.len() == offered.len() && offered.iter().zip(types).all(is_type)
+    };
+    wants.capacity.is_none_or(|capacity| capacity == event.stock.capacity)
+        && wants.location.as_ref().is_none_or(|location| *location == event.location)
+        && wants.starts_at.is_none_or(|at| at == event.starts_at)
+        && has_rules(&event.rules, &wants.rules)
+        && wants.ticket_types.as_ref().is_none_or(has_types)
 }
 
 fn wish(world: &World, event: &Event) -> EventWants {
@@ -133,7 +158,12 @@ fn wish(world: &World, event: &Event) -> EventWants {
             wants.with_ticket_types(types)
         }
         // A correction of a correction, too: of few places, some are the one before.
-        7 => wants.with_location(["Lagos", "Another hall", "A third hall"][world.below(3) as usize].to_owned()),
+        7 => {
+            let place = ["Lagos", "Another hall", "A third hall"][world.below(3) as usize];
+            let soon = world.time() + SignedDuration::from_mins(1 + world.below(15) as i64);
+            let refund_until = (world.below(2) == 0).then_some(Some(soon));
+            wants.with_location(place.to_owned()).with_refund_until(refund_until)
+        }
         8 => wants.with_starts_at(event.starts_at + SignedDuration::from_hours(world.below(97) as i64 - 48)),
         _ => wants.with_ticket_types(all().map(|of| of.with_rules(any_rules())).collect::<Vec<_>>()),
     }
@@ -146,6 +176,7 @@ pub(crate) struct Known {
     lines: BTreeMap<OrderId, (Vec<OrderLine>, Money)>,
     late: BTreeSet<RefundId>,
     codes: BTreeMap<PromoCodeId, PromoCode>,
+    returned: BTreeSet<RefundId>,
     /// Who had paid when the date or the place changed, by the version after it.
     moved: BTreeMap<(EventId, i64), BTreeSet<OrderId>>,
 }
@@ -202,6 +233,7 @@ pub(crate) fn after_commit(rows: &WorkingSet, known: &mut Known) -> Result<(), S
     }
     told_once(rows)?;
     late_money(rows, known)?;
+    returns::after_commit(rows, &mut known.returned)?;
     known.codes = rows.promo_codes.iter().map(|(id, code)| (*id, code.clone())).collect();
     known.events = rows.events.iter().map(|(id, event)| (*id, event.clone())).collect();
     Ok(())

@@ -1,4 +1,4 @@
-//! What must hold after every commit (S1 to S13, and S14 to S19 in [`edits`]), and once all faults have ended (E1 to E6,
+//! What must hold after every commit (S1 to S13, and S14 to S20 in [`edits`]), and once all faults have ended (E1 to E6,
 //! and E7 in [`edits`]).
 
 use crate::edits;

@@ -31,6 +31,7 @@ mod organizer;
 #[path = "../support/proof.rs"]
 mod proof;
 mod report;
+mod returns;
 mod servers;
 mod storage;
 mod webhooks;

@@ -67,4 +67,14 @@ mod tests {
         assert!(guesses.check(ClientAddress("192.0.2.2".parse().unwrap()), at(1)).is_ok());
         assert!(guesses.check(client, at(60)).is_ok());
     }
+
+    #[test]
+    fn codes_that_are_tried_at_once_have_to_be_waited_for_too() {
+        let (guesses, client) = (CodeGuesses::default(), ClientAddress("192.0.2.1".parse().unwrap()));
+        let at = |seconds: i64| Timestamp::from_second(1_800_000_000 + seconds).unwrap();
+        // All of them come before the first one is known to be wrong.
+        assert!((0..64).all(|_| guesses.check(client, at(0)).is_ok()));
+        (0..64).for_each(|_| guesses.wrong(client, at(0)));
+        assert!(guesses.check(client, at(60)).is_err(), "64 codes were tried in a minute, and the next one may be");
+    }
 }

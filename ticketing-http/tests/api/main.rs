@@ -7,6 +7,7 @@
 //! | `authorization_table` | who may do what: every operation for every kind of caller |
 //! | `authorization` | what a refusal shows; tokens that are none |
 //! | `bad_input` | malformed requests, for every operation |
+//! | `event_life` | faults in the life of an event |
 //! | `event_times` | times in every notation, events in the past, and the end of ticket sales |
 //! | `idempotency`, `races` | requests that are repeated, and many at once |
 //! | `limits` | how much one buyer may hold, and how many purchases begin |
@@ -22,6 +23,7 @@ mod bad_input;
 mod check_ins;
 mod conditional_get;
 mod document;
+mod event_life;
 mod event_settings;
 mod event_times;
 mod idempotency;

@@ -96,6 +96,23 @@ impl Query for FindCategory {
     }
 }
 
+/// Finds a category by its id.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct FindCategoryById(pub CategoryId);
+
+impl Query for FindCategoryById {
+    type Found = Option<Category>;
+    const ONE_MOMENT: bool = false;
+
+    fn needs(&self, _rows: &WorkingSet, load: &mut LoadKeys) {
+        load.look::<Category>(&self.0);
+    }
+
+    fn find(&self, rows: &WorkingSet) -> Option<Category> {
+        rows.categories.get(&self.0).cloned()
+    }
+}
+
 /// Lists categories, by name in code-point order.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct ListCategories(pub PageRequest);

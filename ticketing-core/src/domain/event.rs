@@ -118,6 +118,9 @@ pub struct Event {
     /// The series that it is a date of: the id of the event that the others were copied from, which is a date of it too.
     #[serde(default)]
     pub series_id: Option<EventId>,
+    /// When it was first published. `None` if nobody but its organiser has ever seen it.
+    #[serde(default)]
+    pub published_at: Option<Timestamp>,
     /// The ticket types: at least one, in the organiser's order. Removed ones are last: orders and tickets of them remain.
     pub ticket_types: Vec<TicketType>,
     /// When it was created.
@@ -135,7 +138,7 @@ table! {
     Event in "events", lock Lock::Rank(9);
     numbered id: EventId, key, organizer [organizer_account, organizer_external], title, description, starts_at, ends_at, location,
         address, image_url, category_id, currency, stock [capacity, held, sold], status, created_at, updated_at, time_zone,
-        rules [sales_from, sales_until, paused, min_per_order, max_per_order, max_per_buyer], version, series_id;
+        rules [sales_from, sales_until, paused, min_per_order, max_per_order, max_per_buyer], version, series_id, published_at;
     unstored category;
     part ticket_types: TicketType;
     derived search_key = |event| Some(event.search_key());

@@ -129,6 +129,24 @@ impl Money {
         }
     }
 
+    /// The same number in another currency, as 10.50 of one is 10.50 of the other. `None` if that has too few decimals for it, or if it
+    /// would be too much.
+    pub fn same_number_in(self, currency: Currency) -> Option<Self> {
+        let minor = self.number_in(currency);
+        let same = Self::new(minor, currency).ok()?;
+        (same.number_in(self.currency) == self.minor).then_some(same)
+    }
+
+    /// The same number in the minor units of another currency, without the decimals that it does not have.
+    pub(crate) fn number_in(self, currency: Currency) -> i64 {
+        let (from, to) = (self.currency.exponent(), currency.exponent());
+        if to >= from {
+            self.minor.saturating_mul(10_i64.saturating_pow(to - from))
+        } else {
+            self.minor / 10_i64.saturating_pow(from - to)
+        }
+    }
+
     /// The sum. Fails if the currencies differ or the sum is out of range.
     pub fn checked_add(self, other: Self) -> Result<Self, MoneyError> {
         if self.currency != other.currency {

@@ -119,8 +119,8 @@ pub enum Refusal {
     /// The event has a promo code with this text, with other settings.
     #[error("The event has another promo code with this text")]
     CodeTaken,
-    /// The event changed since the caller read it.
-    #[error("The event was changed by somebody else. Read it again")]
+    /// The event or the promo code changed since the caller read it.
+    #[error("It was changed by somebody else. Read it again")]
     Stale {
         /// Its current version.
         current: i64,

@@ -15,12 +15,13 @@ pub struct TimeZoneName(String);
 #[error("must be the name of an IANA time zone, such as Africa/Lagos (got {0:?})")]
 pub struct NotATimeZone(String);
 
-/// A wall time that the clocks of a zone never show: they are put forward over it.
+/// A wall time that is no instant in a zone: the clocks are put forward over it, or it is beyond the year 9999.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("{at} does not exist in {zone}: the clocks are put forward over it")]
+#[error("{at} does not exist in {zone}: {}", if *.is_beyond { "it is beyond the year 9999 in UTC" } else { "the clocks are put forward over it" })]
 pub struct SkippedTime {
     at: DateTime,
     zone: TimeZoneName,
+    is_beyond: bool,
 }
 
 /// The longest text that is looked up.
@@ -45,12 +46,12 @@ impl TimeZoneName {
     /// The instant at which the clocks of the zone show a wall time. Where they show it twice, because they are put back, it is the
     /// earlier one.
     pub fn instant(&self, at: DateTime) -> Result<Timestamp, SkippedTime> {
-        let skipped = || SkippedTime { at, zone: self.clone() };
+        let skipped = |is_beyond| SkippedTime { at, zone: self.clone(), is_beyond };
         let ambiguous = self.zone().to_ambiguous_timestamp(at);
         if let AmbiguousOffset::Gap { .. } = ambiguous.offset() {
-            return Err(skipped());
+            return Err(skipped(false));
         }
-        ambiguous.earlier().map_err(|_| skipped())
+        ambiguous.earlier().map_err(|_| skipped(true))
     }
 
     /// Like [`instant`](Self::instant), for times that are computed: a time that the clocks skip is as much later as they are put
@@ -78,7 +79,9 @@ impl std::str::FromStr for TimeZoneName {
     /// In the spelling of the database, whatever the case of the text.
     fn from_str(text: &str) -> Result<Self, NotATimeZone> {
         let unknown = || NotATimeZone(text.chars().take(LONGEST).collect());
-        if text.len() > LONGEST {
+        // Files of the system's database whose content is up to the machine.
+        let is_local = ["localtime", "posixrules", "factory"].iter().any(|name| text.eq_ignore_ascii_case(name));
+        if text.len() > LONGEST || is_local {
             return Err(unknown());
         }
         let zone = TimeZone::get(text).map_err(|_| unknown())?;

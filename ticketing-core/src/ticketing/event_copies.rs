@@ -88,6 +88,21 @@ impl Ticketing {
         status: EventStatus,
     ) -> Result<Vec<Event>> {
         let event = self.managed_event(actor, id).await?;
+        self.check_copies(&event, starts_at, status).await?;
+        let series = event.series_id.unwrap_or(id);
+        let copy = |at: &Timestamp| {
+            // A repeat of the request has the same keys.
+            let key: std::result::Result<Reference, _> = format!("{COPY_KEY}{series}-{}", at.as_microsecond()).parse();
+            let key = key.map_err(|error| Error::Configuration(error.to_string()))?;
+            Ok(CopyEvent { id, key, starts_at: *at, status })
+        };
+        let copies = starts_at.iter().map(copy).collect::<Result<Vec<_>>>()?;
+        let outcomes = self.inner.storage.apply(self.now(), &copies).await?;
+        outcomes.into_iter().map(|outcome| outcome.map_err(refused)).collect()
+    }
+
+    /// Whether an event can be copied to these dates. Everything that is wrong is listed; nothing is created.
+    pub async fn check_copies(&self, event: &Event, starts_at: &[Timestamp], status: EventStatus) -> Result<()> {
         let now = self.now();
         let mut checks = Checks::default();
         let count = starts_at.len();
@@ -103,11 +118,11 @@ impl Ticketing {
         if status == EventStatus::Active {
             let is_offered = event.public_types().next().is_some();
             checks.require("status", is_offered, || "must be draft: every ticket type is secret".to_owned());
-            self.check_currency(&mut checks, &event);
+            self.check_currency(&mut checks, event);
         }
         checks.done()?;
         let one = PageRequest { limit: 1, count: true, ..PageRequest::default() };
-        let codes = self.inner.storage.find(ListPromoCodes { event_id: id, page: one }).await?.total.unwrap_or(0);
+        let codes = self.inner.storage.find(ListPromoCodes { event_id: event.id, page: one }).await?.total.unwrap_or(0);
         let all = codes.saturating_mul(count as u64);
         let mut checks = Checks::default();
         checks.require("starts_at", all <= MAX_COPIED_CODES, || {
@@ -115,16 +130,6 @@ impl Ticketing {
                 "must have fewer dates: each gets {codes} promo codes, and {MAX_COPIED_CODES} can be copied at once"
             )
         });
-        checks.done()?;
-        let series = event.series_id.unwrap_or(id);
-        let copy = |at: &Timestamp| {
-            // A repeat of the request has the same keys.
-            let key: std::result::Result<Reference, _> = format!("{COPY_KEY}{series}-{}", at.as_microsecond()).parse();
-            let key = key.map_err(|error| Error::Configuration(error.to_string()))?;
-            Ok(CopyEvent { id, key, starts_at: *at, status })
-        };
-        let copies = starts_at.iter().map(copy).collect::<Result<Vec<_>>>()?;
-        let outcomes = self.inner.storage.apply(now, &copies).await?;
-        outcomes.into_iter().map(|outcome| outcome.map_err(refused)).collect()
+        checks.done()
     }
 }

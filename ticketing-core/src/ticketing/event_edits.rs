@@ -3,18 +3,19 @@
 use super::checks::Checks;
 use super::event_checks::{check_event, check_types};
 use super::{Ticketing, refused};
+use crate::domain::category::FindCategoryById;
 use crate::domain::event::{EditEvent, Event, EventStatus, EventWants, SalesRulesWants, TicketTypeWants, WrongType};
 use crate::domain::id::EventId;
 use crate::domain::notice::needs_notice;
 use crate::domain::principal::Principal;
 use crate::domain::refusal::Refusal;
 use crate::domain::text::composed;
-use crate::error::{Error, Result};
+use crate::error::{Error, Invalid, Result};
 use crate::storage::StorageExt as _;
 use jiff::Timestamp;
 
-/// How often an edit without a version starts again because somebody else edits the same event.
-const TRIES: u32 = 5;
+/// How often an edit without a version starts again because somebody else has edited the same event. So many cannot edit it at once.
+const TRIES: u32 = 1000;
 
 impl Ticketing {
     /// Changes an event into what it shall be; what is not named stays as it is. With `seen`, only if that is still its version. What is
@@ -40,8 +41,11 @@ impl Ticketing {
             tries += 1;
             let event = self.managed_event(actor, id).await?;
             let now = self.now();
-            if let Some(unchanged) = self.check_edit(&event, seen, &wants, now)? {
-                return Ok(unchanged);
+            match self.check_edit(&event, seen, &wants, now) {
+                Ok(Some(unchanged)) => return Ok(unchanged),
+                Ok(None) => {}
+                Err(Error::Invalid(_)) => self.check_event_edit(&event, &wants).await?,
+                Err(error) => return Err(error),
             }
             // What was checked is what is changed: the command compares the version under the event's lock.
             let edit = EditEvent { id, actor: actor.clone(), seen: Some(event.version), wants: wants.clone() };
@@ -50,6 +54,23 @@ impl Ticketing {
                 edited => return edited.map_err(refused),
             }
         }
+    }
+
+    /// Finds everything that is wrong with an edit, and changes nothing. For callers who have found faults of their own, and want to name
+    /// all of them at once.
+    pub async fn check_event_edit(&self, event: &Event, wants: &EventWants) -> Result<()> {
+        let wants = in_composed_text(wants.clone());
+        let mut wrong = match self.check_edit(event, None, &wants, self.now()) {
+            Ok(_) => vec![],
+            Err(Error::Invalid(wrong)) => wrong,
+            Err(error) => return Err(error),
+        };
+        if let Some(id) = wants.category_id.flatten()
+            && self.inner.storage.find(FindCategoryById(id)).await?.is_none()
+        {
+            wrong.push(Invalid::new("category_id", format!("must be the id of a category (got {id})")));
+        }
+        if wrong.is_empty() { Ok(()) } else { Err(Error::Invalid(wrong)) }
     }
 
     /// An event for somebody who manages it: its organiser, or an administrator. A draft of somebody else is not found.
@@ -103,6 +124,13 @@ impl Ticketing {
     ) -> Result<Option<Event>> {
         let (wanted, wrong) = wants.apply(event, now);
         if wrong.is_empty() && wanted == *event {
+            // A repeat names the date or the place again.
+            if wants.refund_until.flatten().is_some() && !wants.may_change_date_or_place() {
+                return Err(Error::invalid(
+                    "refund_until",
+                    "must come with another date or place of a published event",
+                ));
+            }
             return Ok(Some(wanted));
         }
         if seen.is_some_and(|seen| seen != event.version) {
@@ -132,7 +160,10 @@ impl Ticketing {
         let ends_past = wanted.ends_at.is_some_and(|ends_at| is_past(ends_at, event.ends_at));
         checks.require("end_date", !ends_past, || "must be in the future".to_owned());
         if let Some(until) = wants.refund_until.flatten() {
-            checks.require("refund_until", until > now, || format!("must be in the future (got {until})"));
+            let end = wanted.sales_end_at();
+            checks.require("refund_until", until > now && until <= end, || {
+                format!("must be in the future, and not after the event's end {end} (got {until})")
+            });
             checks.require("refund_until", needs_notice(event, &wanted, now), || {
                 "must come with another date or place of a published event".to_owned()
             });
@@ -150,6 +181,9 @@ fn explain(wrong: &WrongType) -> (&'static str, String) {
         WrongType::Twice => ("id", "must not be listed twice".to_owned()),
         WrongType::NoName => ("name", "is required for a new ticket type".to_owned()),
         WrongType::NoPrice => ("price", "is required for a new ticket type".to_owned()),
+        WrongType::NoPriceIn(currency) => {
+            ("price", format!("is required: {} has fewer decimals than the price", currency.code()))
+        }
     }
 }
 

@@ -81,6 +81,8 @@ impl Ticketing {
         checks.require("key", is_free, || format!("must not begin with {COPY_KEY}: copies of events have such keys"));
         check_event(&mut checks, &event);
         check_types(&mut checks, &event);
+        let is_offered = event.status != EventStatus::Active || event.public_types().next().is_some();
+        checks.require("ticket_types", is_offered, || "must have one that is not secret".to_owned());
         checks.done()?;
         let mut checks = Checks::default();
         self.check_currency(&mut checks, &event);
@@ -198,13 +200,14 @@ impl Ticketing {
     pub(super) async fn may_manage(&self, actor: &Principal, event: &Event) -> Result<()> {
         let is_allowed = may(Caller::of(actor), Permission::Manage, event)
             || may(self.caller(actor).await?, Permission::Manage, event);
-        match event.status {
-            _ if is_allowed => Ok(()),
-            EventStatus::Draft => Err(Error::NotFound("Event")),
-            EventStatus::Active | EventStatus::Cancelled => {
-                Err(Error::Forbidden("Only the event's organiser may do this"))
-            }
+        if is_allowed {
+            return Ok(());
         }
+        Err(if event.is_hidden() {
+            Error::NotFound("Event")
+        } else {
+            Error::Forbidden("Only the event's organiser may do this")
+        })
     }
 }
 

@@ -5,7 +5,7 @@ use super::events::check_page;
 use super::orders::not_held;
 use super::{OrderRequest, Ticketing, refused};
 use crate::domain::code::{Reference, Seed};
-use crate::domain::event::Event;
+use crate::domain::event::{Event, MAX_TICKET_TYPES};
 use crate::domain::id::{EventId, PromoCodeId, TicketTypeId};
 use crate::domain::order::{MAX_TICKETS_PER_ORDER, Quote, QuoteHold};
 use crate::domain::page::{Page, PageRequest};
@@ -13,8 +13,10 @@ use crate::domain::principal::{Buyer, Principal};
 use crate::domain::promo_code::{
     ALL, Discount, EditPromoCode, FindPromoCode, ListPromoCodes, PromoCode, PromoCodeSettings, PutPromoCode,
 };
+use crate::domain::refusal::Refusal;
 use crate::error::{Error, Result};
 use crate::storage::StorageExt as _;
+use std::collections::BTreeSet;
 
 /// The most codes of one batch.
 pub const MAX_CODES: usize = 5000;
@@ -92,6 +94,9 @@ impl Ticketing {
         if code.settings() == settings {
             return Ok(code);
         }
+        if seen.is_some_and(|seen| seen != code.version) {
+            return Err(refused(Refusal::Stale { current: code.version }));
+        }
         check_settings(&event, &settings, Some(&code))?;
         let edit = EditPromoCode { id, actor: actor.clone(), seen, settings };
         self.inner.storage.apply_one(self.now(), edit).await?.map_err(refused)
@@ -139,7 +144,8 @@ impl Ticketing {
 /// Validates what a code shall be; `of` is the code that exists. It may keep ticket types that were removed meanwhile: otherwise it could
 /// not even be paused.
 fn check_settings(event: &Event, settings: &PromoCodeSettings, of: Option<&PromoCode>) -> Result<()> {
-    let kept = of.into_iter().flat_map(|code| code.ticket_types.iter().chain(&code.unlocks)).collect::<Vec<_>>();
+    let kept: BTreeSet<&TicketTypeId> =
+        of.into_iter().flat_map(|code| code.ticket_types.iter().chain(&code.unlocks)).collect();
     let least_uses = if of.is_some() { 0 } else { 1 };
     let mut checks = Checks::default();
     match settings.discount {
@@ -152,9 +158,12 @@ fn check_settings(event: &Event, settings: &PromoCodeSettings, of: Option<&Promo
         Discount::Nothing => {}
     }
     for (field, ids) in [("ticket_types", &settings.ticket_types), ("unlocks", &settings.unlocks)] {
-        for (index, id) in ids.iter().enumerate() {
+        let unique: BTreeSet<&TicketTypeId> = ids.iter().collect();
+        checks.require(field, unique.len() == ids.len(), || "must name each ticket type once".to_owned());
+        // More than this many are twice or unknown.
+        for (index, id) in ids.iter().enumerate().take(2 * MAX_TICKET_TYPES) {
             let is_offered = event.ticket_type(*id).is_some_and(|of| of.removed_at.is_none());
-            let is_known = is_offered || kept.contains(&id);
+            let is_known = is_offered || kept.contains(id);
             checks.require(&format!("{field}[{index}]"), is_known, || {
                 format!("must be a ticket type of the event that is not removed (got {id})")
             });

@@ -21,8 +21,8 @@ use ticketing_core::domain::payment::{
 };
 use ticketing_core::domain::promo_code::PromoCode;
 use ticketing_core::domain::refund::{
-    ClaimRefunds, RecordListedRefunds, Refund, RefundReport, RefundRequest, RefundStatus, RetryRefund,
-    ReturnTickets, UndoCancelledEvents, WakeRefunds,
+    ClaimRefunds, RecordListedRefunds, Refund, RefundReport, RefundRequest, RefundStatus, RetryRefund, ReturnTickets,
+    UndoCancelledEvents, WakeRefunds,
 };
 use ticketing_core::domain::refusal::Refusal;
 use ticketing_core::domain::ticket::TicketStatus;

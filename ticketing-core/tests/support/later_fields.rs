@@ -7,7 +7,11 @@ use serde_json::Value;
 /// what is stored, name it here; everything else must still be as it was recorded.
 const LATER: [(&str, &[&str], &[&str]); 10] = [
     // The category's id beside the category itself; then what an organiser can edit.
-    ("event", &["starts_at", "ticket_types"], &["category_id", "rules", "series_id", "time_zone", "version"]),
+    (
+        "event",
+        &["starts_at", "ticket_types"],
+        &["category_id", "published_at", "rules", "series_id", "time_zone", "version"],
+    ),
     ("ticket type", &["price", "stock"], &["removed_at", "rules", "visibility"]),
     // What a total is made of.
     ("order line", &["unit_price", "quantity"], &["parts", "promo_code_id"]),

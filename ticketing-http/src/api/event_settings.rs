@@ -72,15 +72,13 @@ pub(super) fn seen(if_match: &str, current: i64) -> Option<i64> {
 }
 
 /// Rejects every price, where the server takes no payments.
-fn free_only(wants: &EventWants) -> Result<(), Problem> {
-    let mut faults = Faults::default();
+fn free_only(wants: &EventWants, faults: &mut Faults) {
     for (index, kind) in wants.ticket_types.iter().flatten().enumerate() {
         if let Some(price) = kind.price.filter(|price| !price.is_zero()) {
             let message = format!("must be 0 (got {}): this server takes no payments", price.decimal());
             faults.add(format!("ticket_types.{index}.price"), message);
         }
     }
-    faults.or(Some(()))
 }
 
 pub(crate) struct EventSettings(pub(crate) ApiState);
@@ -125,9 +123,12 @@ impl EventSettings {
         };
         let who = session.who();
         let event = self.0.ticketing.managed_event(&who, id).await?;
-        let wants = body.0.into_wants(&event)?;
+        let (wants, mut faults) = body.0.into_wants(&event);
         if !self.0.settings.takes_payments {
-            free_only(&wants)?;
+            free_only(&wants, &mut faults);
+        }
+        if !faults.is_empty() {
+            return Err(faults.and(self.0.ticketing.check_event_edit(&event, &wants).await).into());
         }
         match self.0.ticketing.edit_event(&who, id, seen(&if_match, event.version), wants).await {
             Ok(edited) => Ok(Settings::of(&edited)),
@@ -198,7 +199,8 @@ impl EventSettings {
 
     /// Copy an event to other dates
     ///
-    /// For its organiser. Each copy is an event of its own, with the texts, ticket types and rules of the original, and nothing sold.
+    /// For its organiser. Each copy is an event of its own, with the texts, ticket types, rules and promo codes of the original, and nothing
+    /// sold.
     /// Its end and its sales times keep their distance from the start, in wall time. All of them form one series: list it with
     /// `GET /events?series=`. At most 366 dates. Repeating the request creates nothing twice.
     #[oai(path = "/events/:event_id/copies", method = "post", operation_id = "copyEvent")]
@@ -214,6 +216,7 @@ impl EventSettings {
         let event = self.0.ticketing.managed_event(&who, id).await?;
         let Copies { starts_at, status, is_preview } = body.0.into_copies(&event)?;
         if is_preview {
+            self.0.ticketing.check_copies(&event, &starts_at, status).await?;
             return Ok(Copied::Preview(Json(CopiesView::new(&event, &starts_at, &[]))));
         }
         let copies = self.0.ticketing.copy_event(&who, id, &starts_at, status).await?;

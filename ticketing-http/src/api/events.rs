@@ -21,7 +21,7 @@ use poem_openapi::payload::Json;
 use poem_openapi::types::ToJSON as _;
 use poem_openapi::{ApiResponse, Enum, OpenApi};
 use ticketing_core::Error;
-use ticketing_core::domain::event::{EventFilter, EventPhase, EventSort, EventStatus, GENERAL_ADMISSION, NewEvent};
+use ticketing_core::domain::event::{EventFilter, EventPhase, EventSort, GENERAL_ADMISSION, NewEvent};
 use ticketing_core::domain::id::EventId;
 use ticketing_core::domain::principal::Principal;
 
@@ -216,7 +216,7 @@ impl Events {
         if_none_match: Header<Option<String>>,
     ) -> Result<Found, FindProblems> {
         let event = self.0.ticketing.shared_event(event_id.0.get("event_id")?.into()).await?;
-        if event.status == EventStatus::Draft {
+        if event.is_hidden() {
             return Err(Error::NotFound("Event").into());
         }
         if let Some(code) = code.0.filter(|code| !code.trim().is_empty()) {

@@ -24,7 +24,7 @@ use ticketing_core::domain::promo_code::PromoCode;
 use ticketing_core::domain::refusal::Refusal;
 
 /// How often an edit of any version is tried again while others edit the code too.
-const MOST_TRIES: u32 = 10;
+const MOST_TRIES: u32 = 1000;
 
 problems! {
     CreateProblems: BODY, PARAMETERS, KEYED, TOKEN, &["forbidden", "not_found", "code_taken"];

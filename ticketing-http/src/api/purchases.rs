@@ -86,7 +86,14 @@ pub(crate) async fn expecting(
     total: Option<GivenPrice>,
 ) -> Result<OrderRequest, Problem> {
     let Some(total) = total else { return Ok(request) };
-    let event = state.ticketing.shared_event(request.event_id).await?;
+    let event_id = request.event_id;
+    let unknown = || Error::Refused(Refusal::EventUnknown { event_id });
+    let event = match state.ticketing.shared_event(event_id).await {
+        // A draft is not there for anybody else.
+        Ok(event) if event.is_hidden() => return Err(unknown().into()),
+        Err(Error::NotFound(_)) => return Err(unknown().into()),
+        event => event?,
+    };
     let total = expected(Some(total), event.currency)?;
     Ok(request.with_expect_total(total))
 }

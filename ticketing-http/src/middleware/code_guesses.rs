@@ -9,8 +9,10 @@ use std::sync::Mutex;
 use std::time::Duration;
 use ticketing_core::domain::limit::{Quota, Take};
 
+/// How long a wrong code is remembered.
+const EVERY: SignedDuration = SignedDuration::from_mins(1);
 /// Ten wrong codes at once, then one more a minute.
-const QUOTA: Quota = Quota::new(10, SignedDuration::from_mins(1));
+const QUOTA: Quota = Quota::new(10, EVERY);
 /// The maximum number of addresses that are remembered.
 const MAX_ROWS: usize = 100_000;
 
@@ -44,9 +46,11 @@ impl CodeGuesses {
         let (key, at) = (client.group().to_string(), now.as_microsecond());
         let mut full_at = lock(&self.full_at);
         let known = full_at.get_mut(&key).copied();
-        if let Ok(after) = Take::new(key.clone(), 1, QUOTA).apply(at, known) {
-            *full_at.entry(key, |full_at| *full_at <= at) = after;
-        }
+        // Also beyond the quota: all of those that are tried at once have to be waited for.
+        let after = known
+            .map_or(at, |full_at| full_at.max(at))
+            .saturating_add(i64::try_from(EVERY.as_micros()).unwrap_or(i64::MAX));
+        *full_at.entry(key, |full_at| *full_at <= at) = after;
     }
 }
 

@@ -67,7 +67,7 @@ pub const CODES: &[(&str, u16)] = &[
     ("payment_refund_due", 409),
     ("payment_reversed", 409),
     ("too_many_holds", 409),
-    ("buyer_limit", 409),
+    ("buyer_limit", 400),
     ("capacity_too_low", 409),
     ("has_orders", 409),
     ("code_taken", 409),

@@ -1,4 +1,4 @@
-//! Faults that an attack on the life of an event found. Each test reproduces one.
+//! Corner cases in the life of an event: what codes, copies and drafts must not give away.
 
 use crate::shop::{Answer, Call, Shop};
 use serde_json::{Value, json};

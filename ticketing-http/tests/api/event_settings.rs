@@ -269,12 +269,9 @@ async fn each_wrong_field_has_its_own_error_and_nothing_is_half_changed() {
     assert_eq!(shop.patch(event, &ada, "*", &numbers).await.wrong_fields(), ["max_per_order"]);
     // All of them at once.
     let many = json!({"title": "", "capacity": -1, "time_zone": "X", "ticket_types": [{"id": id, "capacity": -1}]});
-    let zone_first = shop.patch(event, &ada, "*", &many).await.wrong_fields();
-    assert_eq!(zone_first, ["time_zone"], "what cannot be read comes first");
-    let many = json!({"title": "", "capacity": -1, "ticket_types": [{"id": id, "capacity": -1}]});
     assert_eq!(
         shop.patch(event, &ada, "*", &many).await.wrong_fields(),
-        ["title", "capacity", "ticket_types.0.capacity"]
+        ["time_zone", "title", "capacity", "ticket_types.0.capacity"]
     );
     for body in ["", "[]", "null", "{\"title\":\"a\",\"title\":\"b\"}", "{"] {
         let call = Call::new("patch", &format!("/events/{event}/settings")).token(&ada).header("if-match", "*");

@@ -7,7 +7,7 @@
 //! | `authorization_table` | who may do what: every operation for every kind of caller |
 //! | `authorization` | what a refusal shows; tokens that are none |
 //! | `bad_input` | malformed requests, for every operation |
-//! | `event_life` | faults in the life of an event |
+//! | `event_life` | corner cases in the life of an event: codes, copies, drafts, currencies |
 //! | `event_times` | times in every notation, events in the past, and the end of ticket sales |
 //! | `idempotency`, `races` | requests that are repeated, and many at once |
 //! | `limits` | how much one buyer may hold, and how many purchases begin |

@@ -95,6 +95,7 @@ impl CopyEvent {
             rules,
             version: _,
             series_id: _,
+            published_at: _,
             ticket_types,
             created_at: _,
             updated_at: _,
@@ -107,7 +108,7 @@ impl CopyEvent {
             title,
             description,
             starts_at: self.starts_at,
-            ends_at: ends_at.map(|at| moved.at(at)),
+            ends_at: ends_at.map(|at| moved.after(self.starts_at, at, moved.original.starts_at)),
             time_zone,
             location,
             address,
@@ -120,6 +121,7 @@ impl CopyEvent {
             rules: moved.rules(rules),
             version: 1,
             series_id: None,
+            published_at: (self.status == EventStatus::Active).then_some(now),
             ticket_types: types.map(|ticket_type| moved.ticket_type(ticket_type)).collect(),
             created_at: now,
             updated_at: now,
@@ -140,7 +142,17 @@ impl Moved<'_> {
         let wall = |at: Timestamp| zone.local(at).datetime();
         let distance = wall(self.original.starts_at).duration_until(wall(at));
         let moved: Option<DateTime> = wall(self.starts_at).checked_add(distance).ok();
-        moved.map_or(at, |moved| zone.nearest_instant(moved))
+        moved.map_or(Timestamp::MAX, |moved| zone.nearest_instant(moved))
+    }
+
+    /// The same for the end of a span. Where a change of the clocks would put it before its moved start, the span is as long as that of
+    /// the original.
+    fn after(&self, start: Timestamp, at: Timestamp, original_start: Timestamp) -> Timestamp {
+        let moved = self.at(at);
+        if moved > start {
+            return moved;
+        }
+        start.checked_add(at.duration_since(original_start)).unwrap_or(Timestamp::MAX)
     }
 
     fn rules(&self, rules: SalesRules) -> SalesRules {
@@ -150,7 +162,12 @@ impl Moved<'_> {
 
     fn window(&self, window: Window) -> Window {
         let Window { from, until } = window;
-        Window { from: from.map(|at| self.at(at)), until: until.map(|at| self.at(at)) }
+        let moved_from = from.map(|at| self.at(at));
+        let moved_until = until.map(|at| match (from, moved_from) {
+            (Some(from), Some(moved)) => self.after(moved, at, from),
+            _ => self.at(at),
+        });
+        Window { from: moved_from, until: moved_until }
     }
 
     /// The same code for the copy, unused and without an id. `None` if all ticket types that it was for are removed.
@@ -179,8 +196,12 @@ impl Moved<'_> {
             updated_at: _,
         } = original;
         let of_copy = |ids: &[TicketTypeId]| ids.iter().filter_map(|id| types.get(id).copied()).collect::<Vec<_>>();
-        let (for_types, opens) = (of_copy(&ticket_types), of_copy(&unlocks));
+        let (mut for_types, opens) = (of_copy(&ticket_types), of_copy(&unlocks));
         let is_for_none = !ticket_types.is_empty() && for_types.is_empty() && opens.is_empty();
+        if !ticket_types.is_empty() && for_types.is_empty() {
+            // An empty list would be all types.
+            for_types.clone_from(&opens);
+        }
         (!is_for_none).then(|| PromoCode {
             id,
             event_id,

@@ -5,10 +5,12 @@ use crate::domain::command::Command;
 use crate::domain::id::{EventId, OrderId, TicketTypeId};
 use crate::domain::list::{Condition, List, ListName};
 use crate::domain::load::LoadKeys;
+use crate::domain::money::{Currency, Money};
 use crate::domain::notice;
 use crate::domain::order::Order;
 use crate::domain::page::Page;
 use crate::domain::principal::Principal;
+use crate::domain::promo_code::{self, Discount, PromoCode};
 use crate::domain::refusal::Refusal;
 use crate::domain::row::Field as _;
 use crate::domain::working_set::WorkingSet;
@@ -59,6 +61,7 @@ impl Command for EditEvent {
         // Read after the event was locked, so no hold can be missing.
         let of_event = || vec![Condition::Is("event_id", self.id.value())];
         if self.wants.currency.is_some_and(|currency| currency != event.currency) {
+            load.find(promo_code::BY_EVENT, &self.id);
             load.list(List::of::<Order>(ListName::about(ORDERS, self.id.0), of_event()).at_most(1).keys_only());
         }
         if self.returns_to_draft(event) {
@@ -88,6 +91,9 @@ impl Command for EditEvent {
         }
         wanted.version += 1;
         wanted.updated_at = now;
+        if wanted.status == EventStatus::Active {
+            wanted.published_at = wanted.published_at.or(Some(now));
+        }
         let (before, after) = (settings(&event), settings(&wanted));
         let fields = before.keys().chain(after.keys().filter(|field| !before.contains_key(*field)));
         for field in fields.filter(|field| before.get(*field) != after.get(*field)) {
@@ -99,6 +105,9 @@ impl Command for EditEvent {
         }
         if self.wants.may_change_date_or_place() {
             rows.notice_edit(now, &event, &wanted, self.wants.refund_until);
+        }
+        if wanted.currency != event.currency {
+            convert_codes(rows, &event, wanted.currency);
         }
         rows.events.update(&self.id, |event| event.clone_from(&wanted));
         Ok(wanted.with_category(rows))
@@ -141,7 +150,9 @@ impl EditEvent {
         if wanted.currency != event.currency && has(ORDERS) || self.returns_to_draft(event) && has(LIVE_ORDERS) {
             return Err(Refusal::HasOrders);
         }
-        if wanted.status == EventStatus::Active && wanted.public_types().next().is_none() {
+        // Events of earlier versions may have none: they can still be paused.
+        let had_one = event.status != EventStatus::Active || event.public_types().next().is_some();
+        if wanted.status == EventStatus::Active && had_one && wanted.public_types().next().is_none() {
             return Err(Refusal::LastType);
         }
         let fits = |capacity: Option<i64>, taken: i64| capacity.is_none_or(|capacity| taken <= capacity);
@@ -155,6 +166,17 @@ impl EditEvent {
                 Err(Refusal::CapacityTooLow { taken: stock.held + stock.sold, ticket_type_id: Some(*id) })
             }
             None => Ok(()),
+        }
+    }
+}
+
+/// The amounts of promo codes keep their number, like prices. What the new currency cannot show is cut off.
+fn convert_codes(rows: &mut WorkingSet, event: &Event, to: Currency) {
+    let codes: Vec<PromoCode> = rows.promo_codes.all(promo_code::BY_EVENT, &event.id).cloned().collect();
+    for code in codes {
+        if let Discount::Each(minor) = code.discount {
+            let each = Money::new(minor, event.currency).map_or(0, |each| each.number_in(to));
+            rows.promo_codes.update(&code.id, |code| code.discount = Discount::Each(each));
         }
     }
 }

@@ -129,6 +129,7 @@ impl NewEvent {
             rules: self.rules,
             version: 1,
             series_id: None,
+            published_at: (!self.is_draft).then_some(now),
             ticket_types: self.ticket_types.iter().map(ticket_type).collect(),
             created_at: now,
             updated_at: now,

@@ -51,6 +51,15 @@ wire_names!(EventPhase {
 });
 
 impl Event {
+    /// Whether only its organiser knows of it: a draft, or one that was cancelled before it was ever published.
+    pub fn is_hidden(&self) -> bool {
+        match self.status {
+            EventStatus::Draft => true,
+            EventStatus::Active => false,
+            EventStatus::Cancelled => self.published_at.is_none(),
+        }
+    }
+
     /// Where the event is in its life at this time.
     pub fn phase(&self, now: Timestamp) -> EventPhase {
         match self.status {

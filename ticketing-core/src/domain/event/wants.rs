@@ -158,14 +158,16 @@ impl TicketTypeWants {
         to.visibility = self.visibility.unwrap_or(to.visibility);
     }
 
-    /// The type that is meant.
-    fn find<'a>(&self, event: &'a Event) -> Option<&'a TicketType> {
+    /// The type that is meant. One that the list names by its id may get another name, and so is not meant by its present one.
+    fn find<'a>(&self, event: &'a Event, list: &[Self]) -> Option<&'a TicketType> {
         let mut offered = event.ticket_types.iter().filter(|known| known.removed_at.is_none());
         match (self.id, &self.name) {
             (Some(id), _) => offered.find(|known| known.id == id),
             (None, Some(name)) => {
                 let name = text::key(name.trim());
-                offered.find(|known| text::key(known.name.trim()) == name)
+                let is_renamed =
+                    |known: &TicketType| list.iter().any(|other| other.id == Some(known.id) && other.name.is_some());
+                offered.find(|known| text::key(known.name.trim()) == name && !is_renamed(known))
             }
             (None, None) => None,
         }
@@ -183,6 +185,8 @@ pub(crate) enum WrongType {
     NoName,
     /// A new type has no price.
     NoPrice,
+    /// What the type costs cannot be written in the new currency.
+    NoPriceIn(Currency),
 }
 
 impl EventWants {
@@ -207,22 +211,45 @@ impl EventWants {
         wanted.stock.capacity = self.capacity.unwrap_or(wanted.stock.capacity);
         wanted.status = self.status.unwrap_or(wanted.status);
         wanted.rules = self.rules.apply(wanted.rules);
-        if let Some(currency) = self.currency.filter(|currency| *currency != wanted.currency) {
-            wanted.currency = currency;
-            for ticket_type in &mut wanted.ticket_types {
-                ticket_type.price = Money::new(ticket_type.price.minor(), currency).unwrap_or(Money::zero(currency));
+        let lost = match self.currency.filter(|currency| *currency != wanted.currency) {
+            Some(currency) => set_currency(&mut wanted, currency),
+            None => vec![],
+        };
+        let types = self.ticket_types.as_ref();
+        let mut wrong = types.map(|types| set_types(&mut wanted, types, now)).unwrap_or_default();
+        for (index, of) in wanted.ticket_types.iter().enumerate().filter(|(_, of)| of.removed_at.is_none()) {
+            let is_meant = |wants: &TicketTypeWants| match (wants.id, &wants.name) {
+                (Some(id), _) => id == of.id,
+                (None, name) => name.as_ref().is_some_and(|name| text::key(name.trim()) == text::key(of.name.trim())),
+            };
+            let has_price = |wants: &TicketTypeWants| is_meant(wants) && wants.price.is_some();
+            if lost.contains(&of.id) && !types.is_some_and(|types| types.iter().any(has_price)) {
+                wrong.push((index, WrongType::NoPriceIn(wanted.currency)));
             }
         }
-        let wrong = self.ticket_types.as_ref().map(|types| set_types(&mut wanted, types, now));
-        (wanted, wrong.unwrap_or_default())
+        (wanted, wrong)
     }
+}
+
+/// The same numbers in another currency: 10.50 stays 10.50. Returns the types whose price it cannot show.
+fn set_currency(event: &mut Event, currency: Currency) -> Vec<TicketTypeId> {
+    event.currency = currency;
+    let mut lost = vec![];
+    for ticket_type in &mut event.ticket_types {
+        let price = ticket_type.price.same_number_in(currency);
+        if price.is_none() {
+            lost.push(ticket_type.id);
+        }
+        ticket_type.price = price.unwrap_or(Money::zero(currency));
+    }
+    lost
 }
 
 /// Brings the ticket types into the wanted order: those that are named, then those that are removed.
 fn set_types(event: &mut Event, types: &[TicketTypeWants], now: Timestamp) -> Vec<(usize, WrongType)> {
     let (mut listed, mut wrong): (Vec<TicketType>, Vec<_>) = (vec![], vec![]);
     for (index, wants) in types.iter().enumerate() {
-        let mut ticket_type = match (wants.find(event), wants.id, &wants.name, wants.price) {
+        let mut ticket_type = match (wants.find(event, types), wants.id, &wants.name, wants.price) {
             (Some(known), ..) if listed.iter().any(|listed| listed.id == known.id) => {
                 wrong.push((index, WrongType::Twice));
                 continue;

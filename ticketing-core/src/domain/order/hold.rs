@@ -145,11 +145,12 @@ pub(super) fn only_type(event: &Event) -> Option<TicketTypeId> {
 /// Whether the event is published and not over, so that places that are held can be paid. Whether new ones can be held depends on
 /// [more](may_be_ordered).
 pub(crate) fn is_on_sale(event: &Event, now: Timestamp) -> Result<(), Refusal> {
-    match event.status {
-        EventStatus::Active => {}
-        EventStatus::Cancelled => return Err(Refusal::EventCancelled),
-        // A draft is not there for anybody else.
-        EventStatus::Draft => return Err(Refusal::EventUnknown { event_id: event.id }),
+    // A draft is not there for anybody else.
+    if event.is_hidden() {
+        return Err(Refusal::EventUnknown { event_id: event.id });
+    }
+    if event.status == EventStatus::Cancelled {
+        return Err(Refusal::EventCancelled);
     }
     let ended_at = event.sales_end_at();
     if ended_at <= now { Err(Refusal::EventOver { ended_at }) } else { Ok(()) }

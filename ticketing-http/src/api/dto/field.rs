@@ -32,6 +32,22 @@ impl Faults {
         value
     }
 
+    /// Whether there is none.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    /// All of them, and those that the engine has found in the rest. A field has one fault: the first.
+    pub(crate) fn and<T>(mut self, found: Result<T, ticketing_core::Error>) -> Problem {
+        let more = found.err().map(|error| Problem::from(error).errors().to_vec());
+        for error in more.unwrap_or_default() {
+            if !self.0.iter().any(|known| known.field == error.field) {
+                self.0.push(error);
+            }
+        }
+        Problem::invalid(self.0)
+    }
+
     /// The value, if there is no fault.
     pub(crate) fn or<T>(self, value: Option<T>) -> Result<T, Problem> {
         match value {

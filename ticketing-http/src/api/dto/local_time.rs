@@ -31,7 +31,9 @@ pub(crate) struct LocalTime(String);
 
 impl From<Zoned> for LocalTime {
     fn from(at: Zoned) -> Self {
-        Self(at.strftime("%Y-%m-%dT%H:%M:%S%:z").to_string())
+        // With a fraction if the instant has one, so that both are the same time when they are sent back.
+        let format = if at.subsec_nanosecond() == 0 { "%Y-%m-%dT%H:%M:%S%:z" } else { "%Y-%m-%dT%H:%M:%S.%6f%:z" };
+        Self(at.strftime(format).to_string())
     }
 }
 

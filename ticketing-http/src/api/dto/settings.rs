@@ -7,7 +7,6 @@ use super::patch::{Set, SetOrEmpty};
 use super::price::GivenPrice;
 use super::text::Text;
 use super::time::GivenTime;
-use crate::problem::Problem;
 use jiff::Timestamp;
 use ticketing_core::domain::event::{Event, EventStatus, EventWants, SalesRulesWants, TicketTypeWants, Visibility};
 use ticketing_core::domain::id::{CategoryId, TicketTypeId};
@@ -111,8 +110,9 @@ macro_rules! rules_wants {
 }
 
 impl SettingsPatch {
-    /// Converts the body to the engine's request. Prices and wall times need the event that it changes.
-    pub(crate) fn into_wants(self, event: &Event) -> Result<EventWants, Problem> {
+    /// Converts the body to the engine's request, without the fields that are at fault. Prices and wall times need the event that it
+    /// changes.
+    pub(crate) fn into_wants(self, event: &Event) -> (EventWants, Faults) {
         let mut faults = Faults::default();
         let zone = match &self.time_zone.0 {
             Some(name) => faults.parsed("time_zone", name.0.parse::<TimeZoneName>()),
@@ -159,7 +159,7 @@ impl SettingsPatch {
             .with_rules(rules)
             .with_refund_until(self.refund_until.0.map(|time| time.map(|time| time.at)))
             .with_ticket_types(types);
-        faults.or(Some(wants))
+        (wants, faults)
     }
 }
 

@@ -11,7 +11,6 @@ use crate::problem::Problem;
 use crate::routes;
 use poem::http::{HeaderMap, HeaderValue, Method, StatusCode, header};
 use poem::{Endpoint, Error, PathPattern, Request, Response};
-use ticketing_core::domain::event::EventStatus;
 use ticketing_core::domain::id::EventId;
 
 /// An API with a fast path for the event read.
@@ -28,7 +27,7 @@ impl<E> FastPath<E> {
 
     async fn read(&self, id: EventId, headers: &HeaderMap) -> Result<Response, Problem> {
         let event = self.state.ticketing.shared_event(id).await?;
-        if event.status == EventStatus::Draft {
+        if event.is_hidden() {
             return Err(ticketing_core::Error::NotFound("Event").into());
         }
         let RenderedEvent { body, tag } = self.state.rendered_events.of(&event);

@@ -1,0 +1,3 @@
+-- When an event was first published: one that never was is not shown to anybody but its organiser, not even as a cancelled one.
+alter table events add column published_at integer;
+update events set published_at = created_at where status <> 'draft';

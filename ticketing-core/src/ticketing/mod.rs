@@ -2,6 +2,8 @@
 
 #[cfg(feature = "accounts")]
 mod accounts;
+#[cfg(feature = "accounts")]
+mod administration;
 mod batching;
 mod builder;
 mod check_ins;

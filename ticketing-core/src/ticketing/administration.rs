@@ -61,7 +61,8 @@ impl Ticketing {
     /// Refusals: `last_admin` if there would be no active administrator left.
     pub async fn administer_account(&self, actor: &Actor, id: AccountId, wants: AccountWants) -> Result<Account> {
         self.may_administer(actor).await?;
-        let reason = wants.reason.map(|reason| reason.map(|text| composed(text.trim())).filter(|text| !text.is_empty()));
+        let reason =
+            wants.reason.map(|reason| reason.map(|text| composed(text.trim())).filter(|text| !text.is_empty()));
         let wants = AccountWants { reason, ..wants };
         let mut checks = Checks::default();
         let text = wants.reason.as_ref().and_then(|reason| reason.as_deref());

@@ -1,5 +1,5 @@
-use super::shop::{Shop, newcomer, only};
 use super::races::at_once;
+use super::shop::{Shop, newcomer, only};
 use crate::domain::account::{
     Account, AccountChange, AccountFilter, AccountKey, AccountWants, AdministerAccount, Administered, ChangeAccount,
     FindAccount, ListAuditOfAccount, Role, SearchAccounts,
@@ -7,8 +7,8 @@ use crate::domain::account::{
 use crate::domain::audit::{Actor, AuditLine};
 use crate::domain::id::AccountId;
 use crate::domain::page::{Page, PageRequest};
-use crate::domain::principal::Principal;
 use crate::domain::principal::EmailAddress;
+use crate::domain::principal::Principal;
 use crate::domain::refusal::Refusal;
 use crate::storage::Storage;
 use crate::storage::StorageExt as _;
@@ -225,12 +225,8 @@ pub async fn later_items_see_which_administrators_are_left(storage: Arc<dyn Stor
     let shop = Shop::open(storage);
     let (ada, bob) = (admin(&shop, "ada@example.com").await, shop.register("bob@example.com").await);
     let item = |id, role| AdministerAccount { id, actor: Actor::Operator, wants: wants().with_role(role) };
-    let items = [
-        item(ada.id, Role::Member),
-        item(bob.id, Role::Admin),
-        item(ada.id, Role::Member),
-        item(bob.id, Role::Member),
-    ];
+    let items =
+        [item(ada.id, Role::Member), item(bob.id, Role::Admin), item(ada.id, Role::Member), item(bob.id, Role::Member)];
     let outcomes = shop.storage.apply(shop.now(), &items).await.unwrap();
     let refused: Vec<bool> = outcomes.iter().map(|outcome| *outcome == Err(Refusal::LastAdmin)).collect();
     assert_eq!(refused, [true, false, false, true]);

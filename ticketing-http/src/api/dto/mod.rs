@@ -5,6 +5,7 @@
 //! and from the engine's types.
 
 pub(crate) mod account;
+pub(crate) mod administration;
 pub(crate) mod body;
 pub(crate) mod category;
 pub(crate) mod check_in;

@@ -104,7 +104,7 @@ impl Administration {
         body: Body<AccountPatch>,
     ) -> Result<Found, ChangeProblems> {
         let (actor, id) = (by(&session), AccountId(account_id.0.get("account_id")?));
-        // Whoever may not, learns nothing about the body either.
+        // Before the values are looked at: to others, only the shape of the body is explained.
         self.0.ticketing.administered_account(&actor, id).await?;
         let account = self.0.ticketing.administer_account(&actor, id, body.0.into_wants()?).await?;
         Ok(Found::Found(Json((&account).into()), "no-store".to_owned()))

@@ -22,7 +22,7 @@ body! {
         /// Why it is disabled, for administrators. With `is_active: false` only; null empties it.
         reason: SetOrEmpty<Text<0, 500>>,
     }
-    example {"is_active": false, "reason": "Sells tickets for events that do not exist"}
+    example {"role": "admin"}
 }
 
 impl AccountPatch {

@@ -239,7 +239,6 @@ fn ticket_types(
 pub(crate) struct CreatedEventView {
     #[oai(flatten)]
     event: EventView,
-    /// Why the event is a draft although it was to be on sale at once. Absent if it is as requested.
     #[oai(skip_serializing_if_is_none)]
     notice: Option<NoticeView>,
 }
@@ -251,7 +250,7 @@ impl CreatedEventView {
     }
 }
 
-/// What a client should know about a request that succeeded.
+/// Why a new event is a draft although it was to be on sale at once. Absent if the event is as requested.
 #[derive(Object)]
 #[oai(rename = "Notice")]
 pub(crate) struct NoticeView {

@@ -1,4 +1,4 @@
--- Why an account is disabled. A person wrote it, so it is no part of the audit log, and is emptied when the account is enabled.
+-- Why an account is disabled. It is free text about a person, so it is not in the audit log. It is emptied when the account is enabled.
 alter table accounts add column disabled_reason text;
--- Whoever demotes or disables an administrator looks at all others first.
+-- Before an administrator is demoted or disabled, all administrators are read.
 create index accounts_by_role on accounts (role);

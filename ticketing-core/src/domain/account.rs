@@ -41,8 +41,8 @@ pub struct Account {
     pub role: Role,
     /// A disabled account cannot log in, and its tokens are rejected.
     pub is_active: bool,
-    /// Why it is disabled, for administrators. A person wrote it, so it is kept here and not in the audit log. Emptied when the account
-    /// is enabled.
+    /// Why it is disabled, for administrators. It is free text, so it is kept here and not in the audit log. Emptied when the account is
+    /// enabled.
     pub disabled_reason: Option<String>,
     /// Whether the e-mail address was verified.
     pub is_verified: bool,

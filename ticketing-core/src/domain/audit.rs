@@ -43,7 +43,7 @@ pub enum Actor {
     Gateway(String),
     /// A person.
     Person(Principal),
-    /// Whoever runs the installation: a command on the server, or a call of the embedding application that names nobody.
+    /// The operator of the installation: a command on the server, or a call of the embedding application without an actor.
     Operator,
 }
 

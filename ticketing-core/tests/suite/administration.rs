@@ -1,7 +1,6 @@
 //! Administration through the engine: who may, what it does to sessions, and what is said of it.
 #![cfg(all(feature = "testing", feature = "accounts"))]
 
-use jiff::Timestamp;
 use std::sync::Arc;
 use ticketing_core::domain::account::{Account, AccountFilter, AccountWants, Role};
 use ticketing_core::domain::audit::Actor;
@@ -52,7 +51,7 @@ async fn only_administrators_and_the_operator_administer() {
             engine.administered_account(actor, bob.id).await.map(drop),
             engine.account_audit(actor, bob.id, page).await.map(drop),
             engine.administer_account(actor, bob.id, wants).await.map(drop),
-            // Also of an account that does not exist: who may not, learns nothing.
+            // Also for an account that does not exist: a refusal does not tell which accounts there are.
             engine.administered_account(actor, AccountId(99)).await.map(drop),
         ]
     };
@@ -66,12 +65,12 @@ async fn only_administrators_and_the_operator_administer() {
     let [found, one, audit, disabled, missing] = tried(&by(&ada)).await;
     assert!(found.is_ok() && one.is_ok() && audit.is_ok() && disabled.is_ok());
     assert!(matches!(missing, Err(Error::NotFound("Account"))));
-    // Whoever is no administrator any more has lost the rights.
+    // A demoted administrator has no more rights.
     engine.set_role(bob.id, Role::Admin).await.unwrap();
     engine.set_active(bob.id, true).await.unwrap();
     engine.set_role(ada.id, Role::Member).await.unwrap();
     assert!(tried(&by(&ada)).await.into_iter().all(refused));
-    // So has a disabled one.
+    // Neither has a disabled one.
     engine.set_role(ada.id, Role::Admin).await.unwrap();
     engine.set_active(ada.id, false).await.unwrap();
     assert!(tried(&by(&ada)).await.into_iter().all(refused));
@@ -134,7 +133,7 @@ async fn an_address_that_the_application_has_verified_is_marked() {
     assert!(!ada.is_verified);
     for _ in 0..2 {
         let marked = engine.mark_verified(ada.id).await.unwrap();
-        assert_eq!((marked.is_verified, marked.updated_at), (true, Timestamp::from(ada.updated_at)));
+        assert_eq!((marked.is_verified, marked.updated_at), (true, ada.updated_at));
     }
     assert!(matches!(engine.mark_verified(AccountId(99)).await, Err(Error::NotFound("Account"))));
 }

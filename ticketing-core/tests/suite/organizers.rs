@@ -9,6 +9,7 @@ use ticketing_core::domain::event::{Event, EventStatus, EventWants, NewEvent, Ti
 use ticketing_core::domain::money::{Currency, Money};
 use ticketing_core::domain::principal::Principal;
 use ticketing_core::domain::refusal::Refusal;
+use ticketing_core::storage::Storage;
 use ticketing_core::storage::memory::MemoryStorage;
 use ticketing_core::testing::ManualClock;
 use ticketing_core::token::TokenKey;
@@ -16,14 +17,14 @@ use ticketing_core::{Error, Organizers, Registration, Ticketing};
 
 struct Shop {
     engine: Ticketing,
-    clock: Arc<ManualClock>,
+    clock: ManualClock,
 }
 
 impl Shop {
     fn open(organizers: Organizers) -> Self {
-        let clock = Arc::new(ManualClock::default());
+        let clock = ManualClock::default();
         let engine = Ticketing::builder(MemoryStorage::new())
-            .clock(clock.clone())
+            .clock(Arc::new(clock.clone()))
             .token_key(TokenKey::new(&[7; 32]).unwrap())
             .organizers(organizers)
             .build()
@@ -110,10 +111,10 @@ async fn without_a_verified_address_nothing_with_a_price_goes_on_sale() {
 
 #[tokio::test]
 async fn what_is_on_sale_already_can_be_edited() {
-    let storage = Arc::new(MemoryStorage::new());
-    let clock = Arc::new(ManualClock::default());
+    let storage: Arc<dyn Storage> = Arc::new(MemoryStorage::new());
+    let clock = ManualClock::default();
     let engine = |organizers| {
-        let builder = Ticketing::builder_on(storage.clone()).clock(clock.clone());
+        let builder = Ticketing::builder_on(Arc::clone(&storage)).clock(Arc::new(clock.clone()));
         builder.token_key(TokenKey::new(&[7; 32]).unwrap()).organizers(organizers).build().unwrap()
     };
     let before = Shop { engine: engine(Organizers::Anyone), clock: clock.clone() };

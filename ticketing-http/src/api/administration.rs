@@ -130,7 +130,6 @@ impl Administration {
     ///
     /// For administrators. The account's audit log, oldest first. It names people by their ids only.
     #[oai(path = "/admin/accounts/:account_id/audit", method = "get", operation_id = "listAccountAudit")]
-    #[expect(clippy::too_many_arguments, reason = "each is a parameter of the query")]
     async fn audit(
         &self,
         session: Session,

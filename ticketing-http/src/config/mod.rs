@@ -238,7 +238,7 @@ impl Config {
         let organizers = source.read("ORGANISERS", parse::organizers)?;
         let allow_anonymous_events = source.read("ALLOW_ANONYMOUS_EVENTS", parse::switch)?;
         if allow_anonymous_events && organizers == Organizers::Verified {
-            // Whoever has no account at all would sell what an account may not.
+            // Otherwise a client without an account could sell what an unverified account may not.
             return Err(source.wrong("ALLOW_ANONYMOUS_EVENTS", "off, because ORGANISERS is verified"));
         }
         Ok(Self {

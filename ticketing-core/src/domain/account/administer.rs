@@ -64,8 +64,8 @@ impl AccountWants {
 /// change and no line of the audit log.
 ///
 /// - Disabling an account ends all its sessions.
-/// - The last active administrator can be neither demoted nor disabled. Whoever takes the rights of an administrator locks all of
-///   them, so of two who demote each other one stays.
+/// - The last active administrator can be neither demoted nor disabled. A command that takes the rights of an administrator away
+///   locks all administrators, so if two demote each other, one stays.
 /// - Each change is a line of the audit log. It holds no free text: a new reason alone is none.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct AdministerAccount {
@@ -93,8 +93,8 @@ impl Command for AdministerAccount {
 
     fn needs(&self, rows: &WorkingSet, load: &mut LoadKeys) {
         if self.may_take_rights() {
-            // Found without locks and then locked by their ids, because a role can change. With the lock they are read again, so who is
-            // no administrator any more is not counted. Who has become one meanwhile is not counted either.
+            // Found without locks and then locked by their ids, because a role can change. With the lock they are read again, so an
+            // account that has lost the role meanwhile is not counted. One that has got it meanwhile is not counted either.
             load.look_up(BY_ROLE, &Role::Admin);
             load.look::<Account>(&self.id);
             if rows.accounts.loaded_row(&self.id).is_none() {

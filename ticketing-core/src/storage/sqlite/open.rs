@@ -95,8 +95,8 @@ impl SqliteStorage {
         Ok(Self { writer: Writer::new(Leases::new(writer)), readers: Leases::new(readers) })
     }
 
-    /// Opens an existing file of exactly this version, to change something in it while servers use it. Never makes a file and never
-    /// brings one up to date: that is for whoever starts the server.
+    /// Opens an existing file of exactly this version, to change something in it while servers use it. Creates no file and migrates
+    /// none: only the start of a server does that.
     pub async fn open_existing(path: impl AsRef<Path>) -> Result<Self, StorageError> {
         let path = path.as_ref();
         if !path.is_file() {

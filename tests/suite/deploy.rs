@@ -3,6 +3,7 @@
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
+use ticketing_core::Organizers;
 use ticketing_http::config::{Config, Database, Invocation, Source, VARIABLES};
 
 /// Upper-case words in the files that are not for the server.
@@ -124,7 +125,7 @@ fn render_sets_what_the_server_requires() {
     }
     let config = config("render.yaml", &set);
     assert!(matches!(config.database, Database::Postgres(_)) && config.metrics_token.is_some());
-    assert!(config.refuse_common_passwords);
+    assert!(config.refuse_common_passwords && config.organizers == Organizers::Verified);
     assert!(config.trusted_proxies.len() == 16, "Render's own network, and Cloudflare's fifteen");
 }
 
@@ -135,6 +136,7 @@ fn the_other_files_set_what_the_server_understands() {
     assert!(words.iter().all(|(name, _)| is_known(name)), "{words:?}");
     let config = Config::read(&Source::of(words)).unwrap();
     assert!(config.listen.ip().is_unspecified() && config.refuse_common_passwords);
+    assert_eq!(config.organizers, Organizers::Verified);
 
     // Filled in as its comments say, and nothing in it is unknown.
     let example = std::env::temp_dir().join(format!("ticketing-deploy-{}.env", std::process::id()));
@@ -145,11 +147,17 @@ fn the_other_files_set_what_the_server_understands() {
     std::fs::remove_file(&example).unwrap();
     let config = Config::read(&source).unwrap();
     assert_eq!(config.unknown, ["POSTGRES_PASSWORD"]);
-    assert!(config.refuse_common_passwords);
+    assert!(config.refuse_common_passwords && config.organizers == Organizers::Verified);
     assert!(matches!(config.database, Database::Postgres(_)));
 
     // The commands that the files and their guide speak of.
-    for arguments in [&["healthcheck"][..], &["check"], &["backup", "/data/backup.db"]] {
+    for arguments in [
+        &["healthcheck"][..],
+        &["check"],
+        &["backup", "/data/backup.db"],
+        &["admin", "promote", "ada@example.com"],
+        &["admin", "disable", "id:7", "--reason", "Spam"],
+    ] {
         Invocation::parse([&["ticketing-http"], arguments].concat()).unwrap();
     }
 }

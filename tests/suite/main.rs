@@ -7,6 +7,7 @@
 #![allow(clippy::print_stdout, reason = "says what happened: how much was tested is part of the result")]
 
 mod abuse;
+mod administration;
 mod bad_input;
 mod dependencies;
 mod deploy;

@@ -1,4 +1,8 @@
-//! Commands for operators: check, backup, healthcheck. They are safe while servers run.
+//! Commands for operators: admin, check, backup, healthcheck. They are safe while servers run.
+
+mod accounts;
+
+pub use accounts::administer;
 
 use crate::config::{Database, reachable};
 use crate::engine::Failure;

@@ -14,7 +14,7 @@
 //! | [`metrics`] | Prometheus metrics |
 //! | [`sandbox`] | the sandbox payment gateway, for development and tests |
 //! | [`server`] | sockets, limits and graceful shutdown |
-//! | [`admin_commands`] | check, backup, healthcheck |
+//! | [`admin_commands`] | admin, check, backup, healthcheck |
 //! | [`telemetry`] | the log |
 
 pub mod admin_commands;

@@ -1,7 +1,9 @@
 //! The server: reads the configuration, builds the engine, serves until it is stopped.
 
+use std::io::Write as _;
 use std::path::Path;
 use std::process::ExitCode;
+use ticketing_core::Organizers;
 use ticketing_http::app::{VERSION, app, settings};
 use ticketing_http::config::{
     Command, Config, Gateway, Invocation, LogFormat, Mail, MetricsAccess, SandboxAccess, Secret, Source,
@@ -20,9 +22,12 @@ fn main() -> ExitCode {
         Err(error) => error.exit(),
     };
     let command = invocation.command.clone();
+    let is_admin = matches!(command, Command::Admin(_));
     let config = Source::gather(invocation, |name| std::env::var_os(name), Path::new(".env"))
         .and_then(|source| Config::read(&source));
     let _log = match &config {
+        // The answer of `admin` is for a terminal or a script: no lines of the log in between.
+        Ok(_) if is_admin => telemetry::install(LogFormat::Text, "error"),
         Ok(config) => telemetry::install(config.log_format, &config.log_filter),
         Err(_) => telemetry::install(LogFormat::Text, "info"),
     };
@@ -32,12 +37,20 @@ fn main() -> ExitCode {
             Command::Serve => runtime.block_on(serve(config)),
             Command::Sandbox => runtime.block_on(serve_sandbox(config)),
             Command::Check => runtime.block_on(admin_commands::check(&config.database)),
+            Command::Admin(command) => {
+                let mut out = std::io::stdout().lock();
+                runtime.block_on(admin_commands::administer(&config.database, &command, &mut out))
+            }
             Command::HealthCheck => runtime.block_on(admin_commands::health_check(config.listen)),
             Command::BackUp(file) => runtime.block_on(admin_commands::back_up(&config.database, &file)),
         }
     });
     match outcome {
         Ok(()) => ExitCode::SUCCESS,
+        Err(error) if is_admin => {
+            let _ = writeln!(std::io::stderr(), "{error}");
+            ExitCode::FAILURE
+        }
         Err(error) => {
             tracing::error!("{error}");
             ExitCode::FAILURE
@@ -132,6 +145,9 @@ fn announce(config: &Config, address: std::net::SocketAddr) {
     match &config.mail {
         Mail::Files(folder) => tracing::info!("Mails: written to files in {}", folder.display()),
         Mail::Smtp(smtp) => tracing::info!("Mails: sent through {}:{} ({:?})", smtp.host, smtp.port, smtp.security),
+    }
+    if config.organizers == Organizers::Verified && config.gateway == Gateway::Sandbox {
+        tracing::info!("ORGANISERS: every account may sell tickets in the sandbox");
     }
     if config.rate_limit.is_none() {
         tracing::warn!("RATE_LIMIT_REQUESTS is 0: rate limiting is disabled");

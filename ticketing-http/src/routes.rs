@@ -178,6 +178,12 @@ pub static ROUTES: &[Route] = routes! {
     GET    "/users/me"                                      Purchase    Limited Ignored Required Api;
     POST   "/token"                                         Purchase    Limited Ignored None     Api;
 
+    GET    "/admin/accounts"                                Read        Limited Ignored Required Api;
+    GET    "/admin/accounts/:account_id"                    OtherWrite  Limited Ignored Required Api;
+    PATCH  "/admin/accounts/:account_id"                    OtherWrite  Limited Ignored Required Api;
+    DELETE "/admin/accounts/:account_id/sessions"           OtherWrite  Limited Ignored Required Api;
+    GET    "/admin/accounts/:account_id/audit"              Read        Limited Ignored Required Api;
+
     GET    "/mails/undelivered"                             Read        Limited Ignored Required Api;
     POST   "/mails/:mail_id/resend"                         OtherWrite  Limited Kept    Required Api;
 

@@ -12,10 +12,14 @@ use super::working_set::WorkingSet;
 use crate::setters::setters;
 use jiff::Timestamp;
 
+mod administer;
 mod change;
 mod register;
+mod search;
 
+pub use administer::{AccountWants, AdministerAccount, Administered};
 pub use change::ChangeAccount;
+pub use search::{AccountFilter, ListAuditOfAccount, SearchAccounts};
 
 /// A registered account.
 #[derive(Clone, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
@@ -35,8 +39,11 @@ pub struct Account {
     pub password_hash: String,
     /// What the account may do beyond buying and organising.
     pub role: Role,
-    /// A deactivated account cannot log in, and its tokens are rejected.
+    /// A disabled account cannot log in, and its tokens are rejected.
     pub is_active: bool,
+    /// Why it is disabled, for administrators. It is free text, so it is kept here and not in the audit log. Emptied when the account is
+    /// enabled.
+    pub disabled_reason: Option<String>,
     /// Whether the e-mail address was verified.
     pub is_verified: bool,
     /// How often all sessions were ended. A token is valid only while this number is the same as when it was issued.
@@ -49,12 +56,13 @@ pub struct Account {
 
 table! {
     Account in "accounts", lock Lock::Rank(4);
-    numbered id: AccountId, email, name, username, phone, password_hash, role, is_active, is_verified, sessions_ended, created_at,
-        updated_at;
+    numbered id: AccountId, email, name, username, phone, password_hash, role, is_active, disabled_reason, is_verified,
+        sessions_ended, created_at, updated_at;
     derived email_key = |account| Some(account.email.key());
     derived username_key = |account| account.username.as_ref().map(|username| username.to_lowercase());
     index BY_EMAIL(email_key) unique;
     index BY_USERNAME(username_key) unique;
+    index BY_ROLE(role);
 }
 
 impl std::fmt::Debug for Account {
@@ -68,7 +76,7 @@ impl std::fmt::Debug for Account {
 }
 
 /// What an account may do beyond buying and organising.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, serde::Serialize, serde::Deserialize)]
 #[serde(rename_all = "snake_case")]
 #[non_exhaustive]
 pub enum Role {
@@ -127,7 +135,7 @@ impl std::fmt::Debug for NewAccount {
     }
 }
 
-/// A change to an account.
+/// A change to an account that its owner makes. What administrators change is in [`AccountWants`].
 #[derive(Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum AccountChange {
@@ -147,10 +155,8 @@ pub enum AccountChange {
     },
     /// End all sessions.
     EndSessions,
-    /// Activate or deactivate the account.
-    Active(bool),
-    /// Change the role.
-    Role(Role),
+    /// The account's address is proved to be the person's own.
+    Verified,
 }
 
 impl std::fmt::Debug for AccountChange {
@@ -159,8 +165,7 @@ impl std::fmt::Debug for AccountChange {
             Self::PasswordHash { .. } => f.write_str("PasswordHash(..)"),
             Self::NewPassword { .. } => f.write_str("NewPassword(..)"),
             Self::EndSessions => f.write_str("EndSessions"),
-            Self::Active(active) => write!(f, "Active({active})"),
-            Self::Role(role) => write!(f, "Role({role:?})"),
+            Self::Verified => f.write_str("Verified"),
         }
     }
 }

@@ -43,6 +43,8 @@ pub enum Actor {
     Gateway(String),
     /// A person.
     Person(Principal),
+    /// The operator of the installation: a command on the server, or a call of the embedding application without an actor.
+    Operator,
 }
 
 impl std::fmt::Display for Actor {
@@ -51,6 +53,7 @@ impl std::fmt::Display for Actor {
             Self::System => f.write_str("system"),
             Self::Gateway(name) => write!(f, "gateway {name}"),
             Self::Person(principal) => principal.fmt(f),
+            Self::Operator => f.write_str("operator"),
         }
     }
 }

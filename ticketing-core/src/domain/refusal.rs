@@ -19,6 +19,12 @@ pub enum Refusal {
     /// An account with this user name exists.
     #[error("Username already taken")]
     UsernameTaken,
+    /// The account is the last active administrator, who can be neither demoted nor disabled.
+    #[error("This is the last active administrator. Make another account an administrator first")]
+    LastAdmin,
+    /// The account's e-mail address must be verified first.
+    #[error("Verify your e-mail address first")]
+    EmailUnverified,
     /// A category with this name exists.
     #[error("Category already exists")]
     CategoryTaken,
@@ -265,6 +271,8 @@ impl Refusal {
         match self {
             Self::EmailTaken => "email_taken",
             Self::UsernameTaken => "username_taken",
+            Self::LastAdmin => "last_admin",
+            Self::EmailUnverified => "email_unverified",
             Self::CategoryTaken => "category_taken",
             Self::CategoryUnknown => "category_unknown",
             Self::EventUnknown { .. } => "event_unknown",
@@ -370,6 +378,8 @@ impl Refusal {
             | Self::CodeTaken
             | Self::HasOrders
             | Self::LastType
+            | Self::LastAdmin
+            | Self::EmailUnverified
             | Self::TotalTooLarge
             | Self::KeyReused
             | Self::OrderUnknown
@@ -400,6 +410,8 @@ impl Refusal {
         vec![
             Self::EmailTaken,
             Self::UsernameTaken,
+            Self::LastAdmin,
+            Self::EmailUnverified,
             Self::CategoryTaken,
             Self::CategoryUnknown,
             Self::EventUnknown { event_id: EventId(1) },

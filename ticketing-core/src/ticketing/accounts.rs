@@ -189,13 +189,6 @@ impl Ticketing {
         self.change_account(id, AccountChange::EndSessions).await
     }
 
-    /// Switches an account on or off. Switching it off ends its sessions, on every process, from the next request on.
-    pub async fn set_active(&self, id: AccountId, active: bool) -> Result<Account> {
-        let account = self.change_account(id, AccountChange::Active(active)).await?;
-        tracing::warn!(event = "account_switched", account.id = id.0, active, "security");
-        Ok(account)
-    }
-
     /// Changes an account's password and ends all its sessions. Check the old password first, with [`login`](Self::login). One of
     /// the commonest passwords, and the account's own address and user name, are rejected.
     pub async fn set_password(&self, id: AccountId, password: &str) -> Result<Account> {
@@ -208,13 +201,6 @@ impl Ticketing {
         let hash = self.accounts()?.passwords.hash(&password).await?;
         let account = self.change_account(id, AccountChange::NewPassword { seen: account.password_hash, hash }).await?;
         tracing::info!(event = "password_changed", account.id = id.0, "security");
-        Ok(account)
-    }
-
-    /// Makes an account an administrator, or an ordinary member again. Meant for the operator's own tools.
-    pub async fn set_role(&self, id: AccountId, role: Role) -> Result<Account> {
-        let account = self.change_account(id, AccountChange::Role(role)).await?;
-        tracing::warn!(event = "role_changed", account.id = id.0, role = role.name(), "security");
         Ok(account)
     }
 

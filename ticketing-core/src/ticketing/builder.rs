@@ -1,5 +1,6 @@
 use super::batching::Batches;
 use super::mail_limits::{MailLimits, Turns};
+use super::organizers::Organizers;
 use super::pace::Pace;
 use super::recent_events::RecentEvents;
 use super::{Inner, Ticketing};
@@ -29,6 +30,7 @@ pub struct TicketingBuilder {
     runtime: Arc<dyn Runtime>,
     hold_for: SignedDuration,
     buyer_limits: BuyerLimits,
+    organizers: Organizers,
     mail_limits: MailLimits,
     queue_limit: usize,
     mail_domain: String,
@@ -54,6 +56,7 @@ impl TicketingBuilder {
             runtime: Arc::new(TokioRuntime),
             hold_for: SignedDuration::from_mins(15),
             buyer_limits: BuyerLimits::default(),
+            organizers: Organizers::default(),
             mail_limits: MailLimits::default(),
             queue_limit: 10_000,
             mail_domain: "localhost.localdomain".to_owned(),
@@ -97,6 +100,12 @@ impl TicketingBuilder {
     /// one id. They are checked under the same lock as the places, so concurrent holds cannot exceed them.
     pub fn buyer_limits(mut self, limits: BuyerLimits) -> Self {
         self.buyer_limits = limits;
+        self
+    }
+
+    /// Which accounts may sell tickets. Defaults to every account. Identities of the embedding application may always.
+    pub fn organizers(mut self, organizers: Organizers) -> Self {
+        self.organizers = organizers;
         self
     }
 
@@ -211,6 +220,7 @@ impl TicketingBuilder {
             recent_events: RecentEvents::default(),
             hold_for: self.hold_for,
             buyer_limits: self.buyer_limits,
+            organizers: self.organizers,
             mail_limits: self.mail_limits,
             mail_turns: Turns::default(),
             pace: Pace::default(),

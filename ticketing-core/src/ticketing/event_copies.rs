@@ -80,6 +80,8 @@ impl Ticketing {
     /// drafts unless `status` is active. All are created, or none. Allowed for the event's organiser and administrators.
     ///
     /// Every date must be in the future, and there may be 1 to [`MAX_DATES`].
+    ///
+    /// Refusals: `email_unverified` for active copies with a price, where accounts need a verified address to sell.
     pub async fn copy_event(
         &self,
         actor: &Principal,
@@ -88,6 +90,7 @@ impl Ticketing {
         status: EventStatus,
     ) -> Result<Vec<Event>> {
         let event = self.managed_event(actor, id).await?;
+        self.may_copy(actor, &event, status).await?;
         self.check_copies(&event, starts_at, status).await?;
         let series = event.series_id.unwrap_or(id);
         let copy = |at: &Timestamp| {

@@ -26,8 +26,11 @@ impl Ticketing {
     /// place of a published event changes, everybody who has paid gets a mail about it ten minutes later; further changes until then
     /// become part of it. Until [`EventWants::refund_until`], buyers may [return](Self::return_tickets) unused tickets.
     ///
-    /// Refusals: `stale`, `capacity_too_low`, `has_orders`, `last_type`, `event_over`, `event_cancelled`, `category_unknown`. All
+    /// Refusals: `stale`, `capacity_too_low`, `has_orders`, `last_type`, `event_over`, `event_cancelled`, `category_unknown`; and
+    /// `email_unverified` where [`TicketingBuilder::organizers`] says that `actor` may not publish the event or sell its tickets. All
     /// wrong fields are listed in one error.
+    ///
+    /// [`TicketingBuilder::organizers`]: crate::TicketingBuilder::organizers
     pub async fn edit_event(
         &self,
         actor: &Principal,
@@ -41,6 +44,7 @@ impl Ticketing {
             tries += 1;
             let event = self.managed_event(actor, id).await?;
             let now = self.now();
+            self.may_sell(actor, &event, &wants, now).await?;
             match self.check_edit(&event, seen, &wants, now) {
                 Ok(Some(unchanged)) => return Ok(unchanged),
                 Ok(None) => {}
@@ -83,7 +87,7 @@ impl Ticketing {
     /// Publishes a draft: it is listed and on sale. A repeat changes nothing. It must begin in the future and have a ticket type that
     /// everybody sees, and the payment gateway must charge its currency unless it is free; all that is missing is listed.
     ///
-    /// Refusals: `event_cancelled`.
+    /// Refusals: `event_cancelled`, and `email_unverified` where accounts need a verified address to publish.
     pub async fn publish_event(&self, actor: &Principal, id: EventId) -> Result<Event> {
         self.edit_event(actor, id, None, EventWants::default().with_status(EventStatus::Active)).await
     }

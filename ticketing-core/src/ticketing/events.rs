@@ -45,10 +45,14 @@ impl Ticketing {
     /// Creates an event that `organizer` runs: on sale at once, or a draft. It must not be past. Without a key, a repeat creates a
     /// second one.
     ///
+    /// With [`Organizers::Verified`](crate::Organizers::Verified), an event with a price is a draft if the organiser is an account
+    /// whose address is not verified.
+    ///
     /// Refusals: `category_unknown`, `key_reused`.
     pub async fn create_event(&self, organizer: &Principal, event: NewEvent) -> Result<Event> {
         let event = event.composed();
         self.check_new(organizer, &event)?;
+        let event = self.as_allowed(organizer, event).await?;
         let now = self.now();
         let past = event.past(now).map(|past| is_past(&event, past));
         let put = PutEvent { organizer: organizer.clone(), event };

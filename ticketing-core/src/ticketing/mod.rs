@@ -2,6 +2,8 @@
 
 #[cfg(feature = "accounts")]
 mod accounts;
+#[cfg(feature = "accounts")]
+mod administration;
 mod batching;
 mod builder;
 mod check_ins;
@@ -16,6 +18,7 @@ mod mail_delivery;
 mod mail_limits;
 mod mails;
 mod orders;
+mod organizers;
 mod pace;
 mod payments;
 mod promo_codes;
@@ -32,6 +35,7 @@ pub use builder::TicketingBuilder;
 pub use event_copies::{MAX_DATES, Repeat};
 pub use mail_limits::MailLimits;
 pub use orders::{LineRequest, OrderRequest};
+pub use organizers::Organizers;
 pub use payments::{PayOptions, Started};
 pub use promo_codes::MAX_CODES;
 pub use refunds::{Decision, RefundOptions};
@@ -75,6 +79,7 @@ struct Inner {
     recent_events: recent_events::RecentEvents,
     hold_for: SignedDuration,
     buyer_limits: BuyerLimits,
+    organizers: Organizers,
     mail_limits: MailLimits,
     mail_turns: mail_limits::Turns,
     /// Who waits, so that mails give way.

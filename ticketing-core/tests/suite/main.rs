@@ -6,6 +6,7 @@
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
 mod accounts;
+mod administration;
 mod fixtures;
 mod golden_outcomes;
 mod hostile_gateway;
@@ -13,6 +14,7 @@ mod mail_limits;
 mod mail_text;
 mod migrations;
 mod money;
+mod organizers;
 mod paystack;
 mod pgbouncer;
 #[cfg(feature = "testing")]

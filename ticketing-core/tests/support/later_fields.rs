@@ -5,7 +5,7 @@ use serde_json::Value;
 
 /// How each noun is recognised (a combination of fields that only it has), and which of its fields are left out. To add a field to
 /// what is stored, name it here; everything else must still be as it was recorded.
-const LATER: [(&str, &[&str], &[&str]); 10] = [
+const LATER: [(&str, &[&str], &[&str]); 11] = [
     // The category's id beside the category itself; then what an organiser can edit.
     (
         "event",
@@ -25,6 +25,8 @@ const LATER: [(&str, &[&str], &[&str]); 10] = [
     // Void tickets whose holders went in before, and scans that were undone.
     ("ticket", &["holder", "ordinal"], &["keeps_place"]),
     ("check-in", &["nonce", "gate"], &["annulled", "annulled_at"]),
+    // Why an account is disabled.
+    ("account", &["email", "password_hash"], &["disabled_reason"]),
 ];
 
 /// Removes the later fields, however deep.

@@ -24,9 +24,12 @@ problems! {
     FindProblems: PARAMETERS, TOKEN, &["forbidden", "not_found"];
     EditProblems: BODY, PARAMETERS, TOKEN, &[
         "forbidden", "not_found", "precondition_required", "stale", "capacity_too_low", "has_orders", "last_type", "event_over",
-        "event_cancelled", "category_unknown",
+        "event_cancelled", "category_unknown", "email_unverified",
     ];
-    CopyProblems: BODY, PARAMETERS, KEYED, TOKEN, &["forbidden", "not_found", "key_reused"];
+    CopyProblems: BODY, PARAMETERS, KEYED, TOKEN, &["forbidden", "not_found", "key_reused", "email_unverified"];
+    PublishProblems: PARAMETERS, KEYED, TOKEN, &[
+        "forbidden", "not_found", "last_type", "event_over", "event_cancelled", "email_unverified",
+    ];
     PhaseProblems: PARAMETERS, KEYED, TOKEN, &[
         "forbidden", "not_found", "has_orders", "last_type", "event_over", "event_cancelled",
     ];
@@ -142,14 +145,15 @@ impl EventSettings {
     /// Publish an event
     ///
     /// For its organiser. A draft is listed and on sale from now on. It must begin in the future and have a public ticket type; all
-    /// that is missing is listed. Repeating the request has no further effect.
+    /// that is missing is listed. Where only accounts with a verified address may sell, others get 403 `email_unverified`. Repeating the
+    /// request has no further effect.
     #[oai(path = "/events/:event_id/publish", method = "post", operation_id = "publishEvent")]
     async fn publish(
         &self,
         session: Session,
         /// The event's id.
         event_id: Path<Id>,
-    ) -> Result<Json<EventView>, PhaseProblems> {
+    ) -> Result<Json<EventView>, PublishProblems> {
         let id = event_id.0.get("event_id")?.into();
         Ok(Json((&self.0.ticketing.publish_event(&session.who(), id).await?).into()))
     }

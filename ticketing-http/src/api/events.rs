@@ -2,7 +2,7 @@
 
 use super::bearer::{MaybeSession, Session};
 use super::dto::body::Body;
-use super::dto::event::{EventBody, EventRequest, EventView};
+use super::dto::event::{CreatedEventView, EventBody, EventRequest, EventView};
 use super::dto::field::Faults;
 use super::dto::list::{List, page};
 use super::dto::path::Id;
@@ -21,7 +21,7 @@ use poem_openapi::payload::Json;
 use poem_openapi::types::ToJSON as _;
 use poem_openapi::{ApiResponse, Enum, OpenApi};
 use ticketing_core::Error;
-use ticketing_core::domain::event::{EventFilter, EventPhase, EventSort, GENERAL_ADMISSION, NewEvent};
+use ticketing_core::domain::event::{EventFilter, EventPhase, EventSort, EventStatus, GENERAL_ADMISSION, NewEvent};
 use ticketing_core::domain::id::EventId;
 use ticketing_core::domain::principal::Principal;
 
@@ -98,7 +98,7 @@ impl From<Sort> for EventSort {
 enum Created {
     /// The new event.
     #[oai(status = 201)]
-    Created(Json<EventView>, #[oai(header = "Location")] String),
+    Created(Json<CreatedEventView>, #[oai(header = "Location")] String),
 }
 
 #[derive(ApiResponse)]
@@ -117,7 +117,8 @@ pub(crate) struct Events(pub(crate) ApiState);
 impl Events {
     /// Create an event
     ///
-    /// The caller becomes its organiser: only they can check in tickets and see payments.
+    /// The caller becomes its organiser: only they can check in tickets and see payments. Where only accounts with a verified address
+    /// may sell, an event with a price is created as a draft, and `notice` says why.
     #[oai(path = "/events/", method = "post", operation_id = "createEvent")]
     async fn create(
         &self,
@@ -125,6 +126,7 @@ impl Events {
         session: MaybeSession,
         body: Body<EventBody>,
     ) -> Result<Created, CreateProblems> {
+        let is_verified = session.0.as_ref().is_some_and(|session| session.0.is_verified);
         let organizer = match session.0 {
             None if self.0.settings.allow_anonymous_events => Principal::External(NOBODY.to_owned()),
             session => MaybeSession(session).required()?.who(),
@@ -135,11 +137,15 @@ impl Events {
             is_free(&event)?;
         }
         let event = event.with_key(reference(http, "event"));
+        let is_draft = event.is_draft;
         let event = match category {
             Some(category) => self.0.ticketing.create_event_in(&organizer, event, &category).await?,
             None => self.0.ticketing.create_event(&organizer, event).await?,
         };
-        Ok(Created::Created(Json((&event).into()), format!("/events/{}", event.id)))
+        // The engine makes a draft of what was to be on sale for one reason only.
+        let is_held_back = event.status == EventStatus::Draft && !is_draft && !is_verified;
+        let view = CreatedEventView::new(&event, is_held_back);
+        Ok(Created::Created(Json(view), format!("/events/{}", event.id)))
     }
 
     /// List events

@@ -4,6 +4,7 @@
 //! | file | operations |
 //! |---|---|
 //! | `auth` | accounts and tokens |
+//! | `administration` | accounts of others, for administrators |
 //! | `events`, `categories` | events |
 //! | `event_list` | the body of `GET /events/`, written as it is read |
 //! | `event_read` | a fast path for `GET /events/{id}` |
@@ -18,6 +19,7 @@
 //! `bearer` authenticates requests, `idempotency` makes them safe to retry, `problems` lists the errors of each operation, `purchases`
 //! limits how many begin, `dto` has the bodies.
 
+mod administration;
 mod auth;
 mod bearer;
 mod categories;
@@ -52,6 +54,8 @@ use std::sync::Arc;
 enum Tag {
     /// Accounts and tokens.
     Accounts,
+    /// Accounts of others, for administrators.
+    Administration,
     /// Events, categories and their mails.
     Events,
     /// Tickets that are held for a while.
@@ -70,6 +74,7 @@ enum Tag {
 pub fn service(state: &ApiState) -> OpenApiService<impl OpenApi + use<>, ()> {
     let operations = (
         auth::Auth(state.clone()),
+        administration::Administration(state.clone()),
         events::Events(state.clone()),
         event_settings::EventSettings(state.clone()),
         promo_codes::PromoCodes(state.clone()),

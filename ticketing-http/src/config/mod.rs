@@ -3,6 +3,7 @@
 //! Flags take precedence over the environment, the environment over `.env`. Secrets have no flags: every process on the machine
 //! can read command lines.
 
+mod admin_arguments;
 mod metrics_access;
 mod parse;
 mod payments;
@@ -11,6 +12,7 @@ mod secret_file;
 mod source;
 mod variables;
 
+pub use admin_arguments::{AdminAction, AdminCommand};
 pub use metrics_access::MetricsAccess;
 pub use payments::SandboxAccess;
 pub(crate) use payments::is_local_name;
@@ -25,10 +27,10 @@ use ipnet::IpNet;
 use std::net::{IpAddr, SocketAddr};
 use std::path::PathBuf;
 use std::time::Duration;
-use ticketing_core::MailLimits;
 use ticketing_core::domain::money::Currency;
 use ticketing_core::domain::order::BuyerLimits;
 use ticketing_core::domain::time_zone::TimeZoneName;
+use ticketing_core::{MailLimits, Organizers};
 
 /// All settings, checked.
 #[derive(Clone, Debug)]
@@ -86,6 +88,8 @@ pub struct Config {
     pub mail_limits: MailLimits,
     /// How many purchases an account and an address may begin.
     pub purchase_limits: PurchaseLimits,
+    /// Which accounts may sell tickets.
+    pub organizers: Organizers,
     /// The currency of events that name none.
     pub default_currency: Currency,
     /// The time zone of events that name none.
@@ -231,6 +235,12 @@ impl Config {
         let per_address = source.read_if_set("MAX_CONNECTIONS_PER_ADDRESS", parse::number(1..=100_000))?;
         let mail = parse::mail(source, database.directory())?;
         let (gateway, sandbox) = parse::gateway(source)?;
+        let organizers = source.read("ORGANISERS", parse::organizers)?;
+        let allow_anonymous_events = source.read("ALLOW_ANONYMOUS_EVENTS", parse::switch)?;
+        if allow_anonymous_events && organizers == Organizers::Verified {
+            // Otherwise a client without an account could sell what an unverified account may not.
+            return Err(source.wrong("ALLOW_ANONYMOUS_EVENTS", "off, because ORGANISERS is verified"));
+        }
         Ok(Self {
             listen,
             public_url: match source.read_if_set("PUBLIC_URL", parse::url)? {
@@ -270,10 +280,11 @@ impl Config {
                 per_account: parse::limit(source, "PURCHASES_PER_ACCOUNT")?.filter(|_| requests > 0),
                 per_address: parse::limit(source, "PURCHASES_PER_ADDRESS")?.filter(|_| requests > 0),
             },
+            organizers,
             default_currency: source.read("DEFAULT_CURRENCY", parse::currency)?,
             default_time_zone: source.read("DEFAULT_TIME_ZONE", parse::time_zone)?,
             refuse_common_passwords: source.read("COMMON_PASSWORDS", parse::common_passwords)?,
-            allow_anonymous_events: source.read("ALLOW_ANONYMOUS_EVENTS", parse::switch)?,
+            allow_anonymous_events,
             docs: source.read("DOCS", parse::switch)?,
             log_format: source.read("LOG_FORMAT", parse::log_format)?,
             log_filter: source.read("RUST_LOG", parse::log_filter)?,

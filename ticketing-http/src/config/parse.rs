@@ -9,6 +9,7 @@ use std::net::IpAddr;
 use std::ops::RangeInclusive;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
+use ticketing_core::Organizers;
 use ticketing_core::domain::money::Currency;
 use ticketing_core::domain::time_zone::TimeZoneName;
 use tracing_subscriber::filter::Targets;
@@ -61,6 +62,14 @@ pub(super) fn common_passwords(text: &str) -> Parsed<bool> {
         "refuse" => Ok(true),
         "accept" => Ok(false),
         _ => expected("refuse or accept"),
+    }
+}
+
+pub(super) fn organizers(text: &str) -> Parsed<Organizers> {
+    match text {
+        "anyone" => Ok(Organizers::Anyone),
+        "verified" => Ok(Organizers::Verified),
+        _ => expected("anyone or verified"),
     }
 }
 

@@ -1,5 +1,6 @@
 //! The sources of settings: flags, the environment, `.env`.
 
+use super::admin_arguments::{self, AdminCommand};
 use super::variables::variable;
 use super::{ConfigError, VARIABLES};
 use clap::builder::NonEmptyStringValueParser;
@@ -29,6 +30,8 @@ pub enum Command {
     BackUp(PathBuf),
     /// Checks whether the server on this machine is up.
     HealthCheck,
+    /// Lists and changes accounts.
+    Admin(AdminCommand),
 }
 
 impl Invocation {
@@ -43,6 +46,10 @@ impl Invocation {
             Some(("sandbox", inner)) => (Command::Sandbox, inner),
             Some(("healthcheck", inner)) => (Command::HealthCheck, inner),
             Some(("check", inner)) => (Command::Check, inner),
+            Some(("admin", inner)) => {
+                let (command, inner) = admin_arguments::parse(inner);
+                (Command::Admin(command), inner)
+            }
             Some(("backup", inner)) => {
                 (Command::BackUp(inner.get_one::<PathBuf>("FILE").cloned().unwrap_or_default()), inner)
             }
@@ -83,6 +90,7 @@ fn command_line() -> clap::Command {
                 .about("Copies the database to a new file and checks the copy (SQLite); safe while servers run")
                 .arg(Arg::new("FILE").required(true).value_parser(clap::value_parser!(PathBuf)).help("The new file")),
         )
+        .subcommand(admin_arguments::subcommand())
         .subcommand(
             clap::Command::new("healthcheck")
                 .about("Checks whether the server at HOST and PORT is up (exit code 1: no), for containers and supervisors"),

@@ -28,6 +28,9 @@ fn every_setting_has_a_default() {
     // The examples of the older clients have a common password.
     assert!(!config.refuse_common_passwords);
     assert!(read([("COMMON_PASSWORDS", "refuse")]).unwrap().refuse_common_passwords);
+    // Older clients sell without a verified address.
+    assert_eq!(config.organizers, Organizers::Anyone);
+    assert_eq!(read([("ORGANISERS", "verified")]).unwrap().organizers, Organizers::Verified);
     assert_eq!(config.mail_limits, MailLimits::default().with_per_recipient(10).with_per_sender(1000));
     assert_eq!((config.hold, config.default_currency), (Duration::from_secs(900), Currency::NGN));
 }
@@ -58,6 +61,7 @@ fn every_wrong_value_is_reported_in_one_sentence() {
         ("DEFAULT_TIME_ZONE", "Lagos", "IANA time zone"),
         ("ALLOW_ANONYMOUS_EVENTS", "maybe", "on or off"),
         ("COMMON_PASSWORDS", "on", "refuse or accept"),
+        ("ORGANISERS", "everybody", "anyone or verified"),
         ("RATE_LIMIT_REQUESTS", "-1", "a whole number from 0"),
         ("RATE_LIMIT_WINDOW_SECONDS", "0", "a whole number from 1"),
         ("REQUEST_TIMEOUT_SECONDS", "0", "whole seconds from 1"),
@@ -91,6 +95,14 @@ fn every_wrong_value_is_reported_in_one_sentence() {
         assert_eq!(sentence.contains(value), !is_secret, "{sentence}");
         assert!(!sentence.contains("hunter2"), "{sentence}");
     }
+}
+
+#[test]
+fn nobody_sells_without_an_account_where_accounts_must_be_verified() {
+    let error = read([("ORGANISERS", "verified"), ("ALLOW_ANONYMOUS_EVENTS", "on")]).unwrap_err();
+    assert_eq!(error.variable, "ALLOW_ANONYMOUS_EVENTS");
+    assert!(error.to_string().contains("ORGANISERS"), "{error}");
+    assert!(read([("ORGANISERS", "anyone"), ("ALLOW_ANONYMOUS_EVENTS", "on")]).is_ok());
 }
 
 #[test]

@@ -81,6 +81,11 @@ pub const VARIABLES: &[Variable] = &[
         "100",
         "How many free tickets one account may have for one event; 0 disables the limit. Tickets with a price are not limited",
     ),
+    open(
+        "ORGANISERS",
+        "anyone",
+        "verified: only accounts with a verified address publish events and sell tickets; not with the sandbox gateway",
+    ),
     open("DEFAULT_CURRENCY", "NGN", "Currency of events that name none"),
     open("DEFAULT_TIME_ZONE", "UTC", "Time zone of events that name none (IANA name)"),
     open("ALLOW_ANONYMOUS_EVENTS", "off", "on: events may be created without an account"),

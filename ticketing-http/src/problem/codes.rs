@@ -41,6 +41,7 @@ pub const CODES: &[(&str, u16)] = &[
     ("bad_signature", 401),
     ("forbidden", 403),
     ("ticket_foreign", 403),
+    ("email_unverified", 403),
     ("origin_refused", 403),
     // Not found.
     ("path_unknown", 404),
@@ -72,6 +73,7 @@ pub const CODES: &[(&str, u16)] = &[
     ("has_orders", 409),
     ("code_taken", 409),
     ("last_type", 409),
+    ("last_admin", 409),
     ("hold_expired", 409),
     ("order_cancelled", 409),
     ("order_paid", 409),

@@ -201,6 +201,10 @@ fn policies_are_those_of_the_prefix_lists_that_the_table_replaced() {
         "/events/:event_id/unpublish",
         "/events/:event_id/pause",
         "/events/:event_id/resume",
+        "/admin/accounts",
+        "/admin/accounts/:account_id",
+        "/admin/accounts/:account_id/sessions",
+        "/admin/accounts/:account_id/audit",
     ];
     for route in ROUTES.iter().filter(|route| !later.contains(&route.pattern)) {
         let (method, path) = (route.method.clone().unwrap_or(Method::POST), sample(route.pattern));

@@ -19,6 +19,12 @@ impl World {
         Self { shop, organizer, buyer, stranger }
     }
 
+    /// An account that nobody else uses.
+    pub(crate) async fn account(&self, number: usize) -> i64 {
+        let token = self.shop.somebody(&format!("account-{number}")).await;
+        self.shop.get("/auth/me", &token).await.json()["id"].as_i64().unwrap()
+    }
+
     pub(crate) async fn event(&self) -> i64 {
         self.shop.event(&self.organizer, "5000", None).await
     }

@@ -83,6 +83,12 @@ const TABLE: &[(&str, [u16; 7])] = &[
     // At the door only the organiser decides.
     ("post /check-ins",                                     [401, 401, 403, 403, 403, 200, 403]),
     ("post /door/scans/{nonce}/annul",                      [401, 401, 404, 404, 404, 200, 404]),
+    // Only administrators know which accounts there are.
+    ("get /admin/accounts",                                 [401, 401, 403, 403, 403, 403, 200]),
+    ("get /admin/accounts/{account_id}",                    [401, 401, 403, 403, 403, 403, 200]),
+    ("patch /admin/accounts/{account_id}",                  [401, 401, 403, 403, 403, 403, 200]),
+    ("delete /admin/accounts/{account_id}/sessions",        [401, 401, 403, 403, 403, 403, 204]),
+    ("get /admin/accounts/{account_id}/audit",              [401, 401, 403, 403, 403, 403, 200]),
     ("get /mails/undelivered",                              [401, 401, 200, 200, 200, 200, 200]),
     ("post /mails/{mail_id}/resend",                        [401, 401, 404, 404, 404, 200, 200]),
     (BY_CODE,                                               [200, 401, 200, 200, 200, 200, 200]),
@@ -122,6 +128,7 @@ async fn request(world: &World, operation: &str, number: usize) -> Option<Reques
         | "get /categories"
         | "get /events"
         | "post /auth/logout"
+        | "get /admin/accounts"
         | "get /mails/undelivered" => to(operation.split(' ').nth(1)?.to_owned()),
         "post /auth/register" => {
             with("/auth/register", json!({"email": email, "name": "New Person", "password": PASSWORD}))
@@ -212,6 +219,14 @@ async fn request(world: &World, operation: &str, number: usize) -> Option<Reques
             let scan = json!({"code": world.paid().await.1["ticket_code"], "nonce": nonce});
             assert_eq!(world.shop.post("/check-ins", &world.organizer, scan).await.status, 200);
             with(&format!("/door/scans/{nonce}/annul"), json!({}))
+        }
+        "get /admin/accounts/{account_id}"
+        | "delete /admin/accounts/{account_id}/sessions"
+        | "get /admin/accounts/{account_id}/audit" => {
+            to(operation.split(' ').nth(1)?.replace("{account_id}", &world.account(number).await.to_string()))
+        }
+        "patch /admin/accounts/{account_id}" => {
+            with(&format!("/admin/accounts/{}", world.account(number).await), json!({"is_active": false}))
         }
         "post /mails/{mail_id}/resend" => {
             let id = world.paid().await.1["id"].as_i64()?.into();

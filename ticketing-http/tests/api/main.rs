@@ -4,6 +4,7 @@
 //! |---|---|
 //! | `legacy_api_a`, `legacy_api_b` | clients of the two older systems, A and B, from registration to the ticket |
 //! | `orders`, `refunds_and_reviews`, `check_ins`, `webhooks` | the operations beside them |
+//! | `admin`, `organizers` | administrators, and who may sell tickets |
 //! | `authorization_table` | who may do what: every operation for every kind of caller |
 //! | `authorization` | what a refusal shows; tokens that are none |
 //! | `bad_input` | malformed requests, for every operation |
@@ -17,6 +18,7 @@
 
 #![allow(clippy::unwrap_used, reason = "a test that panics has failed, which is what is meant")]
 
+mod admin;
 mod authorization;
 mod authorization_table;
 mod bad_input;
@@ -33,6 +35,7 @@ mod limits;
 mod lists;
 mod on_databases;
 mod orders;
+mod organizers;
 #[cfg(feature = "postgres")]
 #[path = "../../../ticketing-core/tests/support/postgres.rs"]
 mod postgres;

@@ -10,11 +10,11 @@ use poem::test::TestClient;
 use poem::{EndpointExt, Response};
 use serde_json::{Value, json};
 use std::sync::Arc;
-use ticketing_core::Ticketing;
 use ticketing_core::domain::code::Reference;
 use ticketing_core::domain::order::BuyerLimits;
 use ticketing_core::testing::{FakeGateway, ManualClock};
 use ticketing_core::token::TokenKey;
+use ticketing_core::{Ticketing, TicketingBuilder};
 use ticketing_http::api::{self, ApiSettings, ApiState};
 use ticketing_http::stack::{StackConfig, stack};
 
@@ -59,15 +59,18 @@ impl Shop {
     }
 
     pub(crate) async fn limited(settings: ApiSettings, limits: BuyerLimits) -> Self {
+        Self::built(settings, |builder| builder.buyer_limits(limits)).await
+    }
+
+    /// A shop whose engine is built with more than the usual.
+    pub(crate) async fn built(settings: ApiSettings, more: impl FnOnce(TicketingBuilder) -> TicketingBuilder) -> Self {
         let (storage, place) = storages::open().await;
         let (gateway, clock) = (FakeGateway::new(), ManualClock::default());
-        let ticketing = Ticketing::builder_on(storage)
+        let builder = Ticketing::builder_on(storage)
             .gateway(gateway.clone())
             .clock(Arc::new(clock.clone()))
-            .token_key(TokenKey::new(&[7; 32]).unwrap())
-            .buyer_limits(limits)
-            .build()
-            .unwrap();
+            .token_key(TokenKey::new(&[7; 32]).unwrap());
+        let ticketing = more(builder).build().unwrap();
         let state = state(ticketing.clone(), clock.clone(), settings);
         let config = StackConfig { clock: Arc::new(clock.clone()), ..StackConfig::default() };
         let client = TestClient::new(stack(api::endpoint(state), config).boxed());

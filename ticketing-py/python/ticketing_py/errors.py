@@ -397,6 +397,18 @@ class HasOrders(Refused):
     code = "has_orders"
 
 
+class LastAdmin(Refused):
+    """The account is the last active administrator, who can be neither demoted nor disabled."""
+
+    code = "last_admin"
+
+
+class EmailUnverified(Refused):
+    """The account's e-mail address must be verified first."""
+
+    code = "email_unverified"
+
+
 class LastType(Refused):
     """A published event must keep a ticket type that everybody sees."""
 

@@ -37,8 +37,8 @@ impl Command for ChangeAccount {
                     account.sessions_ended += 1;
                 }
                 AccountChange::EndSessions => account.sessions_ended += 1,
-                AccountChange::Active(active) => account.is_active = *active,
-                AccountChange::Role(role) => account.role = *role,
+                AccountChange::Verified if account.is_verified => return,
+                AccountChange::Verified => account.is_verified = true,
             }
             account.updated_at = now;
         });

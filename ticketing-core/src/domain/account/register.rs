@@ -34,6 +34,7 @@ impl Command for NewAccount {
             password_hash: self.password_hash.clone(),
             role: self.role,
             is_active: true,
+            disabled_reason: None,
             is_verified: false,
             sessions_ended: 0,
             created_at: now,

@@ -71,7 +71,17 @@ macro_rules! storage_conformance {
                 a_taken_address_or_user_name_is_refused_in_any_case
                 the_spellings_of_an_address_and_of_a_user_name_are_one_account
                 accounts_whose_addresses_are_spellings_of_one_mailbox_keep_working
-                an_account_is_switched_off_and_given_a_role
+                disabling_an_account_ends_its_sessions_for_good
+                an_administrator_is_made_and_demoted
+                the_last_active_administrator_is_neither_demoted_nor_disabled
+                later_items_see_which_administrators_are_left
+                what_is_so_already_is_no_change_and_no_line_of_the_audit_log
+                each_change_of_an_account_is_a_line_of_the_audit_log_without_free_text
+                an_account_that_does_not_exist_is_not_administered
+                accounts_are_found_by_text_role_and_status
+                an_address_is_verified_once
+                of_two_administrators_who_demote_each_other_one_stays
+                of_eight_administrators_who_take_each_others_rights_one_stays
                 a_password_changes_only_if_no_other_call_changed_it
                 sessions_are_ended_by_a_new_password_and_on_request
             }

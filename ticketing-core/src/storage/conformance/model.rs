@@ -7,8 +7,10 @@ use super::commands::{self, Chance, Command, Edit, Report};
 use super::outcomes::Recorded;
 use super::shop::put_events;
 use super::shop::{self, START, newcomer, ngn};
-use crate::domain::account::AccountKey;
-use crate::domain::account::ChangeAccount;
+use crate::domain::account::{
+    AccountFilter, AccountKey, AdministerAccount, ChangeAccount, ListAuditOfAccount, Role, SearchAccounts,
+};
+use crate::domain::audit::Actor;
 use crate::domain::category::NewCategory;
 use crate::domain::code::{Reference, TicketCode};
 use crate::domain::event::CancelEvent;
@@ -176,6 +178,14 @@ impl Pair {
             Command::ChangeAccount(id, change) => {
                 self.both("change_account", async |of| {
                     of.apply_one(now, ChangeAccount { id: *id, change: change.clone() }).await
+                })
+                .await
+            }
+            Command::Administer(id, wants) => {
+                let administer = AdministerAccount { id: *id, actor: Actor::Operator, wants: wants.clone() };
+                self.both("administer_account", async |of| {
+                    let done = of.apply_one(now, administer.clone()).await?;
+                    Ok(done.map(|done| done.map(|done| done.account)))
                 })
                 .await
             }
@@ -364,6 +374,15 @@ impl Pair {
         for id in 1..=6 {
             let id = AccountKey::Id(id.into());
             self.both("account", async |of| of.account(&id).await).await?;
+        }
+        for page in pages {
+            let text = AccountFilter::default().with_text("FIRST".to_owned());
+            for filter in [AccountFilter::default().with_role(Role::Admin).with_is_active(true), text] {
+                let search = SearchAccounts { filter, page };
+                self.both("search_accounts", async |of| of.find(search.clone()).await).await?;
+            }
+            let audit = ListAuditOfAccount { id: 1.into(), page };
+            self.both("audit_of_account", async |of| of.find(audit).await).await?;
         }
         self.both("categories", async |of| of.categories(PageRequest::default()).await.map(|page| page.items)).await?;
         for page in pages {

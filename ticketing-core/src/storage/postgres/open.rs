@@ -24,6 +24,7 @@ pub(super) mod migrations {
     const PROMO_CODES: &str = include_str!("../../../migrations/postgres/0007_promo_codes.sql");
     const ORDER_LINES: &str = include_str!("../../../migrations/postgres/0008_order_lines_are_facts.sql");
     const PUBLISHED: &str = include_str!("../../../migrations/postgres/0009_published_events.sql");
+    const ADMINISTRATION: &str = include_str!("../../../migrations/postgres/0010_administration.sql");
 
     /// All of them.
     pub(in crate::storage) fn all() -> Migrator {
@@ -40,6 +41,7 @@ pub(super) mod migrations {
             one(7, "promo codes", PROMO_CODES),
             one(8, "order lines are facts", ORDER_LINES),
             one(9, "published events", PUBLISHED),
+            one(10, "administration", ADMINISTRATION),
         ])
     }
 

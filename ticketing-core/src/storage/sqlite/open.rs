@@ -26,6 +26,7 @@ pub(super) mod migrations {
     const PROMO_CODES: &str = include_str!("../../../migrations/sqlite/0007_promo_codes.sql");
     const ORDER_LINES: &str = include_str!("../../../migrations/sqlite/0008_order_lines_are_facts.sql");
     const PUBLISHED: &str = include_str!("../../../migrations/sqlite/0009_published_events.sql");
+    const ADMINISTRATION: &str = include_str!("../../../migrations/sqlite/0010_administration.sql");
 
     /// All of them.
     pub(in crate::storage) fn all() -> Migrator {
@@ -42,6 +43,7 @@ pub(super) mod migrations {
             one(7, "promo codes", PROMO_CODES),
             one(8, "order lines are facts", ORDER_LINES),
             one(9, "published events", PUBLISHED),
+            one(10, "administration", ADMINISTRATION),
         ])
     }
 
@@ -93,6 +95,25 @@ impl SqliteStorage {
         migrate(&writer, path, newest == Some(migrations::newest())).await?;
         let readers = pool(READERS, durable.read_only(true)).await.map_err(|error| unusable(path, &error))?;
         Ok(Self { writer: Writer::new(Leases::new(writer)), readers: Leases::new(readers) })
+    }
+
+    /// Opens an existing file of exactly this version, to change something in it while servers use it. Creates no file and migrates
+    /// none: only the start of a server does that.
+    pub async fn open_existing(path: impl AsRef<Path>) -> Result<Self, StorageError> {
+        let path = path.as_ref();
+        if !path.is_file() {
+            return Err(StorageError::Unusable(format!("there is no file {}", path.display())));
+        }
+        let newest = migrations::newest();
+        let found = look_first(path, &SqliteConnectOptions::new().filename(path).busy_timeout(BUSY_TIMEOUT)).await?;
+        if found != Some(newest) {
+            let found = found.map_or_else(|| "without a version".to_owned(), |found| format!("of version {found}"));
+            return Err(StorageError::Unusable(format!(
+                "{} is {found}, and this program needs version {newest}; start the server of this version once",
+                path.display()
+            )));
+        }
+        Self::open(path).await
     }
 
     /// Opens an existing file read-only. Changes nothing, even while another process uses the file.
@@ -282,6 +303,41 @@ mod tests {
         assert_eq!(copied.check().await.unwrap(), Vec::<String>::new());
         let none: [crate::domain::category::NewCategory; 0] = [];
         assert!(copied.apply(now, &none).await.is_ok(), "and is only looked at");
+        std::fs::remove_dir_all(folder).unwrap();
+    }
+
+    #[tokio::test]
+    async fn two_processes_change_one_file_and_each_sees_what_the_other_did() {
+        use crate::storage::StorageExt as _;
+        let folder = std::env::temp_dir().join(format!("ticketing-existing-{}", std::process::id()));
+        std::fs::create_dir_all(&folder).unwrap();
+        let file = folder.join("tickets.db");
+        assert!(SqliteStorage::open_existing(&file).await.is_err(), "there is no file");
+        assert!(!file.exists());
+        let server = SqliteStorage::open(&file).await.unwrap();
+        let make = async |storage: &SqliteStorage, name: &str| {
+            let new = crate::domain::category::NewCategory { name: name.to_owned(), description: None };
+            storage.apply_one(jiff::Timestamp::UNIX_EPOCH, new).await.unwrap().unwrap().id.0
+        };
+        assert_eq!(make(&server, "Music").await, 1);
+        // Each has a connection of its own, as two processes have.
+        let command = SqliteStorage::open_existing(&file).await.unwrap();
+        assert_eq!(make(&command, "Theatre").await, 2);
+        assert_eq!(make(&server, "Sports").await, 3, "the id that the command has taken is not given twice");
+        assert_eq!(make(&command, "Dance").await, 4);
+        command.close().await;
+        assert_eq!(make(&server, "Film").await, 5);
+        let page = crate::domain::page::PageRequest::default();
+        assert_eq!(server.categories(page).await.unwrap().items.len(), 5);
+
+        // A file of an older version is left as it is.
+        let mut writer = server.writer.connection.lend().await.unwrap();
+        let older = "delete from _sqlx_migrations where version = (select max(version) from _sqlx_migrations)";
+        sqlx::query(older).execute(&mut *writer).await.unwrap();
+        drop(writer);
+        let refused = SqliteStorage::open_existing(&file).await.unwrap_err().to_string();
+        assert!(refused.contains("start the server of this version once"), "{refused}");
+        server.close().await;
         std::fs::remove_dir_all(folder).unwrap();
     }
 

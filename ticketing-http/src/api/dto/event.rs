@@ -14,6 +14,7 @@ use ticketing_core::domain::event::{
 };
 use ticketing_core::domain::id::{CategoryId, TicketTypeId};
 use ticketing_core::domain::money::{Currency, Money};
+use ticketing_core::domain::refusal::Refusal;
 use ticketing_core::domain::time_zone::TimeZoneName;
 
 body! {
@@ -230,6 +231,40 @@ fn ticket_types(
             None
         }
         (None, None) => faults.required("price", None),
+    }
+}
+
+/// A new event.
+#[derive(Object)]
+pub(crate) struct CreatedEventView {
+    #[oai(flatten)]
+    event: EventView,
+    #[oai(skip_serializing_if_is_none)]
+    notice: Option<NoticeView>,
+}
+
+impl CreatedEventView {
+    /// The event, and whether it is no more than a draft because its organiser's address is not verified.
+    pub(crate) fn new(event: &Event, is_held_back: bool) -> Self {
+        Self { event: event.into(), notice: is_held_back.then(NoticeView::email_unverified) }
+    }
+}
+
+/// Why a new event is a draft although it was to be on sale at once. Absent if the event is as requested.
+#[derive(Object)]
+#[oai(rename = "Notice")]
+pub(crate) struct NoticeView {
+    /// For programs: `email_unverified`, the same code as that of the refusal to publish the event.
+    code: String,
+    /// For people.
+    detail: String,
+}
+
+impl NoticeView {
+    fn email_unverified() -> Self {
+        let detail =
+            "The event is a draft, because your e-mail address is not verified. Verify it, then publish the event.";
+        Self { code: Refusal::EmailUnverified.code().to_owned(), detail: detail.to_owned() }
     }
 }
 

@@ -40,8 +40,22 @@ impl<T> List<T> {
         settings: &ApiSettings,
         view: impl FnMut(U) -> T,
     ) -> Self {
-        let found = found.map(view);
-        let next = found.more.then(|| next_page(request, uri, settings));
+        Self::paged("skip", found.map(view), request, uri, settings)
+    }
+
+    /// The same for an operation whose parameter is called `offset`.
+    pub(crate) fn by_offset<U>(
+        found: Page<U>,
+        request: PageRequest,
+        uri: &Uri,
+        settings: &ApiSettings,
+        view: impl FnMut(U) -> T,
+    ) -> Self {
+        Self::paged("offset", found.map(view), request, uri, settings)
+    }
+
+    fn paged(skip: &str, found: Page<T>, request: PageRequest, uri: &Uri, settings: &ApiSettings) -> Self {
+        let next = found.more.then(|| next_page(skip, request, uri, settings));
         Self { next, total: found.total, items: Items::All(found.items) }
     }
 
@@ -53,18 +67,19 @@ impl<T> List<T> {
         uri: &Uri,
         settings: &ApiSettings,
     ) -> Self {
-        let next = found.more.then(|| next_page(request, uri, settings));
+        let next = found.more.then(|| next_page("skip", request, uri, settings));
         Self { next, total: found.total, items: Items::Written(body) }
     }
 }
 
-/// The same URL with another `skip`; absolute if the server's public URL is known.
-fn next_page(request: PageRequest, uri: &Uri, settings: &ApiSettings) -> String {
+/// The same URL with another value of the parameter `skip`; absolute if the server's public URL is known.
+fn next_page(skip: &str, request: PageRequest, uri: &Uri, settings: &ApiSettings) -> String {
+    let skip = format!("{skip}=");
     // Not `pair.is_empty()`: that is a method of `Type`, which is always false.
-    let is_ours = |pair: &&str| !str::is_empty(pair) && !pair.starts_with("skip=") && !pair.starts_with("limit=");
-    let skip = format!("skip={}", request.skip.saturating_add(u64::from(request.limit)));
-    let limit = format!("limit={}", request.limit);
+    let is_ours = |pair: &&str| !str::is_empty(pair) && !pair.starts_with(&skip) && !pair.starts_with("limit=");
     let others = uri.query().unwrap_or_default().split('&').filter(is_ours);
+    let skip = format!("{skip}{}", request.skip.saturating_add(u64::from(request.limit)));
+    let limit = format!("limit={}", request.limit);
     let query: Vec<&str> = [skip.as_str(), limit.as_str()].into_iter().chain(others).collect();
     let root = settings.public_url.as_deref().unwrap_or_default().trim_end_matches('/');
     format!("{root}{}?{}", uri.path(), query.join("&"))

@@ -5,6 +5,7 @@
 //! for a noun: its bodies, its views, and their conversion to and from the engine's types.
 
 pub(crate) mod account;
+pub(crate) mod administration;
 pub(crate) mod body;
 pub(crate) mod category;
 pub(crate) mod check_in;

@@ -5,5 +5,7 @@ mod story;
 mod verify;
 
 pub(crate) use begin::{CheckoutView, InitializeBody, PayBody, PayOrderBody};
-pub(crate) use story::{AttemptView, PaymentView, RefundBody, RefundView, ReturnBody, ReviewBody, StoredWebhookView};
+pub(crate) use story::{
+    AttemptView, HistoryView, PaymentView, RefundBody, RefundView, ReturnBody, ReviewBody, StoredWebhookView,
+};
 pub(crate) use verify::{StillOpenView, VerifiedView};

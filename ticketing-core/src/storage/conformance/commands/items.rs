@@ -3,12 +3,12 @@
 use super::super::shop::{buyer, email, newcomer, ngn, seed};
 use super::chance::Chance;
 use super::world::{ORDERS, start, who};
-use super::{MODE, Report};
-use crate::domain::account::{AccountChange, NewAccount, Role};
+use super::{Command, MODE, Report};
+use crate::domain::account::{AccountChange, AccountWants, NewAccount, Role};
 use crate::domain::check_in::Scan;
 use crate::domain::code::{Reference, TicketCode};
 use crate::domain::event::{NewEvent, NewTicketType};
-use crate::domain::id::{EventId, TicketId, TicketTypeId};
+use crate::domain::id::{AccountId, EventId, TicketId, TicketTypeId};
 use crate::domain::limit::{Quota, Take};
 use crate::domain::money::Currency;
 use crate::domain::order::{BuyerLimits, Hold, HoldLine};
@@ -26,14 +26,19 @@ pub(super) fn account(by: &mut Chance) -> NewAccount {
     newcomer(address, by.of_these(&[None, Some("FIRST"), Some("Ünï"), Some("üNÏ")]))
 }
 
-pub(super) fn account_change(by: &mut Chance) -> AccountChange {
+pub(super) fn account_change(by: &mut Chance) -> Command {
+    let (id, wants) = (AccountId(by.id(5)), AccountWants::default());
     match by.below(4) {
-        0 => AccountChange::Active(by.one_in(2)),
-        1 => AccountChange::Role(by.of_these(Role::ALL)),
-        2 => AccountChange::EndSessions,
+        0 => {
+            let wants = wants.with_is_active(by.one_in(2));
+            Command::Administer(id, wants.with_reason(by.of_these(&[None, Some(None), Some(Some("Spam".to_owned()))])))
+        }
+        1 => Command::Administer(id, wants.with_role(by.of_these(Role::ALL)).with_ends_sessions(by.one_in(4))),
+        2 => Command::ChangeAccount(id, by.of_these(&[AccountChange::EndSessions, AccountChange::Verified])),
         _ => {
             let hashes = ["$argon2id$first", "second", "third"];
-            AccountChange::PasswordHash { seen: by.of_these(&hashes).to_owned(), hash: by.of_these(&hashes).to_owned() }
+            let (seen, hash) = (by.of_these(&hashes).to_owned(), by.of_these(&hashes).to_owned());
+            Command::ChangeAccount(id, AccountChange::PasswordHash { seen, hash })
         }
     }
 }

@@ -10,7 +10,7 @@ pub(super) use edits::Edit;
 pub(super) use world::{event_filters, furniture, references, who};
 
 use super::shop::seed;
-use crate::domain::account::{AccountChange, NewAccount};
+use crate::domain::account::{AccountChange, AccountWants, NewAccount};
 use crate::domain::category::NewCategory;
 use crate::domain::check_in::Scan;
 use crate::domain::code::{Reference, Seed};
@@ -39,6 +39,7 @@ pub(super) enum Command {
     Wait(SignedDuration),
     Register(Vec<NewAccount>),
     ChangeAccount(AccountId, AccountChange),
+    Administer(AccountId, AccountWants),
     PutCategories(Vec<NewCategory>),
     PutEvents(Principal, Vec<NewEvent>),
     CancelEvent(EventId),
@@ -104,7 +105,7 @@ impl Command {
         match by.below(100) {
             0..10 => Self::Wait(by.duration()),
             10..12 => Self::Register(by.batch(account)),
-            12..13 => Self::ChangeAccount(AccountId(by.id(5)), account_change(by)),
+            12..13 => account_change(by),
             13..14 => Self::PutCategories(by.batch(|by| NewCategory {
                 name: by.of_these(&["Music", "MUSIC", "Élan", "élan", "x"]).to_owned(),
                 description: None,

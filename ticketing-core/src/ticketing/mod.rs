@@ -19,6 +19,8 @@ mod orders;
 mod pace;
 mod payments;
 mod promo_codes;
+#[cfg(feature = "accounts")]
+mod proofs;
 mod recent_events;
 mod refunds;
 mod requests;
@@ -34,6 +36,8 @@ pub use mail_limits::MailLimits;
 pub use orders::{LineRequest, OrderRequest};
 pub use payments::{PayOptions, Started};
 pub use promo_codes::MAX_CODES;
+#[cfg(feature = "accounts")]
+pub use proofs::ProofState;
 pub use refunds::{Decision, RefundOptions};
 pub use upkeep::{Upkeep, UpkeepHandle, UpkeepReport};
 
@@ -81,6 +85,8 @@ struct Inner {
     pace: pace::Pace,
     renderer: crate::mailer::render::Renderer,
     public_url: Option<String>,
+    #[cfg(feature = "accounts")]
+    proof_url: Option<String>,
     /// No open attempt is polled before this time (microseconds since 1970), because gateways have rate limits.
     polls_from: AtomicI64,
     /// Notified when there is something for upkeep to do at once.

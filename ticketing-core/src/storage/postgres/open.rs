@@ -23,6 +23,7 @@ pub(super) mod migrations {
     const NOTICES: &str = include_str!("../../../migrations/postgres/0006_notices.sql");
     const PROMO_CODES: &str = include_str!("../../../migrations/postgres/0007_promo_codes.sql");
     const ORDER_LINES: &str = include_str!("../../../migrations/postgres/0008_order_lines_are_facts.sql");
+    const PROOFS: &str = include_str!("../../../migrations/postgres/0009_proofs.sql");
 
     /// All of them.
     pub(in crate::storage) fn all() -> Migrator {
@@ -38,6 +39,7 @@ pub(super) mod migrations {
             one(6, "notices", NOTICES),
             one(7, "promo codes", PROMO_CODES),
             one(8, "order lines are facts", ORDER_LINES),
+            one(9, "proofs", PROOFS),
         ])
     }
 

@@ -20,6 +20,7 @@ mod pgbouncer;
 mod planted;
 mod planted_bugs;
 mod postgres;
+mod proofs;
 mod smtp;
 mod sqlite;
 mod storage_conformance;

@@ -40,9 +40,7 @@ impl Ticketing {
     /// Refusals: `proof_unknown`, also for a repeat, and if the account has another address meanwhile.
     pub async fn verify_email(&self, token: &str) -> Result<Account> {
         let proof = self.usable_proof(token, ProofPurpose::VerifyEmail).await?;
-        let account = self.use_proof(&proof, ProofUse::VerifyEmail).await?;
-        tracing::info!(event = "email_verified", account.id = account.id.0, "security");
-        Ok(account)
+        self.use_proof(&proof, ProofUse::VerifyEmail).await
     }
 
     /// Mails a token to the account with this address, which [`reset_password`](Self::reset_password) takes for 30 minutes. For an
@@ -67,9 +65,7 @@ impl Ticketing {
         let proof = self.usable_proof(token, ProofPurpose::ResetPassword).await?;
         let account = self.account_of(proof.account_id.ok_or_else(|| refused(Refusal::ProofUnknown))?).await?;
         let hash = self.new_hash(&account, password).await?;
-        let account = self.use_proof(&proof, ProofUse::ResetPassword { hash }).await?;
-        tracing::info!(event = "password_reset", account.id = account.id.0, "security");
-        Ok(account)
+        self.use_proof(&proof, ProofUse::ResetPassword { hash }).await
     }
 
     /// Changes the password of an account, whose current one must be given. Its sessions end; the one that is returned is new. Open
@@ -86,7 +82,6 @@ impl Ticketing {
         let changed = self.inner.storage.apply_one(self.now(), ChangeAccount { id, change }).await?;
         // Otherwise another call was first, and `current` is not the password any more.
         let changed = changed.filter(|account| account.password_hash == hash).ok_or(WRONG_PASSWORD)?;
-        tracing::info!(event = "password_changed", account.id = id.0, "security");
         self.inner.upkeep_wakeup.notify_one();
         self.session_of(changed)
     }
@@ -113,9 +108,7 @@ impl Ticketing {
     /// Refusals: `proof_unknown`, also for a repeat; `email_taken` if somebody has the address meanwhile.
     pub async fn confirm_email(&self, token: &str) -> Result<Account> {
         let proof = self.usable_proof(token, ProofPurpose::ChangeEmail).await?;
-        let account = self.use_proof(&proof, ProofUse::ChangeEmail).await?;
-        tracing::info!(event = "email_changed", account.id = account.id.0, "security");
-        Ok(account)
+        self.use_proof(&proof, ProofUse::ChangeEmail).await
     }
 
     /// Gives an account back the address that this token was mailed to. Its sessions and its other open tokens end, and nobody knows its
@@ -129,9 +122,7 @@ impl Ticketing {
         self.inner.random.fill(&mut nobody);
         let nobody: String = nobody.iter().map(|byte| format!("{byte:02x}")).collect();
         let hash = accounts.passwords.hash(&nobody).await?;
-        let account = self.use_proof(&proof, ProofUse::UndoEmail { hash }).await?;
-        tracing::warn!(event = "email_change_undone", account.id = account.id.0, "security");
-        Ok(account)
+        self.use_proof(&proof, ProofUse::UndoEmail { hash }).await
     }
 
     /// What a token is for and whether it can be used, for pages. Never changes anything: programs that check mails for malware follow
@@ -163,14 +154,6 @@ impl Ticketing {
 
     async fn begin_proof(&self, begin: BeginProof) -> Result<Option<Proof>> {
         let begun = self.inner.storage.apply_one(self.now(), begin).await?.map_err(refused)?;
-        if let Some(proof) = begun.as_ref().filter(|proof| proof.account_id.is_some()) {
-            tracing::info!(
-                event = "proof_requested",
-                proof.id = proof.id.0,
-                purpose = proof.purpose.name(),
-                "security"
-            );
-        }
         self.inner.upkeep_wakeup.notify_one();
         Ok(begun)
     }

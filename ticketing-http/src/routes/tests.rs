@@ -69,7 +69,7 @@ fn every_row_is_an_operation_or_a_named_route_beside_the_api() {
         }
     }
     let sandbox = format!("{SANDBOX}/*");
-    assert_eq!(beside, BTreeSet::from(["/docs", "/redoc", "/openapi.json", METRICS, sandbox.as_str()]));
+    assert_eq!(beside, BTreeSet::from(["/docs", PROOF_PAGE, "/redoc", "/openapi.json", METRICS, sandbox.as_str()]));
     assert_eq!(find(&Method::POST, PAYSTACK_WEBHOOK).unwrap().pattern, "/payments/webhooks/:gateway");
 }
 

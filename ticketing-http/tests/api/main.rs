@@ -5,6 +5,7 @@
 //! | `legacy_api_a`, `legacy_api_b` | clients of the two older systems, A and B, from registration to the ticket |
 //! | `orders`, `refunds_and_reviews`, `check_ins`, `webhooks` | the operations beside them |
 //! | `authorization_table` | who may do what: every operation for every kind of caller |
+//! | `proofs` | addresses verified, passwords reset, addresses changed, and the page that mails link to |
 //! | `authorization` | what a refusal shows; tokens that are none |
 //! | `bad_input` | malformed requests, for every operation |
 //! | `event_times` | times in every notation, events in the past, and the end of ticket sales |
@@ -35,6 +36,7 @@ mod orders;
 #[path = "../../../ticketing-core/tests/support/postgres.rs"]
 mod postgres;
 mod promo_codes;
+mod proofs;
 mod races;
 mod refunds_and_reviews;
 mod returns;

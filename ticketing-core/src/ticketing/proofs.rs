@@ -112,7 +112,7 @@ impl Ticketing {
     }
 
     /// Gives an account back the address that this token was mailed to. Its sessions and its other open tokens end, and nobody knows its
-    /// password any more: whoever changed the address may have known it. A token to choose one is mailed to the address.
+    /// password any more: the person who changed the address may have known it. A token to choose one is mailed to the address.
     ///
     /// Refusals: `proof_unknown`, also for a repeat; `email_taken` if somebody else has the address.
     pub async fn undo_email_change(&self, token: &str) -> Result<Account> {

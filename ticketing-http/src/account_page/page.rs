@@ -1,4 +1,4 @@
-//! The HTML of the page: what the link is for, what came of it, or why it cannot be used.
+//! The HTML of the page: what the link is for, the result, or why it cannot be used.
 
 use crate::html::fill;
 use crate::problem::{Problem, status_of};
@@ -110,7 +110,7 @@ fn password(fault: Option<&str>) -> String {
     fill(PASSWORD, &[("&error", &error), ("described", " error"), ("&invalid", " aria-invalid=\"true\" autofocus")])
 }
 
-/// What came of it.
+/// The result.
 pub(super) fn outcome(purpose: ProofPurpose) -> Page {
     let words = words(purpose);
     page(StatusCode::OK, words.done, words.done, &fill("<p role=\"status\">{{then}}</p>", &[("then", words.then)]))
@@ -143,7 +143,9 @@ pub(super) fn error(problem: &Problem) -> Page {
 }
 
 fn page(status: StatusCode, title: &str, heading: &str, body: &str) -> Page {
-    let values = [("title", title), ("heading", heading), ("&style", STYLE), ("&body", body)];
+    // No line ends within the word.
+    let heading = heading.replace("e-mail", "e\u{2011}mail");
+    let values = [("title", title), ("heading", heading.as_str()), ("&style", STYLE), ("&body", body)];
     Page { status, html: fill(LAYOUT, &values), retry_after: None }
 }
 

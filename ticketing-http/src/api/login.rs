@@ -58,7 +58,7 @@ pub(crate) async fn login(
     Ok(NewSession { session: session?, failed_attempts })
 }
 
-/// Does work that needs the password of a session's account once more. It counts like a log-in: whoever has stolen a session cannot
+/// Does work that needs the password of a session's account once more. It counts like a log-in: a thief of a session cannot
 /// guess the password with it. The outer error says that it was not done.
 pub(crate) async fn with_password<T>(
     state: &ApiState,
@@ -81,7 +81,7 @@ pub(crate) async fn with_password<T>(
     Ok(done)
 }
 
-/// An attempt at a password: in this process, and where limits are shared, in all. Whatever ends without a verdict on the password
+/// An attempt at a password: in this process, and where limits are shared, in all. An attempt that ends without a verdict on the password
 /// takes both back.
 struct Attempts<'a> {
     own: Attempt<'a>,
@@ -136,7 +136,7 @@ pub(crate) fn subject_of(state: &ApiState, request: &Request, account: &Account)
     Subject::new(state.key_mac(), &key_of(account), client_of(request))
 }
 
-/// Whoever typed this name, which may be of no account, and their client, for the log of security events.
+/// A person who typed this name, which may be of no account, and their client, for the log of security events.
 pub(crate) fn subject_named(state: &ApiState, request: &Request, name: &str, account: Option<&Account>) -> Subject {
     match account {
         Some(account) => subject_of(state, request, account),

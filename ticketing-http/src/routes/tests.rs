@@ -191,6 +191,15 @@ fn policies_are_those_of_the_prefix_lists_that_the_table_replaced() {
     // Paths that came after the lists.
     let later = [
         "/orders/:reference/returns",
+        "/auth/verify-email",
+        "/auth/send-verification",
+        "/auth/forgot-password",
+        "/auth/reset-password",
+        "/auth/change-password",
+        "/auth/change-email",
+        "/auth/confirm-email",
+        "/auth/undo-email-change",
+        PROOF_PAGE,
         "/door/scans/:nonce/annul",
         "/events/:event_id/settings",
         "/events/:event_id/copies",

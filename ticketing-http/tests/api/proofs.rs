@@ -202,7 +202,7 @@ async fn a_password_is_changed_and_the_answer_has_a_new_session() {
     );
 }
 
-/// Whoever has stolen a session cannot find out the password with it.
+/// A thief of a session cannot find out the password with it.
 #[tokio::test]
 async fn a_stolen_session_does_not_allow_guessing() {
     for path in ["/auth/change-password", "/auth/change-email"] {
@@ -249,7 +249,7 @@ async fn an_address_is_changed_and_the_change_undone() {
     assert_eq!(shop.ask("/auth/register", thief).await.problem(), (400, "email_taken".to_owned()));
     assert_eq!(use_at("/auth/undo-email-change", &undo).await.status, 204);
     assert_eq!(shop.get("/auth/me", &ada).await.status, 401);
-    assert_eq!(shop.log_in("ada@example.com", PASSWORD).await, 401, "whoever changed it may know the password");
+    assert_eq!(shop.log_in("ada@example.com", PASSWORD).await, 401, "the thief may know the password");
     let reset = shop.token_mailed_to("ada@example.com").await;
     let body = json!({"token": reset, "password": ANOTHER});
     assert_eq!(shop.ask("/auth/reset-password", body).await.status, 204);
@@ -481,7 +481,7 @@ async fn the_log_tells_of_every_step_and_has_no_token_and_no_address() {
     let to = log.clone();
     let subscriber = tracing_subscriber::fmt().with_max_level(tracing::Level::TRACE).with_ansi(false);
     let subscriber = subscriber.with_writer(move || to.clone()).finish();
-    // With one subscriber alone, tracing asks the thread that comes by a line first whether it is wanted: another test's, which has none.
+    // With one subscriber alone, tracing asks the thread that reaches a line first, which may be another test's without one.
     let _second = tracing::Dispatch::new(tracing_subscriber::fmt().with_writer(std::io::sink).finish());
     let _guard = tracing::subscriber::set_default(subscriber);
     let site = Site::open();

@@ -32,7 +32,7 @@ pub enum ProofUse {
     /// The account has a new password, and its address counts as verified. Its sessions end, and so do its other open proofs, except
     /// for [`ProofPurpose::UndoEmail`]. The account is told by mail.
     ///
-    /// If the address was not verified before, whoever registered may be somebody else than its owner. The user name and the phone
+    /// If the address was not verified before, the person who registered may not be its owner. The user name and the phone
     /// number are removed, which that person has chosen: nobody else logs in to the account, or is called about it.
     ResetPassword {
         /// The hash of the new password.
@@ -43,7 +43,7 @@ pub enum ProofUse {
     /// address meanwhile.
     ChangeEmail,
     /// The account has its old address back, verified if it was so. Its sessions and its other open proofs end. Nobody knows its
-    /// password any more, since whoever changed the address may have known it: a proof to choose one goes to the old address.
+    /// password any more, since the person who changed the address may have known it: a proof to choose one goes to the old address.
     /// Refused with `email_taken` if somebody else has the address, which can happen only to accounts older than this rule.
     UndoEmail {
         /// The hash of a password that nobody knows.

@@ -222,7 +222,7 @@ pub async fn a_reset_ends_sessions_and_other_proofs_and_is_told(storage: Arc<dyn
     assert_eq!(owed, [(ada.id.into(), MailKind::PasswordChanged(after.sessions_ended), ada.email)]);
 }
 
-/// Whoever registered it, chose its user name and phone number, and may be logged in.
+/// The squatter has chosen its user name and phone number, and may be logged in.
 pub async fn the_owner_of_a_squatted_address_takes_the_account_over(storage: Arc<dyn Storage>) {
     let shop = Shop::open(storage);
     let squatted =
@@ -309,7 +309,7 @@ pub async fn a_changed_address_is_undone(storage: Arc<dyn Storage>) {
         let change = shop.move_to(&ada, &new).await;
         let moved = granted(shop.use_proof(change.id, ProofUse::ChangeEmail).await);
         let back = shop.mailed(ProofPurpose::UndoEmail).await;
-        // Whoever did it goes on, and resets the password too: the old address can still undo it.
+        // The thief goes on, and resets the password too: the old address can still undo it.
         let forgotten = shop.forgotten(&new).await;
         granted(shop.use_proof(forgotten.id, reset("theirs")).await);
         let open = shop.forgotten(&new).await;

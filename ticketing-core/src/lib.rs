@@ -33,4 +33,4 @@ pub use ticketing::{
     Repeat, Started, Ticketing, TicketingBuilder, Upkeep, UpkeepHandle, UpkeepReport,
 };
 #[cfg(feature = "accounts")]
-pub use ticketing::{Registration, Session};
+pub use ticketing::{ProofState, Registration, Session};

@@ -1,5 +1,6 @@
 //! The whole server in one value: the API, its pages, the sandbox, and the middleware around them.
 
+use crate::account_page;
 use crate::api::{self, ApiSettings, ApiState};
 use crate::config::{Config, Gateway, SandboxAccess};
 use crate::docs::Docs;
@@ -35,7 +36,7 @@ impl Endpoint for Routes {
     async fn call(&self, request: Request) -> poem::Result<Response> {
         let is_beside = match routes::at(request.uri().path()).first().map(|route| route.server) {
             None | Some(Server::Api) => false,
-            Some(Server::Docs | Server::Metrics) => true,
+            Some(Server::Docs | Server::Metrics | Server::Account) => true,
             Some(Server::Sandbox) => self.admits_to_sandbox(&request),
         };
         if is_beside {
@@ -70,6 +71,7 @@ pub fn settings(config: &Config) -> ApiSettings {
         public_url: Some(config.public_url.clone()),
         takes_payments: config.gateway != Gateway::None,
         purchase_limits: config.purchase_limits,
+        verify_emails: config.verify_emails,
     }
 }
 
@@ -86,9 +88,10 @@ pub fn app(state: ApiState, sandbox: Option<Arc<Sandbox>>, config: &Config) -> M
         Some(sandbox) => (Route::new().nest(routes::SANDBOX, sandbox::routes(sandbox)), config.sandbox),
         None => (Route::new(), SandboxAccess::Nobody),
     };
+    let proof_page = account_page::endpoint(state.clone());
     let api = Routes {
         api: api::endpoint(state).map_to_response().boxed(),
-        beside: docs.mount(beside).at(routes::METRICS, numbers),
+        beside: docs.mount(beside).at(routes::METRICS, numbers).at(routes::PROOF_PAGE, proof_page),
         sandbox,
     };
     let config = StackConfig {

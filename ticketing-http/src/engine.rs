@@ -102,7 +102,8 @@ impl Engine {
             .token_lifetime(SignedDuration::try_from(config.token_ttl)?)
             .refuse_common_passwords(config.refuse_common_passwords)
             .mail_domain(mail_domain(config))
-            .public_url(config.frontend_url.clone());
+            .public_url(config.frontend_url.clone())
+            .proof_url(format!("{}{}", config.public_url.trim_end_matches('/'), routes::PROOF_PAGE));
         let ticketing = match &config.mail {
             Mail::Files(folder) => {
                 builder.mailer(FileMailer::new(folder, "Ticketing <tickets@localhost.localdomain>")?)

@@ -11,12 +11,14 @@
 //! | [`api`] | the operations and their OpenAPI document |
 //! | [`problem`] | errors: `application/problem+json` |
 //! | [`docs`] | Swagger UI and ReDoc |
+//! | `account_page` | the page that links in mails about accounts open |
 //! | [`metrics`] | Prometheus metrics |
 //! | [`sandbox`] | the sandbox payment gateway, for development and tests |
 //! | [`server`] | sockets, limits and graceful shutdown |
 //! | [`admin_commands`] | admin, check, backup, healthcheck |
 //! | [`telemetry`] | the log |
 
+mod account_page;
 pub mod admin_commands;
 pub mod api;
 pub mod app;
@@ -25,6 +27,7 @@ pub mod config;
 pub mod docs;
 pub mod engine;
 mod hex;
+mod html;
 mod lock;
 mod log_writer;
 pub mod metrics;

@@ -14,6 +14,8 @@ pub const METRICS: &str = "/metrics";
 pub const SANDBOX: &str = "/sandbox/paystack";
 /// Where Paystack sends its webhooks.
 pub const PAYSTACK_WEBHOOK: &str = "/payments/webhooks/paystack";
+/// The page that links in mails about accounts open.
+pub const PROOF_PAGE: &str = "/account/proof";
 /// The event read: the API answers it on a fast path.
 pub const EVENT: &str = "/events/:event_id";
 
@@ -73,6 +75,8 @@ pub enum Server {
     Api,
     /// The OpenAPI document and its pages.
     Docs,
+    /// The page that links in mails about accounts open.
+    Account,
     /// Prometheus metrics.
     Metrics,
     /// The sandbox gateway, where it is switched on.
@@ -174,6 +178,16 @@ pub static ROUTES: &[Route] = routes! {
     POST   "/auth/login"                                    Purchase    Limited Ignored None     Api;
     POST   "/auth/logout"                                   Purchase    Limited OfSession Required Api;
     GET    "/auth/me"                                       Purchase    Limited Ignored Required Api;
+    POST   "/auth/verify-email"                             Purchase    Limited Kept    None     Api;
+    POST   "/auth/send-verification"                        Purchase    Limited Ignored Required Api;
+    POST   "/auth/forgot-password"                          Purchase    Limited Ignored None     Api;
+    POST   "/auth/reset-password"                           Purchase    Limited Kept    None     Api;
+    POST   "/auth/change-password"                          Purchase    Limited Ignored Required Api;
+    POST   "/auth/change-email"                             Purchase    Limited Ignored Required Api;
+    POST   "/auth/confirm-email"                            Purchase    Limited Kept    None     Api;
+    POST   "/auth/undo-email-change"                        Purchase    Limited Kept    None     Api;
+    GET    PROOF_PAGE                                       Purchase    Limited Ignored None     Account;
+    POST   PROOF_PAGE                                       Purchase    Limited Ignored None     Account;
     POST   "/users"                                         Purchase    Limited Kept    None     Api;
     GET    "/users/me"                                      Purchase    Limited Ignored Required Api;
     POST   "/token"                                         Purchase    Limited Ignored None     Api;

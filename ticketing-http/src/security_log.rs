@@ -40,6 +40,11 @@ impl Subject {
         tracing::warn!(event = "login_throttled", limit, wait_seconds, account, client = %self.client.0, "security");
     }
 
+    /// A mail with a token was requested.
+    pub(crate) fn proof_requested(&self, purpose: &'static str) {
+        tracing::info!(event = "proof_requested", purpose, account = self.account, client = %self.client.0, "security");
+    }
+
     /// Whatever else happened to the account.
     pub(crate) fn event(&self, event: &'static str) {
         tracing::info!(event, account = self.account, client = %self.client.0, "security");

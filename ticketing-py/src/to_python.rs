@@ -212,6 +212,8 @@ impl ToPython for OutboxMail {
             MailKind::TicketsRestored(_) => ("tickets_restored", None),
             MailKind::EventChanged(_) => ("event_changed", None),
             MailKind::EventCancelled => ("event_cancelled", None),
+            MailKind::Proof(_) => ("proof", None),
+            MailKind::PasswordChanged(_) => ("password_changed", None),
             other => return Err(pyo3::exceptions::PyNotImplementedError::new_err(format!("{other:?}"))),
         };
         object!(py, "mails", "OutboxMail", {

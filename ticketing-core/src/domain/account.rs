@@ -146,7 +146,8 @@ pub enum AccountChange {
         /// The new hash.
         hash: String,
     },
-    /// A new password, which ends all sessions. Applied only if the hash is still `seen`.
+    /// A new password, which ends all sessions and the account's open proofs of a new password or address. The account is told by
+    /// mail, if its address is verified. Applied only if the hash is still `seen`.
     NewPassword {
         /// The hash that the change is based on.
         seen: String,

@@ -27,8 +27,30 @@ impl Seed {
     /// 26 symbols that depend on every bit of the seed, on the purpose `for_what`, and on `index`.
     fn symbols(&self, for_what: &str, index: u32) -> String {
         let hash = Sha256::new_with_prefix(self.0).chain_update(for_what).chain_update(index.to_be_bytes()).finalize();
-        hash.iter().take(SYMBOLS).map(|byte| char::from(ALPHABET[usize::from(byte & 31)])).collect()
+        symbols_of(&hash)
     }
+}
+
+/// The symbols of a code: 26 of the bytes, 5 bits of each.
+pub(crate) fn symbols_of(hash: &[u8]) -> String {
+    hash.iter().take(SYMBOLS).map(|byte| char::from(ALPHABET[usize::from(byte & 31)])).collect()
+}
+
+/// Reads the symbols of a code as typed: any case, spaces and dashes ignored, O as 0, I and L as 1 (Crockford's rules).
+pub(crate) fn read_symbols(typed: &str) -> Result<String, CodeError> {
+    let mut code = String::with_capacity(SYMBOLS);
+    for symbol in typed.chars().filter(|c| !matches!(c, '-' | ' ')) {
+        let symbol = match symbol.to_ascii_uppercase() {
+            'O' => '0',
+            'I' | 'L' => '1',
+            other => other,
+        };
+        if code.len() == SYMBOLS || !symbol.is_ascii() || !ALPHABET.contains(&(symbol as u8)) {
+            return Err(CodeError);
+        }
+        code.push(symbol);
+    }
+    if code.len() == SYMBOLS { Ok(code) } else { Err(CodeError) }
 }
 
 /// A ticket's secret code: anyone who shows it is admitted. Canonical form: 26 upper-case symbols without separators.
@@ -60,19 +82,7 @@ impl std::str::FromStr for TicketCode {
 
     /// Reads a code as typed: any case, spaces and dashes ignored, O as 0, I and L as 1 (Crockford's rules).
     fn from_str(typed: &str) -> Result<Self, CodeError> {
-        let mut code = String::with_capacity(SYMBOLS);
-        for symbol in typed.chars().filter(|c| !matches!(c, '-' | ' ')) {
-            let symbol = match symbol.to_ascii_uppercase() {
-                'O' => '0',
-                'I' | 'L' => '1',
-                other => other,
-            };
-            if code.len() == SYMBOLS || !symbol.is_ascii() || !ALPHABET.contains(&(symbol as u8)) {
-                return Err(CodeError);
-            }
-            code.push(symbol);
-        }
-        if code.len() == SYMBOLS { Ok(Self(code)) } else { Err(CodeError) }
+        read_symbols(typed).map(Self)
     }
 }
 

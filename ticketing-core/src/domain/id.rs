@@ -53,6 +53,8 @@ ids! {
     RefundId,
     /// A [`PromoCode`](crate::domain::promo_code::PromoCode)'s id.
     PromoCodeId,
+    /// A [`Proof`](crate::domain::proof::Proof)'s id.
+    ProofId,
     /// The id of a mail waiting in the outbox.
     MailId,
     /// A [`Notice`](crate::domain::notice::Notice)'s id.

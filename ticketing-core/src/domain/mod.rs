@@ -16,6 +16,7 @@ pub mod outbox;
 pub mod payment;
 pub mod payment_history;
 pub mod promo_code;
+pub mod proof;
 pub mod refund;
 pub mod request;
 pub mod ticket;
@@ -66,6 +67,7 @@ mod tests {
         row::<outbox::OutboxMail>();
         row::<payment::Attempt>();
         row::<payment_history::Payment>();
+        row::<proof::Proof>();
         row::<refund::Refund>();
         row::<request::StoredRequest>();
         row::<ticket::Ticket>();

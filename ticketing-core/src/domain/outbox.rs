@@ -1,6 +1,6 @@
 //! The outbox: mails to send. A mail is added in the same transaction as the change that it reports.
 
-use super::id::{MailId, OrderId, RefundId};
+use super::id::{MailId, OrderId, ProofId, RefundId};
 use super::principal::EmailAddress;
 use super::row::{Field, Kind, RowError, Sink, Source};
 use super::subject::Subject;
@@ -29,7 +29,7 @@ pub struct OutboxMail {
     pub id: MailId,
     /// What it is about.
     pub subject: Subject,
-    /// The kind of mail. An order has at most one of each kind.
+    /// The kind of mail. A subject has at most one of each kind.
     pub kind: MailKind,
     /// The recipient.
     pub to: EmailAddress,
@@ -73,6 +73,12 @@ impl WorkingSet {
         if is_known {
             return;
         }
+        self.owe_mail(now, subject, kind, to);
+    }
+
+    /// Puts a mail into the outbox whose kind is new for its subject.
+    pub(crate) fn owe_mail(&mut self, now: Timestamp, about: impl Into<Subject>, kind: MailKind, to: EmailAddress) {
+        let subject = about.into();
         let id = MailId(self.mails.take_id());
         self.mails.insert(OutboxMail {
             id,
@@ -100,6 +106,8 @@ impl Field for MailKind {
             Self::EventChanged(version) => to.text(Some(&format!("event_changed:{version}"))),
             Self::EventCancelled => to.text(Some("event_cancelled")),
             Self::TicketsRestored(time) => to.text(Some(&format!("tickets_restored:{time}"))),
+            Self::Proof(id) => to.text(Some(&format!("proof:{id}"))),
+            Self::PasswordChanged(time) => to.text(Some(&format!("password_changed:{time}"))),
         }
     }
 
@@ -111,6 +119,8 @@ impl Field for MailKind {
             ("event_cancelled", _) => Ok(Some(Self::EventCancelled)),
             ("event_changed", Ok(version)) => Ok(Some(Self::EventChanged(version))),
             ("refund", Ok(id)) => Ok(Some(Self::Refund(id.into()))),
+            ("proof", Ok(id)) => Ok(Some(Self::Proof(id.into()))),
+            ("password_changed", Ok(time)) => Ok(Some(Self::PasswordChanged(time))),
             ("tickets_restored", Ok(time)) => {
                 Ok(Some(Self::TicketsRestored(u32::try_from(time).map_err(RowError::of)?)))
             }
@@ -134,6 +144,10 @@ pub enum MailKind {
     EventCancelled,
     /// The tickets of a paid order are valid again, with new codes, since a dispute was won. Counted from 1 for each order.
     TicketsRestored(u32),
+    /// The token of a proof, to its account.
+    Proof(ProofId),
+    /// The password of an account was changed. With how often its sessions had been ended then.
+    PasswordChanged(i64),
 }
 
 /// The status of a mail.

@@ -225,6 +225,16 @@ pub enum Refusal {
         /// From when it may be sent again.
         again_at: Timestamp,
     },
+    /// The proof cannot be used: there is none, it is for something else, it was used or replaced, or it has expired. One answer, so
+    /// that nobody learns which.
+    #[error("This link or code is not valid any more")]
+    ProofUnknown,
+    /// Too many proofs of this purpose were begun for the address.
+    #[error("Too many mails were requested for this address")]
+    TooManyProofs {
+        /// When the next is allowed.
+        again_at: Timestamp,
+    },
     /// There is no such refund.
     #[error("Refund not found")]
     RefundUnknown,
@@ -322,6 +332,8 @@ impl Refusal {
             Self::TicketNotValid { .. } => "ticket_not_valid",
             Self::CurrencyUnsupported { .. } => "currency_unsupported",
             Self::MailSent { .. } => "mail_sent",
+            Self::ProofUnknown => "proof_unknown",
+            Self::TooManyProofs { .. } => "too_many_proofs",
             Self::RefundUnknown => "refund_unknown",
             Self::NothingToRefund => "nothing_to_refund",
             Self::RefundExceedsPaid { .. } => "refund_exceeds_paid",
@@ -364,7 +376,9 @@ impl Refusal {
                 Some(("ticket_status", Fact::Text(Some(ticket_status.name())))),
             ],
             Self::CurrencyUnsupported { currency } => [Some(("currency", Fact::Text(Some(currency.code())))), None],
-            Self::MailSent { again_at } => [Some(("again_at", Fact::Time(*again_at))), None],
+            Self::MailSent { again_at } | Self::TooManyProofs { again_at } => {
+                [Some(("again_at", Fact::Time(*again_at))), None]
+            }
             Self::RefundExceedsPaid { refundable } => [Some(("refundable", Fact::Money(*refundable))), None],
             Self::EmailTaken
             | Self::UsernameTaken
@@ -396,6 +410,7 @@ impl Refusal {
             | Self::TicketTransferred
             | Self::NonceReused
             | Self::ScanUnknown
+            | Self::ProofUnknown
             | Self::RefundUnknown
             | Self::NothingToRefund => [None, None],
         };
@@ -461,6 +476,8 @@ impl Refusal {
             Self::TicketNotValid { ticket_id: TicketId(1), ticket_status: TicketStatus::Refunded },
             Self::CurrencyUnsupported { currency: Currency::NGN },
             Self::MailSent { again_at: at },
+            Self::ProofUnknown,
+            Self::TooManyProofs { again_at: at },
             Self::RefundUnknown,
             Self::NothingToRefund,
             Self::RefundExceedsPaid { refundable: Money::zero(super::money::Currency::NGN) },

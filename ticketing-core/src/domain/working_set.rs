@@ -14,6 +14,7 @@ use super::outbox::OutboxMail;
 use super::page::Page;
 use super::payment::Attempt;
 use super::promo_code::PromoCode;
+use super::proof::Proof;
 use super::refund::Refund;
 use super::request::StoredRequest;
 use super::row::{Field, Value};
@@ -66,6 +67,8 @@ macro_rules! nouns {
 nouns! {
     /// Accounts by id.
     Account in accounts;
+    /// Proofs by id.
+    Proof in proofs;
     /// Categories by id.
     Category in categories;
     /// Events by id, with their ticket types.

@@ -17,12 +17,14 @@ use minijinja::value::Serde;
 use minijinja::{Environment, UndefinedBehavior};
 use serde::Serialize;
 
+mod account;
 mod changed;
 
+pub use account::{PasswordChangedMail, ProofMail};
 pub use changed::EventChangedMail;
 
 /// `.html` in a name turns escaping on.
-const TEMPLATES: [(&str, &str); 10] = [
+const TEMPLATES: [(&str, &str); 14] = [
     ("layout.html", include_str!("templates/layout.html.j2")),
     ("layout.txt", include_str!("templates/layout.txt.j2")),
     ("tickets.html", include_str!("templates/tickets.html.j2")),
@@ -33,6 +35,10 @@ const TEMPLATES: [(&str, &str); 10] = [
     ("event_changed.txt", include_str!("templates/event_changed.txt.j2")),
     ("event_cancelled.html", include_str!("templates/event_cancelled.html.j2")),
     ("event_cancelled.txt", include_str!("templates/event_cancelled.txt.j2")),
+    ("proof.html", include_str!("templates/proof.html.j2")),
+    ("proof.txt", include_str!("templates/proof.txt.j2")),
+    ("password_changed.html", include_str!("templates/password_changed.html.j2")),
+    ("password_changed.txt", include_str!("templates/password_changed.txt.j2")),
 ];
 
 /// Renders the mails. Create it once: the templates are compiled then.

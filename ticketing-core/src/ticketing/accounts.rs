@@ -11,7 +11,7 @@ use crate::error::{Error, Result};
 use crate::password::{Passwords, is_common, is_public, is_weak};
 use crate::setters::setters;
 use crate::storage::StorageExt as _;
-use crate::token::{TokenKey, Tokens};
+use crate::token::{ProofKey, TokenKey, Tokens};
 use jiff::{SignedDuration, Timestamp};
 
 /// The shortest password, in characters (OWASP ASVS 5.0, 6.2.1). No other rule: they make passwords worse (6.2.5).
@@ -22,14 +22,17 @@ const MAX_PASSWORD: usize = 1024;
 #[derive(Debug)]
 pub(super) struct Accounts {
     tokens: Tokens,
-    passwords: Passwords,
+    pub(super) passwords: Passwords,
+    /// The tokens of proofs are derived from it.
+    pub(super) proofs: ProofKey,
     refuses_common: bool,
 }
 
 impl Accounts {
     pub(super) fn new(key: TokenKey, lifetime: SignedDuration, threads: usize, random: &dyn Random) -> Result<Self> {
         let passwords = Passwords::new(threads, random)?;
-        Ok(Self { tokens: Tokens::new(key, lifetime), passwords, refuses_common: false })
+        let proofs = key.proofs();
+        Ok(Self { tokens: Tokens::new(key, lifetime), passwords, proofs, refuses_common: false })
     }
 
     /// Sets whether new accounts must have another password than the commonest.
@@ -148,18 +151,33 @@ impl Ticketing {
         }
         let account = self.find_account(name).await?;
         let hash = account.as_ref().map(|account| account.password_hash.as_str());
+        let fits = self.password_fits(password, hash).await?;
+        let account = account.filter(|account| account.is_active);
+        let (account, Fits { is_outdated }) = account.zip(fits).ok_or_else(refused)?;
+        if is_weak(&account.password_hash) || is_outdated {
+            self.renew_hash(&account, &opaque(password)).await?;
+        }
+        self.session_of(account)
+    }
+
+    /// Begins a session of an account.
+    pub(super) fn session_of(&self, account: Account) -> Result<Session> {
+        let (token, ends_at) =
+            self.accounts()?.tokens.issue(account.id, account.sessions_ended, self.now(), &*self.inner.random)?;
+        Ok(Session { account, token, ends_at })
+    }
+
+    /// Whether the password is the one of this hash. Without a hash, it takes as long and is not.
+    pub(super) async fn password_fits(&self, password: &str, hash: Option<&str>) -> Result<Option<Fits>> {
+        if password.len() > MAX_PASSWORD {
+            return Ok(None);
+        }
         // First as it was typed: so it was hashed before passwords were composed.
         let composed = opaque(password);
         let passwords = &self.accounts()?.passwords;
         let as_typed = passwords.verify(password, hash).await?;
         let fits = as_typed || (composed != password && passwords.verify(&composed, hash).await?);
-        let account = account.filter(|account| fits && account.is_active).ok_or_else(refused)?;
-        if is_weak(&account.password_hash) || (as_typed && composed != password) {
-            self.renew_hash(&account, &composed).await?;
-        }
-        let (token, ends_at) =
-            self.accounts()?.tokens.issue(account.id, account.sessions_ended, self.now(), &*self.inner.random)?;
-        Ok(Session { account, token, ends_at })
+        Ok(fits.then_some(Fits { is_outdated: as_typed && composed != password }))
     }
 
     /// Finds the account that a person logs in to by this e-mail address or user name, whether or not it is switched off. For limits
@@ -189,16 +207,13 @@ impl Ticketing {
         self.change_account(id, AccountChange::EndSessions).await
     }
 
-    /// Changes an account's password and ends all its sessions. Check the old password first, with [`login`](Self::login). One of
+    /// Changes an account's password and ends all its sessions, for the operator's own tools: the person itself uses
+    /// [`change_password`](Self::change_password), which checks the current one. Open tokens for a new password or address end too, and
+    /// the account is told by mail, if its address is verified. One of
     /// the commonest passwords, and the account's own address and user name, are rejected.
     pub async fn set_password(&self, id: AccountId, password: &str) -> Result<Account> {
-        let password = opaque(password);
         let account = self.inner.storage.account(&AccountKey::Id(id)).await?.ok_or(Error::NotFound("Account"))?;
-        let mut checks = Checks::default();
-        check_password(&mut checks, &password);
-        check_guesses(&mut checks, &password, account.email.as_str(), account.username.as_deref());
-        checks.done()?;
-        let hash = self.accounts()?.passwords.hash(&password).await?;
+        let hash = self.new_hash(&account, password).await?;
         let account = self.change_account(id, AccountChange::NewPassword { seen: account.password_hash, hash }).await?;
         tracing::info!(event = "password_changed", account.id = id.0, "security");
         Ok(account)
@@ -209,12 +224,18 @@ impl Ticketing {
         account.ok_or(Error::NotFound("Account"))
     }
 
-    fn accounts(&self) -> Result<&Accounts> {
+    pub(super) fn accounts(&self) -> Result<&Accounts> {
         self.inner.accounts.as_ref().ok_or_else(|| Error::Configuration("accounts need a token key".to_owned()))
     }
 }
 
-fn check_password(checks: &mut Checks, password: &str) {
+/// A password that is the right one.
+pub(super) struct Fits {
+    /// It was hashed as it was typed, and not as it is spelt today.
+    is_outdated: bool,
+}
+
+pub(super) fn check_password(checks: &mut Checks, password: &str) {
     let found = password.chars().count();
     checks.require("password", found >= MIN_PASSWORD, || {
         format!("must be at least {MIN_PASSWORD} characters (got {found})")
@@ -224,7 +245,7 @@ fn check_password(checks: &mut Checks, password: &str) {
 }
 
 /// What an attacker tries first (OWASP ASVS 5.0, 6.2.4): the commonest passwords, and what everybody knows about the account.
-fn check_guesses(checks: &mut Checks, password: &str, email: &str, username: Option<&str>) {
+pub(super) fn check_guesses(checks: &mut Checks, password: &str, email: &str, username: Option<&str>) {
     checks.require("password", !is_common(password), || "must not be one of the most common passwords".to_owned());
     let local = email.rsplit_once('@').map(|(local, _)| local);
     let is_public = is_public(password, [Some(email), local, username].into_iter().flatten());

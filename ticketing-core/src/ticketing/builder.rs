@@ -36,6 +36,8 @@ pub struct TicketingBuilder {
     mail_domain: String,
     public_url: Option<String>,
     #[cfg(feature = "accounts")]
+    proof_url: Option<String>,
+    #[cfg(feature = "accounts")]
     token_key: Option<TokenKey>,
     #[cfg(feature = "accounts")]
     token_lifetime: SignedDuration,
@@ -61,6 +63,8 @@ impl TicketingBuilder {
             queue_limit: 10_000,
             mail_domain: "localhost.localdomain".to_owned(),
             public_url: None,
+            #[cfg(feature = "accounts")]
+            proof_url: None,
             #[cfg(feature = "accounts")]
             token_key: None,
             #[cfg(feature = "accounts")]
@@ -133,6 +137,15 @@ impl TicketingBuilder {
     /// no links.
     pub fn public_url(mut self, url: impl Into<String>) -> Self {
         self.public_url = Some(url.into());
+        self
+    }
+
+    /// The web page that takes the token of a mail about an account: the mail links to `{url}?token=…`. It should show what the token
+    /// is for ([`Ticketing::proof`]), and use it only when a person presses a button, because programs that check mails follow links.
+    /// Without it, mails have the token as text, to be typed into the application.
+    #[cfg(feature = "accounts")]
+    pub fn proof_url(mut self, url: impl Into<String>) -> Self {
+        self.proof_url = Some(url.into());
         self
     }
 
@@ -226,6 +239,8 @@ impl TicketingBuilder {
             pace: Pace::default(),
             renderer: Renderer::new(&self.mail_domain)?,
             public_url: self.public_url,
+            #[cfg(feature = "accounts")]
+            proof_url: self.proof_url,
             polls_from: AtomicI64::new(i64::MIN),
             upkeep_wakeup: tokio::sync::Notify::new(),
             is_all_due: AtomicBool::new(false),

@@ -5,18 +5,22 @@
 
 use super::Ticketing;
 use super::upkeep::{LEASE, Upkeep, UpkeepReport, at_once};
+use crate::domain::account::Account;
 use crate::domain::command::Query;
 use crate::domain::event::{Event, EventStatus};
-use crate::domain::id::OrderId;
 use crate::domain::load::LoadKeys;
 use crate::domain::notice::{self, Notice};
 use crate::domain::order::{FindPurchase, Order};
 use crate::domain::outbox::{ClaimMails, MailKind, MailReport, MailResult, OutboxMail};
 use crate::domain::principal::EmailAddress;
+use crate::domain::proof::{FindProof, Proof};
+use crate::domain::subject::Subject;
 use crate::domain::ticket::Ticket;
 use crate::domain::working_set::WorkingSet;
 use crate::error::Result;
-use crate::mailer::render::{EventCancelledMail, EventChangedMail, RefundMail, TicketsMail};
+#[cfg(feature = "accounts")]
+use crate::mailer::render::ProofMail;
+use crate::mailer::render::{EventCancelledMail, EventChangedMail, PasswordChangedMail, RefundMail, TicketsMail};
 use crate::mailer::{Mail, MailError, Mailer};
 use crate::metrics;
 use crate::runtime;
@@ -35,8 +39,19 @@ const REPORT_WITHIN: Duration = Duration::from_millis(250);
 /// What a mail is about, as of one moment. `None` if it does not exist.
 #[derive(Clone, Copy, Debug)]
 struct FindSubject {
-    order: Option<OrderId>,
+    subject: Subject,
     kind: MailKind,
+}
+
+/// What a mail is about.
+#[derive(Clone, Debug)]
+enum About {
+    /// An order.
+    Purchase(Box<Purchase>),
+    /// A proof, and its account.
+    Proof(Box<(Proof, Account)>),
+    /// An account.
+    Account,
 }
 
 /// An order, its tickets, its event, and the notice that the mail is about.
@@ -52,28 +67,43 @@ struct Purchase {
 #[derive(Debug)]
 struct Ready {
     owed: OutboxMail,
-    about: Option<Purchase>,
+    about: Option<About>,
     /// Until when it waits, since a limit was reached.
     until: Option<Timestamp>,
 }
 
 impl Query for FindSubject {
-    type Found = Option<Purchase>;
+    type Found = Option<About>;
     const ONE_MOMENT: bool = true;
 
     fn needs(&self, rows: &WorkingSet, load: &mut LoadKeys) {
-        let Some(id) = self.order else { return };
-        FindPurchase(id).needs(rows, load);
-        if let Some(order) = rows.orders.loaded_row(&id) {
-            load.look::<Event>(&order.event_id);
-            if let MailKind::EventChanged(version) = self.kind {
-                load.look_up(notice::BY_VERSION, &(order.event_id, version));
+        match (self.subject, self.kind) {
+            (Subject::Order(id), _) => {
+                FindPurchase(id).needs(rows, load);
+                if let Some(order) = rows.orders.loaded_row(&id) {
+                    load.look::<Event>(&order.event_id);
+                    if let MailKind::EventChanged(version) = self.kind {
+                        load.look_up(notice::BY_VERSION, &(order.event_id, version));
+                    }
+                }
             }
+            (Subject::Account(_), MailKind::Proof(id)) => FindProof(id).needs(rows, load),
+            (Subject::Account(id), _) => load.look::<Account>(&id),
+            (Subject::Event(_), _) => {}
         }
     }
 
-    fn find(&self, rows: &WorkingSet) -> Option<Purchase> {
-        let (order, tickets) = FindPurchase(self.order?).find(rows)?;
+    fn find(&self, rows: &WorkingSet) -> Option<About> {
+        let id = match (self.subject, self.kind) {
+            (Subject::Order(id), _) => id,
+            (Subject::Account(_), MailKind::Proof(id)) => {
+                let (proof, account) = FindProof(id).find(rows)?;
+                return Some(About::Proof(Box::new((proof, account?))));
+            }
+            (Subject::Account(id), _) => return rows.accounts.get(&id).map(|_| About::Account),
+            (Subject::Event(_), _) => return None,
+        };
+        let (order, tickets) = FindPurchase(id).find(rows)?;
         let event = rows.events.get(&order.event_id)?.clone();
         let notice = match self.kind {
             MailKind::EventChanged(version) => {
@@ -81,7 +111,17 @@ impl Query for FindSubject {
             }
             _ => None,
         };
-        Some(Purchase { order, tickets, event, notice })
+        Some(About::Purchase(Box::new(Purchase { order, tickets, event, notice })))
+    }
+}
+
+impl Ready {
+    /// The order and its event, if the mail is about one.
+    fn purchase(&self) -> Option<&Purchase> {
+        match &self.about {
+            Some(About::Purchase(purchase)) => Some(purchase),
+            _ => None,
+        }
     }
 }
 
@@ -107,7 +147,7 @@ impl Ticketing {
     /// Delivers these mails, and returns how many were not delivered.
     async fn deliver_slice(&self, mailer: &Arc<dyn Mailer>, limit: usize, owed: Vec<OutboxMail>) -> Result<usize> {
         let subjects: Vec<FindSubject> =
-            owed.iter().map(|owed| FindSubject { order: owed.subject.order(), kind: owed.kind }).collect();
+            owed.iter().map(|owed| FindSubject { subject: owed.subject, kind: owed.kind }).collect();
         let about = self.inner.storage.find_all(&subjects).await?;
         let ready: Vec<Ready> = self.with_turns(owed, about).await;
         let (results, to_record) = mpsc::unbounded_channel();
@@ -139,16 +179,16 @@ impl Ticketing {
         Ok(failed + recorded.await.unwrap_or_default())
     }
 
-    /// Looks up the turns of these mails.
-    async fn with_turns(&self, owed: Vec<OutboxMail>, about: Vec<Option<Purchase>>) -> Vec<Ready> {
+    /// Looks up the turns of these mails. Those about accounts wait for nobody: proofs have a limit of their own.
+    async fn with_turns(&self, owed: Vec<OutboxMail>, about: Vec<Option<About>>) -> Vec<Ready> {
         let mut ready: Vec<Ready> =
             owed.into_iter().zip(about).map(|(owed, about)| Ready { owed, about, until: None }).collect();
         let mails: Vec<(&EmailAddress, &Order, &Event)> = ready
             .iter()
-            .filter_map(|mail| Some((&mail.owed.to, &mail.about.as_ref()?.order, &mail.about.as_ref()?.event)))
+            .filter_map(|mail| mail.purchase().map(|about| (&mail.owed.to, &about.order, &about.event)))
             .collect();
         let until = self.held_back(&mails).await;
-        for (mail, until) in ready.iter_mut().filter(|mail| mail.about.is_some()).zip(until) {
+        for (mail, until) in ready.iter_mut().filter(|mail| mail.purchase().is_some()).zip(until) {
             mail.until = until;
         }
         ready
@@ -197,13 +237,48 @@ impl Ticketing {
             self.inner.runtime.sleep(pause).await;
         }
         let began = self.now();
-        let Some(mail) = self.render(owed, about).await? else { return Ok(nothing()) };
+        let rendered = match about {
+            About::Purchase(about) => self.render(owed, about).await?,
+            About::Proof(about) => match self.render_proof(&about.0, &about.1)? {
+                Some(mail) => Some(mail),
+                None => return Ok(MailResult::Refused("the proof was used or replaced, or has expired".to_owned())),
+            },
+            About::Account => self.render_notice(owed)?,
+        };
+        let Some(mail) = rendered else { return Ok(nothing()) };
         self.inner.pace.rendered(began, self.now());
         Ok(match mailer.send(&mail).await {
             Ok(()) => MailResult::Sent,
             Err(MailError::Later(error)) => MailResult::Retry(error),
             Err(MailError::Refused(error)) => MailResult::Refused(error),
         })
+    }
+
+    /// Renders the mail with the token of a proof. `None` if it cannot be used any more.
+    #[cfg(feature = "accounts")]
+    fn render_proof(&self, proof: &Proof, account: &Account) -> Result<Option<Mail>> {
+        if !proof.is_usable(account, self.now()) {
+            return Ok(None);
+        }
+        let token = self.accounts()?.proofs.token_of(proof).to_string();
+        let mail = ProofMail::new(proof, &token).with_page(self.inner.proof_url.as_deref());
+        self.inner.renderer.proof_mail(&mail).map(Some)
+    }
+
+    #[cfg(not(feature = "accounts"))]
+    fn render_proof(&self, _: &Proof, _: &Account) -> Result<Option<Mail>> {
+        Err(crate::error::Error::Configuration("mails about accounts need the feature `accounts`".to_owned()))
+    }
+
+    /// Renders a mail that tells of what happened to an account.
+    fn render_notice(&self, owed: &OutboxMail) -> Result<Option<Mail>> {
+        let (Subject::Account(id), MailKind::PasswordChanged(time)) = (owed.subject, owed.kind) else {
+            return Ok(None);
+        };
+        self.inner
+            .renderer
+            .password_changed_mail(&PasswordChangedMail::new(id, time, &owed.to, owed.created_at))
+            .map(Some)
     }
 
     /// Renders the mail from the current rows. `None` if what it is about does not exist.
@@ -235,6 +310,8 @@ impl Ticketing {
                 }
                 None => None,
             },
+            // These are about accounts.
+            MailKind::Proof(_) | MailKind::PasswordChanged(_) => None,
             MailKind::EventCancelled => Some(renderer.event_cancelled_mail(&EventCancelledMail { order, event })?),
         })
     }

@@ -22,6 +22,8 @@ mod organizers;
 mod pace;
 mod payments;
 mod promo_codes;
+#[cfg(feature = "accounts")]
+mod proofs;
 mod recent_events;
 mod refunds;
 mod requests;
@@ -38,6 +40,8 @@ pub use orders::{LineRequest, OrderRequest};
 pub use organizers::Organizers;
 pub use payments::{PayOptions, Started};
 pub use promo_codes::MAX_CODES;
+#[cfg(feature = "accounts")]
+pub use proofs::ProofState;
 pub use refunds::{Decision, RefundOptions};
 pub use upkeep::{Upkeep, UpkeepHandle, UpkeepReport};
 
@@ -86,6 +90,8 @@ struct Inner {
     pace: pace::Pace,
     renderer: crate::mailer::render::Renderer,
     public_url: Option<String>,
+    #[cfg(feature = "accounts")]
+    proof_url: Option<String>,
     /// No open attempt is polled before this time (microseconds since 1970), because gateways have rate limits.
     polls_from: AtomicI64,
     /// Notified when there is something for upkeep to do at once.

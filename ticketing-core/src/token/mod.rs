@@ -1,6 +1,9 @@
-//! Session tokens: JWT (RFC 7519), HS256 only.
+//! Session tokens: JWT (RFC 7519), HS256 only. And the tokens of proofs, in `proof.rs`.
 
 mod hs256;
+mod proof;
+
+pub(crate) use proof::{ProofKey, ProofToken};
 
 use crate::clock::Random;
 use crate::domain::id::AccountId;
@@ -17,11 +20,14 @@ const LEEWAY: i64 = 5;
 /// The minimum length of the secret: that of HS256's hash (RFC 7518, 3.2).
 pub const MIN_SECRET_BYTES: usize = 32;
 
-/// The key that signs session tokens.
+/// The key that signs session tokens, and that the tokens of proofs are derived from.
+///
+/// With another key, open sessions end, and tokens that were mailed are not valid any more.
 #[derive(Clone)]
 pub struct TokenKey {
     encoding: EncodingKey,
     decoding: DecodingKey,
+    proofs: ProofKey,
 }
 
 impl TokenKey {
@@ -33,7 +39,16 @@ impl TokenKey {
                 "the token secret must be at least {MIN_SECRET_BYTES} bytes (got {found})"
             )));
         }
-        Ok(Self { encoding: EncodingKey::from_secret(secret), decoding: DecodingKey::from_secret(secret) })
+        Ok(Self {
+            encoding: EncodingKey::from_secret(secret),
+            decoding: DecodingKey::from_secret(secret),
+            proofs: ProofKey::derive(secret),
+        })
+    }
+
+    /// The key of proofs.
+    pub(crate) fn proofs(&self) -> ProofKey {
+        self.proofs.clone()
     }
 }
 

@@ -73,6 +73,10 @@ pub(crate) enum Bug {
     PollsAreNotPostponed,
     /// A webhook is stored as often as it comes.
     WebhooksAreNotDeduplicated,
+    /// A proof works again.
+    ProofsWorkTwice,
+    /// Counts the proofs of an address, and begins another one later.
+    ProofsAreCountedThenBegun,
     /// Two spellings of one address are two accounts.
     AddressesHaveCase,
     /// `%` and `_` find anything.

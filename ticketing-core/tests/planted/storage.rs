@@ -19,6 +19,7 @@ use ticketing_core::domain::load::{LoadKeys, Needs};
 use ticketing_core::domain::order::{ExpireHolds, Hold, Order, OrderStatus};
 use ticketing_core::domain::outbox::{ClaimMails, MailReport, MailStatus, OutboxMail};
 use ticketing_core::domain::payment::{Attempt, AttemptStatus, ClaimPolls, Observation, Settle, Settlement};
+use ticketing_core::domain::proof::{BeginProof, UseProof};
 use ticketing_core::domain::refund::{ClaimRefunds, Refund, RefundReport, RefundRequest, RefundStatus};
 use ticketing_core::domain::refusal::Refusal;
 use ticketing_core::domain::shelf::{AnyShelf as _, Shelf};
@@ -77,6 +78,7 @@ impl Planted {
             Bug::HoldLooksThenTakes => work.batch::<Hold>().is_some(),
             Bug::ExpireInTwoSteps => work.batch::<ExpireHolds>().is_some(),
             Bug::ScanLooksThenLetsIn => work.batch::<Scan>().is_some(),
+            Bug::ProofsAreCountedThenBegun => work.batch::<BeginProof>().is_some(),
             Bug::ClaimsAreShared => work.name().starts_with("claim_"),
             Bug::OfAlternativesOnlyTheLastIsClaimed
             | Bug::DecidesAgainOnTheSameRows
@@ -245,6 +247,12 @@ impl Planted {
         settled
     }
 
+    async fn use_proofs(&self, now: Timestamp, uses: &[UseProof]) -> Result<Vec<Outcome<Account>>> {
+        let outcomes = self.inner.apply(now, uses).await;
+        self.inner.tamper(|rows| each(&mut rows.proofs, |proof| proof.used_at = None));
+        outcomes
+    }
+
     async fn claim_polls(&self, now: Timestamp, claim: &[ClaimPolls]) -> Result<Vec<Vec<Attempt>>> {
         let before = self.inner.snapshot().attempts;
         let claimed = self.inner.apply(now, claim).await?;
@@ -386,6 +394,7 @@ impl Storage for Planted {
             Scan => check_in (ScanForgetsItsNonce);
             ClaimMails => claim_mails (MailsWithoutLease MailsAreSentBeforeTheyAre);
             MailReport => report_mails (StaleReportsCount);
+            UseProof => use_proofs (ProofsWorkTwice);
             NewWebhook => receive_webhooks (WebhooksAreNotDeduplicated);
         );
         if self.decide(now, &work).await? {

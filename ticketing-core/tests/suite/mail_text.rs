@@ -10,10 +10,13 @@ use ticketing_core::domain::money::{Currency, Money};
 use ticketing_core::domain::notice::{Notice, NoticeStatus};
 use ticketing_core::domain::order::{Order, OrderStatus};
 use ticketing_core::domain::principal::{Buyer, Principal};
+use ticketing_core::domain::proof::{Proof, ProofPurpose};
 use ticketing_core::domain::refund::{Refund, RefundReason, RefundStatus};
 use ticketing_core::domain::ticket::{Ticket, TicketStatus};
 use ticketing_core::mailer::Mail;
-use ticketing_core::mailer::render::{EventCancelledMail, EventChangedMail, RefundMail, Renderer, TicketsMail};
+use ticketing_core::mailer::render::{
+    EventCancelledMail, EventChangedMail, PasswordChangedMail, ProofMail, RefundMail, Renderer, TicketsMail,
+};
 
 fn now() -> Timestamp {
     "2026-11-20T10:00:00Z".parse().unwrap()
@@ -153,6 +156,51 @@ fn the_event_cancelled_mail_is_worded_like_this() {
     assert_eq!(mail.subject, "Cancelled: Jazz at Freedom Park & Friends");
     assert_snapshot("event_cancelled.txt", &mail.text);
     assert_snapshot("event_cancelled.html", &mail.html);
+}
+
+fn proof(purpose: ProofPurpose) -> Proof {
+    row(json!({
+        "id": 9,
+        "purpose": purpose,
+        "account_id": 4,
+        "address": "ada@example.com",
+        "nth": 1,
+        "was_verified": false,
+        "used_at": null,
+        "expires_at": "2026-11-27T10:00:00Z",
+        "created_at": now(),
+    }))
+}
+
+#[test]
+fn the_mails_with_proofs_are_worded_like_this() {
+    let token = "tkp_9_7GQ4MK2ZR8C0P5V1X3YD6SJ9TW";
+    for purpose in ProofPurpose::ALL {
+        let proof = proof(*purpose);
+        let mail = ProofMail::new(&proof, token).with_page("https://tickets.example.com/account/proof");
+        assert!(!format!("{mail:?}").contains(token));
+        let mail = renderer().proof_mail(&mail).unwrap();
+        assert_eq!((mail.message_id.as_str(), mail.to.as_str()), ("proof.9@tickets.example.com", "ada@example.com"));
+        assert_snapshot(&format!("proof_{}.txt", purpose.name()), &mail.text);
+        assert_snapshot(&format!("proof_{}.html", purpose.name()), &mail.html);
+    }
+    // Without a page, and with one that is no link.
+    for page in [None, Some("javascript:alert(1)")] {
+        let proof = proof(ProofPurpose::VerifyEmail);
+        let mail = renderer().proof_mail(&ProofMail::new(&proof, token).with_page(page)).unwrap();
+        assert_snapshot("proof_as_text.txt", &mail.text);
+        assert_snapshot("proof_as_text.html", &mail.html);
+    }
+}
+
+#[test]
+fn the_password_changed_mail_is_worded_like_this() {
+    let to = "ada@example.com".parse().unwrap();
+    let mail = renderer().password_changed_mail(&PasswordChangedMail::new(4.into(), 2, &to, now())).unwrap();
+    assert_eq!(mail.message_id, "password-changed.4-2@tickets.example.com");
+    assert_eq!(mail.subject, "Your password was changed");
+    assert_snapshot("password_changed.txt", &mail.text);
+    assert_snapshot("password_changed.html", &mail.html);
 }
 
 fn notice(more: Value) -> Notice {

@@ -22,6 +22,7 @@ mod pgbouncer;
 mod planted;
 mod planted_bugs;
 mod postgres;
+mod proofs;
 mod smtp;
 mod sqlite;
 mod storage_conformance;

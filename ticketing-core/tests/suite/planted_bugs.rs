@@ -78,6 +78,15 @@ const FOUND_BY: &[(Bug, &[&str])] = &[
     (Bug::StaleReportsCount, &["outbox::a_stale_report_changes_nothing_unless_the_mail_was_sent_by_it"]),
     (Bug::PollsAreNotPostponed, &["polls::an_open_attempt_is_polled_with_backoff_until_it_lapses"]),
     (Bug::WebhooksAreNotDeduplicated, &["webhooks::a_webhook_is_stored_byte_for_byte_once"]),
+    (
+        Bug::ProofsWorkTwice,
+        &[
+            "proofs::a_verified_address_needs_no_proof",
+            "proofs::a_reset_ends_sessions_and_other_proofs_and_is_told",
+            "proofs::a_proof_used_eight_times_at_once_works_once",
+        ],
+    ),
+    (Bug::ProofsAreCountedThenBegun, &["proofs::eight_begun_at_once_stay_within_the_limit"]),
     (Bug::AddressesHaveCase, &["accounts::a_taken_address_or_user_name_is_refused_in_any_case"]),
     (Bug::SearchHasWildcards, &["filters::search_text_has_no_wildcards"]),
     (Bug::SearchKnowsAsciiOnly, &["filters::events_are_found_by_text_in_any_case_and_any_script"]),

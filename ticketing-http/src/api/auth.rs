@@ -6,6 +6,7 @@ use super::dto::account::{LoginBody, LoginView, RegisterBody, TokenForm, TokenVi
 use super::dto::body::Body;
 use super::login::{logged_out, login, registered};
 use super::problems::{BODY, KEYED, TOKEN, problems};
+use super::proofs;
 use super::state::ApiState;
 use crate::problem::Problem;
 use poem::Request;
@@ -63,6 +64,7 @@ impl Auth {
     async fn register(&self, http: &Request, body: Body<RegisterBody>) -> Result<Registered, RegisterProblems> {
         let account = self.0.ticketing.register(body.0.into()).await?;
         registered(&self.0, http, &account).await;
+        proofs::welcome(&self.0, http, &account).await;
         Ok(Registered::Created(Json((&account).into())))
     }
 
@@ -97,6 +99,7 @@ impl Auth {
     async fn create_user(&self, http: &Request, body: Body<UserBody>) -> Result<UserCreated, RegisterProblems> {
         let account = self.0.ticketing.register(body.0.into()).await?;
         registered(&self.0, http, &account).await;
+        proofs::welcome(&self.0, http, &account).await;
         Ok(UserCreated::Created(Json((&account).into())))
     }
 

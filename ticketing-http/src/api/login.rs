@@ -1,7 +1,7 @@
 use super::state::ApiState;
 use crate::middleware::client_address::ClientAddress;
-use crate::middleware::login_throttle::Throttled;
-use crate::middleware::shared_throttle::SharedThrottle;
+use crate::middleware::login_throttle::{Attempt, Throttled};
+use crate::middleware::shared_throttle::{SharedAttempt, SharedThrottle};
 use crate::problem::Problem;
 use crate::security_log::Subject;
 use poem::Request;
@@ -37,32 +37,16 @@ pub(crate) async fn login(
     };
     let client = client_of(request);
     let subject = Subject::new(state.key_mac(), &key, client);
-    let too_many = |throttled: Throttled| {
-        subject.login_throttled(throttled.by.name(), throttled.wait);
-        Problem::new("too_many_logins", "Too many login attempts. Please try again later.").retry_after(throttled.wait)
-    };
-    let (throttle, now) = (&state.login_throttle, state.clock.now());
-    // Whatever ends this call without a verdict on the password takes both attempts back.
-    let attempt = throttle.begin(&key, client, now).map_err(too_many)?;
-    let together = match shared(state, &key, client) {
-        Some(together) => Some(together.begin(throttle.is_known(&key, client, now), now).await.map_err(too_many)?),
-        None => None,
-    };
+    let attempts = Attempts::begin(state, &key, client, &subject).await?;
     let session = state.ticketing.login(name, password).await;
     let mut failed_attempts = 0;
     match &session {
         Ok(_) => {
-            failed_attempts = attempt.succeeded(state.clock.now());
-            if let Some(together) = together {
-                together.succeeded().await;
-            }
+            failed_attempts = attempts.succeeded(state).await;
             subject.logged_in();
         }
         Err(Error::Unauthenticated(_)) => {
-            attempt.failed(state.clock.now());
-            if let Some(together) = together {
-                together.failed().await;
-            }
+            attempts.failed(state).await;
             subject.login_failed(match &account {
                 None => "unknown_account",
                 Some(account) if !account.is_active => "account_switched_off",
@@ -72,6 +56,69 @@ pub(crate) async fn login(
         Err(_) => {}
     }
     Ok(NewSession { session: session?, failed_attempts })
+}
+
+/// Does work that needs the password of a session's account once more. It counts like a log-in: a thief of a session cannot
+/// guess the password with it. The outer error says that it was not done.
+pub(crate) async fn with_password<T>(
+    state: &ApiState,
+    request: &Request,
+    account: &Account,
+    work: impl Future<Output = Result<T, Error>>,
+) -> Result<Result<T, Error>, Problem> {
+    let (key, client) = (key_of(account), client_of(request));
+    let subject = Subject::new(state.key_mac(), &key, client);
+    let attempts = Attempts::begin(state, &key, client, &subject).await?;
+    let done = work.await;
+    match &done {
+        Ok(_) => drop(attempts.succeeded(state).await),
+        Err(Error::Unauthenticated(_)) => {
+            attempts.failed(state).await;
+            subject.login_failed("wrong_password");
+        }
+        Err(_) => {}
+    }
+    Ok(done)
+}
+
+/// An attempt at a password: in this process, and where limits are shared, in all. An attempt that ends without a verdict on the password
+/// takes both back.
+struct Attempts<'a> {
+    own: Attempt<'a>,
+    together: Option<SharedAttempt>,
+}
+
+impl<'a> Attempts<'a> {
+    async fn begin(state: &'a ApiState, key: &str, client: ClientAddress, subject: &Subject) -> Result<Self, Problem> {
+        let too_many = |throttled: Throttled| {
+            subject.login_throttled(throttled.by.name(), throttled.wait);
+            let detail = "Too many login attempts. Please try again later.";
+            Problem::new("too_many_logins", detail).retry_after(throttled.wait)
+        };
+        let (throttle, now) = (&state.login_throttle, state.clock.now());
+        let own = throttle.begin(key, client, now).map_err(too_many)?;
+        let together = match shared(state, key, client) {
+            Some(together) => Some(together.begin(throttle.is_known(key, client, now), now).await.map_err(too_many)?),
+            None => None,
+        };
+        Ok(Self { own, together })
+    }
+
+    /// Returns how many wrong passwords were tried since the account's last log-in.
+    async fn succeeded(self, state: &ApiState) -> u32 {
+        let failed_attempts = self.own.succeeded(state.clock.now());
+        if let Some(together) = self.together {
+            together.succeeded().await;
+        }
+        failed_attempts
+    }
+
+    async fn failed(self, state: &ApiState) {
+        self.own.failed(state.clock.now());
+        if let Some(together) = self.together {
+            together.failed().await;
+        }
+    }
 }
 
 /// Notes that a new account's owner is at this client: an attacker at the same address will not keep them from logging in.
@@ -84,9 +131,22 @@ pub(crate) async fn registered(state: &ApiState, request: &Request, account: &Ac
     Subject::new(state.key_mac(), &key, client).event("registered");
 }
 
+/// An account and its client, for the log of security events.
+pub(crate) fn subject_of(state: &ApiState, request: &Request, account: &Account) -> Subject {
+    Subject::new(state.key_mac(), &key_of(account), client_of(request))
+}
+
+/// A person who typed this name, which may be of no account, and their client, for the log of security events.
+pub(crate) fn subject_named(state: &ApiState, request: &Request, name: &str, account: Option<&Account>) -> Subject {
+    match account {
+        Some(account) => subject_of(state, request, account),
+        None => Subject::new(state.key_mac(), &format!("name {}", login_name(name)), client_of(request)),
+    }
+}
+
 /// Notes in the log that an account's sessions were ended.
 pub(crate) fn logged_out(state: &ApiState, request: &Request, account: &Account) {
-    Subject::new(state.key_mac(), &key_of(account), client_of(request)).event("logout");
+    subject_of(state, request, account).event("logout");
 }
 
 fn key_of(account: &Account) -> String {
@@ -94,7 +154,7 @@ fn key_of(account: &Account) -> String {
 }
 
 /// The middleware sets the address; without it, as in tests, the client is this machine.
-fn client_of(request: &Request) -> ClientAddress {
+pub(crate) fn client_of(request: &Request) -> ClientAddress {
     request.data().copied().unwrap_or(ClientAddress(IpAddr::V6(Ipv6Addr::LOCALHOST)))
 }
 

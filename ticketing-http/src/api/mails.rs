@@ -27,7 +27,7 @@ pub(crate) struct MailView {
     id: i64,
     /// The order it is about.
     order_id: i64,
-    /// `tickets`, `refund`, `event_changed` or `event_cancelled`
+    /// `tickets`, `refund`, `event_changed`, `event_cancelled`, or to administrators `proof` and `password_changed`, which are about an account
     kind: String,
     /// The recipient's address.
     recipient: String,
@@ -51,6 +51,8 @@ impl From<OutboxMail> for MailView {
             MailKind::Refund(_) => "refund",
             MailKind::EventChanged(_) => "event_changed",
             MailKind::EventCancelled => "event_cancelled",
+            MailKind::Proof(_) => "proof",
+            MailKind::PasswordChanged(_) => "password_changed",
             _ => "other",
         };
         Self {

@@ -5,6 +5,7 @@
 //! |---|---|
 //! | `auth` | accounts and tokens |
 //! | `administration` | accounts of others, for administrators |
+//! | `proofs` | addresses and passwords: verified, reset, changed |
 //! | `events`, `categories` | events |
 //! | `event_list` | the body of `GET /events/`, written as it is read |
 //! | `event_read` | a fast path for `GET /events/{id}` |
@@ -32,12 +33,13 @@ mod event_settings;
 mod events;
 mod health;
 mod idempotency;
-mod login;
+pub(crate) mod login;
 mod mails;
 mod orders;
 mod payments;
 mod problems;
 mod promo_codes;
+pub(crate) mod proofs;
 mod purchases;
 mod state;
 mod tickets;
@@ -75,6 +77,7 @@ pub fn service(state: &ApiState) -> OpenApiService<impl OpenApi + use<>, ()> {
     let operations = (
         auth::Auth(state.clone()),
         administration::Administration(state.clone()),
+        proofs::Proofs(state.clone()),
         events::Events(state.clone()),
         event_settings::EventSettings(state.clone()),
         promo_codes::PromoCodes(state.clone()),

@@ -1,6 +1,7 @@
 use super::event_read::RenderedEvents;
 use crate::middleware::code_guesses::CodeGuesses;
 use crate::middleware::login_throttle::LoginThrottle;
+use crate::middleware::proof_limit::ProofLimit;
 use crate::middleware::purchase_limit::{PurchaseLimit, PurchaseLimits};
 use crate::problem::Problem;
 use hmac::{Hmac, KeyInit};
@@ -27,6 +28,8 @@ pub struct ApiState {
     pub purchase_limit: Arc<PurchaseLimit>,
     /// Slows down guessing of promo codes.
     pub code_guesses: Arc<CodeGuesses>,
+    /// Limits how many mails about accounts are requested.
+    pub proof_limit: Arc<ProofLimit>,
     /// The time, for the throttle.
     pub clock: Arc<dyn Clock>,
     /// The payment gateway's circuit breaker, if there is one: shown by `/health?detail=true`.
@@ -79,6 +82,8 @@ pub struct ApiSettings {
     pub takes_payments: bool,
     /// How many purchases an account and an address may begin. Default: no limits.
     pub purchase_limits: PurchaseLimits,
+    /// Whether new accounts are sent a mail that asks them to confirm their address. Default: yes.
+    pub verify_emails: bool,
 }
 
 impl Default for ApiSettings {
@@ -91,6 +96,7 @@ impl Default for ApiSettings {
             public_url: None,
             takes_payments: true,
             purchase_limits: PurchaseLimits::default(),
+            verify_emails: true,
         }
     }
 }
@@ -111,6 +117,7 @@ impl ApiState {
             ticketing,
             purchase_limit: Arc::new(PurchaseLimit::new(settings.purchase_limits)),
             code_guesses: Arc::default(),
+            proof_limit: Arc::default(),
             settings: Arc::new(settings),
             login_throttle: Arc::new(LoginThrottle::new()),
             clock: Arc::new(SystemClock),

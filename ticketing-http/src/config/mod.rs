@@ -96,6 +96,8 @@ pub struct Config {
     pub default_time_zone: TimeZoneName,
     /// Whether events may be created without an account.
     pub allow_anonymous_events: bool,
+    /// Whether new accounts are asked by mail to confirm their address.
+    pub verify_emails: bool,
     /// Whether `/docs` and `/redoc` are enabled.
     pub docs: bool,
     /// The format of the log.
@@ -285,6 +287,7 @@ impl Config {
             default_time_zone: source.read("DEFAULT_TIME_ZONE", parse::time_zone)?,
             refuse_common_passwords: source.read("COMMON_PASSWORDS", parse::common_passwords)?,
             allow_anonymous_events,
+            verify_emails: source.read("VERIFY_EMAILS", parse::switch)?,
             docs: source.read("DOCS", parse::switch)?,
             log_format: source.read("LOG_FORMAT", parse::log_format)?,
             log_filter: source.read("RUST_LOG", parse::log_filter)?,

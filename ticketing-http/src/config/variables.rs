@@ -36,6 +36,7 @@ pub const VARIABLES: &[Variable] = &[
     ),
     open("TOKEN_TTL_SECONDS", "3600", "Lifetime of a session, in seconds"),
     open("COMMON_PASSWORDS", "accept", "refuse: new accounts must not have one of the 3,000 commonest passwords"),
+    open("VERIFY_EMAILS", "on", "off: new accounts are sent no mail that asks them to confirm their address"),
     secret(
         "PAYSTACK_SECRET_KEY",
         "sk_test_… or sk_live_…. Default: a sandbox gateway that moves no money, if only this machine can reach it",

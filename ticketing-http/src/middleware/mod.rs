@@ -9,6 +9,7 @@ pub mod code_guesses;
 pub mod cors;
 pub mod login_throttle;
 pub mod panics;
+pub mod proof_limit;
 pub mod purchase_limit;
 pub mod rate_limit;
 pub mod request_log;

@@ -53,6 +53,7 @@ pub const CODES: &[(&str, u16)] = &[
     ("ticket_unknown", 404),
     ("refund_unknown", 404),
     ("scan_unknown", 404),
+    ("proof_unknown", 404),
     ("ticket_not_in_order", 404),
     ("method_not_allowed", 405),
     ("not_acceptable", 406),
@@ -98,6 +99,7 @@ pub const CODES: &[(&str, u16)] = &[
     ("too_many_logins", 429),
     ("too_many_purchases", 429),
     ("too_many_codes", 429),
+    ("too_many_proofs", 429),
     ("internal", 500),
     ("gateway_rejected", 502), // nothing in the buyer's request is wrong, and a retry does not help
     ("busy", 503),

@@ -213,6 +213,11 @@ impl Problem {
         self.errors.as_deref().unwrap_or_default()
     }
 
+    /// When to try again, in seconds from now.
+    pub(crate) fn seconds_to_wait(&self) -> Option<u64> {
+        self.retry_after
+    }
+
     /// The response, with the headers that its status requires.
     pub fn to_response(&self) -> Response {
         let mut response = Response::builder()

@@ -69,7 +69,7 @@ fn every_row_is_an_operation_or_a_named_route_beside_the_api() {
         }
     }
     let sandbox = format!("{SANDBOX}/*");
-    assert_eq!(beside, BTreeSet::from(["/docs", "/redoc", "/openapi.json", METRICS, sandbox.as_str()]));
+    assert_eq!(beside, BTreeSet::from(["/docs", PROOF_PAGE, "/redoc", "/openapi.json", METRICS, sandbox.as_str()]));
     assert_eq!(find(&Method::POST, PAYSTACK_WEBHOOK).unwrap().pattern, "/payments/webhooks/:gateway");
 }
 
@@ -191,6 +191,15 @@ fn policies_are_those_of_the_prefix_lists_that_the_table_replaced() {
     // Paths that came after the lists.
     let later = [
         "/orders/:reference/returns",
+        "/auth/verify-email",
+        "/auth/send-verification",
+        "/auth/forgot-password",
+        "/auth/reset-password",
+        "/auth/change-password",
+        "/auth/change-email",
+        "/auth/confirm-email",
+        "/auth/undo-email-change",
+        PROOF_PAGE,
         "/door/scans/:nonce/annul",
         "/events/:event_id/settings",
         "/events/:event_id/copies",

@@ -7,6 +7,7 @@ use crate::shop::{Call, PASSWORD};
 use serde_json::{Value, json};
 use ticketing_core::domain::account::Role;
 use ticketing_core::domain::order::OrderKey;
+use ticketing_core::domain::proof::ProofPurpose;
 use ticketing_core::domain::ticket::TicketKey;
 use ticketing_core::storage::StorageExt as _;
 use ticketing_core::storage::memory::MemoryStorage;
@@ -36,6 +37,14 @@ const TABLE: &[(&str, [u16; 7])] = &[
     ("post /auth/login",                                    [200, 200, 200, 200, 200, 200, 200]),
     ("post /auth/logout",                                   [401, 401, 204, 204, 204, 204, 204]),
     ("get /auth/me",                                        [401, 401, 200, 200, 200, 200, 200]),
+    ("post /auth/verify-email",                             [204, 204, 204, 204, 204, 204, 204]),
+    ("post /auth/send-verification",                        [401, 401, 202, 202, 202, 202, 202]),
+    ("post /auth/forgot-password",                          [202, 202, 202, 202, 202, 202, 202]),
+    ("post /auth/reset-password",                           [204, 204, 204, 204, 204, 204, 204]),
+    ("post /auth/change-password",                          [401, 401, 200, 200, 200, 200, 200]),
+    ("post /auth/change-email",                             [401, 401, 202, 202, 202, 202, 202]),
+    ("post /auth/confirm-email",                            [204, 204, 204, 204, 204, 204, 204]),
+    ("post /auth/undo-email-change",                        [204, 204, 204, 204, 204, 204, 204]),
     ("post /users",                                         [201, 201, 201, 201, 201, 201, 201]),
     ("get /users/me",                                       [401, 401, 200, 200, 200, 200, 200]),
     ("post /token",                                         [200, 200, 200, 200, 200, 200, 200]),
@@ -138,6 +147,38 @@ async fn request(world: &World, operation: &str, number: usize) -> Option<Reques
         }
         "post /auth/login" => with("/auth/login", log_in),
         "post /token" => with("/token", json!(format!("username=stranger%40example.com&password={PASSWORD}"))),
+        "post /auth/verify-email" => {
+            let token = world.shop.proof(ProofPurpose::VerifyEmail, &email).await;
+            with("/auth/verify-email", json!({"token": token}))
+        }
+        "post /auth/reset-password" => {
+            let token = world.shop.proof(ProofPurpose::ResetPassword, &email).await;
+            with("/auth/reset-password", json!({"token": token, "password": "another good one"}))
+        }
+        "post /auth/confirm-email" => {
+            let token = world.shop.proof(ProofPurpose::ChangeEmail, &email).await;
+            with("/auth/confirm-email", json!({"token": token}))
+        }
+        "post /auth/undo-email-change" => {
+            let token = world.shop.proof(ProofPurpose::UndoEmail, &email).await;
+            with("/auth/undo-email-change", json!({"token": token}))
+        }
+        // A client may request ten mails an hour.
+        "post /auth/send-verification" => {
+            world.shop.minutes_pass(6);
+            with("/auth/send-verification", json!({}))
+        }
+        "post /auth/forgot-password" => {
+            world.shop.minutes_pass(6);
+            with("/auth/forgot-password", json!({"email": email}))
+        }
+        "post /auth/change-email" => {
+            world.shop.minutes_pass(6);
+            with("/auth/change-email", json!({"email": email, "password": PASSWORD}))
+        }
+        "post /auth/change-password" => {
+            with("/auth/change-password", json!({"current_password": PASSWORD, "new_password": "another good one"}))
+        }
         "post /categories" => with("/categories", json!({"name": format!("Category {number}")})),
         "post /events" => {
             let event = json!({"title": "Jazz", "event_date": "2099-12-31T20:00:00Z", "location": "Lagos", "price": 1});
@@ -267,9 +308,12 @@ async fn differences(world: &World, tokens: [String; 7]) -> Vec<String> {
         for (column, caller) in CALLERS.iter().enumerate() {
             let made = request(world, operation, row * CALLERS.len() + column).await;
             let Request { path, body, shown } = made.unwrap_or_else(|| panic!("no request for {operation}"));
-            // Logging out ends the caller's sessions: it is done by a session of somebody who has no other.
+            // Logging out and a new password end the caller's sessions: it is done by a session of somebody who has no other.
             let token = match *operation {
                 "post /auth/logout" if statuses[column] == 204 => world.shop.somebody(&format!("once-{column}")).await,
+                "post /auth/change-password" if statuses[column] == 200 => {
+                    world.shop.somebody(&format!("changing-{column}")).await
+                }
                 _ => tokens[column].clone(),
             };
             let call = Call::new(operation.split(' ').next().unwrap(), &path).token(&token).header("if-match", "*");

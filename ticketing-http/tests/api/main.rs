@@ -6,6 +6,7 @@
 //! | `orders`, `refunds_and_reviews`, `check_ins`, `webhooks` | the operations beside them |
 //! | `admin`, `organizers` | administrators, and who may sell tickets |
 //! | `authorization_table` | who may do what: every operation for every kind of caller |
+//! | `proofs` | addresses verified, passwords reset, addresses changed, and the page that mails link to |
 //! | `authorization` | what a refusal shows; tokens that are none |
 //! | `bad_input` | malformed requests, for every operation |
 //! | `event_life` | corner cases in the life of an event: codes, copies, drafts, currencies |
@@ -40,6 +41,7 @@ mod organizers;
 #[path = "../../../ticketing-core/tests/support/postgres.rs"]
 mod postgres;
 mod promo_codes;
+mod proofs;
 mod races;
 mod refunds_and_reviews;
 mod returns;

@@ -12,19 +12,35 @@ use serde_json::{Value, json};
 use std::sync::Arc;
 use ticketing_core::domain::code::Reference;
 use ticketing_core::domain::order::BuyerLimits;
+use ticketing_core::mailer::memory::MemoryMailer;
+use ticketing_core::mailer::{Mail, MailError, Mailer};
 use ticketing_core::testing::{FakeGateway, ManualClock};
 use ticketing_core::token::TokenKey;
-use ticketing_core::{Ticketing, TicketingBuilder};
+use ticketing_core::{Ticketing, TicketingBuilder, Upkeep, async_trait};
 use ticketing_http::api::{self, ApiSettings, ApiState};
 use ticketing_http::stack::{StackConfig, stack};
 
 pub(crate) const PASSWORD: &str = "correct horse battery";
+
+pub(crate) const PROOF_URL: &str = "https://tickets.example.com/account/proof";
+
+/// A mailer that the test keeps a hand on.
+#[derive(Clone, Debug)]
+pub(crate) struct Mails(pub(crate) Arc<MemoryMailer>);
+
+#[async_trait]
+impl Mailer for Mails {
+    async fn send(&self, mail: &Mail) -> Result<(), MailError> {
+        self.0.send(mail).await
+    }
+}
 
 pub(crate) struct Shop {
     client: TestClient<BoxEndpoint<'static, Response>>,
     pub(crate) gateway: FakeGateway,
     pub(crate) clock: ManualClock,
     pub(crate) ticketing: Ticketing,
+    pub(crate) mailer: Arc<MemoryMailer>,
     _place: Place,
 }
 
@@ -66,15 +82,26 @@ impl Shop {
     pub(crate) async fn built(settings: ApiSettings, more: impl FnOnce(TicketingBuilder) -> TicketingBuilder) -> Self {
         let (storage, place) = storages::open().await;
         let (gateway, clock) = (FakeGateway::new(), ManualClock::default());
+        let mailer = Arc::new(MemoryMailer::new());
         let builder = Ticketing::builder_on(storage)
             .gateway(gateway.clone())
+            .mailer(Mails(Arc::clone(&mailer)))
+            .proof_url(PROOF_URL)
             .clock(Arc::new(clock.clone()))
             .token_key(TokenKey::new(&[7; 32]).unwrap());
         let ticketing = more(builder).build().unwrap();
         let state = state(ticketing.clone(), clock.clone(), settings);
         let config = StackConfig { clock: Arc::new(clock.clone()), ..StackConfig::default() };
         let client = TestClient::new(stack(api::endpoint(state), config).boxed());
-        Self { client, gateway, clock, ticketing, _place: place }
+        Self { client, gateway, clock, ticketing, mailer, _place: place }
+    }
+
+    /// Delivers the mails that wait, and returns the token of the last one to this address.
+    pub(crate) async fn token_mailed_to(&self, email: &str) -> String {
+        while !self.ticketing.run_upkeep(Upkeep::default()).await.unwrap().is_idle() {}
+        let mails = self.mailer.sent_to(&email.parse().unwrap());
+        let (_, link) = mails.last().unwrap().text.split_once(&format!("{PROOF_URL}?token=")).unwrap();
+        link.split_whitespace().next().unwrap().to_owned()
     }
 
     pub(crate) async fn send(&self, call: Call) -> Answer {

@@ -72,6 +72,7 @@ __all__ = [
     "OrderUnknown",
     "PaymentInProgress",
     "PriceChanged",
+    "ProofUnknown",
     "RefundExceedsPaid",
     "RefundUnknown",
     "Refused",
@@ -97,6 +98,7 @@ __all__ = [
     "TooFew",
     "TooMany",
     "TooManyHolds",
+    "TooManyProofs",
     "TotalTooLarge",
     "Unauthenticated",
     "UnreadableWebhook",
@@ -617,6 +619,23 @@ class MailSent(Refused):
     @property
     def again_at(self) -> datetime:
         """From when it may be sent again."""
+        return cast(datetime, self.facts["again_at"])
+
+
+class ProofUnknown(Refused):
+    """There is no such token, it is for something else, it was used or replaced, or it has expired."""
+
+    code = "proof_unknown"
+
+
+class TooManyProofs(Refused):
+    """Too many mails of one purpose were requested for the address."""
+
+    code = "too_many_proofs"
+
+    @property
+    def again_at(self) -> datetime:
+        """When the next is allowed."""
         return cast(datetime, self.facts["again_at"])
 
 

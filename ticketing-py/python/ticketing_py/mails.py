@@ -43,6 +43,10 @@ class MailKind(Word):
     EVENT_CANCELLED = "event_cancelled"
     TICKETS_RESTORED = "tickets_restored"
     """The tickets are valid again, with new codes, since a dispute was won."""
+    PROOF = "proof"
+    """A token for an account: to verify an address, or for a new password or address."""
+    PASSWORD_CHANGED = "password_changed"
+    """The password of an account was changed."""
 
 
 class MailStatus(Word):

@@ -2,6 +2,8 @@ use super::{Account, AccountChange};
 use crate::domain::command::Command;
 use crate::domain::id::AccountId;
 use crate::domain::load::LoadKeys;
+use crate::domain::outbox::MailKind;
+use crate::domain::proof::{self, ProofPurpose};
 use crate::domain::working_set::WorkingSet;
 use jiff::Timestamp;
 
@@ -20,9 +22,13 @@ impl Command for ChangeAccount {
 
     fn needs(&self, _rows: &WorkingSet, load: &mut LoadKeys) {
         load.row::<Account>(&self.id);
+        if let AccountChange::NewPassword { .. } = self.change {
+            load.find(proof::BY_ACCOUNT, &self.id);
+        }
     }
 
     fn apply(&self, rows: &mut WorkingSet, now: Timestamp) -> Option<Account> {
+        let ended_before = rows.accounts.get(&self.id)?.sessions_ended;
         rows.accounts.update(&self.id, |account| {
             match &self.change {
                 // Another call has changed the password meanwhile. That change is newer.
@@ -42,6 +48,14 @@ impl Command for ChangeAccount {
             }
             account.updated_at = now;
         });
-        rows.accounts.get(&self.id).cloned()
+        let account = rows.accounts.get(&self.id).cloned()?;
+        if matches!(self.change, AccountChange::NewPassword { .. }) && account.sessions_ended > ended_before {
+            rows.end_proofs(now, self.id, &[ProofPurpose::ResetPassword, ProofPurpose::ChangeEmail]);
+            // Not to an address that may be a stranger's.
+            if account.is_verified {
+                rows.owe_mail(now, self.id, MailKind::PasswordChanged(account.sessions_ended), account.email.clone());
+            }
+        }
+        Some(account)
     }
 }

@@ -36,6 +36,7 @@ pub mod outbox;
 mod outcomes;
 pub mod paging;
 pub mod polls;
+pub mod proofs;
 pub mod races;
 pub mod refunds;
 pub mod requests;
@@ -84,6 +85,27 @@ macro_rules! storage_conformance {
                 of_eight_administrators_who_take_each_others_rights_one_stays
                 a_password_changes_only_if_no_other_call_changed_it
                 sessions_are_ended_by_a_new_password_and_on_request
+            }
+            proofs {
+                a_proof_reads_back_and_owes_one_mail
+                a_verified_address_needs_no_proof
+                the_fourth_proof_within_an_hour_is_refused
+                new_addresses_of_one_account_count_together
+                nobody_learns_who_has_an_account
+                a_proof_is_used_until_it_expires_and_for_its_purpose_only
+                a_reset_ends_sessions_and_other_proofs_and_is_told
+                the_owner_of_a_squatted_address_takes_the_account_over
+                a_new_password_ends_proofs_of_a_password_and_of_an_address
+                a_new_address_is_proved_and_told_to_the_old_one
+                a_changed_address_is_undone
+                undoing_the_first_change_ends_the_later_ones
+                nobody_else_gets_an_address_while_its_change_can_be_undone
+                an_address_that_is_taken_meanwhile_is_refused
+                proofs_are_kept_for_a_day_after_they_expire
+                a_proof_used_eight_times_at_once_works_once
+                of_two_resets_at_once_the_password_is_of_one_that_worked
+                an_address_that_is_registered_at_once_has_one_account
+                eight_begun_at_once_stay_within_the_limit
             }
             events {
                 an_event_reads_back_as_it_was_made

@@ -25,6 +25,7 @@ pub(super) mod migrations {
     const ORDER_LINES: &str = include_str!("../../../migrations/postgres/0008_order_lines_are_facts.sql");
     const PUBLISHED: &str = include_str!("../../../migrations/postgres/0009_published_events.sql");
     const ADMINISTRATION: &str = include_str!("../../../migrations/postgres/0010_administration.sql");
+    const PROOFS: &str = include_str!("../../../migrations/postgres/0011_proofs.sql");
 
     /// All of them.
     pub(in crate::storage) fn all() -> Migrator {
@@ -42,6 +43,7 @@ pub(super) mod migrations {
             one(8, "order lines are facts", ORDER_LINES),
             one(9, "published events", PUBLISHED),
             one(10, "administration", ADMINISTRATION),
+            one(11, "proofs", PROOFS),
         ])
     }
 

@@ -21,6 +21,7 @@ pub(crate) mod path;
 pub(crate) mod payment;
 pub(crate) mod price;
 pub(crate) mod promo_code;
+pub(crate) mod proof;
 pub(crate) mod scalar;
 pub(crate) mod settings;
 pub(crate) mod settings_view;

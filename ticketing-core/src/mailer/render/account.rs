@@ -1,0 +1,170 @@
+//! The mails about accounts.
+//!
+//! They contain nothing that a person has typed, not even a name: until an address is verified, a stranger may have chosen it.
+
+use super::{Renderer, fault, link, written};
+use crate::domain::id::AccountId;
+use crate::domain::principal::EmailAddress;
+use crate::domain::proof::{Proof, ProofPurpose};
+use crate::mailer::Mail;
+use jiff::Timestamp;
+use jiff::tz::TimeZone;
+use minijinja::value::Serde;
+use serde::Serialize;
+
+/// The data of the mail with the token of a proof.
+#[derive(Clone, Copy)]
+#[non_exhaustive]
+pub struct ProofMail<'a> {
+    /// The proof.
+    pub proof: &'a Proof,
+    /// Its token.
+    pub token: &'a str,
+    /// The `https` or `http` URL of the page that takes the token, which is added to it as `?token=…`.
+    pub page: Option<&'a str>,
+}
+
+impl<'a> ProofMail<'a> {
+    /// Creates one without a page: the token is text.
+    pub const fn new(proof: &'a Proof, token: &'a str) -> Self {
+        Self { proof, token, page: None }
+    }
+
+    /// Sets [`page`](Self::page).
+    #[must_use]
+    pub fn with_page(mut self, page: impl Into<Option<&'a str>>) -> Self {
+        self.page = page.into();
+        self
+    }
+}
+
+impl std::fmt::Debug for ProofMail<'_> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("ProofMail").field("proof", self.proof).field("page", &self.page).finish_non_exhaustive()
+    }
+}
+
+/// The data of the mail about a changed password.
+#[derive(Clone, Copy, Debug)]
+#[non_exhaustive]
+pub struct PasswordChangedMail<'a> {
+    /// The account.
+    pub account: AccountId,
+    /// What tells this change from others of the account.
+    pub time: i64,
+    /// The recipient.
+    pub to: &'a EmailAddress,
+    /// When it was changed.
+    pub at: Timestamp,
+}
+
+impl<'a> PasswordChangedMail<'a> {
+    /// Creates one from all its fields.
+    pub const fn new(account: AccountId, time: i64, to: &'a EmailAddress, at: Timestamp) -> Self {
+        Self { account, time, to, at }
+    }
+}
+
+/// The sentences of a mail with a token.
+struct Sentences {
+    subject: &'static str,
+    why: &'static str,
+    action: &'static str,
+    otherwise: &'static str,
+}
+
+fn sentences(purpose: ProofPurpose) -> Sentences {
+    match purpose {
+        ProofPurpose::VerifyEmail => Sentences {
+            subject: "Confirm your e-mail address",
+            why: "An account was created with your e-mail address. Please confirm that the address is yours.",
+            action: "Confirm this address",
+            otherwise: "If you did not create an account, you need not do anything. If you want to use the account, or nobody else \
+                        to use it, choose a new password with \"forgotten password\" where you log in.",
+        },
+        ProofPurpose::ResetPassword => Sentences {
+            subject: "Choose a new password",
+            why: "You can choose a new password for your account. Every session that is open will end then.",
+            action: "Choose a new password",
+            otherwise: "If you did not ask for this, you need not do anything: your password stays as it is.",
+        },
+        ProofPurpose::ChangeEmail => Sentences {
+            subject: "Confirm your new e-mail address",
+            why: "Somebody wants to use this e-mail address for their account from now on. If that is you, please confirm it.",
+            action: "Use this address",
+            otherwise: "If you did not ask for this, you need not do anything: the address is not used then.",
+        },
+        ProofPurpose::UndoEmail => Sentences {
+            subject: "The e-mail address of your account was changed",
+            why: "Your account has another e-mail address now. Mails about it, and about your tickets, go there.",
+            action: "Undo the change",
+            otherwise: "If you changed the address yourself, you need not do anything. If not, undo the change: your account gets this \
+                        address back, every session ends, and you choose a new password.",
+        },
+    }
+}
+
+impl Renderer {
+    /// The mail with the token of a proof: a link to the page that takes it, or the token itself.
+    pub fn proof_mail(&self, mail: &ProofMail<'_>) -> crate::error::Result<Mail> {
+        let ProofMail { proof, token, page } = *mail;
+        let Sentences { subject, why, action, otherwise } = sentences(proof.purpose);
+        let view = ProofView {
+            subject,
+            why,
+            action,
+            otherwise,
+            link: link(page).map(|page| format!("{page}?token={token}")),
+            token,
+            until: in_utc(proof.expires_at),
+        };
+        self.account_mail("proof", &proof.id.to_string(), subject, &proof.address, &view)
+    }
+
+    /// The mail about a changed password.
+    pub fn password_changed_mail(&self, mail: &PasswordChangedMail<'_>) -> crate::error::Result<Mail> {
+        let subject = "Your password was changed";
+        let key = format!("{}-{}", mail.account, mail.time);
+        let view = PasswordChangedView { subject, at: in_utc(mail.at) };
+        self.account_mail("password_changed", &key, subject, mail.to, &view)
+    }
+
+    fn account_mail(
+        &self,
+        name: &str,
+        key: &str,
+        subject: &str,
+        to: &EmailAddress,
+        view: &impl Serialize,
+    ) -> crate::error::Result<Mail> {
+        let written = |kind: &str| -> crate::error::Result<String> {
+            let template = self.templates.get_template(&format!("{name}.{kind}")).map_err(|error| fault(&error))?;
+            template.render(Serde(view)).map_err(|error| fault(&error))
+        };
+        let (text, html) = (written("txt")?, written("html")?);
+        let message_id = format!("{}.{key}@{}", name.replace('_', "-"), self.from_domain);
+        Ok(Mail { message_id, to: to.clone(), subject: subject.to_owned(), text, html, attachments: Vec::new() })
+    }
+}
+
+/// Nobody has told us where the person is.
+fn in_utc(at: Timestamp) -> String {
+    written(&at.to_zoned(TimeZone::UTC))
+}
+
+#[derive(Serialize)]
+struct ProofView<'a> {
+    subject: &'a str,
+    why: &'a str,
+    action: &'a str,
+    otherwise: &'a str,
+    link: Option<String>,
+    token: &'a str,
+    until: String,
+}
+
+#[derive(Serialize)]
+struct PasswordChangedView<'a> {
+    subject: &'a str,
+    at: String,
+}

@@ -26,7 +26,7 @@ const LATER: [(&str, &[&str], &[&str]); 11] = [
     ("ticket", &["holder", "ordinal"], &["keeps_place"]),
     ("check-in", &["nonce", "gate"], &["annulled", "annulled_at"]),
     // Why an account is disabled.
-    ("account", &["email", "password_hash"], &["disabled_reason"]),
+    ("account", &["email", "sessions_ended"], &["disabled_reason"]),
 ];
 
 /// Removes the later fields, however deep.

@@ -88,8 +88,9 @@ impl Proofs {
         self.count(http).await?;
         let email = &body.0.email.0;
         let begin = async {
-            let account = self.0.ticketing.find_account(email).await?;
-            self.0.ticketing.forgot_password(email).await.map(|()| account)
+            // First, for it checks the address.
+            self.0.ticketing.forgot_password(email).await?;
+            self.0.ticketing.find_account(email).await
         };
         let (begun, ()) = tokio::join!(begin, tokio::time::sleep(FORGOT_TAKES));
         let account = begun.map_err(|error| self.problem(error))?;

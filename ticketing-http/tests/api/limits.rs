@@ -30,8 +30,10 @@ async fn a_mail_that_was_sent_is_not_sent_again_the_same_day() {
     let storage = shop.ticketing.storage();
     let order = storage.ticket(&ticket).await.unwrap().unwrap().order_id;
     let claim = ClaimMails { lease: jiff::SignedDuration::from_mins(5), limit: 10 };
-    let mail = storage.apply_one(shop.clock.now(), claim).await.unwrap().remove(0);
-    assert_eq!(mail.subject.order(), Some(order));
+    // Beside the mails that ask new accounts to confirm their address.
+    let mut claimed = storage.apply_one(shop.clock.now(), claim).await.unwrap();
+    claimed.retain(|mail| mail.subject.order() == Some(order));
+    let mail = claimed.remove(0);
     let path = format!("/mails/{}/resend", mail.id);
     assert_eq!(shop.send(Call::new("post", &path).token(&organizer)).await.text("status"), "waiting");
     let report = MailReport::new(mail.id, mail.tries, MailResult::Sent);

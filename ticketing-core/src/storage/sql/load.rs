@@ -2,6 +2,7 @@
 //!
 //! Every transaction takes its locks in the same direction: rank by rank, and by key within a table.
 
+use super::kept::Kept;
 use super::list::{claim, page, value};
 use super::{Connection, Found, Result, Statement};
 use crate::domain::load::{LoadKeys, Lookup, Needs};
@@ -14,23 +15,30 @@ use std::collections::{BTreeMap, BTreeSet};
 /// Reads what is needed, without locks.
 pub(in crate::storage) async fn load(connection: &mut dyn Connection, needs: &dyn Needs) -> Result<WorkingSet> {
     let mut rows = WorkingSet::default();
-    Loader { load: LoadKeys::default(), locks: false, locked: BTreeSet::new() }
-        .load(connection, needs, &mut rows)
-        .await?;
+    let (load, kept) = (LoadKeys::default(), Kept::default());
+    Loader { load, kept, locks: false, locked: BTreeSet::new() }.load(connection, needs, &mut rows).await?;
     Ok(rows)
 }
 
 /// Loads what works need that share a transaction, and locks it where the database has row locks.
 pub(in crate::storage) struct Loader {
     load: LoadKeys,
+    /// Rows that need not be read.
+    kept: Kept,
     locks: bool,
     locked: BTreeSet<(Noun, Value)>,
 }
 
 impl Loader {
-    /// For a transaction at this time.
-    pub(in crate::storage) fn new(connection: &dyn Connection, now: Timestamp) -> Self {
-        Self { load: LoadKeys::at(now), locks: connection.dialect().has_row_locks(), locked: BTreeSet::new() }
+    /// For a transaction at this time. The kept rows must be as they are in the database.
+    pub(in crate::storage) fn new(connection: &dyn Connection, now: Timestamp, kept: Kept) -> Self {
+        Self { load: LoadKeys::at(now), kept, locks: connection.dialect().has_row_locks(), locked: BTreeSet::new() }
+    }
+
+    /// The rows that were kept before the transaction.
+    #[cfg_attr(not(feature = "sqlite"), allow(dead_code, reason = "PostgreSQL has many writers"))]
+    pub(in crate::storage) fn into_kept(self) -> Kept {
+        self.kept
     }
 
     /// Loads what is needed and not loaded yet.
@@ -64,7 +72,8 @@ impl Loader {
             for lookup in round.lookups {
                 // What was locked was read with it.
                 if !(self.locks && lookup.is_locked_by_row()) {
-                    by_index(connection, lookup.noun, lookup.index, &lookup.keys, "", rows).await?;
+                    let keys = self.kept.copy(lookup.noun, lookup.index, lookup.keys.clone(), rows);
+                    by_index(connection, lookup.noun, lookup.index, &keys, "", rows).await?;
                 }
                 rows.shelf_mut(lookup.noun).mark_complete(lookup.index, &lookup.keys, lookup.is_to_change);
             }
@@ -127,7 +136,7 @@ fn names(columns: &[Column], alias: &str) -> String {
 }
 
 /// Reads the rows with these keys of an index, with their parts.
-async fn by_index(
+pub(super) async fn by_index(
     connection: &mut dyn Connection,
     noun: Noun,
     index: usize,

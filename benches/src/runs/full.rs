@@ -18,6 +18,7 @@ use ticketing_core::domain::event::{Event, EventFilter};
 use ticketing_core::domain::id::EventId;
 use ticketing_core::domain::page::PageRequest;
 use ticketing_core::domain::principal::Principal;
+use ticketing_core::domain::scope::Scope;
 use ticketing_core::storage::StorageExt as _;
 
 /// Options.
@@ -156,8 +157,8 @@ impl Look {
                 engine.storage().gauges().await?;
             }
             Self::ForPeople => {
-                drop(engine.storage().reviews(Some(&organizer()), page).await?);
-                drop(engine.storage().dead_mails(Some(&organizer()), page).await?);
+                drop(engine.storage().reviews(&Scope::own(&organizer()), page).await?);
+                drop(engine.storage().dead_mails(&Scope::own(&organizer()), page).await?);
             }
             Self::Event => drop(engine.event(event).await?),
             Self::Search => {

@@ -1,83 +1,110 @@
-//! Who may do what. The one place that decides it: the facade and the rules ask here.
+//! Who may do what: what an order or a ticket shows to its owner, and the permissions of those who run events.
+//!
+//! Which events a permission is for is a [`Scope`](super::scope::Scope).
 
-use super::account::Role;
-use super::event::Event;
 use super::order::Order;
 use super::principal::Principal;
 use super::ticket::Ticket;
+use super::wire_names::wire_names;
 
-/// Who asks.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Caller<'a> {
-    /// Under which identity.
-    pub principal: &'a Principal,
-    /// The role of the account, if it is an active one and was looked up.
-    pub role: Option<Role>,
-}
-
-impl<'a> Caller<'a> {
-    /// A caller whose role is not known: for what belongs to the caller.
-    pub fn of(principal: &'a Principal) -> Self {
-        Self { principal, role: None }
-    }
-
-    /// Whether the caller runs the installation.
-    pub fn is_admin(&self) -> bool {
-        self.role == Some(Role::Admin)
-    }
-}
-
-/// What is to be done.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[non_exhaustive]
+/// What somebody may do with events, and with what was sold for them. There are no others.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, serde::Serialize, serde::Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum Permission {
-    /// See an order or a ticket, pay or cancel an order.
-    Use,
-    /// Change an event, refund its payments, decide its reviews, send its mails again.
+    /// See events that are not public, and how many tickets are sold.
+    View,
+    /// Create and change events, their ticket types and promo codes; publish and pause them.
+    Edit,
+    /// See and export the personal data of attendees.
+    Attendees,
+    /// See payments, refund them, decide reviews, send mails again.
+    Orders,
+    /// See revenue and payouts.
+    Money,
+    /// Check tickets in, and undo scans.
+    Door,
+    /// Cancel events and move them to another organiser; the members of an organisation.
     Manage,
-    /// Admit the holders of an event's tickets.
-    CheckIn,
 }
 
-/// What it is to be done to.
-#[derive(Clone, Copy, Debug)]
-#[non_exhaustive]
-pub enum Resource<'a> {
-    /// An event, with everything that was sold for it.
-    Event(&'a Event),
-    /// An order, known by its buyer.
-    Bought(&'a Principal),
-    /// A ticket.
-    Ticket(&'a Ticket),
-}
+wire_names!(Permission {
+    View => "view",
+    Edit => "edit",
+    Attendees => "attendees",
+    Orders => "orders",
+    Money => "money",
+    Door => "door",
+    Manage => "manage",
+});
 
-impl<'a> From<&'a Event> for Resource<'a> {
-    fn from(event: &'a Event) -> Self {
-        Self::Event(event)
+/// A set of permissions.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub struct Permissions(u8);
+
+impl Permissions {
+    /// No permission.
+    pub const NONE: Self = Self(0);
+    /// Every permission.
+    pub const ALL: Self = Self::of(Permission::ALL);
+
+    /// These permissions.
+    pub const fn of(all: &[Permission]) -> Self {
+        let (mut bits, mut at) = (0, 0);
+        while at < all.len() {
+            bits |= 1 << all[at] as u8;
+            at += 1;
+        }
+        Self(bits)
+    }
+
+    /// Whether this permission is one of them.
+    pub const fn has(self, permission: Permission) -> bool {
+        self.0 & (1 << permission as u8) != 0
+    }
+
+    /// Whether all of the others are among them.
+    pub const fn cover(self, others: Self) -> bool {
+        others.0 & !self.0 == 0
+    }
+
+    /// The permissions, in their order.
+    pub fn iter(self) -> impl Iterator<Item = Permission> {
+        Permission::ALL.iter().copied().filter(move |permission| self.has(*permission))
     }
 }
 
-impl<'a> From<&'a Order> for Resource<'a> {
-    fn from(order: &'a Order) -> Self {
-        Self::Bought(&order.buyer.who)
+/// What belongs to a buyer.
+pub trait Owned {
+    /// Who bought or holds it.
+    fn owner(&self) -> &Principal;
+}
+
+impl Owned for Order {
+    fn owner(&self) -> &Principal {
+        &self.buyer.who
     }
 }
 
-impl<'a> From<&'a Ticket> for Resource<'a> {
-    fn from(ticket: &'a Ticket) -> Self {
-        Self::Ticket(ticket)
+impl Owned for Ticket {
+    fn owner(&self) -> &Principal {
+        &self.holder
     }
 }
 
-/// Whether the caller may do this.
-pub fn may<'a>(caller: Caller<'_>, permission: Permission, on: impl Into<Resource<'a>>) -> bool {
-    let is_caller = |who: &Principal| who == caller.principal;
-    match (permission, on.into()) {
-        (Permission::Use, Resource::Bought(buyer)) => is_caller(buyer),
-        (Permission::Use, Resource::Ticket(ticket)) => is_caller(&ticket.holder),
-        (Permission::Manage, Resource::Event(event)) => is_caller(&event.organizer) || caller.is_admin(),
-        (Permission::CheckIn, Resource::Event(event)) => is_caller(&event.organizer),
-        (Permission::Use, Resource::Event(_))
-        | (Permission::Manage | Permission::CheckIn, Resource::Bought(_) | Resource::Ticket(_)) => false,
+/// Whether it belongs to `who`, who may then see, pay or cancel it.
+pub fn is_theirs(who: &Principal, what: &impl Owned) -> bool {
+    what.owner() == who
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_set_has_what_it_was_made_of() {
+        let set = Permissions::of(&[Permission::Door, Permission::View]);
+        assert_eq!(set.iter().collect::<Vec<_>>(), [Permission::View, Permission::Door]);
+        assert!(Permissions::ALL.cover(set) && !set.cover(Permissions::ALL) && set.cover(Permissions::NONE));
+        assert_eq!(Permissions::ALL.iter().count(), Permission::ALL.len());
     }
 }

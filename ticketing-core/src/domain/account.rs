@@ -4,6 +4,7 @@ use super::command::Query;
 use super::id::AccountId;
 use super::list::{Condition, List};
 use super::load::LoadKeys;
+use super::organisation::Memberships;
 use super::principal::EmailAddress;
 use super::table::{Lock, table};
 use super::text;
@@ -48,6 +49,9 @@ pub struct Account {
     pub is_verified: bool,
     /// How often all sessions were ended. A token is valid only while this number is the same as when it was issued.
     pub sessions_ended: i64,
+    /// The organisations that it is a member of.
+    #[serde(default)]
+    pub memberships: Memberships,
     /// When it was created.
     pub created_at: Timestamp,
     /// When it last changed.
@@ -57,7 +61,7 @@ pub struct Account {
 table! {
     Account in "accounts", lock Lock::Rank(4);
     numbered id: AccountId, email, name, username, phone, password_hash, role, is_active, disabled_reason, is_verified,
-        sessions_ended, created_at, updated_at;
+        sessions_ended, created_at, updated_at, memberships;
     derived email_key = |account| Some(account.email.key());
     derived username_key = |account| account.username.as_ref().map(|username| username.to_lowercase());
     index BY_EMAIL(email_key) unique;

@@ -1,6 +1,5 @@
 //! Check-ins: ticket scans at the entrance, and how they are undone.
 
-use super::access::{Caller, Permission, may};
 use super::code::TicketCode;
 use super::command::{Command, Query};
 use super::event::{Event, EventStatus};
@@ -9,6 +8,7 @@ use super::load::LoadKeys;
 use super::principal::Principal;
 use super::refusal::Refusal;
 use super::row::{Field, Kind, RowError, Sink, Source};
+use super::scope::Scope;
 use super::table::{Lock, table};
 use super::ticket::{self, TicketStatus};
 use super::working_set::WorkingSet;
@@ -33,20 +33,24 @@ pub struct Scan {
     /// The event that the entrance belongs to. A ticket of another event is refused, and stays unused. `None`: any event of the
     /// organiser's.
     pub event_id: Option<EventId>,
-    /// Who scans. Must be the event's organiser.
+    /// Who scans.
     pub by: Principal,
+    /// The events at whose doors this person stands. The ticket's event must be among them. Default: those that the person runs.
+    pub scope: Scope,
 }
 
 impl Scan {
     /// Creates a scan without a gate.
     pub fn new(code: TicketCode, nonce: impl Into<String>, by: impl Into<Principal>) -> Self {
-        Self { code, nonce: nonce.into(), gate: None, event_id: None, by: by.into() }
+        let by = by.into();
+        Self { code, nonce: nonce.into(), gate: None, event_id: None, scope: Scope::own(&by), by }
     }
 }
 
 setters!(Scan {
     with_gate => gate: impl Into<Option<String>>,
     with_event_id => event_id: impl Into<Option<EventId>>,
+    with_scope => scope: Scope,
 });
 
 /// A scan that admitted somebody. A ticket has at most one that was not undone.
@@ -131,7 +135,8 @@ impl Command for Scan {
         }
         let ticket = ticket.ok_or(Refusal::TicketUnknown)?;
         let event = rows.events.get(&ticket.event_id).ok_or(Refusal::EventUnknown { event_id: ticket.event_id })?;
-        if !may(Caller::of(&self.by), Permission::CheckIn, event) {
+        // The event as it is in this transaction: it may have moved to another organiser meanwhile.
+        if !self.scope.covers(event) {
             return Err(Refusal::TicketForeign);
         }
         if self.event_id.is_some_and(|event_id| event_id != event.id) {

@@ -80,7 +80,7 @@ pub struct Event {
     pub id: EventId,
     /// The idempotency key that it was created with, if any.
     pub key: Option<Reference>,
-    /// Who runs it: checks tickets in, refunds them and may cancel the event.
+    /// Who runs it: a person, or an organisation, whose members act for it.
     pub organizer: Principal,
     /// The title: 1–200 characters.
     pub title: String,
@@ -136,7 +136,8 @@ const fn first_version() -> i64 {
 
 table! {
     Event in "events", lock Lock::Rank(9);
-    numbered id: EventId, key, organizer [organizer_account, organizer_external], title, description, starts_at, ends_at, location,
+    numbered id: EventId, key, organizer as Organizer [organizer_account, organizer_external, organizer_organisation],
+        title, description, starts_at, ends_at, location,
         address, image_url, category_id, currency, stock [capacity, held, sold], status, created_at, updated_at, time_zone,
         rules [sales_from, sales_until, paused, min_per_order, max_per_order, max_per_buyer], version, series_id, published_at;
     unstored category;

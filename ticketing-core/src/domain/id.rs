@@ -53,6 +53,10 @@ ids! {
     RefundId,
     /// A [`PromoCode`](crate::domain::promo_code::PromoCode)'s id.
     PromoCodeId,
+    /// An [`Organisation`](crate::domain::organisation::Organisation)'s id.
+    OrganisationId,
+    /// The id of a [`Member`](crate::domain::organisation::Member) of an organisation.
+    MemberId,
     /// A [`Proof`](crate::domain::proof::Proof)'s id.
     ProofId,
     /// The id of a mail waiting in the outbox.

@@ -6,6 +6,7 @@
 use crate::domain::event::{Event, Stock};
 use crate::domain::id::{PromoCodeId, TicketTypeId};
 use crate::domain::order::{Order, OrderStatus};
+use crate::domain::organisation::MemberRole;
 use crate::domain::outbox::MailKind;
 use crate::domain::payment::AttemptStatus;
 use crate::domain::pricing::Parts;
@@ -52,7 +53,26 @@ pub fn check(rows: &WorkingSet) -> Vec<String> {
             wrong.push(format!("promo code {id} is used too often: {:?}", code.uses));
         }
     }
+    of_members(rows, &mut wrong);
     wrong
+}
+
+/// What an account keeps of its memberships is what its members say, and every organisation has an owner.
+fn of_members(rows: &WorkingSet, wrong: &mut Vec<String>) {
+    let present = || rows.members.iter().map(|(_, member)| member).filter(|member| member.removed_at.is_none());
+    for (id, account) in rows.accounts.iter() {
+        let mut own: Vec<_> = present().filter(|member| member.account_id == *id).collect();
+        own.sort_unstable_by_key(|member| member.organisation_id);
+        let own = own.iter().map(|member| (member.organisation_id, member.role, &member.events));
+        if !own.eq(account.memberships.iter().map(|of| (of.organisation_id, of.role, &of.events))) {
+            wrong.push(format!("account {id} keeps other memberships than it has"));
+        }
+    }
+    for (id, _) in rows.organisations.iter() {
+        if !present().any(|member| member.organisation_id == *id && member.role == MemberRole::Owner) {
+            wrong.push(format!("organisation {id} has no owner"));
+        }
+    }
 }
 
 fn of_event(

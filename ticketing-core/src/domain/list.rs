@@ -14,6 +14,8 @@ use std::convert::Infallible;
 pub enum Condition {
     /// The column has this value, which is not null.
     Is(&'static str, Value),
+    /// The column has one of these values, none of which is null.
+    OneOf(&'static str, Vec<Value>),
     /// The column has one of these stable names. They are literals in the statement, so that a database can use a partial index
     /// on them.
     Named(&'static str, &'static [&'static str]),
@@ -134,11 +136,20 @@ impl List {
     }
 }
 
-/// That a principal stands in two columns.
+/// That a principal stands in two columns. An organisation never does: no row has the id 0.
 pub(crate) fn is_principal(account: &'static str, external: &'static str, who: &Principal) -> Condition {
     match who {
         Principal::Account(id) => Condition::Is(account, id.value()),
         Principal::External(id) => Condition::Is(external, Value::Text(id.clone())),
+        Principal::Organisation(_) => Condition::Is(account, Value::Int(0)),
+    }
+}
+
+/// That a principal runs an event.
+pub(crate) fn is_organizer(who: &Principal) -> Condition {
+    match who {
+        Principal::Organisation(id) => Condition::Is("organizer_organisation", id.value()),
+        Principal::Account(_) | Principal::External(_) => is_principal("organizer_account", "organizer_external", who),
     }
 }
 
@@ -265,6 +276,7 @@ fn test<S: Scan + ?Sized>(
     };
     Ok(match condition {
         Condition::Is(column, value) => Test::Is(at(column), value.clone()),
+        Condition::OneOf(column, values) => Test::OneOf(at(column), values.iter().cloned().collect()),
         Condition::Named(column, names) => {
             Test::OneOf(at(column), names.iter().map(|name| Value::Text((*name).to_owned())).collect())
         }

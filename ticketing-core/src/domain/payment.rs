@@ -28,7 +28,6 @@ pub use begin::{BeginSale, SaleBegun};
 pub use dispute::{Dispute, DisputeNews, DisputeStage, RecordDispute};
 pub use find::FindAttempt;
 pub use poll::ClaimPolls;
-pub(crate) use review::of_organizer;
 pub use review::{ListReviews, Resolve, Verdict};
 
 /// The gateway name of attempts that need no gateway, since the order is free.

@@ -1,6 +1,6 @@
-//! Principals: who acts. An account, or an identity of the embedding application.
+//! Principals: who acts. An account, an organisation, or an identity of the embedding application.
 
-use super::id::AccountId;
+use super::id::{AccountId, OrganisationId};
 
 mod email;
 
@@ -15,6 +15,8 @@ pub enum Principal {
     Account(AccountId),
     /// An identity of the embedding application: the application's own id (1–200 characters).
     External(String),
+    /// An [organisation](super::organisation::Organisation). It runs events; it neither buys nor scans.
+    Organisation(OrganisationId),
 }
 
 impl Principal {
@@ -22,16 +24,30 @@ impl Principal {
     pub fn account(&self) -> Option<AccountId> {
         match self {
             Self::Account(id) => Some(*id),
-            Self::External(_) => None,
+            Self::External(_) | Self::Organisation(_) => None,
+        }
+    }
+
+    /// The organisation's id, if it is one.
+    pub fn organisation(&self) -> Option<OrganisationId> {
+        match self {
+            Self::Organisation(id) => Some(*id),
+            Self::Account(_) | Self::External(_) => None,
         }
     }
 
     /// The application's own id, if it is one of its identities.
     pub fn external(&self) -> Option<&str> {
         match self {
-            Self::Account(_) => None,
+            Self::Account(_) | Self::Organisation(_) => None,
             Self::External(id) => Some(id),
         }
+    }
+}
+
+impl From<OrganisationId> for Principal {
+    fn from(id: OrganisationId) -> Self {
+        Self::Organisation(id)
     }
 }
 
@@ -60,6 +76,7 @@ impl std::fmt::Display for Principal {
         match self {
             Self::Account(id) => write!(f, "account {id}"),
             Self::External(id) => write!(f, "external {id}"),
+            Self::Organisation(id) => write!(f, "organisation {id}"),
         }
     }
 }

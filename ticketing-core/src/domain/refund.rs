@@ -5,6 +5,7 @@ use super::id::{OrderId, RefundId, TicketId};
 use super::money::Money;
 use super::principal::Principal;
 use super::row::{Field, Kind, RowError, Sink, Source};
+use super::scope::Scope;
 use super::table::{Lock, table};
 use super::wire_names::wire_names;
 use super::working_set::{Noun, WorkingSet};
@@ -171,18 +172,21 @@ pub struct RefundRequest {
     pub note: Option<String>,
     /// Who requests it, for the audit log.
     pub actor: Principal,
+    /// The events whose orders this person may refund. For others there is no such order. `None`: the caller has checked it.
+    pub scope: Option<Scope>,
 }
 
 impl RefundRequest {
     /// Creates a refund of all tickets that are still valid. Mind the order: first the refund's key, then the order's reference.
     pub fn new(key: Reference, order: Reference, reason: RefundReason, actor: impl Into<Principal>) -> Self {
-        Self { key, order, tickets: None, reason, note: None, actor: actor.into() }
+        Self { key, order, tickets: None, reason, note: None, actor: actor.into(), scope: None }
     }
 }
 
 setters!(RefundRequest {
     with_tickets => tickets: impl Into<Option<Vec<TicketId>>>,
     with_note => note: impl Into<Option<String>>,
+    with_scope => scope: impl Into<Option<Scope>>,
 });
 
 /// A refund as the gateway lists it.

@@ -22,6 +22,30 @@ pub enum Refusal {
     /// The account is the last active administrator, who can be neither demoted nor disabled.
     #[error("This is the last active administrator. Make another account an administrator first")]
     LastAdmin,
+    /// The account is the last active owner of the organisation, who can neither leave nor get another role.
+    #[error("This is the organisation's last owner. Make another member an owner first")]
+    LastOwner,
+    /// The actor may not give or take away these permissions: they do not have them.
+    #[error("You cannot give or take away permissions that you do not have")]
+    NotGranted,
+    /// There is no organisation that the actor is a member of.
+    #[error("Organisation not found")]
+    OrganisationUnknown,
+    /// There is no account that can be a member, or it is no member.
+    #[error("There is no account with this verified e-mail address")]
+    AccountUnknown,
+    /// The organisation has as many members as it may have.
+    #[error("The organisation has too many members")]
+    TooManyMembers {
+        /// How many it may have.
+        limit: i64,
+    },
+    /// The account is in as many organisations as it may be, or has founded as many as it may.
+    #[error("This account has too many organisations")]
+    TooManyOrganisations {
+        /// How many it may have.
+        limit: i64,
+    },
     /// The account's e-mail address must be verified first.
     #[error("Verify your e-mail address first")]
     EmailUnverified,
@@ -282,6 +306,12 @@ impl Refusal {
             Self::EmailTaken => "email_taken",
             Self::UsernameTaken => "username_taken",
             Self::LastAdmin => "last_admin",
+            Self::LastOwner => "last_owner",
+            Self::NotGranted => "not_granted",
+            Self::OrganisationUnknown => "organisation_unknown",
+            Self::AccountUnknown => "account_unknown",
+            Self::TooManyMembers { .. } => "too_many_members",
+            Self::TooManyOrganisations { .. } => "too_many_organisations",
             Self::EmailUnverified => "email_unverified",
             Self::CategoryTaken => "category_taken",
             Self::CategoryUnknown => "category_unknown",
@@ -350,7 +380,9 @@ impl Refusal {
             Self::SoldOut { ticket_type_id, available } => {
                 [Some(("ticket_type_id", Fact::Id(ticket_type_id.0))), Some(("available", Fact::Count(*available)))]
             }
-            Self::TooManyHolds { limit } => [Some(("limit", Fact::Count(*limit))), None],
+            Self::TooManyHolds { limit } | Self::TooManyMembers { limit } | Self::TooManyOrganisations { limit } => {
+                [Some(("limit", Fact::Count(*limit))), None]
+            }
             Self::BuyerLimit { left } => [Some(("left", Fact::Count(*left))), None],
             Self::NotOnSale { from, until } => {
                 [from.map(|from| ("from", Fact::Time(from))), until.map(|until| ("until", Fact::Time(until)))]
@@ -393,6 +425,10 @@ impl Refusal {
             | Self::HasOrders
             | Self::LastType
             | Self::LastAdmin
+            | Self::LastOwner
+            | Self::NotGranted
+            | Self::OrganisationUnknown
+            | Self::AccountUnknown
             | Self::EmailUnverified
             | Self::TotalTooLarge
             | Self::KeyReused
@@ -426,6 +462,12 @@ impl Refusal {
             Self::EmailTaken,
             Self::UsernameTaken,
             Self::LastAdmin,
+            Self::LastOwner,
+            Self::NotGranted,
+            Self::OrganisationUnknown,
+            Self::AccountUnknown,
+            Self::TooManyMembers { limit: 200 },
+            Self::TooManyOrganisations { limit: 50 },
             Self::EmailUnverified,
             Self::CategoryTaken,
             Self::CategoryUnknown,

@@ -213,6 +213,42 @@ pub(crate) fn required<T: Field>(from: &mut dyn Source, what: &str) -> Result<T,
     T::read(from)?.ok_or_else(|| RowError(format!("{what} must not be null")))
 }
 
+/// Stores a field of type `T` otherwise than the type says: `organizer as Organizer` in the declaration of a table.
+pub(crate) trait StoredAs<T> {
+    /// The kinds of its columns.
+    const KINDS: &'static [Kind];
+
+    /// Writes its columns.
+    fn store(value: &T, to: &mut dyn Sink);
+
+    /// Reads its columns.
+    fn read(from: &mut dyn Source) -> Result<T, RowError>;
+}
+
+/// An organiser, who may be an organisation: three columns. For an organisation the second one is empty, which no identity of an
+/// application is. So a process of an earlier version, which knows two columns, reads an organiser who is nobody.
+pub(crate) struct Organizer;
+
+impl StoredAs<Principal> for Organizer {
+    const KINDS: &'static [Kind] = &[Kind::Int, Kind::Text, Kind::Int];
+
+    fn store(value: &Principal, to: &mut dyn Sink) {
+        match value {
+            Principal::Organisation(_) => {
+                to.int(None);
+                to.text(Some(""));
+            }
+            Principal::Account(_) | Principal::External(_) => value.store(to),
+        }
+        to.int(value.organisation().map(|id| id.0));
+    }
+
+    fn read(from: &mut dyn Source) -> Result<Principal, RowError> {
+        let other = required(from, "an organiser")?;
+        Ok(from.int()?.map_or(other, |id| Principal::Organisation(id.into())))
+    }
+}
+
 impl<T: Field> Field for Option<T> {
     const KINDS: &'static [Kind] = T::KINDS;
 
@@ -371,7 +407,8 @@ impl Field for Money {
     }
 }
 
-/// An account, or an identity of the application's: one of two columns.
+/// An account, or an identity of the application's: one of two columns. An organisation has none: neither column is set, and the
+/// constraints of the table reject it.
 impl Field for Principal {
     const KINDS: &'static [Kind] = &[Kind::Int, Kind::Text];
 

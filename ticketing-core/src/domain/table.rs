@@ -226,14 +226,14 @@ pub(crate) fn part_columns(columns: &[(&'static str, Kind)]) -> Vec<Column> {
 ///     index BY_REFERENCE(reference) unique;
 /// }
 /// ```
-/// - Each field is a column of its own name unless column names are given. A `numbered` key is given out by the storage, a
+/// - Each field is a column of its own name unless column names are given. `as` names another way to store it. A `numbered` key is given out by the storage, a
 ///   `keyed` one comes with the record.
 /// - `unstored` fields have no column and are read as their default.
 /// - A `part` is a `Vec` in a table of its own.
 /// - A `derived` column is written, for indexes and searches, and never read back.
 macro_rules! table {
     ($record:ident in $table:literal, lock $lock:expr;
-        $keyword:ident $key:ident: $key_type:ty, $($field:ident $([$($column:ident),+])?),+;
+        $keyword:ident $key:ident: $key_type:ty, $($field:ident $(as $via:ident)? $([$($column:ident),+])?),+;
         $(unstored $unstored:ident;)*
         $(part $part:ident: $part_type:ty;)?
         $(derived $derived:ident = $derive:expr;)*
@@ -255,7 +255,7 @@ macro_rules! table {
                     let mut columns = Vec::new();
                     add_columns(&[stringify!($key)], kinds_of(|row: &$record| &row.$key), &mut columns);
                     $(add_columns(
-                        table!(@names $field $([$($column),+])?), kinds_of(|row: &$record| &row.$field), &mut columns,
+                        table!(@names $field $([$($column),+])?), table!(@kinds $record $field $($via)?), &mut columns,
                     );)+
                     $(columns.push($crate::domain::row::Column {
                         name: stringify!($derived), kind: $crate::domain::row::Kind::Text, derived: true,
@@ -282,18 +282,16 @@ macro_rules! table {
             }
 
             fn write(&self, to: &mut dyn $crate::domain::row::Sink) {
-                use $crate::domain::row::Field as _;
-                self.$key.store(to);
-                $(self.$field.store(to);)+
+                $crate::domain::row::Field::store(&self.$key, to);
+                $(table!(@store (&self.$field) to $($via)?);)+
                 $(let derive: fn(&$record) -> Option<String> = $derive;
                 to.text(derive(self).as_deref());)*
             }
 
             fn read(from: &mut dyn $crate::domain::row::Source) -> Result<Self, $crate::domain::row::RowError> {
-                use $crate::domain::row::required;
                 Ok(Self {
-                    $key: required(from, concat!($table, ".", stringify!($key)))?,
-                    $($field: required(from, concat!($table, ".", stringify!($field)))?,)+
+                    $key: $crate::domain::row::required(from, concat!($table, ".", stringify!($key)))?,
+                    $($field: table!(@read from (concat!($table, ".", stringify!($field))) $($via)?),)+
                     $($unstored: Default::default(),)*
                     $($part: Vec::new(),)?
                 })
@@ -319,6 +317,18 @@ macro_rules! table {
                 Ok(())
             }
         }
+    };
+    (@kinds $record:ident $field:ident) => { kinds_of(|row: &$record| &row.$field) };
+    (@kinds $record:ident $field:ident $via:ident) => {
+        <$crate::domain::row::$via as $crate::domain::row::StoredAs<_>>::KINDS
+    };
+    (@store ($value:expr) $to:ident) => { $crate::domain::row::Field::store($value, $to) };
+    (@store ($value:expr) $to:ident $via:ident) => {
+        <$crate::domain::row::$via as $crate::domain::row::StoredAs<_>>::store($value, $to)
+    };
+    (@read $from:ident ($what:expr)) => { $crate::domain::row::required($from, $what)? };
+    (@read $from:ident ($what:expr) $via:ident) => {
+        <$crate::domain::row::$via as $crate::domain::row::StoredAs<_>>::read($from)?
     };
     (@names $field:ident) => { &[stringify!($field)] };
     (@names $field:ident [$($column:ident),+]) => { &[$(stringify!($column)),+] };

@@ -10,6 +10,7 @@ use super::event::Event;
 use super::list::ListName;
 use super::notice::Notice;
 use super::order::Order;
+use super::organisation::{Member, Organisation};
 use super::outbox::OutboxMail;
 use super::page::Page;
 use super::payment::Attempt;
@@ -69,6 +70,10 @@ nouns! {
     Account in accounts;
     /// Proofs by id.
     Proof in proofs;
+    /// Organisations by id.
+    Organisation in organisations;
+    /// Members of organisations by id.
+    Member in members;
     /// Categories by id.
     Category in categories;
     /// Events by id, with their ticket types.

@@ -14,7 +14,7 @@ use crate::domain::outbox::{FindMail, FindMailsOfOrder, ListDeadMails, OutboxMai
 use crate::domain::page::{Page, PageRequest};
 use crate::domain::payment::{Attempt, FindAttempt, ListReviews};
 use crate::domain::payment_history::{FindPayment, Payment};
-use crate::domain::principal::Principal;
+use crate::domain::scope::Scope;
 use crate::domain::ticket::{FindTicket, ListTickets, Ticket, TicketFilter, TicketKey};
 use async_trait::async_trait;
 use jiff::Timestamp;
@@ -130,9 +130,9 @@ pub trait StorageExt: Storage {
         self.find(FindPayment(reference.clone())).await
     }
 
-    /// Lists what a person should look at, of this organiser's events or of all, the oldest first.
-    async fn reviews(&self, organizer: Option<&Principal>, page: PageRequest) -> Result<Page<Attempt>> {
-        self.find(ListReviews { organizer: organizer.cloned(), page }).await
+    /// Lists what a person should look at, of these events, the oldest first.
+    async fn reviews(&self, scope: &Scope, page: PageRequest) -> Result<Page<Attempt>> {
+        self.find(ListReviews { scope: scope.clone(), page }).await
     }
 
     /// Finds a ticket.
@@ -160,9 +160,9 @@ pub trait StorageExt: Storage {
         self.find(FindMailsOfOrder(order.clone())).await
     }
 
-    /// Lists mails that were given up, of this organiser's events or of all, oldest first.
-    async fn dead_mails(&self, organizer: Option<&Principal>, page: PageRequest) -> Result<Page<OutboxMail>> {
-        self.find(ListDeadMails { organizer: organizer.cloned(), page }).await
+    /// Lists mails that were given up, about these events, oldest first.
+    async fn dead_mails(&self, scope: &Scope, page: PageRequest) -> Result<Page<OutboxMail>> {
+        self.find(ListDeadMails { scope: scope.clone(), page }).await
     }
 }
 

@@ -106,7 +106,7 @@ impl Ticketing {
     async fn may_administer(&self, actor: &Actor) -> Result<()> {
         let is_allowed = match actor {
             Actor::Operator => true,
-            Actor::Person(who) => self.caller(who).await?.is_admin(),
+            Actor::Person(who) => self.acting_account(who).await?.is_some_and(|account| account.is_acting_admin()),
             Actor::System | Actor::Gateway(_) => false,
         };
         if is_allowed { Ok(()) } else { Err(Error::Forbidden("Only administrators may manage accounts")) }

@@ -31,6 +31,7 @@ pub struct TicketingBuilder {
     hold_for: SignedDuration,
     buyer_limits: BuyerLimits,
     organizers: Organizers,
+    unproved_members: bool,
     mail_limits: MailLimits,
     queue_limit: usize,
     mail_domain: String,
@@ -59,6 +60,7 @@ impl TicketingBuilder {
             hold_for: SignedDuration::from_mins(15),
             buyer_limits: BuyerLimits::default(),
             organizers: Organizers::default(),
+            unproved_members: false,
             mail_limits: MailLimits::default(),
             queue_limit: 10_000,
             mail_domain: "localhost.localdomain".to_owned(),
@@ -110,6 +112,14 @@ impl TicketingBuilder {
     /// Which accounts may sell tickets. Defaults to every account. Identities of the embedding application may always.
     pub fn organizers(mut self, organizers: Organizers) -> Self {
         self.organizers = organizers;
+        self
+    }
+
+    /// Whether accounts without a verified address may found organisations and be members of them. Default: no. For sandboxes, and
+    /// applications that have verified addresses by means of their own.
+    #[must_use]
+    pub fn unproved_members(mut self, allowed: bool) -> Self {
+        self.unproved_members = allowed;
         self
     }
 
@@ -234,6 +244,7 @@ impl TicketingBuilder {
             hold_for: self.hold_for,
             buyer_limits: self.buyer_limits,
             organizers: self.organizers,
+            unproved_members: self.unproved_members,
             mail_limits: self.mail_limits,
             mail_turns: Turns::default(),
             pace: Pace::default(),

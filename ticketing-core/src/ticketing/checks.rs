@@ -55,6 +55,12 @@ impl Checks {
         value.map_err(|error| self.wrong.push(Invalid::new(field, error.to_string()))).ok()
     }
 
+    /// A principal who acts as a person: an organisation neither buys nor scans.
+    pub(super) fn person(&mut self, field: &str, who: &Principal) {
+        self.principal(field, who);
+        self.require(field, who.organisation().is_none(), || "must not be an organisation".to_owned());
+    }
+
     /// The embedding application's id of a principal.
     pub(super) fn principal(&mut self, field: &str, who: &Principal) {
         if let Some(id) = who.external() {

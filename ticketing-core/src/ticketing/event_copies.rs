@@ -2,12 +2,14 @@
 
 use super::checks::Checks;
 use super::{Ticketing, refused};
+use crate::domain::access::Permission;
 use crate::domain::code::Reference;
 use crate::domain::event::{CopyEvent, Event, EventStatus};
 use crate::domain::id::EventId;
 use crate::domain::page::PageRequest;
 use crate::domain::principal::Principal;
 use crate::domain::promo_code::ListPromoCodes;
+use crate::domain::scope::Scope;
 use crate::error::{Error, Result};
 use crate::setters::setters;
 use crate::storage::StorageExt as _;
@@ -89,7 +91,7 @@ impl Ticketing {
         starts_at: &[Timestamp],
         status: EventStatus,
     ) -> Result<Vec<Event>> {
-        let event = self.managed_event(actor, id).await?;
+        let event = self.event_for(actor, id, Permission::Edit).await?;
         self.may_copy(actor, &event, status).await?;
         self.check_copies(&event, starts_at, status).await?;
         let series = event.series_id.unwrap_or(id);
@@ -125,7 +127,13 @@ impl Ticketing {
         }
         checks.done()?;
         let one = PageRequest { limit: 1, count: true, ..PageRequest::default() };
-        let codes = self.inner.storage.find(ListPromoCodes { event_id: event.id, page: one }).await?.total.unwrap_or(0);
+        let codes = self
+            .inner
+            .storage
+            .find(ListPromoCodes { scope: Scope::own(&event.organizer), event_id: event.id, page: one })
+            .await?
+            .total
+            .unwrap_or(0);
         let all = codes.saturating_mul(count as u64);
         let mut checks = Checks::default();
         checks.require("starts_at", all <= MAX_COPIED_CODES, || {

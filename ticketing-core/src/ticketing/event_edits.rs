@@ -3,6 +3,7 @@
 use super::checks::Checks;
 use super::event_checks::{check_event, check_types};
 use super::{Ticketing, refused};
+use crate::domain::access::Permission;
 use crate::domain::category::FindCategoryById;
 use crate::domain::event::{EditEvent, Event, EventStatus, EventWants, SalesRulesWants, TicketTypeWants, WrongType};
 use crate::domain::id::EventId;
@@ -19,14 +20,15 @@ const TRIES: u32 = 1000;
 
 impl Ticketing {
     /// Changes an event into what it shall be; what is not named stays as it is. With `seen`, only if that is still its version. What is
-    /// so already is no change, so a repeat is harmless and answered as the first call, whatever the version. Allowed for the event's
-    /// organiser and administrators.
+    /// so already is no change, so a repeat is harmless and answered as the first call, whatever the version. Needs
+    /// [`Permission::Edit`]. To move the event to another organiser, it also needs [`Permission::Manage`] on both sides; an event moves
+    /// to an organisation, or to `actor`.
     ///
     /// Orders keep the prices and tickets that they were made with. Holds that exist are not touched by new rules. Where the date or the
     /// place of a published event changes, everybody who has paid gets a mail about it ten minutes later; further changes until then
     /// become part of it. Until [`EventWants::refund_until`], buyers may [return](Self::return_tickets) unused tickets.
     ///
-    /// Refusals: `stale`, `capacity_too_low`, `has_orders`, `last_type`, `event_over`, `event_cancelled`, `category_unknown`; and
+    /// Refusals: `stale`, `capacity_too_low`, `has_orders`, `last_type`, `event_over`, `event_cancelled`, `category_unknown`, `organisation_unknown`; and
     /// `email_unverified` where [`TicketingBuilder::organizers`] says that `actor` may not publish the event or sell its tickets. All
     /// wrong fields are listed in one error.
     ///
@@ -42,7 +44,10 @@ impl Ticketing {
         let mut tries = 0;
         loop {
             tries += 1;
-            let event = self.managed_event(actor, id).await?;
+            let event = self.event_for(actor, id, Permission::Edit).await?;
+            if let Some(to) = &wants.organizer {
+                self.may_move(actor, &event, to).await?;
+            }
             let now = self.now();
             self.may_sell(actor, &event, &wants, now).await?;
             match self.check_edit(&event, seen, &wants, now) {
@@ -77,11 +82,10 @@ impl Ticketing {
         if wrong.is_empty() { Ok(()) } else { Err(Error::Invalid(wrong)) }
     }
 
-    /// An event for somebody who manages it: its organiser, or an administrator. A draft of somebody else is not found.
+    /// An event for somebody who may see all of it: its organiser, with [`Permission::View`], or an administrator. A draft of somebody
+    /// else is not found.
     pub async fn managed_event(&self, actor: &Principal, id: EventId) -> Result<Event> {
-        let event = self.event(id).await?;
-        self.may_manage(actor, &event).await?;
-        Ok(event)
+        self.event_for(actor, id, Permission::View).await
     }
 
     /// Publishes a draft: it is listed and on sale. A repeat changes nothing. It must begin in the future and have a ticket type that

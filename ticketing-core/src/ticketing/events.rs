@@ -3,7 +3,7 @@ use super::event_checks::{check_event, check_types};
 use super::event_copies::COPY_KEY;
 use super::recent_events::Moment;
 use super::{Ticketing, granted, only, refused};
-use crate::domain::access::{Caller, Permission, may};
+use crate::domain::access::Permission;
 use crate::domain::category::{Category, FindCategory, NewCategory};
 use crate::domain::command::Query;
 use crate::domain::event::{CancelEvent, Event, EventFilter, EventStatus, FindEvent, NewEvent, Past, PutEvent};
@@ -50,9 +50,27 @@ impl Ticketing {
     ///
     /// Refusals: `category_unknown`, `key_reused`.
     pub async fn create_event(&self, organizer: &Principal, event: NewEvent) -> Result<Event> {
-        let event = event.composed();
+        self.create(organizer, organizer, event, None).await
+    }
+
+    /// Creates an event: who does it, and who runs it.
+    pub(super) async fn create(
+        &self,
+        actor: &Principal,
+        organizer: &Principal,
+        event: NewEvent,
+        category: Option<&str>,
+    ) -> Result<Event> {
+        let mut event = event.composed();
         self.check_new(organizer, &event)?;
-        let event = self.as_allowed(organizer, event).await?;
+        if let Some(category) = category {
+            // A category must not stay behind for an event that is refused. With a key, the event may exist already.
+            if let (None, Some(past)) = (&event.key, event.past(self.now())) {
+                return Err(is_past(&event, past));
+            }
+            event.category_id = Some(self.category_named(category).await?.id);
+        }
+        let event = self.as_allowed(actor, event).await?;
         let now = self.now();
         let past = event.past(now).map(|past| is_past(&event, past));
         let put = PutEvent { organizer: organizer.clone(), event };
@@ -65,14 +83,7 @@ impl Ticketing {
     /// Like [`create_event`](Self::create_event), in the category with this name (1–50 characters, in any case). A missing
     /// category is created first. Two calls that do so at once share it.
     pub async fn create_event_in(&self, organizer: &Principal, event: NewEvent, category: &str) -> Result<Event> {
-        let mut event = event.composed();
-        self.check_new(organizer, &event)?;
-        // A category must not stay behind for an event that is refused. With a key, the event may exist already.
-        if let (None, Some(past)) = (&event.key, event.past(self.now())) {
-            return Err(is_past(&event, past));
-        }
-        event.category_id = Some(self.category_named(category).await?.id);
-        self.create_event(organizer, event).await
+        self.create(organizer, organizer, event, Some(category)).await
     }
 
     /// Finds everything that is wrong and does not depend on the time.
@@ -190,28 +201,14 @@ impl Ticketing {
     }
 
     /// Cancels an event. Sales and check-ins end at once; upkeep then refunds everyone who paid and notifies all buyers. A repeat
-    /// changes nothing. Allowed for the event's organiser and administrators.
+    /// changes nothing. Needs [`Permission::Manage`].
     pub async fn cancel_event(&self, actor: &Principal, id: EventId) -> Result<Event> {
         let event = self.event(id).await?;
-        self.may_manage(actor, &event).await?;
+        self.may(actor, Permission::Manage, &event).await?;
         let event = self.inner.storage.apply_one(self.now(), CancelEvent { id }).await?.map_err(super::refused)?;
         self.inner.is_all_due.store(true, Ordering::Relaxed);
         self.inner.upkeep_wakeup.notify_one();
         Ok(event)
-    }
-
-    /// Refuses unless `actor` may manage this event. The role is looked up only for events of others.
-    pub(super) async fn may_manage(&self, actor: &Principal, event: &Event) -> Result<()> {
-        let is_allowed = may(Caller::of(actor), Permission::Manage, event)
-            || may(self.caller(actor).await?, Permission::Manage, event);
-        if is_allowed {
-            return Ok(());
-        }
-        Err(if event.is_hidden() {
-            Error::NotFound("Event")
-        } else {
-            Error::Forbidden("Only the event's organiser may do this")
-        })
     }
 }
 

@@ -2,6 +2,7 @@
 
 use super::Ticketing;
 use super::events::check_page;
+use crate::domain::access::Permission;
 use crate::domain::id::MailId;
 use crate::domain::order::OrderKey;
 use crate::domain::outbox::{OutboxMail, ResendMail};
@@ -14,8 +15,8 @@ impl Ticketing {
     /// Mails that were given up, the oldest first. Of `actor`'s events; for administrators, of all events.
     pub async fn dead_mails(&self, actor: &Principal, page: PageRequest) -> Result<Page<OutboxMail>> {
         check_page(page)?;
-        let organizer = if self.caller(actor).await?.is_admin() { None } else { Some(actor) };
-        Ok(self.inner.storage.dead_mails(organizer, page).await?)
+        let scope = self.authorize(actor, Permission::Orders).await?;
+        Ok(self.inner.storage.dead_mails(&scope, page).await?)
     }
 
     /// Sends a mail again that was given up: the same mail, with the same Message-ID. One that the mail server has accepted is sent
@@ -30,7 +31,7 @@ impl Ticketing {
         let order =
             storage.order(&OrderKey::Id(mail.subject.order().ok_or_else(missing)?)).await?.ok_or_else(missing)?;
         let event = self.event(order.event_id).await?;
-        self.may_manage(actor, &event).await.map_err(|_| missing())?;
+        self.may(actor, Permission::Orders, &event).await.map_err(|_| missing())?;
         let resent = storage.apply_one(self.now(), ResendMail { id }).await?.map_err(super::refused)?;
         let mail = resent.ok_or_else(missing)?;
         self.inner.upkeep_wakeup.notify_one();

@@ -4,6 +4,7 @@
 mod accounts;
 #[cfg(feature = "accounts")]
 mod administration;
+mod authorization;
 mod batching;
 mod builder;
 mod check_ins;
@@ -18,6 +19,7 @@ mod mail_delivery;
 mod mail_limits;
 mod mails;
 mod orders;
+mod organisations;
 mod organizers;
 mod pace;
 mod payments;
@@ -33,6 +35,7 @@ mod webhooks;
 
 #[cfg(feature = "accounts")]
 pub use accounts::{Registration, Session};
+pub use authorization::Asker;
 pub use builder::TicketingBuilder;
 pub use event_copies::{MAX_DATES, Repeat};
 pub use mail_limits::MailLimits;
@@ -46,15 +49,12 @@ pub use refunds::{Decision, RefundOptions};
 pub use upkeep::{Upkeep, UpkeepHandle, UpkeepReport};
 
 use crate::clock::{Clock, Random};
-use crate::domain::access::Caller;
-use crate::domain::account::AccountKey;
 use crate::domain::order::BuyerLimits;
-use crate::domain::principal::Principal;
 use crate::error::Result;
 use crate::gateway::PaymentGateway;
 use crate::mailer::Mailer;
 use crate::runtime::Runtime;
-use crate::storage::{Storage, StorageExt as _};
+use crate::storage::Storage;
 use jiff::{SignedDuration, Timestamp};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicI64};
@@ -84,6 +84,8 @@ struct Inner {
     hold_for: SignedDuration,
     buyer_limits: BuyerLimits,
     organizers: Organizers,
+    /// Whether accounts without a verified address may be members of organisations.
+    unproved_members: bool,
     mail_limits: MailLimits,
     mail_turns: mail_limits::Turns,
     /// Who waits, so that mails give way.
@@ -121,14 +123,6 @@ impl Ticketing {
 
     fn now(&self) -> Timestamp {
         self.inner.clock.now()
-    }
-
-    /// The caller, with the role of its account. Looked up only if the caller acts on what belongs to another principal.
-    async fn caller<'a>(&self, who: &'a Principal) -> Result<Caller<'a>> {
-        let Some(id) = who.account() else { return Ok(Caller::of(who)) };
-        let account = self.inner.storage.account(&AccountKey::Id(id)).await?;
-        let role = account.filter(|account| account.is_active).map(|account| account.role);
-        Ok(Caller { principal: who, role })
     }
 }
 

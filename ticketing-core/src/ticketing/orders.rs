@@ -1,7 +1,7 @@
 use super::checks::Checks;
 use super::events::check_page;
 use super::{Ticketing, granted, refused};
-use crate::domain::access::{Caller, Permission, may};
+use crate::domain::access::is_theirs;
 use crate::domain::code::Reference;
 use crate::domain::id::{EventId, TicketTypeId};
 use crate::domain::money::Money;
@@ -98,7 +98,7 @@ impl Ticketing {
     /// Validates the request and makes it a hold.
     pub(super) fn new_hold(&self, buyer: &Buyer, request: OrderRequest) -> Result<Hold> {
         let mut checks = Checks::default();
-        checks.principal("buyer", &buyer.who);
+        checks.person("buyer", &buyer.who);
         checks.done()?;
         // A text that cannot be a code is answered like one that is none.
         let promo_code =
@@ -125,7 +125,7 @@ impl Ticketing {
     /// An order of `actor`'s.
     pub async fn order(&self, actor: &Principal, reference: &Reference) -> Result<Order> {
         let order = self.inner.storage.order(&OrderKey::Reference(reference.clone())).await?;
-        order.filter(|order| may(Caller::of(actor), Permission::Use, order)).ok_or(Error::NotFound("Order"))
+        order.filter(|order| is_theirs(actor, order)).ok_or(Error::NotFound("Order"))
     }
 
     /// `actor`'s orders, the newest first.

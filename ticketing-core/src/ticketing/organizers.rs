@@ -1,12 +1,10 @@
 //! Who may sell tickets: everybody, or only accounts whose e-mail address is verified.
 
 use super::{Ticketing, refused};
-use crate::domain::account::AccountKey;
 use crate::domain::event::{Event, EventStatus, EventWants, NewEvent};
 use crate::domain::principal::Principal;
 use crate::domain::refusal::Refusal;
 use crate::error::Result;
-use crate::storage::StorageExt as _;
 use jiff::Timestamp;
 
 /// Which accounts may sell tickets. Principals of the embedding application are not concerned: it knows its users.
@@ -55,9 +53,10 @@ impl Ticketing {
 
     /// Whether it is an account that may not sell because its address is not verified.
     async fn is_unproved(&self, who: &Principal) -> Result<bool> {
-        let (Organizers::Verified, Some(id)) = (self.inner.organizers, who.account()) else { return Ok(false) };
-        let account = self.inner.storage.account(&AccountKey::Id(id)).await?;
-        Ok(account.is_none_or(|account| !account.is_verified))
+        if self.inner.organizers == Organizers::Anyone || who.account().is_none() {
+            return Ok(false);
+        }
+        Ok(self.acting_account(who).await?.is_none_or(|account| !account.is_verified))
     }
 }
 

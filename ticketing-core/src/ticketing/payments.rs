@@ -2,7 +2,7 @@
 
 use super::orders::not_held;
 use super::{OrderRequest, Ticketing, refused};
-use crate::domain::access::{Caller, Permission, Resource, may};
+use crate::domain::access::{Permission, is_theirs};
 use crate::domain::code::Reference;
 use crate::domain::order::{Order, OrderStatus};
 use crate::domain::payment::{
@@ -265,7 +265,7 @@ impl Ticketing {
         let _waiting = self.inner.pace.buyer();
         let missing = || Error::NotFound("Payment");
         let (attempt, buyer) = self.inner.batches.find(FindAttempt(reference.clone())).await?.ok_or_else(missing)?;
-        if !may(Caller::of(actor), Permission::Use, Resource::Bought(&buyer)) {
+        if buyer != *actor {
             return Err(missing());
         }
         self.ask_and_settle(&attempt).await
@@ -276,9 +276,9 @@ impl Ticketing {
     pub async fn payment(&self, actor: &Principal, reference: &Reference) -> Result<Payment> {
         let missing = || Error::NotFound("Payment");
         let payment = self.inner.storage.payment(reference).await?.ok_or_else(missing)?;
-        if !may(Caller::of(actor), Permission::Use, &payment.order) {
+        if !is_theirs(actor, &payment.order) {
             let event = self.event(payment.order.event_id).await?;
-            self.may_manage(actor, &event).await.map_err(|_| missing())?;
+            self.may(actor, Permission::Orders, &event).await.map_err(|_| missing())?;
         }
         Ok(payment)
     }

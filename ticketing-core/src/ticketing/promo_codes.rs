@@ -4,6 +4,7 @@ use super::checks::Checks;
 use super::events::check_page;
 use super::orders::not_held;
 use super::{OrderRequest, Ticketing, refused};
+use crate::domain::access::Permission;
 use crate::domain::code::{Reference, Seed};
 use crate::domain::event::{Event, MAX_TICKET_TYPES};
 use crate::domain::id::{EventId, PromoCodeId, TicketTypeId};
@@ -32,7 +33,7 @@ impl Ticketing {
         event_id: EventId,
         settings: PromoCodeSettings,
     ) -> Result<PromoCode> {
-        let event = self.managed_event(actor, event_id).await?;
+        let event = self.event_for(actor, event_id, Permission::Edit).await?;
         check_settings(&event, &settings, None)?;
         let put = PutPromoCode { event_id, actor: actor.clone(), settings };
         self.inner.storage.apply_one(self.now(), put).await?.map_err(refused)
@@ -49,7 +50,7 @@ impl Ticketing {
         count: usize,
         key: Option<Reference>,
     ) -> Result<Vec<PromoCode>> {
-        let event = self.managed_event(actor, event_id).await?;
+        let event = self.event_for(actor, event_id, Permission::Edit).await?;
         let mut checks = Checks::default();
         checks.require("count", (1..=MAX_CODES).contains(&count), || format!("must be 1–{MAX_CODES} (got {count})"));
         let fits = settings.text.as_str().len() <= 29;
@@ -107,7 +108,7 @@ impl Ticketing {
         let missing = || Error::NotFound("Promo code");
         let code = self.inner.storage.find(FindPromoCode::Id(id)).await?.ok_or_else(missing)?;
         let event = self.event(code.event_id).await?;
-        self.may_manage(actor, &event).await.map_err(|_| missing())?;
+        self.may(actor, Permission::Edit, &event).await.map_err(|_| missing())?;
         Ok(code)
     }
 
@@ -119,8 +120,9 @@ impl Ticketing {
         page: PageRequest,
     ) -> Result<Page<PromoCode>> {
         check_page(page)?;
-        self.managed_event(actor, event_id).await?;
-        Ok(self.inner.storage.find(ListPromoCodes { event_id, page }).await?)
+        let event = self.event(event_id).await?;
+        let scope = self.scope_over(actor, Permission::Edit, &event).await?;
+        Ok(self.inner.storage.find(ListPromoCodes { scope, event_id, page }).await?)
     }
 
     /// What an order would cost, line by line. Holds nothing.

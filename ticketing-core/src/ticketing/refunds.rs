@@ -2,7 +2,7 @@
 
 use super::checks::Checks;
 use super::{Ticketing, granted};
-use crate::domain::access::{Caller, Permission, may};
+use crate::domain::access::{Permission, is_theirs};
 use crate::domain::code::Reference;
 use crate::domain::id::{RefundId, TicketId};
 use crate::domain::page::{Page, PageRequest};
@@ -85,11 +85,11 @@ impl Ticketing {
         let missing = || Error::NotFound("Payment");
         let found = self.inner.storage.payment(reference).await?.ok_or_else(missing)?.order;
         let event = self.event(found.event_id).await?;
-        if self.may_manage(actor, &event).await.is_err() {
+        let Ok(scope) = self.scope_over(actor, Permission::Orders, &event).await else {
             // The buyer may know that the order exists; nobody else does.
-            let theirs = may(Caller::of(actor), Permission::Use, &found);
+            let theirs = is_theirs(actor, &found);
             return Err(if theirs { Error::Forbidden("Only the event's organiser may refund") } else { missing() });
-        }
+        };
         let key = key.unwrap_or_else(|| Reference::of_attempt(&self.inner.random.seed()));
         let request = RefundRequest {
             key,
@@ -98,6 +98,7 @@ impl Ticketing {
             reason: RefundReason::Requested,
             note,
             actor: actor.clone(),
+            scope: Some(scope),
         };
         let refund = granted(self.inner.storage.apply(self.now(), &[request]).await?)?;
         self.inner.upkeep_wakeup.notify_one();
@@ -136,7 +137,7 @@ impl Ticketing {
         let missing = || Error::NotFound("Refund");
         let payment = self.inner.storage.payment(payment).await?.ok_or_else(missing)?;
         let event = self.event(payment.order.event_id).await?;
-        self.may_manage(actor, &event).await.map_err(|_| missing())?;
+        self.may(actor, Permission::Orders, &event).await.map_err(|_| missing())?;
         if !payment.refunds.iter().any(|refund| refund.id == id) {
             return Err(missing());
         }
@@ -155,8 +156,8 @@ impl Ticketing {
     /// [`retry_refund`](Self::retry_refund)), and those with another reason for [attention](crate::domain::payment::Attention). Of `actor`'s events; for administrators, of all events.
     pub async fn reviews(&self, actor: &Principal, page: PageRequest) -> Result<Page<Attempt>> {
         super::events::check_page(page)?;
-        let organizer = if self.caller(actor).await?.is_admin() { None } else { Some(actor) };
-        Ok(self.inner.storage.reviews(organizer, page).await?)
+        let scope = self.authorize(actor, Permission::Orders).await?;
+        Ok(self.inner.storage.reviews(&scope, page).await?)
     }
 
     /// Decides a payment that is in review or needs attention: accept it, refund it, or make some of its tickets void without sending
@@ -184,7 +185,7 @@ impl Ticketing {
         let missing = || Error::NotFound("Payment");
         let payment = self.inner.storage.payment(reference).await?.ok_or_else(missing)?;
         let event = self.event(payment.order.event_id).await?;
-        self.may_manage(actor, &event).await.map_err(|_| missing())?;
+        let scope = self.scope_over(actor, Permission::Orders, &event).await.map_err(|_| missing())?;
         self.know_capture(&payment, reference).await?;
         let resolve = Resolve {
             reference: reference.clone(),
@@ -192,6 +193,7 @@ impl Ticketing {
             tickets,
             note,
             actor: actor.clone(),
+            scope,
             seed: self.inner.random.seed(),
         };
         let attempt = granted(self.inner.storage.apply(self.now(), &[resolve]).await?)?;

@@ -1,6 +1,6 @@
 use super::Ticketing;
 use super::events::check_page;
-use crate::domain::access::{Caller, Permission, may};
+use crate::domain::access::is_theirs;
 use crate::domain::code::TicketCode;
 use crate::domain::id::TicketId;
 use crate::domain::order::{Order, OrderKey};
@@ -20,7 +20,7 @@ impl Ticketing {
     /// A ticket of `actor`'s.
     pub async fn ticket(&self, actor: &Principal, id: TicketId) -> Result<Ticket> {
         let ticket = self.inner.storage.ticket(&TicketKey::Id(id)).await?;
-        ticket.filter(|ticket| may(Caller::of(actor), Permission::Use, ticket)).ok_or(Error::NotFound("Ticket"))
+        ticket.filter(|ticket| is_theirs(actor, ticket)).ok_or(Error::NotFound("Ticket"))
     }
 
     /// `actor`'s tickets, the newest first.

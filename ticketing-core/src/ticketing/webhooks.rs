@@ -76,7 +76,7 @@ impl Ticketing {
     /// gateway does not confirm. For administrators.
     pub async fn webhooks_for_review(&self, actor: &Principal, page: PageRequest) -> Result<Page<StoredWebhook>> {
         super::events::check_page(page)?;
-        if !self.caller(actor).await?.is_admin() {
+        if !self.acting_account(actor).await?.is_some_and(|account| account.is_acting_admin()) {
             return Err(Error::Forbidden("Only administrators may list webhooks"));
         }
         Ok(self.inner.storage.find(ListWebhooksForReview { page }).await?)

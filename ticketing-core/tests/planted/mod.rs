@@ -77,6 +77,18 @@ pub(crate) enum Bug {
     ProofsWorkTwice,
     /// Counts the proofs of an address, and begins another one later.
     ProofsAreCountedThenBegun,
+    /// The last owner of an organisation leaves it.
+    LastOwnersLeave,
+    /// Whoever manages an organisation grants any role.
+    MembersGrantWhatTheyLack,
+    /// Counts the owners of an organisation, and removes one later.
+    OwnersAreCountedThenRemoved,
+    /// A read does not ask for which events of an organisation a role is.
+    ReadsIgnoreOnly,
+    /// A read shows what belongs to any organiser.
+    ReadsIgnoreTheScope,
+    /// A scan does not ask whose event it is.
+    ScansIgnoreTheScope,
     /// Two spellings of one address are two accounts.
     AddressesHaveCase,
     /// `%` and `_` find anything.

@@ -79,6 +79,24 @@ fn only_the_last(condition: &mut Condition) {
     }
 }
 
+/// Leaves conditions out, however deep.
+fn forget(conditions: &mut Vec<Condition>, which: &dyn Fn(&Condition) -> bool) {
+    conditions.retain(|condition| !which(condition));
+    for condition in conditions {
+        match condition {
+            Condition::Parent(.., inner) | Condition::ParentFirst(.., inner) | Condition::Child(.., inner) => {
+                forget(inner, which);
+            }
+            Condition::Any(each) | Condition::Union(each) => each.iter_mut().for_each(|inner| forget(inner, which)),
+            _ => {}
+        }
+    }
+}
+
+fn is_about_an_organizer(condition: &Condition) -> bool {
+    matches!(condition, Condition::Is(column, _) if column.starts_with("organizer_"))
+}
+
 fn page(all: &WorkingSet, mut list: List, bug: Bug) -> Page<Value> {
     match bug {
         Bug::SearchHasWildcards => {
@@ -90,6 +108,8 @@ fn page(all: &WorkingSet, mut list: List, bug: Bug) -> Page<Value> {
         }
         Bug::SearchKnowsAsciiOnly => return in_ascii(all, list),
         Bug::ListsForgetACondition => drop(list.all.pop()),
+        Bug::ReadsIgnoreOnly => forget(&mut list.all, &|condition| matches!(condition, Condition::OneOf(..))),
+        Bug::ReadsIgnoreTheScope => forget(&mut list.all, &is_about_an_organizer),
         _ => {}
     }
     let mut page = listed(all, &list);

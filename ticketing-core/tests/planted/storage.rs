@@ -7,21 +7,25 @@ use super::{Bug, DecidesTwice, Planted, a_moment, all};
 use async_trait::async_trait;
 use jiff::{SignedDuration, Timestamp};
 use std::sync::Arc;
+use ticketing_core::domain::access::Permission;
 use ticketing_core::domain::account::{Account, NewAccount};
+use ticketing_core::domain::audit::Actor;
 use ticketing_core::domain::check_in::Scan;
 use ticketing_core::domain::code::{Reference, TicketCode};
 use ticketing_core::domain::command::{Batch, Command, Work};
 use ticketing_core::domain::event::PutEvent;
-use ticketing_core::domain::id::TicketId;
+use ticketing_core::domain::id::{AccountId, MemberId, TicketId};
 use ticketing_core::domain::limit::{Take, Taken};
 use ticketing_core::domain::list::{List, Tallied, Tally};
 use ticketing_core::domain::load::{LoadKeys, Needs};
 use ticketing_core::domain::order::{ExpireHolds, Hold, Order, OrderStatus};
+use ticketing_core::domain::organisation::{Member, SetMember};
 use ticketing_core::domain::outbox::{ClaimMails, MailReport, MailStatus, OutboxMail};
 use ticketing_core::domain::payment::{Attempt, AttemptStatus, ClaimPolls, Observation, Settle, Settlement};
 use ticketing_core::domain::proof::{BeginProof, UseProof};
 use ticketing_core::domain::refund::{ClaimRefunds, Refund, RefundReport, RefundRequest, RefundStatus};
 use ticketing_core::domain::refusal::Refusal;
+use ticketing_core::domain::scope::Scope;
 use ticketing_core::domain::shelf::{AnyShelf as _, Shelf};
 use ticketing_core::domain::table::Record;
 use ticketing_core::domain::ticket::Ticket;
@@ -78,6 +82,7 @@ impl Planted {
             Bug::HoldLooksThenTakes => work.batch::<Hold>().is_some(),
             Bug::ExpireInTwoSteps => work.batch::<ExpireHolds>().is_some(),
             Bug::ScanLooksThenLetsIn => work.batch::<Scan>().is_some(),
+            Bug::OwnersAreCountedThenRemoved => work.batch::<SetMember>().is_some(),
             Bug::ProofsAreCountedThenBegun => work.batch::<BeginProof>().is_some(),
             Bug::ClaimsAreShared => work.name().starts_with("claim_"),
             Bug::OfAlternativesOnlyTheLastIsClaimed
@@ -253,6 +258,40 @@ impl Planted {
         outcomes
     }
 
+    async fn set_members(&self, now: Timestamp, sets: &[SetMember]) -> Result<Vec<Outcome<Member>>> {
+        let mut sets = sets.to_vec();
+        if self.has(Bug::MembersGrantWhatTheyLack) {
+            let before = self.inner.snapshot();
+            let manages = |set: &SetMember| {
+                let Actor::Person(who) = &set.actor else { return false };
+                before.members.iter().any(|(_, member)| {
+                    Some(member.account_id) == who.account() && member.role.permissions().has(Permission::Manage)
+                })
+            };
+            sets.iter_mut().filter(|set| manages(set)).for_each(|set| set.actor = Actor::Operator);
+            return self.inner.apply(now, &sets).await;
+        }
+        // A second owner, who is gone afterwards.
+        let (id, account_id) = (MemberId(1 << 40), AccountId(1 << 40));
+        self.inner.tamper(|rows| {
+            let Some(owner) = all(&rows.members).into_iter().find(|member| member.role.name() == "owner") else {
+                return;
+            };
+            let mut account = rows.accounts.get(&owner.account_id).unwrap().clone();
+            (account.id, account.email) = (account_id, "second@example.com".parse().unwrap());
+            rows.accounts.load_record(account);
+            let mut second = owner;
+            (second.id, second.account_id) = (id, account_id);
+            rows.members.load_record(second);
+        });
+        let outcomes = self.inner.apply(now, &sets).await;
+        self.inner.tamper(|rows| {
+            rows.members.remove(&id);
+            rows.accounts.remove(&account_id);
+        });
+        outcomes
+    }
+
     async fn claim_polls(&self, now: Timestamp, claim: &[ClaimPolls]) -> Result<Vec<Vec<Attempt>>> {
         let before = self.inner.snapshot().attempts;
         let claimed = self.inner.apply(now, claim).await?;
@@ -312,6 +351,13 @@ impl Planted {
     async fn check_in(&self, now: Timestamp, scans: &[Scan]) -> Result<Vec<<Scan as Command>::Outcome>> {
         let mut scans = scans.to_vec();
         let rows = self.inner.snapshot();
+        if self.has(Bug::ScansIgnoreTheScope) {
+            for scan in &mut scans {
+                let event = rows.ticket_by_code(&scan.code).and_then(|ticket| rows.events.get(&ticket.event_id));
+                scan.scope = event.map_or_else(|| scan.scope.clone(), |event| Scope::own(&event.organizer));
+            }
+            return self.inner.apply(now, &scans).await;
+        }
         for scan in &mut scans {
             if rows.check_in_by_nonce(&scan.nonce).is_some() {
                 scan.nonce.push('x');
@@ -391,7 +437,8 @@ impl Storage for Planted {
             RefundRequest => request_refunds (RefundForgetsItsKey RefundsBeyondWhatCame);
             ClaimRefunds => claim_refunds (ClaimedRefundsStayDue);
             RefundReport => report_refunds (ProcessedRefundsFail);
-            Scan => check_in (ScanForgetsItsNonce);
+            Scan => check_in (ScanForgetsItsNonce ScansIgnoreTheScope);
+            SetMember => set_members (LastOwnersLeave MembersGrantWhatTheyLack);
             ClaimMails => claim_mails (MailsWithoutLease MailsAreSentBeforeTheyAre);
             MailReport => report_mails (StaleReportsCount);
             UseProof => use_proofs (ProofsWorkTwice);

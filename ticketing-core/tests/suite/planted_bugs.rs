@@ -87,6 +87,34 @@ const FOUND_BY: &[(Bug, &[&str])] = &[
         ],
     ),
     (Bug::ProofsAreCountedThenBegun, &["proofs::eight_begun_at_once_stay_within_the_limit"]),
+    (Bug::LastOwnersLeave, &["organisations::the_last_owner_stays"]),
+    (Bug::MembersGrantWhatTheyLack, &["organisations::nobody_grants_what_they_lack"]),
+    (
+        Bug::OwnersAreCountedThenRemoved,
+        &[
+            "organisations::of_two_owners_who_remove_each_other_one_stays",
+            "organisations::of_eight_owners_who_demote_each_other_one_stays",
+        ],
+    ),
+    (
+        Bug::ReadsIgnoreOnly,
+        &[
+            "scopes::reviews_are_those_of_the_scope",
+            "scopes::dead_mails_are_those_of_the_scope",
+            "scopes::events_are_those_of_the_scope",
+            "scopes::promo_codes_are_those_of_the_scope",
+        ],
+    ),
+    (
+        Bug::ReadsIgnoreTheScope,
+        &[
+            "scopes::reviews_are_those_of_the_scope",
+            "scopes::dead_mails_are_those_of_the_scope",
+            "scopes::events_are_those_of_the_scope",
+            "scopes::promo_codes_are_those_of_the_scope",
+        ],
+    ),
+    (Bug::ScansIgnoreTheScope, &["scopes::at_the_door_the_scope_is_that_of_the_scan"]),
     (Bug::AddressesHaveCase, &["accounts::a_taken_address_or_user_name_is_refused_in_any_case"]),
     (Bug::SearchHasWildcards, &["filters::search_text_has_no_wildcards"]),
     (Bug::SearchKnowsAsciiOnly, &["filters::events_are_found_by_text_in_any_case_and_any_script"]),

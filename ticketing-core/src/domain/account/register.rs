@@ -2,6 +2,7 @@ use super::{Account, BY_EMAIL, BY_USERNAME, NewAccount};
 use crate::domain::command::Command;
 use crate::domain::id::AccountId;
 use crate::domain::load::LoadKeys;
+use crate::domain::organisation::Memberships;
 use crate::domain::proof;
 use crate::domain::refusal::Refusal;
 use crate::domain::text;
@@ -40,6 +41,7 @@ impl Command for NewAccount {
             disabled_reason: None,
             is_verified: false,
             sessions_ended: 0,
+            memberships: Memberships::default(),
             created_at: now,
             updated_at: now,
         };

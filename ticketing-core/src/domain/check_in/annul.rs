@@ -1,5 +1,4 @@
 use super::{BY_NONCE, CheckIn};
-use crate::domain::access::{Caller, Permission, may};
 use crate::domain::audit::{Actor, Change};
 use crate::domain::command::Command;
 use crate::domain::event::Event;
@@ -7,6 +6,7 @@ use crate::domain::load::LoadKeys;
 use crate::domain::order::Order;
 use crate::domain::principal::Principal;
 use crate::domain::refusal::Refusal;
+use crate::domain::scope::Scope;
 use crate::domain::stock::{self, Move, Places, move_places};
 use crate::domain::ticket::{Ticket, TicketStatus};
 use crate::domain::working_set::WorkingSet;
@@ -20,8 +20,10 @@ pub const ANNUL_WITHIN: SignedDuration = SignedDuration::from_mins(15);
 pub struct AnnulScan {
     /// The scan's idempotency key.
     pub nonce: String,
-    /// Who undoes it. Must be the event's organiser.
+    /// Who undoes it.
     pub by: Principal,
+    /// The events at whose doors this person stands. The scan's event must be among them.
+    pub scope: Scope,
 }
 
 impl Command for AnnulScan {
@@ -48,7 +50,7 @@ impl Command for AnnulScan {
         let check_in = rows.check_in_by_nonce(&self.nonce).cloned().ok_or(Refusal::ScanUnknown)?;
         let event = rows.events.get(&check_in.event_id);
         // Whether there is such a scan is the organiser's business.
-        if !event.is_some_and(|event| may(Caller::of(&self.by), Permission::CheckIn, event)) {
+        if !event.is_some_and(|event| self.scope.covers(event)) {
             return Err(Refusal::ScanUnknown);
         }
         if check_in.annulled_at.is_some() {

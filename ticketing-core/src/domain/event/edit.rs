@@ -8,6 +8,7 @@ use crate::domain::load::LoadKeys;
 use crate::domain::money::{Currency, Money};
 use crate::domain::notice;
 use crate::domain::order::Order;
+use crate::domain::organisation::Organisation;
 use crate::domain::page::Page;
 use crate::domain::principal::Principal;
 use crate::domain::promo_code::{self, Discount, PromoCode};
@@ -23,7 +24,7 @@ use std::collections::BTreeMap;
 /// - The capacity, of the event or of a type, cannot be less than what is taken.
 /// - The currency cannot change once there is an order, whatever became of it. A published event cannot become a draft again while
 ///   an order is held or paid.
-/// - Of an event that has ended or was cancelled, only texts can change.
+/// - Of an event that has ended or was cancelled, only texts and the organiser can change.
 /// - A published event keeps a ticket type that everybody sees.
 ///
 /// Another date or place of a published event is a [`Notice`](crate::domain::notice::Notice) to everybody who has paid.
@@ -53,6 +54,9 @@ impl Command for EditEvent {
         let Some(event) = rows.events.loaded_row(&self.id) else { return };
         for id in [event.category_id, self.wants.category_id.flatten()].into_iter().flatten() {
             load.look::<Category>(&id);
+        }
+        if let Some(id) = self.wants.organizer.as_ref().and_then(Principal::organisation) {
+            load.look::<Organisation>(&id);
         }
         // Read after the event was locked, so none of another edit can be missing.
         if self.wants.may_change_date_or_place() {
@@ -123,6 +127,7 @@ impl EditEvent {
     fn check(&self, rows: &WorkingSet, event: &Event, wanted: &Event, now: Timestamp) -> Result<(), Refusal> {
         let is_frozen = |phase| {
             let texts_only = Event {
+                organizer: wanted.organizer.clone(),
                 title: wanted.title.clone(),
                 description: wanted.description.clone(),
                 address: wanted.address.clone(),
@@ -139,6 +144,11 @@ impl EditEvent {
         }
         if is_frozen(EventPhase::Ended) {
             return Err(Refusal::EventOver { ended_at: event.sales_end_at() });
+        }
+        if wanted.organizer != event.organizer
+            && wanted.organizer.organisation().is_some_and(|id| rows.organisations.get(&id).is_none())
+        {
+            return Err(Refusal::OrganisationUnknown);
         }
         if wanted.category_id.is_some_and(|id| rows.categories.get(&id).is_none()) {
             return Err(Refusal::CategoryUnknown);
@@ -191,6 +201,7 @@ fn settings(event: &Event) -> BTreeMap<String, String> {
     let mut all = BTreeMap::new();
     let mut add = |field: &str, value: Option<String>| drop(value.map(|value| all.insert(field.to_owned(), value)));
     add("title", Some(event.title.clone()));
+    add("organizer", Some(event.organizer.to_string()));
     add("description", event.description.clone());
     add("starts_at", Some(event.starts_at.to_string()));
     add("ends_at", event.ends_at.map(|at| at.to_string()));

@@ -3,6 +3,7 @@
 use super::EventPhase;
 use crate::domain::id::EventId;
 use crate::domain::principal::Principal;
+use crate::domain::scope::Scope;
 use crate::setters::setters;
 use jiff::Timestamp;
 
@@ -20,9 +21,11 @@ pub struct EventFilter {
     pub to: Option<Timestamp>,
     /// Run by this organiser.
     pub organizer: Option<Principal>,
+    /// Among these events only. Drafts are listed with a scope only, whatever else is asked for.
+    pub scope: Option<Scope>,
     /// Whether to include cancelled events. Default: no.
     pub with_cancelled: bool,
-    /// Whether to include drafts. Default: no.
+    /// Whether to include drafts, which needs a [`scope`](Self::scope). Default: no.
     pub with_drafts: bool,
     /// In this phase at this time, whatever the two fields above say. Default: in any phase.
     pub phase: Option<(EventPhase, Timestamp)>,
@@ -38,6 +41,7 @@ setters!(EventFilter {
     with_from => from: impl Into<Option<Timestamp>>,
     with_to => to: impl Into<Option<Timestamp>>,
     with_organizer => organizer: impl Into<Option<Principal>>,
+    with_scope => scope: impl Into<Option<Scope>>,
     with_cancelled => with_cancelled: bool,
     with_drafts => with_drafts: bool,
     with_phase => phase: impl Into<Option<(EventPhase, Timestamp)>>,

@@ -2,7 +2,7 @@ use super::{A_DAY, Event, EventFilter, EventPhase, EventSort};
 use crate::domain::category::{self, Category};
 use crate::domain::command::Query;
 use crate::domain::id::EventId;
-use crate::domain::list::{Condition, List, Sort, is_principal};
+use crate::domain::list::{Condition, List, Sort, is_organizer};
 use crate::domain::load::LoadKeys;
 use crate::domain::page::{Page, PageRequest};
 use crate::domain::row::Field as _;
@@ -85,8 +85,15 @@ impl ListEvents {
         all.extend(filter.from.map(|from| Condition::AtLeast("starts_at", from.as_microsecond())));
         all.extend(filter.to.map(|to| Condition::Below("starts_at", to.as_microsecond())));
         all.extend(filter.series.map(|series| Condition::Is("series_id", series.value())));
-        let whose = |who| is_principal("organizer_account", "organizer_external", who);
-        all.extend(filter.organizer.as_ref().map(whose));
+        all.extend(filter.organizer.as_ref().map(is_organizer));
+        match &filter.scope {
+            Some(scope) => all.extend(scope.of_events()),
+            // What is not public is listed for those who may see it.
+            None if filter.phase.is_some_and(|(phase, _)| phase == EventPhase::Draft) => {
+                all.push(Condition::Named("status", &["active"]));
+            }
+            None => {}
+        }
         let list = List::of::<Event>(LIST, all).page(self.page);
         match filter.sort {
             EventSort::Id => list,
@@ -98,7 +105,7 @@ impl ListEvents {
 }
 
 fn with_status(filter: &EventFilter) -> Option<Condition> {
-    match (filter.with_drafts, filter.with_cancelled) {
+    match (filter.with_drafts && filter.scope.is_some(), filter.with_cancelled) {
         (false, false) => Some(Condition::Named("status", &["active"])),
         (true, false) => Some(Condition::Named("status", &["draft", "active"])),
         (false, true) => Some(Condition::Named("status", &["active", "cancelled"])),

@@ -3,6 +3,7 @@ use crate::domain::category::Category;
 use crate::domain::command::Command;
 use crate::domain::id::{EventId, TicketTypeId};
 use crate::domain::load::LoadKeys;
+use crate::domain::organisation::Organisation;
 use crate::domain::principal::Principal;
 use crate::domain::refusal::Refusal;
 use crate::domain::text::composed;
@@ -27,6 +28,9 @@ impl Command for PutEvent {
         if let Some(id) = &self.event.category_id {
             load.look::<Category>(id);
         }
+        if let Some(id) = self.organizer.organisation() {
+            load.look::<Organisation>(&id);
+        }
         if let Some(key) = &self.event.key {
             load.find(BY_KEY, key);
             for id in rows.events.loaded(BY_KEY, key).filter_map(|known| known.category_id) {
@@ -49,6 +53,9 @@ impl Command for PutEvent {
         }
         if new.category_id.is_some_and(|id| rows.categories.get(&id).is_none()) {
             return Err(Refusal::CategoryUnknown);
+        }
+        if self.organizer.organisation().is_some_and(|id| rows.organisations.get(&id).is_none()) {
+            return Err(Refusal::OrganisationUnknown);
         }
         let mut event = new.to_event(&self.organizer, now);
         event.id = EventId(rows.events.take_id());

@@ -3,6 +3,7 @@
 use super::{Event, EventStatus, SalesRules, Stock, TicketType, Visibility, Window};
 use crate::domain::id::{CategoryId, TicketTypeId};
 use crate::domain::money::{Currency, Money};
+use crate::domain::principal::Principal;
 use crate::domain::text;
 use crate::domain::time_zone::TimeZoneName;
 use crate::setters::setters;
@@ -12,6 +13,8 @@ use jiff::Timestamp;
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct EventWants {
+    /// Who runs it. An event moves with everything that was sold for it.
+    pub organizer: Option<Principal>,
     /// The title.
     pub title: Option<String>,
     /// The description.
@@ -47,6 +50,7 @@ pub struct EventWants {
 }
 
 setters!(EventWants {
+    with_organizer => organizer: impl Into<Option<Principal>>,
     with_title => title: impl Into<Option<String>>,
     with_description => description: impl Into<Option<Option<String>>>,
     with_starts_at => starts_at: impl Into<Option<Timestamp>>,
@@ -199,6 +203,7 @@ impl EventWants {
     pub(crate) fn apply(&self, event: &Event, now: Timestamp) -> (Event, Vec<(usize, WrongType)>) {
         let mut wanted = event.clone();
         let set = |to: &mut String, text: &Option<String>| text.iter().for_each(|text| to.clone_from(text));
+        wanted.organizer = self.organizer.clone().unwrap_or(wanted.organizer);
         set(&mut wanted.title, &self.title);
         set(&mut wanted.location, &self.location);
         wanted.description = self.description.clone().unwrap_or(wanted.description);

@@ -5,8 +5,7 @@ use crate::domain::list::{Condition, List};
 use crate::domain::load::LoadKeys;
 use crate::domain::order::{self, Order, OrderKey};
 use crate::domain::page::{Page, PageRequest};
-use crate::domain::payment::of_organizer;
-use crate::domain::principal::Principal;
+use crate::domain::scope::Scope;
 use crate::domain::working_set::WorkingSet;
 
 /// Finds a mail.
@@ -63,8 +62,8 @@ impl Query for FindMailsOfOrder {
 /// Lists mails that were given up, the oldest first.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ListDeadMails {
-    /// Only about orders for this organiser's events. `None` means all events.
-    pub organizer: Option<Principal>,
+    /// About orders for these events. Mails about accounts are in no scope but that of all events.
+    pub scope: Scope,
     /// The page.
     pub page: PageRequest,
 }
@@ -77,7 +76,7 @@ impl Query for ListDeadMails {
 
     fn needs(&self, _rows: &WorkingSet, load: &mut LoadKeys) {
         let mut all = vec![Condition::Named("status", &["dead"])];
-        all.extend(self.organizer.as_ref().map(of_organizer));
+        all.extend(self.scope.by_order("order_id"));
         load.list(List::of::<OutboxMail>(LIST, all).page(self.page));
     }
 

@@ -5,13 +5,14 @@ use crate::domain::code::{Reference, Seed};
 use crate::domain::command::{Command, Query};
 use crate::domain::event::Event;
 use crate::domain::id::TicketId;
-use crate::domain::list::{Condition, List, Sort, is_principal};
+use crate::domain::list::{Condition, List, Sort};
 use crate::domain::load::LoadKeys;
 use crate::domain::order::{Order, OrderStatus};
 use crate::domain::page::{Page, PageRequest};
 use crate::domain::principal::Principal;
 use crate::domain::refund::{Refund, RefundReason, owe_refund, refund_tickets, valid_ticket};
 use crate::domain::refusal::Refusal;
+use crate::domain::scope::Scope;
 use crate::domain::stock::{Places, has_places};
 use crate::domain::table::Record as _;
 use crate::domain::ticket::{TicketStatus, void_tickets};
@@ -31,6 +32,8 @@ pub struct Resolve {
     pub note: String,
     /// Who decides.
     pub actor: Principal,
+    /// The events that this person may decide about. For others there is no such payment.
+    pub scope: Scope,
     /// Ticket codes and the refund's key are derived from this.
     pub seed: Seed,
 }
@@ -73,6 +76,9 @@ impl Command for Resolve {
     fn apply(&self, rows: &mut WorkingSet, now: Timestamp) -> Result<Attempt, Refusal> {
         let attempt = rows.attempts.get(&self.reference).cloned().ok_or(Refusal::AttemptUnknown)?;
         let order = rows.orders.get(&attempt.order_id).cloned().ok_or(Refusal::OrderUnknown)?;
+        if !self.scope.covers(event_of(rows, &order)?) {
+            return Err(Refusal::AttemptUnknown);
+        }
         match (&attempt.status, &attempt.captured) {
             (AttemptStatus::Review, Some(captured)) => self.review(rows, now, &attempt, &order, captured)?,
             _ if attempt.attention.is_empty() => return Err(Refusal::NotInReview),
@@ -166,8 +172,8 @@ fn event_of<'r>(rows: &'r WorkingSet, order: &Order) -> Result<&'r Event, Refusa
 /// refund that the gateway gave up or that needs attention, or with another reason for [attention](super::Attention).
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ListReviews {
-    /// Only for this organiser's events. `None` means all events.
-    pub organizer: Option<Principal>,
+    /// For these events.
+    pub scope: Scope,
     /// The page.
     pub page: PageRequest,
 }
@@ -186,7 +192,7 @@ impl Query for ListReviews {
             vec![Condition::Child(Refund::NOUN, "attempt", stuck)],
             vec![Condition::Known("attention")],
         ])];
-        all.extend(self.organizer.as_ref().map(of_organizer));
+        all.extend(self.scope.by_order("order_id"));
         load.list(List::of::<Attempt>(LIST, all).by("created_at", Sort::Ascending).page(self.page));
     }
 
@@ -195,11 +201,4 @@ impl Query for ListReviews {
         let items = page.items.iter().filter_map(|reference| rows.attempts.get(reference)).cloned().collect();
         Page { items, more: page.more, total: page.total }
     }
-}
-
-/// Holds if the order in the column `order_id` is for an event of this organiser.
-pub(crate) fn of_organizer(organizer: &Principal) -> Condition {
-    let theirs = is_principal("organizer_account", "organizer_external", organizer);
-    let event = Condition::Parent("event_id", Event::NOUN, vec![theirs]);
-    Condition::Parent("order_id", Order::NOUN, vec![event])
 }

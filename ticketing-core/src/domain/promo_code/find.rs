@@ -5,6 +5,7 @@ use crate::domain::list::{Condition, List};
 use crate::domain::load::LoadKeys;
 use crate::domain::page::{Page, PageRequest};
 use crate::domain::row::Field as _;
+use crate::domain::scope::Scope;
 use crate::domain::working_set::WorkingSet;
 
 /// Finds a promo code.
@@ -36,8 +37,10 @@ impl Query for FindPromoCode {
 }
 
 /// Lists the promo codes of an event, the oldest first.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ListPromoCodes {
+    /// The events whose codes may be seen.
+    pub scope: Scope,
     /// The event.
     pub event_id: EventId,
     /// The page.
@@ -51,8 +54,9 @@ impl Query for ListPromoCodes {
     const ONE_MOMENT: bool = true;
 
     fn needs(&self, _rows: &WorkingSet, load: &mut LoadKeys) {
-        let of_event = Condition::Is("event_id", self.event_id.value());
-        load.list(List::of::<PromoCode>(LIST, vec![of_event]).page(self.page));
+        let mut all = vec![Condition::Is("event_id", self.event_id.value())];
+        all.extend(self.scope.by_event("event_id"));
+        load.list(List::of::<PromoCode>(LIST, all).page(self.page));
     }
 
     fn find(&self, rows: &WorkingSet) -> Page<PromoCode> {

@@ -39,6 +39,7 @@ impl ReturnTickets {
             reason: RefundReason::EventChanged,
             note: None,
             actor: self.buyer.clone(),
+            scope: None,
         }
     }
 }

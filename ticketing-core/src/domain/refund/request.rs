@@ -35,6 +35,11 @@ impl Command for RefundRequest {
 
     fn apply(&self, rows: &mut WorkingSet, now: Timestamp) -> Result<Refund, Refusal> {
         let order = rows.order_by_reference(&self.order).cloned().ok_or(Refusal::OrderUnknown)?;
+        if let Some(scope) = &self.scope
+            && !rows.events.get(&order.event_id).is_some_and(|event| scope.covers(event))
+        {
+            return Err(Refusal::OrderUnknown);
+        }
         // A set: a ticket that is named twice must not be refunded twice, nor free two places.
         let wanted: Option<BTreeSet<TicketId>> = self.tickets.as_ref().map(|ids| ids.iter().copied().collect());
         if let Some(refund) = rows.refund_by_key(&self.key) {

@@ -7,6 +7,7 @@ use crate::domain::outbox::MailKind;
 use crate::domain::payment::{Mode, Observation};
 use crate::domain::payment::{Resolve, Verdict};
 use crate::domain::refund::RefundReason;
+use crate::domain::scope::Scope;
 use crate::domain::ticket::TicketStatus;
 use crate::storage::Storage;
 use crate::storage::StorageExt as _;
@@ -61,6 +62,7 @@ pub async fn an_order_that_was_not_paid_in_full_does_not_stop_the_others(storage
         tickets: vec![],
         note: "a friend".to_owned(),
         actor: shop.organizer.clone(),
+        scope: Scope::all(),
         seed: shop.seed(),
     };
     granted(only(shop.storage.apply(shop.now(), &[accept]).await));

@@ -12,6 +12,7 @@ use crate::domain::promo_code::{
 };
 use crate::domain::refund::RefundReason;
 use crate::domain::refusal::Refusal;
+use crate::domain::scope::Scope;
 use crate::storage::{Storage, StorageExt as _};
 use jiff::SignedDuration;
 use std::sync::Arc;
@@ -79,7 +80,7 @@ pub async fn a_code_reads_back_and_a_repeat_finds_it(storage: Arc<dyn Storage>) 
     // Another event has codes of its own.
     let other = shop.event().create().await;
     let same = shop.code(&other, half("EARLY-20")).await;
-    let list = ListPromoCodes { event_id: other.id, page: PageRequest::default() };
+    let list = ListPromoCodes { scope: Scope::all(), event_id: other.id, page: PageRequest::default() };
     assert_eq!(shop.storage.find(list).await.unwrap().items, [same]);
 }
 

@@ -11,6 +11,7 @@ use crate::domain::id::EventId;
 use crate::domain::page::PageRequest;
 use crate::domain::promo_code::{Discount, ListPromoCodes, PromoCodeSettings, PromoCodeText, PutPromoCode};
 use crate::domain::refusal::Refusal;
+use crate::domain::scope::Scope;
 use crate::domain::time_zone::TimeZoneName;
 use crate::storage::{Storage, StorageExt as _};
 use jiff::{SignedDuration, Timestamp};
@@ -97,7 +98,7 @@ pub async fn a_copy_has_its_own_promo_codes(storage: Arc<dyn Storage>) {
     let edit = EditEvent { id: event.id, actor: shop.organizer.clone(), seen: None, wants };
     granted(shop.storage.apply_one(shop.now(), edit).await.unwrap());
     let copy = shop.copy(&event, event.starts_at + SignedDuration::from_hours(24)).await;
-    let list = ListPromoCodes { event_id: copy.id, page: PageRequest::default() };
+    let list = ListPromoCodes { scope: Scope::all(), event_id: copy.id, page: PageRequest::default() };
     let codes = shop.storage.find(list).await.unwrap().items;
     assert_eq!(codes.len(), 1, "a code for a type that is removed is left out");
     assert_eq!((codes[0].uses.held, codes[0].uses.sold, codes[0].version), (0, 0, 1));

@@ -7,6 +7,7 @@ use crate::domain::payment::{Attempt, AttemptStatus, Attention, DisputeNews, Dis
 use crate::domain::payment::{Resolve, Verdict};
 use crate::domain::refund::RefundReason;
 use crate::domain::refusal::Refusal;
+use crate::domain::scope::Scope;
 use crate::domain::ticket::{Ticket, TicketStatus};
 use crate::storage::StorageExt as _;
 use crate::storage::{Outcome, Storage};
@@ -25,6 +26,7 @@ async fn decide(shop: &Shop, bought: &Bought, verdict: Verdict, tickets: &[&Tick
         tickets: tickets.iter().map(|ticket| ticket.id).collect(),
         note: "asked the bank".to_owned(),
         actor: shop.organizer.clone(),
+        scope: Scope::all(),
         seed: shop.seed(),
     };
     only(shop.storage.apply(shop.now(), &[request]).await)
@@ -39,7 +41,7 @@ async fn statuses(shop: &Shop, bought: &Bought) -> Vec<TicketStatus> {
 }
 
 async fn is_listed(shop: &Shop, bought: &Bought) -> bool {
-    let found = shop.storage.reviews(None, PageRequest::default()).await.unwrap();
+    let found = shop.storage.reviews(&Scope::all(), PageRequest::default()).await.unwrap();
     found.items.iter().any(|attempt| attempt.reference == bought.attempt.reference)
 }
 

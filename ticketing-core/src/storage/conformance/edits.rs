@@ -15,6 +15,7 @@ use crate::domain::order::OrderStatus;
 use crate::domain::page::PageRequest;
 use crate::domain::payment::Settlement;
 use crate::domain::refusal::Refusal;
+use crate::domain::scope::Scope;
 use crate::domain::working_set::WorkingSet;
 use crate::storage::{Storage, StorageExt as _};
 use jiff::SignedDuration;
@@ -458,6 +459,7 @@ pub async fn events_are_listed_by_phase(storage: Arc<dyn Storage>) {
         }
         found.into_iter().map(|event| event.title).collect::<Vec<_>>()
     };
+    let own = || Scope::own(&shop.organizer);
     for (hours, upcoming, running, ended) in [
         (0, vec!["short", "open"], vec![], vec![]),
         (1, vec![], vec!["short", "open"], vec![]),
@@ -466,7 +468,7 @@ pub async fn events_are_listed_by_phase(storage: Arc<dyn Storage>) {
         (25, vec![], vec![], vec!["short", "open"]),
     ] {
         let at = now + hour * hours;
-        let in_phase = |phase| EventFilter::default().with_phase((phase, at));
+        let in_phase = |phase| EventFilter::default().with_phase((phase, at)).with_scope(own());
         assert_eq!(listed(in_phase(EventPhase::Upcoming)).await, upcoming, "{hours}");
         assert_eq!(listed(in_phase(EventPhase::Running)).await, running, "{hours}");
         assert_eq!(listed(in_phase(EventPhase::Ended)).await, ended, "{hours}");
@@ -475,9 +477,13 @@ pub async fn events_are_listed_by_phase(storage: Arc<dyn Storage>) {
     }
     let all = EventFilter::default();
     assert_eq!(listed(all.clone()).await, ["short", "open"]);
-    assert_eq!(listed(all.clone().with_drafts(true)).await, ["draft", "short", "open"]);
+    assert_eq!(listed(all.clone().with_drafts(true)).await, ["short", "open"], "drafts are for those who run them");
+    assert_eq!(listed(all.clone().with_drafts(true).with_scope(own())).await, ["draft", "short", "open"]);
     assert_eq!(listed(all.clone().with_cancelled(true)).await, ["cancelled", "short", "open"]);
-    assert_eq!(listed(all.with_cancelled(true).with_drafts(true)).await, ["draft", "cancelled", "short", "open"]);
+    assert_eq!(
+        listed(all.with_cancelled(true).with_drafts(true).with_scope(own())).await,
+        ["draft", "cancelled", "short", "open"]
+    );
 }
 
 pub async fn lowering_the_capacity_while_everybody_buys(storage: Arc<dyn Storage>) {

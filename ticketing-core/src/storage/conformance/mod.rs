@@ -32,6 +32,7 @@ pub mod limits;
 pub mod model;
 pub mod notices;
 pub mod orders;
+pub mod organisations;
 pub mod outbox;
 mod outcomes;
 pub mod paging;
@@ -43,6 +44,7 @@ pub mod requests;
 pub mod returns;
 pub mod reviews;
 pub mod sales;
+pub mod scopes;
 pub mod settle;
 pub mod shop;
 pub mod tickets;
@@ -106,6 +108,37 @@ macro_rules! storage_conformance {
                 of_two_resets_at_once_the_password_is_of_one_that_worked
                 an_address_that_is_registered_at_once_has_one_account
                 eight_begun_at_once_stay_within_the_limit
+            }
+            organisations {
+                an_organisation_reads_back_and_its_founder_owns_it
+                only_active_accounts_with_a_verified_address_join
+                a_member_is_added_changed_and_removed
+                what_is_so_already_is_no_change
+                an_account_keeps_its_memberships_in_order
+                nobody_grants_what_they_lack
+                a_role_for_some_events_gives_no_rights_in_the_organisation
+                the_last_owner_stays
+                there_are_limits
+                each_change_of_a_member_is_a_line_of_the_audit_log
+                an_event_moves_to_an_organisation_and_back
+                an_event_of_an_organisation_reads_back
+                of_two_owners_who_remove_each_other_one_stays
+                of_eight_owners_who_demote_each_other_one_stays
+                eight_found_at_once_stay_within_the_limit
+                a_manager_who_is_removed_at_once_grants_nothing_afterwards
+            }
+            scopes {
+                a_scope_sees_its_events_only
+                a_role_gives_its_permissions_only
+                a_role_for_some_events_ends_when_they_move
+                reviews_are_those_of_the_scope
+                dead_mails_are_those_of_the_scope
+                events_are_those_of_the_scope
+                promo_codes_are_those_of_the_scope
+                members_are_those_of_the_scope
+                at_the_door_the_scope_is_that_of_the_scan
+                money_moves_within_the_scope_only
+                of_a_scan_and_a_move_at_once_the_event_decides
             }
             events {
                 an_event_reads_back_as_it_was_made

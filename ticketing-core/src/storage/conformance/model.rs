@@ -30,6 +30,7 @@ use crate::domain::refund::UndoCancelledEvents;
 use crate::domain::refund::WakeRefunds;
 use crate::domain::request;
 use crate::domain::request::FinishRequest;
+use crate::domain::scope::Scope;
 use crate::domain::ticket::{TicketFilter, TicketKey};
 use crate::domain::webhook::ClaimWebhooks;
 use crate::storage::StorageExt as _;
@@ -394,8 +395,9 @@ impl Pair {
                 self.both("orders", async |of| of.orders(&filter, page).await).await?;
                 let filter = TicketFilter { holder: buyer.clone(), order: None };
                 self.both("tickets", async |of| of.tickets(&filter, page).await).await?;
-                self.both("reviews", async |of| of.reviews(buyer.as_ref(), page).await).await?;
-                self.both("dead_mails", async |of| of.dead_mails(buyer.as_ref(), page).await).await?;
+                let scope = buyer.as_ref().map_or_else(Scope::all, Scope::own);
+                self.both("reviews", async |of| of.reviews(&scope, page).await).await?;
+                self.both("dead_mails", async |of| of.dead_mails(&scope, page).await).await?;
             }
         }
         for reference in commands::references() {
@@ -409,8 +411,8 @@ impl Pair {
         if self.outcomes.is_none() {
             for event in 1..=3 {
                 let page = PageRequest { limit: 1000, ..PageRequest::default() };
-                let list = ListPromoCodes { event_id: event.into(), page };
-                self.both("promo_codes", async |of| of.find(list).await.map(|page| page.items)).await?;
+                let list = ListPromoCodes { scope: Scope::all(), event_id: event.into(), page };
+                self.both("promo_codes", async |of| of.find(list.clone()).await.map(|page| page.items)).await?;
             }
         }
         for code in self.codes().await {

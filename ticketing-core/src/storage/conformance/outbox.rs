@@ -6,12 +6,13 @@ use crate::domain::outbox::ResendMail;
 use crate::domain::outbox::{MAX_TRIES, MailReport, MailResult, MailStatus, OutboxMail, RESEND_AFTER, backoff};
 use crate::domain::page::{Page, PageRequest};
 use crate::domain::refusal::Refusal;
+use crate::domain::scope::Scope;
 use crate::storage::Storage;
 use crate::storage::StorageExt as _;
 use jiff::SignedDuration;
 use std::sync::Arc;
 
-async fn report(shop: &Shop, mail: &OutboxMail, result: MailResult) -> OutboxMail {
+pub(super) async fn report(shop: &Shop, mail: &OutboxMail, result: MailResult) -> OutboxMail {
     let report = MailReport { id: mail.id, tries: mail.tries, result };
     shop.storage.apply(shop.now(), &[report]).await.unwrap().remove(0).unwrap()
 }
@@ -139,18 +140,18 @@ pub async fn mails_that_were_given_up_are_listed_by_organiser_the_oldest_first(s
     }
     let event = shop.event().organizer(&ours).create().await;
     shop.buy(&event, 1).await;
-    let list = async |organizer, skip, limit| {
+    let list = async |scope: Scope, skip, limit| {
         let page = PageRequest { skip, limit, count: true };
-        shop.storage.dead_mails(organizer, page).await.unwrap()
+        shop.storage.dead_mails(&scope, page).await.unwrap()
     };
     let page = |of: &[usize], more, total| {
         let items = of.iter().map(|index| dead[*index].clone()).collect();
         Page { items, more, total: Some(total) }
     };
-    assert_eq!(list(None, 0, 10).await, page(&[0, 1, 2, 3], false, 4));
-    assert_eq!(list(Some(&ours), 0, 10).await, page(&[0, 2, 3], false, 3));
-    assert_eq!(list(Some(&ours), 1, 1).await, page(&[2], true, 3));
-    assert_eq!(list(Some(&external("nobody")), 0, 10).await, page(&[], false, 0));
+    assert_eq!(list(Scope::all(), 0, 10).await, page(&[0, 1, 2, 3], false, 4));
+    assert_eq!(list(Scope::own(&ours), 0, 10).await, page(&[0, 2, 3], false, 3));
+    assert_eq!(list(Scope::own(&ours), 1, 1).await, page(&[2], true, 3));
+    assert_eq!(list(Scope::own(&external("nobody")), 0, 10).await, page(&[], false, 0));
     assert_eq!(shop.storage.mail(MailId(1_000_000)).await.unwrap(), None);
 }
 

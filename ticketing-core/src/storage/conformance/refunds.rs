@@ -10,6 +10,7 @@ use crate::domain::refund::RetryRefund;
 use crate::domain::refund::WakeRefunds;
 use crate::domain::refund::{ListedRefund, RecordListedRefunds, Refund, RefundReason, RefundReport, RefundStatus};
 use crate::domain::refusal::Refusal;
+use crate::domain::scope::Scope;
 use crate::domain::ticket::TicketStatus;
 use crate::storage::StorageExt as _;
 use crate::storage::{Outcome, Storage};
@@ -143,6 +144,7 @@ pub async fn refunds_never_exceed_the_capture(storage: Arc<dyn Storage>) {
             tickets: vec![],
             note: "let them in".to_owned(),
             actor: shop.organizer.clone(),
+            scope: Scope::all(),
             seed: shop.seed(),
         };
         granted(only(shop.storage.apply(shop.now(), &[accept]).await));

@@ -7,13 +7,14 @@ use crate::domain::payment::{Attempt, AttemptStatus, Mode, Observation};
 use crate::domain::payment::{Resolve, Verdict};
 use crate::domain::refund::RefundReason;
 use crate::domain::refusal::Refusal;
+use crate::domain::scope::Scope;
 use crate::storage::StorageExt as _;
 use crate::storage::{Outcome, Storage};
 use jiff::SignedDuration;
 use std::sync::Arc;
 
 /// An order that was paid with less than its total.
-async fn underpaid(shop: &Shop, event: &Event, minor: i64) -> (Order, Attempt) {
+pub(super) async fn underpaid(shop: &Shop, event: &Event, minor: i64) -> (Order, Attempt) {
     let order = shop.hold(event, 1).await;
     let attempt = shop.attempt(&order).await;
     shop.observe(&attempt, Observation::Success(paid(ngn(minor), Mode::Test))).await;
@@ -27,6 +28,7 @@ async fn resolve(shop: &Shop, attempt: &Attempt, verdict: Verdict) -> Outcome<At
         tickets: vec![],
         note: "called them".to_owned(),
         actor: shop.organizer.clone(),
+        scope: Scope::all(),
         seed: shop.seed(),
     };
     only(shop.storage.apply(shop.now(), &[request]).await)
@@ -108,14 +110,14 @@ pub async fn reviews_are_listed_by_organiser_the_oldest_first(storage: Arc<dyn S
     }
     shop.attempt(&shop.hold(&our_event, 1).await).await;
     let page = |skip, limit| PageRequest { skip, limit, count: true };
-    let list = async |organizer, page| {
-        let found = shop.storage.reviews(organizer, page).await.unwrap();
+    let list = async |scope: Scope, page| {
+        let found = shop.storage.reviews(&scope, page).await.unwrap();
         let references: Vec<_> = found.items.into_iter().map(|attempt| attempt.reference).collect();
         (references, found.more, found.total)
     };
-    assert_eq!(list(None, page(0, 10)).await, (made.clone(), false, Some(4)));
+    assert_eq!(list(Scope::all(), page(0, 10)).await, (made.clone(), false, Some(4)));
     let own = vec![made[0].clone(), made[2].clone(), made[3].clone()];
-    assert_eq!(list(Some(&ours), page(0, 10)).await, (own.clone(), false, Some(3)));
-    assert_eq!(list(Some(&ours), page(1, 1)).await, (vec![own[1].clone()], true, Some(3)));
-    assert_eq!(list(Some(&external("nobody")), page(0, 10)).await, (vec![], false, Some(0)));
+    assert_eq!(list(Scope::own(&ours), page(0, 10)).await, (own.clone(), false, Some(3)));
+    assert_eq!(list(Scope::own(&ours), page(1, 1)).await, (vec![own[1].clone()], true, Some(3)));
+    assert_eq!(list(Scope::own(&external("nobody")), page(0, 10)).await, (vec![], false, Some(0)));
 }

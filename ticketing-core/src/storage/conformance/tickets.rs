@@ -6,6 +6,7 @@ use crate::domain::id::TicketId;
 use crate::domain::page::PageRequest;
 use crate::domain::principal::Principal;
 use crate::domain::refusal::Refusal;
+use crate::domain::scope::Scope;
 use crate::domain::ticket::{TicketFilter, TicketKey, TicketStatus};
 use crate::storage::StorageExt as _;
 use crate::storage::{Outcome, Storage};
@@ -127,7 +128,7 @@ pub async fn a_ticket_of_another_event_stays_unused(storage: Arc<dyn Storage>) {
 }
 
 async fn annul(shop: &Shop, nonce: &str, by: &Principal) -> Outcome<CheckIn> {
-    let annul = AnnulScan { nonce: nonce.to_owned(), by: by.clone() };
+    let annul = AnnulScan { nonce: nonce.to_owned(), by: by.clone(), scope: Scope::own(by) };
     shop.storage.apply_one(shop.now(), annul).await.unwrap()
 }
 

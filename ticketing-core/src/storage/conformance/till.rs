@@ -150,6 +150,7 @@ impl Shop {
             reason: RefundReason::Requested,
             note: Some("moved house".to_owned()),
             actor: self.organizer.clone(),
+            scope: None,
         }
     }
 
@@ -165,13 +166,7 @@ impl Shop {
 
     /// A scan by the organiser.
     pub fn scan_of(&self, ticket: &Ticket, nonce: &str) -> Scan {
-        Scan {
-            code: ticket.code.clone(),
-            nonce: nonce.to_owned(),
-            gate: Some("north".to_owned()),
-            event_id: None,
-            by: self.organizer.clone(),
-        }
+        Scan::new(ticket.code.clone(), nonce, self.organizer.clone()).with_gate("north".to_owned())
     }
 
     /// Scans a ticket at the gate.

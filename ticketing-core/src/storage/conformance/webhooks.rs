@@ -3,6 +3,7 @@ use super::till::{LEASE, paid};
 use crate::domain::id::WebhookId;
 use crate::domain::page::PageRequest;
 use crate::domain::payment::{Attention, Captured, DisputeNews, DisputeStage, Mode, Observation, POLL_FOR};
+use crate::domain::scope::Scope;
 use crate::domain::webhook::{ClaimWebhooks, ListWebhooksForReview};
 use crate::domain::webhook::{NewWebhook, StoredWebhook, WebhookAction, WebhookReport, WebhookStatus};
 use crate::storage::Storage;
@@ -139,7 +140,7 @@ pub async fn a_payment_that_the_gateway_does_not_confirm_needs_a_person(storage:
     shop.wait(SignedDuration::from_hours(2));
     let given_up = unconfirmed().await;
     assert_eq!((given_up.status, given_up.next_at), (WebhookStatus::Contradicted, None));
-    let listed = async || shop.storage.reviews(None, PageRequest::default()).await.unwrap().items;
+    let listed = async || shop.storage.reviews(&Scope::all(), PageRequest::default()).await.unwrap().items;
     assert_eq!(shop.attempt_now(&attempt).await.attention, [Attention::Contradicted]);
     assert_eq!(listed().await.len(), 1);
     assert!(shop.attempt_now(&attempt).await.poll.is_some(), "the gateway is still asked");

@@ -53,6 +53,15 @@ const QUESTIONS: &[&str] = &[
     join check_ins c on c.ticket_id = k.id where k.status = 'active' and c.annulled_at is null order by k.id",
     "select 'ticket ' || k.id || ' is void, keeps its place and nobody was let in with it' as wrong from tickets k \
     where k.keeps_place = 1 and not exists (select 1 from check_ins c where c.ticket_id = k.id and c.annulled_at is null) order by k.id",
+    "select 'account ' || a.id || ' keeps other memberships than it has' as wrong from accounts a \
+    left join members m on m.account_id = a.id and m.removed_at is null \
+    group by a.id, a.memberships having length(coalesce(a.memberships, '')) \
+        <> coalesce(sum(length(';' || m.organisation_id || ':' || m.role || ':' || coalesce(m.events, '*') || ';')), 0) \
+        or sum(case when m.id is not null and replace(coalesce(a.memberships, ''), \
+            ';' || m.organisation_id || ':' || m.role || ':' || coalesce(m.events, '*') || ';', '') = coalesce(a.memberships, '') \
+            then 1 else 0 end) > 0 order by a.id",
+    "select 'organisation ' || o.id || ' has no owner' as wrong from organisations o where not exists \
+        (select 1 from members m where m.organisation_id = o.id and m.role = 'owner' and m.removed_at is null) order by o.id",
     "select 'order ' || o.id || ' is paid and no mail with its tickets is owed or sent' as wrong from orders o \
     where o.status = 'paid' and not exists (select 1 from mails m where m.order_id = o.id and m.kind = 'tickets') order by o.id",
 ];

@@ -169,6 +169,10 @@ fn one(
     };
     match condition {
         Condition::Is(column, value) => format!("{alias}.{column} = {}", statement.bind(value.clone())),
+        Condition::OneOf(column, values) => {
+            let kind = table.columns[table.position(column)].kind;
+            statement.one_of(dialect, &[(format!("{alias}.{column}"), kind)], values)
+        }
         Condition::Named(column, [name]) => format!("{alias}.{column} = '{name}'"),
         Condition::Named(column, names) => format!("{alias}.{column} in ('{}')", names.join("', '")),
         Condition::Known(column) => format!("{alias}.{column} is not null"),

@@ -165,6 +165,7 @@ mod tests {
     use crate::domain::payment::{ClaimPolls, ListReviews};
     use crate::domain::principal::Principal;
     use crate::domain::refund::{ClaimRefunds, UndoCancelledEvents};
+    use crate::domain::scope::Scope;
     use crate::domain::ticket::{ListTickets, TicketFilter};
     use crate::domain::webhook::ClaimWebhooks;
     use crate::storage::gauges::tallies;
@@ -227,10 +228,10 @@ mod tests {
         let organizer = || Principal::from("band");
         let page = PageRequest::default;
         for list in [
-            list_of(ListReviews { organizer: Some(organizer()), page: page() }),
-            list_of(ListReviews { organizer: None, page: page() }),
-            list_of(ListDeadMails { organizer: None, page: page() }),
-            list_of(ListDeadMails { organizer: Some(organizer()), page: page() }),
+            list_of(ListReviews { scope: Scope::own(&organizer()), page: page() }),
+            list_of(ListReviews { scope: Scope::all(), page: page() }),
+            list_of(ListDeadMails { scope: Scope::all(), page: page() }),
+            list_of(ListDeadMails { scope: Scope::own(&organizer()), page: page() }),
             list_of(ListOrders { filter: OrderFilter::default().with_buyer(organizer()), page: page() }),
             list_of(ListOrders { filter: OrderFilter::default().with_event_id(EventId(1)), page: page() }),
             list_of(ListTickets { filter: TicketFilter::default().with_holder(organizer()), page: page() }),

@@ -18,6 +18,7 @@ use crate::domain::payment::{Resolve, Verdict};
 use crate::domain::principal::Buyer;
 use crate::domain::refund::{RefundReason, RefundRequest};
 use crate::domain::request::Answer;
+use crate::domain::scope::Scope;
 use crate::domain::webhook::{NewWebhook, WebhookAction};
 use jiff::{SignedDuration, Timestamp};
 
@@ -160,6 +161,7 @@ pub(super) fn resolve(by: &mut Chance) -> Resolve {
         tickets: vec![],
         note: "a note".to_owned(),
         actor: by.who(),
+        scope: Scope::all(),
         seed: seed(by.number()),
     }
 }
@@ -173,17 +175,14 @@ pub(super) fn refund(by: &mut Chance) -> RefundRequest {
         reason: by.of_these(&RefundReason::ALL[..5]),
         note: by.of_these(&[None, Some("a note".to_owned())]),
         actor: by.who(),
+        scope: None,
     }
 }
 
 pub(super) fn scan(by: &mut Chance) -> Scan {
-    Scan {
-        code: TicketCode::derive(&seed(u64::MAX), 0),
-        nonce: by.named("n", 8).to_string(),
-        gate: by.of_these(&[None, Some("north".to_owned())]),
-        event_id: None,
-        by: if by.one_in(5) { by.who() } else { who(0) },
-    }
+    let (nonce, gate) = (by.named("n", 8).to_string(), by.of_these(&[None, Some("north".to_owned())]));
+    let who = if by.one_in(5) { by.who() } else { who(0) };
+    Scan::new(TicketCode::derive(&seed(u64::MAX), 0), nonce, who).with_gate(gate)
 }
 
 pub(super) fn mail_result(by: &mut Chance) -> MailResult {

@@ -7,6 +7,7 @@ use crate::domain::payment::{Observation, Settlement};
 use crate::domain::payment::{Resolve, Verdict};
 use crate::domain::refund::RefundReason;
 use crate::domain::refusal::Refusal;
+use crate::domain::scope::Scope;
 use crate::domain::ticket::TicketStatus;
 use crate::storage::Storage;
 use crate::storage::StorageExt as _;
@@ -159,6 +160,7 @@ pub async fn a_review_is_decided_once(storage: Arc<dyn Storage>) {
                 tickets: vec![],
                 note: "decided".to_owned(),
                 actor: external("admin"),
+                scope: Scope::all(),
                 seed: shop.seed(),
             };
             let shop = Arc::clone(&shop);

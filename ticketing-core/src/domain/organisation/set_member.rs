@@ -1,0 +1,189 @@
+use super::member::{BY_BOTH, BY_ORGANISATION, Member, MemberEvents, MemberRole};
+use super::{MAX_MEMBERS, MAX_MEMBERSHIPS, Organisation};
+use crate::domain::access::{Permission, Permissions};
+use crate::domain::account::Account;
+use crate::domain::audit::Actor;
+use crate::domain::command::Command;
+use crate::domain::event::Event;
+use crate::domain::id::{AccountId, MemberId, OrganisationId};
+use crate::domain::load::LoadKeys;
+use crate::domain::principal::Principal;
+use crate::domain::refusal::Refusal;
+use crate::domain::working_set::WorkingSet;
+use jiff::Timestamp;
+
+/// What a member of an organisation shall be.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum MemberWants {
+    /// A member with this role for these events. An account that is no member becomes one.
+    Member(MemberRole, MemberEvents),
+    /// A member with this role for these events. Refused if the account is no member.
+    Change(MemberRole, MemberEvents),
+    /// No member.
+    Nothing,
+}
+
+/// Adds an account to an organisation, gives a member another role, or removes one. What is so already is no change.
+///
+/// - The actor needs [`Permission::Manage`] for all events of the organisation, as its member, as its embedder, as an administrator of
+///   the installation, or as the operator. Everybody may leave.
+/// - Nobody gives or takes away a permission that they lack.
+/// - The last owner whose account is active stays. Whoever changes members locks the organisation, so if two owners remove each other,
+///   one stays.
+/// - Each change is a line of the audit log of the account.
+///
+/// The outcome is the member; one that was removed has [`Member::removed_at`].
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SetMember {
+    /// The organisation.
+    pub organisation_id: OrganisationId,
+    /// The account.
+    pub account_id: AccountId,
+    /// Who does it.
+    pub actor: Actor,
+    /// What the member shall be.
+    pub wants: MemberWants,
+    /// Whether the address of a new member must be verified.
+    pub needs_proof: bool,
+}
+
+impl Command for SetMember {
+    type Outcome = Result<Member, Refusal>;
+    const NAME: &'static str = "set_member";
+
+    fn needs(&self, rows: &WorkingSet, load: &mut LoadKeys) {
+        load.row::<Account>(&self.account_id);
+        load.row::<Organisation>(&self.organisation_id);
+        load.find(BY_BOTH, &(self.organisation_id, self.account_id));
+        let key = self.organisation_id.to_string();
+        load.find(BY_ORGANISATION, &key);
+        if let Some(id) = self.acting_account() {
+            load.look::<Account>(&id);
+        }
+        // Only an active account counts as an owner.
+        let owners = rows.members.loaded(BY_ORGANISATION, &key).filter(|member| member.role == MemberRole::Owner);
+        owners.for_each(|owner| load.look::<Account>(&owner.account_id));
+        if let MemberWants::Member(_, MemberEvents::Only(events)) | MemberWants::Change(_, MemberEvents::Only(events)) =
+            &self.wants
+        {
+            events.iter().for_each(|id| load.look::<Event>(id));
+        }
+    }
+
+    fn apply(&self, rows: &mut WorkingSet, now: Timestamp) -> Result<Member, Refusal> {
+        let id = self.organisation_id;
+        rows.organisations.get(&id).ok_or(Refusal::OrganisationUnknown)?;
+        let known = rows.member(id, self.account_id).cloned();
+        let present = known.as_ref().filter(|member| member.removed_at.is_none());
+        self.must_be_granted(rows, present)?;
+        let Some((role, events)) = self.wanted() else {
+            let Some(leaving) = present else { return known.ok_or(Refusal::AccountUnknown) };
+            keep_an_owner(rows, leaving, None)?;
+            let gone = Member { removed_at: Some(now), updated_at: now, ..leaving.clone() };
+            return Ok(self.write(rows, now, known.as_ref(), gone));
+        };
+        if present.is_some_and(|member| member.role == role && member.events == *events) {
+            return known.ok_or(Refusal::AccountUnknown);
+        }
+        if let MemberEvents::Only(only) = events {
+            let runs = |event: &Event| event.organizer == Principal::Organisation(id);
+            if let Some(foreign) = only.iter().find(|id| !rows.events.get(id).is_some_and(runs)) {
+                return Err(Refusal::EventUnknown { event_id: *foreign });
+            }
+        }
+        match (present, &self.wants) {
+            (Some(member), _) => keep_an_owner(rows, member, Some(role))?,
+            (None, MemberWants::Member(..)) => self.may_join(rows)?,
+            (None, _) => return Err(Refusal::AccountUnknown),
+        }
+        let member = Member {
+            id: known.as_ref().map_or_else(|| MemberId(rows.members.take_id()), |known| known.id),
+            organisation_id: id,
+            account_id: self.account_id,
+            role,
+            events: events.clone(),
+            created_at: known.as_ref().map_or(now, |known| known.created_at),
+            updated_at: now,
+            removed_at: None,
+        };
+        Ok(self.write(rows, now, known.as_ref(), member))
+    }
+}
+
+impl SetMember {
+    fn wanted(&self) -> Option<(MemberRole, &MemberEvents)> {
+        match &self.wants {
+            MemberWants::Member(role, events) | MemberWants::Change(role, events) => Some((*role, events)),
+            MemberWants::Nothing => None,
+        }
+    }
+
+    fn acting_account(&self) -> Option<AccountId> {
+        match &self.actor {
+            Actor::Person(who) => who.account(),
+            Actor::System | Actor::Gateway(_) | Actor::Operator => None,
+        }
+    }
+
+    /// What the actor may do in the organisation. Read under its lock.
+    fn rights(&self, rows: &WorkingSet) -> Option<Permissions> {
+        if self.actor == Actor::Operator
+            || self.actor == Actor::Person(Principal::Organisation(self.organisation_id))
+            || self.acting_account().and_then(|id| rows.accounts.get(&id)).is_some_and(Account::is_acting_admin)
+        {
+            return Some(Permissions::ALL);
+        }
+        let account = self.acting_account()?;
+        let own = rows.members_of(self.organisation_id).find(|member| member.account_id == account)?;
+        // A role for some events gives no rights in the organisation.
+        Some(if own.events == MemberEvents::All { own.role.permissions() } else { Permissions::NONE })
+    }
+
+    fn must_be_granted(&self, rows: &WorkingSet, present: Option<&Member>) -> Result<(), Refusal> {
+        let is_leaving = self.wants == MemberWants::Nothing && self.acting_account() == Some(self.account_id);
+        if is_leaving && present.is_some() {
+            return Ok(());
+        }
+        let rights = self.rights(rows).ok_or(Refusal::OrganisationUnknown)?;
+        let wanted = self.wanted().map(|(role, _)| role);
+        let mut roles = present.map(|member| member.role).into_iter().chain(wanted);
+        let is_granted = rights.has(Permission::Manage) && roles.all(|role| rights.cover(role.permissions()));
+        if is_granted { Ok(()) } else { Err(Refusal::NotGranted) }
+    }
+
+    fn may_join(&self, rows: &WorkingSet) -> Result<(), Refusal> {
+        let account = rows.accounts.get(&self.account_id);
+        let account = account.filter(|of| of.is_active && (of.is_verified || !self.needs_proof));
+        // Whether there is an account that is not verified is nobody's business.
+        let account = account.ok_or(Refusal::AccountUnknown)?;
+        if rows.members_of(self.organisation_id).count() >= MAX_MEMBERS {
+            return Err(Refusal::TooManyMembers { limit: MAX_MEMBERS as i64 });
+        }
+        if account.memberships.len() >= MAX_MEMBERSHIPS {
+            return Err(Refusal::TooManyOrganisations { limit: MAX_MEMBERSHIPS as i64 });
+        }
+        Ok(())
+    }
+
+    fn write(&self, rows: &mut WorkingSet, now: Timestamp, before: Option<&Member>, after: Member) -> Member {
+        rows.record_member(now, self.actor.clone(), before, &after);
+        match before {
+            Some(_) => rows.members.update(&after.id, |row| row.clone_from(&after)),
+            None => rows.members.insert(after.clone()),
+        }
+        after
+    }
+}
+
+/// Refuses to take the last owner of an organisation away.
+fn keep_an_owner(rows: &WorkingSet, member: &Member, role: Option<MemberRole>) -> Result<(), Refusal> {
+    if member.role != MemberRole::Owner || role == Some(MemberRole::Owner) {
+        return Ok(());
+    }
+    let mut others = rows
+        .members_of(member.organisation_id)
+        .filter(|other| other.role == MemberRole::Owner && other.account_id != member.account_id);
+    let is_active = |other: &Member| rows.accounts.get(&other.account_id).is_some_and(|account| account.is_active);
+    if others.any(is_active) { Ok(()) } else { Err(Refusal::LastOwner) }
+}

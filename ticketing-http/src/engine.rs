@@ -97,6 +97,7 @@ impl Engine {
             .hold_for(SignedDuration::try_from(config.hold)?)
             .buyer_limits(config.buyer_limits)
             .organizers(organizers(config))
+            .unproved_members(config.gateway == Gateway::Sandbox)
             .mail_limits(config.mail_limits)
             .token_key(TokenKey::new(secret.expose().as_bytes())?)
             .token_lifetime(SignedDuration::try_from(config.token_ttl)?)

@@ -198,6 +198,15 @@ pub static ROUTES: &[Route] = routes! {
     DELETE "/admin/accounts/:account_id/sessions"           OtherWrite  Limited Ignored Required Api;
     GET    "/admin/accounts/:account_id/audit"              Read        Limited Ignored Required Api;
 
+    GET    "/organisations"                                 OtherWrite  Limited Ignored Required Api;
+    POST   "/organisations"                                 OtherWrite  Limited Kept    Required Api;
+    GET    "/organisations/:organisation_id"                OtherWrite  Limited Ignored Required Api;
+    PATCH  "/organisations/:organisation_id"                OtherWrite  Limited Ignored Required Api;
+    GET    "/organisations/:organisation_id/members"        OtherWrite  Limited Ignored Required Api;
+    POST   "/organisations/:organisation_id/members"        OtherWrite  Limited Kept    Required Api;
+    PATCH  "/organisations/:organisation_id/members/:account_id" OtherWrite Limited Ignored Required Api;
+    DELETE "/organisations/:organisation_id/members/:account_id" OtherWrite Limited Ignored Required Api;
+
     GET    "/mails/undelivered"                             Read        Limited Ignored Required Api;
     POST   "/mails/:mail_id/resend"                         OtherWrite  Limited Kept    Required Api;
 

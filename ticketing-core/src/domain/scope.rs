@@ -50,12 +50,17 @@ impl Scope {
     /// The events for which an account has a permission: its own, those of organisations in which its role has the permission, and, for
     /// administrators of the installation, all. At the door, administrators have no rights of their own.
     pub(crate) fn of_account(account: &Account, permission: Permission) -> Self {
+        if account.is_acting_admin() && permission != Permission::Door {
+            return Self(Seen::All);
+        }
+        Self::of_member(account, permission)
+    }
+
+    /// The same without the rights of an administrator.
+    pub(crate) fn of_member(account: &Account, permission: Permission) -> Self {
         let own = Self::own(&Principal::Account(account.id));
         if !account.is_active {
             return own;
-        }
-        if account.is_acting_admin() && permission != Permission::Door {
-            return Self(Seen::All);
         }
         let Seen::AnyOf(mut parts) = own.0 else { return own };
         for membership in account.memberships.iter().filter(|of| of.role.permissions().has(permission)) {

@@ -60,6 +60,12 @@ impl Ticketing {
         })
     }
 
+    /// The events that an account runs, itself or as a member of an organisation, and has a permission for: without the rights of an
+    /// administrator. For an account that [`authenticate`](Self::authenticate) has just returned.
+    pub fn own_scope(&self, account: &Account, permission: Permission) -> Scope {
+        Scope::of_member(account, permission)
+    }
+
     /// The account of a principal. Looked up together with those of other calls.
     pub(super) async fn acting_account(&self, who: &Principal) -> Result<Option<Account>> {
         let Some(id) = who.account() else { return Ok(None) };

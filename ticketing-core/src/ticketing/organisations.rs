@@ -102,18 +102,21 @@ impl Ticketing {
         Ok((member, account))
     }
 
-    /// Gives a member another role, or the same one for other events. A repeat changes nothing. What it needs and refuses is as with
-    /// [`add_member`](Self::add_member).
+    /// Gives a member another role, or its role for other events; `None` leaves it as it is. A repeat changes nothing. What it needs
+    /// and refuses is as with [`add_member`](Self::add_member).
     pub async fn change_member(
         &self,
         actor: &Actor,
         id: OrganisationId,
         account: AccountId,
-        role: MemberRole,
-        events: MemberEvents,
+        role: Option<MemberRole>,
+        events: Option<MemberEvents>,
     ) -> Result<(Member, Account)> {
-        self.may_in(actor, Permission::Manage, id).await?;
-        check_events(role, &events)?;
+        let scope = self.may_in(actor, Permission::Manage, id).await?;
+        let members = self.inner.storage.find(ListMembers { scope, id }).await?;
+        let present = members.iter().find(|(member, _)| member.account_id == account);
+        let (present, _) = present.ok_or(Refusal::AccountUnknown).map_err(refused)?;
+        check_events(role.unwrap_or(present.role), events.as_ref().unwrap_or(&MemberEvents::All))?;
         let member = self.apply_member(actor, id, account, MemberWants::Change(role, events)).await?;
         let account = self.acting_account(&Principal::Account(account)).await?.ok_or(Error::NotFound("Account"))?;
         Ok((member, account))

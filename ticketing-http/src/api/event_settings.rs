@@ -16,6 +16,7 @@ use poem_openapi::param::{Header, Path};
 use poem_openapi::payload::Json;
 use poem_openapi::{ApiResponse, OpenApi};
 use ticketing_core::Error;
+use ticketing_core::domain::access::Permission;
 use ticketing_core::domain::event::{Event, EventWants};
 use ticketing_core::domain::id::EventId;
 use ticketing_core::domain::refusal::Refusal;
@@ -24,7 +25,7 @@ problems! {
     FindProblems: PARAMETERS, TOKEN, &["forbidden", "not_found"];
     EditProblems: BODY, PARAMETERS, TOKEN, &[
         "forbidden", "not_found", "precondition_required", "stale", "capacity_too_low", "has_orders", "last_type", "event_over",
-        "event_cancelled", "category_unknown", "email_unverified",
+        "event_cancelled", "category_unknown", "organisation_unknown", "email_unverified",
     ];
     CopyProblems: BODY, PARAMETERS, KEYED, TOKEN, &["forbidden", "not_found", "key_reused", "email_unverified"];
     PublishProblems: PARAMETERS, KEYED, TOKEN, &[
@@ -125,8 +126,8 @@ impl EventSettings {
             return Err(Problem::new("precondition_required", detail).into());
         };
         let who = session.who();
-        let event = self.0.ticketing.managed_event(&who, id).await?;
-        let (wants, mut faults) = body.0.into_wants(&event);
+        let event = self.0.ticketing.event_for(&who, id, Permission::Edit).await?;
+        let (wants, mut faults) = body.0.into_wants(&who, &event);
         if !self.0.settings.takes_payments {
             free_only(&wants, &mut faults);
         }
@@ -217,7 +218,7 @@ impl EventSettings {
     ) -> Result<Copied, CopyProblems> {
         let id: EventId = event_id.0.get("event_id")?.into();
         let who = session.who();
-        let event = self.0.ticketing.managed_event(&who, id).await?;
+        let event = self.0.ticketing.event_for(&who, id, Permission::Edit).await?;
         let Copies { starts_at, status, is_preview } = body.0.into_copies(&event)?;
         if is_preview {
             self.0.ticketing.check_copies(&event, &starts_at, status).await?;

@@ -21,12 +21,13 @@ use poem_openapi::payload::Json;
 use poem_openapi::types::ToJSON as _;
 use poem_openapi::{ApiResponse, Enum, OpenApi};
 use ticketing_core::Error;
+use ticketing_core::domain::access::Permission;
 use ticketing_core::domain::event::{EventFilter, EventPhase, EventSort, EventStatus, GENERAL_ADMISSION, NewEvent};
-use ticketing_core::domain::id::EventId;
+use ticketing_core::domain::id::{EventId, OrganisationId};
 use ticketing_core::domain::principal::Principal;
 
 problems! {
-    CreateProblems: BODY, KEYED, TOKEN, &["category_unknown"];
+    CreateProblems: BODY, KEYED, TOKEN, &["category_unknown", "forbidden", "not_found", "organisation_unknown"];
     ListProblems: PARAMETERS, TOKEN;
     FindProblems: PARAMETERS, &["not_found", "code_unknown", "too_many_codes"];
     CancelProblems: PARAMETERS, KEYED, TOKEN, &["forbidden", "not_found"];
@@ -117,7 +118,8 @@ pub(crate) struct Events(pub(crate) ApiState);
 impl Events {
     /// Create an event
     ///
-    /// The caller becomes its organiser: only they can check in tickets and see payments. Where only accounts with a verified address
+    /// The caller becomes its organiser, who checks in tickets and sees payments; or the organisation, whose members do so by their
+    /// roles. Where only accounts with a verified address
     /// may sell, an event with a price is created as a draft, and `notice` says why.
     #[oai(path = "/events/", method = "post", operation_id = "createEvent")]
     async fn create(
@@ -131,16 +133,19 @@ impl Events {
             None if self.0.settings.allow_anonymous_events => Principal::External(NOBODY.to_owned()),
             session => MaybeSession(session).required()?.who(),
         };
-        let EventRequest { event, category } =
+        let EventRequest { event, category, organisation } =
             body.0.into_event(self.0.settings.default_currency, &self.0.settings.default_time_zone)?;
         if !self.0.settings.takes_payments {
             is_free(&event)?;
         }
         let event = event.with_key(reference(http, "event"));
         let is_draft = event.is_draft;
-        let event = match category {
-            Some(category) => self.0.ticketing.create_event_in(&organizer, event, &category).await?,
-            None => self.0.ticketing.create_event(&organizer, event).await?,
+        let event = match (organisation, category) {
+            (Some(id), category) => {
+                self.0.ticketing.create_event_for(&organizer, id, event, category.as_deref()).await?
+            }
+            (None, Some(category)) => self.0.ticketing.create_event_in(&organizer, event, &category).await?,
+            (None, None) => self.0.ticketing.create_event(&organizer, event).await?,
         };
         // The engine makes a draft of what was to be on sale for one reason only.
         let is_held_back = event.status == EventStatus::Draft && !is_draft && !is_verified;
@@ -178,12 +183,17 @@ impl Events {
         phase: Query<Option<Phase>>,
         /// The dates of this series: the id of its first event.
         series: Query<Option<i64>>,
-        /// Only events that the caller organises, in any phase. Needs a token.
+        /// Only events of this organisation.
+        organisation: Query<Option<i64>>,
+        /// Only events that the caller organises, alone or as a member of an organisation, in any phase. Needs a token.
         mine: Query<Option<bool>>,
     ) -> Result<List<EventView>, ListProblems> {
         let request = page(skip.0, limit.0, count.0);
         let mine = match mine.0 {
-            Some(true) => Some(MaybeSession(Session::of(http).await?).required()?.who()),
+            Some(true) => {
+                let session = MaybeSession(Session::of(http).await?).required()?;
+                Some(self.0.ticketing.own_scope(&session.0, Permission::View))
+            }
             Some(false) | None => None,
         };
         let phase = phase.0.map(EventPhase::from);
@@ -195,7 +205,8 @@ impl Events {
         let filter = EventFilter::default()
             .with_drafts(mine.is_some())
             .with_cancelled(mine.is_some())
-            .with_organizer(mine)
+            .with_scope(mine)
+            .with_organizer(organisation.0.map(|id| Principal::Organisation(OrganisationId(id))))
             .with_series(series.0.map(EventId))
             .with_phase(phase.map(|phase| (phase, self.0.clock.now())))
             .with_category(searchable("category", category.0)?)

@@ -9,6 +9,7 @@
 //! | `events`, `categories` | events |
 //! | `event_list` | the body of `GET /events/`, written as it is read |
 //! | `event_read` | a fast path for `GET /events/{id}` |
+//! | `organisations` | organisations and their members |
 //! | `orders` | tickets, held for a while |
 //! | `payments` | checkouts, verification, refunds, reviews |
 //! | `tickets` | tickets and their QR codes |
@@ -36,6 +37,7 @@ mod idempotency;
 pub(crate) mod login;
 mod mails;
 mod orders;
+mod organisations;
 mod payments;
 mod problems;
 mod promo_codes;
@@ -60,6 +62,8 @@ enum Tag {
     Administration,
     /// Events, categories and their mails.
     Events,
+    /// Organisations, which run events, and their members.
+    Organisations,
     /// Tickets that are held for a while.
     Orders,
     /// Checkouts, verification, refunds and reviews.
@@ -82,6 +86,7 @@ pub fn service(state: &ApiState) -> OpenApiService<impl OpenApi + use<>, ()> {
         event_settings::EventSettings(state.clone()),
         promo_codes::PromoCodes(state.clone()),
         categories::Categories(state.clone()),
+        organisations::Organisations(state.clone()),
         orders::Orders(state.clone()),
         payments::Payments(state.clone()),
         tickets::Tickets(state.clone()),

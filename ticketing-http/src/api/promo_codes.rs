@@ -18,6 +18,7 @@ use poem_openapi::param::{Header, Path, Query};
 use poem_openapi::payload::Json;
 use poem_openapi::{ApiResponse, OpenApi};
 use ticketing_core::Error;
+use ticketing_core::domain::access::Permission;
 use ticketing_core::domain::event::Event;
 use ticketing_core::domain::id::{EventId, PromoCodeId};
 use ticketing_core::domain::promo_code::PromoCode;
@@ -72,7 +73,7 @@ impl PromoCodes {
         body: Body<PromoCodeBody>,
     ) -> Result<Created, CreateProblems> {
         let (id, who): (EventId, _) = (event_id.0.get("event_id")?.into(), session.who());
-        let event = self.0.ticketing.managed_event(&who, id).await?;
+        let event = self.0.ticketing.event_for(&who, id, Permission::Edit).await?;
         let (settings, count) = body.0.into_settings(&event)?;
         let codes = match count {
             None => vec![self.0.ticketing.create_promo_code(&who, id, settings).await?],
@@ -103,7 +104,7 @@ impl PromoCodes {
     ) -> Result<List<PromoCodeView>, ListProblems> {
         let (id, who): (EventId, _) = (event_id.0.get("event_id")?.into(), session.who());
         let request = page(skip.0, limit.0, count.0);
-        let event = self.0.ticketing.managed_event(&who, id).await?;
+        let event = self.0.ticketing.event_for(&who, id, Permission::Edit).await?;
         let found = self.0.ticketing.promo_codes(&who, id, request).await?;
         Ok(List::new(found, request, uri, &self.0.settings, |code| PromoCodeView::new(&code, &event)))
     }

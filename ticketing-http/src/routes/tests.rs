@@ -214,6 +214,10 @@ fn policies_are_those_of_the_prefix_lists_that_the_table_replaced() {
         "/admin/accounts/:account_id",
         "/admin/accounts/:account_id/sessions",
         "/admin/accounts/:account_id/audit",
+        "/organisations",
+        "/organisations/:organisation_id",
+        "/organisations/:organisation_id/members",
+        "/organisations/:organisation_id/members/:account_id",
     ];
     for route in ROUTES.iter().filter(|route| !later.contains(&route.pattern)) {
         let (method, path) = (route.method.clone().unwrap_or(Method::POST), sample(route.pattern));

@@ -18,8 +18,8 @@ use jiff::Timestamp;
 pub enum MemberWants {
     /// A member with this role for these events. An account that is no member becomes one.
     Member(MemberRole, MemberEvents),
-    /// A member with this role for these events. Refused if the account is no member.
-    Change(MemberRole, MemberEvents),
+    /// A member with this role for these events; `None` leaves it as it is. Refused if the account is no member.
+    Change(Option<MemberRole>, Option<MemberEvents>),
     /// No member.
     Nothing,
 }
@@ -64,8 +64,9 @@ impl Command for SetMember {
         // Only an active account counts as an owner.
         let owners = rows.members.loaded(BY_ORGANISATION, &key).filter(|member| member.role == MemberRole::Owner);
         owners.for_each(|owner| load.look::<Account>(&owner.account_id));
-        if let MemberWants::Member(_, MemberEvents::Only(events)) | MemberWants::Change(_, MemberEvents::Only(events)) =
-            &self.wants
+        // Of a member's present events, none has to be looked at: they were looked at when they were given.
+        if let MemberWants::Member(_, MemberEvents::Only(events))
+        | MemberWants::Change(_, Some(MemberEvents::Only(events))) = &self.wants
         {
             events.iter().for_each(|id| load.look::<Event>(id));
         }
@@ -76,17 +77,20 @@ impl Command for SetMember {
         rows.organisations.get(&id).ok_or(Refusal::OrganisationUnknown)?;
         let known = rows.member(id, self.account_id).cloned();
         let present = known.as_ref().filter(|member| member.removed_at.is_none());
-        self.must_be_granted(rows, present)?;
-        let Some((role, events)) = self.wanted() else {
+        let wanted = self.wanted(present);
+        self.must_be_granted(rows, present, wanted.as_ref().map(|(role, _)| *role))?;
+        let Some((role, events)) = wanted else {
             let Some(leaving) = present else { return known.ok_or(Refusal::AccountUnknown) };
             keep_an_owner(rows, leaving, None)?;
             let gone = Member { removed_at: Some(now), updated_at: now, ..leaving.clone() };
             return Ok(self.write(rows, now, known.as_ref(), gone));
         };
-        if present.is_some_and(|member| member.role == role && member.events == *events) {
+        if present.is_some_and(|member| member.role == role && member.events == events) {
             return known.ok_or(Refusal::AccountUnknown);
         }
-        if let MemberEvents::Only(only) = events {
+        if let MemberEvents::Only(only) = &events
+            && present.is_none_or(|member| member.events != events)
+        {
             let runs = |event: &Event| event.organizer == Principal::Organisation(id);
             if let Some(foreign) = only.iter().find(|id| !rows.events.get(id).is_some_and(runs)) {
                 return Err(Refusal::EventUnknown { event_id: *foreign });
@@ -102,7 +106,7 @@ impl Command for SetMember {
             organisation_id: id,
             account_id: self.account_id,
             role,
-            events: events.clone(),
+            events,
             created_at: known.as_ref().map_or(now, |known| known.created_at),
             updated_at: now,
             removed_at: None,
@@ -112,11 +116,17 @@ impl Command for SetMember {
 }
 
 impl SetMember {
-    fn wanted(&self) -> Option<(MemberRole, &MemberEvents)> {
-        match &self.wants {
-            MemberWants::Member(role, events) | MemberWants::Change(role, events) => Some((*role, events)),
-            MemberWants::Nothing => None,
-        }
+    /// The role and the events that the member shall have; `None` if it shall be none. An owner is one for all events.
+    fn wanted(&self, present: Option<&Member>) -> Option<(MemberRole, MemberEvents)> {
+        let (role, events) = match &self.wants {
+            MemberWants::Member(role, events) => (*role, events.clone()),
+            MemberWants::Change(role, events) => (
+                role.or(present.map(|member| member.role)).unwrap_or(MemberRole::Viewer),
+                events.clone().or(present.map(|member| member.events.clone())).unwrap_or_default(),
+            ),
+            MemberWants::Nothing => return None,
+        };
+        Some((role, if role == MemberRole::Owner { MemberEvents::All } else { events }))
     }
 
     fn acting_account(&self) -> Option<AccountId> {
@@ -140,13 +150,17 @@ impl SetMember {
         Some(if own.events == MemberEvents::All { own.role.permissions() } else { Permissions::NONE })
     }
 
-    fn must_be_granted(&self, rows: &WorkingSet, present: Option<&Member>) -> Result<(), Refusal> {
+    fn must_be_granted(
+        &self,
+        rows: &WorkingSet,
+        present: Option<&Member>,
+        wanted: Option<MemberRole>,
+    ) -> Result<(), Refusal> {
         let is_leaving = self.wants == MemberWants::Nothing && self.acting_account() == Some(self.account_id);
         if is_leaving && present.is_some() {
             return Ok(());
         }
         let rights = self.rights(rows).ok_or(Refusal::OrganisationUnknown)?;
-        let wanted = self.wanted().map(|(role, _)| role);
         let mut roles = present.map(|member| member.role).into_iter().chain(wanted);
         let is_granted = rights.has(Permission::Manage) && roles.all(|role| rights.cover(role.permissions()));
         if is_granted { Ok(()) } else { Err(Refusal::NotGranted) }

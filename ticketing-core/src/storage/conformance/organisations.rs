@@ -147,17 +147,22 @@ pub async fn a_member_is_added_changed_and_removed(storage: Arc<dyn Storage>) {
     assert_eq!((added.role, &added.events, added.created_at), (MemberRole::Door, &only_events(&[&event]), shop.now()));
     let foreign = shop.event().create().await;
     for id in [foreign.id, EventId(4711)] {
-        let wants = MemberWants::Change(MemberRole::Door, MemberEvents::Only([id].into()));
+        let wants = MemberWants::Change(Some(MemberRole::Door), Some(MemberEvents::Only([id].into())));
         let refused = shop.set(&by, band.id, bob.id, wants).await;
         assert_eq!(refused, Err(Refusal::EventUnknown { event_id: id }), "not one of its own");
     }
-    let changed = granted(shop.set(&by, band.id, bob.id, MemberWants::Change(MemberRole::Viewer, ALL)).await);
+    let changed =
+        granted(shop.set(&by, band.id, bob.id, MemberWants::Change(Some(MemberRole::Viewer), Some(ALL))).await);
     assert_eq!((changed.id, changed.role, &changed.events), (added.id, MemberRole::Viewer, &ALL));
+    let kept = granted(shop.set(&by, band.id, bob.id, MemberWants::Change(None, Some(only_events(&[&event])))).await);
+    assert_eq!((kept.role, &kept.events), (MemberRole::Viewer, &only_events(&[&event])), "the role stays");
+    let kept = granted(shop.set(&by, band.id, bob.id, MemberWants::Change(Some(MemberRole::Door), None)).await);
+    assert_eq!((kept.role, &kept.events), (MemberRole::Door, &only_events(&[&event])), "the events stay");
     let removed = granted(shop.set(&by, band.id, bob.id, MemberWants::Nothing).await);
     assert_eq!(removed.removed_at, Some(shop.now()));
     assert!(shop.stored(&bob).await.memberships.is_empty());
     assert_eq!(shop.members(&band).await, [(ada.id, MemberRole::Owner)]);
-    let change = MemberWants::Change(MemberRole::Viewer, ALL);
+    let change = MemberWants::Change(Some(MemberRole::Viewer), Some(ALL));
     assert_eq!(shop.set(&by, band.id, bob.id, change).await, Err(Refusal::AccountUnknown), "no member any more");
     let again = granted(shop.set(&by, band.id, bob.id, MemberWants::Member(MemberRole::BoxOffice, ALL)).await);
     assert_eq!((again.id, again.removed_at), (added.id, None));
@@ -175,7 +180,7 @@ pub async fn what_is_so_already_is_no_change(storage: Arc<dyn Storage>) {
     let before = shop.storage.find(ListAuditOfAccount { id: bob.id, page: PageRequest::default() }).await.unwrap();
     let first = shop.set(&person(&ada), band.id, bob.id, MemberWants::Member(MemberRole::Door, ALL)).await;
     shop.wait(jiff::SignedDuration::from_secs(1));
-    let again = shop.set(&person(&ada), band.id, bob.id, MemberWants::Change(MemberRole::Door, ALL)).await;
+    let again = shop.set(&person(&ada), band.id, bob.id, MemberWants::Change(Some(MemberRole::Door), Some(ALL))).await;
     assert_eq!(first, again);
     granted(shop.set(&person(&ada), band.id, bob.id, MemberWants::Nothing).await);
     let gone = granted(shop.set(&person(&ada), band.id, bob.id, MemberWants::Nothing).await);
@@ -218,7 +223,8 @@ pub async fn nobody_grants_what_they_lack(storage: Arc<dyn Storage>) {
             for after in MemberRole::ALL {
                 let target = shop.member(&band, *before, ALL).await;
                 let is_above = |role: &MemberRole| !actor.permissions().cover(role.permissions());
-                let done = shop.set(&person(&by), band.id, target.id, MemberWants::Change(*after, ALL)).await;
+                let done =
+                    shop.set(&person(&by), band.id, target.id, MemberWants::Change(Some(*after), Some(ALL))).await;
                 let is_allowed = may_manage && !is_above(before) && !is_above(after);
                 let outcome = done.map(|member| member.role);
                 let expected = if is_allowed { Ok(*after) } else { Err(Refusal::NotGranted) };
@@ -231,13 +237,13 @@ pub async fn nobody_grants_what_they_lack(storage: Arc<dyn Storage>) {
             }
         }
         // Nobody makes more of themselves.
-        let own = shop.set(&person(&by), band.id, by.id, MemberWants::Change(MemberRole::Owner, ALL)).await;
+        let own = shop.set(&person(&by), band.id, by.id, MemberWants::Change(Some(MemberRole::Owner), Some(ALL))).await;
         assert_eq!(own.is_ok(), *actor == MemberRole::Owner, "{actor:?}");
     }
     let stranger = shop.verified("stranger@example.com").await;
     let target = shop.member(&band, MemberRole::Viewer, ALL).await;
     for actor in [person(&stranger), Actor::Person(external("ada")), Actor::System] {
-        for wants in [MemberWants::Nothing, MemberWants::Change(MemberRole::Door, ALL)] {
+        for wants in [MemberWants::Nothing, MemberWants::Change(Some(MemberRole::Door), Some(ALL))] {
             assert_eq!(shop.set(&actor, band.id, target.id, wants).await, Err(Refusal::OrganisationUnknown));
         }
     }
@@ -247,7 +253,7 @@ pub async fn nobody_grants_what_they_lack(storage: Arc<dyn Storage>) {
         wants: AccountWants::default().with_role(Role::Admin),
     };
     shop.storage.apply_one(shop.now(), admin).await.unwrap().unwrap();
-    let wants = MemberWants::Change(MemberRole::Owner, ALL);
+    let wants = MemberWants::Change(Some(MemberRole::Owner), Some(ALL));
     granted(shop.set(&person(&stranger), band.id, target.id, wants).await);
     let own = Actor::Person(Principal::Organisation(band.id));
     granted(shop.set(&own, band.id, target.id, MemberWants::Nothing).await);
@@ -260,10 +266,10 @@ pub async fn a_role_for_some_events_gives_no_rights_in_the_organisation(storage:
     let event = shop.event().organizer(&Principal::Organisation(band.id)).create().await;
     let by = shop.member(&band, MemberRole::Manager, only_events(&[&event])).await;
     let target = shop.member(&band, MemberRole::Viewer, ALL).await;
-    for wants in [MemberWants::Nothing, MemberWants::Change(MemberRole::Door, only_events(&[&event]))] {
+    for wants in [MemberWants::Nothing, MemberWants::Change(Some(MemberRole::Door), Some(only_events(&[&event])))] {
         assert_eq!(shop.set(&person(&by), band.id, target.id, wants).await, Err(Refusal::NotGranted));
     }
-    let own = MemberWants::Change(MemberRole::Manager, ALL);
+    let own = MemberWants::Change(Some(MemberRole::Manager), Some(ALL));
     assert_eq!(shop.set(&person(&by), band.id, by.id, own).await, Err(Refusal::NotGranted));
 }
 
@@ -272,7 +278,7 @@ pub async fn the_last_owner_stays(storage: Arc<dyn Storage>) {
     let ada = shop.verified("ada@example.com").await;
     let band = shop.found(&ada).await;
     shop.member(&band, MemberRole::Manager, ALL).await;
-    let demoted = || MemberWants::Change(MemberRole::Manager, ALL);
+    let demoted = || MemberWants::Change(Some(MemberRole::Manager), Some(ALL));
     for actor in [person(&ada), Actor::Operator] {
         for wants in [MemberWants::Nothing, demoted()] {
             assert_eq!(shop.set(&actor, band.id, ada.id, wants).await, Err(Refusal::LastOwner));
@@ -337,7 +343,7 @@ pub async fn each_change_of_a_member_is_a_line_of_the_audit_log(storage: Arc<dyn
     let event = shop.event().organizer(&Principal::Organisation(band.id)).create().await;
     for wants in [
         MemberWants::Member(MemberRole::Door, only_events(&[&event])),
-        MemberWants::Change(MemberRole::BoxOffice, ALL),
+        MemberWants::Change(Some(MemberRole::BoxOffice), Some(ALL)),
         MemberWants::Nothing,
     ] {
         granted(shop.set(&person(&ada), band.id, bob.id, wants).await);
@@ -420,8 +426,11 @@ pub async fn of_eight_owners_who_demote_each_other_one_stays(storage: Arc<dyn St
         // Each one leaves the owners on its own account: so every one of them could be the last.
         at_once(8, |index| {
             let (shop, own) = (Arc::clone(&shop), owners[index].clone());
-            let wants =
-                if index % 2 == 0 { MemberWants::Nothing } else { MemberWants::Change(MemberRole::Viewer, ALL) };
+            let wants = if index % 2 == 0 {
+                MemberWants::Nothing
+            } else {
+                MemberWants::Change(Some(MemberRole::Viewer), Some(ALL))
+            };
             async move { shop.set(&person(&own), band.id, own.id, wants).await }
         })
         .await;

@@ -12,7 +12,7 @@ use poem_openapi::Object;
 use ticketing_core::domain::event::{
     Event, EventStatus, GENERAL_ADMISSION, NewEvent, NewTicketType, SalesRules, TicketType as Kind, Visibility, Window,
 };
-use ticketing_core::domain::id::{CategoryId, TicketTypeId};
+use ticketing_core::domain::id::{CategoryId, OrganisationId, TicketTypeId};
 use ticketing_core::domain::money::{Currency, Money};
 use ticketing_core::domain::refusal::Refusal;
 use ticketing_core::domain::time_zone::TimeZoneName;
@@ -52,6 +52,8 @@ body! {
         currency: Option<Text<3, 3>>,
         /// Total number of tickets, at least 1. Default: unlimited.
         capacity: Option<i64>,
+        /// The organisation that runs it. Default: the caller.
+        organisation_id: Option<i64>,
         /// The category's id.
         category_id: Option<i64>,
         /// The category's name. It is created if it does not exist.
@@ -122,6 +124,7 @@ macro_rules! rules {
 pub(crate) struct EventRequest {
     pub(crate) event: NewEvent,
     pub(crate) category: Option<String>,
+    pub(crate) organisation: Option<OrganisationId>,
 }
 
 impl EventBody {
@@ -182,7 +185,7 @@ impl EventBody {
             ),
             _ => None,
         };
-        Ok(EventRequest { event: faults.or(event)?, category })
+        Ok(EventRequest { event: faults.or(event)?, category, organisation: self.organisation_id.map(OrganisationId) })
     }
 }
 
@@ -320,9 +323,12 @@ pub(crate) struct EventView {
     /// URL of a picture.
     #[oai(nullable)]
     image_url: Option<String>,
-    /// The organiser's account id; absent if the event was created anonymously.
+    /// The organiser's account id; absent if an organisation runs the event, or it was created anonymously.
     #[oai(nullable)]
     organizer_id: Option<i64>,
+    /// The id of the organisation that runs the event; absent if a person does.
+    #[oai(nullable)]
+    organisation_id: Option<i64>,
     /// The series that it is a date of: the id of its first event; absent if it is none.
     #[oai(nullable)]
     series_id: Option<i64>,
@@ -453,6 +459,7 @@ impl EventView {
             category_id: event.category.as_ref().map(|category| category.id.0),
             image_url: event.image_url.clone(),
             organizer_id: event.organizer.account().map(|id| id.0),
+            organisation_id: event.organizer.organisation().map(|id| id.0),
             series_id: event.series_id.map(|id| id.0),
             is_active: event.status == EventStatus::Active,
             status: event.status.name().to_owned(),

@@ -16,6 +16,7 @@ pub(crate) mod json;
 pub(crate) mod list;
 pub(crate) mod local_time;
 pub(crate) mod order;
+pub(crate) mod organisation;
 pub(crate) mod patch;
 pub(crate) mod path;
 pub(crate) mod payment;

@@ -9,13 +9,16 @@ use super::text::Text;
 use super::time::GivenTime;
 use jiff::Timestamp;
 use ticketing_core::domain::event::{Event, EventStatus, EventWants, SalesRulesWants, TicketTypeWants, Visibility};
-use ticketing_core::domain::id::{CategoryId, TicketTypeId};
+use ticketing_core::domain::id::{CategoryId, OrganisationId, TicketTypeId};
 use ticketing_core::domain::money::{Currency, Money};
+use ticketing_core::domain::principal::Principal;
 use ticketing_core::domain::time_zone::TimeZoneName;
 
 body! {
     /// Changes of an event's settings: a merge patch (RFC 7396). A field that is left out stays as it is; null empties it.
     struct SettingsPatch {
+        /// The organisation that runs the event; null for the caller. Moving an event needs `manage` on both sides.
+        organisation_id: SetOrEmpty<i64>,
         /// Title.
         title: Set<Text<1, 200>>,
         /// Description.
@@ -112,7 +115,7 @@ macro_rules! rules_wants {
 impl SettingsPatch {
     /// Converts the body to the engine's request, without the fields that are at fault. Prices and wall times need the event that it
     /// changes.
-    pub(crate) fn into_wants(self, event: &Event) -> (EventWants, Faults) {
+    pub(crate) fn into_wants(self, who: &Principal, event: &Event) -> (EventWants, Faults) {
         let mut faults = Faults::default();
         let zone = match &self.time_zone.0 {
             Some(name) => faults.parsed("time_zone", name.0.parse::<TimeZoneName>()),
@@ -143,7 +146,14 @@ impl SettingsPatch {
             each.collect::<Vec<_>>()
         });
         let text = |text: Option<Option<String>>| text.map(|text| text.filter(|text| !text.is_empty()));
+        let organizer = match self.organisation_id.0 {
+            Some(Some(id)) => Some(Principal::Organisation(OrganisationId(id))),
+            // Settings that are sent back as they were read move nothing.
+            Some(None) => event.organizer.organisation().map(|_| who.clone()),
+            None => None,
+        };
         let wants = EventWants::default()
+            .with_organizer(organizer)
             .with_title(self.title.0.map(|text| text.0))
             .with_description(self.description.0.map(|text| text.map(|text| text.0)))
             .with_starts_at(starts_at.flatten())

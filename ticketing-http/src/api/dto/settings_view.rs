@@ -9,6 +9,9 @@ use ticketing_core::domain::event::{Event, SalesRules, TicketType};
 /// The settings of an event. What they show can be sent back as a patch.
 #[derive(Object)]
 pub(crate) struct SettingsView {
+    /// The organisation that runs the event; absent if a person does.
+    #[oai(nullable)]
+    organisation_id: Option<i64>,
     /// Title.
     title: String,
     /// Description.
@@ -103,6 +106,7 @@ impl From<&Event> for SettingsView {
         let SalesRules { sales, paused, min_per_order, max_per_order, max_per_buyer, .. } = event.rules;
         let offered = event.ticket_types.iter().filter(|kind| kind.removed_at.is_none());
         Self {
+            organisation_id: event.organizer.organisation().map(|id| id.0),
             title: event.title.clone(),
             description: event.description.clone(),
             event_date: event.starts_at.into(),

@@ -1,0 +1,208 @@
+//! Organisations and their members.
+
+use super::Tag;
+use super::bearer::Session;
+use super::dto::body::Body;
+use super::dto::organisation::{MemberBody, MemberPatch, MemberView, OrganisationBody, OrganisationView};
+use super::dto::path::Id;
+use super::idempotency::reference;
+use super::problems::{BODY, KEYED, PARAMETERS, TOKEN, problems};
+use super::state::ApiState;
+use poem::Request;
+use poem_openapi::param::Path;
+use poem_openapi::payload::Json;
+use poem_openapi::{ApiResponse, OpenApi};
+use ticketing_core::domain::audit::Actor;
+use ticketing_core::domain::id::{AccountId, OrganisationId};
+use ticketing_core::domain::organisation::Organisation;
+
+problems! {
+    FoundProblems: BODY, KEYED, TOKEN, &["email_unverified", "too_many_organisations", "key_reused", "account_unknown"];
+    ListProblems: TOKEN;
+    FindProblems: PARAMETERS, TOKEN, &["forbidden", "not_found"];
+    RenameProblems: BODY, PARAMETERS, TOKEN, &["forbidden", "not_found", "organisation_unknown"];
+    AddProblems: BODY, PARAMETERS, KEYED, TOKEN, &[
+        "forbidden", "not_found", "organisation_unknown", "account_unknown", "event_unknown", "not_granted", "last_owner",
+        "too_many_members", "too_many_organisations",
+    ];
+    ChangeProblems: BODY, PARAMETERS, TOKEN, &[
+        "forbidden", "not_found", "organisation_unknown", "account_unknown", "event_unknown", "not_granted", "last_owner",
+    ];
+    RemoveProblems: PARAMETERS, TOKEN, &["forbidden", "not_found", "account_unknown", "not_granted", "last_owner"];
+}
+
+#[derive(ApiResponse)]
+enum Founded {
+    /// The new organisation.
+    #[oai(status = 201)]
+    Created(Json<OrganisationView>, #[oai(header = "Location")] String),
+}
+
+#[derive(ApiResponse)]
+enum Added {
+    /// The member.
+    #[oai(status = 201)]
+    Added(Json<MemberView>),
+}
+
+#[derive(ApiResponse)]
+enum Removed {
+    /// The account is no member any more.
+    #[oai(status = 204)]
+    Done,
+}
+
+pub(crate) struct Organisations(pub(crate) ApiState);
+
+fn by(session: &Session) -> Actor {
+    Actor::Person(session.who())
+}
+
+/// As the caller sees it.
+fn shown(session: &Session, organisation: &Organisation) -> OrganisationView {
+    OrganisationView::new(organisation, session.0.memberships.of(organisation.id))
+}
+
+#[OpenApi(tag = "Tag::Organisations")]
+impl Organisations {
+    /// Found an organisation
+    ///
+    /// Its members run its events together, each with a role. The caller becomes its owner and needs a verified address.
+    #[oai(path = "/organisations", method = "post", operation_id = "foundOrganisation")]
+    async fn found(
+        &self,
+        http: &Request,
+        session: Session,
+        body: Body<OrganisationBody>,
+    ) -> Result<Founded, FoundProblems> {
+        let (id, key) = (session.0.id, reference(http, "organisation"));
+        let made = self.0.ticketing.found_organisation(id, &body.0.name.0, key).await?;
+        // The session is older than the membership.
+        let own = self.0.ticketing.organisations(id).await?;
+        let membership = own.iter().find(|(organisation, _)| organisation.id == made.id).map(|(_, of)| of);
+        let view = OrganisationView::new(&made, membership);
+        Ok(Founded::Created(Json(view), format!("/organisations/{}", made.id)))
+    }
+
+    /// List the caller's organisations
+    ///
+    /// Those that the caller is a member of, with the caller's role, by id. At most 50.
+    #[oai(path = "/organisations", method = "get", operation_id = "listOrganisations")]
+    async fn list(&self, session: Session) -> Result<Json<Vec<OrganisationView>>, ListProblems> {
+        let own = self.0.ticketing.organisations_of(&session.0).await?;
+        Ok(Json(own.iter().map(|(organisation, of)| OrganisationView::new(organisation, Some(of))).collect()))
+    }
+
+    /// Get an organisation
+    ///
+    /// For its members.
+    #[oai(path = "/organisations/:organisation_id", method = "get", operation_id = "getOrganisation")]
+    async fn find(
+        &self,
+        session: Session,
+        /// The organisation's id.
+        organisation_id: Path<Id>,
+    ) -> Result<Json<OrganisationView>, FindProblems> {
+        let id = OrganisationId(organisation_id.0.get("organisation_id")?);
+        let found = self.0.ticketing.organisation(&by(&session), id).await?;
+        Ok(Json(shown(&session, &found)))
+    }
+
+    /// Rename an organisation
+    ///
+    /// For members with `manage`. Repeating the request has no further effect.
+    #[oai(path = "/organisations/:organisation_id", method = "patch", operation_id = "renameOrganisation")]
+    async fn rename(
+        &self,
+        session: Session,
+        /// The organisation's id.
+        organisation_id: Path<Id>,
+        body: Body<OrganisationBody>,
+    ) -> Result<Json<OrganisationView>, RenameProblems> {
+        let id = OrganisationId(organisation_id.0.get("organisation_id")?);
+        let renamed = self.0.ticketing.rename_organisation(&by(&session), id, &body.0.name.0).await?;
+        Ok(Json(shown(&session, &renamed)))
+    }
+
+    /// List the members of an organisation
+    ///
+    /// For members with `manage`. Those who were added first come first. At most 200.
+    #[oai(path = "/organisations/:organisation_id/members", method = "get", operation_id = "listMembers")]
+    async fn members(
+        &self,
+        session: Session,
+        /// The organisation's id.
+        organisation_id: Path<Id>,
+    ) -> Result<Json<Vec<MemberView>>, FindProblems> {
+        let id = OrganisationId(organisation_id.0.get("organisation_id")?);
+        let members = self.0.ticketing.members(&by(&session), id).await?;
+        Ok(Json(members.iter().map(MemberView::from).collect()))
+    }
+
+    /// Add a member
+    ///
+    /// For members with `manage` for all events, who cannot give a role with a permission that they lack. There must be an account
+    /// with this address, and the address must be verified. It takes effect with the member's next request. Repeating the request has
+    /// no further effect; another role replaces the one before.
+    #[oai(path = "/organisations/:organisation_id/members", method = "post", operation_id = "addMember")]
+    async fn add(
+        &self,
+        session: Session,
+        /// The organisation's id.
+        organisation_id: Path<Id>,
+        body: Body<MemberBody>,
+    ) -> Result<Added, AddProblems> {
+        let id = OrganisationId(organisation_id.0.get("organisation_id")?);
+        let (email, role, events) = body.0.into_member()?;
+        let added = self.0.ticketing.add_member(&by(&session), id, &email, role, events).await?;
+        Ok(Added::Added(Json(MemberView::from(&added))))
+    }
+
+    /// Change a member
+    ///
+    /// For members with `manage` for all events, who can neither give nor take away a permission that they lack. The last owner stays
+    /// one. Repeating the request has no further effect.
+    #[oai(
+        path = "/organisations/:organisation_id/members/:account_id",
+        method = "patch",
+        operation_id = "changeMember"
+    )]
+    async fn change(
+        &self,
+        session: Session,
+        /// The organisation's id.
+        organisation_id: Path<Id>,
+        /// The id of the member's account.
+        account_id: Path<Id>,
+        body: Body<MemberPatch>,
+    ) -> Result<Json<MemberView>, ChangeProblems> {
+        let id = OrganisationId(organisation_id.0.get("organisation_id")?);
+        let account = AccountId(account_id.0.get("account_id")?);
+        let (role, events) = body.0.into_wants()?;
+        let changed = self.0.ticketing.change_member(&by(&session), id, account, role, events).await?;
+        Ok(Json(MemberView::from(&changed)))
+    }
+
+    /// Remove a member
+    ///
+    /// For members with `manage` for all events; and every member may leave. The last owner stays. It takes effect with the member's
+    /// next request. Repeating the request has no further effect.
+    #[oai(
+        path = "/organisations/:organisation_id/members/:account_id",
+        method = "delete",
+        operation_id = "removeMember"
+    )]
+    async fn remove(
+        &self,
+        session: Session,
+        /// The organisation's id.
+        organisation_id: Path<Id>,
+        /// The id of the member's account.
+        account_id: Path<Id>,
+    ) -> Result<Removed, RemoveProblems> {
+        let id = OrganisationId(organisation_id.0.get("organisation_id")?);
+        let account = AccountId(account_id.0.get("account_id")?);
+        self.0.ticketing.remove_member(&by(&session), id, account).await?;
+        Ok(Removed::Done)
+    }
+}

@@ -35,22 +35,21 @@ pub struct Scan {
     pub event_id: Option<EventId>,
     /// Who scans.
     pub by: Principal,
-    /// The events at whose doors this person stands. The ticket's event must be among them. Default: those that the person runs.
-    pub scope: Scope,
+    /// The events at whose doors this person stands. The ticket's event must be among them. `None`: those that the person runs.
+    pub scope: Option<Scope>,
 }
 
 impl Scan {
     /// Creates a scan without a gate.
     pub fn new(code: TicketCode, nonce: impl Into<String>, by: impl Into<Principal>) -> Self {
-        let by = by.into();
-        Self { code, nonce: nonce.into(), gate: None, event_id: None, scope: Scope::own(&by), by }
+        Self { code, nonce: nonce.into(), gate: None, event_id: None, by: by.into(), scope: None }
     }
 }
 
 setters!(Scan {
     with_gate => gate: impl Into<Option<String>>,
     with_event_id => event_id: impl Into<Option<EventId>>,
-    with_scope => scope: Scope,
+    with_scope => scope: impl Into<Option<Scope>>,
 });
 
 /// A scan that admitted somebody. A ticket has at most one that was not undone.
@@ -136,7 +135,11 @@ impl Command for Scan {
         let ticket = ticket.ok_or(Refusal::TicketUnknown)?;
         let event = rows.events.get(&ticket.event_id).ok_or(Refusal::EventUnknown { event_id: ticket.event_id })?;
         // The event as it is in this transaction: it may have moved to another organiser meanwhile.
-        if !self.scope.covers(event) {
+        let is_theirs = match &self.scope {
+            Some(scope) => scope.covers(event),
+            None => event.organizer == self.by,
+        };
+        if !is_theirs {
             return Err(Refusal::TicketForeign);
         }
         if self.event_id.is_some_and(|event_id| event_id != event.id) {

@@ -354,7 +354,7 @@ impl Planted {
         if self.has(Bug::ScansIgnoreTheScope) {
             for scan in &mut scans {
                 let event = rows.ticket_by_code(&scan.code).and_then(|ticket| rows.events.get(&ticket.event_id));
-                scan.scope = event.map_or_else(|| scan.scope.clone(), |event| Scope::own(&event.organizer));
+                scan.scope = event.map(|event| Scope::own(&event.organizer));
             }
             return self.inner.apply(now, &scans).await;
         }

@@ -9,6 +9,10 @@ pub(crate) struct World {
     pub(crate) organizer: String,
     pub(crate) buyer: String,
     pub(crate) stranger: String,
+    /// An organisation that the organiser has founded.
+    pub(crate) organisation: i64,
+    /// Whether it runs the events.
+    is_organisations: bool,
 }
 
 impl World {
@@ -16,7 +20,47 @@ impl World {
         let shop = Shop::new().await;
         let organizer = shop.somebody("organizer").await;
         let (buyer, stranger) = (shop.somebody("buyer").await, shop.somebody("stranger").await);
-        Self { shop, organizer, buyer, stranger }
+        let id = shop.get("/auth/me", &organizer).await.json()["id"].as_i64().unwrap();
+        shop.ticketing.mark_verified(id.into()).await.unwrap();
+        let founded = shop.post("/organisations", &organizer, json!({"name": "Lagos Jazz Collective"})).await;
+        assert_eq!(founded.status, 201, "{founded:?}");
+        let organisation = founded.json()["id"].as_i64().unwrap();
+        Self { shop, organizer, buyer, stranger, organisation, is_organisations: false }
+    }
+
+    /// A world whose events an organisation runs.
+    pub(crate) async fn of_organisation() -> Self {
+        Self { is_organisations: true, ..Self::new().await }
+    }
+
+    /// An account with a verified address: its token and the address.
+    pub(crate) async fn verified(&self, name: &str) -> (String, String) {
+        let token = self.shop.somebody(name).await;
+        let id = self.shop.get("/auth/me", &token).await.json()["id"].as_i64().unwrap();
+        self.shop.ticketing.mark_verified(id.into()).await.unwrap();
+        (token, format!("{name}@example.com"))
+    }
+
+    /// A member of the organisation: the token and the id of the account.
+    pub(crate) async fn member(&self, name: &str, role: &str, event_ids: Value) -> (String, i64) {
+        let (token, email) = self.verified(name).await;
+        let mut body = json!({"email": email, "role": role});
+        if !event_ids.is_null() {
+            body["event_ids"] = event_ids;
+        }
+        let path = format!("/organisations/{}/members", self.organisation);
+        let added = self.shop.post(&path, &self.organizer, body).await;
+        assert_eq!(added.status, 201, "{added:?}");
+        (token, added.json()["account_id"].as_i64().unwrap())
+    }
+
+    /// An event that the organisation runs.
+    pub(crate) async fn organisations_event(&self) -> i64 {
+        let body = json!({"title": "Lagos Jazz Night", "event_date": "2026-12-31T20:00:00", "location": "Lagos",
+            "price": "5000", "organisation_id": self.organisation});
+        let answer = self.shop.post("/events/", &self.organizer, body).await;
+        assert_eq!(answer.status, 201, "{answer:?}");
+        answer.json()["id"].as_i64().unwrap()
     }
 
     /// An account that nobody else uses.
@@ -26,6 +70,9 @@ impl World {
     }
 
     pub(crate) async fn event(&self) -> i64 {
+        if self.is_organisations {
+            return self.organisations_event().await;
+        }
         self.shop.event(&self.organizer, "5000", None).await
     }
 

@@ -101,10 +101,30 @@ const TABLE: &[(&str, [u16; 7])] = &[
     ("get /mails/undelivered",                              [401, 401, 200, 200, 200, 200, 200]),
     ("post /mails/{mail_id}/resend",                        [401, 401, 404, 404, 404, 200, 200]),
     (BY_CODE,                                               [200, 401, 200, 200, 200, 200, 200]),
+    // The owner has founded the organisation that the requests are about.
+    ("get /organisations",                                  [401, 401, 200, 200, 200, 200, 200]),
+    ("post /organisations",                                 [401, 401, 403, 403, 403, 201, 403]),
+    ("get /organisations/{organisation_id}",                [401, 401, 404, 404, 404, 200, 200]),
+    ("patch /organisations/{organisation_id}",              [401, 401, 404, 404, 404, 200, 200]),
+    ("get /organisations/{organisation_id}/members",        [401, 401, 404, 404, 404, 200, 200]),
+    ("post /organisations/{organisation_id}/members",       [401, 401, 404, 404, 404, 201, 201]),
+    ("patch /organisations/{organisation_id}/members/{account_id}", [401, 401, 404, 404, 404, 200, 200]),
+    ("delete /organisations/{organisation_id}/members/{account_id}", [401, 401, 404, 404, 404, 204, 204]),
+    (FOR_ORGANISATION,                                      [401, 401, 404, 404, 404, 201, 201]),
+    (MINE,                                                  [401, 401, 200, 200, 200, 200, 200]),
+    (MOVED,                                                 [401, 401, 403, 403, 403, 200, 200]),
 ];
 
 /// The same operation as by id.
 const BY_CODE: &str = "get /tickets/{ticket} by code";
+/// The same operations for the organisation of the world.
+const FOR_ORGANISATION: &str = "post /events for the organisation";
+const MINE: &str = "get /events that are the caller's";
+const MOVED: &str = "patch /events/{event_id}/settings to the caller";
+
+fn is_another_way(operation: &str) -> bool {
+    [BY_CODE, FOR_ORGANISATION, MINE, MOVED].contains(&operation)
+}
 
 /// Lists answer everybody. What the caller has no part in is not in them: who finds the row's own resource in the list.
 #[rustfmt::skip]
@@ -113,6 +133,143 @@ const LISTS: &[(&str, [bool; 7])] = &[
     ("get /orders",             [false, false, false,   true,  false, false, false]),
     ("get /tickets/my-tickets", [false, false, false,   true,  false, false, false]),
     ("get /payments/reviews",   [false, false, false,   false, false, true,  true]),
+    ("get /organisations",      [false, false, false,   false, false, true,  false]),
+    (MINE,                      [false, false, false,   false, false, true,  false]),
+];
+
+/// Callers who have to do with the organisation that runs the event, in the order of the columns:
+/// - owner to viewer: members with this role for all events
+/// - elsewhere: the owner of another organisation
+/// - another_event: a manager of this organisation for another of its events
+/// - disabled: an owner whose account was disabled
+const MEMBERS: [&str; 9] =
+    ["owner", "manager", "box_office", "door", "finance", "viewer", "elsewhere", "another_event", "disabled"];
+
+/// Who has the permission, by role: owner, manager, box office, door, finance, viewer.
+const VIEW: [bool; 6] = [true; 6];
+const EDIT: [bool; 6] = [true, true, false, false, false, false];
+const ORDERS: [bool; 6] = [true, true, true, false, true, false];
+const DOOR: [bool; 6] = [true, true, true, true, false, false];
+const MANAGE: [bool; 6] = [true, true, false, false, false, false];
+const NOBODY: [bool; 6] = [false; 6];
+
+/// The statuses of those who have the permission and of those who lack it.
+const fn row(of: [bool; 6], yes: u16, no: u16) -> [u16; 9] {
+    let mut statuses = [no, no, no, no, no, no, no, no, 401];
+    let mut role = 0;
+    while role < 6 {
+        if of[role] {
+            statuses[role] = yes;
+        }
+        role += 1;
+    }
+    statuses
+}
+
+/// Everybody whose account is enabled.
+const fn all(status: u16) -> [u16; 9] {
+    [status, status, status, status, status, status, status, status, 401]
+}
+
+/// What is done to the organisation itself: those who have a role for some of its events see it, and others do not.
+const fn itself(of: [bool; 6], yes: u16, to_members: u16) -> [u16; 9] {
+    let mut statuses = row(of, yes, 403);
+    statuses[6] = 404;
+    statuses[7] = to_members;
+    statuses
+}
+
+/// The status for each caller, of an event that an organisation runs.
+#[rustfmt::skip]
+const ROLES: &[(&str, [u16; 9])] = &[
+    ("get /",                                               [200; 9]),
+    ("get /health",                                         [200; 9]),
+    ("get /ready",                                          [200; 9]),
+    ("post /auth/register",                                 [201; 9]),
+    ("post /auth/login",                                    [200; 9]),
+    ("post /auth/logout",                                   all(204)),
+    ("get /auth/me",                                        all(200)),
+    ("post /auth/verify-email",                             [204; 9]),
+    ("post /auth/send-verification",                        all(202)),
+    ("post /auth/forgot-password",                          [202; 9]),
+    ("post /auth/reset-password",                           [204; 9]),
+    ("post /auth/change-password",                          all(200)),
+    ("post /auth/change-email",                             all(202)),
+    ("post /auth/confirm-email",                            [204; 9]),
+    ("post /auth/undo-email-change",                        [204; 9]),
+    ("post /users",                                         [201; 9]),
+    ("get /users/me",                                       all(200)),
+    ("post /token",                                         [200; 9]),
+    ("get /categories",                                     [200; 9]),
+    ("post /categories",                                    all(201)),
+    ("get /events",                                         [200; 9]),
+    ("post /events",                                        all(201)),
+    ("get /events/{event_id}",                              [200; 9]),
+    ("post /events/{event_id}/cancel",                      row(MANAGE, 200, 403)),
+    ("get /events/{event_id}/settings",                     row(VIEW, 200, 403)),
+    ("patch /events/{event_id}/settings",                   row(EDIT, 200, 403)),
+    ("get /events/{event_id}/codes",                        row(EDIT, 200, 403)),
+    ("post /events/{event_id}/codes",                       row(EDIT, 201, 403)),
+    ("post /events/{event_id}/quote",                       all(200)),
+    ("get /codes/{code_id}",                                row(EDIT, 200, 404)),
+    ("patch /codes/{code_id}",                              row(EDIT, 200, 404)),
+    ("post /events/{event_id}/copies",                      row(EDIT, 201, 403)),
+    ("post /events/{event_id}/publish",                     row(EDIT, 200, 403)),
+    ("post /events/{event_id}/unpublish",                   row(EDIT, 200, 403)),
+    ("post /events/{event_id}/pause",                       row(EDIT, 200, 403)),
+    ("post /events/{event_id}/resume",                      row(EDIT, 200, 403)),
+    ("post /orders",                                        all(201)),
+    ("get /orders",                                         all(200)),
+    ("get /orders/{reference}",                             all(404)),
+    ("delete /orders/{reference}",                          all(404)),
+    ("post /orders/{reference}/pay",                        all(404)),
+    ("post /orders/{reference}/returns",                    all(404)),
+    ("post /payments/initialize",                           all(200)),
+    ("post /payments/pay",                                  all(200)),
+    ("get /payments/verify/{reference}",                    all(404)),
+    ("post /payments/verify/{reference}",                   all(404)),
+    ("get /payments/reviews",                               all(200)),
+    ("get /payments/webhooks",                              row(NOBODY, 200, 403)),
+    ("get /payments/{reference}",                           row(ORDERS, 200, 404)),
+    ("post /payments/{reference}/refunds",                  row(ORDERS, 201, 404)),
+    ("post /payments/{reference}/refunds/{refund_id}/retry", row(ORDERS, 200, 404)),
+    ("post /payments/{reference}/review",                   row(ORDERS, 200, 404)),
+    ("post /payments/webhooks/{gateway}",                   [401; 9]),
+    ("get /tickets/my-tickets",                             all(200)),
+    ("get /tickets/{ticket}",                               all(404)),
+    ("get /tickets/{ticket_code}/qr.png",                   [200; 9]),
+    ("get /tickets/{ticket_code}/qr.svg",                   [200; 9]),
+    ("post /check-ins",                                     row(DOOR, 200, 403)),
+    ("post /door/scans/{nonce}/annul",                      row(DOOR, 200, 404)),
+    ("get /admin/accounts",                                 row(NOBODY, 200, 403)),
+    ("get /admin/accounts/{account_id}",                    row(NOBODY, 200, 403)),
+    ("patch /admin/accounts/{account_id}",                  row(NOBODY, 200, 403)),
+    ("delete /admin/accounts/{account_id}/sessions",        row(NOBODY, 204, 403)),
+    ("get /admin/accounts/{account_id}/audit",              row(NOBODY, 200, 403)),
+    ("get /mails/undelivered",                              all(200)),
+    ("post /mails/{mail_id}/resend",                        row(ORDERS, 200, 404)),
+    (BY_CODE,                                               all(200)),
+    ("get /organisations",                                  all(200)),
+    ("post /organisations",                                 all(201)),
+    ("get /organisations/{organisation_id}",                itself(VIEW, 200, 200)),
+    ("patch /organisations/{organisation_id}",              itself(MANAGE, 200, 403)),
+    ("get /organisations/{organisation_id}/members",        itself(MANAGE, 200, 403)),
+    ("post /organisations/{organisation_id}/members",       itself(MANAGE, 201, 403)),
+    ("patch /organisations/{organisation_id}/members/{account_id}", itself(MANAGE, 200, 403)),
+    ("delete /organisations/{organisation_id}/members/{account_id}", itself(MANAGE, 204, 403)),
+    (FOR_ORGANISATION,                                      itself(EDIT, 201, 403)),
+    (MINE,                                                  all(200)),
+    (MOVED,                                                 row(MANAGE, 200, 403)),
+];
+
+/// Who finds what belongs to the organisation in a list.
+#[rustfmt::skip]
+const ROLES_LISTS: &[(&str, [bool; 9])] = &[
+    ("get /orders",             [false; 9]),
+    ("get /tickets/my-tickets", [false; 9]),
+    ("get /payments/reviews",   [true, true, true, false, true, false, false, false, false]),
+    ("get /organisations",      [true, true, true, true, true, true, false, true, false]),
+    (MINE,                      [true, true, true, true, true, true, false, false, false]),
 ];
 
 /// A request about a resource of its own, which no other cell of the table has changed.
@@ -178,6 +335,41 @@ async fn request(world: &World, operation: &str, number: usize) -> Option<Reques
         }
         "post /auth/change-password" => {
             with("/auth/change-password", json!({"current_password": PASSWORD, "new_password": "another good one"}))
+        }
+        "get /organisations" => {
+            Request { shown: "Lagos Jazz Collective".to_owned(), ..to("/organisations".to_owned()) }
+        }
+        "post /organisations" => with("/organisations", json!({"name": format!("Band {number}")})),
+        "get /organisations/{organisation_id}" => to(format!("/organisations/{}", world.organisation)),
+        "patch /organisations/{organisation_id}" => {
+            with(&format!("/organisations/{}", world.organisation), json!({"name": "Lagos Jazz Collective"}))
+        }
+        "get /organisations/{organisation_id}/members" => to(format!("/organisations/{}/members", world.organisation)),
+        "post /organisations/{organisation_id}/members" => {
+            let email = world.verified(&format!("joins-{number}")).await.1;
+            let body = json!({"email": email, "role": "viewer"});
+            with(&format!("/organisations/{}/members", world.organisation), body)
+        }
+        "patch /organisations/{organisation_id}/members/{account_id}" => {
+            let (_, id) = world.member(&format!("changes-{number}"), "viewer", Value::Null).await;
+            with(&format!("/organisations/{}/members/{id}", world.organisation), json!({"role": "door"}))
+        }
+        "delete /organisations/{organisation_id}/members/{account_id}" => {
+            let (_, id) = world.member(&format!("leaves-{number}"), "viewer", Value::Null).await;
+            to(format!("/organisations/{}/members/{id}", world.organisation))
+        }
+        FOR_ORGANISATION => {
+            let event = json!({"title": "Jazz", "event_date": "2099-12-31T20:00:00Z", "location": "Lagos", "price": 1,
+                "organisation_id": world.organisation});
+            with("/events", event)
+        }
+        MINE => {
+            let shown = format!("\"id\":{},", world.event().await);
+            Request { shown, ..to("/events?mine=true&limit=1000".to_owned()) }
+        }
+        MOVED => {
+            let id = world.organisations_event().await;
+            with(&format!("/events/{id}/settings"), json!({"organisation_id": null}))
         }
         "post /categories" => with("/categories", json!({"name": format!("Category {number}")})),
         "post /events" => {
@@ -301,12 +493,18 @@ async fn tokens(world: &World) -> [String; 7] {
 }
 
 /// Makes every request of the table as every caller. Returns what was answered otherwise than the table says.
-async fn differences(world: &World, tokens: [String; 7]) -> Vec<String> {
+async fn differences<const N: usize>(
+    world: &World,
+    callers: [&str; N],
+    table: &[(&str, [u16; N])],
+    lists: &[(&str, [bool; N])],
+    tokens: &[String; N],
+) -> Vec<String> {
     let mut found = vec![];
-    for (row, (operation, statuses)) in TABLE.iter().enumerate() {
-        let shown_to = LISTS.iter().find(|(list, _)| list == operation).map(|(_, shown_to)| shown_to);
-        for (column, caller) in CALLERS.iter().enumerate() {
-            let made = request(world, operation, row * CALLERS.len() + column).await;
+    for (row, (operation, statuses)) in table.iter().enumerate() {
+        let shown_to = lists.iter().find(|(list, _)| list == operation).map(|(_, shown_to)| shown_to);
+        for (column, caller) in callers.iter().enumerate() {
+            let made = request(world, operation, row * N + column).await;
             let Request { path, body, shown } = made.unwrap_or_else(|| panic!("no request for {operation}"));
             // Logging out and a new password end the caller's sessions: it is done by a session of somebody who has no other.
             let token = match *operation {
@@ -340,14 +538,47 @@ async fn differences(world: &World, tokens: [String; 7]) -> Vec<String> {
     found
 }
 
+async fn of_callers(world: &World, tokens: &[String; 7]) -> Vec<String> {
+    differences(world, CALLERS, TABLE, LISTS, tokens).await
+}
+
+async fn of_members(world: &World, tokens: &[String; 9]) -> Vec<String> {
+    differences(world, MEMBERS, ROLES, ROLES_LISTS, tokens).await
+}
+
+/// The token of each of [`MEMBERS`].
+async fn tokens_of_members(world: &World) -> [String; 9] {
+    let mut tokens = vec![world.organizer.clone()];
+    for role in &MEMBERS[1..6] {
+        tokens.push(world.member(role, role, Value::Null).await.0);
+    }
+    let (elsewhere, _) = world.verified("elsewhere").await;
+    let founded = world.shop.post("/organisations", &elsewhere, json!({"name": "Somebody Else"})).await;
+    assert_eq!(founded.status, 201, "{founded:?}");
+    let theirs = json!({"title": "Theirs", "event_date": "2026-12-31T20:00:00", "location": "Lagos", "price": 1,
+        "organisation_id": founded.json()["id"]});
+    assert_eq!(world.shop.post("/events/", &elsewhere, theirs).await.status, 201);
+    let another = json!([world.organisations_event().await]);
+    let (another_event, _) = world.member("another", "manager", another).await;
+    let (disabled, id) = world.member("disabled", "owner", Value::Null).await;
+    world.shop.ticketing.set_active(id.into(), false).await.unwrap();
+    tokens.extend([elsewhere, another_event, disabled]);
+    tokens.try_into().unwrap()
+}
+
 #[test]
 fn every_operation_has_a_row_and_every_row_an_operation() {
     let operations = operations();
     let mut expected: Vec<String> = operations.iter().map(crate::document::Operation::name).collect();
-    let mut rows: Vec<&str> = TABLE.iter().map(|(operation, _)| *operation).filter(|row| *row != BY_CODE).collect();
     expected.sort_unstable();
-    rows.sort_unstable();
-    assert_eq!(rows, expected);
+    for rows in [
+        TABLE.iter().map(|(operation, _)| *operation).collect::<Vec<_>>(),
+        ROLES.iter().map(|(operation, _)| *operation).collect(),
+    ] {
+        let mut rows: Vec<&str> = rows.into_iter().filter(|row| !is_another_way(row)).collect();
+        rows.sort_unstable();
+        assert_eq!(rows, expected);
+    }
     // The document says which operations need a token.
     for operation in operations {
         let (_, statuses) = TABLE.iter().find(|(row, _)| *row == operation.name()).unwrap();
@@ -364,7 +595,7 @@ fn every_operation_has_a_row_and_every_row_an_operation() {
 async fn every_caller_may_do_what_the_table_says() {
     let world = World::new().await;
     let tokens = tokens(&world).await;
-    assert_eq!(differences(&world, tokens).await, Vec::<String>::new());
+    assert_eq!(of_callers(&world, &tokens).await, Vec::<String>::new());
     world.shop.is_sound().await;
 }
 
@@ -374,9 +605,31 @@ async fn the_table_finds_a_stranger_who_is_taken_for_the_buyer() {
     let world = World::new().await;
     let mut tokens = tokens(&world).await;
     tokens[STRANGER] = tokens[BUYER].clone();
-    let found = differences(&world, tokens).await;
+    let found = of_callers(&world, &tokens).await;
     let differ = TABLE.iter().filter(|(_, statuses)| statuses[STRANGER] != statuses[BUYER]).count();
     let lists = LISTS.iter().filter(|(_, shown_to)| shown_to[STRANGER] != shown_to[BUYER]).count();
     assert_eq!(found.len(), differ + lists, "{found:?}");
     assert!(found.len() >= 10 && found.iter().all(|line| line.contains("for stranger")), "{found:?}");
+}
+
+#[tokio::test]
+async fn every_role_may_do_what_the_table_says() {
+    let world = World::of_organisation().await;
+    let tokens = tokens_of_members(&world).await;
+    assert_eq!(of_members(&world, &tokens).await, Vec::<String>::new());
+    world.shop.is_sound().await;
+}
+
+/// The control: the owner of another organisation who is taken for a viewer of this one.
+#[tokio::test]
+async fn the_table_finds_a_stranger_who_is_taken_for_a_member() {
+    let world = World::of_organisation().await;
+    let mut tokens = tokens_of_members(&world).await;
+    let (viewer, elsewhere) = (5, 6);
+    tokens[elsewhere] = tokens[viewer].clone();
+    let found = of_members(&world, &tokens).await;
+    let differ = ROLES.iter().filter(|(_, statuses)| statuses[viewer] != statuses[elsewhere]).count();
+    let lists = ROLES_LISTS.iter().filter(|(_, shown_to)| shown_to[viewer] != shown_to[elsewhere]).count();
+    assert_eq!(found.len(), differ + lists, "{found:?}");
+    assert!(found.len() >= 5 && found.iter().all(|line| line.contains("for elsewhere")), "{found:?}");
 }

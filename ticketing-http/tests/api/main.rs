@@ -5,6 +5,7 @@
 //! | `legacy_api_a`, `legacy_api_b` | clients of the two older systems, A and B, from registration to the ticket |
 //! | `orders`, `refunds_and_reviews`, `check_ins`, `webhooks` | the operations beside them |
 //! | `admin`, `organizers` | administrators, and who may sell tickets |
+//! | `organisations` | organisations, their members, and what each role may read |
 //! | `authorization_table` | who may do what: every operation for every kind of caller |
 //! | `proofs` | addresses verified, passwords reset, addresses changed, and the page that mails link to |
 //! | `authorization` | what a refusal shows; tokens that are none |
@@ -36,6 +37,7 @@ mod limits;
 mod lists;
 mod on_databases;
 mod orders;
+mod organisations;
 mod organizers;
 #[cfg(feature = "postgres")]
 #[path = "../../../ticketing-core/tests/support/postgres.rs"]

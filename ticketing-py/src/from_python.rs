@@ -279,8 +279,12 @@ impl Read for Principal {
         let py = value.py();
         let field = |name| value.getattr(name).map_err(|_| wrong_type("a Principal", value));
         let account: Option<i64> = field(intern!(py, "account_id"))?.extract()?;
-        match account {
-            Some(id) => Ok(Self::Account(id.into())),
+        if let Some(id) = account {
+            return Ok(Self::Account(id.into()));
+        }
+        let organisation: Option<i64> = field(intern!(py, "organisation_id"))?.extract()?;
+        match organisation {
+            Some(id) => Ok(Self::Organisation(id.into())),
             None => Ok(Self::External(field(intern!(py, "external_id"))?.extract()?)),
         }
     }
@@ -361,6 +365,7 @@ macro_rules! names {
 names! {
     EventPhase: "phase", "an" "EventPhase";
     EventStatus: "status", "an" "EventStatus";
+    ticketing_core::domain::organisation::MemberRole: "role", "a" "MemberRole";
     Mode: "mode", "a" "Mode";
     RefundStatus: "status", "a" "RefundStatus";
     ticketing_core::domain::account::Role: "role", "a" "Role";

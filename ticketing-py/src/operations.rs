@@ -16,7 +16,9 @@ use pyo3::types::PyDict;
 use std::sync::Arc;
 use ticketing_core::Error;
 use ticketing_core::clock::{Random, SystemRandom};
+use ticketing_core::domain::access::Permission;
 use ticketing_core::domain::account::{Account, Role};
+use ticketing_core::domain::audit::Actor;
 use ticketing_core::domain::category::{Category, NewCategory};
 use ticketing_core::domain::check_in::{CheckIn, Scan};
 use ticketing_core::domain::code::{Reference, TicketCode};
@@ -24,9 +26,12 @@ use ticketing_core::domain::event::{
     Event, EventFilter, EventPhase, EventSort, EventStatus, EventWants, GENERAL_ADMISSION, NewEvent, NewTicketType,
     SalesRules,
 };
-use ticketing_core::domain::id::{AccountId, CategoryId, EventId, MailId, PromoCodeId, RefundId, TicketId};
+use ticketing_core::domain::id::{
+    AccountId, CategoryId, EventId, MailId, OrganisationId, PromoCodeId, RefundId, TicketId,
+};
 use ticketing_core::domain::money::Money;
 use ticketing_core::domain::order::{Order, Quote};
+use ticketing_core::domain::organisation::{Member, MemberEvents, MemberRole, Membership, Organisation};
 use ticketing_core::domain::outbox::OutboxMail;
 use ticketing_core::domain::page::{Page, PageRequest};
 use ticketing_core::domain::payment::Verdict;
@@ -35,6 +40,7 @@ use ticketing_core::domain::payment_history::Payment;
 use ticketing_core::domain::principal::{Buyer, EmailAddress, Principal};
 use ticketing_core::domain::refund::Refund;
 use ticketing_core::domain::refusal::Refusal;
+use ticketing_core::domain::scope::Scope;
 use ticketing_core::domain::ticket::Ticket;
 use ticketing_core::domain::time_zone::TimeZoneName;
 use ticketing_core::domain::webhook::StoredWebhook;
@@ -171,12 +177,59 @@ operations! {
         core.get().await?.set_role(AccountId(account_id), role.0).await?
     }
 
+    fn mark_verified(core, account_id: i64) -> Account {
+        core.get().await?.mark_verified(AccountId(account_id)).await?
+    }
+
+    fn found_organisation(core, founder_id: i64, name: String, key: In<Option<Reference>>) -> Organisation {
+        core.get().await?.found_organisation(AccountId(founder_id), &name, key.0).await?
+    }
+
+    fn organisations(core, account_id: i64) -> Vec<(Organisation, Membership)> {
+        core.get().await?.organisations(AccountId(account_id)).await?
+    }
+
+    fn organisation(core, actor: In<Principal>, organisation_id: i64) -> Organisation {
+        core.get().await?.organisation(&Actor::Person(actor.0), OrganisationId(organisation_id)).await?
+    }
+
+    fn rename_organisation(core, actor: In<Principal>, organisation_id: i64, name: String) -> Organisation {
+        let (actor, id) = (Actor::Person(actor.0), OrganisationId(organisation_id));
+        core.get().await?.rename_organisation(&actor, id, &name).await?
+    }
+
+    fn members(core, actor: In<Principal>, organisation_id: i64) -> Vec<(Member, Account)> {
+        core.get().await?.members(&Actor::Person(actor.0), OrganisationId(organisation_id)).await?
+    }
+
+    fn add_member(
+        core, actor: In<Principal>, organisation_id: i64, email: In<EmailAddress>, role: In<MemberRole>,
+        event_ids: Option<Vec<i64>>,
+    ) -> (Member, Account) {
+        let (actor, id) = (Actor::Person(actor.0), OrganisationId(organisation_id));
+        core.get().await?.add_member(&actor, id, &email.0, role.0, member_events(event_ids)).await?
+    }
+
+    fn change_member(
+        core, actor: In<Principal>, organisation_id: i64, account_id: i64, role: In<Option<MemberRole>>,
+        sets_events: bool, event_ids: Option<Vec<i64>>,
+    ) -> (Member, Account) {
+        let (actor, id) = (Actor::Person(actor.0), OrganisationId(organisation_id));
+        let events = sets_events.then(|| member_events(event_ids));
+        core.get().await?.change_member(&actor, id, AccountId(account_id), role.0, events).await?
+    }
+
+    fn remove_member(core, actor: In<Principal>, organisation_id: i64, account_id: i64) -> () {
+        let (actor, id) = (Actor::Person(actor.0), OrganisationId(organisation_id));
+        core.get().await?.remove_member(&actor, id, AccountId(account_id)).await?
+    }
+
     fn create_event(
         core, organizer: In<Principal>, title: String, starts_at: In<Timestamp>, location: String,
         price: In<Option<Money>>, capacity: Option<i64>, ticket_types: In<NewTicketTypes>,
         ends_at: In<Option<Timestamp>>, description: Option<String>, address: Option<String>,
         image_url: Option<String>, category: Option<String>, category_id: Option<i64>, time_zone: In<TimeZoneName>,
-        draft: bool, rules: In<SalesRules>, key: In<Option<Reference>>,
+        draft: bool, rules: In<SalesRules>, key: In<Option<Reference>>, organisation_id: Option<i64>,
     ) -> Event {
         let ticket_types = ticket_types_of(price.0, ticket_types.0.0)?;
         let currency = ticket_types[0].price.currency();
@@ -192,12 +245,15 @@ operations! {
             .with_is_draft(draft)
             .with_rules(rules.0);
         let ticketing = core.get().await?;
-        match category {
-            None => ticketing.create_event(&organizer.0, event).await?,
-            Some(_) if category_id.is_some() => {
+        match (organisation_id, category) {
+            (_, Some(_)) if category_id.is_some() => {
                 return Err(Error::invalid("category", "must not be given together with category_id").into());
             }
-            Some(name) => ticketing.create_event_in(&organizer.0, event, &name).await?,
+            (Some(id), category) => {
+                ticketing.create_event_for(&organizer.0, OrganisationId(id), event, category.as_deref()).await?
+            }
+            (None, None) => ticketing.create_event(&organizer.0, event).await?,
+            (None, Some(name)) => ticketing.create_event_in(&organizer.0, event, &name).await?,
         }
     }
 
@@ -224,6 +280,7 @@ operations! {
             .with_text(text)
             .with_from(starts_from.0)
             .with_to(starts_before.0)
+            .with_scope(organizer.0.as_ref().map(Scope::own))
             .with_organizer(organizer.0)
             .with_cancelled(with_cancelled)
             .with_drafts(with_drafts)
@@ -280,7 +337,7 @@ operations! {
     ) -> OfEvent, before |py| (PromoCodeWants::read(wants.bind(py))?,) => (wants)
     {
         let ticketing = core.get().await?;
-        let event = ticketing.managed_event(&actor.0, EventId(event_id)).await?;
+        let event = ticketing.event_for(&actor.0, EventId(event_id), Permission::Edit).await?;
         let code = ticketing.create_promo_code(&actor.0, event.id, wants.settings(&event)?).await?;
         OfEvent { code, currency: event.currency }
     }
@@ -290,7 +347,7 @@ operations! {
     ) -> Vec<OfEvent>, before |py| (PromoCodeWants::read(wants.bind(py))?,) => (wants)
     {
         let ticketing = core.get().await?;
-        let event = ticketing.managed_event(&actor.0, EventId(event_id)).await?;
+        let event = ticketing.event_for(&actor.0, EventId(event_id), Permission::Edit).await?;
         let count: u32 = unsigned("count", count)?;
         let count = usize::try_from(count).unwrap_or(usize::MAX);
         let codes = ticketing.create_promo_codes(&actor.0, event.id, wants.settings(&event)?, count, key.0).await?;
@@ -328,7 +385,7 @@ operations! {
         core, actor: In<Principal>, event_id: i64, skip: i64, limit: i64, count: bool,
     ) -> Page<OfEvent> {
         let ticketing = core.get().await?;
-        let event = ticketing.managed_event(&actor.0, EventId(event_id)).await?;
+        let event = ticketing.event_for(&actor.0, EventId(event_id), Permission::Edit).await?;
         let found = ticketing.promo_codes(&actor.0, event.id, page(skip, limit, count)?).await?;
         found.map(|code| OfEvent { code, currency: event.currency })
     }
@@ -506,4 +563,9 @@ fn order_request(
         (quantity, None) => vec![LineRequest::new(unsigned("quantity", quantity.unwrap_or(1))?)],
     };
     Ok(OrderRequest::new(EventId(event_id), lines).with_reference(reference))
+}
+
+/// For which events a role is: for all without a list.
+fn member_events(ids: Option<Vec<i64>>) -> MemberEvents {
+    ids.map_or(MemberEvents::All, |ids| MemberEvents::Only(ids.into_iter().map(EventId).collect()))
 }

@@ -5,10 +5,12 @@ use pyo3::prelude::*;
 use pyo3::sync::PyOnceLock;
 use pyo3::types::{PyBytes, PyDateTime, PyDict, PyTuple, PyTzInfo};
 use ticketing_core::UpkeepReport;
+use ticketing_core::domain::access::Permission;
 use ticketing_core::domain::account::Role;
 use ticketing_core::domain::check_in::CheckIn;
 use ticketing_core::domain::event::{EventStatus, Visibility};
 use ticketing_core::domain::money::Money;
+use ticketing_core::domain::organisation::MemberRole;
 use ticketing_core::domain::outbox::{MailKind, MailStatus, OutboxMail};
 use ticketing_core::domain::page::Page;
 use ticketing_core::domain::payment::{AttemptStatus, Attention, DisputeStage, Mode};
@@ -21,6 +23,7 @@ use ticketing_core::mailer::Mail;
 mod events;
 mod gateway;
 mod orders;
+mod organisations;
 mod payments;
 mod people;
 
@@ -73,7 +76,9 @@ enums! {
     DisputeStage: "payments", "DisputeStage";
     EventStatus: "events", "EventStatus";
     MailStatus: "mails", "MailStatus";
+    MemberRole: "organisations", "MemberRole";
     Mode: "payments", "Mode";
+    Permission: "organisations", "Permission";
     RefundReason: "payments", "RefundReason";
     RefundStatus: "payments", "RefundStatus";
     Role: "people", "Role";
@@ -160,6 +165,7 @@ impl ToPython for Principal {
         object!(py, "people", "Principal", {
             account_id: self.account().map(|id| id.0),
             external_id: self.external(),
+            organisation_id: self.organisation().map(|id| id.0),
         })
     }
 }

@@ -18,6 +18,7 @@ from ._native import __version__
 from ._sync import Ticketing
 from ._values import UNSET, Money, Page, Unset
 from .errors import (
+    AccountUnknown,
     AnnulTooLate,
     AttemptUnknown,
     BadSignature,
@@ -59,18 +60,21 @@ from .errors import (
     InvalidRequest,
     KeyReused,
     LastAdmin,
+    LastOwner,
     LastType,
     MailError,
     MailRefused,
     MailSent,
     NonceReused,
     NotFound,
+    NotGranted,
     NotInReview,
     NotOnSale,
     NothingToRefund,
     OrderCancelled,
     OrderPaid,
     OrderUnknown,
+    OrganisationUnknown,
     PaymentInProgress,
     PriceChanged,
     ProofUnknown,
@@ -99,6 +103,8 @@ from .errors import (
     TooFew,
     TooMany,
     TooManyHolds,
+    TooManyMembers,
+    TooManyOrganisations,
     TooManyProofs,
     TotalTooLarge,
     Unauthenticated,
@@ -166,6 +172,7 @@ from .payments import (
     Verdict,
     WebhookStatus,
 )
+from .organisations import Member, MemberRole, Membership, Organisation, Permission
 from .people import Account, Buyer, Principal, Role, Session
 from .promo_codes import Discount, PromoCode
 from .storages import MemoryStorage, PostgresStorage, SqliteStorage
@@ -349,4 +356,15 @@ __all__ = [
     "__version__",
     "qr_png",
     "qr_svg",
+    "LastOwner",
+    "NotGranted",
+    "OrganisationUnknown",
+    "AccountUnknown",
+    "TooManyMembers",
+    "TooManyOrganisations",
+    "Member",
+    "MemberRole",
+    "Membership",
+    "Organisation",
+    "Permission",
 ]

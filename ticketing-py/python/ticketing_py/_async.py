@@ -27,6 +27,7 @@ from .mailers import Mailer
 from .mails import OutboxMail
 from .orders import Line, Order, Quote
 from .payments import Attempt, Payment, Refund, Settlement, Started, StoredWebhook, Verdict
+from .organisations import Member, MemberRole, Membership, Organisation
 from .people import Account, Buyer, Principal, Role, Session
 from .promo_codes import Discount, PromoCode
 from .storages import Storage
@@ -191,6 +192,75 @@ class AsyncTicketing:
         """Makes an account an administrator, or an ordinary member again. Meant for the operator's own tools."""
         return await self._engine.set_role(account_id, role)
 
+    async def mark_verified(self, account_id: int) -> Account:
+        """Marks an account's email address as verified, because your application verified it. A repeat changes nothing."""
+        return await self._engine.mark_verified(account_id)
+
+    # Organisations
+
+    async def found_organisation(self, *, founder_id: int, name: str, key: str | None = None) -> Organisation:
+        """Founds an organisation. The founder, an account with a verified address, is its first owner.
+
+        With a ``key``, repeating the call returns the same organisation. Raises `EmailUnverified`, `TooManyOrganisations`,
+        `KeyReused`.
+        """
+        return await self._engine.found_organisation(founder_id, name, key)
+
+    async def organisations(self, account_id: int) -> tuple[Membership, ...]:
+        """The organisations that an account is a member of, by id."""
+        return await self._engine.organisations(account_id)
+
+    async def organisation(self, *, actor: Principal, organisation_id: int) -> Organisation:
+        """An organisation, for its members; for others it is `NotFound`."""
+        return await self._engine.organisation(actor, organisation_id)
+
+    async def rename_organisation(self, *, actor: Principal, organisation_id: int, name: str) -> Organisation:
+        """Renames an organisation. For members with `Permission.MANAGE`."""
+        return await self._engine.rename_organisation(actor, organisation_id, name)
+
+    async def members(self, *, actor: Principal, organisation_id: int) -> tuple[Member, ...]:
+        """The members of an organisation, those who were added first come first. For members with `Permission.MANAGE`."""
+        return await self._engine.members(actor, organisation_id)
+
+    async def add_member(
+        self,
+        *,
+        actor: Principal,
+        organisation_id: int,
+        email: str,
+        role: MemberRole,
+        event_ids: Sequence[int] | None = None,
+    ) -> Member:
+        """Makes the account with this verified address a member, or gives a member this role. A repeat changes nothing.
+
+        ``event_ids`` are the events that the role is for; ``None`` for all. For members with `Permission.MANAGE` for all events, who
+        give no permission that they lack. Raises `AccountUnknown`, `NotGranted`, `LastOwner`, `EventUnknown`, `TooManyMembers`,
+        `TooManyOrganisations`.
+        """
+        ids = None if event_ids is None else list(event_ids)
+        return await self._engine.add_member(actor, organisation_id, email, role, ids)
+
+    async def change_member(
+        self,
+        *,
+        actor: Principal,
+        organisation_id: int,
+        account_id: int,
+        role: MemberRole | None = None,
+        event_ids: Sequence[int] | None | Unset = UNSET,
+    ) -> Member:
+        """Gives a member another role, or its role for other events. What is not given stays. Raises as `add_member`."""
+        sets_events = not isinstance(event_ids, Unset)
+        ids = None if event_ids is None or isinstance(event_ids, Unset) else list(event_ids)
+        return await self._engine.change_member(actor, organisation_id, account_id, role, sets_events, ids)
+
+    async def remove_member(self, *, actor: Principal, organisation_id: int, account_id: int) -> None:
+        """Ends a membership with the member's next call. Everybody may leave. A repeat changes nothing.
+
+        Raises `LastOwner`, `NotGranted`, `AccountUnknown`.
+        """
+        await self._engine.remove_member(actor, organisation_id, account_id)
+
     # Events
 
     async def create_event(
@@ -213,6 +283,7 @@ class AsyncTicketing:
         draft: bool = False,
         rules: SalesRules = SalesRules(),
         key: str | None = None,
+        organisation_id: int | None = None,
     ) -> Event:
         """Creates an event of ``organizer``: with a ``price`` for its only ticket type, or with ``ticket_types``.
 
@@ -221,6 +292,8 @@ class AsyncTicketing:
         ``capacity`` limits all types together; ``None`` means unlimited. A ``category`` that does not exist yet is created.
         ``time_zone`` is where its clocks are: an IANA name, or a ``ZoneInfo`` that has one. A ``draft`` is not listed and not on
         sale until it is published. ``rules`` say when tickets are sold, and how many to whom.
+
+        With an ``organisation_id``, that organisation runs it, and ``organizer`` must be a member who may edit its events.
 
         With a ``key``, repeating the call returns the same event. Keys that begin with ``series-`` are reserved. Raises
         `CategoryUnknown`, `KeyReused`.
@@ -250,6 +323,7 @@ class AsyncTicketing:
             draft,
             rules,
             key,
+            organisation_id,
         )
 
     async def create_category(self, *, name: str, description: str | None = None) -> Category:
@@ -286,8 +360,8 @@ class AsyncTicketing:
     ) -> Page[Event]:
         """Lists events. ``limit`` is the page size, 1–1000.
 
-        With a ``phase``, only events that are in it now, whatever ``with_cancelled`` and ``with_drafts`` say. Show drafts to their
-        organiser only: pass ``organizer``.
+        With a ``phase``, only events that are in it now, whatever ``with_cancelled`` and ``with_drafts`` say. Drafts are
+        listed with their ``organizer`` only.
 
         With a ``series``, only the dates of this series: the ``series_id`` of its events.
         """
@@ -313,6 +387,7 @@ class AsyncTicketing:
         actor: Principal,
         event_id: int,
         seen: int | None = None,
+        organizer: Principal | Unset = UNSET,
         title: str | Unset = UNSET,
         description: str | None | Unset = UNSET,
         starts_at: datetime | Unset = UNSET,
@@ -338,6 +413,8 @@ class AsyncTicketing:
         in their order: one that is not in the list is removed. Orders keep their prices and tickets. A new ``time_zone`` leaves the
         start and the end the same instants. ``status`` is draft or active.
 
+        An event moves to another ``organizer``: an organisation, or ``actor``, who needs `Permission.MANAGE` on both sides.
+
         Where the date or the place of a published event changes, everybody who has paid gets a mail ten minutes later. Until
         ``refund_until``, buyers may return unused tickets: see `return_tickets`. ``None`` is never. By default, it is three days
         where the start moves by more than a day or the place changes.
@@ -349,6 +426,7 @@ class AsyncTicketing:
         (350, 'Jazz night', 2)
         """
         wants = SimpleNamespace(
+            organizer=organizer,
             title=title,
             description=description,
             starts_at=starts_at,

@@ -19,6 +19,7 @@ from typing import ClassVar, TypeVar, cast
 from ._values import Money
 
 __all__ = [
+    "AccountUnknown",
     "AnnulTooLate",
     "AttemptUnknown",
     "BadSignature",
@@ -58,18 +59,21 @@ __all__ = [
     "Invalid",
     "InvalidRequest",
     "KeyReused",
+    "LastOwner",
     "LastType",
     "MailError",
     "MailRefused",
     "MailSent",
     "NonceReused",
     "NotFound",
+    "NotGranted",
     "NotInReview",
     "NotOnSale",
     "NothingToRefund",
     "OrderCancelled",
     "OrderPaid",
     "OrderUnknown",
+    "OrganisationUnknown",
     "PaymentInProgress",
     "PriceChanged",
     "ProofUnknown",
@@ -98,6 +102,8 @@ __all__ = [
     "TooFew",
     "TooMany",
     "TooManyHolds",
+    "TooManyMembers",
+    "TooManyOrganisations",
     "TooManyProofs",
     "TotalTooLarge",
     "Unauthenticated",
@@ -403,6 +409,52 @@ class LastAdmin(Refused):
     """The account is the last active administrator, who can be neither demoted nor disabled."""
 
     code = "last_admin"
+
+
+class LastOwner(Refused):
+    """The account is the organisation's last active owner, who can neither leave nor get another role."""
+
+    code = "last_owner"
+
+
+class NotGranted(Refused):
+    """The actor may not give or take away permissions that they do not have."""
+
+    code = "not_granted"
+
+
+class OrganisationUnknown(Refused):
+    """There is no such organisation."""
+
+    code = "organisation_unknown"
+
+
+class AccountUnknown(Refused):
+    """There is no account that can be a member, or it is no member."""
+
+    code = "account_unknown"
+
+
+class TooManyMembers(Refused):
+    """The organisation has as many members as it may have."""
+
+    code = "too_many_members"
+
+    @property
+    def limit(self) -> int:
+        """How many it may have."""
+        return cast(int, self.facts["limit"])
+
+
+class TooManyOrganisations(Refused):
+    """The account is in as many organisations as it may be, or has founded as many as it may."""
+
+    code = "too_many_organisations"
+
+    @property
+    def limit(self) -> int:
+        """How many it may have."""
+        return cast(int, self.facts["limit"])
 
 
 class EmailUnverified(Refused):

@@ -10,23 +10,25 @@ from ._values import Word
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Principal:
-    """The acting person: a Ticketing account, or a user of your own application.
+    """The acting person: a Ticketing account, or a user of your own application. An organisation runs events.
 
     The engine trusts you: authenticate them first.
 
     >>> from ticketing_py import Principal
     >>> Principal.external("member-7")
-    Principal(account_id=None, external_id='member-7')
+    Principal(account_id=None, external_id='member-7', organisation_id=None)
     """
 
     account_id: int | None = None
     """The id of a Ticketing account."""
     external_id: str | None = None
     """The id of a user of your application: 1–200 characters."""
+    organisation_id: int | None = None
+    """The id of an organisation. It runs events; it neither buys nor scans."""
 
     def __post_init__(self) -> None:
-        if (self.account_id is None) == (self.external_id is None):
-            raise TypeError("either account_id or external_id must be given")
+        if sum(one is not None for one in (self.account_id, self.external_id, self.organisation_id)) != 1:
+            raise TypeError("either account_id, external_id or organisation_id must be given")
 
     @classmethod
     def account(cls, account_id: int) -> Principal:
@@ -38,7 +40,14 @@ class Principal:
         """A user of your application."""
         return cls(external_id=external_id)
 
+    @classmethod
+    def organisation(cls, organisation_id: int) -> Principal:
+        """An organisation."""
+        return cls(organisation_id=organisation_id)
+
     def __str__(self) -> str:
+        if self.organisation_id is not None:
+            return f"organisation {self.organisation_id}"
         return f"external {self.external_id}" if self.account_id is None else f"account {self.account_id}"
 
 

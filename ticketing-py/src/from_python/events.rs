@@ -8,6 +8,7 @@ use ticketing_core::domain::event::{
 };
 use ticketing_core::domain::id::{CategoryId, TicketTypeId};
 use ticketing_core::domain::money::{Currency, Money};
+use ticketing_core::domain::principal::Principal;
 use ticketing_core::domain::time_zone::TimeZoneName;
 
 impl Read for NewTicketType {
@@ -81,6 +82,7 @@ impl Read for EventWants {
             if fields.is_unset("ticket_types")? { None } else { Some(list(&types, "ticket_types")?) };
         let category_id: Option<Option<i64>> = fields.given("category_id")?;
         Ok(Self::default()
+            .with_organizer(fields.given::<Principal>("organizer")?)
             .with_title(fields.given::<String>("title")?)
             .with_description(fields.given::<Option<String>>("description")?)
             .with_starts_at(fields.given::<Timestamp>("starts_at")?)

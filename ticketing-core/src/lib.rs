@@ -28,9 +28,11 @@ pub use async_trait::async_trait;
 pub use error::{Error, Invalid, Result};
 /// The crate of this API's points in time and durations, in the version that this crate uses.
 pub use jiff;
+#[cfg(feature = "accounts")]
+pub use ticketing::{
+    Authenticated, NewSecondFactor, ProofState, RecoveryCodes, Registration, SecondFactorState, Session,
+};
 pub use ticketing::{
     Decision, LineRequest, MAX_CODES, MAX_DATES, MailLimits, OrderRequest, Organizers, PayOptions, RefundOptions,
     Repeat, Started, Ticketing, TicketingBuilder, Upkeep, UpkeepHandle, UpkeepReport,
 };
-#[cfg(feature = "accounts")]
-pub use ticketing::{ProofState, Registration, Session};

@@ -63,6 +63,10 @@ pub(super) fn subcommand() -> clap::Command {
         )
         .subcommand(with_address("enable", "Enables a disabled account"))
         .subcommand(with_address("end-sessions", "Ends all sessions of an account"))
+        .subcommand(with_address(
+            "remove-second-factor",
+            "Removes the second factor of a person who has lost it and the recovery codes; its owner is told by mail",
+        ))
 }
 
 /// The command that was parsed, and the arguments of its innermost part.
@@ -76,6 +80,7 @@ pub(super) fn parse(matches: &ArgMatches) -> (AdminCommand, &ArgMatches) {
         "demote" => Some(wants.with_role(Role::Member)),
         "disable" => Some(wants.with_is_active(false).with_reason(text("reason").map(Some))),
         "enable" => Some(wants.with_is_active(true)),
+        "remove-second-factor" => Some(wants.with_removes_second_factor(true)),
         "end-sessions" => Some(wants.with_ends_sessions(true)),
         _ => None,
     };

@@ -39,6 +39,7 @@ impl Command for NewAccount {
             is_active: true,
             disabled_reason: None,
             is_verified: false,
+            has_second_factor: false,
             sessions_ended: 0,
             created_at: now,
             updated_at: now,

@@ -28,6 +28,7 @@ pub(super) mod migrations {
     const PUBLISHED: &str = include_str!("../../../migrations/sqlite/0009_published_events.sql");
     const ADMINISTRATION: &str = include_str!("../../../migrations/sqlite/0010_administration.sql");
     const PROOFS: &str = include_str!("../../../migrations/sqlite/0011_proofs.sql");
+    const FACTORS: &str = include_str!("../../../migrations/sqlite/0013_sessions_and_factors.sql");
 
     /// All of them.
     pub(in crate::storage) fn all() -> Migrator {
@@ -46,6 +47,7 @@ pub(super) mod migrations {
             one(9, "published events", PUBLISHED),
             one(10, "administration", ADMINISTRATION),
             one(11, "proofs", PROOFS),
+            one(13, "sessions and factors", FACTORS),
         ])
     }
 

@@ -81,6 +81,11 @@ from .errors import (
     SalesPaused,
     ScanAnnulled,
     ScanUnknown,
+    SecondFactorClosed,
+    SecondFactorOff,
+    SecondFactorOn,
+    SecondFactorWanted,
+    SecondFactorWrong,
     SoldOut,
     Stale,
     StorageError,
@@ -166,7 +171,17 @@ from .payments import (
     Verdict,
     WebhookStatus,
 )
-from .people import Account, Buyer, Principal, Role, Session
+from .people import (
+    Account,
+    Authenticated,
+    Buyer,
+    NewSecondFactor,
+    Principal,
+    Role,
+    SecondFactorState,
+    Session,
+    StoredSession,
+)
 from .promo_codes import Discount, PromoCode
 from .storages import MemoryStorage, PostgresStorage, SqliteStorage
 from .tickets import CheckIn, Ticket, TicketStatus, qr_png, qr_svg
@@ -184,6 +199,7 @@ __all__ = [
     "AttemptUnknown",
     "Attention",
     "AuditLine",
+    "Authenticated",
     "BadSignature",
     "Busy",
     "Buyer",
@@ -254,6 +270,7 @@ __all__ = [
     "MemoryStorage",
     "Mode",
     "Money",
+    "NewSecondFactor",
     "NewTicketType",
     "NonceReused",
     "NotFound",
@@ -299,6 +316,12 @@ __all__ = [
     "SalesRulesEdit",
     "ScanAnnulled",
     "ScanUnknown",
+    "SecondFactorClosed",
+    "SecondFactorOff",
+    "SecondFactorOn",
+    "SecondFactorState",
+    "SecondFactorWanted",
+    "SecondFactorWrong",
     "Session",
     "Settlement",
     "SmtpMailer",
@@ -309,6 +332,7 @@ __all__ = [
     "Stock",
     "StorageError",
     "StorageUnavailable",
+    "StoredSession",
     "StoredWebhook",
     "Ticket",
     "TicketCancelled",

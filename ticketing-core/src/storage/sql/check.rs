@@ -53,6 +53,9 @@ const QUESTIONS: &[&str] = &[
     join check_ins c on c.ticket_id = k.id where k.status = 'active' and c.annulled_at is null order by k.id",
     "select 'ticket ' || k.id || ' is void, keeps its place and nobody was let in with it' as wrong from tickets k \
     where k.keeps_place = 1 and not exists (select 1 from check_ins c where c.ticket_id = k.id and c.annulled_at is null) order by k.id",
+    "select 'account ' || a.id || ' says of its second factor ' || a.has_second_factor || ', and the factor something else' as wrong \
+    from accounts a left join factors f on f.account_id = a.id \
+    where a.has_second_factor <> case when f.confirmed_at is null then 0 else 1 end order by a.id",
     "select 'order ' || o.id || ' is paid and no mail with its tickets is owed or sent' as wrong from orders o \
     where o.status = 'paid' and not exists (select 1 from mails m where m.order_id = o.id and m.kind = 'tickets') order by o.id",
 ];

@@ -74,7 +74,7 @@ impl Ticketing {
     /// [`confirm_second_factor`](Self::confirm_second_factor), within an hour. A repeat makes another secret, which replaces the first.
     /// `issuer` is the name that the app shows: 1 to 100 characters.
     ///
-    /// Refusals: `second_factor_on`; `email_unverified`, since whoever registers a stranger's address must not keep its owner out. Errors:
+    /// Refusals: `second_factor_on`; `email_unverified`, since a person who registers a stranger's address must not keep its owner out. Errors:
     /// [`Error::Unauthenticated`] if the password is wrong or the account is switched off, [`Error::NotFound`] if there is no such account.
     /// Does not limit the number of tries: apply a limit of your own.
     pub async fn begin_second_factor(&self, id: AccountId, password: &str, issuer: &str) -> Result<NewSecondFactor> {

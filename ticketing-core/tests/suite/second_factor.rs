@@ -231,7 +231,7 @@ async fn a_new_password_leaves_the_factor_and_an_administrator_removes_it() {
     assert!(!account.has_second_factor);
     assert!(office.login().await.is_ok());
     let late = office.engine.login_with_code(&ticket, &office.code(&owner.secret), None).await;
-    assert_eq!(code(late), "unauthenticated", "log in again: no code is wanted");
+    assert_eq!(code(late), "unauthenticated", "log in again: no code is needed");
     let audit = office.engine.account_audit(&Actor::Operator, office.ada.id, PageRequest::default()).await.unwrap();
     assert_eq!(audit.items.last().unwrap().action, "account.second_factor_removed");
     assert_eq!(office.mails().await.last().unwrap().subject, "The second factor of your account was removed");

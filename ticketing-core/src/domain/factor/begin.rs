@@ -10,8 +10,8 @@ use jiff::Timestamp;
 /// Begins a second factor: keeps its secret, which replaces that of a factor that was begun before. Nothing asks for it until it is
 /// [confirmed](super::CodeUse::Confirm). `None`, and nothing done, if the password is no longer `seen` or there is no such active account.
 ///
-/// Refused with `second_factor_on` if the account has a factor, and with `email_unverified` if its address is not verified: whoever
-/// registers a stranger's address must not keep its owner out.
+/// Refused with `second_factor_on` if the account has a factor, and with `email_unverified` if its address is not verified: a
+/// person who registers a stranger's address must not keep its owner out.
 #[derive(Clone, PartialEq, Eq)]
 pub struct BeginFactor {
     /// The account.

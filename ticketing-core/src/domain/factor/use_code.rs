@@ -92,7 +92,7 @@ impl std::fmt::Debug for CodeUse {
     }
 }
 
-/// What came of a code.
+/// The outcome of a code.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum CodeOutcome {
     /// It was right, and what it was used for is done.

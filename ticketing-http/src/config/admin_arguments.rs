@@ -125,6 +125,8 @@ mod tests {
         assert_eq!(change("ticketing-http admin demote ada@example.com"), wants().with_role(Role::Member));
         assert_eq!(change("ticketing-http admin enable ada@example.com"), wants().with_is_active(true));
         assert_eq!(change("ticketing-http admin end-sessions ada@example.com"), wants().with_ends_sessions(true));
+        let removed = change("ticketing-http admin remove-second-factor ada@example.com");
+        assert_eq!(removed, wants().with_removes_second_factor(true));
         let off = wants().with_is_active(false);
         assert_eq!(change("ticketing-http admin disable ada@example.com"), off);
         let why = off.with_reason(Some("Sells spam".to_owned()));

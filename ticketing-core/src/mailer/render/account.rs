@@ -166,18 +166,19 @@ impl Renderer {
 
     /// The mail about a second factor.
     pub fn factor_mail(&self, mail: &FactorMail<'_>) -> crate::error::Result<Mail> {
+        // With lines as a text has them; HTML does not see their ends.
         let (subject, what) = match mail.news {
             FactorNews::Added => (
                 "A second factor was added to your account",
-                "From now on, a code of an authenticator app is asked for when somebody logs in to your account.",
+                "From now on, a code of an authenticator app is asked for when somebody\nlogs in to your account.",
             ),
             FactorNews::Removed => (
                 "The second factor of your account was removed",
-                "Your password is enough again to log in to your account: no code is asked for any more.",
+                "Your password is enough again to log in to your account: no code is\nasked for any more.",
             ),
             FactorNews::RecoveryCodeUsed => (
                 "A recovery code of your account was used",
-                "One of the recovery codes of your account was used instead of a code of your authenticator app. It cannot be used again.",
+                "One of the recovery codes of your account was used instead of a code\nof your authenticator app. It cannot be used again.",
             ),
         };
         let key = format!("{}-{}", mail.account, mail.time);

@@ -103,7 +103,7 @@ pub fn code_at(secret: &str, at: Timestamp) -> String {
         left += 5;
         if left >= 8 {
             left -= 8;
-            bytes.push((bits >> left) as u8);
+            bytes.push((bits >> left).to_be_bytes()[7]);
         }
     }
     code_of_step(&bytes, step_at(at))

@@ -33,4 +33,6 @@ pub use ticketing::{
     RefundOptions, Repeat, Started, Ticketing, TicketingBuilder, Upkeep, UpkeepHandle, UpkeepReport,
 };
 #[cfg(feature = "accounts")]
-pub use ticketing::{ProofState, Registration, Session};
+pub use ticketing::{
+    Authenticated, NewSecondFactor, ProofState, RecoveryCodes, Registration, SecondFactorState, Session,
+};

@@ -24,10 +24,22 @@ pub fn png(code: &TicketCode) -> Vec<u8> {
 /// scripts, so a strict Content-Security-Policy allows it. The same code always gives the same text.
 pub fn svg(code: &TicketCode) -> String {
     let symbol = symbol(code);
-    let side = symbol.width() + 2 * QUIET_ZONE;
+    drawn(symbol.width(), symbol.rows().map(Iterator::collect))
+}
+
+/// Encodes a URI as an SVG document, as [`svg`] does a ticket code; empty if it is longer than a QR image can be (2,331 bytes).
+pub fn uri_svg(uri: &str) -> String {
+    let Ok(symbol) = qrcode::QrCode::with_error_correction_level(uri, EcLevel::M) else { return String::new() };
+    let width = symbol.width();
+    let dark: Vec<bool> = symbol.into_colors().into_iter().map(|color| color == qrcode::types::Color::Dark).collect();
+    drawn(width, dark.chunks(width).map(<[bool]>::to_vec))
+}
+
+/// Draws rows of modules, of which the dark ones are `true`.
+fn drawn(width: usize, rows: impl Iterator<Item = Vec<bool>>) -> String {
+    let side = width + 2 * QUIET_ZONE;
     let mut path = String::with_capacity(4096);
-    for (y, row) in (QUIET_ZONE..).zip(symbol.rows()) {
-        let row: Vec<bool> = row.collect();
+    for (y, row) in (QUIET_ZONE..).zip(rows) {
         let mut x = QUIET_ZONE;
         for run in row.chunk_by(|left, right| left == right) {
             if run.first() == Some(&true) {
@@ -103,6 +115,14 @@ mod tests {
             }
         }
         (side, pixels)
+    }
+
+    #[test]
+    fn a_uri_is_read_back_by_another_decoder() {
+        let uri =
+            "otpauth://totp/tickets.example.com:ada%40example.com?secret=GEZDGNBVGY3TQOJQGEZDGNBVGY3TQOJQ&issuer=Ada";
+        assert_eq!(scan(&draw(&uri_svg(uri))), uri);
+        assert_eq!(uri_svg(&"x".repeat(3000)), "");
     }
 
     proptest! {

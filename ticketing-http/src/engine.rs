@@ -101,6 +101,7 @@ impl Engine {
             .mail_limits(config.mail_limits)
             .token_key(TokenKey::new(secret.expose().as_bytes())?)
             .token_lifetime(SignedDuration::try_from(config.token_ttl)?)
+            .session_idle(config.session_idle.map(SignedDuration::try_from).transpose()?)
             .refuse_common_passwords(config.refuse_common_passwords)
             .mail_domain(mail_domain(config))
             .public_url(config.frontend_url.clone())

@@ -186,6 +186,15 @@ pub static ROUTES: &[Route] = routes! {
     POST   "/auth/change-email"                             Purchase    Limited Ignored Required Api;
     POST   "/auth/confirm-email"                            Purchase    Limited Kept    None     Api;
     POST   "/auth/undo-email-change"                        Purchase    Limited Kept    None     Api;
+    POST   "/auth/second-factor"                            Purchase    Limited Ignored None     Api;
+    GET    "/auth/totp"                                     Purchase    Limited Ignored Required Api;
+    POST   "/auth/totp"                                     Purchase    Limited Ignored Required Api;
+    POST   "/auth/totp/confirm"                             Purchase    Limited Ignored Required Api;
+    POST   "/auth/totp/recovery-codes"                      Purchase    Limited Ignored Required Api;
+    POST   "/auth/totp/remove"                              Purchase    Limited Ignored Required Api;
+    GET    "/auth/sessions"                                 Purchase    Limited Ignored Required Api;
+    POST   "/auth/sessions/end-others"                      Purchase    Limited Ignored Required Api;
+    DELETE "/auth/sessions/:session_id"                     Purchase    Limited Ignored Required Api;
     GET    PROOF_PAGE                                       Purchase    Limited Ignored None     Account;
     POST   PROOF_PAGE                                       Purchase    Limited Ignored None     Account;
     POST   "/users"                                         Purchase    Limited Kept    None     Api;

@@ -150,6 +150,7 @@ pub(crate) struct Options<'py> {
     public_url: Option<String>,
     token_secret: Option<Vec<u8>>,
     token_lifetime: f64,
+    session_idle: Option<f64>,
     hashing_threads: Option<usize>,
     refuse_common_passwords: bool,
     clock: Option<Bound<'py, ManualClock>>,
@@ -171,6 +172,7 @@ pub(crate) struct Settings {
     public_url: Option<String>,
     token_secret: Option<Vec<u8>>,
     token_lifetime: SignedDuration,
+    session_idle: Option<SignedDuration>,
     hashing_threads: Option<usize>,
     refuse_common_passwords: bool,
     clock: Arc<dyn Clock>,
@@ -208,6 +210,7 @@ impl Settings {
             public_url: options.public_url,
             token_secret: options.token_secret,
             token_lifetime: signed(py, "token_lifetime", options.token_lifetime)?,
+            session_idle: options.session_idle.map(|idle| signed(py, "session_idle", idle)).transpose()?,
             hashing_threads: options.hashing_threads,
             refuse_common_passwords: options.refuse_common_passwords,
             clock,
@@ -227,6 +230,7 @@ impl Settings {
             .mail_domain(self.mail_domain.clone())
             .clock(Arc::clone(&self.clock))
             .token_lifetime(self.token_lifetime)
+            .session_idle(self.session_idle)
             .refuse_common_passwords(self.refuse_common_passwords);
         if let Some(url) = &self.public_url {
             builder = builder.public_url(url.clone());

@@ -17,7 +17,7 @@ use std::sync::Arc;
 use ticketing_core::Error;
 use ticketing_core::clock::{Random, SystemRandom};
 use ticketing_core::domain::access::Permission;
-use ticketing_core::domain::account::{Account, Role};
+use ticketing_core::domain::account::{Account, AccountWants, Role};
 use ticketing_core::domain::audit::Actor;
 use ticketing_core::domain::category::{Category, NewCategory};
 use ticketing_core::domain::check_in::{CheckIn, Scan};
@@ -27,7 +27,7 @@ use ticketing_core::domain::event::{
     SalesRules,
 };
 use ticketing_core::domain::id::{
-    AccountId, CategoryId, EventId, MailId, OrganisationId, PromoCodeId, RefundId, TicketId,
+    AccountId, CategoryId, EventId, MailId, OrganisationId, PromoCodeId, RefundId, SessionId, TicketId,
 };
 use ticketing_core::domain::money::Money;
 use ticketing_core::domain::order::{Order, Quote};
@@ -41,13 +41,14 @@ use ticketing_core::domain::principal::{Buyer, EmailAddress, Principal};
 use ticketing_core::domain::refund::Refund;
 use ticketing_core::domain::refusal::Refusal;
 use ticketing_core::domain::scope::Scope;
+use ticketing_core::domain::session::StoredSession;
 use ticketing_core::domain::ticket::Ticket;
 use ticketing_core::domain::time_zone::TimeZoneName;
 use ticketing_core::domain::webhook::StoredWebhook;
 use ticketing_core::gateway::Webhook;
 use ticketing_core::{
-    Decision, LineRequest, OrderRequest, PayOptions, RefundOptions, Registration, Repeat, Session, Started, Ticketing,
-    Upkeep, UpkeepReport,
+    Authenticated, Decision, LineRequest, NewSecondFactor, OrderRequest, PayOptions, RecoveryCodes, RefundOptions,
+    Registration, Repeat, SecondFactorState, Session, Started, Ticketing, Upkeep, UpkeepReport,
 };
 
 /// The engine for plain code: calls wait, and other Python threads run in the meantime.
@@ -153,12 +154,65 @@ operations! {
         core.get().await?.register(registration).await?
     }
 
-    fn login(core, name: String, password: String) -> Session {
-        core.get().await?.login(&name, &password).await?
+    fn login(core, name: String, password: String, client: Option<String>) -> Session {
+        core.get().await?.login_from(&name, &password, client.as_deref()).await?
+    }
+
+    fn login_with_code(core, ticket: String, code: String, client: Option<String>) -> Session {
+        core.get().await?.login_with_code(&ticket, &code, client.as_deref()).await?
     }
 
     fn authenticate(core, token: String) -> Account {
         core.get().await?.authenticate(&token).await?
+    }
+
+    fn authenticate_session(core, token: String) -> Authenticated {
+        core.get().await?.authenticate_session(&token).await?
+    }
+
+    fn sessions(core, account_id: i64, skip: i64, limit: i64, count: bool) -> Page<StoredSession> {
+        core.get().await?.sessions(AccountId(account_id), page(skip, limit, count)?).await?
+    }
+
+    fn end_session(core, account_id: i64, session_id: i64) -> () {
+        core.get().await?.end_session(AccountId(account_id), SessionId(session_id)).await?
+    }
+
+    fn end_other_sessions(core, account_id: i64, keep: Option<i64>) -> usize {
+        core.get().await?.end_other_sessions(AccountId(account_id), keep.map(SessionId)).await?
+    }
+
+    fn second_factor(core, account_id: i64) -> SecondFactorState {
+        core.get().await?.second_factor(AccountId(account_id)).await?
+    }
+
+    fn begin_second_factor(core, account_id: i64, password: String, issuer: String) -> NewSecondFactor {
+        core.get().await?.begin_second_factor(AccountId(account_id), &password, &issuer).await?
+    }
+
+    fn confirm_second_factor(core, account_id: i64, code: String) -> RecoveryCodes {
+        core.get().await?.confirm_second_factor(AccountId(account_id), &code).await?
+    }
+
+    fn renew_recovery_codes(core, account_id: i64, password: String, code: String) -> RecoveryCodes {
+        core.get().await?.renew_recovery_codes(AccountId(account_id), &password, &code).await?
+    }
+
+    fn remove_second_factor(core, account_id: i64, password: String, code: String) -> Account {
+        core.get().await?.remove_second_factor(AccountId(account_id), &password, &code).await?
+    }
+
+    fn check_second_factor(core, account_id: i64, code: String) -> () {
+        core.get().await?.check_second_factor(AccountId(account_id), &code).await?
+    }
+
+    fn reset_second_factor(core, account_id: i64) -> Account {
+        let wants = AccountWants::default().with_removes_second_factor(true);
+        core.get().await?.administer_account(&Actor::Operator, AccountId(account_id), wants).await?
+    }
+
+    fn mark_verified(core, account_id: i64) -> Account {
+        core.get().await?.mark_verified(AccountId(account_id)).await?
     }
 
     fn end_sessions(core, account_id: i64) -> Account {

@@ -148,6 +148,12 @@ impl ToPython for bool {
     }
 }
 
+impl ToPython for usize {
+    fn to_python<'py>(&self, py: Python<'py>) -> Made<'py> {
+        Ok(self.into_pyobject(py)?.into_any())
+    }
+}
+
 impl ToPython for Money {
     fn to_python<'py>(&self, py: Python<'py>) -> Made<'py> {
         static DECIMAL: PyOnceLock<Py<PyAny>> = PyOnceLock::new();
@@ -220,6 +226,9 @@ impl ToPython for OutboxMail {
             MailKind::EventCancelled => ("event_cancelled", None),
             MailKind::Proof(_) => ("proof", None),
             MailKind::PasswordChanged(_) => ("password_changed", None),
+            MailKind::FactorAdded(_) => ("factor_added", None),
+            MailKind::FactorRemoved(_) => ("factor_removed", None),
+            MailKind::RecoveryCodeUsed(_) => ("recovery_code_used", None),
             other => return Err(pyo3::exceptions::PyNotImplementedError::new_err(format!("{other:?}"))),
         };
         object!(py, "mails", "OutboxMail", {

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import base64
+import hmac
 import threading
+import time
 from concurrent.futures import ThreadPoolExecutor
-from datetime import timedelta
+from datetime import datetime, timedelta, timezone
 
 import pytest
 import ticketing_py as t
@@ -195,6 +198,81 @@ def test_accounts(shop: Shop) -> None:
     with pytest.raises(t.Unauthenticated):
         tickets.authenticate(session.token)
     assert tickets.hold(buyer=account.buyer, event_id=shop.event.id).buyer.who == account.principal
+
+
+def code_of(secret: str) -> str:
+    """What an authenticator app shows now (RFC 6238)."""
+    step = int(time.time()) // 30
+    mac = hmac.new(base64.b32decode(secret), step.to_bytes(8, "big"), "sha1").digest()
+    at = mac[19] & 15
+    return f"{(int.from_bytes(mac[at : at + 4], 'big') & 0x7FFFFFFF) % 1_000_000:06}"
+
+
+def test_a_second_factor(shop: Shop) -> None:
+    tickets = shop.sync
+    password = "correct horse battery"
+    account = tickets.register(email="tola@example.com", name="Tola", password=password)
+    with pytest.raises(t.EmailUnverified):
+        tickets.begin_second_factor(account.id, password=password, issuer="Club")
+    assert tickets.mark_verified(account.id).is_verified
+    begun = tickets.begin_second_factor(account.id, password=password, issuer="Club")
+    assert begun.secret in begun.uri and begun.secret not in repr(begun)
+    with pytest.raises(t.SecondFactorWrong) as wrong:
+        tickets.confirm_second_factor(account.id, code="000000 000000")
+    assert wrong.value.left == 4
+    codes = tickets.confirm_second_factor(account.id, code=code_of(begun.secret))
+    assert len(set(codes)) == 8
+    with pytest.raises(t.SecondFactorOn):
+        tickets.begin_second_factor(account.id, password=password, issuer="Club")
+    with pytest.raises(t.SecondFactorWanted) as wanted:
+        tickets.login(name="tola@example.com", password=password)
+    ticket = wanted.value.ticket
+    assert wanted.value.until > datetime.now(timezone.utc)
+    with pytest.raises(t.Unauthenticated):
+        tickets.authenticate(ticket)
+    session = tickets.login_with_code(ticket=ticket, code=codes[0], client="Firefox on Windows")
+    assert session.account.has_second_factor and tickets.authenticate(session.token) == session.account
+    state = tickets.second_factor(account.id)
+    assert state.since is not None and state.recovery_codes_left == 7 and state.closed_until is None
+    codes = tickets.renew_recovery_codes(account.id, password=password, code=codes[1])
+    tickets.check_second_factor(account.id, code=codes[0])
+    assert not tickets.remove_second_factor(account.id, password=password, code=codes[1]).has_second_factor
+    with pytest.raises(t.SecondFactorOff):
+        tickets.check_second_factor(account.id, code=codes[2])
+    assert not tickets.reset_second_factor(account.id).has_second_factor
+    assert tickets.login(name="tola@example.com", password=password).account.id == account.id
+
+
+def test_a_second_factor_is_closed_after_five_wrong_codes(shop: Shop) -> None:
+    tickets = shop.sync
+    password = "correct horse battery"
+    account = tickets.register(email="wale@example.com", name="Wale", password=password)
+    tickets.mark_verified(account.id)
+    tickets.begin_second_factor(account.id, password=password, issuer="Club")
+    for _ in range(4):
+        with pytest.raises(t.SecondFactorWrong):
+            tickets.confirm_second_factor(account.id, code="wrong")
+    with pytest.raises(t.SecondFactorClosed) as closed:
+        tickets.confirm_second_factor(account.id, code="wrong")
+    assert closed.value.again_at > datetime.now(timezone.utc)
+
+
+def test_sessions(shop: Shop) -> None:
+    tickets = shop.sync
+    account = tickets.register(email="sade@example.com", name="Sade", password="correct horse battery")
+    tokens = [tickets.login(name="sade@example.com", password="correct horse battery").token for _ in range(3)]
+    known = [tickets.authenticate_session(token) for token in tokens]
+    assert all(each.account == account for each in known)
+    page = tickets.sessions(account.id, limit=2, count=True)
+    assert [each.id for each in page.items] == [known[2].session_id, known[1].session_id]
+    assert page.more and page.total == 3 and page.items[0].client is None
+    tickets.end_session(account.id, page.items[0].id)
+    with pytest.raises(t.Unauthenticated):
+        tickets.authenticate(tokens[2])
+    with pytest.raises(t.NotFound):
+        tickets.end_session(account.id + 1, page.items[1].id)
+    assert tickets.end_other_sessions(account.id, keep=known[0].session_id) == 1
+    assert tickets.authenticate(tokens[0]) == account
 
 
 def test_concurrent_threads_do_not_oversell(shop: Shop) -> None:

@@ -47,6 +47,9 @@ pub struct Account {
     pub disabled_reason: Option<String>,
     /// Whether the e-mail address was verified.
     pub is_verified: bool,
+    /// Whether a code of a second factor is asked for after the password. Kept beside the [factor](super::factor::Factor) itself, since the
+    /// account is read wherever it matters.
+    pub has_second_factor: bool,
     /// How often all sessions were ended. A token is valid only while this number is the same as when it was issued.
     pub sessions_ended: i64,
     /// The organisations that it is a member of.
@@ -61,7 +64,7 @@ pub struct Account {
 table! {
     Account in "accounts", lock Lock::Rank(4);
     numbered id: AccountId, email, name, username, phone, password_hash, role, is_active, disabled_reason, is_verified,
-        sessions_ended, created_at, updated_at, memberships;
+        has_second_factor, sessions_ended, created_at, updated_at, memberships;
     derived email_key = |account| Some(account.email.key());
     derived username_key = |account| account.username.as_ref().map(|username| username.to_lowercase());
     index BY_EMAIL(email_key) unique;

@@ -59,6 +59,8 @@ ids! {
     MemberId,
     /// A [`Proof`](crate::domain::proof::Proof)'s id.
     ProofId,
+    /// The id of a [session](crate::domain::session::StoredSession).
+    SessionId,
     /// The id of a mail waiting in the outbox.
     MailId,
     /// A [`Notice`](crate::domain::notice::Notice)'s id.

@@ -4,6 +4,7 @@
 //! that a mistake in one does not hide a fault.
 
 use crate::domain::event::{Event, Stock};
+use crate::domain::factor::Factor;
 use crate::domain::id::{PromoCodeId, TicketTypeId};
 use crate::domain::order::{Order, OrderStatus};
 use crate::domain::organisation::MemberRole;
@@ -40,6 +41,15 @@ pub fn check(rows: &WorkingSet) -> Vec<String> {
     }
     for (_, event) in rows.events.iter() {
         of_event(event, &held, &sold, &mut wrong);
+    }
+    for (id, account) in rows.accounts.iter() {
+        let is_on = rows.factors.get(id).is_some_and(Factor::is_on);
+        if account.has_second_factor != is_on {
+            wrong.push(format!(
+                "account {id} says of its second factor {}, and the factor {is_on}",
+                account.has_second_factor
+            ));
+        }
     }
     for (id, code) in rows.promo_codes.iter() {
         let (held, sold) = used.get(id).copied().unwrap_or_default();

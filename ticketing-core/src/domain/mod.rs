@@ -10,6 +10,7 @@ pub mod audit;
 pub mod category;
 pub mod check_in;
 pub mod event;
+pub mod factor;
 pub mod notice;
 pub mod order;
 pub mod organisation;
@@ -20,6 +21,7 @@ pub mod promo_code;
 pub mod proof;
 pub mod refund;
 pub mod request;
+pub mod session;
 pub mod ticket;
 pub mod webhook;
 
@@ -64,6 +66,7 @@ mod tests {
         row::<check_in::CheckIn>();
         row::<event::Event>();
         row::<event::TicketType>();
+        row::<factor::Factor>();
         row::<notice::Notice>();
         row::<order::Order>();
         row::<organisation::Member>();
@@ -74,6 +77,7 @@ mod tests {
         row::<proof::Proof>();
         row::<refund::Refund>();
         row::<request::StoredRequest>();
+        row::<session::StoredSession>();
         row::<ticket::Ticket>();
         row::<webhook::StoredWebhook>();
     }

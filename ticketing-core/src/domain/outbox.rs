@@ -108,6 +108,9 @@ impl Field for MailKind {
             Self::TicketsRestored(time) => to.text(Some(&format!("tickets_restored:{time}"))),
             Self::Proof(id) => to.text(Some(&format!("proof:{id}"))),
             Self::PasswordChanged(time) => to.text(Some(&format!("password_changed:{time}"))),
+            Self::FactorAdded(time) => to.text(Some(&format!("factor_added:{time}"))),
+            Self::FactorRemoved(time) => to.text(Some(&format!("factor_removed:{time}"))),
+            Self::RecoveryCodeUsed(time) => to.text(Some(&format!("recovery_code_used:{time}"))),
         }
     }
 
@@ -121,6 +124,9 @@ impl Field for MailKind {
             ("refund", Ok(id)) => Ok(Some(Self::Refund(id.into()))),
             ("proof", Ok(id)) => Ok(Some(Self::Proof(id.into()))),
             ("password_changed", Ok(time)) => Ok(Some(Self::PasswordChanged(time))),
+            ("factor_added", Ok(time)) => Ok(Some(Self::FactorAdded(time))),
+            ("factor_removed", Ok(time)) => Ok(Some(Self::FactorRemoved(time))),
+            ("recovery_code_used", Ok(time)) => Ok(Some(Self::RecoveryCodeUsed(time))),
             ("tickets_restored", Ok(time)) => {
                 Ok(Some(Self::TicketsRestored(u32::try_from(time).map_err(RowError::of)?)))
             }
@@ -148,6 +154,12 @@ pub enum MailKind {
     Proof(ProofId),
     /// The password of an account was changed. With how often its sessions had been ended then.
     PasswordChanged(i64),
+    /// A second factor was added to an account. These three are counted together, from 1 for each account.
+    FactorAdded(i64),
+    /// The second factor of an account was removed.
+    FactorRemoved(i64),
+    /// A recovery code of an account was used.
+    RecoveryCodeUsed(i64),
 }
 
 /// The status of a mail.

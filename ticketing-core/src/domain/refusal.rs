@@ -1,5 +1,6 @@
 //! Refusals: the errors that the domain's rules return. Callers plan for them; they carry facts.
 
+use super::factor::FactorTicket;
 use super::id::{EventId, TicketId, TicketTypeId};
 use super::money::{Currency, Money};
 use super::ticket::TicketStatus;
@@ -259,6 +260,32 @@ pub enum Refusal {
         /// When the next is allowed.
         again_at: Timestamp,
     },
+    /// The password is right, and a code of the second factor is needed too.
+    #[error("A code of your second factor is needed")]
+    SecondFactorWanted {
+        /// What to send with the code. It is no session.
+        ticket: FactorTicket,
+        /// Until when it can be sent.
+        until: Timestamp,
+    },
+    /// The code is wrong, or was used before.
+    #[error("This code is wrong, or was used before")]
+    SecondFactorWrong {
+        /// How many more wrong codes there may be until no code is taken for a while.
+        left: i64,
+    },
+    /// There were too many wrong codes, so no code is taken for a while.
+    #[error("Too many wrong codes. Please try again later")]
+    SecondFactorClosed {
+        /// From when on codes are taken again.
+        again_at: Timestamp,
+    },
+    /// The account has a second factor already.
+    #[error("The account has a second factor already")]
+    SecondFactorOn,
+    /// The account has no second factor, or none that was begun and waits for its first code.
+    #[error("The account has no second factor")]
+    SecondFactorOff,
     /// There is no such refund.
     #[error("Refund not found")]
     RefundUnknown,
@@ -364,6 +391,11 @@ impl Refusal {
             Self::MailSent { .. } => "mail_sent",
             Self::ProofUnknown => "proof_unknown",
             Self::TooManyProofs { .. } => "too_many_proofs",
+            Self::SecondFactorWanted { .. } => "second_factor_wanted",
+            Self::SecondFactorWrong { .. } => "second_factor_wrong",
+            Self::SecondFactorClosed { .. } => "second_factor_closed",
+            Self::SecondFactorOn => "second_factor_on",
+            Self::SecondFactorOff => "second_factor_off",
             Self::RefundUnknown => "refund_unknown",
             Self::NothingToRefund => "nothing_to_refund",
             Self::RefundExceedsPaid { .. } => "refund_exceeds_paid",
@@ -389,7 +421,9 @@ impl Refusal {
             }
             Self::TooFew { min } => [Some(("min", Fact::Count(*min))), None],
             Self::TooMany { max } => [Some(("max", Fact::Count(*max))), None],
-            Self::CodeUsedUp { left } | Self::CodeLimit { left } => [Some(("left", Fact::Count(*left))), None],
+            Self::CodeUsedUp { left } | Self::CodeLimit { left } | Self::SecondFactorWrong { left } => {
+                [Some(("left", Fact::Count(*left))), None]
+            }
             Self::PriceChanged { total } => [Some(("total", Fact::Money(*total))), None],
             Self::Stale { current } => [Some(("current", Fact::Count(*current))), None],
             Self::CapacityTooLow { taken, ticket_type_id } => {
@@ -408,8 +442,11 @@ impl Refusal {
                 Some(("ticket_status", Fact::Text(Some(ticket_status.name())))),
             ],
             Self::CurrencyUnsupported { currency } => [Some(("currency", Fact::Text(Some(currency.code())))), None],
-            Self::MailSent { again_at } | Self::TooManyProofs { again_at } => {
+            Self::MailSent { again_at } | Self::TooManyProofs { again_at } | Self::SecondFactorClosed { again_at } => {
                 [Some(("again_at", Fact::Time(*again_at))), None]
+            }
+            Self::SecondFactorWanted { ticket, until } => {
+                [Some(("ticket", Fact::Text(Some(&ticket.0)))), Some(("until", Fact::Time(*until)))]
             }
             Self::RefundExceedsPaid { refundable } => [Some(("refundable", Fact::Money(*refundable))), None],
             Self::EmailTaken
@@ -447,6 +484,8 @@ impl Refusal {
             | Self::NonceReused
             | Self::ScanUnknown
             | Self::ProofUnknown
+            | Self::SecondFactorOn
+            | Self::SecondFactorOff
             | Self::RefundUnknown
             | Self::NothingToRefund => [None, None],
         };
@@ -520,6 +559,11 @@ impl Refusal {
             Self::MailSent { again_at: at },
             Self::ProofUnknown,
             Self::TooManyProofs { again_at: at },
+            Self::SecondFactorWanted { ticket: FactorTicket("ticket".to_owned()), until: at },
+            Self::SecondFactorWrong { left: 4 },
+            Self::SecondFactorClosed { again_at: at },
+            Self::SecondFactorOn,
+            Self::SecondFactorOff,
             Self::RefundUnknown,
             Self::NothingToRefund,
             Self::RefundExceedsPaid { refundable: Money::zero(super::money::Currency::NGN) },

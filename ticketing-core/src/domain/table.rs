@@ -26,6 +26,9 @@ pub struct Table {
     pub columns: Vec<Column>,
     /// How its rows are locked.
     pub lock: Lock,
+    /// The noun that a column of its rows refers to, and that column: who reads a row reads that one too. A storage may read both in one
+    /// statement, where it locks nothing.
+    pub read_with: Option<(Noun, &'static str)>,
     /// Its indexes. The first one is the key's.
     pub indexes: Vec<IndexColumns>,
     /// The table of its parts, if its rows have parts.
@@ -244,8 +247,9 @@ pub(crate) fn part_columns(columns: &[(&'static str, Kind)]) -> Vec<Column> {
 /// - A `part` is a `Vec` in a table of its own.
 /// - A `derived` column is written, for indexes and searches, and never read back. It depends on columns that are no counters, and
 ///   on parts.
+/// - `read_with Account by "account_id"` after the lock: see [`Table::read_with`].
 macro_rules! table {
-    ($record:ident in $table:literal, lock $lock:expr;
+    ($record:ident in $table:literal, lock $lock:expr $(, read_with $with:ident by $with_column:literal)?;
         $keyword:ident $key:ident: $key_type:ty, $($field:ident $(as $via:ident)? $([$($column:ident),+])?),+;
         $(unstored $unstored:ident;)*
         $(part $part:ident: $part_type:ty;)?
@@ -281,6 +285,7 @@ macro_rules! table {
                         name: $table,
                         columns,
                         lock: $lock,
+                        read_with: table!(@with $($with $with_column)?),
                         indexes,
                         part: table!(@part $record $($part_type)?),
                         numbered: matches!(stringify!($keyword).as_bytes(), b"numbered"),
@@ -345,6 +350,8 @@ macro_rules! table {
     };
     (@names $field:ident) => { &[stringify!($field)] };
     (@names $field:ident [$($column:ident),+]) => { &[$(stringify!($column)),+] };
+    (@with) => { None };
+    (@with $with:ident $column:literal) => { Some(($crate::domain::working_set::Noun::$with, $column)) };
     (@unique) => { false };
     (@unique unique) => { true };
     (@part $record:ident) => { None };

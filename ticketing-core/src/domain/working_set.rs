@@ -7,6 +7,7 @@ use super::audit::AuditLine;
 use super::category::Category;
 use super::check_in::CheckIn;
 use super::event::Event;
+use super::factor::Factor;
 use super::list::ListName;
 use super::notice::Notice;
 use super::order::Order;
@@ -19,6 +20,7 @@ use super::proof::Proof;
 use super::refund::Refund;
 use super::request::StoredRequest;
 use super::row::{Field, Value};
+use super::session::StoredSession;
 use super::shelf::{AnyShelf, Shelf};
 use super::table::{Record, Table};
 use super::ticket::Ticket;
@@ -68,6 +70,10 @@ macro_rules! nouns {
 nouns! {
     /// Accounts by id.
     Account in accounts;
+    /// Sessions by id.
+    StoredSession in sessions;
+    /// Second factors by account.
+    Factor in factors;
     /// Proofs by id.
     Proof in proofs;
     /// Organisations by id.

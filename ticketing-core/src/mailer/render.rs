@@ -20,11 +20,11 @@ use serde::Serialize;
 mod account;
 mod changed;
 
-pub use account::{PasswordChangedMail, ProofMail};
+pub use account::{FactorMail, FactorNews, PasswordChangedMail, ProofMail};
 pub use changed::EventChangedMail;
 
 /// `.html` in a name turns escaping on.
-const TEMPLATES: [(&str, &str); 14] = [
+const TEMPLATES: [(&str, &str); 16] = [
     ("layout.html", include_str!("templates/layout.html.j2")),
     ("layout.txt", include_str!("templates/layout.txt.j2")),
     ("tickets.html", include_str!("templates/tickets.html.j2")),
@@ -37,6 +37,8 @@ const TEMPLATES: [(&str, &str); 14] = [
     ("event_cancelled.txt", include_str!("templates/event_cancelled.txt.j2")),
     ("proof.html", include_str!("templates/proof.html.j2")),
     ("proof.txt", include_str!("templates/proof.txt.j2")),
+    ("second_factor.html", include_str!("templates/second_factor.html.j2")),
+    ("second_factor.txt", include_str!("templates/second_factor.txt.j2")),
     ("password_changed.html", include_str!("templates/password_changed.html.j2")),
     ("password_changed.txt", include_str!("templates/password_changed.txt.j2")),
 ];

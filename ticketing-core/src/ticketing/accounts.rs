@@ -1,18 +1,23 @@
-//! Accounts: registration, login and session tokens.
+//! Accounts: registration, login and session tokens. What an account's owner sees of sessions is in `sessions.rs`.
 
 use super::checks::Checks;
 use super::{Ticketing, granted};
 use crate::clock::Random;
 use crate::domain::account::{Account, AccountChange, AccountKey, ChangeAccount, FindAccount, NewAccount, Role};
-use crate::domain::id::AccountId;
+use crate::domain::factor::FactorTicket;
+use crate::domain::id::{AccountId, SessionId};
 use crate::domain::principal::EmailAddress;
+use crate::domain::refusal::Refusal;
+use crate::domain::session::{MAX_CLIENT, NewSession, StoredSession};
 use crate::domain::text::{composed, is_combining_mark, opaque};
 use crate::error::{Error, Result};
 use crate::password::{Passwords, is_common, is_public, is_weak};
 use crate::setters::setters;
 use crate::storage::StorageExt as _;
-use crate::token::{ProofKey, TokenKey, Tokens};
+use crate::token::{Checked, FactorKey, ProofKey, TokenKey, Tokens};
 use jiff::{SignedDuration, Timestamp};
+use std::collections::BTreeSet;
+use std::sync::{Mutex, MutexGuard, PoisonError};
 
 /// The shortest password, in characters (OWASP ASVS 5.0, 6.2.1). No other rule: they make passwords worse (6.2.5).
 const MIN_PASSWORD: usize = 8;
@@ -21,18 +26,36 @@ const MAX_PASSWORD: usize = 1024;
 
 #[derive(Debug)]
 pub(super) struct Accounts {
-    tokens: Tokens,
+    pub(super) tokens: Tokens,
     pub(super) passwords: Passwords,
     /// The tokens of proofs are derived from it.
     pub(super) proofs: ProofKey,
+    /// Keeps second factors secret.
+    pub(super) factors: FactorKey,
+    /// After how long without use a session ends.
+    pub(super) idle: Option<SignedDuration>,
+    /// Sessions whose use is being written.
+    touching: Mutex<BTreeSet<SessionId>>,
     refuses_common: bool,
 }
 
 impl Accounts {
     pub(super) fn new(key: TokenKey, lifetime: SignedDuration, threads: usize, random: &dyn Random) -> Result<Self> {
         let passwords = Passwords::new(threads, random)?;
-        let proofs = key.proofs();
-        Ok(Self { tokens: Tokens::new(key, lifetime), passwords, proofs, refuses_common: false })
+        let (proofs, factors) = (key.proofs(), key.factors());
+        let tokens = Tokens::new(key, lifetime);
+        let touching = Mutex::default();
+        Ok(Self { tokens, passwords, proofs, factors, idle: None, touching, refuses_common: false })
+    }
+
+    /// Sets after how long without use a session ends.
+    pub(super) fn ending_idle(self, idle: Option<SignedDuration>) -> Self {
+        Self { idle, ..self }
+    }
+
+    /// Sessions whose use is being written.
+    pub(super) fn touching(&self) -> MutexGuard<'_, BTreeSet<SessionId>> {
+        self.touching.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Sets whether new accounts must have another password than the commonest.
@@ -129,7 +152,7 @@ impl Ticketing {
         // Checked before hashing to save the work. The storage has the final say, except about an account that was made when its
         // address was not yet spelt as all others are.
         if self.inner.storage.account(&AccountKey::Login(registration.email)).await?.is_some() {
-            return Err(super::refused(crate::domain::refusal::Refusal::EmailTaken));
+            return Err(super::refused(Refusal::EmailTaken));
         }
         let new = NewAccount {
             email,
@@ -144,7 +167,16 @@ impl Ticketing {
 
     /// Logs in by e-mail address or user name. An unknown name, a wrong password and a switched-off account get the same error
     /// after the same time. Does not limit the number of tries: apply a rate limit of your own.
+    ///
+    /// Refusals: `second_factor_wanted`, with a ticket, if the password is right and the account has a second factor: continue with
+    /// [`login_with_code`](Self::login_with_code).
     pub async fn login(&self, name: &str, password: &str) -> Result<Session> {
+        self.login_from(name, password, None).await
+    }
+
+    /// Like [`login`](Self::login), with a short description of the client, such as `Firefox on Windows`, for the
+    /// [list of sessions](Self::sessions). More than 100 characters are cut off.
+    pub async fn login_from(&self, name: &str, password: &str, client: Option<&str>) -> Result<Session> {
         let refused = || Error::Unauthenticated("Incorrect email or password");
         if password.len() > MAX_PASSWORD {
             return Err(refused());
@@ -157,13 +189,34 @@ impl Ticketing {
         if is_weak(&account.password_hash) || is_outdated {
             self.renew_hash(&account, &opaque(password)).await?;
         }
-        self.session_of(account)
+        if account.has_second_factor {
+            let tokens = &self.accounts()?.tokens;
+            let (ticket, until) = tokens.issue_ticket(&account, self.now(), &*self.inner.random)?;
+            return Err(super::refused(Refusal::SecondFactorWanted { ticket: FactorTicket(ticket), until }));
+        }
+        self.session_of(account, client).await
     }
 
     /// Begins a session of an account.
-    pub(super) fn session_of(&self, account: Account) -> Result<Session> {
-        let (token, ends_at) =
-            self.accounts()?.tokens.issue(account.id, account.sessions_ended, self.now(), &*self.inner.random)?;
+    pub(super) async fn session_of(&self, account: Account, client: Option<&str>) -> Result<Session> {
+        let new = self.new_session(&account, client)?;
+        let stored = self.inner.batches.apply(new).await?;
+        self.session_with_token(account, &stored)
+    }
+
+    /// A session to begin.
+    pub(super) fn new_session(&self, account: &Account, client: Option<&str>) -> Result<NewSession> {
+        let client = client.map(|client| composed(client.trim()).replace(char::is_control, " "));
+        let client =
+            client.map(|client| client.chars().take(MAX_CLIENT).collect()).filter(|client: &String| !client.is_empty());
+        Ok(NewSession::of(account, client, self.accounts()?.tokens.end(self.now())))
+    }
+
+    /// A session that has begun, with its token.
+    pub(super) fn session_with_token(&self, account: Account, stored: &StoredSession) -> Result<Session> {
+        let said = Checked { account: account.id, ended: stored.ended_before, session: Some(stored.id) };
+        let ends_at = stored.expires_at;
+        let token = self.accounts()?.tokens.issue(said, self.now(), ends_at, &*self.inner.random)?;
         Ok(Session { account, token, ends_at })
     }
 
@@ -194,12 +247,10 @@ impl Ticketing {
         Ok(())
     }
 
-    /// Returns the account of a session token. Rejects tokens that are invalid, have expired, or belong to a switched-off account.
+    /// Returns the account of a session token. Rejects tokens that are invalid, have expired, whose session was ended, or that belong to a
+    /// switched-off account.
     pub async fn authenticate(&self, token: &str) -> Result<Account> {
-        let (id, ended) = self.accounts()?.tokens.check(token, self.now())?;
-        let account = self.inner.batches.find(FindAccount(AccountKey::Id(id))).await?;
-        let is_good = |account: &Account| account.is_active && account.sessions_ended == ended;
-        account.filter(is_good).ok_or(Error::Unauthenticated("Could not validate credentials"))
+        Ok(self.authenticate_session(token).await?.account)
     }
 
     /// Ends all sessions of an account: from the next request on, every process rejects the tokens issued so far.

@@ -76,6 +76,8 @@ impl Ticketing {
         let Administered { account, is_changed } = done.ok_or(Error::NotFound("Account"))?;
         if is_changed {
             tell(&account, &wants);
+            // There may be a mail about it.
+            self.inner.upkeep_wakeup.notify_one();
         }
         Ok(account)
     }
@@ -121,6 +123,9 @@ fn tell(account: &Account, wants: &AccountWants) {
     }
     if wants.role.is_some() {
         tracing::warn!(event = "role_changed", account.id = id, role = account.role.name(), "security");
+    }
+    if wants.removes_second_factor {
+        tracing::warn!(event = "second_factor_removed", account.id = id, by = "administrator", "security");
     }
     if wants.ends_sessions {
         tracing::warn!(event = "sessions_ended", account.id = id, "security");

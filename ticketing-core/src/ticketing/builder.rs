@@ -43,6 +43,8 @@ pub struct TicketingBuilder {
     #[cfg(feature = "accounts")]
     token_lifetime: SignedDuration,
     #[cfg(feature = "accounts")]
+    session_idle: Option<SignedDuration>,
+    #[cfg(feature = "accounts")]
     hashing_threads: usize,
     #[cfg(feature = "accounts")]
     refuse_common_passwords: bool,
@@ -71,6 +73,8 @@ impl TicketingBuilder {
             token_key: None,
             #[cfg(feature = "accounts")]
             token_lifetime: SignedDuration::from_hours(24),
+            #[cfg(feature = "accounts")]
+            session_idle: None,
             #[cfg(feature = "accounts")]
             hashing_threads: std::thread::available_parallelism().map_or(1, usize::from),
             #[cfg(feature = "accounts")]
@@ -191,6 +195,15 @@ impl TicketingBuilder {
         self
     }
 
+    /// After how long without use a session ends: an hour to 30 days. Since the last use is known to the hour, a session ends up to an hour
+    /// later, and never earlier. Tokens that were issued before tokens had sessions do not end by it. Defaults to never: a session ends
+    /// when its token expires.
+    #[cfg(feature = "accounts")]
+    pub fn session_idle(mut self, after: impl Into<Option<SignedDuration>>) -> Self {
+        self.session_idle = after.into();
+        self
+    }
+
     /// How many passwords are hashed at once, each on a core of its own: at least one. Defaults to the number of cores.
     #[cfg(feature = "accounts")]
     pub fn hashing_threads(mut self, threads: usize) -> Self {
@@ -209,6 +222,12 @@ impl TicketingBuilder {
     /// Builds the engine, or returns which part is wrong.
     pub fn build(self) -> Result<Ticketing> {
         let minute = SignedDuration::from_mins(1);
+        #[cfg(feature = "accounts")]
+        if let Some(idle) = self.session_idle
+            && (idle < minute * 60 || idle > SignedDuration::from_hours(24 * 30))
+        {
+            return Err(wrong("session_idle", "an hour to 30 days", &idle));
+        }
         if self.hold_for < minute || self.hold_for > SignedDuration::from_hours(24) {
             return Err(wrong("hold_for", "a minute to 24 hours", &self.hold_for));
         }
@@ -226,7 +245,7 @@ impl TicketingBuilder {
             Some(key) => {
                 let accounts =
                     super::accounts::Accounts::new(key, self.token_lifetime, self.hashing_threads, &*self.random)?;
-                Some(accounts.refusing_common(self.refuse_common_passwords))
+                Some(accounts.refusing_common(self.refuse_common_passwords).ending_idle(self.session_idle))
             }
         };
         if self.queue_limit == 0 {

@@ -20,7 +20,9 @@ use crate::domain::working_set::WorkingSet;
 use crate::error::Result;
 #[cfg(feature = "accounts")]
 use crate::mailer::render::ProofMail;
-use crate::mailer::render::{EventCancelledMail, EventChangedMail, PasswordChangedMail, RefundMail, TicketsMail};
+use crate::mailer::render::{
+    EventCancelledMail, EventChangedMail, FactorMail, FactorNews, PasswordChangedMail, RefundMail, TicketsMail,
+};
 use crate::mailer::{Mail, MailError, Mailer};
 use crate::metrics;
 use crate::runtime;
@@ -272,13 +274,18 @@ impl Ticketing {
 
     /// Renders a mail that tells of what happened to an account.
     fn render_notice(&self, owed: &OutboxMail) -> Result<Option<Mail>> {
-        let (Subject::Account(id), MailKind::PasswordChanged(time)) = (owed.subject, owed.kind) else {
-            return Ok(None);
+        let Subject::Account(id) = owed.subject else { return Ok(None) };
+        let (news, time) = match owed.kind {
+            MailKind::PasswordChanged(time) => {
+                let mail = PasswordChangedMail::new(id, time, &owed.to, owed.created_at);
+                return self.inner.renderer.password_changed_mail(&mail).map(Some);
+            }
+            MailKind::FactorAdded(time) => (FactorNews::Added, time),
+            MailKind::FactorRemoved(time) => (FactorNews::Removed, time),
+            MailKind::RecoveryCodeUsed(time) => (FactorNews::RecoveryCodeUsed, time),
+            _ => return Ok(None),
         };
-        self.inner
-            .renderer
-            .password_changed_mail(&PasswordChangedMail::new(id, time, &owed.to, owed.created_at))
-            .map(Some)
+        self.inner.renderer.factor_mail(&FactorMail::new(id, news, time, &owed.to, owed.created_at)).map(Some)
     }
 
     /// Renders the mail from the current rows. `None` if what it is about does not exist.
@@ -311,7 +318,11 @@ impl Ticketing {
                 None => None,
             },
             // These are about accounts.
-            MailKind::Proof(_) | MailKind::PasswordChanged(_) => None,
+            MailKind::Proof(_)
+            | MailKind::PasswordChanged(_)
+            | MailKind::FactorAdded(_)
+            | MailKind::FactorRemoved(_)
+            | MailKind::RecoveryCodeUsed(_) => None,
             MailKind::EventCancelled => Some(renderer.event_cancelled_mail(&EventCancelledMail { order, event })?),
         })
     }

@@ -29,6 +29,10 @@ mod proofs;
 mod recent_events;
 mod refunds;
 mod requests;
+#[cfg(feature = "accounts")]
+mod second_factor;
+#[cfg(feature = "accounts")]
+mod sessions;
 mod tickets;
 mod upkeep;
 mod webhooks;
@@ -46,6 +50,10 @@ pub use promo_codes::MAX_CODES;
 #[cfg(feature = "accounts")]
 pub use proofs::ProofState;
 pub use refunds::{Decision, RefundOptions};
+#[cfg(feature = "accounts")]
+pub use second_factor::{NewSecondFactor, RecoveryCodes, SecondFactorState};
+#[cfg(feature = "accounts")]
+pub use sessions::Authenticated;
 pub use upkeep::{Upkeep, UpkeepHandle, UpkeepReport};
 
 use crate::clock::{Clock, Random};

@@ -76,6 +76,17 @@ impl Ticketing {
     /// Errors: [`Error::Unauthenticated`] if `current` is wrong or the account is switched off, [`Error::Invalid`] for a new password
     /// that [`set_password`](Self::set_password) would reject, [`Error::NotFound`] if there is no such account.
     pub async fn change_password(&self, id: AccountId, current: &str, new: &str) -> Result<Session> {
+        self.change_password_from(id, current, new, None).await
+    }
+
+    /// Like [`change_password`](Self::change_password), with a description of the client, as in [`login_from`](Self::login_from).
+    pub async fn change_password_from(
+        &self,
+        id: AccountId,
+        current: &str,
+        new: &str,
+        client: Option<&str>,
+    ) -> Result<Session> {
         let account = self.with_password(id, current).await?;
         let hash = self.new_hash(&account, new).await?;
         let change = AccountChange::NewPassword { seen: account.password_hash.clone(), hash: hash.clone() };
@@ -83,7 +94,7 @@ impl Ticketing {
         // Otherwise another call was first, and `current` is not the password any more.
         let changed = changed.filter(|account| account.password_hash == hash).ok_or(WRONG_PASSWORD)?;
         self.inner.upkeep_wakeup.notify_one();
-        self.session_of(changed)
+        self.session_of(changed, client).await
     }
 
     /// Mails a token to a new address, which [`confirm_email`](Self::confirm_email) takes for 24 hours. Until then, the account keeps
@@ -165,12 +176,12 @@ impl Ticketing {
         Ok(account)
     }
 
-    async fn account_of(&self, id: AccountId) -> Result<Account> {
+    pub(super) async fn account_of(&self, id: AccountId) -> Result<Account> {
         self.inner.storage.account(&AccountKey::Id(id)).await?.ok_or(Error::NotFound("Account"))
     }
 
     /// The account, if this is its password.
-    async fn with_password(&self, id: AccountId, password: &str) -> Result<Account> {
+    pub(super) async fn with_password(&self, id: AccountId, password: &str) -> Result<Account> {
         let account = self.account_of(id).await?;
         let fits = self.password_fits(password, Some(&account.password_hash)).await?.is_some();
         if fits && account.is_active { Ok(account) } else { Err(WRONG_PASSWORD) }
@@ -187,7 +198,7 @@ impl Ticketing {
     }
 }
 
-const WRONG_PASSWORD: Error = Error::Unauthenticated("Incorrect password");
+pub(super) const WRONG_PASSWORD: Error = Error::Unauthenticated("Incorrect password");
 
 fn address(typed: &str) -> Result<EmailAddress> {
     let mut checks = Checks::default();

@@ -5,7 +5,7 @@ use crate::domain::notice::ExpandNotices;
 use crate::domain::order::{ExpireHolds, Order, OrderStatus};
 use crate::domain::payment::ClaimPolls;
 use crate::domain::refund::{ClaimRefunds, REFUND_LEASE, Refund, RefundReport, RefundStatus, UndoCancelledEvents};
-use crate::domain::{proof, request};
+use crate::domain::{proof, request, session};
 use crate::error::{Error, Result};
 use crate::gateway::{GatewayError, RefundCall};
 use crate::metrics::{self, Stage};
@@ -129,6 +129,7 @@ impl Ticketing {
         report.notices = self.inner.storage.apply_one(self.now(), notices).await?.len();
         self.inner.storage.forget(&request::outdated(self.now(), upkeep.limit)).await?;
         self.inner.storage.forget(&proof::outdated(self.now(), upkeep.limit)).await?;
+        self.inner.storage.forget(&session::outdated(self.now(), upkeep.limit)).await?;
         // Many and small: a flood creates one for each address.
         self.inner.storage.forget_tokens(self.now(), upkeep.limit.saturating_mul(100)).await?;
         Ok(())

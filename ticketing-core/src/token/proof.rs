@@ -31,7 +31,7 @@ pub(crate) struct ProofToken {
 impl ProofKey {
     /// The key that follows from the secret of session tokens.
     pub(super) fn derive(secret: &[u8]) -> Self {
-        Self(keyed(&keyed(secret).chain_update(LABEL).finalize().into_bytes()))
+        Self(keyed(&derived(secret, LABEL)))
     }
 
     /// The token of a proof.
@@ -59,8 +59,13 @@ impl ProofKey {
     }
 }
 
+/// A key that follows from the secret of session tokens, for what the label says.
+pub(super) fn derived(secret: &[u8], label: &[u8]) -> [u8; 32] {
+    keyed(secret).chain_update(label).finalize().into_bytes().into()
+}
+
 /// HMAC with a key of any length: a longer one than a block is hashed first (RFC 2104, 2).
-fn keyed(key: &[u8]) -> Hmac<Sha256> {
+pub(super) fn keyed(key: &[u8]) -> Hmac<Sha256> {
     use sha2::Digest as _;
     const BLOCK: usize = 64;
     let mut block = [0; BLOCK];

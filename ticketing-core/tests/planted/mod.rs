@@ -75,6 +75,14 @@ pub(crate) enum Bug {
     WebhooksAreNotDeduplicated,
     /// A proof works again.
     ProofsWorkTwice,
+    /// The time step of a code is not stored.
+    StepsAreNotKept,
+    /// A recovery code is not used up.
+    RecoveryCodesStay,
+    /// A session that was ended goes on.
+    EndedSessionsWork,
+    /// Looks whether a code was used, and uses it up later.
+    CodesAreCheckedThenUsed,
     /// Counts the proofs of an address, and begins another one later.
     ProofsAreCountedThenBegun,
     /// The last owner of an organisation leaves it.

@@ -14,6 +14,7 @@ use ticketing_core::domain::check_in::Scan;
 use ticketing_core::domain::code::{Reference, TicketCode};
 use ticketing_core::domain::command::{Batch, Command, Work};
 use ticketing_core::domain::event::PutEvent;
+use ticketing_core::domain::factor::{CodeOutcome, Factor, UseCode};
 use ticketing_core::domain::id::{AccountId, MemberId, TicketId};
 use ticketing_core::domain::limit::{Take, Taken};
 use ticketing_core::domain::list::{List, Tallied, Tally};
@@ -26,6 +27,7 @@ use ticketing_core::domain::proof::{BeginProof, UseProof};
 use ticketing_core::domain::refund::{ClaimRefunds, Refund, RefundReport, RefundRequest, RefundStatus};
 use ticketing_core::domain::refusal::Refusal;
 use ticketing_core::domain::scope::Scope;
+use ticketing_core::domain::session::EndSession;
 use ticketing_core::domain::shelf::{AnyShelf as _, Shelf};
 use ticketing_core::domain::table::Record;
 use ticketing_core::domain::ticket::Ticket;
@@ -84,6 +86,7 @@ impl Planted {
             Bug::ScanLooksThenLetsIn => work.batch::<Scan>().is_some(),
             Bug::OwnersAreCountedThenRemoved => work.batch::<SetMember>().is_some(),
             Bug::ProofsAreCountedThenBegun => work.batch::<BeginProof>().is_some(),
+            Bug::CodesAreCheckedThenUsed => work.batch::<UseCode>().is_some(),
             Bug::ClaimsAreShared => work.name().starts_with("claim_"),
             Bug::OfAlternativesOnlyTheLastIsClaimed
             | Bug::DecidesAgainOnTheSameRows
@@ -292,6 +295,30 @@ impl Planted {
         outcomes
     }
 
+    async fn use_codes(&self, now: Timestamp, uses: &[UseCode]) -> Result<Vec<CodeOutcome>> {
+        let before = self.inner.snapshot().factors;
+        let outcomes = self.inner.apply(now, uses).await;
+        let is_kept =
+            |factor: &Factor| before.get(&factor.account_id).filter(|_| factor.confirmed_at.is_some()).cloned();
+        self.inner.tamper(|rows| {
+            each(&mut rows.factors, |factor| {
+                let Some(before) = is_kept(factor) else { return };
+                if self.has(Bug::StepsAreNotKept) {
+                    factor.last_step = before.last_step;
+                } else if before.confirmed_at.is_some() {
+                    factor.recovery_hashes = before.recovery_hashes;
+                }
+            });
+        });
+        outcomes
+    }
+
+    async fn end_sessions(&self, now: Timestamp, ends: &[EndSession]) -> Result<Vec<bool>> {
+        let outcomes = self.inner.apply(now, ends).await;
+        self.inner.tamper(|rows| each(&mut rows.sessions, |session| session.ended_at = None));
+        outcomes
+    }
+
     async fn claim_polls(&self, now: Timestamp, claim: &[ClaimPolls]) -> Result<Vec<Vec<Attempt>>> {
         let before = self.inner.snapshot().attempts;
         let claimed = self.inner.apply(now, claim).await?;
@@ -442,6 +469,8 @@ impl Storage for Planted {
             ClaimMails => claim_mails (MailsWithoutLease MailsAreSentBeforeTheyAre);
             MailReport => report_mails (StaleReportsCount);
             UseProof => use_proofs (ProofsWorkTwice);
+            UseCode => use_codes (StepsAreNotKept RecoveryCodesStay);
+            EndSession => end_sessions (EndedSessionsWork);
             NewWebhook => receive_webhooks (WebhooksAreNotDeduplicated);
         );
         if self.decide(now, &work).await? {

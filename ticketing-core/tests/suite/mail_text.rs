@@ -15,7 +15,8 @@ use ticketing_core::domain::refund::{Refund, RefundReason, RefundStatus};
 use ticketing_core::domain::ticket::{Ticket, TicketStatus};
 use ticketing_core::mailer::Mail;
 use ticketing_core::mailer::render::{
-    EventCancelledMail, EventChangedMail, PasswordChangedMail, ProofMail, RefundMail, Renderer, TicketsMail,
+    EventCancelledMail, EventChangedMail, FactorMail, FactorNews, PasswordChangedMail, ProofMail, RefundMail, Renderer,
+    TicketsMail,
 };
 
 fn now() -> Timestamp {
@@ -190,6 +191,22 @@ fn the_mails_with_proofs_are_worded_like_this() {
         let mail = renderer().proof_mail(&ProofMail::new(&proof, token).with_page(page)).unwrap();
         assert_snapshot("proof_as_text.txt", &mail.text);
         assert_snapshot("proof_as_text.html", &mail.html);
+    }
+}
+
+#[test]
+fn the_mails_about_second_factors_are_worded_like_this() {
+    let to = "ada@example.com".parse().unwrap();
+    let all = [
+        (FactorNews::Added, "second_factor_added"),
+        (FactorNews::Removed, "second_factor_removed"),
+        (FactorNews::RecoveryCodeUsed, "recovery_code_used"),
+    ];
+    for (news, name) in all {
+        let mail = renderer().factor_mail(&FactorMail::new(4.into(), news, 2, &to, now())).unwrap();
+        assert_eq!(mail.message_id, "second-factor.4-2@tickets.example.com");
+        assert_snapshot(&format!("{name}.txt"), &mail.text);
+        assert_snapshot(&format!("{name}.html"), &mail.html);
     }
 }
 

@@ -23,6 +23,7 @@ mod planted;
 mod planted_bugs;
 mod postgres;
 mod proofs;
+mod second_factor;
 mod smtp;
 mod sqlite;
 mod storage_conformance;

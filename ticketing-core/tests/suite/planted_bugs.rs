@@ -86,6 +86,25 @@ const FOUND_BY: &[(Bug, &[&str])] = &[
             "proofs::a_proof_used_eight_times_at_once_works_once",
         ],
     ),
+    (
+        Bug::StepsAreNotKept,
+        &[
+            "factors::a_code_works_once_and_no_earlier_one_after_it",
+            "factors::a_code_used_eight_times_at_once_works_once",
+        ],
+    ),
+    (
+        Bug::RecoveryCodesStay,
+        &["factors::a_recovery_code_works_once_and_is_told", "factors::a_code_used_eight_times_at_once_works_once"],
+    ),
+    (Bug::EndedSessionsWork, &["sessions::a_session_that_was_ended_is_not_open_any_more"]),
+    (
+        Bug::CodesAreCheckedThenUsed,
+        &[
+            "factors::a_code_used_eight_times_at_once_works_once",
+            "factors::eight_wrong_codes_at_once_close_the_way_once",
+        ],
+    ),
     (Bug::ProofsAreCountedThenBegun, &["proofs::eight_begun_at_once_stay_within_the_limit"]),
     (Bug::LastOwnersLeave, &["organisations::the_last_owner_stays"]),
     (Bug::MembersGrantWhatTheyLack, &["organisations::nobody_grants_what_they_lack"]),

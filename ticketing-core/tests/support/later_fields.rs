@@ -25,8 +25,8 @@ const LATER: [(&str, &[&str], &[&str]); 11] = [
     // Void tickets whose holders went in before, and scans that were undone.
     ("ticket", &["holder", "ordinal"], &["keeps_place"]),
     ("check-in", &["nonce", "gate"], &["annulled", "annulled_at"]),
-    // Why an account is disabled, and what it may do in organisations.
-    ("account", &["email", "sessions_ended"], &["disabled_reason", "memberships"]),
+    // Why an account is disabled, whether it has a second factor, and what it may do in organisations.
+    ("account", &["email", "sessions_ended"], &["disabled_reason", "has_second_factor", "memberships"]),
 ];
 
 /// Removes the later fields, however deep.

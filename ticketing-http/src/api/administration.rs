@@ -92,7 +92,7 @@ impl Administration {
 
     /// Change an account
     ///
-    /// For administrators. Gives it a role, disables or enables it. Disabling it ends all its sessions for good. It takes effect with
+    /// For administrators. Gives it a role, disables or enables it, removes its second factor. Disabling it ends all its sessions for good. It takes effect with
     /// the next request, and each change is a line of the account's audit log. The last active administrator can be neither demoted
     /// nor disabled. Repeating the request has no further effect.
     #[oai(path = "/admin/accounts/:account_id", method = "patch", operation_id = "changeAccount")]

@@ -15,7 +15,7 @@ use poem_openapi::{ApiResponse, OpenApi};
 
 problems! {
     RegisterProblems: BODY, KEYED, &["email_taken", "username_taken"];
-    LoginProblems: BODY, TOKEN, &["too_many_logins"];
+    LoginProblems: BODY, TOKEN, &["too_many_logins", "second_factor_wanted"];
     MeProblems: TOKEN;
     LogoutProblems: KEYED, TOKEN;
 }
@@ -72,6 +72,9 @@ impl Auth {
     ///
     /// An unknown address and a wrong password get the same response. After five wrong passwords from one client address, further
     /// attempts must wait. Answers other than 401 do not count.
+    ///
+    /// Where the account has a second factor, the right password is answered with 403 `second_factor_wanted` and a `ticket`, which is good
+    /// for five minutes: continue with `POST /auth/second-factor`.
     #[oai(path = "/auth/login", method = "post", operation_id = "login")]
     async fn login(&self, request: &Request, body: Body<LoginBody>) -> Result<LoggedIn, LoginProblems> {
         let session = login(&self.0, request, &body.0.email.0, &body.0.password.0).await?;

@@ -11,6 +11,7 @@ use poem_openapi::registry::Registry;
 use poem_openapi::{ApiExtractor, ApiExtractorType, ExtractParamOptions, OAuthScopes, SecurityScheme};
 use std::sync::Arc;
 use ticketing_core::domain::account::Account;
+use ticketing_core::domain::id::SessionId;
 use ticketing_core::domain::principal::{Buyer, Principal};
 
 /// The scopes of a token. OpenAPI requires a list; there is one scope so far.
@@ -34,21 +35,21 @@ enum Scope {
 )]
 struct Scheme(#[expect(dead_code, reason = "only describes the scheme in the document")] Bearer);
 
-/// The account whose token came with the request.
-pub(crate) struct Session(pub(crate) Account);
+/// The account whose token came with the request, and the session. A token that was issued before tokens had sessions has none.
+pub(crate) struct Session(pub(crate) Account, pub(crate) Option<SessionId>);
 
 impl Session {
     /// The session of a request; `None` without a token. A bad token is an error.
     pub(crate) async fn of(request: &Request) -> Result<Option<Self>, Problem> {
         if let Some(Authenticated(outcome)) = request.data() {
-            return Ok(Some(Self(outcome.clone()?)));
+            return outcome.clone().map(|found| Some(Self::from(found)));
         }
         let Some(state) = request.data::<Arc<ApiState>>() else {
             tracing::error!("the API is served without its state: use api::endpoint");
             return Err(Problem::internal());
         };
         match authenticate(state, request).await {
-            Some(Authenticated(outcome)) => Ok(Some(Self(outcome?))),
+            Some(Authenticated(outcome)) => outcome.map(|found| Some(found.into())),
             None => Ok(None),
         }
     }
@@ -64,14 +65,20 @@ impl Session {
     }
 }
 
+impl From<ticketing_core::Authenticated> for Session {
+    fn from(found: ticketing_core::Authenticated) -> Self {
+        Self(found.account, found.session)
+    }
+}
+
 /// The outcome of [`authenticate`], in the data of a request that was authenticated before its handler runs.
 #[derive(Clone)]
-pub(super) struct Authenticated(pub(super) Result<Account, Problem>);
+pub(super) struct Authenticated(pub(super) Result<ticketing_core::Authenticated, Problem>);
 
 /// The account that the request's token belongs to; `None` without a token.
 pub(super) async fn authenticate(state: &ApiState, request: &Request) -> Option<Authenticated> {
     let token = bearer_token(request.headers())?;
-    Some(Authenticated(state.ticketing.authenticate(token).await.map_err(Problem::from)))
+    Some(Authenticated(state.ticketing.authenticate_session(token).await.map_err(Problem::from)))
 }
 
 impl<'a> ApiExtractor<'a> for Session {

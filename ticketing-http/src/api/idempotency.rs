@@ -59,7 +59,8 @@ impl<E: Endpoint<Output = Response>> Endpoint for Idempotent<E> {
         if let Some(session) = &session {
             request.set_data(session.clone());
         }
-        let account = session.as_ref().and_then(|Authenticated(outcome)| outcome.as_ref().ok());
+        let account =
+            session.as_ref().and_then(|Authenticated(outcome)| outcome.as_ref().ok()).map(|found| &found.account);
         if route.auth == Auth::Required && account.is_none() {
             // 401, of which nothing is kept.
             return self.api.call(request).await;

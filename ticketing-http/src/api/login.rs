@@ -1,3 +1,4 @@
+use super::client_name::described;
 use super::state::ApiState;
 use crate::middleware::client_address::ClientAddress;
 use crate::middleware::login_throttle::{Attempt, Throttled};
@@ -5,10 +6,12 @@ use crate::middleware::shared_throttle::{SharedAttempt, SharedThrottle};
 use crate::problem::Problem;
 use crate::security_log::Subject;
 use poem::Request;
+use poem::http::header;
 use std::net::{IpAddr, Ipv6Addr};
 use ticketing_core::Error;
 use ticketing_core::Session;
 use ticketing_core::domain::account::{Account, login_name};
+use ticketing_core::domain::refusal::Refusal;
 
 /// A session that has just begun.
 pub(crate) struct NewSession {
@@ -38,7 +41,7 @@ pub(crate) async fn login(
     let client = client_of(request);
     let subject = Subject::new(state.key_mac(), &key, client);
     let attempts = Attempts::begin(state, &key, client, &subject).await?;
-    let session = state.ticketing.login(name, password).await;
+    let session = state.ticketing.login_from(name, password, client_name(request).as_deref()).await;
     let mut failed_attempts = 0;
     match &session {
         Ok(_) => {
@@ -53,9 +56,35 @@ pub(crate) async fn login(
                 Some(_) => "wrong_password",
             });
         }
+        // The attempt is taken back. What was wrong before counts until the code is right.
+        Err(Error::Refused(Refusal::SecondFactorWanted { .. })) => subject.event("second_factor_wanted"),
         Err(_) => {}
     }
     Ok(NewSession { session: session?, failed_attempts })
+}
+
+/// Continues a log-in that wanted a code of the second factor. Wrong codes are counted by the engine, for each account.
+pub(crate) async fn login_with_code(
+    state: &ApiState,
+    request: &Request,
+    ticket: &str,
+    code: &str,
+) -> Result<NewSession, Error> {
+    let session = state.ticketing.login_with_code(ticket, code, client_name(request).as_deref()).await?;
+    let (key, client) = (key_of(&session.account), client_of(request));
+    let subject = Subject::new(state.key_mac(), &key, client);
+    let failed_attempts = match Attempts::begin(state, &key, client, &subject).await {
+        Ok(attempts) => attempts.succeeded(state).await,
+        // Somebody else tries passwords at this moment, and this person has shown that they are not the one.
+        Err(_) => 0,
+    };
+    subject.logged_in();
+    Ok(NewSession { session, failed_attempts })
+}
+
+/// A short name of the program that has sent a request, for the list of sessions.
+pub(crate) fn client_name(request: &Request) -> Option<String> {
+    described(request.header(header::USER_AGENT)?)
 }
 
 /// Does work that needs the password of a session's account once more. It counts like a log-in: a thief of a session cannot

@@ -27,7 +27,8 @@ pub(crate) struct MailView {
     id: i64,
     /// The order it is about.
     order_id: i64,
-    /// `tickets`, `refund`, `event_changed`, `event_cancelled`, or to administrators `proof` and `password_changed`, which are about an account
+    /// `tickets`, `refund`, `event_changed`, `event_cancelled`, or to administrators `proof`, `password_changed`, `factor_added`,
+    /// `factor_removed` and `recovery_code_used`, which are about an account
     kind: String,
     /// The recipient's address.
     recipient: String,
@@ -53,6 +54,9 @@ impl From<OutboxMail> for MailView {
             MailKind::EventCancelled => "event_cancelled",
             MailKind::Proof(_) => "proof",
             MailKind::PasswordChanged(_) => "password_changed",
+            MailKind::FactorAdded(_) => "factor_added",
+            MailKind::FactorRemoved(_) => "factor_removed",
+            MailKind::RecoveryCodeUsed(_) => "recovery_code_used",
             _ => "other",
         };
         Self {

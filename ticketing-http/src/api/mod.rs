@@ -6,6 +6,8 @@
 //! | `auth` | accounts and tokens |
 //! | `administration` | accounts of others, for administrators |
 //! | `proofs` | addresses and passwords: verified, reset, changed |
+//! | `second_factor` | codes of an authenticator app |
+//! | `sessions` | the sessions of an account |
 //! | `events`, `categories` | events |
 //! | `event_list` | the body of `GET /events/`, written as it is read |
 //! | `event_read` | a fast path for `GET /events/{id}` |
@@ -26,6 +28,7 @@ mod auth;
 mod bearer;
 mod categories;
 mod check_ins;
+mod client_name;
 pub(crate) mod dto;
 mod etag;
 mod event_list;
@@ -43,6 +46,8 @@ mod problems;
 mod promo_codes;
 pub(crate) mod proofs;
 mod purchases;
+mod second_factor;
+mod sessions;
 mod state;
 mod tickets;
 mod webhooks;
@@ -82,6 +87,8 @@ pub fn service(state: &ApiState) -> OpenApiService<impl OpenApi + use<>, ()> {
         auth::Auth(state.clone()),
         administration::Administration(state.clone()),
         proofs::Proofs(state.clone()),
+        second_factor::SecondFactor(state.clone()),
+        sessions::Sessions(state.clone()),
         events::Events(state.clone()),
         event_settings::EventSettings(state.clone()),
         promo_codes::PromoCodes(state.clone()),

@@ -6,7 +6,7 @@ use super::dto::body::Body;
 use super::dto::proof::{
     AddressBody, ChangeEmailBody, ChangePasswordBody, NewTokenView, RequestedView, ResetBody, TokenBody,
 };
-use super::login::{client_of, subject_named, subject_of, with_password};
+use super::login::{client_name, client_of, subject_named, subject_of, with_password};
 use super::problems::{BODY, KEYED, TOKEN, problems};
 use super::state::ApiState;
 use crate::middleware::proof_limit::{ProofRequest, wait_until};
@@ -123,7 +123,9 @@ impl Proofs {
         let ChangePasswordBody { current_password, new_password } = body.0;
         let (ticketing, id) = (&self.0.ticketing, session.0.id);
         let change = async {
-            let changed = ticketing.change_password(id, &current_password.0, &new_password.0).await;
+            let changed = ticketing
+                .change_password_from(id, &current_password.0, &new_password.0, client_name(http).as_deref())
+                .await;
             changed.map_err(|error| renamed(error, "password", "new_password"))
         };
         let changed = with_password(&self.0, http, &session.0, change).await??;

@@ -63,6 +63,10 @@ pub(super) fn subcommand() -> clap::Command {
         )
         .subcommand(with_address("enable", "Enables a disabled account"))
         .subcommand(with_address("end-sessions", "Ends all sessions of an account"))
+        .subcommand(with_address(
+            "remove-second-factor",
+            "Removes the second factor of a person who has lost it and the recovery codes; its owner is told by mail",
+        ))
 }
 
 /// The command that was parsed, and the arguments of its innermost part.
@@ -76,6 +80,7 @@ pub(super) fn parse(matches: &ArgMatches) -> (AdminCommand, &ArgMatches) {
         "demote" => Some(wants.with_role(Role::Member)),
         "disable" => Some(wants.with_is_active(false).with_reason(text("reason").map(Some))),
         "enable" => Some(wants.with_is_active(true)),
+        "remove-second-factor" => Some(wants.with_removes_second_factor(true)),
         "end-sessions" => Some(wants.with_ends_sessions(true)),
         _ => None,
     };
@@ -120,6 +125,8 @@ mod tests {
         assert_eq!(change("ticketing-http admin demote ada@example.com"), wants().with_role(Role::Member));
         assert_eq!(change("ticketing-http admin enable ada@example.com"), wants().with_is_active(true));
         assert_eq!(change("ticketing-http admin end-sessions ada@example.com"), wants().with_ends_sessions(true));
+        let removed = change("ticketing-http admin remove-second-factor ada@example.com");
+        assert_eq!(removed, wants().with_removes_second_factor(true));
         let off = wants().with_is_active(false);
         assert_eq!(change("ticketing-http admin disable ada@example.com"), off);
         let why = off.with_reason(Some("Sells spam".to_owned()));

@@ -68,6 +68,8 @@ pub struct Config {
     pub jwt_secret: Option<Secret>,
     /// How long a session lasts.
     pub token_ttl: Duration,
+    /// After how long without use a session ends.
+    pub session_idle: Option<Duration>,
     /// Whether new accounts must have another password than the commonest.
     pub refuse_common_passwords: bool,
     /// The payment gateway.
@@ -266,6 +268,7 @@ impl Config {
             database,
             jwt_secret,
             token_ttl: source.read("TOKEN_TTL_SECONDS", parse::seconds(60..=2_592_000))?,
+            session_idle: source.read("SESSION_IDLE_SECONDS", parse::idle)?,
             gateway,
             sandbox,
             sandbox_webhook_url: source.read_if_set("SANDBOX_WEBHOOK_URL", parse::url)?,

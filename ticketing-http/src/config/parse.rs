@@ -49,6 +49,13 @@ pub(super) fn seconds(range: RangeInclusive<u64>) -> impl FnOnce(&str) -> Parsed
     move |text| number(range)(text).map(Duration::from_secs).map_err(|_| expected)
 }
 
+/// No time: never.
+pub(super) fn idle(text: &str) -> Parsed<Option<Duration>> {
+    let found = number(0..=2_592_000)(text).ok().filter(|seconds| *seconds == 0 || *seconds >= 3_600);
+    let seconds = found.ok_or_else(|| "0, or whole seconds from 3600 to 2592000".to_owned())?;
+    Ok((seconds > 0).then(|| Duration::from_secs(seconds)))
+}
+
 pub(super) fn switch(text: &str) -> Parsed<bool> {
     match text.to_ascii_lowercase().as_str() {
         "on" | "true" | "yes" | "1" => Ok(true),

@@ -35,6 +35,11 @@ pub const VARIABLES: &[Variable] = &[
         "Signs sessions, at least 32 bytes. Default: generated once and kept beside the SQLite file",
     ),
     open("TOKEN_TTL_SECONDS", "3600", "Lifetime of a session, in seconds"),
+    open(
+        "SESSION_IDLE_SECONDS",
+        "0",
+        "Ends a session that is not used for so long (3600 or more; up to an hour later). 0: only when it expires",
+    ),
     open("COMMON_PASSWORDS", "accept", "refuse: new accounts must not have one of the 3,000 commonest passwords"),
     open("VERIFY_EMAILS", "on", "off: new accounts are sent no mail that asks them to confirm their address"),
     secret(

@@ -44,6 +44,8 @@ pub const CODES: &[(&str, u16)] = &[
     ("email_unverified", 403),
     ("not_granted", 403),
     ("origin_refused", 403),
+    ("second_factor_wanted", 403), // not 401: the password is right, and asking for it again does not help
+    ("second_factor_wrong", 403),
     // Not found.
     ("path_unknown", 404),
     ("not_found", 404),
@@ -81,6 +83,8 @@ pub const CODES: &[(&str, u16)] = &[
     ("last_owner", 409),
     ("too_many_members", 409),
     ("too_many_organisations", 409),
+    ("second_factor_on", 409),
+    ("second_factor_off", 409),
     ("hold_expired", 409),
     ("order_cancelled", 409),
     ("order_paid", 409),
@@ -106,6 +110,7 @@ pub const CODES: &[(&str, u16)] = &[
     ("too_many_purchases", 429),
     ("too_many_codes", 429),
     ("too_many_proofs", 429),
+    ("second_factor_closed", 429),
     ("internal", 500),
     ("gateway_rejected", 502), // nothing in the buyer's request is wrong, and a retry does not help
     ("busy", 503),

@@ -72,6 +72,7 @@ impl Problem {
                 ("ticket_status", Fact::Text(status)) => problem.ticket_status = status.map(str::to_owned),
                 ("currency", Fact::Text(currency)) => problem.currency = currency.map(str::to_owned),
                 ("again_at", Fact::Time(at)) => problem.again_at = Some(written(at)),
+                ("ticket", Fact::Text(ticket)) => problem.ticket = ticket.map(str::to_owned),
                 ("gate", Fact::Text(gate)) => problem.gate = gate.map(str::to_owned),
                 ("total", Fact::Money(total)) => {
                     problem.total = Some(total.decimal());

@@ -52,7 +52,7 @@ pub struct Problem {
     available: Option<i64>,
     /// How many unpaid orders a buyer may have for an event.
     limit: Option<i64>,
-    /// How many more of these tickets the buyer may have.
+    /// How many more of these tickets the buyer may have, or how many more wrong codes there may be.
     left: Option<i64>,
     /// The fewest tickets that an order must have.
     min: Option<i64>,
@@ -68,14 +68,16 @@ pub struct Problem {
     ended_at: Option<String>,
     /// When the scan was undone.
     annulled_at: Option<String>,
-    /// Until when it was possible, or until when tickets are sold or can be returned.
+    /// Until when it is or was possible, or until when tickets are sold or can be returned.
     until: Option<String>,
     /// The ticket's id.
     ticket_id: Option<i64>,
     /// The ticket's status.
     ticket_status: Option<String>,
-    /// From when the mail may be sent again.
+    /// From when the mail may be sent again, or from when codes are taken again.
     again_at: Option<String>,
+    /// What to send to `POST /auth/second-factor` with a code.
+    ticket: Option<String>,
     /// When the ticket was checked in.
     used_at: Option<String>,
     /// At which gate the ticket was checked in.
@@ -162,6 +164,7 @@ impl Problem {
             ticket_id: None,
             ticket_status: None,
             again_at: None,
+            ticket: None,
             used_at: None,
             gate: None,
             refundable: None,

@@ -45,6 +45,16 @@ const TABLE: &[(&str, [u16; 7])] = &[
     ("post /auth/change-email",                             [401, 401, 202, 202, 202, 202, 202]),
     ("post /auth/confirm-email",                            [204, 204, 204, 204, 204, 204, 204]),
     ("post /auth/undo-email-change",                        [204, 204, 204, 204, 204, 204, 204]),
+    ("post /auth/second-factor",                            [200, 200, 200, 200, 200, 200, 200]),
+    ("get /auth/totp",                                      [401, 401, 200, 200, 200, 200, 200]),
+    ("post /auth/totp",                                     [401, 401, 200, 200, 200, 200, 200]),
+    ("post /auth/totp/confirm",                             [401, 401, 200, 200, 200, 200, 200]),
+    ("post /auth/totp/recovery-codes",                      [401, 401, 200, 200, 200, 200, 200]),
+    ("post /auth/totp/remove",                              [401, 401, 204, 204, 204, 204, 204]),
+    ("get /auth/sessions",                                  [401, 401, 200, 200, 200, 200, 200]),
+    ("post /auth/sessions/end-others",                      [401, 401, 200, 200, 200, 200, 200]),
+    // One of the stranger's.
+    ("delete /auth/sessions/{session_id}",                  [401, 401, 204, 404, 404, 404, 404]),
     ("post /users",                                         [201, 201, 201, 201, 201, 201, 201]),
     ("get /users/me",                                       [401, 401, 200, 200, 200, 200, 200]),
     ("post /token",                                         [200, 200, 200, 200, 200, 200, 200]),
@@ -294,6 +304,8 @@ async fn request(world: &World, operation: &str, number: usize) -> Option<Reques
         | "get /categories"
         | "get /events"
         | "post /auth/logout"
+        | "get /auth/totp"
+        | "get /auth/sessions"
         | "get /admin/accounts"
         | "get /mails/undelivered" => to(operation.split(' ').nth(1)?.to_owned()),
         "post /auth/register" => {
@@ -370,6 +382,24 @@ async fn request(world: &World, operation: &str, number: usize) -> Option<Reques
         MOVED => {
             let id = world.organisations_event().await;
             with(&format!("/events/{id}/settings"), json!({"organisation_id": null}))
+        }
+        "post /auth/second-factor" => {
+            let name = format!("factor-{number}");
+            let owner = world.shop.with_factor(&name).await;
+            let ticket = world.shop.ticket(&name).await;
+            with("/auth/second-factor", json!({"ticket": ticket, "code": owner.recovery[0]}))
+        }
+        "post /auth/totp" => with("/auth/totp", json!({"password": PASSWORD})),
+        // With the code of the account that asks: see `factor_for`.
+        "post /auth/totp/confirm" => with("/auth/totp/confirm", json!({"code": "000000"})),
+        "post /auth/totp/recovery-codes" | "post /auth/totp/remove" => {
+            with(operation.split(' ').nth(1)?, json!({"password": PASSWORD, "code": "000000"}))
+        }
+        "post /auth/sessions/end-others" => with("/auth/sessions/end-others", json!({})),
+        "delete /auth/sessions/{session_id}" => {
+            world.shop.login("stranger").await;
+            let sessions = world.shop.get("/auth/sessions", &world.stranger).await.json();
+            to(format!("/auth/sessions/{}", sessions[0]["id"]))
         }
         "post /categories" => with("/categories", json!({"name": format!("Category {number}")})),
         "post /events" => {
@@ -492,6 +522,20 @@ async fn tokens(world: &World) -> [String; 7] {
     [String::new(), forged().await, world.stranger.clone(), buyer, other, owner, admin]
 }
 
+/// The token of a new account whose second factor is as far as an operation needs it, and a code.
+async fn factor_for(world: &World, operation: &str, name: &str) -> (String, Option<String>) {
+    if operation.ends_with("/auth/totp") {
+        return (world.shop.verified(name).await.0, None);
+    }
+    if operation.ends_with("confirm") {
+        let (token, _) = world.shop.verified(name).await;
+        let secret = world.shop.post("/auth/totp", &token, json!({"password": PASSWORD})).await.text("secret");
+        return (token, Some(world.shop.app_shows(&secret)));
+    }
+    let owner = world.shop.with_factor(name).await;
+    (owner.token, Some(owner.recovery[0].clone()))
+}
+
 /// Makes every request of the table as every caller. Returns what was answered otherwise than the table says.
 async fn differences<const N: usize>(
     world: &World,
@@ -505,12 +549,24 @@ async fn differences<const N: usize>(
         let shown_to = lists.iter().find(|(list, _)| list == operation).map(|(_, shown_to)| shown_to);
         for (column, caller) in callers.iter().enumerate() {
             let made = request(world, operation, row * N + column).await;
-            let Request { path, body, shown } = made.unwrap_or_else(|| panic!("no request for {operation}"));
+            let Request { path, mut body, shown } = made.unwrap_or_else(|| panic!("no request for {operation}"));
             // Logging out and a new password end the caller's sessions: it is done by a session of somebody who has no other.
             let token = match *operation {
                 "post /auth/logout" if statuses[column] == 204 => world.shop.somebody(&format!("once-{column}")).await,
                 "post /auth/change-password" if statuses[column] == 200 => {
                     world.shop.somebody(&format!("changing-{column}")).await
+                }
+                operation if operation.contains("/auth/totp") && statuses[column] < 300 => {
+                    // Of an account of its own, whose factor is as far as the operation needs it.
+                    let name = format!("totp-{row}-{column}");
+                    let (token, code) = factor_for(world, operation, &name).await;
+                    if let Some(code) = code {
+                        body["code"] = json!(code);
+                    }
+                    token
+                }
+                "post /auth/sessions/end-others" if statuses[column] == 200 => {
+                    world.shop.somebody(&format!("alone-{column}")).await
                 }
                 _ => tokens[column].clone(),
             };

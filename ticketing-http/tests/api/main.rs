@@ -8,6 +8,7 @@
 //! | `organisations` | organisations, their members, and what each role may read |
 //! | `authorization_table` | who may do what: every operation for every kind of caller |
 //! | `proofs` | addresses verified, passwords reset, addresses changed, and the page that mails link to |
+//! | `second_factor` | logging in with a code, recovery codes, sessions |
 //! | `authorization` | what a refusal shows; tokens that are none |
 //! | `bad_input` | malformed requests, for every operation |
 //! | `event_life` | corner cases in the life of an event: codes, copies, drafts, currencies |
@@ -47,6 +48,7 @@ mod proofs;
 mod races;
 mod refunds_and_reviews;
 mod returns;
+mod second_factor;
 mod service;
 mod shop;
 mod storages;

@@ -85,6 +85,11 @@ from .errors import (
     SalesPaused,
     ScanAnnulled,
     ScanUnknown,
+    SecondFactorClosed,
+    SecondFactorOff,
+    SecondFactorOn,
+    SecondFactorWanted,
+    SecondFactorWrong,
     SoldOut,
     Stale,
     StorageError,
@@ -173,7 +178,17 @@ from .payments import (
     WebhookStatus,
 )
 from .organisations import Member, MemberRole, Membership, Organisation, Permission
-from .people import Account, Buyer, Principal, Role, Session
+from .people import (
+    Account,
+    Authenticated,
+    Buyer,
+    NewSecondFactor,
+    Principal,
+    Role,
+    SecondFactorState,
+    Session,
+    StoredSession,
+)
 from .promo_codes import Discount, PromoCode
 from .storages import MemoryStorage, PostgresStorage, SqliteStorage
 from .tickets import CheckIn, Ticket, TicketStatus, qr_png, qr_svg
@@ -191,6 +206,7 @@ __all__ = [
     "AttemptUnknown",
     "Attention",
     "AuditLine",
+    "Authenticated",
     "BadSignature",
     "Busy",
     "Buyer",
@@ -261,6 +277,7 @@ __all__ = [
     "MemoryStorage",
     "Mode",
     "Money",
+    "NewSecondFactor",
     "NewTicketType",
     "NonceReused",
     "NotFound",
@@ -306,6 +323,12 @@ __all__ = [
     "SalesRulesEdit",
     "ScanAnnulled",
     "ScanUnknown",
+    "SecondFactorClosed",
+    "SecondFactorOff",
+    "SecondFactorOn",
+    "SecondFactorState",
+    "SecondFactorWanted",
+    "SecondFactorWrong",
     "Session",
     "Settlement",
     "SmtpMailer",
@@ -316,6 +339,7 @@ __all__ = [
     "Stock",
     "StorageError",
     "StorageUnavailable",
+    "StoredSession",
     "StoredWebhook",
     "Ticket",
     "TicketCancelled",

@@ -30,7 +30,17 @@ from .mails import OutboxMail
 from .orders import Line, Order, Quote
 from .payments import Attempt, Payment, Refund, Settlement, Started, StoredWebhook, Verdict
 from .organisations import Member, MemberRole, Membership, Organisation
-from .people import Account, Buyer, Principal, Role, Session
+from .people import (
+    Account,
+    Authenticated,
+    Buyer,
+    NewSecondFactor,
+    Principal,
+    Role,
+    SecondFactorState,
+    Session,
+    StoredSession,
+)
 from .promo_codes import Discount, PromoCode
 from .storages import Storage
 from .tickets import CheckIn, Ticket
@@ -60,6 +70,7 @@ class Ticketing:
         public_url: The web page where buyers find their tickets. Mails link to it.
         token_secret: Signs session tokens; at least 32 bytes. Default: none, so accounts are disabled.
         token_lifetime: How long a session lasts: 1 minute to 30 days.
+        session_idle: After how long without use a session ends: 1 hour to 30 days, and up to an hour later. Default: never.
         hashing_threads: How many passwords are hashed at once. Default: the number of cores.
         refuse_common_passwords: Whether ``register`` rejects the 3,000 commonest passwords. ``set_password`` always does.
         clock: A `ManualClock`, for tests.
@@ -87,6 +98,7 @@ class Ticketing:
         public_url: str | None = None,
         token_secret: bytes | str | None = None,
         token_lifetime: timedelta = timedelta(hours=24),
+        session_idle: timedelta | None = None,
         hashing_threads: int | None = None,
         refuse_common_passwords: bool = False,
         clock: _native.ManualClock | None = None,
@@ -106,6 +118,7 @@ class Ticketing:
             public_url=public_url,
             token_secret=token_secret.encode() if isinstance(token_secret, str) else token_secret,
             token_lifetime=token_lifetime.total_seconds(),
+            session_idle=None if session_idle is None else session_idle.total_seconds(),
             hashing_threads=hashing_threads,
             refuse_common_passwords=refuse_common_passwords,
             clock=clock,
@@ -158,12 +171,22 @@ class Ticketing:
         """
         return self._engine.register(email, name, password, username, phone)
 
-    def login(self, *, name: str, password: str) -> Session:
+    def login(self, *, name: str, password: str, client: str | None = None) -> Session:
         """Logs in with an email address or a user name. Raises `Unauthenticated`, without saying what was wrong.
 
-        This method has no rate limit: add one of your own.
+        Raises `SecondFactorWanted`, with a ticket, if the password is right and the account has a second factor: continue with
+        ``login_with_code``. ``client`` is a short description for the list of sessions, such as ``Firefox on Windows``. This method has no
+        rate limit: add one of your own.
         """
-        return self._engine.login(name, password)
+        return self._engine.login(name, password, client)
+
+    def login_with_code(self, *, ticket: str, code: str, client: str | None = None) -> Session:
+        """Logs in with the ticket of `SecondFactorWanted` and a code: of the authenticator app, or a recovery code. Each works once.
+
+        Raises `SecondFactorWrong`; `SecondFactorClosed` for 15 minutes after five wrong codes in a row; `Unauthenticated` if the ticket is
+        older than five minutes, or not good any more for another reason.
+        """
+        return self._engine.login_with_code(ticket, code, client)
 
     def authenticate(self, token: str) -> Account:
         """The account of a session token. Raises `Unauthenticated`.
@@ -174,6 +197,69 @@ class Ticketing:
         True
         """
         return self._engine.authenticate(token)
+
+    def authenticate_session(self, token: str) -> Authenticated:
+        """Like ``authenticate``, and says which session it is. Raises `Unauthenticated`."""
+        return self._engine.authenticate_session(token)
+
+    def sessions(
+        self, account_id: int, *, skip: int = 0, limit: int = 100, count: bool = False
+    ) -> Page[StoredSession]:
+        """The open sessions of an account, newest first. Tokens of older versions have none, and are not listed."""
+        return self._engine.sessions(account_id, skip, limit, count)
+
+    def end_session(self, account_id: int, session_id: int) -> None:
+        """Ends a session of an account, in every process, from the next call on. Can be repeated. Raises `NotFound`."""
+        self._engine.end_session(account_id, session_id)
+
+    def end_other_sessions(self, account_id: int, *, keep: int | None) -> int:
+        """Ends all sessions of an account but the one with the id ``keep``. Returns how many it has ended."""
+        return self._engine.end_other_sessions(account_id, keep)
+
+    def second_factor(self, account_id: int) -> SecondFactorState:
+        """The second factor of an account."""
+        return self._engine.second_factor(account_id)
+
+    def begin_second_factor(self, account_id: int, *, password: str, issuer: str) -> NewSecondFactor:
+        """Makes a secret for an authenticator app, which shows it under the name ``issuer``.
+
+        Nothing asks for a code until ``confirm_second_factor``, within an hour. A repeat makes another secret. Raises `SecondFactorOn`,
+        `EmailUnverified`, `Unauthenticated` for a wrong password.
+        """
+        return self._engine.begin_second_factor(account_id, password, issuer)
+
+    def confirm_second_factor(self, account_id: int, *, code: str) -> tuple[str, ...]:
+        """Confirms the second factor that was begun, and returns the recovery codes, which are shown once.
+
+        Raises `SecondFactorWrong`, `SecondFactorClosed`, `SecondFactorOff`, `SecondFactorOn`.
+        """
+        return self._engine.confirm_second_factor(account_id, code)
+
+    def renew_recovery_codes(self, account_id: int, *, password: str, code: str) -> tuple[str, ...]:
+        """Makes new recovery codes. The old ones do not work any more.
+
+        Raises `SecondFactorWrong`, `SecondFactorClosed`, `SecondFactorOff`, `Unauthenticated` for a wrong password.
+        """
+        return self._engine.renew_recovery_codes(account_id, password, code)
+
+    def remove_second_factor(self, account_id: int, *, password: str, code: str) -> Account:
+        """Removes the second factor. Raises what ``renew_recovery_codes`` raises."""
+        return self._engine.remove_second_factor(account_id, password, code)
+
+    def check_second_factor(self, account_id: int, *, code: str) -> None:
+        """Checks a code, which is used up by that, before something that needs more than a session.
+
+        Raises `SecondFactorWrong`, `SecondFactorClosed`, `SecondFactorOff`.
+        """
+        self._engine.check_second_factor(account_id, code)
+
+    def reset_second_factor(self, account_id: int) -> Account:
+        """Removes the second factor of a person who has lost it and the recovery codes. Meant for the operator's own tools."""
+        return self._engine.reset_second_factor(account_id)
+
+    def mark_verified(self, account_id: int) -> Account:
+        """Marks the email address as verified, for applications that verify it by means of their own."""
+        return self._engine.mark_verified(account_id)
 
     def end_sessions(self, account_id: int) -> Account:
         """Ends all sessions of an account, in every process, from the next call on."""

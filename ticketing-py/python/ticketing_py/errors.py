@@ -84,6 +84,11 @@ __all__ = [
     "SalesPaused",
     "ScanAnnulled",
     "ScanUnknown",
+    "SecondFactorClosed",
+    "SecondFactorOff",
+    "SecondFactorOn",
+    "SecondFactorWanted",
+    "SecondFactorWrong",
     "SoldOut",
     "Stale",
     "StorageError",
@@ -689,6 +694,56 @@ class TooManyProofs(Refused):
     def again_at(self) -> datetime:
         """When the next is allowed."""
         return cast(datetime, self.facts["again_at"])
+
+
+class SecondFactorWanted(Refused):
+    """The password is right, and a code of the second factor is needed too."""
+
+    code = "second_factor_wanted"
+
+    @property
+    def ticket(self) -> str:
+        """What ``login_with_code`` takes. It is no session."""
+        return cast(str, self.facts["ticket"])
+
+    @property
+    def until(self) -> datetime:
+        """Until when it is good."""
+        return cast(datetime, self.facts["until"])
+
+
+class SecondFactorWrong(Refused):
+    """The code is wrong, or was used before."""
+
+    code = "second_factor_wrong"
+
+    @property
+    def left(self) -> int:
+        """How many more wrong codes there may be until no code is taken for a while."""
+        return cast(int, self.facts["left"])
+
+
+class SecondFactorClosed(Refused):
+    """There were too many wrong codes, so no code is taken for a while."""
+
+    code = "second_factor_closed"
+
+    @property
+    def again_at(self) -> datetime:
+        """From when on codes are taken again."""
+        return cast(datetime, self.facts["again_at"])
+
+
+class SecondFactorOn(Refused):
+    """The account has a second factor already."""
+
+    code = "second_factor_on"
+
+
+class SecondFactorOff(Refused):
+    """The account has no second factor, or none that waits for its first code."""
+
+    code = "second_factor_off"
 
 
 class RefundUnknown(Refused):

@@ -47,6 +47,12 @@ class MailKind(Word):
     """A token for an account: to verify an address, or for a new password or address."""
     PASSWORD_CHANGED = "password_changed"
     """The password of an account was changed."""
+    FACTOR_ADDED = "factor_added"
+    """A second factor was added to an account."""
+    FACTOR_REMOVED = "factor_removed"
+    """The second factor of an account was removed."""
+    RECOVERY_CODE_USED = "recovery_code_used"
+    """A recovery code of an account was used."""
 
 
 class MailStatus(Word):

@@ -86,6 +86,8 @@ class Account:
     """Inactive accounts cannot log in, and their tokens are refused."""
     is_verified: bool
     """Whether the email address was verified."""
+    has_second_factor: bool
+    """Whether a code is asked for after the password."""
     created_at: datetime
     updated_at: datetime
 
@@ -108,3 +110,47 @@ class Session:
     token: str = field(repr=False)
     """The session token, sent as ``Authorization: Bearer``."""
     ends_at: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Authenticated:
+    """The sender of a session token."""
+
+    account: Account
+    session_id: int | None
+    """The session. ``None`` for a token of an older version."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StoredSession:
+    """A session, as its account's owner sees it."""
+
+    id: int
+    account_id: int
+    client: str | None
+    """The program that has logged in: ``Firefox on Windows``."""
+    created_at: datetime
+    last_used_at: datetime
+    """To the hour."""
+    expires_at: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SecondFactorState:
+    """The second factor of an account."""
+
+    since: datetime | None
+    """Since when a code is asked for. ``None``: there is no second factor."""
+    recovery_codes_left: int
+    closed_until: datetime | None
+    """Until when no code is taken, since there were too many wrong ones."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NewSecondFactor:
+    """A second factor that was begun, to be put into an authenticator app."""
+
+    secret: str = field(repr=False)
+    """In base 32, to be typed."""
+    uri: str = field(repr=False)
+    """The same as an ``otpauth://`` URI, for a link on a phone or a QR image."""

@@ -1,6 +1,7 @@
 use super::{Account, BY_ROLE, Role};
 use crate::domain::audit::{Actor, Change};
 use crate::domain::command::Command;
+use crate::domain::factor::{Factor, remove_factor};
 use crate::domain::id::AccountId;
 use crate::domain::load::LoadKeys;
 use crate::domain::refusal::Refusal;
@@ -20,6 +21,8 @@ pub struct AccountWants {
     pub reason: Option<Option<String>>,
     /// Whether to end all sessions, also where nothing else changes.
     pub ends_sessions: bool,
+    /// Whether to remove the second factor, of a person who has lost it and the recovery codes. Its owner is told by mail.
+    pub removes_second_factor: bool,
 }
 
 setters!(AccountWants {
@@ -27,6 +30,7 @@ setters!(AccountWants {
     with_is_active => is_active: impl Into<Option<bool>>,
     with_reason => reason: impl Into<Option<Option<String>>>,
     with_ends_sessions => ends_sessions: bool,
+    with_removes_second_factor => removes_second_factor: bool,
 });
 
 /// Without the reason, which is about a person.
@@ -36,6 +40,7 @@ impl std::fmt::Debug for AccountWants {
             .field("role", &self.role)
             .field("is_active", &self.is_active)
             .field("ends_sessions", &self.ends_sessions)
+            .field("removes_second_factor", &self.removes_second_factor)
             .finish_non_exhaustive()
     }
 }
@@ -54,13 +59,14 @@ impl AccountWants {
             role: self.role.unwrap_or(account.role),
             is_active,
             disabled_reason: reason,
+            has_second_factor: account.has_second_factor && !self.removes_second_factor,
             sessions_ended: account.sessions_ended + i64::from(is_disabled_now || self.ends_sessions),
             ..account.clone()
         }
     }
 }
 
-/// Gives an account a role, disables or enables it, or ends its sessions. `None` if there is no such account. What is so already is no
+/// Gives an account a role, disables or enables it, ends its sessions, or removes its second factor. `None` if there is no such account. What is so already is no
 /// change and no line of the audit log.
 ///
 /// - Disabling an account ends all its sessions.
@@ -104,6 +110,9 @@ impl Command for AdministerAccount {
             admins.iter().for_each(|id| load.row::<Account>(id));
         }
         load.row::<Account>(&self.id);
+        if self.wants.removes_second_factor {
+            load.row::<Factor>(&self.id);
+        }
     }
 
     fn apply(&self, rows: &mut WorkingSet, now: Timestamp) -> Result<Option<Administered>, Refusal> {
@@ -136,7 +145,13 @@ impl Command for AdministerAccount {
             let count = |account: &Account| account.sessions_ended.to_string();
             record("account.sessions_ended", &count(&before), &count(&after));
         }
+        if before.has_second_factor && !after.has_second_factor {
+            record("account.second_factor_removed", "on", "off");
+        }
         rows.accounts.update(&self.id, |account| account.clone_from(&after));
+        if self.wants.removes_second_factor {
+            remove_factor(rows, now, self.id);
+        }
         Ok(Some(Administered { account: after, is_changed: true }))
     }
 }

@@ -40,6 +40,7 @@ impl Command for NewAccount {
             is_active: true,
             disabled_reason: None,
             is_verified: false,
+            has_second_factor: false,
             sessions_ended: 0,
             memberships: Memberships::default(),
             created_at: now,

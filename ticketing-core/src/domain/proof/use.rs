@@ -3,6 +3,7 @@
 use super::{BY_ACCOUNT, BY_ADDRESS, Proof, ProofPurpose};
 use crate::domain::account::{self, Account};
 use crate::domain::command::Command;
+use crate::domain::factor::{Factor, remove_factor};
 use crate::domain::id::ProofId;
 use crate::domain::load::LoadKeys;
 use crate::domain::outbox::MailKind;
@@ -43,7 +44,8 @@ pub enum ProofUse {
     /// address meanwhile.
     ChangeEmail,
     /// The account has its old address back, verified if it was so. Its sessions and its other open proofs end. Nobody knows its
-    /// password any more, since the person who changed the address may have known it: a proof to choose one goes to the old address.
+    /// password any more, since the person who changed the address may have known it: a proof to choose one goes to the old address. For
+    /// the same reason a second factor is removed that was added since the address changed.
     /// Refused with `email_taken` if somebody else has the address, which can happen only to accounts older than this rule.
     UndoEmail {
         /// The hash of a password that nobody knows.
@@ -85,6 +87,9 @@ impl Command for UseProof {
         let Some(proof) = rows.proofs.loaded_row(&self.id) else { return };
         let Some(id) = proof.account_id else { return };
         load.row::<Account>(&id);
+        if let ProofUse::UndoEmail { .. } = self.to {
+            load.row::<Factor>(&id);
+        }
         load.find(BY_ACCOUNT, &id);
         if self.to.moves() {
             let keys = proof.address.keys();
@@ -163,6 +168,10 @@ fn undo(rows: &mut WorkingSet, now: Timestamp, before: &Account, proof: &Proof, 
         account.password_hash = hash.to_owned();
         account.sessions_ended += 1;
     });
+    let added_at = rows.factors.get(&before.id).and_then(|factor| factor.confirmed_at);
+    if added_at.is_some_and(|at| at >= proof.created_at) {
+        remove_factor(rows, now, before.id);
+    }
     rows.end_proofs(now, before.id, ProofPurpose::ALL);
     rows.insert_proof(now, ProofPurpose::ResetPassword, Some(before.id), proof.address.clone(), false);
 }

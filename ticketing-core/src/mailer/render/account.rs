@@ -65,6 +65,41 @@ impl<'a> PasswordChangedMail<'a> {
     }
 }
 
+/// What a mail about a second factor tells.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum FactorNews {
+    /// It was added.
+    Added,
+    /// It was removed.
+    Removed,
+    /// A recovery code was used.
+    RecoveryCodeUsed,
+}
+
+/// The data of the mail about a second factor.
+#[derive(Clone, Copy, Debug)]
+#[non_exhaustive]
+pub struct FactorMail<'a> {
+    /// The account.
+    pub account: AccountId,
+    /// What it tells.
+    pub news: FactorNews,
+    /// What tells it from others of the account.
+    pub time: i64,
+    /// The recipient.
+    pub to: &'a EmailAddress,
+    /// When it happened.
+    pub at: Timestamp,
+}
+
+impl<'a> FactorMail<'a> {
+    /// Creates one from all its fields.
+    pub const fn new(account: AccountId, news: FactorNews, time: i64, to: &'a EmailAddress, at: Timestamp) -> Self {
+        Self { account, news, time, to, at }
+    }
+}
+
 /// The sentences of a mail with a token.
 struct Sentences {
     subject: &'static str,
@@ -129,6 +164,28 @@ impl Renderer {
         self.account_mail("password_changed", &key, subject, mail.to, &view)
     }
 
+    /// The mail about a second factor.
+    pub fn factor_mail(&self, mail: &FactorMail<'_>) -> crate::error::Result<Mail> {
+        // With lines as a text has them; HTML does not see their ends.
+        let (subject, what) = match mail.news {
+            FactorNews::Added => (
+                "A second factor was added to your account",
+                "From now on, a code of an authenticator app is asked for when somebody\nlogs in to your account.",
+            ),
+            FactorNews::Removed => (
+                "The second factor of your account was removed",
+                "Your password is enough again to log in to your account: no code is\nasked for any more.",
+            ),
+            FactorNews::RecoveryCodeUsed => (
+                "A recovery code of your account was used",
+                "One of the recovery codes of your account was used instead of a code\nof your authenticator app. It cannot be used again.",
+            ),
+        };
+        let key = format!("{}-{}", mail.account, mail.time);
+        let view = FactorView { subject, what, at: in_utc(mail.at) };
+        self.account_mail("second_factor", &key, subject, mail.to, &view)
+    }
+
     fn account_mail(
         &self,
         name: &str,
@@ -161,6 +218,13 @@ struct ProofView<'a> {
     link: Option<String>,
     token: &'a str,
     until: String,
+}
+
+#[derive(Serialize)]
+struct FactorView<'a> {
+    subject: &'a str,
+    what: &'a str,
+    at: String,
 }
 
 #[derive(Serialize)]

@@ -27,6 +27,7 @@ pub mod copies;
 pub mod disputes;
 pub mod edits;
 pub mod events;
+pub mod factors;
 pub mod filters;
 pub mod limits;
 pub mod model;
@@ -45,6 +46,7 @@ pub mod returns;
 pub mod reviews;
 pub mod sales;
 pub mod scopes;
+pub mod sessions;
 pub mod settle;
 pub mod shop;
 pub mod tickets;
@@ -139,6 +141,30 @@ macro_rules! storage_conformance {
                 at_the_door_the_scope_is_that_of_the_scan
                 money_moves_within_the_scope_only
                 of_a_scan_and_a_move_at_once_the_event_decides
+            }
+            sessions {
+                a_session_reads_back_with_its_account
+                a_session_that_was_ended_is_not_open_any_more
+                all_other_sessions_of_an_account_are_ended
+                ending_all_sessions_ends_those_that_are_kept
+                the_use_of_a_session_is_noted_once_an_hour
+                expired_sessions_are_forgotten_in_slices
+                sessions_begun_and_ended_at_once_are_ended_or_go_on
+            }
+            factors {
+                a_factor_reads_back_and_is_on_once_it_is_confirmed
+                a_factor_is_begun_with_the_password_by_who_owns_the_address
+                a_code_works_once_and_no_earlier_one_after_it
+                the_fifth_wrong_code_closes_the_way_for_a_while
+                beginning_again_does_not_open_the_way
+                a_recovery_code_works_once_and_is_told
+                a_factor_is_removed_with_password_and_code
+                an_administrator_removes_a_factor_that_was_lost
+                a_new_password_leaves_the_factor
+                undoing_a_changed_address_removes_a_factor_that_was_added_since
+                a_code_used_eight_times_at_once_works_once
+                eight_wrong_codes_at_once_close_the_way_once
+                a_factor_confirmed_eight_times_at_once_is_added_once
             }
             events {
                 an_event_reads_back_as_it_was_made

@@ -27,6 +27,7 @@ pub(super) mod migrations {
     const ADMINISTRATION: &str = include_str!("../../../migrations/postgres/0010_administration.sql");
     const PROOFS: &str = include_str!("../../../migrations/postgres/0011_proofs.sql");
     const ORGANISATIONS: &str = include_str!("../../../migrations/postgres/0012_organisations.sql");
+    const FACTORS: &str = include_str!("../../../migrations/postgres/0013_sessions_and_factors.sql");
 
     /// All of them.
     pub(in crate::storage) fn all() -> Migrator {
@@ -46,6 +47,7 @@ pub(super) mod migrations {
             one(10, "administration", ADMINISTRATION),
             one(11, "proofs", PROOFS),
             one(12, "organisations", ORGANISATIONS),
+            one(13, "sessions and factors", FACTORS),
         ])
     }
 

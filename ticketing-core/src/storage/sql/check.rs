@@ -62,6 +62,9 @@ const QUESTIONS: &[&str] = &[
             then 1 else 0 end) > 0 order by a.id",
     "select 'organisation ' || o.id || ' has no owner' as wrong from organisations o where not exists \
         (select 1 from members m where m.organisation_id = o.id and m.role = 'owner' and m.removed_at is null) order by o.id",
+    "select 'account ' || a.id || ' says of its second factor ' || a.has_second_factor || ', and the factor something else' as wrong \
+    from accounts a left join factors f on f.account_id = a.id \
+    where a.has_second_factor <> case when f.confirmed_at is null then 0 else 1 end order by a.id",
     "select 'order ' || o.id || ' is paid and no mail with its tickets is owed or sent' as wrong from orders o \
     where o.status = 'paid' and not exists (select 1 from mails m where m.order_id = o.id and m.kind = 'tickets') order by o.id",
 ];

@@ -16,7 +16,9 @@ use std::collections::{BTreeMap, BTreeSet};
 pub(in crate::storage) async fn load(connection: &mut dyn Connection, needs: &dyn Needs) -> Result<WorkingSet> {
     let mut rows = WorkingSet::default();
     let (load, kept) = (LoadKeys::default(), Kept::default());
-    Loader { load, kept, locks: false, locked: BTreeSet::new() }.load(connection, needs, &mut rows).await?;
+    Loader { load, kept, locks: false, joins: true, locked: BTreeSet::new() }
+        .load(connection, needs, &mut rows)
+        .await?;
     Ok(rows)
 }
 
@@ -26,13 +28,16 @@ pub(in crate::storage) struct Loader {
     /// Rows that need not be read.
     kept: Kept,
     locks: bool,
+    /// Whether rows are read [with](Table::read_with) those that they refer to. Not in a transaction: it may have changed those already.
+    joins: bool,
     locked: BTreeSet<(Noun, Value)>,
 }
 
 impl Loader {
     /// For a transaction at this time. The kept rows must be as they are in the database.
     pub(in crate::storage) fn new(connection: &dyn Connection, now: Timestamp, kept: Kept) -> Self {
-        Self { load: LoadKeys::at(now), kept, locks: connection.dialect().has_row_locks(), locked: BTreeSet::new() }
+        let locks = connection.dialect().has_row_locks();
+        Self { load: LoadKeys::at(now), kept, locks, joins: false, locked: BTreeSet::new() }
     }
 
     /// The rows that were kept before the transaction.
@@ -71,9 +76,14 @@ impl Loader {
             }
             for lookup in round.lookups {
                 // What was locked was read with it.
-                if !(self.locks && lookup.is_locked_by_row()) {
-                    let keys = self.kept.copy(lookup.noun, lookup.index, lookup.keys.clone(), rows);
-                    by_index(connection, lookup.noun, lookup.index, &keys, "", rows).await?;
+                let with = lookup.noun.table().read_with.filter(|_| self.joins);
+                match with {
+                    _ if self.locks && lookup.is_locked_by_row() => {}
+                    Some((with, column)) => by_index_with(connection, &lookup, with, column, rows).await?,
+                    None => {
+                        let keys = self.kept.copy(lookup.noun, lookup.index, lookup.keys.clone(), rows);
+                        by_index(connection, lookup.noun, lookup.index, &keys, "", rows).await?;
+                    }
                 }
                 rows.shelf_mut(lookup.noun).mark_complete(lookup.index, &lookup.keys, lookup.is_to_change);
             }
@@ -200,6 +210,51 @@ pub(super) async fn by_index(
         let of = value(row, parent.kind)?;
         row.seek(0);
         Ok(shelf.load_part(&of, row)?)
+    };
+    connection.fetch(statement, &mut see).await
+}
+
+/// Reads the rows of a look-up, which have no parts, and with each the row of another noun that its column refers to, in one statement.
+async fn by_index_with(
+    connection: &mut dyn Connection,
+    lookup: &Lookup,
+    with: Noun,
+    column: &str,
+    rows: &mut WorkingSet,
+) -> Result<()> {
+    let (table, other) = (lookup.noun.table(), with.table());
+    let mut statement = Statement::default();
+    let which = statement.one_of(connection.dialect(), &index_columns(table, lookup.index, "t."), &lookup.keys);
+    let (own, others, key) = (table.read_columns(), other.read_columns(), table.key());
+    let mut columns = format!("{}, {}", names(own, "t."), names(others, "o."));
+    let mut join = format!("join {} o on o.{} = t.{column}", other.name, other.key());
+    let mut order = format!("t.{key}");
+    if let Some(part) = &other.part {
+        let (parent, position) = (part.columns[part.parent].name, part.columns[part.position].name);
+        columns = format!("{columns}, {}", names(&part.columns, "p."));
+        join = format!("{join} left join {} p on p.{parent} = o.{}", part.name, other.key());
+        order = format!("{order}, p.{position}");
+    }
+    statement.sql = format!("select {columns} from {} t {join} where {which} order by {order}", table.name);
+    let (mut last, mut owner) = (Value::Null, Value::Null);
+    let mut see = |row: &mut dyn Found| {
+        let key = value(row, table.columns[0].kind)?;
+        if key != last {
+            row.seek(0);
+            last = rows.shelf_mut(lookup.noun).load(row)?;
+            row.seek(own.len());
+            // Without its parts, which follow. Two rows may refer to one.
+            owner = rows.shelf_mut(with).load(row)?;
+        }
+        if let Some(part) = &other.part {
+            let parts = own.len() + others.len();
+            row.seek(parts + part.parent);
+            if value(row, part.columns[part.parent].kind)? != Value::Null {
+                row.seek(parts);
+                rows.shelf_mut(with).load_part(&owner, row)?;
+            }
+        }
+        Ok(())
     };
     connection.fetch(statement, &mut see).await
 }

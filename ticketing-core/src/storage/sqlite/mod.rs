@@ -156,7 +156,7 @@ mod tests {
     use super::*;
     use crate::domain::code::Seed;
     use crate::domain::command::{Batch, Command, Queries, Query};
-    use crate::domain::id::EventId;
+    use crate::domain::id::{EventId, SessionId};
     use crate::domain::load::{LoadKeys, Round};
     use crate::domain::notice::ExpandNotices;
     use crate::domain::order::{ExpireHolds, ListOrders, OrderFilter};
@@ -166,6 +166,7 @@ mod tests {
     use crate::domain::principal::Principal;
     use crate::domain::refund::{ClaimRefunds, UndoCancelledEvents};
     use crate::domain::scope::Scope;
+    use crate::domain::session::FindSession;
     use crate::domain::ticket::{ListTickets, TicketFilter};
     use crate::domain::webhook::ClaimWebhooks;
     use crate::storage::gauges::tallies;
@@ -241,6 +242,45 @@ mod tests {
             let reads = reads(&mut connection, statement).await;
             assert!(reads.iter().all(|step| step.contains(" USING ")), "{sql}: {reads:?}");
         }
+    }
+
+    /// Counts statements.
+    struct Counted(SqliteConnection, usize);
+
+    #[async_trait]
+    impl sql::Connection for Counted {
+        fn dialect(&self) -> &'static dyn sql::Dialect {
+            self.0.dialect()
+        }
+
+        async fn fetch(
+            &mut self,
+            statement: Statement,
+            see: &mut (dyn for<'r> FnMut(&'r mut dyn sql::Found) -> Result<()> + Send),
+        ) -> Result<()> {
+            self.1 += 1;
+            self.0.fetch(statement, see).await
+        }
+
+        async fn execute(&mut self, statement: Statement) -> Result<u64> {
+            self.0.execute(statement).await
+        }
+    }
+
+    /// Every request with a token reads its session and its account.
+    #[tokio::test]
+    async fn sessions_and_their_accounts_are_read_in_one_statement() {
+        let mut connection = empty().await;
+        let rows = "insert into accounts (id, email, name, password_hash, role, is_active, is_verified, sessions_ended, created_at, \
+             updated_at, email_key) values (7, 'ada@example.com', 'Ada', 'x', 'member', 1, 0, 0, 0, 0, 'ada@example.com'); \
+             insert into sessions (id, account_id, ended_before, created_at, last_used_at, expires_at) \
+             values (1, 7, 0, 0, 0, 9), (2, 7, 0, 0, 0, 9)";
+        sqlx::raw_sql(rows).execute(&mut connection).await.unwrap();
+        let mut counted = Counted(connection, 0);
+        let all = [1, 3, 2].map(|id| FindSession(SessionId(id)));
+        let rows = sql::load::load(&mut counted, &Queries(&all)).await.unwrap();
+        let found = all.map(|find| find.find(&rows).map(|(session, account)| (session.id.0, account.id.0)));
+        assert_eq!((found, counted.1), ([Some((1, 7)), None, Some((2, 7))], 1));
     }
 
     #[tokio::test]

@@ -29,6 +29,7 @@ pub(super) mod migrations {
     const ADMINISTRATION: &str = include_str!("../../../migrations/sqlite/0010_administration.sql");
     const PROOFS: &str = include_str!("../../../migrations/sqlite/0011_proofs.sql");
     const ORGANISATIONS: &str = include_str!("../../../migrations/sqlite/0012_organisations.sql");
+    const FACTORS: &str = include_str!("../../../migrations/sqlite/0013_sessions_and_factors.sql");
 
     /// All of them.
     pub(in crate::storage) fn all() -> Migrator {
@@ -48,6 +49,7 @@ pub(super) mod migrations {
             one(10, "administration", ADMINISTRATION),
             one(11, "proofs", PROOFS),
             one(12, "organisations", ORGANISATIONS),
+            one(13, "sessions and factors", FACTORS),
         ])
     }
 

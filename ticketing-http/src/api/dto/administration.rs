@@ -21,6 +21,8 @@ body! {
         is_active: Set<bool>,
         /// Why it is disabled, for administrators. With `is_active: false` only; null empties it.
         reason: SetOrEmpty<Text<0, 500>>,
+        /// True removes the second factor, of a person who has lost it and the recovery codes.
+        remove_second_factor: Set<bool>,
     }
     example {"role": "admin"}
 }
@@ -46,7 +48,11 @@ impl AccountPatch {
                 faults.add("reason", "must come with is_active: false, because it says why an account is disabled");
             }
         }
-        let wants = AccountWants::default().with_role(role).with_is_active(self.is_active.0).with_reason(reason);
+        let wants = AccountWants::default()
+            .with_role(role)
+            .with_is_active(self.is_active.0)
+            .with_reason(reason)
+            .with_removes_second_factor(self.remove_second_factor.0 == Some(true));
         faults.or(Some(wants))
     }
 }
@@ -100,6 +106,8 @@ pub(crate) struct AccountView {
     reason: Option<String>,
     /// Whether the address is verified.
     is_verified: bool,
+    /// Whether a code is asked for after the password.
+    has_second_factor: bool,
     /// Creation time.
     created_at: Time,
     /// Time of the last change.
@@ -118,6 +126,7 @@ impl From<&Account> for AccountView {
             is_active: account.is_active,
             reason: account.disabled_reason.clone(),
             is_verified: account.is_verified,
+            has_second_factor: account.has_second_factor,
             created_at: account.created_at.into(),
             updated_at: account.updated_at.into(),
         }

@@ -24,6 +24,8 @@ pub(crate) mod price;
 pub(crate) mod promo_code;
 pub(crate) mod proof;
 pub(crate) mod scalar;
+pub(crate) mod second_factor;
+pub(crate) mod session;
 pub(crate) mod settings;
 pub(crate) mod settings_view;
 pub(crate) mod text;

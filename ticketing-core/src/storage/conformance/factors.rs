@@ -41,12 +41,6 @@ fn wrong(left: i64) -> CodeOutcome {
 }
 
 impl Shop {
-    async fn verified(&self, address: &str) -> Account {
-        let id = self.register(address).await.id;
-        let verify = ChangeAccount { id, change: AccountChange::Verified };
-        self.storage.apply_one(self.now(), verify).await.unwrap().unwrap()
-    }
-
     async fn begin_factor(&self, account: &Account, secret: &[u8]) -> Result<Option<Factor>, Refusal> {
         let begin = BeginFactor { id: account.id, seen: account.password_hash.clone(), secret: secret.to_vec() };
         self.storage.apply_one(self.now(), begin).await.unwrap()

@@ -29,7 +29,7 @@ impl Command for FoundOrganisation {
     const NAME: &'static str = "found_organisation";
 
     fn needs(&self, _rows: &WorkingSet, load: &mut LoadKeys) {
-        // Whoever has locked the account has its organisations: so the number of them cannot change meanwhile.
+        // A transaction that has locked the account has its organisations, so the number of them cannot change meanwhile.
         load.row::<Account>(&self.founder);
         load.look_up(BY_FOUNDER, &self.founder);
         if let Some(key) = &self.key {

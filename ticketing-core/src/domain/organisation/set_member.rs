@@ -29,7 +29,7 @@ pub enum MemberWants {
 /// - The actor needs [`Permission::Manage`] for all events of the organisation, as its member, as its embedder, as an administrator of
 ///   the installation, or as the operator. Everybody may leave.
 /// - Nobody gives or takes away a permission that they lack.
-/// - The last owner whose account is active stays. Whoever changes members locks the organisation, so if two owners remove each other,
+/// - The last owner whose account is active stays. A change of members locks the organisation, so if two owners remove each other,
 ///   one stays.
 /// - Each change is a line of the audit log of the account.
 ///

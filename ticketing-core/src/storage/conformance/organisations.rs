@@ -166,7 +166,7 @@ pub async fn a_member_is_added_changed_and_removed(storage: Arc<dyn Storage>) {
     assert_eq!(shop.set(&by, band.id, bob.id, change).await, Err(Refusal::AccountUnknown), "no member any more");
     let again = granted(shop.set(&by, band.id, bob.id, MemberWants::Member(MemberRole::BoxOffice, ALL)).await);
     assert_eq!((again.id, again.removed_at), (added.id, None));
-    // Whoever is a member may leave, whatever the role is.
+    // A member may leave, whatever the role is.
     granted(shop.set(&person(&bob), band.id, bob.id, MemberWants::Nothing).await);
     let refused = shop.set(&person(&bob), band.id, bob.id, MemberWants::Nothing).await;
     assert_eq!(refused, Err(Refusal::OrganisationUnknown), "who is no member hears of no organisation");

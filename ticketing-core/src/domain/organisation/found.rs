@@ -49,8 +49,8 @@ impl Command for FoundOrganisation {
         }
         let founded = rows.organisations.all(BY_FOUNDER, &self.founder).count();
         for (count, limit) in [(founded, MAX_FOUNDED), (founder.memberships.len(), MAX_MEMBERSHIPS)] {
-            if count >= limit {
-                return Err(Refusal::TooManyOrganisations { limit: limit as i64 });
+            if count >= limit as usize {
+                return Err(Refusal::TooManyOrganisations { limit: limit.into() });
             }
         }
         let organisation = Organisation {

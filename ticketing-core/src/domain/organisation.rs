@@ -21,11 +21,11 @@ pub use memberships::{Membership, Memberships};
 pub use set_member::{MemberWants, SetMember};
 
 /// The most members of an organisation.
-pub const MAX_MEMBERS: usize = 200;
+pub const MAX_MEMBERS: u32 = 200;
 /// The most organisations that an account is a member of.
-pub const MAX_MEMBERSHIPS: usize = 50;
+pub const MAX_MEMBERSHIPS: u32 = 50;
 /// The most organisations that one account founds.
-pub const MAX_FOUNDED: usize = 20;
+pub const MAX_FOUNDED: u32 = 20;
 /// The most events that a member's role is limited to.
 pub const MAX_MEMBER_EVENTS: usize = 100;
 

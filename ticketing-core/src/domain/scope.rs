@@ -114,7 +114,7 @@ impl Scope {
     /// The scope as a condition on rows that refer to an event in this column.
     pub(crate) fn by_event(&self, column: &'static str) -> Option<Condition> {
         let events = self.of_events();
-        (!events.is_empty()).then(|| Condition::Parent(column, Event::NOUN, events))
+        (!events.is_empty()).then_some(Condition::Parent(column, Event::NOUN, events))
     }
 
     /// The scope as a condition on rows that refer to an order in this column.

@@ -121,7 +121,6 @@ impl TicketingBuilder {
 
     /// Whether accounts without a verified address may found organisations and be members of them. Default: no. For sandboxes, and
     /// applications that have verified addresses by means of their own.
-    #[must_use]
     pub fn unproved_members(mut self, allowed: bool) -> Self {
         self.unproved_members = allowed;
         self

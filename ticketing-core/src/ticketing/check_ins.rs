@@ -9,7 +9,7 @@ use crate::storage::StorageExt as _;
 
 impl Ticketing {
     /// Checks in the holder of a ticket, once: the first scan wins, however many arrive at once. A repeat of the same scan (with the
-    /// same nonce) gets the same answer. Needs [`Permission::Door`]; whoever gives a [`Scan::scope`] saves its look-up.
+    /// same nonce) gets the same answer. Needs [`Permission::Door`]; a [`Scan::scope`] saves the look-up.
     ///
     /// Refusals: `ticket_unknown`, `ticket_foreign` (an event that is not in the scope), `wrong_event` (another event of the scope),
     /// `ticket_used` (with when and where), `ticket_refunded`, `ticket_cancelled`, `ticket_transferred`, `scan_annulled`,

@@ -87,7 +87,7 @@ pub(crate) enum Bug {
     ProofsAreCountedThenBegun,
     /// The last owner of an organisation leaves it.
     LastOwnersLeave,
-    /// Whoever manages an organisation grants any role.
+    /// A member who manages an organisation grants any role.
     MembersGrantWhatTheyLack,
     /// Counts the owners of an organisation, and removes one later.
     OwnersAreCountedThenRemoved,

@@ -29,7 +29,7 @@ impl Command for FoundOrganisation {
     const NAME: &'static str = "found_organisation";
 
     fn needs(&self, _rows: &WorkingSet, load: &mut LoadKeys) {
-        // Whoever has locked the account has its organisations: so the number of them cannot change meanwhile.
+        // A transaction that has locked the account has its organisations, so the number of them cannot change meanwhile.
         load.row::<Account>(&self.founder);
         load.look_up(BY_FOUNDER, &self.founder);
         if let Some(key) = &self.key {
@@ -49,8 +49,8 @@ impl Command for FoundOrganisation {
         }
         let founded = rows.organisations.all(BY_FOUNDER, &self.founder).count();
         for (count, limit) in [(founded, MAX_FOUNDED), (founder.memberships.len(), MAX_MEMBERSHIPS)] {
-            if count >= limit {
-                return Err(Refusal::TooManyOrganisations { limit: limit as i64 });
+            if count >= limit as usize {
+                return Err(Refusal::TooManyOrganisations { limit: limit.into() });
             }
         }
         let organisation = Organisation {

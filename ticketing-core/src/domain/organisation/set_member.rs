@@ -29,7 +29,7 @@ pub enum MemberWants {
 /// - The actor needs [`Permission::Manage`] for all events of the organisation, as its member, as its embedder, as an administrator of
 ///   the installation, or as the operator. Everybody may leave.
 /// - Nobody gives or takes away a permission that they lack.
-/// - The last owner whose account is active stays. Whoever changes members locks the organisation, so if two owners remove each other,
+/// - The last owner whose account is active stays. A change of members locks the organisation, so if two owners remove each other,
 ///   one stays.
 /// - Each change is a line of the audit log of the account.
 ///
@@ -171,11 +171,11 @@ impl SetMember {
         let account = account.filter(|of| of.is_active && (of.is_verified || !self.needs_proof));
         // Whether there is an account that is not verified is nobody's business.
         let account = account.ok_or(Refusal::AccountUnknown)?;
-        if rows.members_of(self.organisation_id).count() >= MAX_MEMBERS {
-            return Err(Refusal::TooManyMembers { limit: MAX_MEMBERS as i64 });
+        if rows.members_of(self.organisation_id).count() >= MAX_MEMBERS as usize {
+            return Err(Refusal::TooManyMembers { limit: MAX_MEMBERS.into() });
         }
-        if account.memberships.len() >= MAX_MEMBERSHIPS {
-            return Err(Refusal::TooManyOrganisations { limit: MAX_MEMBERSHIPS as i64 });
+        if account.memberships.len() >= MAX_MEMBERSHIPS as usize {
+            return Err(Refusal::TooManyOrganisations { limit: MAX_MEMBERSHIPS.into() });
         }
         Ok(())
     }

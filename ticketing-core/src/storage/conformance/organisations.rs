@@ -97,7 +97,8 @@ pub async fn an_organisation_reads_back_and_its_founder_owns_it(storage: Arc<dyn
     let key = shop.reference();
     let made = granted(shop.try_found(&ada, Some(key.clone())).await);
     assert_eq!((made.name.as_str(), made.founder, made.created_at), ("Ade's band", ada.id, shop.now()));
-    assert_eq!(shop.storage.find(FindOrganisations(vec![made.id, 4711.into()])).await.unwrap(), [made.clone()]);
+    let found = shop.storage.find(FindOrganisations(vec![made.id, 4711.into()])).await.unwrap();
+    assert_eq!(found, std::slice::from_ref(&made));
     assert_eq!(shop.members(&made).await, [(ada.id, MemberRole::Owner)]);
     let stored = shop.stored(&ada).await;
     let membership = stored.memberships.of(made.id).unwrap();
@@ -166,7 +167,7 @@ pub async fn a_member_is_added_changed_and_removed(storage: Arc<dyn Storage>) {
     assert_eq!(shop.set(&by, band.id, bob.id, change).await, Err(Refusal::AccountUnknown), "no member any more");
     let again = granted(shop.set(&by, band.id, bob.id, MemberWants::Member(MemberRole::BoxOffice, ALL)).await);
     assert_eq!((again.id, again.removed_at), (added.id, None));
-    // Whoever is a member may leave, whatever the role is.
+    // A member may leave, whatever the role is.
     granted(shop.set(&person(&bob), band.id, bob.id, MemberWants::Nothing).await);
     let refused = shop.set(&person(&bob), band.id, bob.id, MemberWants::Nothing).await;
     assert_eq!(refused, Err(Refusal::OrganisationUnknown), "who is no member hears of no organisation");
@@ -314,12 +315,12 @@ pub async fn there_are_limits(storage: Arc<dyn Storage>) {
     let outcomes = shop.storage.apply(shop.now(), &sets).await.unwrap();
     let (last, others) = outcomes.split_last().unwrap();
     assert!(others.iter().all(Result::is_ok), "the owner is one of them");
-    assert_eq!(*last, Err(Refusal::TooManyMembers { limit: MAX_MEMBERS as i64 }));
+    assert_eq!(*last, Err(Refusal::TooManyMembers { limit: MAX_MEMBERS.into() }));
     for _ in 1..MAX_FOUNDED {
         shop.found(&ada).await;
     }
     let refused = shop.try_found(&ada, None).await;
-    assert_eq!(refused, Err(Refusal::TooManyOrganisations { limit: MAX_FOUNDED as i64 }));
+    assert_eq!(refused, Err(Refusal::TooManyOrganisations { limit: MAX_FOUNDED.into() }));
     let mut of = vec![];
     let founders = [shop.verified("f1@example.com").await, shop.verified("f2@example.com").await];
     for founder in &founders {
@@ -450,7 +451,7 @@ pub async fn eight_found_at_once_stay_within_the_limit(storage: Arc<dyn Storage>
         async move { shop.try_found(&ada, None).await }
     });
     assert_eq!(outcomes.await.iter().filter(|outcome| outcome.is_ok()).count(), 4);
-    assert_eq!(shop.stored(&ada).await.memberships.len(), MAX_FOUNDED);
+    assert_eq!(shop.stored(&ada).await.memberships.len(), MAX_FOUNDED as usize);
 }
 
 pub async fn a_manager_who_is_removed_at_once_grants_nothing_afterwards(storage: Arc<dyn Storage>) {

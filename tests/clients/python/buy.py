@@ -22,9 +22,9 @@ from ticketing_client.models import (
     CheckInBody,
     CheckInView,
     CheckoutView,
-    CreatedEventView,
     Direction,
     EventBody,
+    EventView,
     InitializeBody,
     LoginBody,
     LoginView,
@@ -67,7 +67,7 @@ every_operation_is_there()
 organizer, buyer = join("organizer"), join("buyer")
 day = datetime(2099, 12, 31, 20, tzinfo=timezone.utc)
 body = EventBody(title="Typed in Python", event_date=day, location="Lagos", price="5000.00", capacity=2)
-event = is_a(CreatedEventView, create_event.sync(client=organizer, body=body))
+event = is_a(EventView, create_event.sync(client=organizer, body=body))
 
 wanted = InitializeBody(event_id=event.id, quantity=1)
 reference = is_a(CheckoutView, initialize_payment.sync(client=buyer, body=wanted)).reference

@@ -17,7 +17,7 @@ pub const KEEP_ANSWERS: SignedDuration = SignedDuration::from_hours(24);
 pub struct StoredRequest {
     /// A hash of the caller, the operation and the key.
     pub scope: String,
-    /// A hash of the request's content.
+    /// A keyed hash of the request's content, which may hold a password.
     pub content: String,
     /// The response, once there is one.
     pub answer: Option<Answer>,
@@ -64,16 +64,29 @@ impl std::fmt::Debug for Answer {
 pub struct BeginRequest {
     /// A hash of the caller, the operation and the key.
     pub scope: String,
-    /// A hash of the request's content.
+    /// A keyed hash of the request's content, which may hold a password.
     pub content: String,
+    /// The same content as an earlier version of the program hashed it: a retry is recognised after an upgrade, too.
+    pub older_content: Option<String>,
     /// The lease: nobody else works on it for this long. Must be longer than any request takes.
     pub lease: SignedDuration,
 }
 
 impl BeginRequest {
-    /// Creates one from all its fields.
+    /// Creates one.
     pub fn new(scope: impl Into<String>, content: impl Into<String>, lease: SignedDuration) -> Self {
-        Self { scope: scope.into(), content: content.into(), lease }
+        Self { scope: scope.into(), content: content.into(), older_content: None, lease }
+    }
+
+    /// With the hash of the same content by an earlier version.
+    #[must_use]
+    pub fn with_older_content(mut self, content: impl Into<String>) -> Self {
+        self.older_content = Some(content.into());
+        self
+    }
+
+    fn is_same(&self, known: &StoredRequest) -> bool {
+        known.content == self.content || self.older_content.as_ref() == Some(&known.content)
     }
 }
 
@@ -143,7 +156,7 @@ impl Command for BeginRequest {
                 rows.requests.update(&self.scope, |row| *row = fresh);
                 Begun::Work { since: now }
             }
-            Some(known) if known.content != self.content => Begun::OtherContent,
+            Some(known) if !self.is_same(known) => Begun::OtherContent,
             Some(StoredRequest { answer: Some(answer), .. }) => Begun::Repeat(answer.clone()),
             Some(known) if known.locked_until > now => Begun::InProgress { until: known.locked_until },
             Some(known) => {

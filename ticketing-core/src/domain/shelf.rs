@@ -1,6 +1,6 @@
 //! The rows of one noun in a working set, by key and by index, as loaded and as changed.
 
-use super::row::{Field, Pick, Row, RowError, Sink, Source, Value};
+use super::row::{Column, Field, Kind, Pick, Row, RowError, Sink, Source, Value};
 use super::table::{Index, Record, Table};
 use std::any::Any;
 use std::collections::{BTreeMap, HashSet};
@@ -266,6 +266,31 @@ pub struct Change {
     pub after: Row,
 }
 
+impl Change {
+    /// A sale changes counters and nothing that columns are derived from, so those are made only where something else has changed.
+    fn of_loaded<R: Record>(before: &R, after: &R) -> Self {
+        let table = R::table();
+        let change = Self { before: Some(before.stored_row()), after: after.stored_row() };
+        if table.columns.len() == table.read_columns().len() || change.is_of_counters(table) {
+            return change;
+        }
+        Self { before: Some(before.row()), after: after.row() }
+    }
+
+    fn is_of_counters(&self, table: &Table) -> bool {
+        let Some(before) = &self.before else { return false };
+        let is_same = |columns: &[Column], before: &[Value], after: &[Value]| {
+            let mut all = columns.iter().zip(before).zip(after);
+            all.all(|((column, before), after)| column.kind == Kind::Sum || before == after)
+        };
+        let of_parts = table.part.as_ref().map_or(&[][..], |part| &part.columns);
+        let mut parts = before.parts.iter().zip(&self.after.parts);
+        before.parts.len() == self.after.parts.len()
+            && is_same(&table.columns, &before.values, &self.after.values)
+            && parts.all(|(before, after)| is_same(of_parts, before, after))
+    }
+}
+
 /// Receives new rows. Each call starts a row of a table; its columns are written next.
 pub trait NewRows {
     /// A new row of the noun's table.
@@ -302,10 +327,25 @@ pub trait AnyShelf: Any + Debug + Send + Sync {
     fn is_changed(&self) -> bool;
     /// Writes the new rows with their parts. Returns the number of rows and of parts.
     fn write_new(&self, to: &mut dyn NewRows) -> (usize, usize);
-    /// The loaded rows that have changed.
+    /// The loaded rows that have changed. Where nothing but counters has, derived columns are null in both.
     fn updates(&self) -> Vec<Change>;
     /// The new and the changed rows.
     fn changes(&self) -> Vec<Change>;
+
+    // For storages that keep rows from one transaction to the next.
+
+    /// The number of rows.
+    fn len(&self) -> usize;
+    /// The keys of all rows.
+    fn keys(&self) -> Vec<Value>;
+    /// Whether another shelf of the same noun has the same rows.
+    fn is_same(&self, other: &dyn AnyShelf) -> bool;
+    /// Removes all rows.
+    fn clear(&mut self);
+    /// Whether there is a row with this key.
+    fn has(&self, key: &Value) -> bool;
+    /// Moves all rows to another shelf of the same noun, where they replace those with their keys. They count as loaded there.
+    fn move_to(&mut self, to: &mut dyn AnyShelf);
 
     // For storages that keep everything in one working set.
 
@@ -420,12 +460,37 @@ impl<R: Record> AnyShelf for Shelf<R> {
 
     fn updates(&self) -> Vec<Change> {
         let loaded = self.changed().filter_map(|(before, after)| Some((before?, after)));
-        loaded.map(|(before, after)| Change { before: Some(before.row()), after: after.row() }).collect()
+        loaded.map(|(before, after)| Change::of_loaded(before, after)).collect()
     }
 
     fn changes(&self) -> Vec<Change> {
         let change = |(before, after): (Option<&R>, &R)| Change { before: before.map(R::row), after: after.row() };
         self.changed().map(change).collect()
+    }
+
+    fn len(&self) -> usize {
+        self.rows.len()
+    }
+
+    fn keys(&self) -> Vec<Value> {
+        self.rows.keys().map(Field::value).collect()
+    }
+
+    fn is_same(&self, other: &dyn AnyShelf) -> bool {
+        Self::same(other).is_some_and(|other| self.rows == other.rows)
+    }
+
+    fn clear(&mut self) {
+        *self = Self::default();
+    }
+
+    fn has(&self, key: &Value) -> bool {
+        self.keys_by(0, key).iter().any(|key| self.rows.contains_key(key))
+    }
+
+    fn move_to(&mut self, to: &mut dyn AnyShelf) {
+        let Some(to) = (to as &mut dyn Any).downcast_mut::<Self>() else { return };
+        std::mem::take(self).rows.into_values().for_each(|row| to.load_record(row));
     }
 
     fn copy(&self, index: usize, keys: &[Value], to: &mut dyn AnyShelf) {

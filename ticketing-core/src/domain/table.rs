@@ -1,6 +1,6 @@
 //! How a noun is stored: its table, key, indexes and locks. Declared once, by `table!`.
 
-use super::row::{Column, Field, Kind, Row, RowError, Sink, Source, Value};
+use super::row::{Column, Field, Kind, Row, RowError, Sink, Source, Stored, Value};
 use super::working_set::Noun;
 use std::marker::PhantomData;
 
@@ -167,6 +167,18 @@ pub trait Record: Clone + PartialEq + std::fmt::Debug + Send + Sync + 'static {
     fn row(&self) -> Row {
         let mut values = Vec::with_capacity(Self::table().columns.len());
         self.write(&mut values);
+        self.with_parts(values)
+    }
+
+    /// The record with its parts as plain values, and nulls for derived columns.
+    fn stored_row(&self) -> Row {
+        let mut stored = Stored(Vec::with_capacity(Self::table().columns.len()));
+        self.write(&mut stored);
+        self.with_parts(stored.0)
+    }
+
+    /// A row of these values, with the record's parts.
+    fn with_parts(&self, values: Vec<Value>) -> Row {
         let part = |position| {
             let mut values = Vec::new();
             self.write_part(position, &mut values);
@@ -233,7 +245,8 @@ pub(crate) fn part_columns(columns: &[(&'static str, Kind)]) -> Vec<Column> {
 ///   `keyed` one comes with the record.
 /// - `unstored` fields have no column and are read as their default.
 /// - A `part` is a `Vec` in a table of its own.
-/// - A `derived` column is written, for indexes and searches, and never read back.
+/// - A `derived` column is written, for indexes and searches, and never read back. It depends on columns that are no counters, and
+///   on parts.
 /// - `read_with Account by "account_id"` after the lock: see [`Table::read_with`].
 macro_rules! table {
     ($record:ident in $table:literal, lock $lock:expr $(, read_with $with:ident by $with_column:literal)?;
@@ -291,7 +304,7 @@ macro_rules! table {
                 self.$key.store(to);
                 $(self.$field.store(to);)+
                 $(let derive: fn(&$record) -> Option<String> = $derive;
-                to.text(derive(self).as_deref());)*
+                to.derived(&|| derive(self));)*
             }
 
             fn read(from: &mut dyn $crate::domain::row::Source) -> Result<Self, $crate::domain::row::RowError> {

@@ -75,6 +75,22 @@ impl Ticketing {
         self.create_event(organizer, event).await
     }
 
+    /// Finds everything that is wrong with the fields of a new event, and creates nothing. For callers who have found faults of their
+    /// own, and want to name all of them at once.
+    pub fn check_new_event(&self, organizer: &Principal, event: NewEvent, category: Option<&str>) -> Result<()> {
+        let event = event.composed();
+        let past = event.past(self.now()).map_or(Ok(()), |past| Err(is_past(&event, past)));
+        let checked = [self.check_new(organizer, &event), category.map_or(Ok(()), check_category_name), past];
+        let mut wrong = vec![];
+        for error in checked.into_iter().filter_map(Result::err) {
+            match error {
+                Error::Invalid(faults) => wrong.extend(faults),
+                error => return Err(error),
+            }
+        }
+        if wrong.is_empty() { Ok(()) } else { Err(Error::Invalid(wrong)) }
+    }
+
     /// Finds everything that is wrong and does not depend on the time.
     fn check_new(&self, organizer: &Principal, new: &NewEvent) -> Result<()> {
         // It has no version yet.
@@ -87,8 +103,6 @@ impl Ticketing {
         check_types(&mut checks, &event);
         let is_offered = event.status != EventStatus::Active || event.public_types().next().is_some();
         checks.require("ticket_types", is_offered, || "must have one that is not secret".to_owned());
-        checks.done()?;
-        let mut checks = Checks::default();
         self.check_currency(&mut checks, &event);
         checks.done()
     }
@@ -107,10 +121,8 @@ impl Ticketing {
     }
 
     async fn category_named(&self, name: &str) -> Result<Category> {
+        check_category_name(name)?;
         let name = composed(name.trim());
-        let mut checks = Checks::default();
-        checks.text("category", &name, 1, 50);
-        checks.done()?;
         if let Some(category) = self.find_category(&name).await? {
             return Ok(category);
         }
@@ -222,6 +234,12 @@ pub(super) fn check_page(page: PageRequest) -> Result<()> {
     });
     let skip_fits = i64::try_from(page.skip).is_ok_and(|skip| skip <= MAX_SAFE_INTEGER);
     checks.require("skip", skip_fits, || format!("must be at most {MAX_SAFE_INTEGER} (got {})", page.skip));
+    checks.done()
+}
+
+fn check_category_name(name: &str) -> Result<()> {
+    let mut checks = Checks::default();
+    checks.text("category", &composed(name.trim()), 1, 50);
     checks.done()
 }
 

@@ -376,7 +376,12 @@ fn uses_of(order: &Order) -> i64 {
 }
 
 fn fits(event: &Event, order: &Order) -> bool {
-    let of_type =
-        |line: &OrderLine| event.ticket_type(line.ticket_type_id).is_some_and(|of| of.stock.has(line.quantity.into()));
-    event.status == EventStatus::Active && event.stock.has(order.quantity().into()) && order.lines.iter().all(of_type)
+    // An order may have two lines of one type: with a promo code, and without one.
+    let mut of_types = BTreeMap::<TicketTypeId, i64>::new();
+    for line in &order.lines {
+        *of_types.entry(line.ticket_type_id).or_default() += i64::from(line.quantity);
+    }
+    let has_type =
+        |(id, quantity): (&TicketTypeId, &i64)| event.ticket_type(*id).is_some_and(|of| of.stock.has(*quantity));
+    event.status == EventStatus::Active && event.stock.has(order.quantity().into()) && of_types.iter().all(has_type)
 }

@@ -2,9 +2,10 @@
 
 use crate::servers::ask;
 use crate::world::{MINUTE, SECOND, World};
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use ticketing_core::domain::code::Reference;
-use ticketing_core::domain::id::{EventId, TicketId};
+use ticketing_core::domain::id::{EventId, RefundId, TicketId};
 use ticketing_core::domain::order::OrderStatus;
 use ticketing_core::domain::payment::{Attempt, AttemptStatus, Verdict};
 use ticketing_core::domain::principal::Principal;
@@ -28,11 +29,12 @@ pub(crate) async fn look_after(world: Arc<World>, organizer: Principal, event: E
             }
         });
     }
+    let mut retried = BTreeMap::new();
     loop {
         world.sleep(world.between(MINUTE, 4 * MINUTE)).await;
         refund(&world, &organizer).await;
         resolve(&world, &organizer).await;
-        retry(&world, &organizer).await;
+        retry(&world, &organizer, &mut retried).await;
     }
 }
 
@@ -100,13 +102,18 @@ async fn resolve(world: &Arc<World>, organizer: &Principal) {
     }
 }
 
-async fn retry(world: &Arc<World>, organizer: &Principal) {
+/// How often a person tries the same refund again. One that the gateway never accepts would be under way for ever.
+const MOST_RETRIES: u32 = 20;
+
+async fn retry(world: &Arc<World>, organizer: &Principal, retried: &mut BTreeMap<RefundId, u32>) {
     let failed = world.memory.look(|rows| {
         let given_up = |status| matches!(status, RefundStatus::Failed | RefundStatus::NeedsAttention);
-        let found = rows.refunds.iter().find(|(_, refund)| given_up(refund.status));
+        let is_left = |id: &RefundId| retried.get(id).is_none_or(|tries| *tries < MOST_RETRIES);
+        let found = rows.refunds.iter().find(|(id, refund)| given_up(refund.status) && is_left(id));
         found.map(|(id, _)| *id)
     });
     let Some(id) = failed.filter(|_| world.below(2) == 0) else { return };
+    *retried.entry(id).or_default() += 1;
     let (who, now) = (organizer.clone(), world.time());
     let retry = RetryRefund { id, actor: who };
     let answer = ask(world, |server| async move { Ok(server.storage().apply_one(now, retry).await??) }).await;

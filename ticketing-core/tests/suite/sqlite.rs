@@ -9,6 +9,7 @@ use std::sync::Arc;
 use std::time::Duration;
 use ticketing_core::domain::event::EventFilter;
 use ticketing_core::domain::page::PageRequest;
+use ticketing_core::domain::refusal::Refusal;
 use ticketing_core::storage::StorageExt as _;
 use ticketing_core::storage::conformance::TempFolder;
 use ticketing_core::storage::conformance::shop::Shop;
@@ -120,6 +121,39 @@ async fn several_may_open_an_empty_file_at_once() {
         let all = open(&path).await.events(&EventFilter::default(), PageRequest::default()).await.unwrap();
         assert_eq!(all.items.len(), 6);
     }
+}
+
+/// An event is kept from one transaction to the next. What another connection does to it must be seen all the same.
+#[tokio::test]
+async fn an_event_that_somebody_else_changed_is_read_again() {
+    let (_folder, path) = file();
+    let (ours, theirs) = (Shop::open(open(&path).await), Shop::open(open(&path).await));
+    // The second shop counts its references from 1, too.
+    (0..100).for_each(|_| drop(theirs.number()));
+    let event = ours.event().capacity(4).create().await;
+    ours.hold(&event, 1).await;
+    theirs.hold(&event, 1).await;
+    ours.hold(&event, 1).await;
+    assert_eq!(ours.stock(&event).await, (3, 0));
+    // By hand, between two transactions.
+    let mut raw = raw(&path).await;
+    run(&mut raw, "update events set capacity = 3").await.unwrap();
+    let refused = ours.try_hold(&ours.hold_request(&event, 1)).await.unwrap_err();
+    assert!(matches!(refused, Refusal::SoldOut { available: 0, .. }), "{refused:?}");
+    run(&mut raw, "update events set capacity = 4").await.unwrap();
+    ours.hold(&event, 1).await;
+    assert_eq!(theirs.stock(&event).await, (4, 0));
+}
+
+/// New rows leave out columns that are null in all of them: nothing else may become of those.
+#[tokio::test]
+async fn no_column_that_may_be_null_has_another_default() {
+    let (_folder, path) = file();
+    open(&path).await.close().await;
+    let defaults = "select group_concat(t.name || '.' || c.name, ', ') from sqlite_schema t, pragma_table_info(t.name) c \
+                    where t.type = 'table' and t.name not like '\\_%' escape '\\' and c.dflt_value is not null and not c.\"notnull\"";
+    let found: Option<String> = sqlx::query(defaults).fetch_one(&mut raw(&path).await).await.unwrap().get(0);
+    assert_eq!(found, None);
 }
 
 /// Names the file to a process of its own: see the next two.

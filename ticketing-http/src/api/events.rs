@@ -2,7 +2,7 @@
 
 use super::bearer::{MaybeSession, Session};
 use super::dto::body::Body;
-use super::dto::event::{CreatedEventView, EventBody, EventRequest, EventView};
+use super::dto::event::{EventBody, EventRequest, EventView};
 use super::dto::field::Faults;
 use super::dto::list::{List, page};
 use super::dto::path::Id;
@@ -98,7 +98,7 @@ impl From<Sort> for EventSort {
 enum Created {
     /// The new event.
     #[oai(status = 201)]
-    Created(Json<CreatedEventView>, #[oai(header = "Location")] String),
+    Created(Json<EventView>, #[oai(header = "Location")] String),
 }
 
 #[derive(ApiResponse)]
@@ -131,10 +131,15 @@ impl Events {
             None if self.0.settings.allow_anonymous_events => Principal::External(NOBODY.to_owned()),
             session => MaybeSession(session).required()?.who(),
         };
-        let EventRequest { event, category } =
-            body.0.into_event(self.0.settings.default_currency, &self.0.settings.default_time_zone)?;
-        if !self.0.settings.takes_payments {
-            is_free(&event)?;
+        let settings = &self.0.settings;
+        let EventRequest { event, category, mut faults } =
+            body.0.into_event(self.0.clock.now(), settings.default_currency, &settings.default_time_zone);
+        if !settings.takes_payments {
+            free_only(&event, &mut faults);
+        }
+        if !faults.is_empty() {
+            let checked = self.0.ticketing.check_new_event(&organizer, event, category.as_deref());
+            return Err(faults.and(checked).into());
         }
         let event = event.with_key(reference(http, "event"));
         let is_draft = event.is_draft;
@@ -144,7 +149,7 @@ impl Events {
         };
         // The engine makes a draft of what was to be on sale for one reason only.
         let is_held_back = event.status == EventStatus::Draft && !is_draft && !is_verified;
-        let view = CreatedEventView::new(&event, is_held_back);
+        let view = EventView::created(&event, is_held_back);
         Ok(Created::Created(Json(view), format!("/events/{}", event.id)))
     }
 
@@ -256,14 +261,12 @@ impl Events {
 }
 
 /// Rejects every price, where the server takes no payments.
-fn is_free(event: &NewEvent) -> Result<(), Problem> {
-    let mut faults = Faults::default();
+fn free_only(event: &NewEvent, faults: &mut Faults) {
     let is_single = matches!(event.ticket_types.as_slice(), [only] if only.name == GENERAL_ADMISSION);
     for (index, kind) in event.ticket_types.iter().enumerate().filter(|(_, kind)| kind.price.minor() > 0) {
         let field = if is_single { "price".to_owned() } else { format!("ticket_types.{index}.price") };
         faults.add(&field, format!("must be 0 (got {}): this server takes no payments", kind.price.decimal()));
     }
-    faults.or(Some(()))
 }
 
 /// A text to search for; blank means none. Control characters are rejected here, because some databases cannot store them.

@@ -78,7 +78,8 @@ impl<E: Endpoint<Output = Response>> Endpoint for Idempotent<E> {
         let body = request.take_body().into_bytes().await?;
         let seed = self.seed(&request, &caller, &key);
         let scope: String = hex(&Sha256::digest(seed));
-        let begin = BeginRequest::new(scope.clone(), content(&request, &body), REQUEST_LEASE);
+        let begin = BeginRequest::new(scope.clone(), self.content(&request, &body), REQUEST_LEASE)
+            .with_older_content(unkeyed_content(&request, &body));
         request.set_body(body);
 
         let ticketing = &self.state.ticketing;
@@ -124,6 +125,17 @@ impl<E> Idempotent<E> {
         }
         mac.finalize().into_bytes().into()
     }
+
+    /// Identifies the content. Keyed: a body may hold a password, and whoever reads the database must not be able to try passwords
+    /// on its hash.
+    fn content(&self, request: &Request, body: &[u8]) -> String {
+        let mut mac = self.state.key_mac();
+        for part in [b"request content v1", request.uri().query().unwrap_or_default().as_bytes(), body] {
+            mac.update(&(part.len() as u64).to_be_bytes());
+            mac.update(part);
+        }
+        hex(&mac.finalize().into_bytes())
+    }
 }
 
 fn key(request: &Request) -> Result<Option<String>, Problem> {
@@ -140,7 +152,8 @@ fn key(request: &Request) -> Result<Option<String>, Problem> {
     key.filter(fits).map(Some).ok_or_else(invalid)
 }
 
-fn content(request: &Request, body: &[u8]) -> String {
+/// As earlier versions stored it.
+fn unkeyed_content(request: &Request, body: &[u8]) -> String {
     let query = request.uri().query().unwrap_or_default();
     hex(&Sha256::new()
         .chain_update((query.len() as u64).to_be_bytes())
@@ -247,6 +260,22 @@ mod tests {
             ("/nowhere", token.as_str(), "no token"),
         ] {
             assert_eq!(seen_by_the_handler(&state, path, token, path).await, seen, "{path}");
+        }
+    }
+
+    /// A copy of the database must not allow trying passwords on the hash of a request that set one.
+    #[test]
+    fn the_hash_of_a_request_depends_on_a_secret() {
+        let hash = |secret: u8, body: &[u8], query: &str| {
+            let ticketing = Ticketing::builder(MemoryStorage::new()).build().unwrap();
+            let state = ApiState::new(ticketing, ApiSettings::default()).with_key_secret([secret; 32]);
+            let request = Request::builder().uri_str(format!("/auth/register{query}")).finish();
+            Idempotent { api: (), state }.content(&request, body)
+        };
+        assert_eq!(hash(1, b"body", "?a"), hash(1, b"body", "?a"));
+        let all = [hash(1, b"body", ""), hash(2, b"body", ""), hash(1, b"Body", ""), hash(1, b"body", "?a")];
+        for (at, one) in all.iter().enumerate() {
+            assert!(!all[at + 1..].contains(one), "{all:?}");
         }
     }
 }

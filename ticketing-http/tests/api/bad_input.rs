@@ -241,7 +241,23 @@ async fn invalid_event_is_rejected_with_all_field_errors() {
     assert_eq!(wrong(body).await, ["ticket_types.1.name"], "parse errors are reported before validation errors");
     let many = json!([{"name": "VIP", "price": "x"}, {"name": "vip", "price": "1.234"}]);
     let body = json!({"title": "Gala", "date": "2026-12-31", "location": "Lagos", "ticket_types": many});
-    assert_eq!(wrong(body).await, ["ticket_types.0.price", "ticket_types.1.price"]);
+    assert_eq!(wrong(body).await, ["ticket_types.0.price", "ticket_types.1.price", "ticket_types"]);
+    // What cannot be read does not keep the rest from being checked.
+    let body = json!({"title": " ", "currency": "ZZZ", "status": "sold", "location": "Lagos", "capacity": 0, "category": "x".repeat(51),
+        "end_date": "2026-12-31", "ticket_types": [{"name": "", "price": "1", "visibility": "hidden"}, {"name": "VIP", "price": "1"}]});
+    let mut fields = wrong(body).await;
+    fields.sort_unstable();
+    let all = [
+        "capacity",
+        "category",
+        "currency",
+        "event_date",
+        "status",
+        "ticket_types.0.name",
+        "ticket_types.0.visibility",
+        "title",
+    ];
+    assert_eq!(fields, all);
 }
 
 #[tokio::test]

@@ -335,6 +335,7 @@ macro_rules! storage_conformance {
             }
             requests {
                 a_repeated_request_gets_the_first_response
+                a_request_of_an_earlier_version_is_known_by_its_older_hash
                 a_request_whose_worker_died_is_done_by_the_next
                 responses_are_kept_for_a_day_and_then_forgotten
                 a_request_that_did_nothing_is_forgotten_while_its_lease_lasts

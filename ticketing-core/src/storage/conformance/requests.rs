@@ -9,7 +9,7 @@ use jiff::SignedDuration;
 use std::sync::Arc;
 
 fn request(scope: &str, content: &str) -> BeginRequest {
-    BeginRequest { scope: scope.to_owned(), content: content.to_owned(), lease: LEASE }
+    BeginRequest::new(scope, content, LEASE)
 }
 
 fn answer(body: &[u8]) -> Answer {
@@ -44,6 +44,18 @@ pub async fn a_repeated_request_gets_the_first_response(storage: Arc<dyn Storage
         .await
         .unwrap();
     assert!(matches!(begin(&shop, "never begun", "x").await, Begun::Work { .. }));
+}
+
+pub async fn a_request_of_an_earlier_version_is_known_by_its_older_hash(storage: Arc<dyn Storage>) {
+    let shop = Shop::open(storage);
+    assert_eq!(begin(&shop, "a", "older").await, Begun::Work { since: shop.now() });
+    let finish = FinishRequest { scope: "a".to_owned(), answer: Some(answer(b"first")) };
+    shop.storage.apply_one(shop.now(), finish).await.unwrap();
+    assert_eq!(begin(&shop, "a", "newer").await, Begun::OtherContent);
+    let again = |older: &str| request("a", "newer").with_older_content(older);
+    let begun = shop.storage.apply_one(shop.now(), again("older")).await.unwrap();
+    assert_eq!(begun, Begun::Repeat(answer(b"first")));
+    assert_eq!(shop.storage.apply_one(shop.now(), again("other")).await.unwrap(), Begun::OtherContent);
 }
 
 pub async fn a_request_whose_worker_died_is_done_by_the_next(storage: Arc<dyn Storage>) {

@@ -27,15 +27,15 @@ impl Dialect for Postgres {
         match (columns, kinds) {
             ([column], [kind]) => format!("{column} = any({})", array(*kind, bound)),
             _ => {
-                let (source, values) = self.source(kinds, bound);
+                let (source, values) = self.source(&kinds.iter().copied().enumerate().collect::<Vec<_>>(), bound);
                 format!("({}) in (select {} from {source})", columns.join(", "), values.join(", "))
             }
         }
     }
 
-    fn source(&self, kinds: &[Kind], bound: &mut usize) -> (String, Vec<String>) {
-        let arrays: Vec<String> = kinds.iter().map(|kind| array(*kind, bound)).collect();
-        let names: Vec<String> = (0..kinds.len()).map(|index| format!("c{index}")).collect();
+    fn source(&self, columns: &[(usize, Kind)], bound: &mut usize) -> (String, Vec<String>) {
+        let arrays: Vec<String> = columns.iter().map(|(_, kind)| array(*kind, bound)).collect();
+        let names: Vec<String> = columns.iter().map(|(index, _)| format!("c{index}")).collect();
         let source = format!("unnest({}) as r ({})", arrays.join(", "), names.join(", "));
         (source, names.into_iter().map(|name| format!("r.{name}")).collect())
     }

@@ -10,6 +10,7 @@ mod open;
 use self::ids::{Blocks, IDS_PER_COMMAND, MORE};
 use self::open::migrations;
 use super::sql::commits::{Commits, Committer, Timed, decide, load};
+use super::sql::kept::Kept;
 use super::sql::leases::{Control, Lease, Leases};
 use super::sql::{self, Connection, broken, limits, trouble};
 use super::{Connections, Storage, StorageError};
@@ -80,7 +81,7 @@ impl PostgresStorage {
         let mut lease = self.begin().await?;
         let size = works.iter().map(|(_, work)| work.size()).sum::<usize>().max(1);
         let count = ids_per_command.saturating_mul(i64::try_from(size).unwrap_or(i64::MAX));
-        let (loader, mut rows) = match load(plain(&mut lease), works).await {
+        let (mut loader, mut rows) = match load(plain(&mut lease), works, Kept::default()).await {
             Ok(loaded) => loaded,
             Err(error) => return inner(error),
         };
@@ -91,7 +92,7 @@ impl PostgresStorage {
         for (noun, ids) in Noun::ALL.iter().zip(&taken) {
             rows.shelf_mut(*noun).set_ids(*ids);
         }
-        if let Err(error) = decide(plain(&mut lease), works, loader, &mut rows).await {
+        if let Err(error) = decide(plain(&mut lease), works, &mut loader, &mut rows).await {
             return inner(error);
         }
         if Noun::ALL

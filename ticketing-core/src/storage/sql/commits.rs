@@ -5,6 +5,7 @@
 //! the same rows, and the difference is written and flushed once. An event's holds and its settlements, which need the same row, do not
 //! wait for each other's flush. There is no timer: a single transaction is committed at once.
 
+use super::kept::Kept;
 use super::load::Loader;
 use super::{Connection, Result, StorageError, broken};
 use crate::domain::command::Work;
@@ -181,10 +182,14 @@ impl Needs for One<'_> {
     }
 }
 
-/// Loads what these transactions need, and locks it.
-pub(in crate::storage) async fn load(connection: &mut dyn Connection, works: &[Timed]) -> Result<(Loader, WorkingSet)> {
+/// Loads what these transactions need, and locks it. What is kept of earlier ones need not be read.
+pub(in crate::storage) async fn load(
+    connection: &mut dyn Connection,
+    works: &[Timed],
+    kept: Kept,
+) -> Result<(Loader, WorkingSet)> {
     let now = works.iter().map(|(now, _)| *now).max().unwrap_or(Timestamp::MIN);
-    let (mut loader, mut rows) = (Loader::new(connection, now), WorkingSet::default());
+    let (mut loader, mut rows) = (Loader::new(connection, now, kept), WorkingSet::default());
     loader.load(connection, &All(works), &mut rows).await?;
     Ok((loader, rows))
 }
@@ -193,7 +198,7 @@ pub(in crate::storage) async fn load(connection: &mut dyn Connection, works: &[T
 pub(in crate::storage) async fn decide(
     connection: &mut dyn Connection,
     works: &[Timed],
-    mut loader: Loader,
+    loader: &mut Loader,
     rows: &mut WorkingSet,
 ) -> Result<()> {
     for (number, (now, work)) in works.iter().enumerate() {

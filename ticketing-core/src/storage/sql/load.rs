@@ -2,6 +2,7 @@
 //!
 //! Every transaction takes its locks in the same direction: rank by rank, and by key within a table.
 
+use super::kept::Kept;
 use super::list::{claim, page, value};
 use super::{Connection, Found, Result, Statement};
 use crate::domain::load::{LoadKeys, Lookup, Needs};
@@ -14,7 +15,8 @@ use std::collections::{BTreeMap, BTreeSet};
 /// Reads what is needed, without locks.
 pub(in crate::storage) async fn load(connection: &mut dyn Connection, needs: &dyn Needs) -> Result<WorkingSet> {
     let mut rows = WorkingSet::default();
-    Loader { load: LoadKeys::default(), locks: false, joins: true, locked: BTreeSet::new() }
+    let (load, kept) = (LoadKeys::default(), Kept::default());
+    Loader { load, kept, locks: false, joins: true, locked: BTreeSet::new() }
         .load(connection, needs, &mut rows)
         .await?;
     Ok(rows)
@@ -23,6 +25,8 @@ pub(in crate::storage) async fn load(connection: &mut dyn Connection, needs: &dy
 /// Loads what works need that share a transaction, and locks it where the database has row locks.
 pub(in crate::storage) struct Loader {
     load: LoadKeys,
+    /// Rows that need not be read.
+    kept: Kept,
     locks: bool,
     /// Whether rows are read [with](Table::read_with) those that they refer to. Not in a transaction: it may have changed those already.
     joins: bool,
@@ -30,10 +34,16 @@ pub(in crate::storage) struct Loader {
 }
 
 impl Loader {
-    /// For a transaction at this time.
-    pub(in crate::storage) fn new(connection: &dyn Connection, now: Timestamp) -> Self {
+    /// For a transaction at this time. The kept rows must be as they are in the database.
+    pub(in crate::storage) fn new(connection: &dyn Connection, now: Timestamp, kept: Kept) -> Self {
         let locks = connection.dialect().has_row_locks();
-        Self { load: LoadKeys::at(now), locks, joins: false, locked: BTreeSet::new() }
+        Self { load: LoadKeys::at(now), kept, locks, joins: false, locked: BTreeSet::new() }
+    }
+
+    /// The rows that were kept before the transaction.
+    #[cfg_attr(not(feature = "sqlite"), allow(dead_code, reason = "PostgreSQL has many writers"))]
+    pub(in crate::storage) fn into_kept(self) -> Kept {
+        self.kept
     }
 
     /// Loads what is needed and not loaded yet.
@@ -70,7 +80,10 @@ impl Loader {
                 match with {
                     _ if self.locks && lookup.is_locked_by_row() => {}
                     Some((with, column)) => by_index_with(connection, &lookup, with, column, rows).await?,
-                    None => by_index(connection, lookup.noun, lookup.index, &lookup.keys, "", rows).await?,
+                    None => {
+                        let keys = self.kept.copy(lookup.noun, lookup.index, lookup.keys.clone(), rows);
+                        by_index(connection, lookup.noun, lookup.index, &keys, "", rows).await?;
+                    }
                 }
                 rows.shelf_mut(lookup.noun).mark_complete(lookup.index, &lookup.keys, lookup.is_to_change);
             }
@@ -133,7 +146,7 @@ fn names(columns: &[Column], alias: &str) -> String {
 }
 
 /// Reads the rows with these keys of an index, with their parts.
-async fn by_index(
+pub(super) async fn by_index(
     connection: &mut dyn Connection,
     noun: Noun,
     index: usize,

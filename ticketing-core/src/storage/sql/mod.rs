@@ -3,6 +3,7 @@
 
 pub(super) mod check;
 pub(super) mod commits;
+pub(super) mod kept;
 pub(super) mod leases;
 pub(super) mod limits;
 pub(super) mod list;
@@ -69,8 +70,8 @@ impl Statement {
 pub(super) trait Dialect: Send + Sync {
     /// A condition: columns have one of the keys that are bound next.
     fn one_of(&self, columns: &[&str], kinds: &[Kind], bound: &mut usize) -> String;
-    /// A table `r` of the rows that are bound next, and an expression for each of its columns.
-    fn source(&self, kinds: &[Kind], bound: &mut usize) -> (String, Vec<String>);
+    /// A table `r` of the rows that are bound next, and an expression for each of these columns, given by position and kind.
+    fn source(&self, columns: &[(usize, Kind)], bound: &mut usize) -> (String, Vec<String>);
     /// An empty list of rows with such columns, in the form in which it is bound.
     fn rows(&self, kinds: Vec<Kind>) -> Rows;
     /// Several writes as one statement.

@@ -1,6 +1,6 @@
 //! Rows on their way to a statement, written column by column into the form in which they are bound.
 
-use crate::domain::row::{Kind, Sink, Value};
+use crate::domain::row::{Kind, Sink, Value, bit};
 use std::io::Write as _;
 
 /// Rows to be bound.
@@ -30,6 +30,14 @@ impl Rows {
         }
     }
 
+    /// Drops the columns that are null in every row. Returns the positions of the others in a row.
+    pub(in crate::storage) fn drop_nulls(&mut self, columns: usize) -> Vec<usize> {
+        match self {
+            Self::Json(rows) => (0..columns).filter(|at| rows.filled & bit(*at) != 0).collect(),
+            Self::Columns(rows) => rows.drop_nulls(),
+        }
+    }
+
     /// Adds a row of plain values.
     pub(in crate::storage) fn push(&mut self, values: &[Value]) {
         let to = self.begin();
@@ -51,12 +59,17 @@ fn put(to: &mut dyn Sink, value: &Value) {
 pub(in crate::storage) struct JsonRows {
     text: Vec<u8>,
     count: usize,
+    /// The column that is written next.
+    at: usize,
+    /// A bit for each column that is not null in every row.
+    filled: u64,
 }
 
 impl JsonRows {
     fn begin(&mut self) -> &mut Self {
         self.text.extend_from_slice(if self.count == 0 { b"[[" } else { b"],[" });
         self.count += 1;
+        self.at = 0;
         self
     }
 
@@ -68,10 +81,14 @@ impl JsonRows {
         String::from_utf8(self.text).unwrap_or_default()
     }
 
-    fn separate(&mut self) {
-        if self.text.last() != Some(&b'[') {
+    fn next(&mut self, is_filled: bool) {
+        if self.at > 0 {
             self.text.push(b',');
         }
+        if is_filled {
+            self.filled |= bit(self.at);
+        }
+        self.at += 1;
     }
 
     fn null(&mut self) {
@@ -81,7 +98,7 @@ impl JsonRows {
 
 impl Sink for JsonRows {
     fn int(&mut self, value: Option<i64>) {
-        self.separate();
+        self.next(value.is_some());
         match value {
             // Writing to a vector cannot fail.
             Some(value) => drop(serde_json::to_writer(&mut self.text, &value)),
@@ -90,7 +107,7 @@ impl Sink for JsonRows {
     }
 
     fn text(&mut self, value: Option<&str>) {
-        self.separate();
+        self.next(value.is_some());
         match value {
             Some(value) => drop(serde_json::to_writer(&mut self.text, value)),
             None => self.null(),
@@ -98,7 +115,7 @@ impl Sink for JsonRows {
     }
 
     fn bytes(&mut self, value: Option<&[u8]>) {
-        self.separate();
+        self.next(value.is_some());
         match value {
             Some(value) => {
                 self.text.push(b'"');
@@ -117,6 +134,16 @@ pub(in crate::storage) enum ColumnValues {
     Int(Vec<Option<i64>>),
     Text(Vec<Option<String>>),
     Bytes(Vec<Option<Vec<u8>>>),
+}
+
+impl ColumnValues {
+    fn is_filled(&self) -> bool {
+        match self {
+            Self::Int(values) => values.iter().any(Option::is_some),
+            Self::Text(values) => values.iter().any(Option::is_some),
+            Self::Bytes(values) => values.iter().any(Option::is_some),
+        }
+    }
 }
 
 #[derive(Debug)]
@@ -146,6 +173,13 @@ impl ColumnRows {
 
     pub(in crate::storage) fn finish(self) -> Vec<ColumnValues> {
         self.columns
+    }
+
+    fn drop_nulls(&mut self) -> Vec<usize> {
+        let filled: Vec<bool> = self.columns.iter().map(ColumnValues::is_filled).collect();
+        let mut each = filled.iter();
+        self.columns.retain(|_| each.next().is_some_and(|filled| *filled));
+        (0..filled.len()).filter(|at| filled[*at]).collect()
     }
 
     fn next(&mut self) -> Option<&mut ColumnValues> {

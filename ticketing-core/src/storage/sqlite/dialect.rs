@@ -23,8 +23,8 @@ impl Dialect for Sqlite {
         }
     }
 
-    fn source(&self, kinds: &[Kind], bound: &mut usize) -> (String, Vec<String>) {
-        let value = |(index, kind): (usize, &Kind)| match kind {
+    fn source(&self, columns: &[(usize, Kind)], bound: &mut usize) -> (String, Vec<String>) {
+        let value = |(index, kind): &(usize, Kind)| match kind {
             Kind::Int | Kind::Sum => format!("cast(r.value ->> {index} as bigint)"),
             Kind::Text => format!("r.value ->> {index}"),
             Kind::Bytes => format!("unhex(r.value ->> {index})"),
@@ -32,10 +32,7 @@ impl Dialect for Sqlite {
         *bound += 1;
         // `offset` keeps the subquery one: joined into the statement around it, it would render the row as text anew for each of its
         // columns. That took half of the time of an insert.
-        (
-            format!("(select value from json_each(${bound}) limit -1 offset 0) as r"),
-            kinds.iter().enumerate().map(value).collect(),
-        )
+        (format!("(select value from json_each(${bound}) limit -1 offset 0) as r"), columns.iter().map(value).collect())
     }
 
     fn rows(&self, _kinds: Vec<Kind>) -> Rows {

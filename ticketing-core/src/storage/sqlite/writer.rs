@@ -5,6 +5,7 @@ use crate::domain::shelf::IdRanges;
 use crate::domain::working_set::Noun;
 use crate::storage::StorageError;
 use crate::storage::sql::commits::{Commits, Committer, Timed, decide, load};
+use crate::storage::sql::kept::Kept;
 use crate::storage::sql::leases::{Lease, Leases};
 use crate::storage::sql::{self, Connection, Found, Statement, trouble};
 use async_trait::async_trait;
@@ -39,17 +40,18 @@ static LAST_IDS: LazyLock<String> = LazyLock::new(|| {
     format!("select {}", Noun::ALL.iter().map(of_noun).collect::<Vec<_>>().join(", "))
 });
 
-/// The next ids as the last transaction left them. They are good for as long as nobody else has changed the file, which the version
-/// tells; and it means something only on the connection that it was read on.
+/// The next ids and some rows as the last transaction left them. They are good for as long as nobody else has changed the file, which
+/// the version tells; and it means something only on the connection that it was read on.
 #[derive(Clone, Debug)]
 struct Remembered {
     connection: Instant,
     version: i64,
     ids: NextIds,
+    rows: Kept,
 }
 
-/// Begins a transaction. Returns the next ids, and the version of the file.
-async fn begin(lease: &mut Lease<Sqlite>, remembered: Option<Remembered>) -> Result<(NextIds, i64)> {
+/// Begins a transaction. Returns the next ids, the rows that need not be read, and the version of the file.
+async fn begin(lease: &mut Lease<Sqlite>, remembered: Option<Remembered>) -> Result<(NextIds, Kept, i64)> {
     lease.mark_begun();
     let mut version = 0;
     let mut see = |row: &mut dyn Found| {
@@ -60,7 +62,10 @@ async fn begin(lease: &mut Lease<Sqlite>, remembered: Option<Remembered>) -> Res
     let connection: &mut dyn Connection = &mut **lease;
     connection.fetch(Statement { sql: BEGIN.to_owned(), ..Statement::default() }, &mut see).await?;
     if let Some(known) = remembered.filter(|known| known.connection == lent_at && known.version == version) {
-        return Ok((known.ids, version));
+        if cfg!(debug_assertions) {
+            known.rows.check(connection).await?;
+        }
+        return Ok((known.ids, known.rows, version));
     }
     let mut next = vec![IdRanges::default(); Noun::ALL.len()];
     let mut see = |row: &mut dyn Found| {
@@ -71,7 +76,7 @@ async fn begin(lease: &mut Lease<Sqlite>, remembered: Option<Remembered>) -> Res
         Ok(())
     };
     connection.fetch(Statement { sql: LAST_IDS.clone(), ..Statement::default() }, &mut see).await?;
-    Ok((next, version))
+    Ok((next, Kept::default(), version))
 }
 
 /// The one writer of a file. Cheap to clone.
@@ -79,16 +84,16 @@ async fn begin(lease: &mut Lease<Sqlite>, remembered: Option<Remembered>) -> Res
 pub(super) struct Writer {
     pub(super) connection: Leases<Sqlite>,
     commits: Commits,
-    ids: Arc<Mutex<Option<Remembered>>>,
+    remembered: Arc<Mutex<Option<Remembered>>>,
 }
 
 impl Writer {
     pub(super) fn new(connection: Leases<Sqlite>) -> Self {
-        Self { connection, commits: Commits::default(), ids: Arc::default() }
+        Self { connection, commits: Commits::default(), remembered: Arc::default() }
     }
 
-    fn ids(&self) -> MutexGuard<'_, Option<Remembered>> {
-        self.ids.lock().unwrap_or_else(PoisonError::into_inner)
+    fn remembered(&self) -> MutexGuard<'_, Option<Remembered>> {
+        self.remembered.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// See [`Storage::version`](crate::storage::Storage::version).
@@ -110,20 +115,22 @@ impl Committer for Writer {
     async fn commit(&self, works: &[Timed]) -> Result<()> {
         let mut lease = self.connection.lend().await.map_err(trouble)?;
         // Taken: a transaction that does not end in order leaves nothing behind.
-        let remembered = self.ids().take();
-        let (next_ids, version) = begin(&mut lease, remembered).await?;
+        let remembered = self.remembered().take();
+        let (next_ids, kept, version) = begin(&mut lease, remembered).await?;
         let opened = lease.lent_at();
         let connection: &mut dyn Connection = &mut *lease;
-        let (loader, mut rows) = load(connection, works).await?;
+        let (mut loader, mut rows) = load(connection, works, kept).await?;
         for (noun, ids) in Noun::ALL.iter().zip(&next_ids) {
             rows.shelf_mut(*noun).set_ids(*ids);
         }
-        decide(connection, works, loader, &mut rows).await?;
+        decide(connection, works, &mut loader, &mut rows).await?;
         let has_written = sql::write::write(&mut *lease, &rows).await?;
         lease.finish(has_written).await.map_err(trouble)?;
         let taken = || Noun::ALL.iter().map(|noun| rows.shelf(*noun).ids()).collect();
         let ids = if has_written { taken() } else { next_ids };
-        *self.ids() = Some(Remembered { connection: opened, version, ids });
+        let mut kept = loader.into_kept();
+        kept.keep(&mut rows);
+        *self.remembered() = Some(Remembered { connection: opened, version, ids, rows: kept });
         Ok(())
     }
 }

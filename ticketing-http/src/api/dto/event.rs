@@ -7,7 +7,7 @@ use super::local_time::{GivenLocalTime, LocalTime};
 use super::price::{GivenPrice, Price};
 use super::text::Text;
 use super::time::{GivenTime, Time};
-use crate::problem::Problem;
+use jiff::{SignedDuration, Timestamp};
 use poem_openapi::Object;
 use ticketing_core::domain::event::{
     Event, EventStatus, GENERAL_ADMISSION, NewEvent, NewTicketType, SalesRules, TicketType as Kind, Visibility, Window,
@@ -118,19 +118,22 @@ macro_rules! rules {
     };
 }
 
-/// A new event, and the name of its category, if it was given by name.
+/// A new event, the name of its category if it was given by name, and what is wrong with the body.
 pub(crate) struct EventRequest {
     pub(crate) event: NewEvent,
     pub(crate) category: Option<String>,
+    pub(crate) faults: Faults,
 }
 
 impl EventBody {
-    /// Converts the body to the engine's request.
+    /// Converts the body to the engine's request. A field that is missing or cannot be read has a fault, and a value that has none: so
+    /// the engine can check the others.
     pub(crate) fn into_event(
         self,
+        now: Timestamp,
         default_currency: Currency,
         default_zone: &TimeZoneName,
-    ) -> Result<EventRequest, Problem> {
+    ) -> EventRequest {
         let mut faults = Faults::default();
         let rules = rules!(self);
         let zone = match self.time_zone {
@@ -160,29 +163,30 @@ impl EventBody {
             Some(code) => faults.parsed("currency", code.0.to_ascii_uppercase().parse::<Currency>()),
         };
         let price = either(("price", self.price), ("ticket_price", self.ticket_price), &mut faults);
+        let currency = currency.ok_or(default_currency);
         let ticket_types = ticket_types(price, self.ticket_types, currency, &mut faults);
         let category = self.category.map(|name| name.0).filter(|name| !name.trim().is_empty());
         if category.is_some() && self.category_id.is_some() {
             faults.add("category", "must not be given together with category_id");
         }
-        let event = match (date, currency, ticket_types) {
-            (Some(date), Some(currency), Some(ticket_types)) => Some(
-                NewEvent::new(self.title.0, date.at, self.location.0, currency, ticket_types)
-                    .with_description(self.description.map(|text| text.0))
-                    .with_start_is_local(date.is_local)
-                    .with_ends_at(end_date.map(|end| end.at))
-                    .with_end_is_local(end_date.is_some_and(|end| end.is_local))
-                    .with_address(self.address.map(|text| text.0))
-                    .with_image_url(self.image_url.map(|url| url.0).filter(|url| !url.is_empty()))
-                    .with_category_id(self.category_id.map(CategoryId))
-                    .with_capacity(self.capacity)
-                    .with_time_zone(zone)
-                    .with_is_draft(status == Some(EventStatus::Draft))
-                    .with_rules(rules),
-            ),
-            _ => None,
-        };
-        Ok(EventRequest { event: faults.or(event)?, category })
+        // Whether the end is after the start cannot be told without a start.
+        let end_date = end_date.filter(|_| date.is_some());
+        let soon = now + SignedDuration::from_hours(24);
+        let date = date.unwrap_or(GivenTime { at: soon, is_local: false });
+        let event =
+            NewEvent::new(self.title.0, date.at, self.location.0, currency.unwrap_or(default_currency), ticket_types)
+                .with_description(self.description.map(|text| text.0))
+                .with_start_is_local(date.is_local)
+                .with_ends_at(end_date.map(|end| end.at))
+                .with_end_is_local(end_date.is_some_and(|end| end.is_local))
+                .with_address(self.address.map(|text| text.0))
+                .with_image_url(self.image_url.map(|url| url.0).filter(|url| !url.is_empty()))
+                .with_category_id(self.category_id.map(CategoryId))
+                .with_capacity(self.capacity)
+                .with_time_zone(zone)
+                .with_is_draft(status == Some(EventStatus::Draft))
+                .with_rules(rules);
+        EventRequest { event, category, faults }
     }
 }
 
@@ -196,61 +200,44 @@ fn either<T: PartialEq>(first: (&str, Option<T>), second: (&str, Option<T>), fau
     first.1.or(second.1)
 }
 
+/// The ticket types. What cannot be read has a fault, and is free and public instead. Prices need a currency that is known.
 fn ticket_types(
     price: Option<GivenPrice>,
     given: Option<Vec<TicketTypeBody>>,
-    currency: Option<Currency>,
+    currency: Result<Currency, Currency>,
     faults: &mut Faults,
-) -> Option<Vec<NewTicketType>> {
-    let money =
-        |field: &str, price: GivenPrice, faults: &mut Faults| faults.parsed(field, Money::parse(&price.0, currency?));
+) -> Vec<NewTicketType> {
+    let (Ok(known) | Err(known)) = currency;
+    let money = |field: &str, price: GivenPrice, faults: &mut Faults| {
+        let price = currency.ok().and_then(|currency| faults.parsed(field, Money::parse(&price.0, currency)));
+        price.unwrap_or(Money::zero(known))
+    };
     match (price, given.filter(|types| !types.is_empty())) {
-        (Some(price), None) => {
-            let price = money("price", price, faults)?;
-            Some(vec![NewTicketType::new(GENERAL_ADMISSION, price)])
-        }
-        (None, Some(given)) => {
+        (Some(price), None) => vec![NewTicketType::new(GENERAL_ADMISSION, money("price", price, faults))],
+        (price, Some(given)) => {
+            if price.is_some() {
+                faults.add("price", "must not be given together with ticket_types");
+            }
             let types = (0..).zip(given).map(|(index, kind): (usize, TicketTypeBody)| {
-                let price = money(&format!("ticket_types.{index}.price"), kind.price, faults)?;
+                let price = money(&format!("ticket_types.{index}.price"), kind.price, faults);
                 let rules = rules!(kind);
-                let visibility = match kind.visibility {
-                    None => Visibility::Public,
-                    Some(name) => {
-                        let visibility = Visibility::from_name(&name.0).ok_or("must be public or secret");
-                        faults.parsed(&format!("ticket_types.{index}.visibility"), visibility)?
-                    }
-                };
+                let visibility = kind.visibility.and_then(|name| {
+                    let visibility = Visibility::from_name(&name.0).ok_or("must be public or secret");
+                    faults.parsed(&format!("ticket_types.{index}.visibility"), visibility)
+                });
                 let new = NewTicketType::new(kind.name.0, price).with_capacity(kind.capacity);
-                Some(new.with_rules(rules).with_visibility(visibility))
+                new.with_rules(rules).with_visibility(visibility.unwrap_or(Visibility::Public))
             });
-            // All of them are read, so that every fault is reported.
-            types.collect::<Vec<_>>().into_iter().collect()
+            types.collect()
         }
-        (Some(_), Some(_)) => {
-            faults.add("price", "must not be given together with ticket_types");
-            None
+        (None, None) => {
+            faults.add("price", "is required");
+            vec![NewTicketType::new(GENERAL_ADMISSION, Money::zero(known))]
         }
-        (None, None) => faults.required("price", None),
     }
 }
 
-/// A new event.
-#[derive(Object)]
-pub(crate) struct CreatedEventView {
-    #[oai(flatten)]
-    event: EventView,
-    #[oai(skip_serializing_if_is_none)]
-    notice: Option<NoticeView>,
-}
-
-impl CreatedEventView {
-    /// The event, and whether it is no more than a draft because its organiser's address is not verified.
-    pub(crate) fn new(event: &Event, is_held_back: bool) -> Self {
-        Self { event: event.into(), notice: is_held_back.then(NoticeView::email_unverified) }
-    }
-}
-
-/// Why a new event is a draft although it was to be on sale at once. Absent if the event is as requested.
+/// What a client should tell its user about an event.
 #[derive(Object)]
 #[oai(rename = "Notice")]
 pub(crate) struct NoticeView {
@@ -353,6 +340,9 @@ pub(crate) struct EventView {
     updated_at: Time,
     /// Ticket types.
     ticket_types: Vec<TicketTypeView>,
+    /// Only when an event is created: why it is a draft although it was to be on sale at once. Absent if the event is as requested.
+    #[oai(skip_serializing_if_is_none)]
+    notice: Option<NoticeView>,
 }
 
 /// A ticket type of an event.
@@ -403,6 +393,11 @@ impl From<&Event> for EventView {
 }
 
 impl EventView {
+    /// A new event, and whether it is no more than a draft because its organiser's address is not verified.
+    pub(crate) fn created(event: &Event, is_held_back: bool) -> Self {
+        Self { notice: is_held_back.then(NoticeView::email_unverified), ..event.into() }
+    }
+
     /// The event as an item of a list: long texts are cut, so that a page cannot become endless.
     pub(crate) fn in_list(event: &Event) -> Self {
         let description = event.description.as_ref().map(|text| text.chars().take(DESCRIPTION_IN_LIST).collect());
@@ -465,6 +460,7 @@ impl EventView {
             created_at: event.created_at.into(),
             updated_at: event.updated_at.into(),
             ticket_types: event.ticket_types.iter().filter(is_seen).take(ticket_types).map(ticket_type).collect(),
+            notice: None,
         }
     }
 }

@@ -149,11 +149,10 @@ impl Command {
                 note: by.of_these(&[None, Some("a note".to_owned())]),
                 is_unconfirmed_yet: false,
             })),
-            97..98 => Self::BeginRequest(BeginRequest {
-                scope: by.named("s", 3).to_string(),
-                content: by.named("c", 2).to_string(),
-                lease: by.duration(),
-            }),
+            97..98 => {
+                let (scope, content) = (by.named("s", 3).to_string(), by.named("c", 2).to_string());
+                Self::BeginRequest(BeginRequest::new(scope, content, by.duration()))
+            }
             98..99 if by.one_in(2) => Self::TakeTokens(tokens(by)),
             98..99 => Self::FinishRequest(by.named("s", 3).to_string(), answer(by)),
             _ if by.one_in(2) => Self::ForgetTokens,

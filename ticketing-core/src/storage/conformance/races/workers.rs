@@ -123,7 +123,7 @@ pub async fn creating_with_one_key_eight_times_at_once_creates_once(storage: Arc
         assert!(deliveries.iter().all(|(stored, _)| *stored == deliveries[0].0));
 
         let begun = at_once(8, |_| {
-            let begin = BeginRequest { scope: format!("{round}"), content: "x".to_owned(), lease: LEASE };
+            let begin = BeginRequest::new(format!("{round}"), "x", LEASE);
             let shop = Arc::clone(&shop);
             async move { shop.storage.apply_one(now, begin.clone()).await.unwrap() }
         });

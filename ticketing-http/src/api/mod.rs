@@ -83,12 +83,16 @@ enum Tag {
 
 /// The operations with their document. To serve requests, use [`endpoint`].
 pub fn service(state: &ApiState) -> OpenApiService<impl OpenApi + use<>, ()> {
-    let operations = (
+    let of_accounts = (
         auth::Auth(state.clone()),
         administration::Administration(state.clone()),
         proofs::Proofs(state.clone()),
         second_factor::SecondFactor(state.clone()),
         sessions::Sessions(state.clone()),
+    );
+    // Two tuples: one has at most 16 members.
+    let operations = (
+        of_accounts,
         events::Events(state.clone()),
         event_settings::EventSettings(state.clone()),
         promo_codes::PromoCodes(state.clone()),

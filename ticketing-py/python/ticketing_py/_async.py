@@ -446,8 +446,8 @@ class AsyncTicketing:
     ) -> Page[Event]:
         """Lists events. ``limit`` is the page size, 1–1000.
 
-        With a ``phase``, only events that are in it now, whatever ``with_cancelled`` and ``with_drafts`` say. Drafts are
-        listed with their ``organizer`` only.
+        With a ``phase``, only events that are in it now, whatever ``with_cancelled`` and ``with_drafts`` say. Show drafts to their
+        organiser only: pass ``organizer``.
 
         With a ``series``, only the dates of this series: the ``series_id`` of its events.
         """

@@ -241,7 +241,7 @@ fn ticket_types(
     }
 }
 
-/// What a client should tell its user about an event.
+/// Only in the answer to creating an event: why it is a draft although it was to be on sale at once. Absent if the event is as requested.
 #[derive(Object)]
 #[oai(rename = "Notice")]
 pub(crate) struct NoticeView {
@@ -347,7 +347,6 @@ pub(crate) struct EventView {
     updated_at: Time,
     /// Ticket types.
     ticket_types: Vec<TicketTypeView>,
-    /// Only when an event is created: why it is a draft although it was to be on sale at once. Absent if the event is as requested.
     #[oai(skip_serializing_if_is_none)]
     notice: Option<NoticeView>,
 }

@@ -211,10 +211,6 @@ operations! {
         core.get().await?.administer_account(&Actor::Operator, AccountId(account_id), wants).await?
     }
 
-    fn mark_verified(core, account_id: i64) -> Account {
-        core.get().await?.mark_verified(AccountId(account_id)).await?
-    }
-
     fn end_sessions(core, account_id: i64) -> Account {
         core.get().await?.end_sessions(AccountId(account_id)).await?
     }

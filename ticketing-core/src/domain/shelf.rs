@@ -196,6 +196,12 @@ impl<R: Record> Shelf<R> {
         self.place(row);
     }
 
+    /// Moves all rows to another shelf, where they replace those with their keys. They count as loaded there.
+    #[cfg_attr(not(feature = "sqlite"), allow(dead_code, reason = "only SQLite keeps rows between transactions"))]
+    pub(crate) fn move_to(&mut self, to: &mut Self) {
+        std::mem::take(self).rows.into_values().for_each(|row| to.load_record(row));
+    }
+
     /// Removes a row, for storages that keep everything in one working set.
     pub fn remove(&mut self, key: &R::Key) -> Option<R> {
         let row = self.rows.remove(key)?;
@@ -332,21 +338,6 @@ pub trait AnyShelf: Any + Debug + Send + Sync {
     /// The new and the changed rows.
     fn changes(&self) -> Vec<Change>;
 
-    // For storages that keep rows from one transaction to the next.
-
-    /// The number of rows.
-    fn len(&self) -> usize;
-    /// The keys of all rows.
-    fn keys(&self) -> Vec<Value>;
-    /// Whether another shelf of the same noun has the same rows.
-    fn is_same(&self, other: &dyn AnyShelf) -> bool;
-    /// Removes all rows.
-    fn clear(&mut self);
-    /// Whether there is a row with this key.
-    fn has(&self, key: &Value) -> bool;
-    /// Moves all rows to another shelf of the same noun, where they replace those with their keys. They count as loaded there.
-    fn move_to(&mut self, to: &mut dyn AnyShelf);
-
     // For storages that keep everything in one working set.
 
     /// Copies the rows with these keys of an index to another shelf of the same noun.
@@ -466,31 +457,6 @@ impl<R: Record> AnyShelf for Shelf<R> {
     fn changes(&self) -> Vec<Change> {
         let change = |(before, after): (Option<&R>, &R)| Change { before: before.map(R::row), after: after.row() };
         self.changed().map(change).collect()
-    }
-
-    fn len(&self) -> usize {
-        self.rows.len()
-    }
-
-    fn keys(&self) -> Vec<Value> {
-        self.rows.keys().map(Field::value).collect()
-    }
-
-    fn is_same(&self, other: &dyn AnyShelf) -> bool {
-        Self::same(other).is_some_and(|other| self.rows == other.rows)
-    }
-
-    fn clear(&mut self) {
-        *self = Self::default();
-    }
-
-    fn has(&self, key: &Value) -> bool {
-        self.keys_by(0, key).iter().any(|key| self.rows.contains_key(key))
-    }
-
-    fn move_to(&mut self, to: &mut dyn AnyShelf) {
-        let Some(to) = (to as &mut dyn Any).downcast_mut::<Self>() else { return };
-        std::mem::take(self).rows.into_values().for_each(|row| to.load_record(row));
     }
 
     fn copy(&self, index: usize, keys: &[Value], to: &mut dyn AnyShelf) {

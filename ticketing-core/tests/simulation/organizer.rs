@@ -102,7 +102,7 @@ async fn resolve(world: &Arc<World>, organizer: &Principal) {
     }
 }
 
-/// How often a person tries the same refund again. One that the gateway never accepts would be under way for ever.
+/// How often a person tries the same refund again. One that the gateway never accepts would never come to an end.
 const MOST_RETRIES: u32 = 20;
 
 async fn retry(world: &Arc<World>, organizer: &Principal, retried: &mut BTreeMap<RefundId, u32>) {

@@ -126,8 +126,7 @@ impl<E> Idempotent<E> {
         mac.finalize().into_bytes().into()
     }
 
-    /// Identifies the content. Keyed: a body may hold a password, and whoever reads the database must not be able to try passwords
-    /// on its hash.
+    /// Identifies the content. Keyed: a body may hold a password, and a copy of the database must not allow trying passwords on its hash.
     fn content(&self, request: &Request, body: &[u8]) -> String {
         let mut mac = self.state.key_mac();
         for part in [b"request content v1", request.uri().query().unwrap_or_default().as_bytes(), body] {

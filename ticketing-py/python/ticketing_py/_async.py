@@ -255,10 +255,6 @@ class AsyncTicketing:
         """Removes the second factor of a person who has lost it and the recovery codes. Meant for the operator's own tools."""
         return await self._engine.reset_second_factor(account_id)
 
-    async def mark_verified(self, account_id: int) -> Account:
-        """Marks the email address as verified, for applications that verify it by means of their own."""
-        return await self._engine.mark_verified(account_id)
-
     async def end_sessions(self, account_id: int) -> Account:
         """Ends all sessions of an account, in every process, from the next call on."""
         return await self._engine.end_sessions(account_id)

@@ -127,7 +127,8 @@ fn every_operation_is_in_the_overview_of_the_api() {
     }
     let overview = include_str!("../../ticketing-http/docs/api.md");
     let rows = overview.lines().filter_map(|line| Some(line.strip_prefix("| `")?.split_once("` | ")?.0.to_owned()));
-    let mut rows: Vec<String> = rows.collect();
+    // The table of roles begins its rows with code, too.
+    let mut rows: Vec<String> = rows.filter(|row| row.contains(" /")).collect();
     rows.sort();
     operations.sort();
     assert_eq!(rows, operations);

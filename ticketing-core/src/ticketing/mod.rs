@@ -69,10 +69,13 @@ use std::sync::atomic::{AtomicBool, AtomicI64};
 
 /// Sells tickets and lets people in. Cheap to clone; all clones share one state.
 ///
-/// Each call takes the principal who acts: an [account](Principal::Account) of ours or an [identity](Principal::External) of the
-/// embedding application, which must authenticate them. What belongs to another principal is reported as not found.
+/// Each call takes the principal who acts: an [account] of ours or an [identity] of the embedding application, which must authenticate
+/// them. What belongs to another principal is reported as not found.
 ///
 /// Every call is cancel-safe: if it is dropped at any await point, it is done or not done, never half.
+///
+/// [account]: crate::domain::principal::Principal::Account
+/// [identity]: crate::domain::principal::Principal::External
 #[derive(Clone, Debug)]
 pub struct Ticketing {
     inner: Arc<Inner>,

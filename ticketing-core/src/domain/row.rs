@@ -187,7 +187,6 @@ impl Sink for Pick<'_> {
 }
 
 /// The values of a row, with nulls for derived columns.
-#[derive(Default)]
 pub(crate) struct Stored(pub(crate) Vec<Value>);
 
 impl Sink for Stored {

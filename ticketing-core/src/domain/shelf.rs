@@ -196,6 +196,23 @@ impl<R: Record> Shelf<R> {
         self.place(row);
     }
 
+    /// Loads a row as it is in the storage, unless the one with its key was changed already: that would undo the change. Works that
+    /// share a transaction may need each other's rows in this way; alone, they do not.
+    pub(crate) fn load_unchanged(&mut self, row: R) -> Result<(), RowError> {
+        let key = row.key();
+        if self.originals.contains_key(&key) {
+            return Err(RowError(format!("{} {key:?} was changed before it was loaded", R::table().name)));
+        }
+        self.load_record(row);
+        Ok(())
+    }
+
+    /// The number of rows.
+    #[cfg_attr(not(feature = "sqlite"), allow(dead_code, reason = "only SQLite keeps rows between transactions"))]
+    pub(crate) fn len(&self) -> usize {
+        self.rows.len()
+    }
+
     /// Moves all rows to another shelf, where they replace those with their keys. They count as loaded there.
     #[cfg_attr(not(feature = "sqlite"), allow(dead_code, reason = "only SQLite keeps rows between transactions"))]
     pub(crate) fn move_to(&mut self, to: &mut Self) {
@@ -376,11 +393,7 @@ impl<R: Record> AnyShelf for Shelf<R> {
     fn load(&mut self, from: &mut dyn Source) -> Result<Value, RowError> {
         let row = R::read(from)?;
         let key = row.key();
-        if self.originals.contains_key(&key) {
-            // Would undo the change. Works that share a transaction may need each other's rows in this way; alone, they do not.
-            return Err(RowError(format!("{} {key:?} was changed before it was loaded", R::table().name)));
-        }
-        self.load_record(row);
+        self.load_unchanged(row)?;
         Ok(key.value())
     }
 

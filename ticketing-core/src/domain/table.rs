@@ -241,8 +241,8 @@ pub(crate) fn part_columns(columns: &[(&'static str, Kind)]) -> Vec<Column> {
 ///     index BY_REFERENCE(reference) unique;
 /// }
 /// ```
-/// - Each field is a column of its own name unless column names are given. `as` names another way to store it. A `numbered` key is given out by the storage, a
-///   `keyed` one comes with the record.
+/// - Each field is a column of its own name unless column names are given. `as` names another way to store it.
+/// - A `numbered` key is given out by the storage, a `keyed` one comes with the record.
 /// - `unstored` fields have no column and are read as their default.
 /// - A `part` is a `Vec` in a table of its own.
 /// - A `derived` column is written, for indexes and searches, and never read back. It depends on columns that are no counters, and

@@ -112,13 +112,12 @@ impl Ticketing {
         role: Option<MemberRole>,
         events: Option<MemberEvents>,
     ) -> Result<(Member, Account)> {
-        let scope = self.may_in(actor, Permission::Manage, id).await?;
-        let members = self.inner.storage.find(ListMembers { scope, id }).await?;
-        let present = members.iter().find(|(member, _)| member.account_id == account);
-        let (present, _) = present.ok_or(Refusal::AccountUnknown).map_err(refused)?;
+        self.may_in(actor, Permission::Manage, id).await?;
+        let account = self.acting_account(&Principal::Account(account)).await?;
+        let account = account.ok_or(Refusal::AccountUnknown).map_err(refused)?;
+        let present = account.memberships.of(id).ok_or(Refusal::AccountUnknown).map_err(refused)?;
         check_events(role.unwrap_or(present.role), events.as_ref().unwrap_or(&MemberEvents::All))?;
-        let member = self.apply_member(actor, id, account, MemberWants::Change(role, events)).await?;
-        let account = self.acting_account(&Principal::Account(account)).await?.ok_or(Error::NotFound("Account"))?;
+        let member = self.apply_member(actor, id, account.id, MemberWants::Change(role, events)).await?;
         Ok((member, account))
     }
 

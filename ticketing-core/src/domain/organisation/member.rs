@@ -98,15 +98,6 @@ pub enum MemberEvents {
 }
 
 impl MemberEvents {
-    /// Whether all of the others are among them.
-    pub fn cover(&self, others: &Self) -> bool {
-        match (self, others) {
-            (Self::All, _) => true,
-            (Self::Only(_), Self::All) => false,
-            (Self::Only(own), Self::Only(others)) => others.is_subset(own),
-        }
-    }
-
     /// The ids, separated by commas; `None` if it is all events.
     pub(super) fn text(&self) -> Option<String> {
         match self {

@@ -81,7 +81,7 @@ impl Loader {
                     _ if self.locks && lookup.is_locked_by_row() => {}
                     Some((with, column)) => by_index_with(connection, &lookup, with, column, rows).await?,
                     None => {
-                        let keys = self.kept.copy(lookup.noun, lookup.index, lookup.keys.clone(), rows);
+                        let keys = self.kept.copy(&lookup, rows)?;
                         by_index(connection, lookup.noun, lookup.index, &keys, "", rows).await?;
                     }
                 }

@@ -106,7 +106,8 @@ mod tests {
         let (kept, mut rows) = (kept(EventId(7)), WorkingSet::default());
         kept.copy(&by_id(&[7]), &mut rows).unwrap();
         rows.events.update(&EventId(7), |event| event.stock.held = 3);
-        let refused = kept.copy(&by_id(&[7]), &mut rows);
+        let again = by_id(&[7]);
+        let refused = kept.copy(&again, &mut rows);
         let Err(StorageError::Broken(why)) = refused else { panic!("the change would be lost: {refused:?}") };
         assert!(why.to_string().contains("was changed before it was loaded"), "{why}");
         assert_eq!(rows.events.loaded_row(&EventId(7)).unwrap().stock.held, 3);

@@ -1,8 +1,8 @@
 //! A PostgreSQL cluster of our own, to be killed, started again, copied and promoted. Gone at the end.
 
+use crate::port::ReservedPort;
 use sqlx::postgres::PgPool;
 use sqlx::{Connection as _, PgConnection};
-use std::net::{Ipv4Addr, TcpListener};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -15,6 +15,7 @@ pub struct Cluster {
     bin: PathBuf,
     /// Where it listens; stays the same over restarts.
     pub port: u16,
+    _reserved: ReservedPort,
 }
 
 impl Cluster {
@@ -52,8 +53,8 @@ impl Cluster {
             let owned = Command::new("chown").arg("postgres").arg(&folder).status().unwrap();
             assert!(owned.success(), "there is no user `postgres`");
         }
-        let port = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap().local_addr().unwrap().port();
-        Some(Self { folder, bin, port })
+        let reserved = ReservedPort::new();
+        Some(Self { folder, bin, port: reserved.address().port(), _reserved: reserved })
     }
 
     /// A standby that has everything before a commit is acknowledged: from now on, a commit waits for it.

@@ -12,6 +12,7 @@
 //! | [`fleet`] | several servers on one database |
 //! | [`sale`] | a sale that goes on while things break |
 //! | [`proxy`] | what stands before a database that fails over |
+//! | [`port`] | ports for servers that are killed and started again |
 //! | [`random`] | random choices |
 //! | [`promises`] | what a `box_office` acknowledged, and whether a file keeps it |
 //! | [`faulty_proxy`] | a network connection that breaks and recovers |
@@ -28,6 +29,7 @@ pub mod disk;
 pub mod faulty_proxy;
 pub mod fleet;
 pub mod onlookers;
+pub mod port;
 pub mod promises;
 #[path = "../../ticketing-core/tests/support/proof.rs"]
 pub mod proof;

@@ -1,8 +1,9 @@
 //! A server as a process of its own, in a folder of its own.
 
 use crate::client::Client;
+use crate::port::ReservedPort;
 use std::fs::File;
-use std::net::{Ipv4Addr, SocketAddr, TcpListener};
+use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::sync::OnceLock;
@@ -19,6 +20,7 @@ pub struct Server {
     settings: Vec<(String, String)>,
     program: Option<PathBuf>,
     child: Option<Child>,
+    _port: ReservedPort,
 }
 
 impl Server {
@@ -36,7 +38,8 @@ impl Server {
         let folder = std::env::temp_dir().join(name);
         std::fs::create_dir_all(&folder).unwrap();
         let settings = settings.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
-        Self { address: free_address(), folder, settings, program: None, child: None }
+        let port = ReservedPort::new();
+        Self { address: port.address(), folder, settings, program: None, child: None, _port: port }
     }
 
     /// Sets something for the next start.
@@ -169,11 +172,6 @@ impl Drop for Server {
             let _ = std::fs::remove_dir_all(&self.folder);
         }
     }
-}
-
-/// An address on this machine on which nobody listens.
-pub fn free_address() -> SocketAddr {
-    TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap().local_addr().unwrap()
 }
 
 /// The server's program: what `TICKETING_SERVER` names, else what cargo makes of the sources as they are now. Cargo is asked

@@ -12,7 +12,8 @@ use std::sync::Arc;
 use std::time::Duration;
 use ticketing_tests::client::Client;
 use ticketing_tests::cluster::Cluster;
-use ticketing_tests::server::{Server, free_address};
+use ticketing_tests::port::ReservedPort;
+use ticketing_tests::server::Server;
 
 /// The key that signs the gateway's webhooks.
 pub const SECRET: &str = "sk_test_4f9d1c7be02a86538d71aa90c3";
@@ -54,6 +55,7 @@ pub async fn http(kind: Kind, lasting: Duration) -> Result<Option<Table>, Failur
 pub struct Services {
     gateway: String,
     mail_port: String,
+    _nobody: Option<ReservedPort>,
 }
 
 impl Services {
@@ -65,12 +67,14 @@ impl Services {
     /// Starts a gateway, beside a mail server that is there.
     pub async fn with_mail_at(port: u16) -> Result<Self, Failure> {
         let gateway = format!("http://{}", http_gateway::open().await?);
-        Ok(Self { gateway, mail_port: port.to_string() })
+        Ok(Self { gateway, mail_port: port.to_string(), _nobody: None })
     }
 
     /// Starts a gateway. The mail server is a port on which nobody listens, so every mail waits for a later try.
     pub async fn without_mail() -> Result<Self, Failure> {
-        Self::with_mail_at(free_address().port()).await
+        let nobody = ReservedPort::new();
+        let services = Self::with_mail_at(nobody.address().port()).await?;
+        Ok(Self { _nobody: Some(nobody), ..services })
     }
 }
 

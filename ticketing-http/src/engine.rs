@@ -21,7 +21,7 @@ use ticketing_core::mailer::smtp::{SmtpConfig, SmtpLogin, SmtpMailer, SmtpSecuri
 use ticketing_core::storage::Storage;
 use ticketing_core::storage::memory::MemoryStorage;
 use ticketing_core::storage::sqlite::SqliteStorage;
-use ticketing_core::token::TokenKey;
+use ticketing_core::token::{KeyMode, TokenKey};
 use ticketing_core::{Organizers, Upkeep, UpkeepHandle};
 
 /// Why the engine could not be started, in one sentence.
@@ -101,6 +101,7 @@ impl Engine {
             .mail_limits(config.mail_limits)
             .token_key(TokenKey::new(secret.expose().as_bytes())?)
             .token_lifetime(SignedDuration::try_from(config.token_ttl)?)
+            .key_mode(if sandbox.is_some() { KeyMode::Test } else { KeyMode::Live })
             .session_idle(config.session_idle.map(SignedDuration::try_from).transpose()?)
             .refuse_common_passwords(config.refuse_common_passwords)
             .mail_domain(mail_domain(config))

@@ -207,6 +207,11 @@ pub static ROUTES: &[Route] = routes! {
     DELETE "/admin/accounts/:account_id/sessions"           OtherWrite  Limited Ignored Required Api;
     GET    "/admin/accounts/:account_id/audit"              Read        Limited Ignored Required Api;
 
+    GET    "/keys"                                          OtherWrite  Limited Ignored Required Api;
+    POST   "/keys"                                          OtherWrite  Limited Ignored Required Api;
+    GET    "/keys/current"                                  OtherWrite  Limited Ignored Required Api;
+    DELETE "/keys/:key_id"                                  OtherWrite  Limited Ignored Required Api;
+    POST   "/keys/:key_id/take-over"                        OtherWrite  Limited Kept    Required Api;
     GET    "/organisations"                                 OtherWrite  Limited Ignored Required Api;
     POST   "/organisations"                                 OtherWrite  Limited Kept    Required Api;
     GET    "/organisations/:organisation_id"                OtherWrite  Limited Ignored Required Api;

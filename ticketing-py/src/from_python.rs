@@ -280,7 +280,11 @@ impl Read for Principal {
         let field = |name| value.getattr(name).map_err(|_| wrong_type("a Principal", value));
         let account: Option<i64> = field(intern!(py, "account_id"))?.extract()?;
         if let Some(id) = account {
-            return Ok(Self::Account(id.into()));
+            let key: Option<i64> = field(intern!(py, "api_key_id"))?.extract()?;
+            return Ok(match key {
+                Some(key) => Self::Key { id: key.into(), maker: id.into() },
+                None => Self::Account(id.into()),
+            });
         }
         let organisation: Option<i64> = field(intern!(py, "organisation_id"))?.extract()?;
         match organisation {
@@ -367,6 +371,7 @@ names! {
     EventStatus: "status", "an" "EventStatus";
     ticketing_core::domain::organisation::MemberRole: "role", "a" "MemberRole";
     Mode: "mode", "a" "Mode";
+    ticketing_core::domain::access::Permission: "permissions", "a" "Permission";
     RefundStatus: "status", "a" "RefundStatus";
     ticketing_core::domain::account::Role: "role", "a" "Role";
     Visibility: "visibility", "a" "Visibility";

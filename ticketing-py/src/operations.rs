@@ -16,8 +16,9 @@ use pyo3::types::PyDict;
 use std::sync::Arc;
 use ticketing_core::Error;
 use ticketing_core::clock::{Random, SystemRandom};
-use ticketing_core::domain::access::Permission;
+use ticketing_core::domain::access::{Permission, Permissions};
 use ticketing_core::domain::account::{Account, AccountWants, Role};
+use ticketing_core::domain::api_key::ApiKey;
 use ticketing_core::domain::audit::Actor;
 use ticketing_core::domain::category::{Category, NewCategory};
 use ticketing_core::domain::check_in::{CheckIn, Scan};
@@ -27,7 +28,7 @@ use ticketing_core::domain::event::{
     SalesRules,
 };
 use ticketing_core::domain::id::{
-    AccountId, CategoryId, EventId, MailId, OrganisationId, PromoCodeId, RefundId, SessionId, TicketId,
+    AccountId, ApiKeyId, CategoryId, EventId, MailId, OrganisationId, PromoCodeId, RefundId, SessionId, TicketId,
 };
 use ticketing_core::domain::money::Money;
 use ticketing_core::domain::order::{Order, Quote};
@@ -46,9 +47,10 @@ use ticketing_core::domain::ticket::Ticket;
 use ticketing_core::domain::time_zone::TimeZoneName;
 use ticketing_core::domain::webhook::StoredWebhook;
 use ticketing_core::gateway::Webhook;
+use ticketing_core::token::ApiKeyToken;
 use ticketing_core::{
-    Authenticated, Decision, LineRequest, NewSecondFactor, OrderRequest, PayOptions, RecoveryCodes, RefundOptions,
-    Registration, Repeat, SecondFactorState, Session, Started, Ticketing, Upkeep, UpkeepReport,
+    Authenticated, Caller, Decision, LineRequest, NewApiKey, NewSecondFactor, OrderRequest, PayOptions, RecoveryCodes,
+    RefundOptions, Registration, Repeat, SecondFactorState, Session, Started, Ticketing, Upkeep, UpkeepReport,
 };
 
 /// The engine for plain code: calls wait, and other Python threads run in the meantime.
@@ -272,6 +274,41 @@ operations! {
     fn remove_member(core, actor: In<Principal>, organisation_id: i64, account_id: i64) -> () {
         let (actor, id) = (Actor::Person(actor.0), OrganisationId(organisation_id));
         core.get().await?.remove_member(&actor, id, AccountId(account_id)).await?
+    }
+
+    fn authenticate_caller(core, token: String) -> Caller {
+        core.get().await?.authenticate_caller(&token).await?
+    }
+
+    fn make_api_key(
+        core, maker_id: i64, name: String, permissions: In<Vec<Permission>>, organisation_id: Option<i64>,
+        event_ids: Option<Vec<i64>>, expires_at: In<Option<Timestamp>>, code: Option<String>,
+    ) -> (ApiKey, ApiKeyToken) {
+        let new = NewApiKey::new(name, Permissions::of(&permissions.0))
+            .with_organisation(organisation_id.map(OrganisationId))
+            .with_events(member_events(event_ids))
+            .with_expires_at(expires_at.0)
+            .with_code(code);
+        core.get().await?.make_api_key(AccountId(maker_id), new).await?
+    }
+
+    fn api_keys(core, account_id: i64, skip: i64, limit: i64, count: bool) -> Page<(ApiKey, Account)> {
+        core.get().await?.api_keys(AccountId(account_id), page(skip, limit, count)?).await?
+    }
+
+    fn api_keys_of(
+        core, actor: In<Principal>, organisation_id: i64, skip: i64, limit: i64, count: bool,
+    ) -> Page<(ApiKey, Account)> {
+        let (actor, id) = (Actor::Person(actor.0), OrganisationId(organisation_id));
+        core.get().await?.api_keys_of(&actor, id, page(skip, limit, count)?).await?
+    }
+
+    fn revoke_api_key(core, actor: In<Principal>, key_id: i64) -> ApiKey {
+        core.get().await?.revoke_api_key(&Actor::Person(actor.0), ApiKeyId(key_id)).await?
+    }
+
+    fn take_over_api_key(core, actor: In<Principal>, key_id: i64) -> ApiKey {
+        core.get().await?.take_over_api_key(&Actor::Person(actor.0), ApiKeyId(key_id)).await?
     }
 
     fn create_event(

@@ -20,6 +20,7 @@ use ticketing_core::domain::ticket::{Ticket, TicketStatus};
 use ticketing_core::domain::webhook::WebhookStatus;
 use ticketing_core::mailer::Mail;
 
+mod api_keys;
 mod events;
 mod gateway;
 mod orders;
@@ -168,10 +169,15 @@ impl ToPython for Money {
 
 impl ToPython for Principal {
     fn to_python<'py>(&self, py: Python<'py>) -> Made<'py> {
+        let (key, maker) = match self {
+            Self::Key { id, maker } => (Some(*id), Some(*maker)),
+            _ => (None, None),
+        };
         object!(py, "people", "Principal", {
-            account_id: self.account().map(|id| id.0),
+            account_id: maker.or(self.account()).map(|id| id.0),
             external_id: self.external(),
             organisation_id: self.organisation().map(|id| id.0),
+            api_key_id: key.map(|id| id.0),
         })
     }
 }

@@ -4,6 +4,7 @@
 
 use super::order::Order;
 use super::principal::Principal;
+use super::row::{Field, Kind, RowError, Sink, Source};
 use super::ticket::Ticket;
 use super::wire_names::wire_names;
 
@@ -23,7 +24,7 @@ pub enum Permission {
     Money,
     /// Check tickets in, and undo scans.
     Door,
-    /// Cancel events and move them to another organiser; the members of an organisation.
+    /// Cancel events and move them to another organiser; the members and API keys of an organisation.
     Manage,
 }
 
@@ -38,7 +39,8 @@ wire_names!(Permission {
 });
 
 /// A set of permissions.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, serde::Serialize, serde::Deserialize)]
+#[serde(from = "Vec<Permission>", into = "Vec<Permission>")]
 pub struct Permissions(u8);
 
 impl Permissions {
@@ -70,6 +72,36 @@ impl Permissions {
     /// The permissions, in their order.
     pub fn iter(self) -> impl Iterator<Item = Permission> {
         Permission::ALL.iter().copied().filter(move |permission| self.has(*permission))
+    }
+}
+
+impl From<Vec<Permission>> for Permissions {
+    fn from(all: Vec<Permission>) -> Self {
+        Self::of(&all)
+    }
+}
+
+impl From<Permissions> for Vec<Permission> {
+    fn from(all: Permissions) -> Self {
+        all.iter().collect()
+    }
+}
+
+/// As the names, separated by commas.
+impl Field for Permissions {
+    const KINDS: &'static [Kind] = &[Kind::Text];
+
+    fn store(&self, to: &mut dyn Sink) {
+        let names: Vec<&str> = self.iter().map(|permission| permission.name()).collect();
+        to.text(Some(&names.join(",")));
+    }
+
+    fn read(from: &mut dyn Source) -> Result<Option<Self>, RowError> {
+        let Some(text) = from.text()? else { return Ok(None) };
+        let one = |name: &str| Permission::from_name(name).ok_or_else(|| RowError(format!("no permission: {name:?}")));
+        let all: Vec<Permission> =
+            text.split(',').filter(|name| !name.is_empty()).map(one).collect::<Result<_, _>>()?;
+        Ok(Some(all.into()))
     }
 }
 

@@ -1,6 +1,6 @@
 //! The audit log: what was decided, when, by whom and why. It is append-only.
 
-use super::id::AuditId;
+use super::id::{AccountId, AuditId};
 use super::principal::Principal;
 use super::row::{Field, Kind, RowError, Sink, Source};
 use super::subject::Subject;
@@ -45,6 +45,16 @@ pub enum Actor {
     Person(Principal),
     /// The operator of the installation: a command on the server, or a call of the embedding application without an actor.
     Operator,
+}
+
+impl Actor {
+    /// The account that acts, if it is one.
+    pub fn account(&self) -> Option<AccountId> {
+        match self {
+            Self::Person(who) => who.account(),
+            Self::System | Self::Gateway(_) | Self::Operator => None,
+        }
+    }
 }
 
 impl std::fmt::Display for Actor {

@@ -7,7 +7,7 @@ use super::id::{EventId, TicketId};
 use super::load::LoadKeys;
 use super::principal::Principal;
 use super::refusal::Refusal;
-use super::row::{Field, Kind, RowError, Sink, Source};
+use super::row::{Field, Kind, RowError, Scanner, Sink, Source};
 use super::scope::Scope;
 use super::table::{Lock, table};
 use super::ticket::{self, TicketStatus};
@@ -78,7 +78,7 @@ pub struct CheckIn {
 
 table! {
     CheckIn in "check_ins", lock Lock::Never;
-    keyed ticket_id: TicketId, event_id, nonce, gate, by [by_account, by_external], at, annulled_at, annulled;
+    keyed ticket_id: TicketId, event_id, nonce, gate, by as Scanner [by_account, by_external, by_key], at, annulled_at, annulled;
     index BY_NONCE(nonce) unique;
 }
 

@@ -61,6 +61,8 @@ ids! {
     ProofId,
     /// The id of a [session](crate::domain::session::StoredSession).
     SessionId,
+    /// The id of an [API key](crate::domain::api_key::ApiKey).
+    ApiKeyId,
     /// The id of a mail waiting in the outbox.
     MailId,
     /// A [`Notice`](crate::domain::notice::Notice)'s id.

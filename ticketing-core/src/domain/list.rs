@@ -136,12 +136,12 @@ impl List {
     }
 }
 
-/// That a principal stands in two columns. An organisation never does: no row has the id 0.
+/// That a principal stands in two columns. An organisation or a key never does: no row has the id 0.
 pub(crate) fn is_principal(account: &'static str, external: &'static str, who: &Principal) -> Condition {
     match who {
         Principal::Account(id) => Condition::Is(account, id.value()),
         Principal::External(id) => Condition::Is(external, Value::Text(id.clone())),
-        Principal::Organisation(_) => Condition::Is(account, Value::Int(0)),
+        Principal::Organisation(_) | Principal::Key { .. } => Condition::Is(account, Value::Int(0)),
     }
 }
 
@@ -149,7 +149,9 @@ pub(crate) fn is_principal(account: &'static str, external: &'static str, who: &
 pub(crate) fn is_organizer(who: &Principal) -> Condition {
     match who {
         Principal::Organisation(id) => Condition::Is("organizer_organisation", id.value()),
-        Principal::Account(_) | Principal::External(_) => is_principal("organizer_account", "organizer_external", who),
+        Principal::Account(_) | Principal::External(_) | Principal::Key { .. } => {
+            is_principal("organizer_account", "organizer_external", who)
+        }
     }
 }
 

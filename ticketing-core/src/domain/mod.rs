@@ -6,6 +6,7 @@
 
 // Nouns.
 pub mod account;
+pub mod api_key;
 pub mod audit;
 pub mod category;
 pub mod check_in;
@@ -61,6 +62,7 @@ mod tests {
     fn every_row_type_can_be_written_and_read_with_serde() {
         fn row<T: serde::Serialize + serde::de::DeserializeOwned>() {}
         row::<account::Account>();
+        row::<api_key::ApiKey>();
         row::<audit::AuditLine>();
         row::<category::Category>();
         row::<check_in::CheckIn>();

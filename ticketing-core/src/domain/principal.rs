@@ -1,6 +1,6 @@
-//! Principals: who acts. An account, an organisation, or an identity of the embedding application.
+//! Principals: who acts. An account, an API key, an organisation, or an identity of the embedding application.
 
-use super::id::{AccountId, OrganisationId};
+use super::id::{AccountId, ApiKeyId, OrganisationId};
 
 mod email;
 
@@ -17,6 +17,13 @@ pub enum Principal {
     External(String),
     /// An [organisation](super::organisation::Organisation). It runs events; it neither buys nor scans.
     Organisation(OrganisationId),
+    /// An [API key](super::api_key::ApiKey), and the account that it acts for. It acts on events; it neither runs events nor buys.
+    Key {
+        /// The key.
+        id: ApiKeyId,
+        /// Who had made it, or taken it over, when it acted.
+        maker: AccountId,
+    },
 }
 
 impl Principal {
@@ -24,7 +31,7 @@ impl Principal {
     pub fn account(&self) -> Option<AccountId> {
         match self {
             Self::Account(id) => Some(*id),
-            Self::External(_) | Self::Organisation(_) => None,
+            Self::External(_) | Self::Organisation(_) | Self::Key { .. } => None,
         }
     }
 
@@ -32,16 +39,21 @@ impl Principal {
     pub fn organisation(&self) -> Option<OrganisationId> {
         match self {
             Self::Organisation(id) => Some(*id),
-            Self::Account(_) | Self::External(_) => None,
+            Self::Account(_) | Self::External(_) | Self::Key { .. } => None,
         }
     }
 
     /// The application's own id, if it is one of its identities.
     pub fn external(&self) -> Option<&str> {
         match self {
-            Self::Account(_) | Self::Organisation(_) => None,
+            Self::Account(_) | Self::Organisation(_) | Self::Key { .. } => None,
             Self::External(id) => Some(id),
         }
+    }
+
+    /// Whether it is somebody who buys and runs events: neither an organisation nor an API key.
+    pub fn is_person(&self) -> bool {
+        matches!(self, Self::Account(_) | Self::External(_))
     }
 }
 
@@ -77,6 +89,7 @@ impl std::fmt::Display for Principal {
             Self::Account(id) => write!(f, "account {id}"),
             Self::External(id) => write!(f, "external {id}"),
             Self::Organisation(id) => write!(f, "organisation {id}"),
+            Self::Key { id, maker } => write!(f, "api key {id} of account {maker}"),
         }
     }
 }

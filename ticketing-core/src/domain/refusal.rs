@@ -47,6 +47,15 @@ pub enum Refusal {
         /// How many it may have.
         limit: i64,
     },
+    /// There is no API key that the actor may manage, or it does not work any more.
+    #[error("API key not found")]
+    ApiKeyUnknown,
+    /// The account has as many API keys as it may have.
+    #[error("This account has too many API keys. Revoke one first")]
+    TooManyApiKeys {
+        /// How many it may have.
+        limit: i64,
+    },
     /// The account's e-mail address must be verified first.
     #[error("Verify your e-mail address first")]
     EmailUnverified,
@@ -339,6 +348,8 @@ impl Refusal {
             Self::AccountUnknown => "account_unknown",
             Self::TooManyMembers { .. } => "too_many_members",
             Self::TooManyOrganisations { .. } => "too_many_organisations",
+            Self::ApiKeyUnknown => "api_key_unknown",
+            Self::TooManyApiKeys { .. } => "too_many_api_keys",
             Self::EmailUnverified => "email_unverified",
             Self::CategoryTaken => "category_taken",
             Self::CategoryUnknown => "category_unknown",
@@ -412,9 +423,10 @@ impl Refusal {
             Self::SoldOut { ticket_type_id, available } => {
                 [Some(("ticket_type_id", Fact::Id(ticket_type_id.0))), Some(("available", Fact::Count(*available)))]
             }
-            Self::TooManyHolds { limit } | Self::TooManyMembers { limit } | Self::TooManyOrganisations { limit } => {
-                [Some(("limit", Fact::Count(*limit))), None]
-            }
+            Self::TooManyHolds { limit }
+            | Self::TooManyMembers { limit }
+            | Self::TooManyApiKeys { limit }
+            | Self::TooManyOrganisations { limit } => [Some(("limit", Fact::Count(*limit))), None],
             Self::BuyerLimit { left } => [Some(("left", Fact::Count(*left))), None],
             Self::NotOnSale { from, until } => {
                 [from.map(|from| ("from", Fact::Time(from))), until.map(|until| ("until", Fact::Time(until)))]
@@ -466,6 +478,7 @@ impl Refusal {
             | Self::NotGranted
             | Self::OrganisationUnknown
             | Self::AccountUnknown
+            | Self::ApiKeyUnknown
             | Self::EmailUnverified
             | Self::TotalTooLarge
             | Self::KeyReused
@@ -507,6 +520,8 @@ impl Refusal {
             Self::AccountUnknown,
             Self::TooManyMembers { limit: 200 },
             Self::TooManyOrganisations { limit: 50 },
+            Self::ApiKeyUnknown,
+            Self::TooManyApiKeys { limit: 100 },
             Self::EmailUnverified,
             Self::CategoryTaken,
             Self::CategoryUnknown,

@@ -267,7 +267,7 @@ impl StoredAs<Principal> for Organizer {
                 to.int(None);
                 to.text(Some(""));
             }
-            Principal::Account(_) | Principal::External(_) => value.store(to),
+            Principal::Account(_) | Principal::External(_) | Principal::Key { .. } => value.store(to),
         }
         to.int(value.organisation().map(|id| id.0));
     }
@@ -275,6 +275,37 @@ impl StoredAs<Principal> for Organizer {
     fn read(from: &mut dyn Source) -> Result<Principal, RowError> {
         let other = required(from, "an organiser")?;
         Ok(from.int()?.map_or(other, |id| Principal::Organisation(id.into())))
+    }
+}
+
+/// Who has scanned, which may be an API key: three columns. The account of a key's maker is in the first one. So a process of an earlier
+/// version, which knows two columns, reads the maker.
+pub(crate) struct Scanner;
+
+impl StoredAs<Principal> for Scanner {
+    const KINDS: &'static [Kind] = &[Kind::Int, Kind::Text, Kind::Int];
+
+    fn store(value: &Principal, to: &mut dyn Sink) {
+        let key = match value {
+            Principal::Key { id, maker } => {
+                Principal::Account(*maker).store(to);
+                Some(id.0)
+            }
+            Principal::Account(_) | Principal::External(_) | Principal::Organisation(_) => {
+                value.store(to);
+                None
+            }
+        };
+        to.int(key);
+    }
+
+    fn read(from: &mut dyn Source) -> Result<Principal, RowError> {
+        let who: Principal = required(from, "who has scanned")?;
+        match (from.int()?, who) {
+            (None, who) => Ok(who),
+            (Some(id), Principal::Account(maker)) => Ok(Principal::Key { id: id.into(), maker }),
+            (Some(id), who) => Err(RowError(format!("API key {id} has scanned for {who}, which is no account"))),
+        }
     }
 }
 
@@ -436,8 +467,8 @@ impl Field for Money {
     }
 }
 
-/// An account, or an identity of the application's: one of two columns. An organisation has none: neither column is set, and the
-/// constraints of the table reject it.
+/// An account, or an identity of the application's: one of two columns. An organisation and an API key have none: neither column is set,
+/// and the constraints of the table reject it.
 impl Field for Principal {
     const KINDS: &'static [Kind] = &[Kind::Int, Kind::Text];
 

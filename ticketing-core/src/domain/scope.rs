@@ -2,8 +2,9 @@
 
 use super::access::Permission;
 use super::account::Account;
+use super::api_key::ApiKey;
 use super::event::Event;
-use super::id::{EventId, OrganisationId};
+use super::id::EventId;
 use super::list::{Condition, is_organizer};
 use super::order::Order;
 use super::organisation::MemberEvents;
@@ -31,8 +32,26 @@ enum Seen {
 enum Part {
     /// Every event of an organiser.
     Of(Principal),
-    /// These events, while the organisation runs them.
-    Only(OrganisationId, BTreeSet<EventId>),
+    /// These events, while this organiser runs them. None, if there are none.
+    Only(Principal, BTreeSet<EventId>),
+}
+
+impl Part {
+    /// What an account may act on as a member, and what it runs alone.
+    fn of_member(account: &Account, permission: Permission) -> Vec<Self> {
+        let mut parts = vec![Self::Of(Principal::Account(account.id))];
+        if !account.is_active {
+            return parts;
+        }
+        for membership in account.memberships.iter().filter(|of| of.role.permissions().has(permission)) {
+            let organisation = Principal::Organisation(membership.organisation_id);
+            parts.push(match &membership.events {
+                MemberEvents::All => Self::Of(organisation),
+                MemberEvents::Only(events) => Self::Only(organisation, events.clone()),
+            });
+        }
+        parts
+    }
 }
 
 impl Scope {
@@ -58,19 +77,28 @@ impl Scope {
 
     /// The same without the rights of an administrator.
     pub(crate) fn of_member(account: &Account, permission: Permission) -> Self {
-        let own = Self::own(&Principal::Account(account.id));
-        if !account.is_active {
-            return own;
-        }
-        let Seen::AnyOf(mut parts) = own.0 else { return own };
-        for membership in account.memberships.iter().filter(|of| of.role.permissions().has(permission)) {
-            let id = membership.organisation_id;
-            parts.push(match &membership.events {
-                MemberEvents::All => Part::Of(Principal::Organisation(id)),
-                MemberEvents::Only(events) => Part::Only(id, events.clone()),
-            });
-        }
-        Self(Seen::AnyOf(parts))
+        Self(Seen::AnyOf(Part::of_member(account, permission)))
+    }
+
+    /// The events for which a key has a permission: those it is for, as far as its maker has the permission for them now. Its maker's
+    /// rights as an administrator are not the key's.
+    pub(crate) fn of_key(key: &ApiKey, maker: &Account, permission: Permission) -> Self {
+        let organizer = key.organizer();
+        let is_its_maker = maker.is_active && maker.id == key.maker;
+        let may =
+            if is_its_maker && key.permissions.has(permission) { Part::of_member(maker, permission) } else { vec![] };
+        let theirs = may.into_iter().find(|part| match part {
+            Part::Of(who) | Part::Only(who, _) => *who == organizer,
+        });
+        let part = match (theirs, &key.events) {
+            (None, _) => Part::Only(organizer, BTreeSet::new()),
+            (Some(all), MemberEvents::All) => all,
+            (Some(Part::Of(_)), MemberEvents::Only(events)) => Part::Only(organizer, events.clone()),
+            (Some(Part::Only(_, may)), MemberEvents::Only(events)) => {
+                Part::Only(organizer, events.intersection(&may).copied().collect())
+            }
+        };
+        Self(Seen::AnyOf(vec![part]))
     }
 
     /// Whether the event is among them.
@@ -79,7 +107,7 @@ impl Scope {
             Seen::All => true,
             Seen::AnyOf(parts) => parts.iter().any(|part| match part {
                 Part::Of(who) => event.organizer == *who,
-                Part::Only(id, events) => event.organizer == Principal::Organisation(*id) && events.contains(&event.id),
+                Part::Only(who, events) => event.organizer == *who && events.contains(&event.id),
             }),
         }
     }
@@ -99,9 +127,9 @@ impl Scope {
             .iter()
             .map(|part| match part {
                 Part::Of(who) => vec![is_organizer(who)],
-                Part::Only(id, events) => {
+                Part::Only(who, events) => {
                     let events: Vec<Value> = events.iter().map(EventId::value).collect();
-                    vec![is_organizer(&Principal::Organisation(*id)), Condition::OneOf("id", events)]
+                    vec![is_organizer(who), Condition::OneOf("id", events)]
                 }
             })
             .collect();

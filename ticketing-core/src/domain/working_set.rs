@@ -3,6 +3,7 @@
 //! the changes of the earlier ones.
 
 use super::account::Account;
+use super::api_key::ApiKey;
 use super::audit::AuditLine;
 use super::category::Category;
 use super::check_in::CheckIn;
@@ -80,6 +81,8 @@ nouns! {
     Organisation in organisations;
     /// Members of organisations by id.
     Member in members;
+    /// API keys by id.
+    ApiKey in api_keys;
     /// Categories by id.
     Category in categories;
     /// Events by id, with their ticket types.

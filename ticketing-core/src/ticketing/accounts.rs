@@ -14,7 +14,7 @@ use crate::error::{Error, Result};
 use crate::password::{Passwords, is_common, is_public, is_weak};
 use crate::setters::setters;
 use crate::storage::StorageExt as _;
-use crate::token::{Checked, FactorKey, ProofKey, TokenKey, Tokens};
+use crate::token::{Checked, FactorKey, KeyMode, ProofKey, TokenKey, TokenShape, Tokens};
 use jiff::{SignedDuration, Timestamp};
 use std::collections::BTreeSet;
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -32,6 +32,8 @@ pub(super) struct Accounts {
     pub(super) proofs: ProofKey,
     /// Keeps second factors secret.
     pub(super) factors: FactorKey,
+    /// How the tokens of API keys look.
+    pub(super) keys: TokenShape,
     /// After how long without use a session ends.
     pub(super) idle: Option<SignedDuration>,
     /// Sessions whose use is being written.
@@ -45,12 +47,18 @@ impl Accounts {
         let (proofs, factors) = (key.proofs(), key.factors());
         let tokens = Tokens::new(key, lifetime);
         let touching = Mutex::default();
-        Ok(Self { tokens, passwords, proofs, factors, idle: None, touching, refuses_common: false })
+        let keys = TokenShape(KeyMode::default());
+        Ok(Self { tokens, passwords, proofs, factors, keys, idle: None, touching, refuses_common: false })
     }
 
     /// Sets after how long without use a session ends.
     pub(super) fn ending_idle(self, idle: Option<SignedDuration>) -> Self {
         Self { idle, ..self }
+    }
+
+    /// Sets how the tokens of API keys look.
+    pub(super) fn with_key_mode(self, mode: KeyMode) -> Self {
+        Self { keys: TokenShape(mode), ..self }
     }
 
     /// Sessions whose use is being written.

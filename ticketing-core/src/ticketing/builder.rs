@@ -13,7 +13,7 @@ use crate::mailer::render::Renderer;
 use crate::runtime::{Runtime, TokioRuntime};
 use crate::storage::Storage;
 #[cfg(feature = "accounts")]
-use crate::token::TokenKey;
+use crate::token::{KeyMode, TokenKey};
 use jiff::SignedDuration;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicI64};
@@ -45,6 +45,8 @@ pub struct TicketingBuilder {
     #[cfg(feature = "accounts")]
     session_idle: Option<SignedDuration>,
     #[cfg(feature = "accounts")]
+    key_mode: KeyMode,
+    #[cfg(feature = "accounts")]
     hashing_threads: usize,
     #[cfg(feature = "accounts")]
     refuse_common_passwords: bool,
@@ -75,6 +77,8 @@ impl TicketingBuilder {
             token_lifetime: SignedDuration::from_hours(24),
             #[cfg(feature = "accounts")]
             session_idle: None,
+            #[cfg(feature = "accounts")]
+            key_mode: KeyMode::Live,
             #[cfg(feature = "accounts")]
             hashing_threads: std::thread::available_parallelism().map_or(1, usize::from),
             #[cfg(feature = "accounts")]
@@ -203,6 +207,14 @@ impl TicketingBuilder {
         self
     }
 
+    /// Whether API keys are for real money or for a sandbox, which their tokens show. A key of the one is not valid for the other, also on
+    /// the same database. Defaults to real money.
+    #[cfg(feature = "accounts")]
+    pub fn key_mode(mut self, mode: KeyMode) -> Self {
+        self.key_mode = mode;
+        self
+    }
+
     /// How many passwords are hashed at once, each on a core of its own: at least one. Defaults to the number of cores.
     #[cfg(feature = "accounts")]
     pub fn hashing_threads(mut self, threads: usize) -> Self {
@@ -244,7 +256,12 @@ impl TicketingBuilder {
             Some(key) => {
                 let accounts =
                     super::accounts::Accounts::new(key, self.token_lifetime, self.hashing_threads, &*self.random)?;
-                Some(accounts.refusing_common(self.refuse_common_passwords).ending_idle(self.session_idle))
+                Some(
+                    accounts
+                        .refusing_common(self.refuse_common_passwords)
+                        .ending_idle(self.session_idle)
+                        .with_key_mode(self.key_mode),
+                )
             }
         };
         if self.queue_limit == 0 {

@@ -16,7 +16,7 @@ impl Ticketing {
     /// `nonce_reused`. A refused ticket is not used.
     pub async fn check_in(&self, scan: Scan) -> Result<CheckIn> {
         let mut checks = Checks::default();
-        checks.person("by", &scan.by);
+        checks.scanner("by", &scan.by);
         checks.text("nonce", &scan.nonce, 1, 100);
         checks.optional_text("gate", scan.gate.as_deref(), 100);
         checks.done()?;

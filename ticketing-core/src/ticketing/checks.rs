@@ -55,10 +55,22 @@ impl Checks {
         value.map_err(|error| self.wrong.push(Invalid::new(field, error.to_string()))).ok()
     }
 
-    /// A principal who acts as a person: an organisation neither buys nor scans.
+    /// A principal who acts as a person: neither organisations nor API keys buy.
     pub(super) fn person(&mut self, field: &str, who: &Principal) {
         self.principal(field, who);
+        self.require(field, who.is_person(), || format!("must be a person (got {who})"));
+    }
+
+    /// A principal who stands at a door: a person or an API key.
+    pub(super) fn scanner(&mut self, field: &str, who: &Principal) {
+        self.principal(field, who);
         self.require(field, who.organisation().is_none(), || "must not be an organisation".to_owned());
+    }
+
+    /// A principal who runs events: a person or an organisation.
+    pub(super) fn organizer(&mut self, field: &str, who: &Principal) {
+        self.principal(field, who);
+        self.require(field, !matches!(who, Principal::Key { .. }), || "must not be an API key".to_owned());
     }
 
     /// The embedding application's id of a principal.

@@ -48,9 +48,11 @@ impl Ticketing {
     /// With [`Organizers::Verified`](crate::Organizers::Verified), an event with a price is a draft if the organiser is an account
     /// whose address is not verified.
     ///
+    /// An API key creates it for the organiser that it is for. It needs [`Permission::Edit`] for all events.
+    ///
     /// Refusals: `category_unknown`, `key_reused`.
     pub async fn create_event(&self, organizer: &Principal, event: NewEvent) -> Result<Event> {
-        self.create(organizer, organizer, event, None).await
+        self.create(organizer, &self.organizer_for(organizer).await?, event, None).await
     }
 
     /// Creates an event: who does it, and who runs it.
@@ -83,7 +85,7 @@ impl Ticketing {
     /// Like [`create_event`](Self::create_event), in the category with this name (1–50 characters, in any case). A missing
     /// category is created first. Two calls that do so at once share it.
     pub async fn create_event_in(&self, organizer: &Principal, event: NewEvent, category: &str) -> Result<Event> {
-        self.create(organizer, organizer, event, Some(category)).await
+        self.create(organizer, &self.organizer_for(organizer).await?, event, Some(category)).await
     }
 
     /// Finds everything that is wrong with the fields of a new event, and creates nothing. For callers who have found faults of their
@@ -91,6 +93,11 @@ impl Ticketing {
     pub fn check_new_event(&self, organizer: &Principal, event: NewEvent, category: Option<&str>) -> Result<()> {
         let event = event.composed();
         let past = event.past(self.now()).map_or(Ok(()), |past| Err(is_past(&event, past)));
+        // Whom a key creates it for does not matter here.
+        let organizer = &match organizer {
+            Principal::Key { maker, .. } => Principal::Account(*maker),
+            who => who.clone(),
+        };
         let checked = [self.check_new(organizer, &event), category.map_or(Ok(()), check_category_name), past];
         let mut wrong = vec![];
         for error in checked.into_iter().filter_map(Result::err) {
@@ -107,7 +114,7 @@ impl Ticketing {
         // It has no version yet.
         let event = Event { version: 0, ..new.to_event(organizer, self.now()) };
         let mut checks = Checks::default();
-        checks.principal("organizer", organizer);
+        checks.organizer("organizer", organizer);
         let is_free = new.key.as_ref().is_none_or(|key| !key.as_str().starts_with(COPY_KEY));
         checks.require("key", is_free, || format!("must not begin with {COPY_KEY}: copies of events have such keys"));
         check_event(&mut checks, &event);

@@ -4,6 +4,8 @@
 mod accounts;
 #[cfg(feature = "accounts")]
 mod administration;
+#[cfg(feature = "accounts")]
+mod api_keys;
 mod authorization;
 mod batching;
 mod builder;
@@ -39,6 +41,8 @@ mod webhooks;
 
 #[cfg(feature = "accounts")]
 pub use accounts::{Registration, Session};
+#[cfg(feature = "accounts")]
+pub use api_keys::{AuthenticatedKey, Caller, NewApiKey};
 pub use authorization::Asker;
 pub use builder::TicketingBuilder;
 pub use event_copies::{MAX_DATES, Repeat};

@@ -172,7 +172,7 @@ impl Ticketing {
         }
         self.may(actor, Permission::Manage, event).await?;
         let takes = self.authorize(actor, Permission::Manage).await?;
-        if to == actor || (to.organisation().is_some() && takes.covers_all_of(to)) {
+        if (to == actor && to.is_person()) || (to.organisation().is_some() && takes.covers_all_of(to)) {
             return Ok(());
         }
         Err(match to {
@@ -181,7 +181,7 @@ impl Ticketing {
                 .await
                 .err()
                 .unwrap_or(Error::NotFound("Organisation")),
-            Principal::Account(_) | Principal::External(_) => {
+            Principal::Account(_) | Principal::External(_) | Principal::Key { .. } => {
                 Error::Forbidden("An event moves to an organisation, or to yourself")
             }
         })

@@ -53,10 +53,14 @@ impl Ticketing {
 
     /// Whether it is an account that may not sell because its address is not verified.
     async fn is_unproved(&self, who: &Principal) -> Result<bool> {
-        if self.inner.organizers == Organizers::Anyone || who.account().is_none() {
+        let account = match who {
+            Principal::Account(id) | Principal::Key { maker: id, .. } => *id,
+            Principal::External(_) | Principal::Organisation(_) => return Ok(false),
+        };
+        if self.inner.organizers == Organizers::Anyone {
             return Ok(false);
         }
-        Ok(self.acting_account(who).await?.is_none_or(|account| !account.is_verified))
+        Ok(self.acting_account(&Principal::Account(account)).await?.is_none_or(|account| !account.is_verified))
     }
 }
 

@@ -1,11 +1,14 @@
 //! Session tokens: JWT (RFC 7519), HS256 only. And what is derived from the same key: the tokens of proofs in `proof.rs`, and what keeps
 //! second factors secret in `factor.rs`.
 
+mod api_key;
 mod factor;
 mod hs256;
 mod proof;
 mod totp;
 
+pub(crate) use api_key::TokenShape;
+pub use api_key::{ApiKeyToken, KeyMode};
 pub(crate) use factor::{FactorKey, RecoveryCode};
 #[cfg(feature = "testing")]
 pub use totp::code_at;

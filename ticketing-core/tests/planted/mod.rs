@@ -91,6 +91,12 @@ pub(crate) enum Bug {
     MembersGrantWhatTheyLack,
     /// Counts the owners of an organisation, and removes one later.
     OwnersAreCountedThenRemoved,
+    /// An API key gets any permission.
+    KeysGetWhatTheirMakersLack,
+    /// An API key that was revoked goes on working.
+    RevokedKeysWork,
+    /// Counts the API keys of an account, and makes another one later.
+    KeysAreCountedThenMade,
     /// A read does not ask for which events of an organisation a role is.
     ReadsIgnoreOnly,
     /// A read shows what belongs to any organiser.

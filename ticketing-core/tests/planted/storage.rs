@@ -9,6 +9,7 @@ use jiff::{SignedDuration, Timestamp};
 use std::sync::Arc;
 use ticketing_core::domain::access::Permission;
 use ticketing_core::domain::account::{Account, NewAccount};
+use ticketing_core::domain::api_key::{ApiKey, MakeApiKey, ManageApiKey};
 use ticketing_core::domain::audit::Actor;
 use ticketing_core::domain::check_in::Scan;
 use ticketing_core::domain::code::{Reference, TicketCode};
@@ -20,7 +21,7 @@ use ticketing_core::domain::limit::{Take, Taken};
 use ticketing_core::domain::list::{List, Tallied, Tally};
 use ticketing_core::domain::load::{LoadKeys, Needs};
 use ticketing_core::domain::order::{ExpireHolds, Hold, Order, OrderStatus};
-use ticketing_core::domain::organisation::{Member, SetMember};
+use ticketing_core::domain::organisation::{Member, MemberEvents, SetMember};
 use ticketing_core::domain::outbox::{ClaimMails, MailReport, MailStatus, OutboxMail};
 use ticketing_core::domain::payment::{Attempt, AttemptStatus, ClaimPolls, Observation, Settle, Settlement};
 use ticketing_core::domain::proof::{BeginProof, UseProof};
@@ -86,6 +87,7 @@ impl Planted {
             Bug::ScanLooksThenLetsIn => work.batch::<Scan>().is_some(),
             Bug::OwnersAreCountedThenRemoved => work.batch::<SetMember>().is_some(),
             Bug::ProofsAreCountedThenBegun => work.batch::<BeginProof>().is_some(),
+            Bug::KeysAreCountedThenMade => work.batch::<MakeApiKey>().is_some(),
             Bug::CodesAreCheckedThenUsed => work.batch::<UseCode>().is_some(),
             Bug::ClaimsAreShared => work.name().starts_with("claim_"),
             Bug::OfAlternativesOnlyTheLastIsClaimed
@@ -313,6 +315,27 @@ impl Planted {
         outcomes
     }
 
+    async fn make_keys(&self, now: Timestamp, keys: &[MakeApiKey]) -> Result<Vec<Outcome<ApiKey>>> {
+        // Whether the maker may is not asked: a key without an organisation is everybody's to make.
+        let unasked = |key: &MakeApiKey| MakeApiKey { organisation_id: None, events: MemberEvents::All, ..key.clone() };
+        let unasked: Vec<_> = keys.iter().map(unasked).collect();
+        let mut made: Vec<Outcome<ApiKey>> = self.inner.apply(now, &unasked).await?;
+        for (outcome, wanted) in made.iter_mut().zip(keys) {
+            if let Ok(key) = outcome {
+                (key.organisation_id, key.events) = (wanted.organisation_id, wanted.events.clone());
+                let key = key.clone();
+                self.inner.tamper(|rows| rows.api_keys.load_record(key));
+            }
+        }
+        Ok(made)
+    }
+
+    async fn manage_keys(&self, now: Timestamp, manage: &[ManageApiKey]) -> Result<Vec<Outcome<ApiKey>>> {
+        let outcomes = self.inner.apply(now, manage).await;
+        self.inner.tamper(|rows| each(&mut rows.api_keys, |key| key.revoked_at = None));
+        outcomes
+    }
+
     async fn end_sessions(&self, now: Timestamp, ends: &[EndSession]) -> Result<Vec<bool>> {
         let outcomes = self.inner.apply(now, ends).await;
         self.inner.tamper(|rows| each(&mut rows.sessions, |session| session.ended_at = None));
@@ -469,6 +492,8 @@ impl Storage for Planted {
             ClaimMails => claim_mails (MailsWithoutLease MailsAreSentBeforeTheyAre);
             MailReport => report_mails (StaleReportsCount);
             UseProof => use_proofs (ProofsWorkTwice);
+            MakeApiKey => make_keys (KeysGetWhatTheirMakersLack);
+            ManageApiKey => manage_keys (RevokedKeysWork);
             UseCode => use_codes (StepsAreNotKept RecoveryCodesStay);
             EndSession => end_sessions (EndedSessionsWork);
             NewWebhook => receive_webhooks (WebhooksAreNotDeduplicated);

@@ -116,6 +116,18 @@ const FOUND_BY: &[(Bug, &[&str])] = &[
         ],
     ),
     (
+        Bug::KeysGetWhatTheirMakersLack,
+        &["api_keys::nobody_gives_a_key_what_they_lack", "api_keys::a_key_is_for_events_of_its_organiser"],
+    ),
+    (
+        Bug::RevokedKeysWork,
+        &[
+            "api_keys::a_key_works_until_it_is_revoked_or_expires",
+            "api_keys::a_key_is_revoked_by_those_who_may_and_unknown_to_others",
+        ],
+    ),
+    (Bug::KeysAreCountedThenMade, &["api_keys::keys_made_at_once_stay_within_the_limit"]),
+    (
         Bug::ReadsIgnoreOnly,
         &[
             "scopes::reviews_are_those_of_the_scope",

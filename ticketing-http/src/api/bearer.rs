@@ -1,4 +1,7 @@
-//! Sessions: the account whose bearer token came with the request.
+//! Who has sent a bearer token: a person with a session, or a program with an API key.
+//!
+//! An operation that a [permission](ticketing_core::domain::access::Permission) covers takes a [`Caller`]. All others take a [`Session`], and
+//! refuse API keys.
 
 use super::state::ApiState;
 use crate::bearer_token::bearer_token;
@@ -24,7 +27,8 @@ enum Scope {
 
 /// The account that the bearer token belongs to.
 ///
-/// Get a token from `POST /token` (or `POST /auth/login`) and send it as `Authorization: Bearer`.
+/// Get a token from `POST /token` (or `POST /auth/login`) and send it as `Authorization: Bearer`. An API key (`POST /keys`) is sent in the
+/// same way, to the operations that its permissions cover.
 #[derive(SecurityScheme)]
 #[oai(
     rename = "OAuth2",
@@ -39,21 +43,6 @@ struct Scheme(#[expect(dead_code, reason = "only describes the scheme in the doc
 pub(crate) struct Session(pub(crate) Account, pub(crate) Option<SessionId>);
 
 impl Session {
-    /// The session of a request; `None` without a token. A bad token is an error.
-    pub(crate) async fn of(request: &Request) -> Result<Option<Self>, Problem> {
-        if let Some(Authenticated(outcome)) = request.data() {
-            return outcome.clone().map(|found| Some(Self::from(found)));
-        }
-        let Some(state) = request.data::<Arc<ApiState>>() else {
-            tracing::error!("the API is served without its state: use api::endpoint");
-            return Err(Problem::internal());
-        };
-        match authenticate(state, request).await {
-            Some(Authenticated(outcome)) => outcome.map(|found| Some(found.into())),
-            None => Ok(None),
-        }
-    }
-
     /// The account as an actor.
     pub(crate) fn who(&self) -> Principal {
         Principal::Account(self.0.id)
@@ -65,23 +54,73 @@ impl Session {
     }
 }
 
-impl From<ticketing_core::Authenticated> for Session {
-    fn from(found: ticketing_core::Authenticated) -> Self {
-        Self(found.account, found.session)
+/// Who has sent the request's token.
+pub(crate) struct Caller(pub(crate) ticketing_core::Caller);
+
+impl Caller {
+    /// The caller of a request; `None` without a token. A bad token is an error.
+    pub(crate) async fn of(request: &Request) -> Result<Option<Self>, Problem> {
+        if let Some(Authenticated(outcome)) = request.data() {
+            return outcome.clone().map(|found| Some(Self(found)));
+        }
+        let Some(state) = request.data::<Arc<ApiState>>() else {
+            tracing::error!("the API is served without its state: use api::endpoint");
+            return Err(Problem::internal());
+        };
+        match authenticate(state, request).await {
+            Some(Authenticated(outcome)) => outcome.map(|found| Some(Self(found))),
+            None => Ok(None),
+        }
+    }
+
+    /// Who acts.
+    pub(crate) fn who(&self) -> Principal {
+        self.0.who()
+    }
+
+    /// The session of a person. API keys have none: what needs a session is not theirs to do.
+    fn into_session(self) -> Result<Session, Problem> {
+        match self.0 {
+            ticketing_core::Caller::Person(person) => Ok(Session(person.account, person.session)),
+            _ => Err(Problem::new("forbidden", "An API key cannot do this. Log in")),
+        }
     }
 }
 
 /// The outcome of [`authenticate`], in the data of a request that was authenticated before its handler runs.
 #[derive(Clone)]
-pub(super) struct Authenticated(pub(super) Result<ticketing_core::Authenticated, Problem>);
+pub(super) struct Authenticated(pub(super) Result<ticketing_core::Caller, Problem>);
 
-/// The account that the request's token belongs to; `None` without a token.
+/// Who has sent the request's token; `None` without one.
 pub(super) async fn authenticate(state: &ApiState, request: &Request) -> Option<Authenticated> {
     let token = bearer_token(request.headers())?;
-    Some(Authenticated(state.ticketing.authenticate_session(token).await.map_err(Problem::from)))
+    Some(Authenticated(state.ticketing.authenticate_caller(token).await.map_err(Problem::from)))
 }
 
 impl<'a> ApiExtractor<'a> for Session {
+    const TYPES: &'static [ApiExtractorType] = &[ApiExtractorType::SecurityScheme];
+
+    type ParamType = ();
+    type ParamRawType = ();
+
+    fn register(registry: &mut Registry) {
+        Scheme::register(registry);
+    }
+
+    fn security_schemes() -> Vec<&'static str> {
+        Scheme::security_schemes()
+    }
+
+    async fn from_request(
+        request: &'a Request,
+        _body: &mut RequestBody,
+        _options: ExtractParamOptions<()>,
+    ) -> poem::Result<Self> {
+        Ok(Caller::of(request).await?.ok_or(AuthorizationError)?.into_session()?)
+    }
+}
+
+impl<'a> ApiExtractor<'a> for Caller {
     const TYPES: &'static [ApiExtractorType] = &[ApiExtractorType::SecurityScheme];
 
     type ParamType = ();
@@ -104,28 +143,36 @@ impl<'a> ApiExtractor<'a> for Session {
     }
 }
 
-/// A session, where a request may come without a token. A bad token is an error even so.
-pub(crate) struct MaybeSession(pub(crate) Option<Session>);
+/// What a token gives, where a request may come without one. A bad token is an error even so.
+pub(crate) struct Maybe<T>(pub(crate) Option<T>);
 
-impl MaybeSession {
-    /// The session, or 401.
-    pub(crate) fn required(self) -> Result<Session, Problem> {
+/// A session, where a request may come without a token.
+pub(crate) type MaybeSession = Maybe<Session>;
+/// A caller, where a request may come without a token.
+pub(crate) type MaybeCaller = Maybe<Caller>;
+
+impl<T> Maybe<T> {
+    /// What the token gives, or 401.
+    pub(crate) fn required(self) -> Result<T, Problem> {
         self.0.ok_or_else(|| Problem::new("unauthenticated", "Not authenticated"))
     }
 }
 
-impl<'a> ApiExtractor<'a> for MaybeSession {
+impl<'a, T> ApiExtractor<'a> for Maybe<T>
+where
+    T: ApiExtractor<'a, ParamType = (), ParamRawType = ()> + Send,
+{
     const TYPES: &'static [ApiExtractorType] = &[ApiExtractorType::SecurityScheme];
 
     type ParamType = ();
     type ParamRawType = ();
 
     fn register(registry: &mut Registry) {
-        Session::register(registry);
+        T::register(registry);
     }
 
     fn security_schemes() -> Vec<&'static str> {
-        Session::security_schemes()
+        T::security_schemes()
     }
 
     fn has_security_fallback() -> bool {
@@ -140,6 +187,6 @@ impl<'a> ApiExtractor<'a> for MaybeSession {
         if !request.headers().contains_key(header::AUTHORIZATION) {
             return Ok(Self(None));
         }
-        Ok(Self(Some(Session::from_request(request, body, options).await?)))
+        Ok(Self(Some(T::from_request(request, body, options).await?)))
     }
 }

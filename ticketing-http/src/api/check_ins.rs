@@ -1,7 +1,7 @@
 //! The door.
 
 use super::Tag;
-use super::bearer::Session;
+use super::bearer::Caller;
 use super::dto::body::Body;
 use super::dto::check_in::{AnnulledView, CheckInBody, CheckInView};
 use super::dto::path::Name;
@@ -29,10 +29,10 @@ impl CheckIns {
     /// For the event's organiser, and members of the organisation that runs it whose role has `door`. Only the first scan of a ticket succeeds; later ones are told when and where it was. With
     /// `event_id`, a ticket of another event is refused and stays unused.
     #[oai(path = "/check-ins", method = "post", operation_id = "checkIn")]
-    async fn check_in(&self, session: Session, body: Body<CheckInBody>) -> Result<Json<CheckInView>, CheckInProblems> {
-        let scan = body.0.into_scan(session.who())?;
+    async fn check_in(&self, caller: Caller, body: Body<CheckInBody>) -> Result<Json<CheckInView>, CheckInProblems> {
+        let scan = body.0.into_scan(caller.who())?;
         // From the account that came with the token: no look-up while people wait.
-        let scope = self.0.ticketing.authorize(&session.0, Permission::Door).await?;
+        let scope = self.0.ticketing.authorize(&caller.0, Permission::Door).await?;
         let check_in = self.0.ticketing.check_in(scan.with_scope(scope)).await?;
         Ok(Json(check_in.into()))
     }
@@ -44,11 +44,11 @@ impl CheckIns {
     #[oai(path = "/door/scans/:nonce/annul", method = "post", operation_id = "annulScan")]
     async fn annul(
         &self,
-        session: Session,
+        caller: Caller,
         /// The scan's nonce.
         nonce: Path<Name>,
     ) -> Result<Json<AnnulledView>, AnnulProblems> {
-        let check_in = self.0.ticketing.annul_scan(&session.who(), &nonce.0.0).await?;
+        let check_in = self.0.ticketing.annul_scan(&caller.who(), &nonce.0.0).await?;
         Ok(Json(check_in.into()))
     }
 }

@@ -1,7 +1,7 @@
 //! The settings of events, for their organisers: editing, publishing, pausing.
 
 use super::Tag;
-use super::bearer::Session;
+use super::bearer::Caller;
 use super::dto::body::Body;
 use super::dto::copies::{Copies, CopiesBody, CopiesView};
 use super::dto::event::EventView;
@@ -95,12 +95,12 @@ impl EventSettings {
     #[oai(path = "/events/:event_id/settings", method = "get", operation_id = "getEventSettings")]
     async fn settings(
         &self,
-        session: Session,
+        caller: Caller,
         /// The event's id.
         event_id: Path<Id>,
     ) -> Result<Settings, FindProblems> {
         let id: EventId = event_id.0.get("event_id")?.into();
-        Ok(Settings::of(&self.0.ticketing.managed_event(&session.who(), id).await?))
+        Ok(Settings::of(&self.0.ticketing.managed_event(&caller.who(), id).await?))
     }
 
     /// Edit an event
@@ -112,7 +112,7 @@ impl EventSettings {
     #[oai(path = "/events/:event_id/settings", method = "patch", operation_id = "editEvent")]
     async fn edit(
         &self,
-        session: Session,
+        caller: Caller,
         /// The event's id.
         event_id: Path<Id>,
         /// The `ETag` of the settings that were read, or `*`.
@@ -125,7 +125,7 @@ impl EventSettings {
             let detail = "If-Match is required: the ETag of the settings that you read, or *.";
             return Err(Problem::new("precondition_required", detail).into());
         };
-        let who = session.who();
+        let who = caller.who();
         let event = self.0.ticketing.event_for(&who, id, Permission::Edit).await?;
         let (wants, mut faults) = body.0.into_wants(&who, &event);
         if !self.0.settings.takes_payments {
@@ -151,12 +151,12 @@ impl EventSettings {
     #[oai(path = "/events/:event_id/publish", method = "post", operation_id = "publishEvent")]
     async fn publish(
         &self,
-        session: Session,
+        caller: Caller,
         /// The event's id.
         event_id: Path<Id>,
     ) -> Result<Json<EventView>, PublishProblems> {
         let id = event_id.0.get("event_id")?.into();
-        Ok(Json((&self.0.ticketing.publish_event(&session.who(), id).await?).into()))
+        Ok(Json((&self.0.ticketing.publish_event(&caller.who(), id).await?).into()))
     }
 
     /// Make an event a draft again
@@ -165,12 +165,12 @@ impl EventSettings {
     #[oai(path = "/events/:event_id/unpublish", method = "post", operation_id = "unpublishEvent")]
     async fn unpublish(
         &self,
-        session: Session,
+        caller: Caller,
         /// The event's id.
         event_id: Path<Id>,
     ) -> Result<Json<EventView>, PhaseProblems> {
         let id = event_id.0.get("event_id")?.into();
-        Ok(Json((&self.0.ticketing.unpublish_event(&session.who(), id).await?).into()))
+        Ok(Json((&self.0.ticketing.unpublish_event(&caller.who(), id).await?).into()))
     }
 
     /// Pause an event's sales
@@ -180,12 +180,12 @@ impl EventSettings {
     #[oai(path = "/events/:event_id/pause", method = "post", operation_id = "pauseSales")]
     async fn pause(
         &self,
-        session: Session,
+        caller: Caller,
         /// The event's id.
         event_id: Path<Id>,
     ) -> Result<Json<EventView>, PhaseProblems> {
         let id = event_id.0.get("event_id")?.into();
-        Ok(Json((&self.0.ticketing.pause_sales(&session.who(), id).await?).into()))
+        Ok(Json((&self.0.ticketing.pause_sales(&caller.who(), id).await?).into()))
     }
 
     /// Resume an event's sales
@@ -194,12 +194,12 @@ impl EventSettings {
     #[oai(path = "/events/:event_id/resume", method = "post", operation_id = "resumeSales")]
     async fn resume(
         &self,
-        session: Session,
+        caller: Caller,
         /// The event's id.
         event_id: Path<Id>,
     ) -> Result<Json<EventView>, PhaseProblems> {
         let id = event_id.0.get("event_id")?.into();
-        Ok(Json((&self.0.ticketing.resume_sales(&session.who(), id).await?).into()))
+        Ok(Json((&self.0.ticketing.resume_sales(&caller.who(), id).await?).into()))
     }
 
     /// Copy an event to other dates
@@ -211,13 +211,13 @@ impl EventSettings {
     #[oai(path = "/events/:event_id/copies", method = "post", operation_id = "copyEvent")]
     async fn copies(
         &self,
-        session: Session,
+        caller: Caller,
         /// The event's id.
         event_id: Path<Id>,
         body: Body<CopiesBody>,
     ) -> Result<Copied, CopyProblems> {
         let id: EventId = event_id.0.get("event_id")?.into();
-        let who = session.who();
+        let who = caller.who();
         let event = self.0.ticketing.event_for(&who, id, Permission::Edit).await?;
         let Copies { starts_at, status, is_preview } = body.0.into_copies(&event)?;
         if is_preview {

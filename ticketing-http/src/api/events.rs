@@ -1,6 +1,6 @@
 //! Events.
 
-use super::bearer::{MaybeSession, Session};
+use super::bearer::{Caller, Maybe, MaybeCaller};
 use super::dto::body::Body;
 use super::dto::event::{EventBody, EventRequest, EventView};
 use super::dto::field::Faults;
@@ -119,19 +119,19 @@ impl Events {
     /// Create an event
     ///
     /// The caller becomes its organiser, who checks in tickets and sees payments; or the organisation, whose members do so by their
-    /// roles. Where only accounts with a verified address
-    /// may sell, an event with a price is created as a draft, and `notice` says why.
+    /// roles. An API key with `edit` for all events of an organiser creates it for that organiser. Where only accounts with a verified
+    /// address may sell, an event with a price is created as a draft, and `notice` says why.
     #[oai(path = "/events/", method = "post", operation_id = "createEvent")]
     async fn create(
         &self,
         http: &Request,
-        session: MaybeSession,
+        caller: MaybeCaller,
         body: Body<EventBody>,
     ) -> Result<Created, CreateProblems> {
-        let is_verified = session.0.as_ref().is_some_and(|session| session.0.is_verified);
-        let organizer = match session.0 {
+        let is_verified = caller.0.as_ref().is_some_and(|caller| caller.0.account().is_verified);
+        let actor = match caller.0 {
             None if self.0.settings.allow_anonymous_events => Principal::External(NOBODY.to_owned()),
-            session => MaybeSession(session).required()?.who(),
+            caller => Maybe(caller).required()?.who(),
         };
         let settings = &self.0.settings;
         let EventRequest { event, category, organisation, mut faults } =
@@ -140,17 +140,15 @@ impl Events {
             free_only(&event, &mut faults);
         }
         if !faults.is_empty() {
-            let checked = self.0.ticketing.check_new_event(&organizer, event, category.as_deref());
+            let checked = self.0.ticketing.check_new_event(&actor, event, category.as_deref());
             return Err(faults.and(checked).into());
         }
         let event = event.with_key(reference(http, "event"));
         let is_draft = event.is_draft;
         let event = match (organisation, category) {
-            (Some(id), category) => {
-                self.0.ticketing.create_event_for(&organizer, id, event, category.as_deref()).await?
-            }
-            (None, Some(category)) => self.0.ticketing.create_event_in(&organizer, event, &category).await?,
-            (None, None) => self.0.ticketing.create_event(&organizer, event).await?,
+            (Some(id), category) => self.0.ticketing.create_event_for(&actor, id, event, category.as_deref()).await?,
+            (None, Some(category)) => self.0.ticketing.create_event_in(&actor, event, &category).await?,
+            (None, None) => self.0.ticketing.create_event(&actor, event).await?,
         };
         // The engine makes a draft of what was to be on sale for one reason only.
         let is_held_back = event.status == EventStatus::Draft && !is_draft && !is_verified;
@@ -196,8 +194,8 @@ impl Events {
         let request = page(skip.0, limit.0, count.0);
         let mine = match mine.0 {
             Some(true) => {
-                let session = MaybeSession(Session::of(http).await?).required()?;
-                Some(self.0.ticketing.own_scope(&session.0, Permission::View))
+                let caller = Maybe(Caller::of(http).await?).required()?;
+                Some(self.0.ticketing.own_scope(&caller.0, Permission::View))
             }
             Some(false) | None => None,
         };
@@ -262,11 +260,11 @@ impl Events {
     #[oai(path = "/events/:event_id/cancel", method = "post", operation_id = "cancelEvent")]
     async fn cancel(
         &self,
-        session: Session,
+        caller: Caller,
         /// The event's id.
         event_id: Path<Id>,
     ) -> Result<Json<EventView>, CancelProblems> {
-        let event = self.0.ticketing.cancel_event(&session.who(), event_id.0.get("event_id")?.into()).await?;
+        let event = self.0.ticketing.cancel_event(&caller.who(), event_id.0.get("event_id")?.into()).await?;
         Ok(Json((&event).into()))
     }
 }

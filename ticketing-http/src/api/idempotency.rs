@@ -1,7 +1,7 @@
 //! Idempotency keys: `Idempotency-Key` makes a POST safe to retry, after the IETF draft of that name.
 //!
 //! The response of a request that did something is kept for 24 hours and replayed to every retry with the same key and body. A refusal
-//! did nothing and is not kept. A key belongs to an account, a method and a path, and where the request is about the session itself, to
+//! did nothing and is not kept. A key belongs to an account or an API key, a method and a path, and where the request is about the session itself, to
 //! that session. If a crash interrupts the work, the next retry starts it again and finds what the first one created,
 //! because all references are derived from the key.
 
@@ -17,6 +17,7 @@ use poem::http::{HeaderName, HeaderValue, StatusCode, header};
 use poem::{Endpoint, Request, Response};
 use sha2::{Digest, Sha256};
 use std::time::Duration;
+use ticketing_core::Caller;
 use ticketing_core::domain::code::{Reference, Seed};
 use ticketing_core::domain::request::{Answer, BeginRequest, Begun};
 
@@ -59,18 +60,19 @@ impl<E: Endpoint<Output = Response>> Endpoint for Idempotent<E> {
         if let Some(session) = &session {
             request.set_data(session.clone());
         }
-        let account =
-            session.as_ref().and_then(|Authenticated(outcome)| outcome.as_ref().ok()).map(|found| &found.account);
-        if route.auth == Auth::Required && account.is_none() {
+        let known = session.as_ref().and_then(|Authenticated(outcome)| outcome.as_ref().ok());
+        if route.auth == Auth::Required && known.is_none() {
             // 401, of which nothing is kept.
             return self.api.call(request).await;
         }
-        let caller = match (account, &session, request.data::<ClientAddress>()) {
+        let caller = match (known, &session, request.data::<ClientAddress>()) {
             // Logging out again ends another session, whatever the key.
-            (Some(account), ..) if route.idempotency == Idempotency::OfSession => {
-                format!("account {}, session {}", account.id, account.sessions_ended)
+            (Some(Caller::Person(person)), ..) if route.idempotency == Idempotency::OfSession => {
+                format!("account {}, session {}", person.account.id, person.account.sessions_ended)
             }
-            (Some(account), ..) => format!("account {}", account.id),
+            (Some(Caller::Person(person)), ..) => format!("account {}", person.account.id),
+            (Some(Caller::Key(with)), ..) => format!("API key {}", with.key.id),
+            (Some(_), ..) => "an unknown kind of caller".to_owned(),
             (None, Some(_), _) => "a bad token".to_owned(),
             (None, None, Some(client)) => format!("somebody at {}", client.0),
             (None, None, None) => "somebody".to_owned(),

@@ -1,7 +1,7 @@
 //! Undelivered mails.
 
 use super::Tag;
-use super::bearer::Session;
+use super::bearer::Caller;
 use super::dto::list::{List, page};
 use super::dto::path::Id;
 use super::dto::time::Time;
@@ -84,7 +84,7 @@ impl Mails {
     #[oai(path = "/mails/undelivered", method = "get", operation_id = "listUndeliveredMails")]
     async fn undelivered(
         &self,
-        session: Session,
+        caller: Caller,
         uri: &Uri,
         /// Number of items to skip.
         skip: Query<Option<u64>>,
@@ -94,7 +94,7 @@ impl Mails {
         count: Query<Option<bool>>,
     ) -> Result<List<MailView>, ListProblems> {
         let request = page(skip.0, limit.0, count.0);
-        let found = self.0.ticketing.dead_mails(&session.who(), request).await?;
+        let found = self.0.ticketing.dead_mails(&caller.who(), request).await?;
         Ok(List::new(found, request, uri, &self.0.settings, MailView::from))
     }
 
@@ -105,10 +105,10 @@ impl Mails {
     #[oai(path = "/mails/:mail_id/resend", method = "post", operation_id = "resendMail")]
     async fn resend(
         &self,
-        session: Session,
+        caller: Caller,
         /// The mail's id.
         mail_id: Path<Id>,
     ) -> Result<Json<MailView>, ResendProblems> {
-        Ok(Json(self.0.ticketing.resend_mail(&session.who(), MailId(mail_id.0.get("mail_id")?)).await?.into()))
+        Ok(Json(self.0.ticketing.resend_mail(&caller.who(), MailId(mail_id.0.get("mail_id")?)).await?.into()))
     }
 }

@@ -11,6 +11,7 @@
 //! | `events`, `categories` | events |
 //! | `event_list` | the body of `GET /events/`, written as it is read |
 //! | `event_read` | a fast path for `GET /events/{id}` |
+//! | `api_keys` | API keys |
 //! | `organisations` | organisations and their members |
 //! | `orders` | tickets, held for a while |
 //! | `payments` | checkouts, verification, refunds, reviews |
@@ -24,6 +25,7 @@
 //! limits how many begin, `dto` has the bodies.
 
 mod administration;
+mod api_keys;
 mod auth;
 mod bearer;
 mod categories;
@@ -69,6 +71,8 @@ enum Tag {
     Events,
     /// Organisations, which run events, and their members.
     Organisations,
+    /// API keys: tokens for programs and scanners.
+    ApiKeys,
     /// Tickets that are held for a while.
     Orders,
     /// Checkouts, verification, refunds and reviews.
@@ -98,6 +102,7 @@ pub fn service(state: &ApiState) -> OpenApiService<impl OpenApi + use<>, ()> {
         promo_codes::PromoCodes(state.clone()),
         categories::Categories(state.clone()),
         organisations::Organisations(state.clone()),
+        api_keys::ApiKeys(state.clone()),
         orders::Orders(state.clone()),
         payments::Payments(state.clone()),
         tickets::Tickets(state.clone()),

@@ -1,7 +1,7 @@
 //! Payments, from checkout to tickets, and refunds.
 
 use super::Tag;
-use super::bearer::Session;
+use super::bearer::{Caller, Session};
 use super::dto::body::Body;
 use super::dto::list::{List, page};
 use super::dto::path::{Id, Name};
@@ -125,7 +125,7 @@ impl Payments {
     #[oai(path = "/payments/reviews", method = "get", operation_id = "listReviews")]
     async fn reviews(
         &self,
-        session: Session,
+        caller: Caller,
         uri: &Uri,
         /// Number of items to skip.
         skip: Query<Option<u64>>,
@@ -135,7 +135,7 @@ impl Payments {
         count: Query<Option<bool>>,
     ) -> Result<List<AttemptView>, ListProblems> {
         let request = page(skip.0, limit.0, count.0);
-        let found = self.0.ticketing.reviews(&session.who(), request).await?;
+        let found = self.0.ticketing.reviews(&caller.who(), request).await?;
         Ok(List::new(found, request, uri, &self.0.settings, |attempt| AttemptView::from(&attempt).without_checkout()))
     }
 
@@ -166,12 +166,12 @@ impl Payments {
     #[oai(path = "/payments/:reference", method = "get", operation_id = "getPayment")]
     async fn find(
         &self,
-        session: Session,
+        caller: Caller,
         /// The payment's reference, or its order's.
         reference: Path<Name>,
     ) -> Result<Json<PaymentView>, FindProblems> {
-        let payment = self.0.ticketing.payment(&session.who(), &known(&reference)?).await?;
-        Ok(Json(PaymentView::new(&payment, &session.who())))
+        let payment = self.0.ticketing.payment(&caller.who(), &known(&reference)?).await?;
+        Ok(Json(PaymentView::new(&payment, &caller.who())))
     }
 
     /// Refund a payment
@@ -181,7 +181,7 @@ impl Payments {
     async fn refund(
         &self,
         http: &Request,
-        session: Session,
+        caller: Caller,
         /// The payment's reference, or its order's.
         #[oai(name = "reference")]
         payment: Path<Name>,
@@ -191,7 +191,7 @@ impl Payments {
         let note = body.0.note.map(|note| note.0);
         let options =
             RefundOptions::default().with_tickets(tickets).with_note(note).with_key(reference(http, "refund"));
-        let refund = self.0.ticketing.refund(&session.who(), &known(&payment)?, options).await?;
+        let refund = self.0.ticketing.refund(&caller.who(), &known(&payment)?, options).await?;
         Ok(Refunded::Created(Json((&refund).into())))
     }
 
@@ -202,14 +202,14 @@ impl Payments {
     #[oai(path = "/payments/:reference/refunds/:refund_id/retry", method = "post", operation_id = "retryRefund")]
     async fn retry_refund(
         &self,
-        session: Session,
+        caller: Caller,
         /// The payment's reference, or its order's.
         reference: Path<Name>,
         /// The refund's id.
         refund_id: Path<Id>,
     ) -> Result<Json<RefundView>, RetryProblems> {
         let id = RefundId(refund_id.0.get("refund_id")?);
-        let refund = self.0.ticketing.retry_refund(&session.who(), &known(&reference)?, id).await?;
+        let refund = self.0.ticketing.retry_refund(&caller.who(), &known(&reference)?, id).await?;
         Ok(Json((&refund).into()))
     }
 
@@ -220,7 +220,7 @@ impl Payments {
     #[oai(path = "/payments/:reference/review", method = "post", operation_id = "reviewPayment")]
     async fn review(
         &self,
-        session: Session,
+        caller: Caller,
         /// The payment's reference.
         reference: Path<Name>,
         body: Body<ReviewBody>,
@@ -228,7 +228,7 @@ impl Payments {
         let ReviewBody { verdict, tickets, note } = body.0;
         let tickets = tickets.unwrap_or_default().into_iter().map(TicketId).collect();
         let decision = Decision::new(verdict.into(), note.0).with_tickets(tickets);
-        let attempt = self.0.ticketing.resolve_review(&session.who(), &known(&reference)?, decision).await?;
+        let attempt = self.0.ticketing.resolve_review(&caller.who(), &known(&reference)?, decision).await?;
         Ok(Json(AttemptView::from(&attempt).without_checkout()))
     }
 

@@ -1,7 +1,7 @@
 //! Promo codes, and what an order would cost.
 
 use super::Tag;
-use super::bearer::Session;
+use super::bearer::{Caller, Session};
 use super::dto::body::Body;
 use super::dto::list::{List, page};
 use super::dto::path::Id;
@@ -67,12 +67,12 @@ impl PromoCodes {
     async fn create(
         &self,
         http: &Request,
-        session: Session,
+        caller: Caller,
         /// The event's id.
         event_id: Path<Id>,
         body: Body<PromoCodeBody>,
     ) -> Result<Created, CreateProblems> {
-        let (id, who): (EventId, _) = (event_id.0.get("event_id")?.into(), session.who());
+        let (id, who): (EventId, _) = (event_id.0.get("event_id")?.into(), caller.who());
         let event = self.0.ticketing.event_for(&who, id, Permission::Edit).await?;
         let (settings, count) = body.0.into_settings(&event)?;
         let codes = match count {
@@ -91,7 +91,7 @@ impl PromoCodes {
     #[oai(path = "/events/:event_id/codes", method = "get", operation_id = "listPromoCodes")]
     async fn list(
         &self,
-        session: Session,
+        caller: Caller,
         uri: &Uri,
         /// The event's id.
         event_id: Path<Id>,
@@ -102,7 +102,7 @@ impl PromoCodes {
         /// Return the total count in `X-Total-Count`.
         count: Query<Option<bool>>,
     ) -> Result<List<PromoCodeView>, ListProblems> {
-        let (id, who): (EventId, _) = (event_id.0.get("event_id")?.into(), session.who());
+        let (id, who): (EventId, _) = (event_id.0.get("event_id")?.into(), caller.who());
         let request = page(skip.0, limit.0, count.0);
         let event = self.0.ticketing.event_for(&who, id, Permission::Edit).await?;
         let found = self.0.ticketing.promo_codes(&who, id, request).await?;
@@ -115,12 +115,12 @@ impl PromoCodes {
     #[oai(path = "/codes/:code_id", method = "get", operation_id = "getPromoCode")]
     async fn find(
         &self,
-        session: Session,
+        caller: Caller,
         /// The code's id.
         code_id: Path<Id>,
     ) -> Result<Found, FindProblems> {
         let id: PromoCodeId = code_id.0.get("code_id")?.into();
-        let code = self.0.ticketing.promo_code(&session.who(), id).await?;
+        let code = self.0.ticketing.promo_code(&caller.who(), id).await?;
         let event = self.0.ticketing.event(code.event_id).await?;
         Ok(Found::of(&code, &event))
     }
@@ -132,7 +132,7 @@ impl PromoCodes {
     #[oai(path = "/codes/:code_id", method = "patch", operation_id = "editPromoCode")]
     async fn edit(
         &self,
-        session: Session,
+        caller: Caller,
         /// The code's id.
         code_id: Path<Id>,
         /// The `ETag` of the code that was read, or `*`.
@@ -145,7 +145,7 @@ impl PromoCodes {
             let detail = "If-Match is required: the ETag of the code that you read, or *.";
             return Err(Problem::new("precondition_required", detail).into());
         };
-        let who = session.who();
+        let who = caller.who();
         let mut tries = 0;
         loop {
             tries += 1;

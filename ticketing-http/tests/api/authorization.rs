@@ -54,6 +54,13 @@ impl World {
         (token, added.json()["account_id"].as_i64().unwrap())
     }
 
+    /// An API key: its id and its token.
+    pub(crate) async fn key(&self, maker: &str, body: Value) -> (i64, String) {
+        let made = self.shop.post("/keys", maker, body).await;
+        assert_eq!(made.status, 201, "{made:?}");
+        (made.json()["key"]["id"].as_i64().unwrap(), made.text("token"))
+    }
+
     /// An event that the organisation runs.
     pub(crate) async fn organisations_event(&self) -> i64 {
         let body = json!({"title": "Lagos Jazz Night", "event_date": "2026-12-31T20:00:00", "location": "Lagos",

@@ -123,17 +123,27 @@ const TABLE: &[(&str, [u16; 7])] = &[
     (FOR_ORGANISATION,                                      [401, 401, 404, 404, 404, 201, 201]),
     (MINE,                                                  [401, 401, 200, 200, 200, 200, 200]),
     (MOVED,                                                 [401, 401, 403, 403, 403, 200, 200]),
+    // Keys of the organisation that the owner has made.
+    ("get /keys",                                           [401, 401, 200, 200, 200, 200, 200]),
+    ("post /keys",                                          [401, 401, 201, 201, 201, 201, 201]),
+    ("get /keys/current",                                   [401, 401, 404, 404, 404, 404, 404]),
+    ("delete /keys/{key_id}",                               [401, 401, 404, 404, 404, 204, 204]),
+    ("post /keys/{key_id}/take-over",                       [401, 401, 404, 404, 404, 200, 403]),
+    (KEYS_OF_ORGANISATION,                                  [401, 401, 404, 404, 404, 200, 200]),
+    (KEY_FOR_ORGANISATION,                                  [401, 401, 404, 404, 404, 201, 404]),
 ];
 
 /// The same operation as by id.
-const BY_CODE: &str = "get /tickets/{ticket} by code";
+pub(crate) const BY_CODE: &str = "get /tickets/{ticket} by code";
 /// The same operations for the organisation of the world.
-const FOR_ORGANISATION: &str = "post /events for the organisation";
-const MINE: &str = "get /events that are the caller's";
-const MOVED: &str = "patch /events/{event_id}/settings to the caller";
+pub(crate) const FOR_ORGANISATION: &str = "post /events for the organisation";
+pub(crate) const MINE: &str = "get /events that are the caller's";
+pub(crate) const MOVED: &str = "patch /events/{event_id}/settings to the caller";
+pub(crate) const KEYS_OF_ORGANISATION: &str = "get /keys of the organisation";
+pub(crate) const KEY_FOR_ORGANISATION: &str = "post /keys for the organisation";
 
-fn is_another_way(operation: &str) -> bool {
-    [BY_CODE, FOR_ORGANISATION, MINE, MOVED].contains(&operation)
+pub(crate) fn is_another_way(operation: &str) -> bool {
+    [BY_CODE, FOR_ORGANISATION, MINE, MOVED, KEYS_OF_ORGANISATION, KEY_FOR_ORGANISATION].contains(&operation)
 }
 
 /// Lists answer everybody. What the caller has no part in is not in them: who finds the row's own resource in the list.
@@ -280,6 +290,13 @@ const ROLES: &[(&str, [u16; 9])] = &[
     (FOR_ORGANISATION,                                      itself(EDIT, 201, 403)),
     (MINE,                                                  all(200)),
     (MOVED,                                                 row(MANAGE, 200, 403)),
+    ("get /keys",                                           all(200)),
+    ("post /keys",                                          all(201)),
+    ("get /keys/current",                                   all(404)),
+    ("delete /keys/{key_id}",                               row(MANAGE, 204, 404)),
+    ("post /keys/{key_id}/take-over",                       row(MANAGE, 200, 404)),
+    (KEYS_OF_ORGANISATION,                                  itself(MANAGE, 200, 403)),
+    (KEY_FOR_ORGANISATION,                                  itself(MANAGE, 201, 403)),
 ];
 
 /// Who finds what belongs to the organisation in a list.
@@ -317,6 +334,8 @@ async fn request(world: &World, operation: &str, number: usize) -> Option<Reques
         | "get /auth/totp"
         | "get /auth/sessions"
         | "get /admin/accounts"
+        | "get /keys"
+        | "get /keys/current"
         | "get /mails/undelivered" => to(operation.split(' ').nth(1)?.to_owned()),
         "post /auth/register" => {
             with("/auth/register", json!({"email": email, "name": "New Person", "password": PASSWORD}))
@@ -384,6 +403,17 @@ async fn request(world: &World, operation: &str, number: usize) -> Option<Reques
             let event = json!({"title": "Jazz", "event_date": "2099-12-31T20:00:00Z", "location": "Lagos", "price": 1,
                 "organisation_id": world.organisation});
             with("/events", event)
+        }
+        "post /keys" => with("/keys", json!({"name": "Gate", "permissions": ["door"]})),
+        KEY_FOR_ORGANISATION => {
+            let key = json!({"name": "Gate", "permissions": ["view"], "organisation_id": world.organisation});
+            with("/keys", key)
+        }
+        KEYS_OF_ORGANISATION => to(format!("/keys?organisation={}", world.organisation)),
+        "delete /keys/{key_id}" | "post /keys/{key_id}/take-over" => {
+            let key = json!({"name": "Gate", "permissions": ["view"], "organisation_id": world.organisation});
+            let id = world.key(&world.organizer, key).await.0;
+            to(operation.split(' ').nth(1)?.replace("{key_id}", &id.to_string()))
         }
         MINE => {
             let shown = format!("\"id\":{},", world.event().await);
@@ -547,7 +577,7 @@ async fn factor_for(world: &World, operation: &str, name: &str) -> (String, Opti
 }
 
 /// Makes every request of the table as every caller. Returns what was answered otherwise than the table says.
-async fn differences<const N: usize>(
+pub(crate) async fn differences<const N: usize>(
     world: &World,
     callers: [&str; N],
     table: &[(&str, [u16; N])],

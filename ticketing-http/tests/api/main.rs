@@ -14,6 +14,7 @@
 //! | `event_life` | corner cases in the life of an event: codes, copies, drafts, currencies |
 //! | `event_times` | times in every notation, events in the past, and the end of ticket sales |
 //! | `idempotency`, `races` | requests that are repeated, and many at once |
+//! | `api_keys`, `authorization_keys` | API keys, and what each may do |
 //! | `limits` | how much one buyer may hold, and how many purchases begin |
 //! | `lists`, `conditional_get`, `service` | pagination, `ETag`, health |
 //! | `text` | names of every length and script, and text that looks the same |
@@ -22,7 +23,9 @@
 #![allow(clippy::unwrap_used, reason = "a test that panics has failed, which is what is meant")]
 
 mod admin;
+mod api_keys;
 mod authorization;
+mod authorization_keys;
 mod authorization_table;
 mod bad_input;
 mod check_ins;

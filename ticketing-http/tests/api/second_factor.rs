@@ -28,7 +28,7 @@ impl Shop {
         code_at(secret, self.now())
     }
 
-    fn now(&self) -> jiff::Timestamp {
+    pub(crate) fn now(&self) -> jiff::Timestamp {
         ticketing_core::clock::Clock::now(&self.clock)
     }
 

@@ -20,6 +20,7 @@ from ._values import UNSET, Money, Page, Unset
 from .errors import (
     AccountUnknown,
     AnnulTooLate,
+    ApiKeyUnknown,
     AttemptUnknown,
     BadSignature,
     Busy,
@@ -107,6 +108,7 @@ from .errors import (
     TicketingError,
     TooFew,
     TooMany,
+    TooManyApiKeys,
     TooManyHolds,
     TooManyMembers,
     TooManyOrganisations,
@@ -177,6 +179,7 @@ from .payments import (
     Verdict,
     WebhookStatus,
 )
+from .api_keys import ApiKey, Caller, NewApiKey
 from .organisations import Member, MemberRole, Membership, Organisation, Permission
 from .people import (
     Account,
@@ -391,4 +394,9 @@ __all__ = [
     "Membership",
     "Organisation",
     "Permission",
+    "ApiKey",
+    "ApiKeyUnknown",
+    "Caller",
+    "NewApiKey",
+    "TooManyApiKeys",
 ]

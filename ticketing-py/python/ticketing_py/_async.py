@@ -10,6 +10,7 @@ from zoneinfo import ZoneInfo
 
 from . import _native
 from ._values import UNSET, Money, Page, Unset
+from .api_keys import ApiKey, Caller, NewApiKey
 from .events import (
     Category,
     Event,
@@ -27,7 +28,7 @@ from .mailers import Mailer
 from .mails import OutboxMail
 from .orders import Line, Order, Quote
 from .payments import Attempt, Payment, Refund, Settlement, Started, StoredWebhook, Verdict
-from .organisations import Member, MemberRole, Membership, Organisation
+from .organisations import Member, MemberRole, Membership, Organisation, Permission
 from .people import (
     Account,
     Authenticated,
@@ -342,6 +343,64 @@ class AsyncTicketing:
         Raises `LastOwner`, `NotGranted`, `AccountUnknown`.
         """
         await self._engine.remove_member(actor, organisation_id, account_id)
+
+    # API keys
+
+    async def authenticate_caller(self, token: str) -> Caller:
+        """Who has sent a bearer token: a session token, or the token of an API key. Raises `Unauthenticated`.
+
+        >>> account = await tickets.register(email="kim@example.com", name="Kim", password="correct horse battery")
+        >>> made = await tickets.make_api_key(maker_id=account.id, name="North gate", permissions=[Permission.DOOR])
+        >>> (await tickets.authenticate_caller(made.token)).who == made.key.principal
+        True
+        """
+        return await self._engine.authenticate_caller(token)
+
+    async def make_api_key(
+        self,
+        *,
+        maker_id: int,
+        name: str,
+        permissions: Sequence[Permission],
+        organisation_id: int | None = None,
+        event_ids: Sequence[int] | None = None,
+        expires_at: datetime | None = None,
+        code: str | None = None,
+    ) -> NewApiKey:
+        """Makes an API key for events of the maker, or of an organisation. Its token is shown once; a repeat makes another key.
+
+        For an organisation, the maker needs `Permission.MANAGE` for all of its events, and every permission of the key. A key lasts
+        for a year; one with `Permission.DOOR` alone for listed events lasts until 24 hours after the last of them. ``code`` is a code
+        of the maker's second factor, needed if there is one. Raises `NotGranted`, `OrganisationUnknown`, `EventUnknown`,
+        `TooManyApiKeys`, `SecondFactorWrong`, `SecondFactorClosed`.
+        """
+        ids = None if event_ids is None else list(event_ids)
+        return await self._engine.make_api_key(
+            maker_id, name, list(permissions), organisation_id, ids, expires_at, code
+        )
+
+    async def api_keys(
+        self, account_id: int, *, skip: int = 0, limit: int = 100, count: bool = False
+    ) -> Page[ApiKey]:
+        """The keys that an account has made or taken over and that were not revoked, newest first."""
+        return await self._engine.api_keys(account_id, skip, limit, count)
+
+    async def api_keys_of(
+        self, *, actor: Principal, organisation_id: int, skip: int = 0, limit: int = 100, count: bool = False
+    ) -> Page[ApiKey]:
+        """The keys for the events of an organisation, newest first. For members with `Permission.MANAGE`."""
+        return await self._engine.api_keys_of(actor, organisation_id, skip, limit, count)
+
+    async def revoke_api_key(self, *, actor: Principal, key_id: int) -> ApiKey:
+        """Revokes a key: it stops working with the next call. A repeat changes nothing. Raises `NotFound`."""
+        return await self._engine.revoke_api_key(actor, key_id)
+
+    async def take_over_api_key(self, *, actor: Principal, key_id: int) -> ApiKey:
+        """Makes the actor the maker of a key of an organisation, so that it goes on working when the one before leaves.
+
+        For members with `Permission.MANAGE` and every permission of the key. Raises `NotFound`, `NotGranted`, `TooManyApiKeys`.
+        """
+        return await self._engine.take_over_api_key(actor, key_id)
 
     # Events
 

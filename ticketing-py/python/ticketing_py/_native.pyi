@@ -9,13 +9,14 @@ from zoneinfo import ZoneInfo
 from typing_extensions import Self
 
 from ._values import Money, Page
+from .api_keys import ApiKey, Caller, NewApiKey
 from .events import Category, Event, EventPhase, EventSort, EventStatus, NewTicketType, SalesRules, Weekday
 from .gateways import Charge, Gateway, RefundCall
 from .mailers import Mailer
 from .mails import Mail, OutboxMail
 from .orders import Line, Order, Quote
 from .payments import Attempt, Mode, Payment, Refund, RefundStatus, Settlement, Started, StoredWebhook, Verdict
-from .organisations import Member, MemberRole, Membership, Organisation
+from .organisations import Member, MemberRole, Membership, Organisation, Permission
 from .people import (
     Account,
     Authenticated,
@@ -280,6 +281,23 @@ class Engine:
         event_ids: list[int] | None,
     ) -> Member: ...
     def remove_member(self, actor: Principal, organisation_id: int, account_id: int) -> None: ...
+    def authenticate_caller(self, token: str) -> Caller: ...
+    def make_api_key(
+        self,
+        maker_id: int,
+        name: str,
+        permissions: list[Permission],
+        organisation_id: int | None,
+        event_ids: list[int] | None,
+        expires_at: datetime | None,
+        code: str | None,
+    ) -> NewApiKey: ...
+    def api_keys(self, account_id: int, skip: int, limit: int, count: bool) -> Page[ApiKey]: ...
+    def api_keys_of(
+        self, actor: Principal, organisation_id: int, skip: int, limit: int, count: bool
+    ) -> Page[ApiKey]: ...
+    def revoke_api_key(self, actor: Principal, key_id: int) -> ApiKey: ...
+    def take_over_api_key(self, actor: Principal, key_id: int) -> ApiKey: ...
     def create_event(
         self,
         organizer: Principal,
@@ -509,6 +527,23 @@ class AsyncEngine:
         event_ids: list[int] | None,
     ) -> Awaitable[Member]: ...
     def remove_member(self, actor: Principal, organisation_id: int, account_id: int) -> Awaitable[None]: ...
+    def authenticate_caller(self, token: str) -> Awaitable[Caller]: ...
+    def make_api_key(
+        self,
+        maker_id: int,
+        name: str,
+        permissions: list[Permission],
+        organisation_id: int | None,
+        event_ids: list[int] | None,
+        expires_at: datetime | None,
+        code: str | None,
+    ) -> Awaitable[NewApiKey]: ...
+    def api_keys(self, account_id: int, skip: int, limit: int, count: bool) -> Awaitable[Page[ApiKey]]: ...
+    def api_keys_of(
+        self, actor: Principal, organisation_id: int, skip: int, limit: int, count: bool
+    ) -> Awaitable[Page[ApiKey]]: ...
+    def revoke_api_key(self, actor: Principal, key_id: int) -> Awaitable[ApiKey]: ...
+    def take_over_api_key(self, actor: Principal, key_id: int) -> Awaitable[ApiKey]: ...
     def create_event(
         self,
         organizer: Principal,

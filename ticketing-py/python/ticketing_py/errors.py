@@ -21,6 +21,7 @@ from ._values import Money
 __all__ = [
     "AccountUnknown",
     "AnnulTooLate",
+    "ApiKeyUnknown",
     "AttemptUnknown",
     "BadSignature",
     "Busy",
@@ -106,6 +107,7 @@ __all__ = [
     "TicketingError",
     "TooFew",
     "TooMany",
+    "TooManyApiKeys",
     "TooManyHolds",
     "TooManyMembers",
     "TooManyOrganisations",
@@ -438,6 +440,23 @@ class AccountUnknown(Refused):
     """There is no account that can be a member, or it is no member."""
 
     code = "account_unknown"
+
+
+class ApiKeyUnknown(Refused):
+    """There is no API key that the actor may manage, or it does not work any more."""
+
+    code = "api_key_unknown"
+
+
+class TooManyApiKeys(Refused):
+    """The account has as many API keys as it may have."""
+
+    code = "too_many_api_keys"
+
+    @property
+    def limit(self) -> int:
+        """How many it may have."""
+        return cast(int, self.facts["limit"])
 
 
 class TooManyMembers(Refused):

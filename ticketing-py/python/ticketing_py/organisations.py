@@ -10,7 +10,7 @@ from .people import Principal
 
 
 class Permission(Word):
-    """What a role allows. There are no others."""
+    """What a role or an API key allows. There are no others."""
 
     VIEW = "view"
     """See events that are not public, and how many tickets are sold."""
@@ -25,7 +25,7 @@ class Permission(Word):
     DOOR = "door"
     """Check tickets in, and undo scans."""
     MANAGE = "manage"
-    """Cancel events and move them to another organiser; the members of an organisation."""
+    """Cancel events and move them to another organiser; the members and API keys of an organisation."""
 
 
 class MemberRole(Word):

@@ -10,13 +10,13 @@ from ._values import Word
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Principal:
-    """The acting person: a Ticketing account, or a user of your own application. An organisation runs events.
+    """The acting person: a Ticketing account, or a user of your own application. An organisation runs events; an API key acts on them.
 
     The engine trusts you: authenticate them first.
 
     >>> from ticketing_py import Principal
     >>> Principal.external("member-7")
-    Principal(account_id=None, external_id='member-7', organisation_id=None)
+    Principal(account_id=None, external_id='member-7', organisation_id=None, api_key_id=None)
     """
 
     account_id: int | None = None
@@ -25,10 +25,14 @@ class Principal:
     """The id of a user of your application: 1–200 characters."""
     organisation_id: int | None = None
     """The id of an organisation. It runs events; it neither buys nor scans."""
+    api_key_id: int | None = None
+    """The id of an API key, beside the ``account_id`` of its maker. It acts on events; it neither buys nor runs them."""
 
     def __post_init__(self) -> None:
         if sum(one is not None for one in (self.account_id, self.external_id, self.organisation_id)) != 1:
             raise TypeError("either account_id, external_id or organisation_id must be given")
+        if self.api_key_id is not None and self.account_id is None:
+            raise TypeError("api_key_id needs the account_id of the key's maker")
 
     @classmethod
     def account(cls, account_id: int) -> Principal:
@@ -48,6 +52,8 @@ class Principal:
     def __str__(self) -> str:
         if self.organisation_id is not None:
             return f"organisation {self.organisation_id}"
+        if self.api_key_id is not None:
+            return f"api key {self.api_key_id} of account {self.account_id}"
         return f"external {self.external_id}" if self.account_id is None else f"account {self.account_id}"
 
 

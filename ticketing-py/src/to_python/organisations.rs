@@ -8,7 +8,7 @@ use pyo3::types::{PyDict, PyTuple};
 use ticketing_core::domain::account::Account;
 use ticketing_core::domain::organisation::{Member, MemberEvents, MemberRole, Membership, Organisation};
 
-fn event_ids<'py>(py: Python<'py>, events: &MemberEvents) -> PyResult<Option<Bound<'py, PyTuple>>> {
+pub(super) fn event_ids<'py>(py: Python<'py>, events: &MemberEvents) -> PyResult<Option<Bound<'py, PyTuple>>> {
     match events {
         MemberEvents::All => Ok(None),
         MemberEvents::Only(events) => Ok(Some(PyTuple::new(py, events.iter().map(|id| id.0).collect::<Vec<_>>())?)),

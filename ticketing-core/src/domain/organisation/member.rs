@@ -86,20 +86,20 @@ impl MemberRole {
     }
 }
 
-/// For which events of an organisation a role is.
+/// For which events of an organiser a role or an API key is.
 #[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, serde::Serialize, serde::Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum MemberEvents {
     /// For all, also later ones.
     #[default]
     All,
-    /// For these, while the organisation runs them.
+    /// For these, while the organiser runs them.
     Only(BTreeSet<EventId>),
 }
 
 impl MemberEvents {
     /// The ids, separated by commas; `None` if it is all events.
-    pub(super) fn text(&self) -> Option<String> {
+    pub(in crate::domain) fn text(&self) -> Option<String> {
         match self {
             Self::All => None,
             Self::Only(events) => Some(events.iter().map(EventId::to_string).collect::<Vec<_>>().join(",")),

@@ -58,7 +58,7 @@ impl Command for SetMember {
         load.find(BY_BOTH, &(self.organisation_id, self.account_id));
         let key = self.organisation_id.to_string();
         load.find(BY_ORGANISATION, &key);
-        if let Some(id) = self.acting_account() {
+        if let Some(id) = self.actor.account() {
             load.look::<Account>(&id);
         }
         // Only an active account counts as an owner.
@@ -129,22 +129,15 @@ impl SetMember {
         Some((role, if role == MemberRole::Owner { MemberEvents::All } else { events }))
     }
 
-    fn acting_account(&self) -> Option<AccountId> {
-        match &self.actor {
-            Actor::Person(who) => who.account(),
-            Actor::System | Actor::Gateway(_) | Actor::Operator => None,
-        }
-    }
-
     /// What the actor may do in the organisation. Read under its lock.
     fn rights(&self, rows: &WorkingSet) -> Option<Permissions> {
         if self.actor == Actor::Operator
             || self.actor == Actor::Person(Principal::Organisation(self.organisation_id))
-            || self.acting_account().and_then(|id| rows.accounts.get(&id)).is_some_and(Account::is_acting_admin)
+            || self.actor.account().and_then(|id| rows.accounts.get(&id)).is_some_and(Account::is_acting_admin)
         {
             return Some(Permissions::ALL);
         }
-        let account = self.acting_account()?;
+        let account = self.actor.account()?;
         let own = rows.members_of(self.organisation_id).find(|member| member.account_id == account)?;
         // A role for some events gives no rights in the organisation.
         Some(if own.events == MemberEvents::All { own.role.permissions() } else { Permissions::NONE })
@@ -156,7 +149,7 @@ impl SetMember {
         present: Option<&Member>,
         wanted: Option<MemberRole>,
     ) -> Result<(), Refusal> {
-        let is_leaving = self.wants == MemberWants::Nothing && self.acting_account() == Some(self.account_id);
+        let is_leaving = self.wants == MemberWants::Nothing && self.actor.account() == Some(self.account_id);
         if is_leaving && present.is_some() {
             return Ok(());
         }

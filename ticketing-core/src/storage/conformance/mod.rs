@@ -18,6 +18,7 @@
 #![allow(clippy::unwrap_used, reason = "a kit fails a case by panicking")]
 
 pub mod accounts;
+pub mod api_keys;
 pub mod attempts;
 pub mod batches;
 pub mod cancellations;
@@ -128,6 +129,19 @@ macro_rules! storage_conformance {
                 of_eight_owners_who_demote_each_other_one_stays
                 eight_found_at_once_stay_within_the_limit
                 a_manager_who_is_removed_at_once_grants_nothing_afterwards
+            }
+            api_keys {
+                a_key_reads_back_with_its_maker
+                a_key_works_until_it_is_revoked_or_expires
+                a_key_is_revoked_by_those_who_may_and_unknown_to_others
+                nobody_gives_a_key_what_they_lack
+                a_key_is_for_events_of_its_organiser
+                a_key_may_what_it_was_given_and_its_maker_may
+                a_key_that_is_taken_over_outlives_its_makers_membership
+                the_use_of_a_key_is_noted_once_an_hour
+                keys_made_at_once_stay_within_the_limit
+                a_scan_by_a_key_names_the_key
+                what_becomes_of_a_key_is_in_the_audit_log
             }
             scopes {
                 a_scope_sees_its_events_only

@@ -28,6 +28,7 @@ pub(super) mod migrations {
     const PROOFS: &str = include_str!("../../../migrations/postgres/0011_proofs.sql");
     const ORGANISATIONS: &str = include_str!("../../../migrations/postgres/0012_organisations.sql");
     const FACTORS: &str = include_str!("../../../migrations/postgres/0013_sessions_and_factors.sql");
+    const API_KEYS: &str = include_str!("../../../migrations/postgres/0014_api_keys.sql");
 
     /// All of them.
     pub(in crate::storage) fn all() -> Migrator {
@@ -48,6 +49,7 @@ pub(super) mod migrations {
             one(11, "proofs", PROOFS),
             one(12, "organisations", ORGANISATIONS),
             one(13, "sessions and factors", FACTORS),
+            one(14, "API keys", API_KEYS),
         ])
     }
 

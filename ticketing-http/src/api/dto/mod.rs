@@ -6,6 +6,7 @@
 
 pub(crate) mod account;
 pub(crate) mod administration;
+pub(crate) mod api_key;
 pub(crate) mod body;
 pub(crate) mod category;
 pub(crate) mod check_in;

@@ -48,7 +48,7 @@ fn role(name: &str, faults: &mut Faults) -> Option<MemberRole> {
     faults.parsed("role", role)
 }
 
-fn events(ids: Option<Vec<i64>>) -> MemberEvents {
+pub(super) fn events(ids: Option<Vec<i64>>) -> MemberEvents {
     match ids {
         None => MemberEvents::All,
         Some(ids) => MemberEvents::Only(ids.into_iter().map(EventId).collect::<BTreeSet<_>>()),
@@ -79,7 +79,7 @@ fn permissions(role: MemberRole) -> Vec<String> {
     role.permissions().iter().map(|permission| permission.name().to_owned()).collect()
 }
 
-fn event_ids(events: &MemberEvents) -> Option<Vec<i64>> {
+pub(super) fn event_ids(events: &MemberEvents) -> Option<Vec<i64>> {
     match events {
         MemberEvents::All => None,
         MemberEvents::Only(events) => Some(events.iter().map(|id| id.0).collect()),

@@ -1,0 +1,29 @@
+-- API keys. The hash of a token opens nothing.
+
+create table api_keys (
+    id bigint primary key,
+    -- who made it or has taken it over; it can do nothing that this account may not do
+    maker bigint not null references accounts (id),
+    -- whose events it is for; null: those of the maker
+    organisation_id bigint references organisations (id),
+    name text not null check (name <> ''),
+    hash text not null check (length(hash) = 64),
+    -- names of permissions, separated by commas
+    permissions text not null check (permissions <> ''),
+    -- the ids of events, separated by commas; null: all events of the organiser
+    events text check (events <> ''),
+    created_at bigint not null,
+    expires_at bigint not null,
+    last_used_at bigint,
+    revoked_at bigint,
+    -- the maker, until the key is revoked
+    made_by text,
+    check (expires_at > created_at),
+    check ((made_by is null) = (revoked_at is not null))
+);
+create index api_keys_by_maker on api_keys (made_by) where made_by is not null;
+create index api_keys_by_organisation on api_keys (organisation_id) where organisation_id is not null;
+
+-- A scan by a key has the account of the key's maker in by_account, for processes of an earlier version.
+alter table check_ins add column by_key bigint references api_keys (id) check (by_key is null or by_account is not null);
+create sequence api_keys_ids increment by 100000;

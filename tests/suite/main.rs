@@ -8,6 +8,7 @@
 
 mod abuse;
 mod administration;
+mod asvs;
 mod bad_input;
 mod dependencies;
 mod deploy;

@@ -188,7 +188,7 @@ impl Ticketing {
         Ok(self.inner.storage.find(ListApiKeys { of: KeysOf::Maker(maker), page }).await?)
     }
 
-    /// Lists the keys for the events of an organisation that were not revoked, whoever made them, the newest first. Needs
+    /// Lists the keys for the events of an organisation that were not revoked, no matter who made them, the newest first. Needs
     /// [`Permission::Manage`] for all of its events.
     pub async fn api_keys_of(
         &self,

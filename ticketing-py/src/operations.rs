@@ -281,7 +281,7 @@ operations! {
     }
 
     fn make_api_key(
-        core, maker_id: i64, name: String, permissions: In<Vec<Permission>>, organisation_id: Option<i64>,
+        core, maker_id: i64, password: String, name: String, permissions: In<Vec<Permission>>, organisation_id: Option<i64>,
         event_ids: Option<Vec<i64>>, expires_at: In<Option<Timestamp>>, code: Option<String>,
     ) -> (ApiKey, ApiKeyToken) {
         let new = NewApiKey::new(name, Permissions::of(&permissions.0))
@@ -289,7 +289,7 @@ operations! {
             .with_events(member_events(event_ids))
             .with_expires_at(expires_at.0)
             .with_code(code);
-        core.get().await?.make_api_key(AccountId(maker_id), new).await?
+        core.get().await?.make_api_key(AccountId(maker_id), &password, new).await?
     }
 
     fn api_keys(core, account_id: i64, skip: i64, limit: i64, count: bool) -> Page<(ApiKey, Account)> {

@@ -7,12 +7,14 @@ import ticketing_py as t
 from conftest import NEXT_YEAR, Shop
 from test_organisations import account
 
+PASSWORD = "a good long one"
+
 
 def test_a_scanner_has_a_key_for_its_event(shop: Shop) -> None:
     sync, owner = shop.sync, account(shop, "owner")
     event = sync.create_event(organizer=owner.principal, title="Soul", starts_at=NEXT_YEAR, location="Lagos", capacity=3)
     other = sync.create_event(organizer=owner.principal, title="Funk", starts_at=NEXT_YEAR, location="Lagos", capacity=3)
-    made = sync.make_api_key(maker_id=owner.id, name="Gate", permissions=[t.Permission.DOOR], event_ids=[event.id])
+    made = sync.make_api_key(maker_id=owner.id, password=PASSWORD, name="Gate", permissions=[t.Permission.DOOR], event_ids=[event.id])
     assert made.token not in repr(made)
     assert (made.key.permissions, made.key.event_ids) == ((t.Permission.DOOR,), (event.id,))
     caller = sync.authenticate_caller(made.token)
@@ -42,10 +44,10 @@ def test_a_key_of_an_organisation_is_taken_over(small: Shop) -> None:
     band = sync.found_organisation(founder_id=owner.id, name="Band")
     sync.add_member(actor=owner.principal, organisation_id=band.id, email=manager.email, role=t.MemberRole.MANAGER)
     made = sync.make_api_key(
-        maker_id=manager.id, name="Shop", permissions=[t.Permission.EDIT, t.Permission.VIEW], organisation_id=band.id
+        maker_id=manager.id, password=PASSWORD, name="Shop", permissions=[t.Permission.EDIT, t.Permission.VIEW], organisation_id=band.id
     )
     with pytest.raises(t.NotGranted):
-        sync.make_api_key(maker_id=manager.id, name="x", permissions=[t.Permission.MONEY], organisation_id=band.id)
+        sync.make_api_key(maker_id=manager.id, password=PASSWORD, name="x", permissions=[t.Permission.MONEY], organisation_id=band.id)
     event = sync.create_event(organizer=made.key.principal, title="Soul", starts_at=NEXT_YEAR, location="Lagos")
     assert event.organizer == band.principal
     taken = sync.take_over_api_key(actor=owner.principal, key_id=made.key.id)
@@ -66,4 +68,4 @@ def test_what_a_key_is_not(small: Shop) -> None:
     with pytest.raises(t.InvalidRequest):
         sync.hold(buyer=t.Buyer(who=key, email="ada@example.com"), event_id=small.event.id)
     with pytest.raises(t.InvalidRequest):
-        sync.make_api_key(maker_id=owner.id, name="", permissions=[])
+        sync.make_api_key(maker_id=owner.id, password=PASSWORD, name="", permissions=[])

@@ -5,7 +5,7 @@
 use benches::Failure;
 use benches::runs::cost::Cost;
 use benches::runs::overload;
-use benches::runs::{engine, footprint, full, http};
+use benches::runs::{engine, footprint, full, http, timing};
 use benches::shop::{Kind, Shop};
 use benches::table::Table;
 use clap::{Parser, Subcommand};
@@ -49,6 +49,8 @@ enum What {
     Cost(Cost),
     /// Start-up time and memory of a server.
     Footprint,
+    /// Whether the time of an answer tells who has an account. Fails if it does.
+    Timing,
 }
 
 #[tokio::main]
@@ -75,6 +77,7 @@ async fn measure(arguments: &Arguments, kind: Kind) -> Result<Option<(&'static s
         What::Overload(overload) => return Ok(overload.run(kind, lasting).await?.map(|table| ("overload", table))),
         What::Cost(cost) => return Ok(cost.run(kind, lasting).await?.map(|table| ("cost", table))),
         What::Footprint => return Ok(footprint::footprint(kind, lasting).await?.map(|table| ("footprint", table))),
+        What::Timing => return Ok(timing::timing(kind).await?.map(|table| ("timing", table))),
         What::Http => return Ok(http::http(kind, lasting).await?.map(|table| ("http", table))),
         What::Holds | What::Sales | What::CheckIns => {}
     }

@@ -8,6 +8,7 @@
 //! | [`full`] | the same on a database with millions of tickets |
 //! | [`overload`] | throughput, rejections and recovery under overload |
 //! | [`footprint`] | start-up time and memory |
+//! | [`timing`] | whether the time of an answer tells who has an account |
 
 pub mod cost;
 pub mod engine;
@@ -15,3 +16,4 @@ pub mod footprint;
 pub mod full;
 pub mod http;
 pub mod overload;
+pub mod timing;

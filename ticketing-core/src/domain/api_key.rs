@@ -7,7 +7,6 @@
 //! The row holds a hash of the token, which opens nothing (`token/api_key.rs`).
 
 use super::access::Permissions;
-use super::account::Account;
 use super::id::{AccountId, ApiKeyId, OrganisationId};
 use super::organisation::MemberEvents;
 use super::principal::Principal;

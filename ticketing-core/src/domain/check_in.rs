@@ -7,7 +7,7 @@ use super::id::{EventId, TicketId};
 use super::load::LoadKeys;
 use super::principal::Principal;
 use super::refusal::Refusal;
-use super::row::{Field, Kind, RowError, Scanner, Sink, Source};
+use super::row::{Field, Kind, RowError, Sink, Source};
 use super::scope::Scope;
 use super::table::{Lock, table};
 use super::ticket::{self, TicketStatus};

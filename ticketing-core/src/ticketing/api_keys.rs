@@ -97,16 +97,23 @@ impl Caller {
 }
 
 impl Ticketing {
-    /// Makes an API key, and returns it with its token, which is shown only now. A repeat makes another key.
+    /// Makes an API key, for the password of its maker, and returns it with its token, which is shown only now. A repeat makes another key.
     ///
     /// For the events of an organisation, the maker needs [`Permission::Manage`] for all of them, and every permission that the key gets.
     /// Whatever the key was given, it can never do more than its maker may do at that moment.
     ///
     /// Refusals: `second_factor_wrong`, `second_factor_closed`; `organisation_unknown`, `not_granted`, `event_unknown` (not an event of the
-    /// organiser), `too_many_api_keys` (100 that were not revoked and have not expired), `account_unknown`. Errors: [`Error::Invalid`],
-    /// also for a missing code.
-    pub async fn make_api_key(&self, maker: AccountId, new: NewApiKey) -> Result<(ApiKey, ApiKeyToken)> {
-        let account = self.account_of(maker).await?;
+    /// organiser), `too_many_api_keys` (100 that were not revoked and have not expired). Errors: [`Error::Unauthenticated`] if the
+    /// password is wrong or the account is disabled, [`Error::Invalid`], also for a missing code. Does not limit the number of tries: apply
+    /// a limit of your own.
+    pub async fn make_api_key(
+        &self,
+        maker: AccountId,
+        password: &str,
+        new: NewApiKey,
+    ) -> Result<(ApiKey, ApiKeyToken)> {
+        // A session alone must not be enough: it ends, and a key lasts.
+        let account = self.with_password(maker, password).await?;
         let (now, name) = (self.now(), composed(new.name.trim()));
         let mut checks = Checks::default();
         checks.text("name", &name, 1, 100);

@@ -6,7 +6,7 @@ use super::dto::api_key::{ApiKeyBody, ApiKeyView, NewApiKeyView};
 use super::dto::body::Body;
 use super::dto::list::{List, page};
 use super::dto::path::Id;
-use super::login::subject_of;
+use super::login::{subject_of, with_password};
 use super::problems::{BODY, PARAMETERS, TOKEN, problems};
 use super::state::ApiState;
 use crate::problem::Problem;
@@ -20,8 +20,8 @@ use ticketing_core::domain::id::{ApiKeyId, OrganisationId};
 
 problems! {
     MakeProblems: BODY, TOKEN, &[
-        "forbidden", "account_unknown", "organisation_unknown", "not_granted", "event_unknown", "too_many_api_keys", "second_factor_wrong",
-        "second_factor_closed", "second_factor_off",
+        "too_many_logins", "forbidden", "account_unknown", "organisation_unknown", "not_granted", "event_unknown", "too_many_api_keys",
+        "second_factor_wrong", "second_factor_closed", "second_factor_off",
     ];
     ListProblems: PARAMETERS, TOKEN, &["forbidden", "not_found"];
     CurrentProblems: TOKEN, &["not_found"];
@@ -56,10 +56,13 @@ impl ApiKeys {
     /// A token for a program or a scanner, for events that the caller runs alone, or for those of an organisation: then the caller needs
     /// `manage` for all of its events, and every permission that the key gets. A key can do what it was given and what its maker may do at
     /// that moment. It cannot buy, and cannot change accounts, members or keys. The token is shown only in this response: a retry makes
-    /// another key. If the account has a second factor, a code is needed.
+    /// another key. It needs the caller's password, and a code if the account has a second factor. A wrong password counts like one at a
+    /// log-in.
     #[oai(path = "/keys", method = "post", operation_id = "makeApiKey")]
     async fn make(&self, http: &Request, session: Session, body: Body<ApiKeyBody>) -> Result<Made, MakeProblems> {
-        let (key, token) = self.0.ticketing.make_api_key(session.0.id, body.0.into_new()?).await?;
+        let (password, new) = body.0.into_new()?;
+        let make = self.0.ticketing.make_api_key(session.0.id, &password, new);
+        let (key, token) = with_password(&self.0, http, &session.0, make).await??;
         subject_of(&self.0, http, &session.0).event("api_key_made");
         let view = NewApiKeyView::new(&key, &session.0, token);
         Ok(Made::Created(Json(view), "no-store".to_owned()))

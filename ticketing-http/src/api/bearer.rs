@@ -143,50 +143,54 @@ impl<'a> ApiExtractor<'a> for Caller {
     }
 }
 
-/// What a token gives, where a request may come without one. A bad token is an error even so.
-pub(crate) struct Maybe<T>(pub(crate) Option<T>);
+/// The same extractors where a request may come without a token. A bad token is an error even so.
+macro_rules! maybe {
+    ($($(#[$doc:meta])* $name:ident of $extractor:ident;)*) => {$(
+        $(#[$doc])*
+        pub(crate) struct $name(pub(crate) Option<$extractor>);
 
-/// A session, where a request may come without a token.
-pub(crate) type MaybeSession = Maybe<Session>;
-/// A caller, where a request may come without a token.
-pub(crate) type MaybeCaller = Maybe<Caller>;
+        impl $name {
+            /// What the token gives, or 401.
+            pub(crate) fn required(self) -> Result<$extractor, Problem> {
+                self.0.ok_or_else(|| Problem::new("unauthenticated", "Not authenticated"))
+            }
+        }
 
-impl<T> Maybe<T> {
-    /// What the token gives, or 401.
-    pub(crate) fn required(self) -> Result<T, Problem> {
-        self.0.ok_or_else(|| Problem::new("unauthenticated", "Not authenticated"))
-    }
+        impl<'a> ApiExtractor<'a> for $name {
+            const TYPES: &'static [ApiExtractorType] = &[ApiExtractorType::SecurityScheme];
+
+            type ParamType = ();
+            type ParamRawType = ();
+
+            fn register(registry: &mut Registry) {
+                $extractor::register(registry);
+            }
+
+            fn security_schemes() -> Vec<&'static str> {
+                $extractor::security_schemes()
+            }
+
+            fn has_security_fallback() -> bool {
+                true
+            }
+
+            async fn from_request(
+                request: &'a Request,
+                body: &mut RequestBody,
+                options: ExtractParamOptions<()>,
+            ) -> poem::Result<Self> {
+                if !request.headers().contains_key(header::AUTHORIZATION) {
+                    return Ok(Self(None));
+                }
+                Ok(Self(Some($extractor::from_request(request, body, options).await?)))
+            }
+        }
+    )*};
 }
 
-impl<'a, T> ApiExtractor<'a> for Maybe<T>
-where
-    T: ApiExtractor<'a, ParamType = (), ParamRawType = ()> + Send,
-{
-    const TYPES: &'static [ApiExtractorType] = &[ApiExtractorType::SecurityScheme];
-
-    type ParamType = ();
-    type ParamRawType = ();
-
-    fn register(registry: &mut Registry) {
-        T::register(registry);
-    }
-
-    fn security_schemes() -> Vec<&'static str> {
-        T::security_schemes()
-    }
-
-    fn has_security_fallback() -> bool {
-        true
-    }
-
-    async fn from_request(
-        request: &'a Request,
-        body: &mut RequestBody,
-        options: ExtractParamOptions<()>,
-    ) -> poem::Result<Self> {
-        if !request.headers().contains_key(header::AUTHORIZATION) {
-            return Ok(Self(None));
-        }
-        Ok(Self(Some(T::from_request(request, body, options).await?)))
-    }
+maybe! {
+    /// A session, where a request may come without a token.
+    MaybeSession of Session;
+    /// A caller, where a request may come without a token.
+    MaybeCaller of Caller;
 }

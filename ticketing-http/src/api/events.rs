@@ -1,6 +1,6 @@
 //! Events.
 
-use super::bearer::{Caller, Maybe, MaybeCaller};
+use super::bearer::{Caller, MaybeCaller};
 use super::dto::body::Body;
 use super::dto::event::{EventBody, EventRequest, EventView};
 use super::dto::field::Faults;
@@ -131,7 +131,7 @@ impl Events {
         let is_verified = caller.0.as_ref().is_some_and(|caller| caller.0.account().is_verified);
         let actor = match caller.0 {
             None if self.0.settings.allow_anonymous_events => Principal::External(NOBODY.to_owned()),
-            caller => Maybe(caller).required()?.who(),
+            caller => MaybeCaller(caller).required()?.who(),
         };
         let settings = &self.0.settings;
         let EventRequest { event, category, organisation, mut faults } =
@@ -194,7 +194,7 @@ impl Events {
         let request = page(skip.0, limit.0, count.0);
         let mine = match mine.0 {
             Some(true) => {
-                let caller = Maybe(Caller::of(http).await?).required()?;
+                let caller = MaybeCaller(Caller::of(http).await?).required()?;
                 Some(self.0.ticketing.own_scope(&caller.0, Permission::View))
             }
             Some(false) | None => None,

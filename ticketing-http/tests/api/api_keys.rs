@@ -1,6 +1,6 @@
 //! API keys: bearer tokens for programs and scanners. What each may do is in [`authorization_keys`](crate::authorization_keys).
 
-use crate::shop::{Call, Shop};
+use crate::shop::{Call, PASSWORD, Shop};
 use serde_json::{Value, json};
 use ticketing_core::domain::access::Permissions;
 use ticketing_core::token::KeyMode;
@@ -28,7 +28,7 @@ async fn a_scanner_needs_no_password() {
     let shop = Shop::new().await;
     let (organizer, buyer) = (shop.somebody("organizer").await, shop.somebody("buyer").await);
     let (event, other) = (shop.event(&organizer, "0", None).await, shop.event(&organizer, "0", None).await);
-    let body = json!({"name": "North gate", "permissions": ["door"], "event_ids": [event]});
+    let body = json!({"name": "North gate", "password": PASSWORD, "permissions": ["door"], "event_ids": [event]});
     let (id, token) = shop.key(&organizer, body).await;
     assert!(token.starts_with(&format!("tk_live_{id}_")), "{token}");
     let (_, tickets) = shop.buy(&buyer, event, 1).await;
@@ -52,7 +52,8 @@ async fn a_scanner_needs_no_password() {
 async fn the_token_of_a_key_is_shown_once_and_is_no_session() {
     let shop = Shop::new().await;
     let organizer = shop.somebody("organizer").await;
-    let (id, token) = shop.key(&organizer, json!({"name": "Shop", "permissions": ["edit", "view"]})).await;
+    let (id, token) =
+        shop.key(&organizer, json!({"name": "Shop", "password": PASSWORD, "permissions": ["edit", "view"]})).await;
     let listed = shop.get("/keys", &organizer).await;
     assert_eq!(listed.json().as_array().unwrap().len(), 1);
     assert!(!String::from_utf8_lossy(&listed.bytes).contains(&token[12..]), "{listed:?}");
@@ -67,7 +68,7 @@ async fn the_token_of_a_key_is_shown_once_and_is_no_session() {
     }
     for (path, body) in [
         ("/orders", json!({"event_id": 1, "lines": [{"quantity": 1}]})),
-        ("/keys", json!({"name": "Another", "permissions": ["view"]})),
+        ("/keys", json!({"name": "Another", "password": PASSWORD, "permissions": ["view"]})),
         ("/auth/change-password", json!({"current_password": "x", "new_password": "another good one"})),
     ] {
         assert_eq!(shop.post(path, &token, body).await.problem(), (403, "forbidden".to_owned()), "{path}");
@@ -83,7 +84,7 @@ async fn the_token_of_a_key_is_shown_once_and_is_no_session() {
 async fn all_tokens_that_do_not_work_get_the_same_answer() {
     let shop = Shop::new().await;
     let organizer = shop.somebody("organizer").await;
-    let body = json!({"name": "Gate", "permissions": ["door"]});
+    let body = json!({"name": "Gate", "password": PASSWORD, "permissions": ["door"]});
     let (id, revoked) = shop.key(&organizer, body.clone()).await;
     assert_eq!(shop.delete(&format!("/keys/{id}"), &organizer).await, 204);
     assert_eq!(shop.delete(&format!("/keys/{id}"), &organizer).await, 204, "a repeat changes nothing");
@@ -121,7 +122,7 @@ async fn all_tokens_that_do_not_work_get_the_same_answer() {
 async fn a_second_factor_is_asked_for_at_new_keys() {
     let shop = Shop::new().await;
     let ada = shop.with_factor("ada").await;
-    let mut body = json!({"name": "Gate", "permissions": ["door"]});
+    let mut body = json!({"name": "Gate", "password": PASSWORD, "permissions": ["door"]});
     assert_eq!(shop.post("/keys", &ada.token, body.clone()).await.wrong_fields(), ["code"]);
     body["code"] = json!("000000");
     assert_eq!(shop.post("/keys", &ada.token, body.clone()).await.problem(), (403, "second_factor_wrong".to_owned()));
@@ -132,21 +133,40 @@ async fn a_second_factor_is_asked_for_at_new_keys() {
 }
 
 #[tokio::test]
+async fn a_session_alone_makes_no_key() {
+    let shop = Shop::new().await;
+    let organizer = shop.somebody("organizer").await;
+    let body = json!({"name": "Gate", "password": "not the right one", "permissions": ["door"]});
+    assert_eq!(shop.post("/keys", &organizer, body.clone()).await.problem(), unauthenticated());
+    assert_eq!(shop.get("/keys", &organizer).await.json(), json!([]));
+    // A wrong password counts like one at a log-in.
+    for _ in 0..4 {
+        shop.post("/keys", &organizer, body.clone()).await;
+    }
+    let right = json!({"name": "Gate", "password": PASSWORD, "permissions": ["door"]});
+    assert_eq!(shop.post("/keys", &organizer, right).await.problem(), (429, "too_many_logins".to_owned()));
+}
+
+#[tokio::test]
 async fn every_fault_of_a_new_key_is_named() {
     let shop = Shop::new().await;
     let organizer = shop.somebody("organizer").await;
     let theirs = shop.event(&shop.somebody("other").await, "0", None).await;
     let wrong = async |body: Value| shop.post("/keys", &organizer, body).await.wrong_fields();
-    assert_eq!(wrong(json!({})).await, ["name", "permissions"]);
-    let fields = wrong(json!({"name": "x", "permissions": ["door", "everything"], "expires": 1})).await;
-    assert_eq!(fields, ["expires"], "a body that cannot be read is looked at no further");
-    assert_eq!(wrong(json!({"name": "x", "permissions": ["door", "everything"]})).await, ["permissions.1"]);
+    assert_eq!(wrong(json!({})).await, ["name", "password", "permissions"]);
     let fields =
-        wrong(json!({"name": "x", "permissions": [], "event_ids": [], "expires_at": "2020-01-01T00:00:00Z"})).await;
+        wrong(json!({"name": "x", "password": PASSWORD, "permissions": ["door", "everything"], "expires": 1})).await;
+    assert_eq!(fields, ["expires"], "a body that cannot be read is looked at no further");
+    assert_eq!(
+        wrong(json!({"name": "x", "password": PASSWORD, "permissions": ["door", "everything"]})).await,
+        ["permissions.1"]
+    );
+    let fields =
+        wrong(json!({"name": "x", "password": PASSWORD, "permissions": [], "event_ids": [], "expires_at": "2020-01-01T00:00:00Z"})).await;
     assert_eq!(fields, ["permissions", "event_ids", "expires_at"]);
-    let foreign = json!({"name": "x", "permissions": ["door"], "event_ids": [theirs]});
+    let foreign = json!({"name": "x", "password": PASSWORD, "permissions": ["door"], "event_ids": [theirs]});
     assert_eq!(shop.post("/keys", &organizer, foreign).await.problem(), (404, "event_unknown".to_owned()));
-    let nowhere = json!({"name": "x", "permissions": ["door"], "organisation_id": 4711});
+    let nowhere = json!({"name": "x", "password": PASSWORD, "permissions": ["door"], "organisation_id": 4711});
     assert_eq!(shop.post("/keys", &organizer, nowhere).await.problem(), (404, "organisation_unknown".to_owned()));
 }
 
@@ -154,7 +174,7 @@ async fn every_fault_of_a_new_key_is_named() {
 async fn a_retry_with_an_idempotency_key_is_of_the_api_key_and_not_of_its_maker() {
     let shop = Shop::new().await;
     let organizer = shop.somebody("organizer").await;
-    let body = json!({"name": "Shop", "permissions": ["edit"]});
+    let body = json!({"name": "Shop", "password": PASSWORD, "permissions": ["edit"]});
     let ((_, first), (_, second)) = (shop.key(&organizer, body.clone()).await, shop.key(&organizer, body).await);
     let event = json!({"title": "Jazz", "event_date": "2099-12-31T20:00:00Z", "location": "Lagos", "price": 1});
     let create = async |token: &str| {
@@ -171,7 +191,7 @@ async fn a_retry_with_an_idempotency_key_is_of_the_api_key_and_not_of_its_maker(
 async fn the_use_of_a_key_is_shown_to_the_hour() {
     let shop = Shop::new().await;
     let organizer = shop.somebody("organizer").await;
-    let (_, token) = shop.key(&organizer, json!({"name": "Shop", "permissions": ["view"]})).await;
+    let (_, token) = shop.key(&organizer, json!({"name": "Shop", "password": PASSWORD, "permissions": ["view"]})).await;
     let last_used = async || shop.get("/keys", &organizer).await.json()[0]["last_used_at"].clone();
     assert_eq!(last_used().await, Value::Null);
     shop.get("/events?mine=true", &token).await;
@@ -190,7 +210,8 @@ async fn the_use_of_a_key_is_shown_to_the_hour() {
 async fn a_key_of_a_sandbox_does_not_work_for_real_money() {
     let sandbox = Shop::built(ApiSettings::default(), |builder| builder.key_mode(KeyMode::Test)).await;
     let organizer = sandbox.somebody("organizer").await;
-    let (_, token) = sandbox.key(&organizer, json!({"name": "Shop", "permissions": ["view"]})).await;
+    let (_, token) =
+        sandbox.key(&organizer, json!({"name": "Shop", "password": PASSWORD, "permissions": ["view"]})).await;
     assert!(token.starts_with("tk_test_"), "{token}");
     assert_eq!(sandbox.get("/keys/current", &token).await.status, 200);
     // The same storage, with real money.
@@ -201,7 +222,7 @@ async fn a_key_of_a_sandbox_does_not_work_for_real_money() {
         .unwrap();
     assert!(live.authenticate_caller(&token).await.is_err());
     let id = sandbox.get("/auth/me", &organizer).await.json()["id"].as_i64().unwrap();
-    let (_, real) = live.make_api_key(id.into(), NewApiKey::new("Shop", Permissions::ALL)).await.unwrap();
+    let (_, real) = live.make_api_key(id.into(), PASSWORD, NewApiKey::new("Shop", Permissions::ALL)).await.unwrap();
     assert!(matches!(live.authenticate_caller(&real.0).await, Ok(Caller::Key(_))));
     assert_eq!(sandbox.get("/keys/current", &real.0).await.problem(), unauthenticated());
 }

@@ -5,6 +5,7 @@ use crate::authorization_table::{
     BY_CODE, FOR_ORGANISATION, KEY_FOR_ORGANISATION, KEYS_OF_ORGANISATION, MINE, MOVED, differences, is_another_way,
 };
 use crate::document::operations;
+use crate::shop::PASSWORD;
 use serde_json::{Value, json};
 
 /// The keys, in the order of the columns:
@@ -182,7 +183,7 @@ impl Asks {
 async fn tokens(world: &World) -> [String; 13] {
     let organisation = world.organisation;
     let all = json!(["view", "edit", "attendees", "orders", "money", "door", "manage"]);
-    let key = |permissions: Value| json!({"name": "Key", "permissions": permissions, "organisation_id": organisation});
+    let key = |permissions: Value| json!({"name": "Key", "password": PASSWORD, "permissions": permissions, "organisation_id": organisation});
     let owner = &world.organizer;
     let mut tokens = vec![world.key(owner, key(all.clone())).await.1];
     for permissions in ONE_EACH {
@@ -193,7 +194,7 @@ async fn tokens(world: &World) -> [String; 13] {
     tokens.push(world.key(owner, another).await.1);
     let (elsewhere, _) = world.verified("elsewhere").await;
     let founded = world.shop.post("/organisations", &elsewhere, json!({"name": "Somebody Else"})).await.json();
-    let theirs = json!({"name": "Key", "permissions": all, "organisation_id": founded["id"]});
+    let theirs = json!({"name": "Key", "password": PASSWORD, "permissions": all, "organisation_id": founded["id"]});
     tokens.push(world.key(&elsewhere, theirs).await.1);
     let managed = json!(["view", "edit", "attendees", "orders", "door", "manage"]);
     let (leaves, leaver) = world.member("leaves", "manager", Value::Null).await;

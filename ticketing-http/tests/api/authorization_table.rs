@@ -404,14 +404,14 @@ async fn request(world: &World, operation: &str, number: usize) -> Option<Reques
                 "organisation_id": world.organisation});
             with("/events", event)
         }
-        "post /keys" => with("/keys", json!({"name": "Gate", "permissions": ["door"]})),
+        "post /keys" => with("/keys", json!({"name": "Gate", "password": PASSWORD, "permissions": ["door"]})),
         KEY_FOR_ORGANISATION => {
-            let key = json!({"name": "Gate", "permissions": ["view"], "organisation_id": world.organisation});
+            let key = json!({"name": "Gate", "password": PASSWORD, "permissions": ["view"], "organisation_id": world.organisation});
             with("/keys", key)
         }
         KEYS_OF_ORGANISATION => to(format!("/keys?organisation={}", world.organisation)),
         "delete /keys/{key_id}" | "post /keys/{key_id}/take-over" => {
-            let key = json!({"name": "Gate", "permissions": ["view"], "organisation_id": world.organisation});
+            let key = json!({"name": "Gate", "password": PASSWORD, "permissions": ["view"], "organisation_id": world.organisation});
             let id = world.key(&world.organizer, key).await.0;
             to(operation.split(' ').nth(1)?.replace("{key_id}", &id.to_string()))
         }

@@ -352,7 +352,9 @@ class Ticketing:
         """Who has sent a bearer token: a session token, or the token of an API key. Raises `Unauthenticated`.
 
         >>> account = tickets.register(email="kim@example.com", name="Kim", password="correct horse battery")
-        >>> made = tickets.make_api_key(maker_id=account.id, name="North gate", permissions=[Permission.DOOR])
+        >>> made = tickets.make_api_key(
+        ...     maker_id=account.id, password="correct horse battery", name="North gate", permissions=[Permission.DOOR]
+        ... )
         >>> tickets.authenticate_caller(made.token).who == made.key.principal
         True
         """
@@ -362,6 +364,7 @@ class Ticketing:
         self,
         *,
         maker_id: int,
+        password: str,
         name: str,
         permissions: Sequence[Permission],
         organisation_id: int | None = None,
@@ -373,12 +376,12 @@ class Ticketing:
 
         For an organisation, the maker needs `Permission.MANAGE` for all of its events, and every permission of the key. A key lasts
         for a year; one with `Permission.DOOR` alone for listed events lasts until 24 hours after the last of them. ``code`` is a code
-        of the maker's second factor, needed if there is one. Raises `NotGranted`, `OrganisationUnknown`, `EventUnknown`,
-        `TooManyApiKeys`, `SecondFactorWrong`, `SecondFactorClosed`.
+        of the maker's second factor, needed if there is one. Raises `Unauthenticated` for a wrong password, `NotGranted`,
+        `OrganisationUnknown`, `EventUnknown`, `TooManyApiKeys`, `SecondFactorWrong`, `SecondFactorClosed`.
         """
         ids = None if event_ids is None else list(event_ids)
         return self._engine.make_api_key(
-            maker_id, name, list(permissions), organisation_id, ids, expires_at, code
+            maker_id, password, name, list(permissions), organisation_id, ids, expires_at, code
         )
 
     def api_keys(

@@ -19,6 +19,8 @@ body! {
     struct ApiKeyBody {
         /// What people call it, such as the name of a device.
         name: Text<1, 100>,
+        /// The caller's password.
+        password: Text<1, 1024>,
         /// What it may do: `view`, `edit`, `attendees`, `orders`, `money`, `door`, `manage`.
         permissions: Vec<Text<1, 20>>,
         /// The organisation whose events it is for. Default: the events that the caller runs alone.
@@ -31,12 +33,12 @@ body! {
         /// A code of the second factor. Needed if the account has one.
         code: Option<Text<1, 50>>,
     }
-    example {"name": "North gate", "permissions": ["door"], "event_ids": [1]}
+    example {"name": "North gate", "password": "correct horse battery", "permissions": ["door"], "event_ids": [1]}
 }
 
 impl ApiKeyBody {
-    /// The key that shall be made.
-    pub(crate) fn into_new(self) -> Result<NewApiKey, Problem> {
+    /// The password, and the key that shall be made.
+    pub(crate) fn into_new(self) -> Result<(String, NewApiKey), Problem> {
         let mut faults = Faults::default();
         let known = || Permission::ALL.iter().map(Permission::name).collect::<Vec<_>>().join(", ");
         let each = self.permissions.iter().enumerate().filter_map(|(index, name)| {
@@ -50,7 +52,7 @@ impl ApiKeyBody {
             .with_events(events(self.event_ids))
             .with_expires_at(self.expires_at.map(|time| time.at))
             .with_code(self.code.map(|code| code.0));
-        faults.or(Some(key))
+        faults.or(Some((self.password.0, key)))
     }
 }
 

@@ -32,7 +32,9 @@ use ticketing_core::domain::id::{
 };
 use ticketing_core::domain::money::Money;
 use ticketing_core::domain::order::{Order, Quote};
-use ticketing_core::domain::organisation::{Member, MemberEvents, MemberRole, Membership, Organisation};
+use ticketing_core::domain::organisation::{
+    Member, MemberEvents, MemberRole, Membership, Organisation, OrganisationWants,
+};
 use ticketing_core::domain::outbox::OutboxMail;
 use ticketing_core::domain::page::{Page, PageRequest};
 use ticketing_core::domain::payment::Verdict;
@@ -245,9 +247,12 @@ operations! {
         core.get().await?.organisation(&Actor::Person(actor.0), OrganisationId(organisation_id)).await?
     }
 
-    fn rename_organisation(core, actor: In<Principal>, organisation_id: i64, name: String) -> Organisation {
+    fn edit_organisation(
+        core, actor: In<Principal>, organisation_id: i64, name: Option<String>, requires_second_factor: Option<bool>,
+    ) -> Organisation {
         let (actor, id) = (Actor::Person(actor.0), OrganisationId(organisation_id));
-        core.get().await?.rename_organisation(&actor, id, &name).await?
+        let wants = OrganisationWants::default().with_name(name).with_requires_second_factor(requires_second_factor);
+        core.get().await?.edit_organisation(&actor, id, wants).await?
     }
 
     fn members(core, actor: In<Principal>, organisation_id: i64) -> Vec<(Member, Account)> {

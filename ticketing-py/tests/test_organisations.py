@@ -54,8 +54,11 @@ def test_members_run_the_events_of_an_organisation_by_their_roles(shop: Shop) ->
 def test_an_event_moves_to_an_organisation(small: Shop) -> None:
     sync, owner = small.sync, account(small, "owner")
     band = sync.found_organisation(founder_id=owner.id, name="Band")
-    renamed = sync.rename_organisation(actor=owner.principal, organisation_id=band.id, name="Big Band")
+    renamed = sync.edit_organisation(actor=owner.principal, organisation_id=band.id, name="Big Band")
     assert sync.organisation(actor=owner.principal, organisation_id=band.id) == renamed
+    assert (renamed.name, renamed.requires_second_factor) == ("Big Band", False)
+    with pytest.raises(t.SecondFactorRequired):
+        sync.edit_organisation(actor=owner.principal, organisation_id=band.id, requires_second_factor=True)
     event = sync.create_event(
         organizer=owner.principal, title="Soul", starts_at=NEXT_YEAR, location="Lagos", price=t.Money(5, "NGN")
     )

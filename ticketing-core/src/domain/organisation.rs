@@ -1,5 +1,6 @@
 //! Organisations: several people who run events together, each with a role.
 
+use super::account::Account;
 use super::code::Reference;
 use super::command::Query;
 use super::id::{AccountId, OrganisationId};
@@ -14,7 +15,7 @@ mod member;
 mod memberships;
 mod set_member;
 
-pub use edit::EditOrganisation;
+pub use edit::{EditOrganisation, OrganisationWants};
 pub use found::FoundOrganisation;
 pub use member::{ListMembers, Member, MemberEvents, MemberRole};
 pub use memberships::{Membership, Memberships};
@@ -41,6 +42,9 @@ pub struct Organisation {
     pub name: String,
     /// Who founded it. Gives no rights: see [`Member`].
     pub founder: AccountId,
+    /// Whether its members can only act for it with a second factor: see [`admits`](Self::admits).
+    #[serde(default)]
+    pub requires_second_factor: bool,
     /// When it was founded.
     pub created_at: Timestamp,
     /// When it last changed. Its members do not count.
@@ -49,9 +53,16 @@ pub struct Organisation {
 
 table! {
     Organisation in "organisations", lock Lock::Rank(8);
-    numbered id: OrganisationId, key, name, founder, created_at, updated_at;
+    numbered id: OrganisationId, key, name, founder, created_at, updated_at, requires_second_factor;
     index BY_KEY(key) unique;
     index BY_FOUNDER(founder);
+}
+
+impl Organisation {
+    /// Whether a member with this account can act for it: not without a second factor, if it requires one.
+    pub fn admits(&self, account: &Account) -> bool {
+        !self.requires_second_factor || account.has_second_factor
+    }
 }
 
 /// Finds organisations, in the order of these ids. Which ones a person may see is the caller's business.

@@ -47,6 +47,9 @@ pub enum Refusal {
         /// How many it may have.
         limit: i64,
     },
+    /// The organisation requires a second factor of its members, and the account has none.
+    #[error("This organisation requires a second factor. Add one to your account first")]
+    SecondFactorRequired,
     /// There is no API key that the actor may manage, or it does not work any more.
     #[error("API key not found")]
     ApiKeyUnknown,
@@ -348,6 +351,7 @@ impl Refusal {
             Self::AccountUnknown => "account_unknown",
             Self::TooManyMembers { .. } => "too_many_members",
             Self::TooManyOrganisations { .. } => "too_many_organisations",
+            Self::SecondFactorRequired => "second_factor_required",
             Self::ApiKeyUnknown => "api_key_unknown",
             Self::TooManyApiKeys { .. } => "too_many_api_keys",
             Self::EmailUnverified => "email_unverified",
@@ -479,6 +483,7 @@ impl Refusal {
             | Self::OrganisationUnknown
             | Self::AccountUnknown
             | Self::ApiKeyUnknown
+            | Self::SecondFactorRequired
             | Self::EmailUnverified
             | Self::TotalTooLarge
             | Self::KeyReused
@@ -521,6 +526,7 @@ impl Refusal {
             Self::TooManyMembers { limit: 200 },
             Self::TooManyOrganisations { limit: 50 },
             Self::ApiKeyUnknown,
+            Self::SecondFactorRequired,
             Self::TooManyApiKeys { limit: 100 },
             Self::EmailUnverified,
             Self::CategoryTaken,

@@ -1,15 +1,18 @@
 //! What somebody may do, and with which events: the one place where a use case asks.
 
-use super::Ticketing;
+use super::{Ticketing, refused};
 use crate::domain::access::Permission;
 use crate::domain::account::{Account, AccountKey, FindAccount};
 use crate::domain::api_key::{ApiKey, FindApiKey};
 use crate::domain::audit::Actor;
 use crate::domain::event::Event;
 use crate::domain::id::{EventId, OrganisationId};
+use crate::domain::organisation::FindOrganisations;
 use crate::domain::principal::Principal;
+use crate::domain::refusal::Refusal;
 use crate::domain::scope::Scope;
 use crate::error::{Error, Result};
+use std::borrow::Cow;
 
 /// Who asks for a [`Scope`].
 #[derive(Clone, Copy, Debug)]
@@ -54,30 +57,39 @@ impl<'a> From<&'a super::Caller> for Asker<'a> {
 }
 
 /// A principal, with what was looked up about it.
-enum Acting {
-    Account(Box<Account>),
-    /// A key that works now, and the account of its maker.
-    Key(Box<(ApiKey, Account)>),
-    /// Nothing is known: an identity of the application, an organisation, or a key that does not work any more.
-    Other(Principal),
+struct Acting {
+    who: Principal,
+    /// The account, or that of a key's maker, without its memberships in organisations that require a second factor if it has none.
+    account: Option<Account>,
+    /// The key, if it is one that works now.
+    key: Option<ApiKey>,
+    /// Those organisations.
+    shut: Vec<OrganisationId>,
 }
 
 impl Acting {
     fn scope(&self, permission: Permission) -> Scope {
-        match self {
-            Self::Account(account) => Scope::of_account(account, permission),
-            Self::Key(with) => Scope::of_key(&with.0, &with.1, permission),
-            Self::Other(who) => Scope::own(who),
+        match (&self.key, &self.account) {
+            (Some(key), Some(maker)) => Scope::of_key(key, maker, permission),
+            (None, Some(account)) => Scope::of_account(account, permission),
+            // Nothing is known: an identity of the application, an organisation, or a key that does not work any more.
+            (_, None) => Scope::own(&self.who),
         }
     }
 
     /// Whether it knows of the organisation.
     fn belongs_to(&self, id: OrganisationId) -> bool {
-        match self {
-            Self::Account(account) => account.is_active && account.memberships.of(id).is_some(),
-            Self::Key(with) => with.0.organisation_id == Some(id),
-            Self::Other(_) => false,
+        match (&self.key, &self.account) {
+            (Some(key), _) => key.organisation_id == Some(id),
+            (None, Some(account)) => account.is_active && account.memberships.of(id).is_some(),
+            (None, None) => false,
         }
+    }
+
+    /// Refuses, if what stands in the way is that it has no second factor.
+    fn needs_no_factor_for(&self, organizer: &Principal) -> Result<()> {
+        let is_shut = organizer.organisation().is_some_and(|id| self.shut.contains(&id));
+        if is_shut { Err(refused(Refusal::SecondFactorRequired)) } else { Ok(()) }
     }
 }
 
@@ -89,8 +101,14 @@ impl Ticketing {
     /// It says what is so now. Ask again for the next request: then a role that was taken away is gone.
     pub async fn authorize<'a>(&self, asker: impl Into<Asker<'a>> + Send, permission: Permission) -> Result<Scope> {
         let who = match asker.into() {
-            Asker::Account(account) => return Ok(Scope::of_account(account, permission)),
-            Asker::Key(key, maker) => return Ok(Scope::of_key(key, maker, permission)),
+            Asker::Account(account) => {
+                let shut = self.shut_to(account).await?;
+                return Ok(Scope::of_account(&without(account, &shut), permission));
+            }
+            Asker::Key(key, maker) => {
+                let shut = self.shut_to(maker).await?;
+                return Ok(Scope::of_key(key, &without(maker, &shut), permission));
+            }
             Asker::Actor(Actor::Operator) => return Ok(Scope::all()),
             Asker::Principal(who) | Asker::Actor(Actor::Person(who)) => who,
             Asker::Actor(Actor::System | Actor::Gateway(_)) => {
@@ -103,33 +121,57 @@ impl Ticketing {
     /// The events that a caller runs, alone or as a member of an organisation, and has a permission for: without the rights of an
     /// administrator. For a key, those that it is for.
     #[cfg(feature = "accounts")]
-    pub fn own_scope(&self, caller: &super::Caller, permission: Permission) -> Scope {
-        match caller {
-            super::Caller::Person(person) => Scope::of_member(&person.account, permission),
-            super::Caller::Key(with) => Scope::of_key(&with.key, &with.maker, permission),
-        }
+    pub async fn own_scope(&self, caller: &super::Caller, permission: Permission) -> Result<Scope> {
+        let shut = self.shut_to(caller.account()).await?;
+        let account = without(caller.account(), &shut);
+        Ok(match caller {
+            super::Caller::Person(_) => Scope::of_member(&account, permission),
+            super::Caller::Key(with) => Scope::of_key(&with.key, &account, permission),
+        })
     }
 
     /// Who runs an event that somebody creates: they themselves, or the organiser that an API key is for.
     pub(super) async fn organizer_for(&self, who: &Principal) -> Result<Principal> {
         let Principal::Key { .. } = who else { return Ok(who.clone()) };
-        if let acting @ Acting::Key(with) = &self.acting(who).await? {
-            let organizer = with.0.organizer();
+        let acting = self.acting(who).await?;
+        if let Some(organizer) = acting.key.as_ref().map(ApiKey::organizer) {
             if acting.scope(Permission::Edit).covers_all_of(&organizer) {
                 return Ok(organizer);
             }
+            acting.needs_no_factor_for(&organizer)?;
         }
         Err(Error::Forbidden("This API key may not create events"))
     }
 
     async fn acting(&self, who: &Principal) -> Result<Acting> {
-        if let Principal::Key { id, .. } = who {
-            let found = self.inner.batches.find(FindApiKey(*id)).await?;
-            let works = found.filter(|(key, maker)| key.is_open(self.now()) && maker.is_active);
-            return Ok(works.map_or_else(|| Acting::Other(who.clone()), |with| Acting::Key(Box::new(with))));
+        let (key, account) = match who {
+            Principal::Key { id, .. } => {
+                let found = self.inner.batches.find(FindApiKey(*id)).await?;
+                found.filter(|(key, maker)| key.is_open(self.now()) && maker.is_active).unzip()
+            }
+            _ => (None, self.acting_account(who).await?),
+        };
+        let shut = match &account {
+            Some(account) => self.shut_to(account).await?,
+            None => vec![],
+        };
+        let account = account.map(|account| without(&account, &shut).into_owned());
+        Ok(Acting { who: who.clone(), account, key, shut })
+    }
+
+    /// The organisations that an account is a member of and cannot act for, because it has no second factor. Costs a read, for members
+    /// without one only.
+    async fn shut_to(&self, account: &Account) -> Result<Vec<OrganisationId>> {
+        if account.has_second_factor || account.memberships.is_empty() {
+            return Ok(vec![]);
         }
-        let account = self.acting_account(who).await?;
-        Ok(account.map_or_else(|| Acting::Other(who.clone()), |account| Acting::Account(Box::new(account))))
+        let ids = account.memberships.iter().map(|of| of.organisation_id).collect();
+        let found = self.inner.batches.find(FindOrganisations(ids)).await?;
+        Ok(found
+            .iter()
+            .filter(|organisation| !organisation.admits(account))
+            .map(|organisation| organisation.id)
+            .collect())
     }
 
     /// The account of a principal, if it is one. Looked up together with those of other calls.
@@ -161,6 +203,7 @@ impl Ticketing {
         if wanted.covers(event) {
             return Ok(wanted);
         }
+        acting.needs_no_factor_for(&event.organizer)?;
         Err(if event.is_hidden() && !acting.scope(Permission::View).covers(event) {
             Error::NotFound("Event")
         } else {
@@ -171,18 +214,37 @@ impl Ticketing {
     /// Refuses unless `actor` has this permission for all events of the organisation. For those who are no members there is none.
     pub(super) async fn may_in(&self, actor: &Actor, permission: Permission, id: OrganisationId) -> Result<Scope> {
         let organisation = Principal::Organisation(id);
-        let scope = self.authorize(actor, permission).await?;
+        let acting = match actor {
+            Actor::Person(who) => self.acting(who).await?,
+            Actor::Operator => return Ok(Scope::all()),
+            Actor::System | Actor::Gateway(_) => return Err(Error::Forbidden("Only people act on events")),
+        };
+        let scope = acting.scope(permission);
         if scope.covers_all_of(&organisation) {
             return Ok(scope);
         }
-        let is_member = match actor {
-            Actor::Person(who) => self.acting(who).await?.belongs_to(id),
-            Actor::System | Actor::Gateway(_) | Actor::Operator => false,
-        };
+        acting.needs_no_factor_for(&organisation)?;
+        let is_member = acting.belongs_to(id);
         Err(if is_member {
             Error::Forbidden("Your role in the organisation does not allow this")
         } else {
             Error::NotFound("Organisation")
         })
+    }
+}
+
+/// An account without its memberships in these organisations.
+fn without<'a>(account: &'a Account, shut: &[OrganisationId]) -> Cow<'a, Account> {
+    if shut.is_empty() {
+        return Cow::Borrowed(account);
+    }
+    Cow::Owned(Account { memberships: account.memberships.without(shut), ..account.clone() })
+}
+
+/// What somebody hears of a thing that they may not see: that it is missing. A member who only lacks a second factor hears that instead.
+pub(super) fn unless_known(error: Error, missing: Error) -> Error {
+    match error {
+        Error::Refused(Refusal::SecondFactorRequired) => error,
+        _ => missing,
     }
 }

@@ -1,6 +1,7 @@
 //! Mails that were given up, and sending mails again.
 
 use super::Ticketing;
+use super::authorization::unless_known;
 use super::events::check_page;
 use crate::domain::access::Permission;
 use crate::domain::id::MailId;
@@ -31,7 +32,7 @@ impl Ticketing {
         let order =
             storage.order(&OrderKey::Id(mail.subject.order().ok_or_else(missing)?)).await?.ok_or_else(missing)?;
         let event = self.event(order.event_id).await?;
-        self.may(actor, Permission::Orders, &event).await.map_err(|_| missing())?;
+        self.may(actor, Permission::Orders, &event).await.map_err(|error| unless_known(error, missing()))?;
         let resent = storage.apply_one(self.now(), ResendMail { id }).await?.map_err(super::refused)?;
         let mail = resent.ok_or_else(missing)?;
         self.inner.upkeep_wakeup.notify_one();

@@ -10,7 +10,7 @@ use crate::domain::event::{Event, NewEvent};
 use crate::domain::id::{AccountId, OrganisationId};
 use crate::domain::organisation::{
     EditOrganisation, FindOrganisations, FoundOrganisation, ListMembers, MAX_MEMBER_EVENTS, Member, MemberEvents,
-    MemberRole, MemberWants, Membership, Organisation, SetMember,
+    MemberRole, MemberWants, Membership, Organisation, OrganisationWants, SetMember,
 };
 use crate::domain::principal::{EmailAddress, Principal};
 use crate::domain::refusal::Refusal;
@@ -66,10 +66,22 @@ impl Ticketing {
         found.into_iter().next().ok_or(Error::NotFound("Organisation"))
     }
 
-    /// Renames an organisation. A repeat changes nothing. Needs [`Permission::Manage`].
-    pub async fn rename_organisation(&self, actor: &Actor, id: OrganisationId, name: &str) -> Result<Organisation> {
+    /// Edits an organisation: its name, and whether its members can only act for it with a second factor. A repeat changes nothing. Needs
+    /// [`Permission::Manage`] for all of its events.
+    ///
+    /// A member who has no second factor, where one is required, still belongs to the organisation, and gets `second_factor_required` for
+    /// all that is done with its events, its members and its keys; so do the keys that the member has made. It counts from the next call on.
+    ///
+    /// Refusals: `second_factor_required` (who requires one must have one).
+    pub async fn edit_organisation(
+        &self,
+        actor: &Actor,
+        id: OrganisationId,
+        mut wants: OrganisationWants,
+    ) -> Result<Organisation> {
         self.may_in(actor, Permission::Manage, id).await?;
-        let edit = EditOrganisation { id, name: checked_name(name)? };
+        wants.name = wants.name.as_deref().map(checked_name).transpose()?;
+        let edit = EditOrganisation { id, actor: actor.clone(), wants };
         self.inner.storage.apply_one(self.now(), edit).await?.map_err(refused)
     }
 

@@ -1,5 +1,6 @@
 //! Paying for orders through a payment gateway.
 
+use super::authorization::unless_known;
 use super::orders::not_held;
 use super::{OrderRequest, Ticketing, refused};
 use crate::domain::access::{Permission, is_theirs};
@@ -278,7 +279,7 @@ impl Ticketing {
         let payment = self.inner.storage.payment(reference).await?.ok_or_else(missing)?;
         if !is_theirs(actor, &payment.order) {
             let event = self.event(payment.order.event_id).await?;
-            self.may(actor, Permission::Orders, &event).await.map_err(|_| missing())?;
+            self.may(actor, Permission::Orders, &event).await.map_err(|error| unless_known(error, missing()))?;
         }
         Ok(payment)
     }

@@ -1,5 +1,6 @@
 //! Promo codes, and what an order would cost.
 
+use super::authorization::unless_known;
 use super::checks::Checks;
 use super::events::check_page;
 use super::orders::not_held;
@@ -108,7 +109,7 @@ impl Ticketing {
         let missing = || Error::NotFound("Promo code");
         let code = self.inner.storage.find(FindPromoCode::Id(id)).await?.ok_or_else(missing)?;
         let event = self.event(code.event_id).await?;
-        self.may(actor, Permission::Edit, &event).await.map_err(|_| missing())?;
+        self.may(actor, Permission::Edit, &event).await.map_err(|error| unless_known(error, missing()))?;
         Ok(code)
     }
 

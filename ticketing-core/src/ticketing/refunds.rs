@@ -1,5 +1,6 @@
 //! Refunds and reviews: decided here by people, sent by upkeep.
 
+use super::authorization::unless_known;
 use super::checks::Checks;
 use super::{Ticketing, granted};
 use crate::domain::access::{Permission, is_theirs};
@@ -85,11 +86,11 @@ impl Ticketing {
         let missing = || Error::NotFound("Payment");
         let found = self.inner.storage.payment(reference).await?.ok_or_else(missing)?.order;
         let event = self.event(found.event_id).await?;
-        let Ok(scope) = self.scope_over(actor, Permission::Orders, &event).await else {
-            // The buyer may know that the order exists; nobody else does.
-            let theirs = is_theirs(actor, &found);
-            return Err(if theirs { Error::Forbidden("Only the event's organiser may refund") } else { missing() });
-        };
+        // The buyer may know that the order exists; nobody else does.
+        let theirs = is_theirs(actor, &found);
+        let no = || if theirs { Error::Forbidden("Only the event's organiser may refund") } else { missing() };
+        let scope = self.scope_over(actor, Permission::Orders, &event).await;
+        let scope = scope.map_err(|error| unless_known(error, no()))?;
         let key = key.unwrap_or_else(|| Reference::of_attempt(&self.inner.random.seed()));
         let request = RefundRequest {
             key,
@@ -137,7 +138,7 @@ impl Ticketing {
         let missing = || Error::NotFound("Refund");
         let payment = self.inner.storage.payment(payment).await?.ok_or_else(missing)?;
         let event = self.event(payment.order.event_id).await?;
-        self.may(actor, Permission::Orders, &event).await.map_err(|_| missing())?;
+        self.may(actor, Permission::Orders, &event).await.map_err(|error| unless_known(error, missing()))?;
         if !payment.refunds.iter().any(|refund| refund.id == id) {
             return Err(missing());
         }
@@ -185,7 +186,8 @@ impl Ticketing {
         let missing = || Error::NotFound("Payment");
         let payment = self.inner.storage.payment(reference).await?.ok_or_else(missing)?;
         let event = self.event(payment.order.event_id).await?;
-        let scope = self.scope_over(actor, Permission::Orders, &event).await.map_err(|_| missing())?;
+        let scope =
+            self.scope_over(actor, Permission::Orders, &event).await.map_err(|error| unless_known(error, missing()))?;
         self.know_capture(&payment, reference).await?;
         let resolve = Resolve {
             reference: reference.clone(),

@@ -7,7 +7,7 @@ use super::dto::body::Body;
 use super::dto::list::{List, page};
 use super::dto::path::Id;
 use super::login::{subject_of, with_password};
-use super::problems::{BODY, PARAMETERS, TOKEN, problems};
+use super::problems::{BODY, MEMBER, PARAMETERS, TOKEN, problems};
 use super::state::ApiState;
 use crate::problem::Problem;
 use poem::Request;
@@ -19,14 +19,14 @@ use ticketing_core::domain::audit::Actor;
 use ticketing_core::domain::id::{ApiKeyId, OrganisationId};
 
 problems! {
-    MakeProblems: BODY, TOKEN, &[
+    MakeProblems: BODY, TOKEN, MEMBER, &[
         "too_many_logins", "forbidden", "account_unknown", "organisation_unknown", "not_granted", "event_unknown", "too_many_api_keys",
         "second_factor_wrong", "second_factor_closed", "second_factor_off",
     ];
-    ListProblems: PARAMETERS, TOKEN, &["forbidden", "not_found"];
+    ListProblems: PARAMETERS, TOKEN, MEMBER, &["forbidden", "not_found"];
     CurrentProblems: TOKEN, &["not_found"];
-    RevokeProblems: PARAMETERS, TOKEN, &["forbidden", "not_found"];
-    TakeOverProblems: PARAMETERS, TOKEN, &["forbidden", "not_found", "not_granted", "too_many_api_keys"];
+    RevokeProblems: PARAMETERS, TOKEN, MEMBER, &["forbidden", "not_found"];
+    TakeOverProblems: PARAMETERS, TOKEN, MEMBER, &["forbidden", "not_found", "not_granted", "too_many_api_keys"];
 }
 
 #[derive(ApiResponse)]

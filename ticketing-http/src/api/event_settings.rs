@@ -9,7 +9,7 @@ use super::dto::field::Faults;
 use super::dto::path::Id;
 use super::dto::settings::SettingsPatch;
 use super::dto::settings_view::SettingsView;
-use super::problems::{BODY, KEYED, PARAMETERS, TOKEN, problems};
+use super::problems::{BODY, KEYED, MEMBER, PARAMETERS, TOKEN, problems};
 use super::state::ApiState;
 use crate::problem::Problem;
 use poem_openapi::param::{Header, Path};
@@ -22,16 +22,16 @@ use ticketing_core::domain::id::EventId;
 use ticketing_core::domain::refusal::Refusal;
 
 problems! {
-    FindProblems: PARAMETERS, TOKEN, &["forbidden", "not_found"];
-    EditProblems: BODY, PARAMETERS, TOKEN, &[
+    FindProblems: PARAMETERS, TOKEN, MEMBER, &["forbidden", "not_found"];
+    EditProblems: BODY, PARAMETERS, TOKEN, MEMBER, &[
         "forbidden", "not_found", "precondition_required", "stale", "capacity_too_low", "has_orders", "last_type", "event_over",
         "event_cancelled", "category_unknown", "organisation_unknown", "email_unverified",
     ];
-    CopyProblems: BODY, PARAMETERS, KEYED, TOKEN, &["forbidden", "not_found", "key_reused", "email_unverified"];
-    PublishProblems: PARAMETERS, KEYED, TOKEN, &[
+    CopyProblems: BODY, PARAMETERS, KEYED, TOKEN, MEMBER, &["forbidden", "not_found", "key_reused", "email_unverified"];
+    PublishProblems: PARAMETERS, KEYED, TOKEN, MEMBER, &[
         "forbidden", "not_found", "last_type", "event_over", "event_cancelled", "email_unverified",
     ];
-    PhaseProblems: PARAMETERS, KEYED, TOKEN, &[
+    PhaseProblems: PARAMETERS, KEYED, TOKEN, MEMBER, &[
         "forbidden", "not_found", "has_orders", "last_type", "event_over", "event_cancelled",
     ];
 }

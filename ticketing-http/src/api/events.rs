@@ -9,7 +9,7 @@ use super::dto::path::Id;
 use super::dto::time::Time;
 use super::event_read::{PrerenderedJson, RenderedEvent};
 use super::idempotency::reference;
-use super::problems::{BODY, KEYED, PARAMETERS, TOKEN, problems};
+use super::problems::{BODY, KEYED, MEMBER, PARAMETERS, TOKEN, problems};
 use super::purchases;
 use super::state::ApiState;
 use super::{Tag, etag, event_list};
@@ -27,10 +27,10 @@ use ticketing_core::domain::id::{EventId, OrganisationId};
 use ticketing_core::domain::principal::Principal;
 
 problems! {
-    CreateProblems: BODY, KEYED, TOKEN, &["category_unknown", "forbidden", "not_found", "organisation_unknown"];
+    CreateProblems: BODY, KEYED, TOKEN, MEMBER, &["category_unknown", "forbidden", "not_found", "organisation_unknown"];
     ListProblems: PARAMETERS, TOKEN;
     FindProblems: PARAMETERS, &["not_found", "code_unknown", "too_many_codes"];
-    CancelProblems: PARAMETERS, KEYED, TOKEN, &["forbidden", "not_found"];
+    CancelProblems: PARAMETERS, KEYED, TOKEN, MEMBER, &["forbidden", "not_found"];
 }
 
 /// A client may keep an event, but must revalidate it every time: places are sold in the meantime.
@@ -195,7 +195,7 @@ impl Events {
         let mine = match mine.0 {
             Some(true) => {
                 let caller = MaybeCaller(Caller::of(http).await?).required()?;
-                Some(self.0.ticketing.own_scope(&caller.0, Permission::View))
+                Some(self.0.ticketing.own_scope(&caller.0, Permission::View).await?)
             }
             Some(false) | None => None,
         };

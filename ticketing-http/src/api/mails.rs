@@ -5,7 +5,7 @@ use super::bearer::Caller;
 use super::dto::list::{List, page};
 use super::dto::path::Id;
 use super::dto::time::Time;
-use super::problems::{KEYED, PARAMETERS, TOKEN, problems};
+use super::problems::{KEYED, MEMBER, PARAMETERS, TOKEN, problems};
 use super::state::ApiState;
 use poem::http::Uri;
 use poem_openapi::param::{Path, Query};
@@ -16,7 +16,7 @@ use ticketing_core::domain::outbox::{MailKind, OutboxMail};
 
 problems! {
     ListProblems: PARAMETERS, TOKEN;
-    ResendProblems: PARAMETERS, KEYED, TOKEN, &["not_found", "mail_sent"];
+    ResendProblems: PARAMETERS, KEYED, TOKEN, MEMBER, &["not_found", "mail_sent"];
 }
 
 /// A mail that is queued, sent or given up.

@@ -3,10 +3,12 @@
 use super::Tag;
 use super::bearer::Session;
 use super::dto::body::Body;
-use super::dto::organisation::{MemberBody, MemberPatch, MemberView, OrganisationBody, OrganisationView};
+use super::dto::organisation::{
+    MemberBody, MemberPatch, MemberView, OrganisationBody, OrganisationPatch, OrganisationView,
+};
 use super::dto::path::Id;
 use super::idempotency::reference;
-use super::problems::{BODY, KEYED, PARAMETERS, TOKEN, problems};
+use super::problems::{BODY, KEYED, MEMBER, PARAMETERS, TOKEN, problems};
 use super::state::ApiState;
 use poem::Request;
 use poem_openapi::param::Path;
@@ -19,16 +21,16 @@ use ticketing_core::domain::organisation::Organisation;
 problems! {
     FoundProblems: BODY, KEYED, TOKEN, &["email_unverified", "too_many_organisations", "key_reused", "account_unknown"];
     ListProblems: TOKEN;
-    FindProblems: PARAMETERS, TOKEN, &["forbidden", "not_found"];
-    RenameProblems: BODY, PARAMETERS, TOKEN, &["forbidden", "not_found", "organisation_unknown"];
-    AddProblems: BODY, PARAMETERS, KEYED, TOKEN, &[
+    FindProblems: PARAMETERS, TOKEN, MEMBER, &["forbidden", "not_found"];
+    EditProblems: BODY, PARAMETERS, TOKEN, MEMBER, &["forbidden", "not_found", "organisation_unknown"];
+    AddProblems: BODY, PARAMETERS, KEYED, TOKEN, MEMBER, &[
         "forbidden", "not_found", "organisation_unknown", "account_unknown", "event_unknown", "not_granted", "last_owner",
         "too_many_members", "too_many_organisations",
     ];
-    ChangeProblems: BODY, PARAMETERS, TOKEN, &[
+    ChangeProblems: BODY, PARAMETERS, TOKEN, MEMBER, &[
         "forbidden", "not_found", "organisation_unknown", "account_unknown", "event_unknown", "not_granted", "last_owner",
     ];
-    RemoveProblems: PARAMETERS, TOKEN, &["forbidden", "not_found", "account_unknown", "not_granted", "last_owner"];
+    RemoveProblems: PARAMETERS, TOKEN, MEMBER, &["forbidden", "not_found", "account_unknown", "not_granted", "last_owner"];
 }
 
 #[derive(ApiResponse)]
@@ -108,20 +110,22 @@ impl Organisations {
         Ok(Json(shown(&session, &found)))
     }
 
-    /// Rename an organisation
+    /// Edit an organisation
     ///
-    /// For members with `manage`. Repeating the request has no further effect.
-    #[oai(path = "/organisations/:organisation_id", method = "patch", operation_id = "renameOrganisation")]
-    async fn rename(
+    /// For members with `manage`. Its name, and whether its members can only act for it with a second factor: then those without one get 403
+    /// `second_factor_required` from the next request on, and so do the API keys that they have made. Repeating the request has no further
+    /// effect.
+    #[oai(path = "/organisations/:organisation_id", method = "patch", operation_id = "editOrganisation")]
+    async fn edit(
         &self,
         session: Session,
         /// The organisation's id.
         organisation_id: Path<Id>,
-        body: Body<OrganisationBody>,
-    ) -> Result<Json<OrganisationView>, RenameProblems> {
+        body: Body<OrganisationPatch>,
+    ) -> Result<Json<OrganisationView>, EditProblems> {
         let id = OrganisationId(organisation_id.0.get("organisation_id")?);
-        let renamed = self.0.ticketing.rename_organisation(&by(&session), id, &body.0.name.0).await?;
-        Ok(Json(shown(&session, &renamed)))
+        let edited = self.0.ticketing.edit_organisation(&by(&session), id, body.0.into_wants()).await?;
+        Ok(Json(shown(&session, &edited)))
     }
 
     /// List the members of an organisation

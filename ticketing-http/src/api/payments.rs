@@ -10,7 +10,7 @@ use super::dto::payment::{
     StoredWebhookView, VerifiedView,
 };
 use super::idempotency::reference;
-use super::problems::{BODY, GATEWAY, KEYED, PARAMETERS, PLACES, TOKEN, problems};
+use super::problems::{BODY, GATEWAY, KEYED, MEMBER, PARAMETERS, PLACES, TOKEN, problems};
 use super::purchases::{self, expecting};
 use super::state::ApiState;
 use crate::problem::Problem;
@@ -31,15 +31,15 @@ problems! {
     VerifyProblems: KEYED, TOKEN, GATEWAY, &[
         "not_found", "payment_failed", "payment_in_review", "payment_refund_due", "payment_reversed",
     ];
-    FindProblems: TOKEN, &["not_found"];
-    RefundProblems: BODY, KEYED, TOKEN, &[
+    FindProblems: TOKEN, MEMBER, &["not_found"];
+    RefundProblems: BODY, KEYED, TOKEN, MEMBER, &[
         "forbidden", "not_found", "nothing_to_refund", "ticket_not_in_order", "ticket_not_valid", "refund_exceeds_paid",
         "key_reused",
     ];
-    RetryProblems: PARAMETERS, KEYED, TOKEN, &["not_found", "refund_unknown"];
+    RetryProblems: PARAMETERS, KEYED, TOKEN, MEMBER, &["not_found", "refund_unknown"];
     ListProblems: PARAMETERS, TOKEN;
     WebhooksProblems: PARAMETERS, TOKEN, &["forbidden"];
-    ReviewProblems: BODY, KEYED, TOKEN, &[
+    ReviewProblems: BODY, KEYED, TOKEN, MEMBER, &[
         "not_found", "attempt_unknown", "not_in_review", "sold_out", "nothing_to_refund", "ticket_not_in_order",
         "ticket_not_valid",
     ];

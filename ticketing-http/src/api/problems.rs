@@ -19,6 +19,8 @@ pub(crate) const BODY: &[&str] =
 pub(crate) const KEYED: &[&str] = &["invalid", "idempotency_key_reused", "request_in_progress"];
 /// Of operations that read a token.
 pub(crate) const TOKEN: &[&str] = &["unauthenticated"];
+/// Of operations on events of an organisation, which may require a second factor of its members.
+pub(crate) const MEMBER: &[&str] = &["second_factor_required"];
 /// Of operations that call the payment gateway.
 pub(crate) const GATEWAY: &[&str] =
     &["gateway_rejected", "gateway_unavailable", "gateway_circuit_open", "gateway_busy", "gateway_misconfigured"];

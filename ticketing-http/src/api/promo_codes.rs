@@ -8,7 +8,7 @@ use super::dto::path::Id;
 use super::dto::promo_code::{PromoCodeBody, PromoCodePatch, PromoCodeView, QuoteBody, QuoteView};
 use super::event_settings::{seen, tag};
 use super::idempotency::reference;
-use super::problems::{BODY, KEYED, PARAMETERS, PLACES, TOKEN, problems};
+use super::problems::{BODY, KEYED, MEMBER, PARAMETERS, PLACES, TOKEN, problems};
 use super::purchases;
 use super::state::ApiState;
 use crate::problem::Problem;
@@ -28,10 +28,10 @@ use ticketing_core::domain::refusal::Refusal;
 const MOST_TRIES: u32 = 1000;
 
 problems! {
-    CreateProblems: BODY, PARAMETERS, KEYED, TOKEN, &["forbidden", "not_found", "code_taken"];
-    ListProblems: PARAMETERS, TOKEN, &["forbidden", "not_found"];
-    FindProblems: PARAMETERS, TOKEN, &["not_found"];
-    EditProblems: BODY, PARAMETERS, TOKEN, &["not_found", "precondition_required", "stale", "code_taken", "capacity_too_low"];
+    CreateProblems: BODY, PARAMETERS, KEYED, TOKEN, MEMBER, &["forbidden", "not_found", "code_taken"];
+    ListProblems: PARAMETERS, TOKEN, MEMBER, &["forbidden", "not_found"];
+    FindProblems: PARAMETERS, TOKEN, MEMBER, &["not_found"];
+    EditProblems: BODY, PARAMETERS, TOKEN, MEMBER, &["not_found", "precondition_required", "stale", "code_taken", "capacity_too_low"];
     QuoteProblems: BODY, PARAMETERS, TOKEN, PLACES;
 }
 

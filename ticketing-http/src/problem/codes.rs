@@ -46,6 +46,7 @@ pub const CODES: &[(&str, u16)] = &[
     ("origin_refused", 403),
     ("second_factor_wanted", 403), // not 401: the password is right, and asking for it again does not help
     ("second_factor_wrong", 403),
+    ("second_factor_required", 403),
     // Not found.
     ("path_unknown", 404),
     ("not_found", 404),

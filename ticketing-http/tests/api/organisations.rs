@@ -1,7 +1,7 @@
 //! Organisations: several people run events together, each with a role.
 
 use crate::authorization::World;
-use crate::shop::{Answer, Call, Shop, reference_of};
+use crate::shop::{Answer, Call, PASSWORD, Shop, reference_of};
 use serde_json::{Value, json};
 use ticketing_core::domain::id::AccountId;
 use ticketing_core::domain::money::{Currency, Money};
@@ -306,4 +306,58 @@ async fn eight_owners_who_leave_at_once_leave_one() {
     assert_eq!(statuses.iter().filter(|status| **status == 204).count(), 7, "{statuses:?}");
     assert_eq!(statuses.iter().filter(|status| **status == 409).count(), 1, "{statuses:?}");
     world.shop.is_sound().await;
+}
+
+#[tokio::test]
+async fn an_organisation_may_require_a_second_factor() {
+    let world = World::of_organisation().await;
+    let shop = &world.shop;
+    let required = (403, "second_factor_required".to_owned());
+    let path = format!("/organisations/{}", world.organisation);
+    let patch = async |token: &str, body: Value| shop.send(Call::new("patch", &path).token(token).json(&body)).await;
+    // Who has none cannot require one.
+    assert_eq!(patch(&world.organizer, json!({"requires_second_factor": true})).await.problem(), required);
+    let owner = shop.with_factor("strict").await;
+    let added = json!({"email": "strict@example.com", "role": "owner"});
+    assert_eq!(shop.post(&format!("{path}/members"), &world.organizer, added).await.status, 201);
+    let (event, paid, review) = (world.event().await, world.paid().await, world.in_review().await);
+    let key = json!({"name": "Key", "password": PASSWORD, "permissions": ["view", "door"], "organisation_id": world.organisation});
+    let (_, key) = world.key(&world.organizer, key).await;
+    assert_eq!(shop.get(&format!("/events/{event}/settings"), &key).await.status, 200);
+    let strict = patch(&owner.token, json!({"requires_second_factor": true})).await;
+    assert_eq!((strict.status, &strict.json()["requires_second_factor"]), (200, &json!(true)), "{strict:?}");
+    // The founder has none: all that is done with the organisation is refused, and says why.
+    let founder = &world.organizer;
+    for (method, path, body) in [
+        ("get", format!("/events/{event}/settings"), Value::Null),
+        ("post", format!("/events/{event}/pause"), json!({})),
+        ("get", format!("/payments/{}", paid.0), Value::Null),
+        ("post", format!("/payments/{}/refunds", paid.0), json!({})),
+        ("post", format!("/payments/{review}/review"), json!({"verdict": "refund", "note": "x"})),
+        ("get", format!("{path}/members"), Value::Null),
+        ("patch", path.clone(), json!({"name": "Another"})),
+        ("get", format!("/keys?organisation={}", world.organisation), Value::Null),
+    ] {
+        let call = Call::new(method, &path).token(founder);
+        let call = if body.is_null() { call } else { call.json(&body) };
+        assert_eq!(shop.send(call).await.problem(), required, "{method} {path}");
+    }
+    let scan = json!({"code": paid.1["ticket_code"], "nonce": "gate-1"});
+    for token in [founder, &key] {
+        assert_eq!(shop.post("/check-ins", token, scan.clone()).await.problem(), (403, "ticket_foreign".to_owned()));
+        assert_eq!(shop.get("/events?mine=true", token).await.json(), json!([]));
+    }
+    assert_eq!(shop.get(&format!("/events/{event}/settings"), &key).await.problem(), required);
+    // They see that they belong to it, and that a factor is required; buying and the rest of the account go on.
+    assert_eq!(shop.get(&path, founder).await.json()["requires_second_factor"], true);
+    assert_eq!(shop.get("/organisations", founder).await.json().as_array().unwrap().len(), 1);
+    assert_eq!(shop.get("/auth/me", founder).await.status, 200);
+    // With a factor everything works again, with the same session and the same key.
+    let begun = shop.post("/auth/totp", founder, json!({"password": PASSWORD})).await;
+    let code = shop.app_shows(&begun.text("secret"));
+    assert_eq!(shop.post("/auth/totp/confirm", founder, json!({"code": code})).await.status, 200);
+    assert_eq!(shop.get(&format!("/events/{event}/settings"), founder).await.status, 200);
+    assert_eq!(shop.get(&format!("/events/{event}/settings"), &key).await.status, 200);
+    assert_eq!(shop.post("/check-ins", &key, scan).await.status, 200);
+    shop.is_sound().await;
 }

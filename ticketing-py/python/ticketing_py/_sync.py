@@ -299,9 +299,20 @@ class Ticketing:
         """An organisation, for its members; for others it is `NotFound`."""
         return self._engine.organisation(actor, organisation_id)
 
-    def rename_organisation(self, *, actor: Principal, organisation_id: int, name: str) -> Organisation:
-        """Renames an organisation. For members with `Permission.MANAGE`."""
-        return self._engine.rename_organisation(actor, organisation_id, name)
+    def edit_organisation(
+        self,
+        *,
+        actor: Principal,
+        organisation_id: int,
+        name: str | None = None,
+        requires_second_factor: bool | None = None,
+    ) -> Organisation:
+        """Edits an organisation; ``None`` leaves a field as it is. For members with `Permission.MANAGE`. A repeat changes nothing.
+
+        If a second factor is required, members without one get `SecondFactorRequired` for all that is done with the organisation, from
+        the next call on. Who requires one must have one.
+        """
+        return self._engine.edit_organisation(actor, organisation_id, name, requires_second_factor)
 
     def members(self, *, actor: Principal, organisation_id: int) -> tuple[Member, ...]:
         """The members of an organisation, those who were added first come first. For members with `Permission.MANAGE`."""

@@ -88,6 +88,7 @@ __all__ = [
     "SecondFactorClosed",
     "SecondFactorOff",
     "SecondFactorOn",
+    "SecondFactorRequired",
     "SecondFactorWanted",
     "SecondFactorWrong",
     "SoldOut",
@@ -440,6 +441,12 @@ class AccountUnknown(Refused):
     """There is no account that can be a member, or it is no member."""
 
     code = "account_unknown"
+
+
+class SecondFactorRequired(Refused):
+    """The organisation requires a second factor of its members, and the account has none."""
+
+    code = "second_factor_required"
 
 
 class ApiKeyUnknown(Refused):

@@ -54,6 +54,8 @@ class Organisation:
     """1–200 characters. Several may have the same."""
     founder_id: int
     """The account that founded it. Gives no rights."""
+    requires_second_factor: bool
+    """Whether its members can only act for it with a second factor."""
     created_at: datetime
     updated_at: datetime
 

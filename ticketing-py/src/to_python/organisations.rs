@@ -25,6 +25,7 @@ impl ToPython for Organisation {
             id: self.id.0,
             name: &self.name,
             founder_id: self.founder.0,
+            requires_second_factor: self.requires_second_factor,
             created_at: time(py, self.created_at)?,
             updated_at: time(py, self.updated_at)?,
         })

@@ -6,7 +6,7 @@ use crate::domain::command::Command;
 use crate::domain::event::Event;
 use crate::domain::id::{AccountId, ApiKeyId, EventId, OrganisationId};
 use crate::domain::load::LoadKeys;
-use crate::domain::organisation::MemberEvents;
+use crate::domain::organisation::{MemberEvents, Organisation};
 use crate::domain::principal::Principal;
 use crate::domain::refusal::Refusal;
 use crate::domain::working_set::WorkingSet;
@@ -15,6 +15,7 @@ use jiff::Timestamp;
 /// Makes an API key. A repeat makes another one: the token is shown once.
 ///
 /// - For the events of an organisation, the maker needs [`Permission::Manage`] for all of them, and every permission that the key gets.
+/// - The maker has a second factor, if the organisation requires one.
 /// - Every listed event is the organiser's.
 /// - Keys of the maker that have expired are put away.
 /// - It is a line of the audit log of the account.
@@ -57,6 +58,9 @@ impl Command for MakeApiKey {
         // A transaction that has locked the account has its keys, so the number of them cannot change meanwhile.
         load.row::<Account>(&self.maker);
         load.find(BY_MAKER, &self.maker.to_string());
+        if let Some(id) = self.organisation_id {
+            load.look::<Organisation>(&id);
+        }
         if let MemberEvents::Only(events) = &self.events {
             events.iter().for_each(|id| load.look::<Event>(id));
         }
@@ -67,6 +71,9 @@ impl Command for MakeApiKey {
         let maker = maker.ok_or(Refusal::AccountUnknown)?;
         if let Some(id) = self.organisation_id {
             let membership = maker.memberships.of(id).ok_or(Refusal::OrganisationUnknown)?;
+            if rows.organisations.get(&id).is_some_and(|organisation| !organisation.admits(maker)) {
+                return Err(Refusal::SecondFactorRequired);
+            }
             let rights = membership.role.permissions();
             let is_granted = membership.events == MemberEvents::All
                 && rights.has(Permission::Manage)

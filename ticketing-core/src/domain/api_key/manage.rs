@@ -5,7 +5,7 @@ use crate::domain::audit::Actor;
 use crate::domain::command::Command;
 use crate::domain::id::ApiKeyId;
 use crate::domain::load::LoadKeys;
-use crate::domain::organisation::MemberEvents;
+use crate::domain::organisation::{MemberEvents, Organisation};
 use crate::domain::refusal::Refusal;
 use crate::domain::working_set::WorkingSet;
 use jiff::Timestamp;
@@ -26,6 +26,7 @@ pub enum ApiKeyWants {
 ///   by the operator.
 /// - Only a key of an organisation is taken over, by a member who has [`Permission::Manage`] and every permission of the key for all
 ///   events. One that was revoked or has expired is not.
+/// - A member without a second factor does neither with the key of another, if the organisation requires one.
 /// - Nobody else learns whether there is such a key.
 /// - Each change is a line of the audit log of the maker's account.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -42,7 +43,7 @@ impl Command for ManageApiKey {
     type Outcome = Result<ApiKey, Refusal>;
     const NAME: &'static str = "manage_api_key";
 
-    fn needs(&self, _rows: &WorkingSet, load: &mut LoadKeys) {
+    fn needs(&self, rows: &WorkingSet, load: &mut LoadKeys) {
         // The account first: its lock has the lower rank, and its keys are counted under it.
         if let Some(id) = self.actor.account() {
             load.row::<Account>(&id);
@@ -51,6 +52,9 @@ impl Command for ManageApiKey {
             load.find(BY_MAKER, &id.to_string());
         }
         load.row::<ApiKey>(&self.id);
+        if let Some(id) = rows.api_keys.loaded_row(&self.id).and_then(|key| key.organisation_id) {
+            load.look::<Organisation>(&id);
+        }
     }
 
     fn apply(&self, rows: &mut WorkingSet, now: Timestamp) -> Result<ApiKey, Refusal> {
@@ -63,6 +67,10 @@ impl Command for ManageApiKey {
         let is_admin = actor.is_some_and(Account::is_acting_admin) || self.actor == Actor::Operator;
         if !(is_maker || manages || is_admin) {
             return Err(Refusal::ApiKeyUnknown);
+        }
+        let organisation = key.organisation_id.and_then(|id| rows.organisations.get(&id));
+        if !is_maker && !is_admin && organisation.zip(actor).is_some_and(|(of, actor)| !of.admits(actor)) {
+            return Err(Refusal::SecondFactorRequired);
         }
         let mut changed = key.clone();
         let action = match self.wants {

@@ -1,18 +1,42 @@
 use super::Organisation;
+use crate::domain::account::Account;
+use crate::domain::audit::{Actor, Change};
 use crate::domain::command::Command;
 use crate::domain::id::OrganisationId;
 use crate::domain::load::LoadKeys;
+use crate::domain::principal::Principal;
 use crate::domain::refusal::Refusal;
 use crate::domain::working_set::WorkingSet;
+use crate::setters::setters;
 use jiff::Timestamp;
 
-/// Renames an organisation. A repeat changes nothing. The caller has validated the name, and knows that it may be changed.
+/// What an organisation shall be. `None` leaves it as it is.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct OrganisationWants {
+    /// Its name: 1–200 characters.
+    pub name: Option<String>,
+    /// Whether its members can only act for it with a second factor.
+    pub requires_second_factor: Option<bool>,
+}
+
+setters!(OrganisationWants {
+    with_name => name: impl Into<Option<String>>,
+    with_requires_second_factor => requires_second_factor: impl Into<Option<bool>>,
+});
+
+/// Edits an organisation. A repeat changes nothing. The caller has validated the name, and knows that the actor may.
+///
+/// - Who demands a second factor has one: otherwise nobody might be left who can take it back.
+/// - That it is demanded, or not any more, is a line of the audit log of the actor's account, or of the founder's for the operator.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct EditOrganisation {
     /// The organisation.
     pub id: OrganisationId,
-    /// Its new name.
-    pub name: String,
+    /// Who edits it.
+    pub actor: Actor,
+    /// What it shall be.
+    pub wants: OrganisationWants,
 }
 
 impl Command for EditOrganisation {
@@ -21,16 +45,37 @@ impl Command for EditOrganisation {
 
     fn needs(&self, _rows: &WorkingSet, load: &mut LoadKeys) {
         load.row::<Organisation>(&self.id);
+        if let Some(id) = self.actor.account() {
+            load.look::<Account>(&id);
+        }
     }
 
     fn apply(&self, rows: &mut WorkingSet, now: Timestamp) -> Result<Organisation, Refusal> {
-        let known = rows.organisations.get(&self.id).ok_or(Refusal::OrganisationUnknown)?;
-        if known.name != self.name {
-            rows.organisations.update(&self.id, |row| {
-                row.name.clone_from(&self.name);
-                row.updated_at = now;
-            });
+        let known = rows.organisations.get(&self.id).cloned().ok_or(Refusal::OrganisationUnknown)?;
+        let mut edited = known.clone();
+        if let Some(name) = &self.wants.name {
+            edited.name.clone_from(name);
         }
-        rows.organisations.get(&self.id).cloned().ok_or(Refusal::OrganisationUnknown)
+        if let Some(requires) = self.wants.requires_second_factor {
+            edited.requires_second_factor = requires;
+        }
+        if edited == known {
+            return Ok(known);
+        }
+        if edited.requires_second_factor != known.requires_second_factor {
+            let actor = self.actor.account().and_then(|id| rows.accounts.get(&id));
+            if edited.requires_second_factor && actor.is_some_and(|account| !account.has_second_factor) {
+                return Err(Refusal::SecondFactorRequired);
+            }
+            let about = self.actor.account().unwrap_or(known.founder);
+            let item = Principal::Organisation(self.id).to_string();
+            let text = |requires: bool| if requires { "required" } else { "optional" };
+            let (before, after) = (text(known.requires_second_factor), text(edited.requires_second_factor));
+            let change = Change::of(&item, before, after);
+            rows.record_audit(now, about, self.actor.clone(), "organisation.second_factor", "", change);
+        }
+        edited.updated_at = now;
+        rows.organisations.update(&self.id, |row| row.clone_from(&edited));
+        Ok(edited)
     }
 }

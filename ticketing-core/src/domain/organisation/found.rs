@@ -58,6 +58,7 @@ impl Command for FoundOrganisation {
             key: self.key.clone(),
             name: self.name.clone(),
             founder: self.founder,
+            requires_second_factor: false,
             created_at: now,
             updated_at: now,
         };

@@ -42,6 +42,11 @@ impl Memberships {
         self.0.is_empty()
     }
 
+    /// All but those in these organisations.
+    pub(crate) fn without(&self, ids: &[OrganisationId]) -> Self {
+        Self(self.0.iter().filter(|of| !ids.contains(&of.organisation_id)).cloned().collect())
+    }
+
     /// Sets or ends the membership in an organisation.
     pub(super) fn set(&mut self, id: OrganisationId, to: Option<(MemberRole, MemberEvents)>) {
         self.0.retain(|of| of.organisation_id != id);

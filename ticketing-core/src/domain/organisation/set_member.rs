@@ -28,6 +28,7 @@ pub enum MemberWants {
 ///
 /// - The actor needs [`Permission::Manage`] for all events of the organisation, as its member, as its embedder, as an administrator of
 ///   the installation, or as the operator. Everybody may leave.
+/// - A member without a second factor only leaves, if the organisation requires one.
 /// - Nobody gives or takes away a permission that they lack.
 /// - The last owner whose account is active stays. A change of members locks the organisation, so if two owners remove each other,
 ///   one stays.
@@ -154,6 +155,11 @@ impl SetMember {
             return Ok(());
         }
         let rights = self.rights(rows).ok_or(Refusal::OrganisationUnknown)?;
+        let actor = self.actor.account().and_then(|id| rows.accounts.get(&id)).filter(|actor| !actor.is_acting_admin());
+        let organisation = rows.organisations.get(&self.organisation_id);
+        if organisation.zip(actor).is_some_and(|(organisation, actor)| !organisation.admits(actor)) {
+            return Err(Refusal::SecondFactorRequired);
+        }
         let mut roles = present.map(|member| member.role).into_iter().chain(wanted);
         let is_granted = rights.has(Permission::Manage) && roles.all(|role| rights.cover(role.permissions()));
         if is_granted { Ok(()) } else { Err(Refusal::NotGranted) }

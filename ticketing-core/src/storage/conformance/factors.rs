@@ -52,7 +52,7 @@ impl Shop {
     }
 
     /// An account with a factor, whose codes are used up to step 10.
-    async fn with_factor(&self, address: &str) -> Account {
+    pub(super) async fn with_factor(&self, address: &str) -> Account {
         let account = self.verified(address).await;
         granted(self.begin_factor(&account, SECRET).await).unwrap();
         assert!(is_right(&self.use_factor_code(&account, FactorCode::OfStep(10), confirm()).await));

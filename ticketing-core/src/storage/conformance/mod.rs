@@ -122,6 +122,7 @@ macro_rules! storage_conformance {
                 a_role_for_some_events_gives_no_rights_in_the_organisation
                 the_last_owner_stays
                 there_are_limits
+                who_requires_a_second_factor_has_one_and_so_have_those_who_act
                 each_change_of_a_member_is_a_line_of_the_audit_log
                 an_event_moves_to_an_organisation_and_back
                 an_event_of_an_organisation_reads_back

@@ -2,23 +2,26 @@
 
 use super::races::at_once;
 use super::shop::{Shop, external, granted, newcomer};
+use crate::domain::access::{Permission, Permissions};
 use crate::domain::account::{
     Account, AccountChange, AccountKey, AccountWants, AdministerAccount, ChangeAccount, Role,
 };
 use crate::domain::account::{ListAuditOfAccount, NewAccount};
+use crate::domain::api_key::{ApiKeyWants, MakeApiKey, ManageApiKey};
 use crate::domain::audit::Actor;
 use crate::domain::code::Reference;
 use crate::domain::event::{EditEvent, Event, EventWants};
 use crate::domain::id::{AccountId, EventId, OrganisationId};
 use crate::domain::organisation::{
     EditOrganisation, FindOrganisations, FoundOrganisation, ListMembers, MAX_FOUNDED, MAX_MEMBERS, Member,
-    MemberEvents, MemberRole, MemberWants, Organisation, SetMember,
+    MemberEvents, MemberRole, MemberWants, Organisation, OrganisationWants, SetMember,
 };
 use crate::domain::page::PageRequest;
 use crate::domain::principal::Principal;
 use crate::domain::refusal::Refusal;
 use crate::domain::scope::Scope;
 use crate::storage::{Storage, StorageExt as _};
+use jiff::SignedDuration;
 use std::sync::Arc;
 
 const ALL: MemberEvents = MemberEvents::All;
@@ -72,6 +75,15 @@ impl Shop {
         self.stored(&account).await
     }
 
+    pub(super) async fn edit_organisation(
+        &self,
+        actor: &Actor,
+        id: OrganisationId,
+        wants: OrganisationWants,
+    ) -> Result<Organisation, Refusal> {
+        self.storage.apply_one(self.now(), EditOrganisation { id, actor: actor.clone(), wants }).await.unwrap()
+    }
+
     async fn members(&self, of: &Organisation) -> Vec<(AccountId, MemberRole)> {
         let scope = Scope::own(&Principal::Organisation(of.id));
         let members = self.storage.find(ListMembers { scope, id: of.id }).await.unwrap();
@@ -106,11 +118,11 @@ pub async fn an_organisation_reads_back_and_its_founder_owns_it(storage: Arc<dyn
     assert_eq!(shop.try_found(&ada, Some(key.clone())).await, Ok(made.clone()), "a repeat finds it");
     let bob = shop.verified("bob@example.com").await;
     assert_eq!(shop.try_found(&bob, Some(key)).await, Err(Refusal::KeyReused));
-    let rename = EditOrganisation { id: made.id, name: "Ade & co".to_owned() };
-    let renamed = granted(shop.storage.apply_one(shop.now(), rename).await.unwrap());
+    let rename = OrganisationWants::default().with_name("Ade & co".to_owned());
+    let renamed = granted(shop.edit_organisation(&person(&ada), made.id, rename.clone()).await);
     assert_eq!(renamed, Organisation { name: "Ade & co".to_owned(), updated_at: shop.now(), ..made });
-    let rename = EditOrganisation { id: 4711.into(), name: "x".to_owned() };
-    assert_eq!(shop.storage.apply_one(shop.now(), rename).await.unwrap(), Err(Refusal::OrganisationUnknown));
+    let nothing = shop.edit_organisation(&person(&ada), 4711.into(), rename).await;
+    assert_eq!(nothing, Err(Refusal::OrganisationUnknown));
 }
 
 pub async fn only_active_accounts_with_a_verified_address_join(storage: Arc<dyn Storage>) {
@@ -335,6 +347,52 @@ pub async fn there_are_limits(storage: Arc<dyn Storage>) {
         let expected = if index < 30 { Ok(()) } else { Err(Refusal::TooManyOrganisations { limit: 50 }) };
         assert_eq!(added, expected, "{index}");
     }
+}
+
+pub async fn who_requires_a_second_factor_has_one_and_so_have_those_who_act(storage: Arc<dyn Storage>) {
+    let shop = Shop::open(storage);
+    let ada = shop.with_factor("ada@example.com").await;
+    let band = shop.found(&ada).await;
+    let bob = shop.member(&band, MemberRole::Owner, ALL).await;
+    let viewer = shop.member(&band, MemberRole::Viewer, ALL).await;
+    let required = |requires| OrganisationWants::default().with_requires_second_factor(requires);
+    let refused = Err(Refusal::SecondFactorRequired);
+    assert_eq!(shop.edit_organisation(&person(&bob), band.id, required(true)).await, refused);
+    assert!(!band.requires_second_factor && band.admits(&bob));
+    shop.wait(SignedDuration::from_micros(1));
+    let strict = granted(shop.edit_organisation(&person(&ada), band.id, required(true)).await);
+    assert_eq!(strict, Organisation { requires_second_factor: true, updated_at: shop.now(), ..band.clone() });
+    assert!(strict.admits(&shop.stored(&ada).await) && !strict.admits(&bob));
+    assert_eq!(shop.storage.find(FindOrganisations(vec![band.id])).await.unwrap(), std::slice::from_ref(&strict));
+    shop.wait(SignedDuration::from_micros(1));
+    assert_eq!(granted(shop.edit_organisation(&person(&ada), band.id, required(true)).await), strict, "a repeat");
+    // Who has none changes no members and makes no keys, but leaves.
+    let wants = MemberWants::Change(Some(MemberRole::Door), None);
+    assert_eq!(
+        shop.set(&person(&bob), band.id, viewer.id, wants.clone()).await.map(drop),
+        Err(Refusal::SecondFactorRequired)
+    );
+    let key = |of: &Account| MakeApiKey {
+        organisation_id: Some(band.id),
+        ..shop.key_of(of, Permissions::of(&[Permission::View]))
+    };
+    assert_eq!(shop.make(key(&bob)).await.map(drop), Err(Refusal::SecondFactorRequired));
+    let adas = granted(shop.make(key(&ada)).await);
+    let revoke = ManageApiKey { id: adas.id, actor: person(&bob), wants: ApiKeyWants::Revoked };
+    let revoked = shop.storage.apply_one(shop.now(), revoke).await.unwrap();
+    assert_eq!(revoked.map(drop), Err(Refusal::SecondFactorRequired));
+    granted(shop.set(&person(&ada), band.id, viewer.id, wants).await);
+    granted(shop.set(&person(&bob), band.id, bob.id, MemberWants::Nothing).await);
+    // The operator may do everything, also without a factor.
+    let optional = granted(shop.edit_organisation(&Actor::Operator, band.id, required(false)).await);
+    assert!(!optional.requires_second_factor);
+    let page = PageRequest::default();
+    let lines = shop.storage.find(ListAuditOfAccount { id: ada.id, page }).await.unwrap().items;
+    let lines = lines.iter().filter(|line| line.action == "organisation.second_factor");
+    let told: Vec<_> = lines.map(|line| (line.actor.clone(), line.before.as_deref(), line.after.as_deref())).collect();
+    let turned = |actor, before, after| (actor, Some(before), Some(after));
+    let expected = [turned(person(&ada), "optional", "required"), turned(Actor::Operator, "required", "optional")];
+    assert_eq!(told, expected);
 }
 
 pub async fn each_change_of_a_member_is_a_line_of_the_audit_log(storage: Arc<dyn Storage>) {

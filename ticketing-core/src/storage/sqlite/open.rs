@@ -31,6 +31,7 @@ pub(super) mod migrations {
     const ORGANISATIONS: &str = include_str!("../../../migrations/sqlite/0012_organisations.sql");
     const FACTORS: &str = include_str!("../../../migrations/sqlite/0013_sessions_and_factors.sql");
     const API_KEYS: &str = include_str!("../../../migrations/sqlite/0014_api_keys.sql");
+    const REQUIRED_FACTORS: &str = include_str!("../../../migrations/sqlite/0015_required_second_factors.sql");
 
     /// All of them.
     pub(in crate::storage) fn all() -> Migrator {
@@ -52,6 +53,7 @@ pub(super) mod migrations {
             one(12, "organisations", ORGANISATIONS),
             one(13, "sessions and factors", FACTORS),
             one(14, "API keys", API_KEYS),
+            one(15, "required second factors", REQUIRED_FACTORS),
         ])
     }
 

@@ -10,16 +10,27 @@ use poem_openapi::Object;
 use std::collections::BTreeSet;
 use ticketing_core::domain::account::Account;
 use ticketing_core::domain::id::EventId;
-use ticketing_core::domain::organisation::{Member, MemberEvents, MemberRole, Membership, Organisation};
+use ticketing_core::domain::organisation::{
+    Member, MemberEvents, MemberRole, Membership, Organisation, OrganisationWants,
+};
 use ticketing_core::domain::principal::EmailAddress;
 
 body! {
-    /// A new organisation, or a new name for one.
+    /// A new organisation.
     struct OrganisationBody {
         /// Its name.
         name: Text<1, 200>,
     }
     example {"name": "Afrobeat Collective"}
+
+    /// Changes of an organisation: a merge patch (RFC 7396). A field that is left out stays as it is.
+    struct OrganisationPatch {
+        /// Its name.
+        name: Set<Text<1, 200>>,
+        /// Whether its members can only act for it with a second factor. Who requires one must have one.
+        requires_second_factor: Set<bool>,
+    }
+    example {"requires_second_factor": true}
 
     /// A new member of an organisation.
     struct MemberBody {
@@ -52,6 +63,15 @@ pub(super) fn events(ids: Option<Vec<i64>>) -> MemberEvents {
     match ids {
         None => MemberEvents::All,
         Some(ids) => MemberEvents::Only(ids.into_iter().map(EventId).collect::<BTreeSet<_>>()),
+    }
+}
+
+impl OrganisationPatch {
+    /// What the organisation shall be.
+    pub(crate) fn into_wants(self) -> OrganisationWants {
+        OrganisationWants::default()
+            .with_name(self.name.0.map(|name| name.0))
+            .with_requires_second_factor(self.requires_second_factor.0)
     }
 }
 
@@ -94,6 +114,8 @@ pub(crate) struct OrganisationView {
     id: i64,
     /// Its name.
     name: String,
+    /// Whether its members can only act for it with a second factor.
+    requires_second_factor: bool,
     /// The caller's role; absent for administrators who are no members.
     #[oai(nullable)]
     role: Option<String>,
@@ -113,6 +135,7 @@ impl OrganisationView {
         Self {
             id: organisation.id.0,
             name: organisation.name.clone(),
+            requires_second_factor: organisation.requires_second_factor,
             role: membership.map(|of| of.role.name().to_owned()),
             permissions: membership.map(|of| permissions(of.role)).unwrap_or_default(),
             event_ids: membership.and_then(|of| event_ids(&of.events)),

@@ -1,0 +1,3 @@
+-- Organisations whose members need a second factor.
+
+alter table organisations add column requires_second_factor integer not null default 0 check (requires_second_factor in (0, 1));

@@ -34,6 +34,6 @@ pub use ticketing::{
 };
 #[cfg(feature = "accounts")]
 pub use ticketing::{
-    Authenticated, AuthenticatedKey, Caller, NewApiKey, NewSecondFactor, ProofState, RecoveryCodes, Registration,
-    SecondFactorState, Session,
+    Authenticated, AuthenticatedKey, Caller, NewApiKey, NewSecondFactor, ProofState, Reauthentication, RecoveryCodes,
+    Registration, SecondFactorState, Session,
 };

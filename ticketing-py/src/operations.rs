@@ -51,8 +51,9 @@ use ticketing_core::domain::webhook::StoredWebhook;
 use ticketing_core::gateway::Webhook;
 use ticketing_core::token::ApiKeyToken;
 use ticketing_core::{
-    Authenticated, Caller, Decision, LineRequest, NewApiKey, NewSecondFactor, OrderRequest, PayOptions, RecoveryCodes,
-    RefundOptions, Registration, Repeat, SecondFactorState, Session, Started, Ticketing, Upkeep, UpkeepReport,
+    Authenticated, Caller, Decision, LineRequest, NewApiKey, NewSecondFactor, OrderRequest, PayOptions,
+    Reauthentication, RecoveryCodes, RefundOptions, Registration, Repeat, SecondFactorState, Session, Started,
+    Ticketing, Upkeep, UpkeepReport,
 };
 
 /// The engine for plain code: calls wait, and other Python threads run in the meantime.
@@ -292,9 +293,9 @@ operations! {
         let new = NewApiKey::new(name, Permissions::of(&permissions.0))
             .with_organisation(organisation_id.map(OrganisationId))
             .with_events(member_events(event_ids))
-            .with_expires_at(expires_at.0)
-            .with_code(code);
-        core.get().await?.make_api_key(AccountId(maker_id), &password, new).await?
+            .with_expires_at(expires_at.0);
+        let by = Reauthentication::new(&password, code.as_deref());
+        core.get().await?.make_api_key(AccountId(maker_id), by, new).await?
     }
 
     fn api_keys(core, account_id: i64, skip: i64, limit: i64, count: bool) -> Page<(ApiKey, Account)> {

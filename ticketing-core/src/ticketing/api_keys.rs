@@ -2,6 +2,7 @@
 
 use super::checks::Checks;
 use super::events::check_page;
+use super::proofs::Reauthentication;
 use super::sessions::Authenticated;
 use super::{Ticketing, refused};
 use crate::domain::access::{Permission, Permissions};
@@ -39,15 +40,13 @@ pub struct NewApiKey {
     /// When it stops working: within five years. `None`: after a year, or for a key that is for the door of listed events, 24 hours after
     /// the last of them has ended.
     pub expires_at: Option<Timestamp>,
-    /// A code of the maker's second factor. Needed if the account has one. It is used up by that.
-    pub code: Option<String>,
 }
 
 impl NewApiKey {
     /// A key with this name for all events that its maker runs alone.
     pub fn new(name: impl Into<String>, permissions: Permissions) -> Self {
         let events = MemberEvents::All;
-        Self { name: name.into(), permissions, organisation: None, events, expires_at: None, code: None }
+        Self { name: name.into(), permissions, organisation: None, events, expires_at: None }
     }
 }
 
@@ -55,7 +54,6 @@ setters!(NewApiKey {
     with_organisation => organisation: impl Into<Option<OrganisationId>>,
     with_events => events: MemberEvents,
     with_expires_at => expires_at: impl Into<Option<Timestamp>>,
-    with_code => code: impl Into<Option<String>>,
 });
 
 /// Who has sent a bearer token.
@@ -97,7 +95,7 @@ impl Caller {
 }
 
 impl Ticketing {
-    /// Makes an API key, for the password of its maker, and returns it with its token, which is shown only now. A repeat makes another key.
+    /// Makes an API key, for the password of its maker and a code if the account has a second factor, and returns it with its token, which is shown only now. A repeat makes another key.
     ///
     /// For the events of an organisation, the maker needs [`Permission::Manage`] for all of them, and every permission that the key gets.
     /// Whatever the key was given, it can never do more than its maker may do at that moment.
@@ -109,11 +107,12 @@ impl Ticketing {
     pub async fn make_api_key(
         &self,
         maker: AccountId,
-        password: &str,
+        by: impl Into<Reauthentication<'_>> + Send,
         new: NewApiKey,
     ) -> Result<(ApiKey, ApiKeyToken)> {
         // A session alone must not be enough: it ends, and a key lasts.
-        let account = self.with_password(maker, password).await?;
+        let by = by.into();
+        let account = self.with_password(maker, by.password).await?;
         let (now, name) = (self.now(), composed(new.name.trim()));
         let mut checks = Checks::default();
         checks.text("name", &name, 1, 100);
@@ -128,13 +127,8 @@ impl Ticketing {
                 format!("must be in the next five years (got {at})")
             });
         }
-        checks.require("code", new.code.is_some() || !account.has_second_factor, || {
-            "must be a code of your second factor".to_owned()
-        });
         checks.done()?;
-        if account.has_second_factor {
-            self.check_second_factor(maker, new.code.as_deref().unwrap_or_default()).await?;
-        }
+        self.check_code_of(&account, by.code).await?;
         let shape = self.accounts()?.keys;
         let secret = shape.secret(&*self.inner.random);
         let make = MakeApiKey {

@@ -52,7 +52,7 @@ pub use organizers::Organizers;
 pub use payments::{PayOptions, Started};
 pub use promo_codes::MAX_CODES;
 #[cfg(feature = "accounts")]
-pub use proofs::ProofState;
+pub use proofs::{ProofState, Reauthentication};
 pub use refunds::{Decision, RefundOptions};
 #[cfg(feature = "accounts")]
 pub use second_factor::{NewSecondFactor, RecoveryCodes, SecondFactorState};

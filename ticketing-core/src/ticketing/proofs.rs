@@ -25,6 +25,42 @@ pub struct ProofState {
     pub is_open: bool,
 }
 
+/// What a person gives again before something that a session alone is not enough for: the password, and a code if the account has a second
+/// factor. A password alone converts into it.
+#[derive(Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Reauthentication<'a> {
+    /// The password.
+    pub password: &'a str,
+    /// A code of the second factor: of the app, or a recovery code. It is used up.
+    pub code: Option<&'a str>,
+}
+
+impl<'a> Reauthentication<'a> {
+    /// With this password, and this code if there is one.
+    pub fn new(password: &'a str, code: Option<&'a str>) -> Self {
+        Self { password, code }
+    }
+}
+
+impl<'a> From<&'a str> for Reauthentication<'a> {
+    fn from(password: &'a str) -> Self {
+        Self::new(password, None)
+    }
+}
+
+impl<'a> From<&'a String> for Reauthentication<'a> {
+    fn from(password: &'a String) -> Self {
+        Self::new(password, None)
+    }
+}
+
+impl std::fmt::Debug for Reauthentication<'_> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Reauthentication(..)")
+    }
+}
+
 impl Ticketing {
     /// Mails a token to the account's address, which [`verify_email`](Self::verify_email) takes for seven days. Does nothing if the
     /// address is verified. A repeat mails another token; the first one stays valid too.
@@ -74,8 +110,14 @@ impl Ticketing {
     /// A repeat fails, since the current password is another one then. Does not limit the number of tries: apply a limit of your own.
     ///
     /// Errors: [`Error::Unauthenticated`] if `current` is wrong or the account is switched off, [`Error::Invalid`] for a new password
-    /// that [`set_password`](Self::set_password) would reject, [`Error::NotFound`] if there is no such account.
-    pub async fn change_password(&self, id: AccountId, current: &str, new: &str) -> Result<Session> {
+    /// that [`set_password`](Self::set_password) would reject and for a missing code, [`Error::NotFound`] if there is no such account.
+    /// Refusals: `second_factor_wrong`, `second_factor_closed`.
+    pub async fn change_password(
+        &self,
+        id: AccountId,
+        current: impl Into<Reauthentication<'_>> + Send,
+        new: &str,
+    ) -> Result<Session> {
         self.change_password_from(id, current, new, None).await
     }
 
@@ -83,12 +125,14 @@ impl Ticketing {
     pub async fn change_password_from(
         &self,
         id: AccountId,
-        current: &str,
+        current: impl Into<Reauthentication<'_>> + Send,
         new: &str,
         client: Option<&str>,
     ) -> Result<Session> {
-        let account = self.with_password(id, current).await?;
+        let current = current.into();
+        let account = self.with_password(id, current.password).await?;
         let hash = self.new_hash(&account, new).await?;
+        self.check_code_of(&account, current.code).await?;
         let change = AccountChange::NewPassword { seen: account.password_hash.clone(), hash: hash.clone() };
         let changed = self.inner.storage.apply_one(self.now(), ChangeAccount { id, change }).await?;
         // Otherwise another call was first, and `current` is not the password any more.
@@ -100,15 +144,22 @@ impl Ticketing {
     /// Mails a token to a new address, which [`confirm_email`](Self::confirm_email) takes for 24 hours. Until then, the account keeps
     /// its address. A repeat mails another token, which replaces the first: the account gets one new address, the last one.
     ///
-    /// Refusals: `email_taken`, `too_many_proofs` after three in an hour for the new address or the account. Errors:
-    /// [`Error::Unauthenticated`] if the password is wrong or the account is switched off, [`Error::Invalid`] if it is no new address,
-    /// [`Error::NotFound`] if there is no such account. Does not limit the number of tries: apply a limit of your own.
-    pub async fn change_email(&self, id: AccountId, password: &str, email: &str) -> Result<()> {
-        let address = address(email)?;
-        let account = self.with_password(id, password).await?;
+    /// Refusals: `email_taken`, `too_many_proofs` after three in an hour for the new address or the account; `second_factor_wrong`,
+    /// `second_factor_closed`. Errors:
+    /// [`Error::Unauthenticated`] if the password is wrong or the account is switched off, [`Error::Invalid`] if it is no new address and
+    /// for a missing code, [`Error::NotFound`] if there is no such account. Does not limit the number of tries: apply a limit of your own.
+    pub async fn change_email(
+        &self,
+        id: AccountId,
+        by: impl Into<Reauthentication<'_>> + Send,
+        email: &str,
+    ) -> Result<()> {
+        let (by, address) = (by.into(), address(email)?);
+        let account = self.with_password(id, by.password).await?;
         if account.email == address {
             return Err(Error::invalid("email", "must be another address than the account's"));
         }
+        self.check_code_of(&account, by.code).await?;
         let begin = BeginProof::ChangeEmail { id, seen: account.password_hash, address };
         self.begin_proof(begin).await?.map(drop).ok_or(WRONG_PASSWORD)
     }
@@ -185,6 +236,15 @@ impl Ticketing {
         let account = self.account_of(id).await?;
         let fits = self.password_fits(password, Some(&account.password_hash)).await?.is_some();
         if fits && account.is_active { Ok(account) } else { Err(WRONG_PASSWORD) }
+    }
+
+    /// Uses up a code of the account's second factor, if it has one. Last, so that a code is not lost to another fault.
+    pub(super) async fn check_code_of(&self, account: &Account, code: Option<&str>) -> Result<()> {
+        match code {
+            _ if !account.has_second_factor => Ok(()),
+            Some(code) => self.check_second_factor(account.id, code).await,
+            None => Err(Error::invalid("code", "must be a code of your second factor")),
+        }
     }
 
     /// The hash of a new password for the account.

@@ -15,6 +15,7 @@ use poem::http::Uri;
 use poem_openapi::param::{Path, Query};
 use poem_openapi::payload::Json;
 use poem_openapi::{ApiResponse, OpenApi};
+use ticketing_core::Reauthentication;
 use ticketing_core::domain::audit::Actor;
 use ticketing_core::domain::id::{ApiKeyId, OrganisationId};
 
@@ -60,8 +61,9 @@ impl ApiKeys {
     /// log-in.
     #[oai(path = "/keys", method = "post", operation_id = "makeApiKey")]
     async fn make(&self, http: &Request, session: Session, body: Body<ApiKeyBody>) -> Result<Made, MakeProblems> {
-        let (password, new) = body.0.into_new()?;
-        let make = self.0.ticketing.make_api_key(session.0.id, &password, new);
+        let (password, code, new) = body.0.into_new()?;
+        let by = Reauthentication::new(&password, code.as_deref());
+        let make = self.0.ticketing.make_api_key(session.0.id, by, new);
         let (key, token) = with_password(&self.0, http, &session.0, make).await??;
         subject_of(&self.0, http, &session.0).event("api_key_made");
         let view = NewApiKeyView::new(&key, &session.0, token);

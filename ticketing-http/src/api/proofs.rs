@@ -16,6 +16,7 @@ use poem_openapi::payload::Json;
 use poem_openapi::{ApiResponse, OpenApi};
 use std::time::Duration;
 use ticketing_core::Error;
+use ticketing_core::Reauthentication;
 use ticketing_core::domain::account::Account;
 use ticketing_core::domain::proof::ProofPurpose;
 use ticketing_core::domain::refusal::Refusal;
@@ -25,8 +26,10 @@ problems! {
     MoveProblems: BODY, KEYED, &["proof_unknown", "email_taken"];
     SendProblems: TOKEN, &["too_many_proofs"];
     ForgotProblems: BODY, &["too_many_proofs"];
-    PasswordProblems: BODY, TOKEN, &["too_many_logins"];
-    AddressProblems: BODY, TOKEN, &["too_many_logins", "too_many_proofs", "email_taken"];
+    PasswordProblems: BODY, TOKEN, &["too_many_logins", "second_factor_wrong", "second_factor_closed", "second_factor_off"];
+    AddressProblems: BODY, TOKEN, &[
+        "too_many_logins", "too_many_proofs", "email_taken", "second_factor_wrong", "second_factor_closed", "second_factor_off",
+    ];
 }
 
 /// Longer than the database takes: the answer comes as late for an address that has an account as for one that has none, although there
@@ -112,7 +115,7 @@ impl Proofs {
     /// Change my password
     ///
     /// Invalidates every token that the account has, including the one of this request, and answers with a new one. A wrong current
-    /// password counts like one at a log-in.
+    /// password counts like one at a log-in. If the account has a second factor, a code is needed.
     #[oai(path = "/auth/change-password", method = "post", operation_id = "changePassword")]
     async fn change_password(
         &self,
@@ -120,12 +123,11 @@ impl Proofs {
         session: Session,
         body: Body<ChangePasswordBody>,
     ) -> Result<PasswordChanged, PasswordProblems> {
-        let ChangePasswordBody { current_password, new_password } = body.0;
+        let ChangePasswordBody { current_password, new_password, code } = body.0;
+        let by = Reauthentication::new(&current_password.0, code.as_ref().map(|code| code.0.as_str()));
         let (ticketing, id) = (&self.0.ticketing, session.0.id);
         let change = async {
-            let changed = ticketing
-                .change_password_from(id, &current_password.0, &new_password.0, client_name(http).as_deref())
-                .await;
+            let changed = ticketing.change_password_from(id, by, &new_password.0, client_name(http).as_deref()).await;
             changed.map_err(|error| renamed(error, "password", "new_password"))
         };
         let changed = with_password(&self.0, http, &session.0, change).await??;
@@ -136,7 +138,8 @@ impl Proofs {
     /// Change my e-mail address
     ///
     /// Sends a mail to the new address. The account keeps its address until the token of that mail comes back, for 24 hours. A wrong
-    /// password counts like one at a log-in. Three an hour for one address, and for one account.
+    /// password counts like one at a log-in. If the account has a second factor, a code is needed. Three an hour for one address, and for one
+    /// account.
     #[oai(path = "/auth/change-email", method = "post", operation_id = "changeEmail")]
     async fn change_email(
         &self,
@@ -145,8 +148,9 @@ impl Proofs {
         body: Body<ChangeEmailBody>,
     ) -> Result<Requested, AddressProblems> {
         self.count(http).await?;
-        let ChangeEmailBody { password, email } = body.0;
-        let change = async { self.0.ticketing.change_email(session.0.id, &password.0, &email.0).await };
+        let ChangeEmailBody { password, email, code } = body.0;
+        let by = Reauthentication::new(&password.0, code.as_ref().map(|code| code.0.as_str()));
+        let change = async { self.0.ticketing.change_email(session.0.id, by, &email.0).await };
         let begun = with_password(&self.0, http, &session.0, change).await?;
         begun.map_err(|error| self.problem(error))?;
         subject_of(&self.0, http, &session.0).proof_requested(ProofPurpose::ChangeEmail.name());

@@ -295,3 +295,30 @@ async fn no_answer_with_a_secret_is_kept_for_repeats() {
     assert_eq!(keyed("/auth/totp/confirm", &token, json!({"code": code})).await.status, 200);
     assert_eq!(keyed("/auth/totp/confirm", &token, json!({"code": code})).await.status, 409);
 }
+
+#[tokio::test]
+async fn a_code_is_asked_for_at_a_new_password_and_a_new_address() {
+    let shop = Shop::new().await;
+    let ada = shop.with_factor("ada").await;
+    let mut codes = ada.recovery.iter();
+    for (path, body) in [
+        ("/auth/change-email", json!({"email": "ada@example.org", "password": PASSWORD})),
+        ("/auth/change-password", json!({"current_password": PASSWORD, "new_password": "another good one"})),
+    ] {
+        let with = |code: &str| {
+            let mut body = body.clone();
+            body["code"] = json!(code);
+            body
+        };
+        assert_eq!(shop.post(path, &ada.token, body.clone()).await.wrong_fields(), ["code"], "{path}");
+        assert_eq!(shop.post(path, &ada.token, with("000000")).await.problem(), wrong(), "{path}");
+        let done = shop.post(path, &ada.token, with(codes.next().unwrap())).await;
+        assert!(done.status < 300, "{path}: {done:?}");
+    }
+    // A fault of the request uses up no code.
+    let (bola, code) = (shop.with_factor("bola").await, json!("000000"));
+    let weak = json!({"current_password": PASSWORD, "new_password": "password1", "code": code});
+    assert_eq!(shop.post("/auth/change-password", &bola.token, weak).await.wrong_fields(), ["new_password"]);
+    let same = json!({"email": "bola@example.com", "password": PASSWORD, "code": code});
+    assert_eq!(shop.post("/auth/change-email", &bola.token, same).await.wrong_fields(), ["email"]);
+}

@@ -37,8 +37,8 @@ body! {
 }
 
 impl ApiKeyBody {
-    /// The password, and the key that shall be made.
-    pub(crate) fn into_new(self) -> Result<(String, NewApiKey), Problem> {
+    /// The password and the code, and the key that shall be made.
+    pub(crate) fn into_new(self) -> Result<(String, Option<String>, NewApiKey), Problem> {
         let mut faults = Faults::default();
         let known = || Permission::ALL.iter().map(Permission::name).collect::<Vec<_>>().join(", ");
         let each = self.permissions.iter().enumerate().filter_map(|(index, name)| {
@@ -50,9 +50,8 @@ impl ApiKeyBody {
         let key = NewApiKey::new(self.name.0, permissions)
             .with_organisation(self.organisation_id.map(OrganisationId))
             .with_events(events(self.event_ids))
-            .with_expires_at(self.expires_at.map(|time| time.at))
-            .with_code(self.code.map(|code| code.0));
-        faults.or(Some((self.password.0, key)))
+            .with_expires_at(self.expires_at.map(|time| time.at));
+        faults.or(Some((self.password.0, self.code.map(|code| code.0), key)))
     }
 }
 

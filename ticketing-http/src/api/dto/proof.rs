@@ -33,6 +33,8 @@ body! {
         current_password: Text<1, 1024>,
         /// The new password: at least 8 characters, at most 1024 bytes, and none of the 3,000 commonest.
         new_password: Text<8, 1024>,
+        /// A code of the second factor. Needed if the account has one.
+        code: Option<Text<1, 50>>,
     }
     example {"current_password": "correct horse battery", "new_password": "staple by the lake"}
 
@@ -42,6 +44,8 @@ body! {
         password: Text<1, 1024>,
         /// The new address.
         email: Text<3, 254>,
+        /// A code of the second factor. Needed if the account has one.
+        code: Option<Text<1, 50>>,
     }
     example {"password": "correct horse battery", "email": "ada@example.org"}
 }

@@ -28,12 +28,12 @@ pub use async_trait::async_trait;
 pub use error::{Error, Invalid, Result};
 /// The crate of this API's points in time and durations, in the version that this crate uses.
 pub use jiff;
+#[cfg(feature = "accounts")]
+pub use ticketing::{
+    AccountData, Authenticated, AuthenticatedKey, Caller, NewApiKey, NewSecondFactor, ProofState, Reauthentication,
+    RecoveryCodes, Registration, SecondFactorState, Session,
+};
 pub use ticketing::{
     Asker, Decision, LineRequest, MAX_CODES, MAX_DATES, MailLimits, OrderRequest, Organizers, PayOptions,
     RefundOptions, Repeat, Started, Ticketing, TicketingBuilder, Upkeep, UpkeepHandle, UpkeepReport,
-};
-#[cfg(feature = "accounts")]
-pub use ticketing::{
-    Authenticated, AuthenticatedKey, Caller, NewApiKey, NewSecondFactor, ProofState, Reauthentication, RecoveryCodes,
-    Registration, SecondFactorState, Session,
 };

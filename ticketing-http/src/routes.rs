@@ -135,6 +135,7 @@ pub static ROUTES: &[Route] = routes! {
     POST   "/events/:event_id/cancel"                       OtherWrite  Limited Kept    Required Api;
     GET    "/events/:event_id/settings"                     OtherWrite  Limited Ignored Required Api;
     PATCH  "/events/:event_id/settings"                     OtherWrite  Limited Ignored Required Api;
+    GET    "/events/:event_id/audit"                        OtherWrite  Limited Ignored Required Api;
     POST   "/events/:event_id/copies"                       OtherWrite  Limited Kept    Required Api;
     GET    "/events/:event_id/codes"                        OtherWrite  Limited Ignored Required Api;
     POST   "/events/:event_id/codes"                        OtherWrite  Limited Kept    Required Api;
@@ -193,6 +194,7 @@ pub static ROUTES: &[Route] = routes! {
     POST   "/auth/totp/recovery-codes"                      Purchase    Limited Ignored Required Api;
     POST   "/auth/totp/remove"                              Purchase    Limited Ignored Required Api;
     GET    "/auth/sessions"                                 Purchase    Limited Ignored Required Api;
+    GET    "/auth/export"                                   OtherWrite  Limited Ignored Required Api;
     POST   "/auth/sessions/end-others"                      Purchase    Limited Ignored Required Api;
     DELETE "/auth/sessions/:session_id"                     Purchase    Limited Ignored Required Api;
     GET    PROOF_PAGE                                       Purchase    Limited Ignored None     Account;

@@ -1,8 +1,13 @@
 //! The audit log: what was decided, when, by whom and why. It is append-only.
 
-use super::id::{AccountId, AuditId};
+use super::command::Query;
+use super::id::{AccountId, AuditId, EventId};
+use super::list::{Condition, List};
+use super::load::LoadKeys;
+use super::page::{Page, PageRequest};
 use super::principal::Principal;
 use super::row::{Field, Kind, RowError, Sink, Source};
+use super::scope::Scope;
 use super::subject::Subject;
 use super::table::{Lock, table};
 use super::working_set::WorkingSet;
@@ -131,5 +136,36 @@ impl WorkingSet {
             reason: reason.to_owned(),
         };
         self.audit.insert(line);
+    }
+}
+
+/// Lists what was done to an event itself: edits, promo codes. The oldest first. Nothing if it is not in the scope. What was decided about
+/// its payments is in their own history.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ListAuditOfEvent {
+    /// What the caller may see.
+    pub scope: Scope,
+    /// The event.
+    pub event_id: EventId,
+    /// The page.
+    pub page: PageRequest,
+}
+
+const OF_EVENT: &str = "audit of an event";
+
+impl Query for ListAuditOfEvent {
+    type Found = Page<AuditLine>;
+    const ONE_MOMENT: bool = false;
+
+    fn needs(&self, _rows: &WorkingSet, load: &mut LoadKeys) {
+        let of_event = Condition::Is("event_id", self.event_id.value());
+        let seen = self.scope.by_event("event_id");
+        load.list(List::of::<AuditLine>(OF_EVENT, [of_event].into_iter().chain(seen).collect()).page(self.page));
+    }
+
+    fn find(&self, rows: &WorkingSet) -> Page<AuditLine> {
+        let page = rows.listed::<AuditId>(OF_EVENT);
+        let items = page.items.iter().filter_map(|id| rows.audit.get(id)).cloned().collect();
+        Page { items, more: page.more, total: page.total }
     }
 }

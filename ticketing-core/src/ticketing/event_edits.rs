@@ -2,12 +2,15 @@
 
 use super::checks::Checks;
 use super::event_checks::{check_event, check_types};
+use super::events::check_page;
 use super::{Ticketing, refused};
 use crate::domain::access::Permission;
+use crate::domain::audit::{AuditLine, ListAuditOfEvent};
 use crate::domain::category::FindCategoryById;
 use crate::domain::event::{EditEvent, Event, EventStatus, EventWants, SalesRulesWants, TicketTypeWants, WrongType};
 use crate::domain::id::EventId;
 use crate::domain::notice::needs_notice;
+use crate::domain::page::{Page, PageRequest};
 use crate::domain::principal::Principal;
 use crate::domain::refusal::Refusal;
 use crate::domain::text::composed;
@@ -86,6 +89,15 @@ impl Ticketing {
     /// else is not found.
     pub async fn managed_event(&self, actor: &Principal, id: EventId) -> Result<Event> {
         self.event_for(actor, id, Permission::View).await
+    }
+
+    /// Lists what was done to an event, the oldest first: edits with the values before and after, and promo codes. It names people and API
+    /// keys by their ids. What was decided about a payment is in [its history](Self::payment). Needs [`Permission::View`].
+    pub async fn event_audit(&self, actor: &Principal, id: EventId, page: PageRequest) -> Result<Page<AuditLine>> {
+        check_page(page)?;
+        let event = self.event(id).await?;
+        let scope = self.scope_over(actor, Permission::View, &event).await?;
+        Ok(self.inner.storage.find(ListAuditOfEvent { scope, event_id: id, page }).await?)
     }
 
     /// Publishes a draft: it is listed and on sale. A repeat changes nothing. It must begin in the future and have a ticket type that

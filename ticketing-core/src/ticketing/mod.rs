@@ -1,6 +1,8 @@
 //! The facade: sells tickets and lets people in.
 
 #[cfg(feature = "accounts")]
+mod account_data;
+#[cfg(feature = "accounts")]
 mod accounts;
 #[cfg(feature = "accounts")]
 mod administration;
@@ -39,6 +41,8 @@ mod tickets;
 mod upkeep;
 mod webhooks;
 
+#[cfg(feature = "accounts")]
+pub use account_data::AccountData;
 #[cfg(feature = "accounts")]
 pub use accounts::{Registration, Session};
 #[cfg(feature = "accounts")]

@@ -134,6 +134,7 @@ const FOUND_BY: &[(Bug, &[&str])] = &[
             "scopes::dead_mails_are_those_of_the_scope",
             "scopes::events_are_those_of_the_scope",
             "scopes::promo_codes_are_those_of_the_scope",
+            "scopes::the_audit_log_of_an_event_is_that_of_the_scope",
         ],
     ),
     (

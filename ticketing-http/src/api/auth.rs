@@ -4,6 +4,7 @@ use super::Tag;
 use super::bearer::Session;
 use super::dto::account::{LoginBody, LoginView, RegisterBody, TokenForm, TokenView, UserBody, UserView, UsernameView};
 use super::dto::body::Body;
+use super::dto::export::ExportView;
 use super::login::{logged_out, login, registered};
 use super::problems::{BODY, KEYED, TOKEN, problems};
 use super::proofs;
@@ -18,6 +19,13 @@ problems! {
     LoginProblems: BODY, TOKEN, &["too_many_logins", "second_factor_wanted"];
     MeProblems: TOKEN;
     LogoutProblems: KEYED, TOKEN;
+}
+
+#[derive(ApiResponse)]
+enum Exported {
+    /// What is kept.
+    #[oai(status = 200)]
+    Done(Json<ExportView>, #[oai(header = "Cache-Control")] String),
 }
 
 #[derive(ApiResponse)]
@@ -95,6 +103,15 @@ impl Auth {
     #[oai(path = "/auth/me", method = "get", operation_id = "me")]
     async fn me(&self, session: Session) -> Result<Json<UserView>, MeProblems> {
         Ok(Json((&session.0).into()))
+    }
+
+    /// Export my data
+    ///
+    /// What is kept of the person: the account, memberships, sessions, API keys, orders, tickets, and what was decided about the account.
+    #[oai(path = "/auth/export", method = "get", operation_id = "exportAccount")]
+    async fn export(&self, session: Session) -> Result<Exported, MeProblems> {
+        let data = self.0.ticketing.account_data(session.0.id).await?;
+        Ok(Exported::Done(Json(ExportView::new(&data, session.1)), "no-store".to_owned()))
     }
 
     /// Create an account with a user name

@@ -6,13 +6,16 @@ use super::dto::body::Body;
 use super::dto::copies::{Copies, CopiesBody, CopiesView};
 use super::dto::event::EventView;
 use super::dto::field::Faults;
+use super::dto::list::{List, page};
 use super::dto::path::Id;
+use super::dto::payment::HistoryView;
 use super::dto::settings::SettingsPatch;
 use super::dto::settings_view::SettingsView;
 use super::problems::{BODY, KEYED, MEMBER, PARAMETERS, TOKEN, problems};
 use super::state::ApiState;
 use crate::problem::Problem;
-use poem_openapi::param::{Header, Path};
+use poem::http::Uri;
+use poem_openapi::param::{Header, Path, Query};
 use poem_openapi::payload::Json;
 use poem_openapi::{ApiResponse, OpenApi};
 use ticketing_core::Error;
@@ -141,6 +144,29 @@ impl EventSettings {
             }
             Err(error) => Err(error.into()),
         }
+    }
+
+    /// List what was done to an event
+    ///
+    /// For its organiser, and members with `view`. Edits with the values before and after, and promo codes; oldest first. It names people and
+    /// API keys by their ids. What was decided about a payment is in `GET /payments/{reference}`.
+    #[oai(path = "/events/:event_id/audit", method = "get", operation_id = "listEventAudit")]
+    async fn audit(
+        &self,
+        caller: Caller,
+        uri: &Uri,
+        /// The event's id.
+        event_id: Path<Id>,
+        /// Number of items to skip.
+        skip: Query<Option<u64>>,
+        /// Page size, 1–1000 (default 100).
+        limit: Query<Option<u32>>,
+        /// Return the total count in `X-Total-Count`.
+        count: Query<Option<bool>>,
+    ) -> Result<List<HistoryView>, FindProblems> {
+        let request = page(skip.0, limit.0, count.0);
+        let found = self.0.ticketing.event_audit(&caller.who(), event_id.0.get("event_id")?.into(), request).await?;
+        Ok(List::new(found, request, uri, &self.0.settings, |line| (&line).into()))
     }
 
     /// Publish an event

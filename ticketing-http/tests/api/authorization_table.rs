@@ -52,6 +52,7 @@ const TABLE: &[(&str, [u16; 7])] = &[
     ("post /auth/totp/recovery-codes",                      [401, 401, 200, 200, 200, 200, 200]),
     ("post /auth/totp/remove",                              [401, 401, 204, 204, 204, 204, 204]),
     ("get /auth/sessions",                                  [401, 401, 200, 200, 200, 200, 200]),
+    ("get /auth/export",                                    [401, 401, 200, 200, 200, 200, 200]),
     ("post /auth/sessions/end-others",                      [401, 401, 200, 200, 200, 200, 200]),
     // One of the stranger's.
     ("delete /auth/sessions/{session_id}",                  [401, 401, 204, 404, 404, 404, 404]),
@@ -66,6 +67,7 @@ const TABLE: &[(&str, [u16; 7])] = &[
     ("post /events/{event_id}/cancel",                      [401, 401, 403, 403, 403, 200, 200]),
     ("get /events/{event_id}/settings",                     [401, 401, 403, 403, 403, 200, 200]),
     ("patch /events/{event_id}/settings",                   [401, 401, 403, 403, 403, 200, 200]),
+    ("get /events/{event_id}/audit",                        [401, 401, 403, 403, 403, 200, 200]),
     ("get /events/{event_id}/codes",                        [401, 401, 403, 403, 403, 200, 200]),
     ("post /events/{event_id}/codes",                       [401, 401, 403, 403, 403, 201, 201]),
     ("post /events/{event_id}/quote",                       [401, 401, 200, 200, 200, 200, 200]),
@@ -224,6 +226,7 @@ const ROLES: &[(&str, [u16; 9])] = &[
     ("post /auth/totp/recovery-codes",                      all(200)),
     ("post /auth/totp/remove",                              all(204)),
     ("get /auth/sessions",                                  all(200)),
+    ("get /auth/export",                                    all(200)),
     ("post /auth/sessions/end-others",                      all(200)),
     // The session of somebody else.
     ("delete /auth/sessions/{session_id}",                  all(404)),
@@ -238,6 +241,7 @@ const ROLES: &[(&str, [u16; 9])] = &[
     ("post /events/{event_id}/cancel",                      row(MANAGE, 200, 403)),
     ("get /events/{event_id}/settings",                     row(VIEW, 200, 403)),
     ("patch /events/{event_id}/settings",                   row(EDIT, 200, 403)),
+    ("get /events/{event_id}/audit",                        row(VIEW, 200, 403)),
     ("get /events/{event_id}/codes",                        row(EDIT, 200, 403)),
     ("post /events/{event_id}/codes",                       row(EDIT, 201, 403)),
     ("post /events/{event_id}/quote",                       all(200)),
@@ -333,6 +337,7 @@ async fn request(world: &World, operation: &str, number: usize) -> Option<Reques
         | "post /auth/logout"
         | "get /auth/totp"
         | "get /auth/sessions"
+        | "get /auth/export"
         | "get /admin/accounts"
         | "get /keys"
         | "get /keys/current"
@@ -449,6 +454,7 @@ async fn request(world: &World, operation: &str, number: usize) -> Option<Reques
         "get /events/{event_id}" => to(format!("/events/{}", world.event().await)),
         "post /events/{event_id}/cancel" => to(format!("/events/{}/cancel", world.event().await)),
         "get /events/{event_id}/settings"
+        | "get /events/{event_id}/audit"
         | "post /events/{event_id}/publish"
         | "post /events/{event_id}/unpublish"
         | "post /events/{event_id}/pause"

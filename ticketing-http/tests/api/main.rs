@@ -17,6 +17,7 @@
 //! | `api_keys`, `authorization_keys` | API keys, and what each may do |
 //! | `limits` | how much one buyer may hold, and how many purchases begin |
 //! | `lists`, `conditional_get`, `service` | pagination, `ETag`, health |
+//! | `export` | what is kept of a person, and what was done to an event |
 //! | `text` | names of every length and script, and text that looks the same |
 //! | `document` | the OpenAPI document |
 
@@ -34,6 +35,7 @@ mod document;
 mod event_life;
 mod event_settings;
 mod event_times;
+mod export;
 mod idempotency;
 mod legacy_api_a;
 mod legacy_api_b;

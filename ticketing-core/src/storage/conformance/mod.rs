@@ -152,6 +152,7 @@ macro_rules! storage_conformance {
                 dead_mails_are_those_of_the_scope
                 events_are_those_of_the_scope
                 promo_codes_are_those_of_the_scope
+                the_audit_log_of_an_event_is_that_of_the_scope
                 members_are_those_of_the_scope
                 at_the_door_the_scope_is_that_of_the_scan
                 money_moves_within_the_scope_only

@@ -7,8 +7,9 @@ use super::reviews::underpaid;
 use super::shop::{Shop, external, granted, only};
 use crate::domain::access::Permission;
 use crate::domain::account::Account;
+use crate::domain::audit::{AuditLine, ListAuditOfEvent};
 use crate::domain::check_in::{AnnulScan, Scan};
-use crate::domain::event::{Event, EventFilter, EventPhase};
+use crate::domain::event::{EditEvent, Event, EventFilter, EventPhase, EventStatus, EventWants};
 use crate::domain::id::{EventId, MailId, PromoCodeId};
 use crate::domain::organisation::{ListMembers, MemberEvents, MemberRole, MemberWants, Organisation};
 use crate::domain::outbox::MailResult;
@@ -218,6 +219,32 @@ pub async fn promo_codes_are_those_of_the_scope(storage: Arc<dyn Storage>) {
             let found = world.shop.storage.find(list).await.unwrap();
             let expected: &[PromoCodeId] = if events.contains(event_id) { &[*code] } else { &[] };
             assert!(found.items.iter().map(|code| &code.id).eq(expected), "{scope:?}");
+            assert_eq!(found.total, Some(expected.len() as u64));
+        }
+    }
+}
+
+pub async fn the_audit_log_of_an_event_is_that_of_the_scope(storage: Arc<dyn Storage>) {
+    let world = World::on(storage).await;
+    for event in world.all() {
+        for title in ["First", "Second"] {
+            let wants = EventWants::default().with_title(title.to_owned());
+            let edit = EditEvent { id: event.id, actor: world.shop.organizer.clone(), seen: None, wants };
+            granted(world.shop.storage.apply_one(world.shop.now(), edit).await.unwrap());
+        }
+        // What is done to an order of the event is not in it.
+        if event.status == EventStatus::Active {
+            world.shop.buy(event, 1).await;
+        }
+    }
+    for (scope, events) in world.scopes().await {
+        for event in world.all() {
+            let list = ListAuditOfEvent { scope: scope.clone(), event_id: event.id, page: everything() };
+            let found = world.shop.storage.find(list).await.unwrap();
+            let told = |line: &AuditLine| (line.action.clone(), line.after.clone());
+            let edit = |to: &str| ("event.edited".to_owned(), Some(to.to_owned()));
+            let expected = if events.contains(&event.id) { vec![edit("First"), edit("Second")] } else { vec![] };
+            assert_eq!(found.items.iter().map(told).collect::<Vec<_>>(), expected, "{scope:?}");
             assert_eq!(found.total, Some(expected.len() as u64));
         }
     }

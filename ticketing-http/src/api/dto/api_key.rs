@@ -106,7 +106,6 @@ impl ApiKeyView {
 #[derive(Object)]
 #[oai(rename = "NewApiKey")]
 pub(crate) struct NewApiKeyView {
-    /// The key.
     key: ApiKeyView,
     /// The token. It is shown only now: send it as `Authorization: Bearer`.
     token: String,

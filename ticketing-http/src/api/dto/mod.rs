@@ -12,6 +12,7 @@ pub(crate) mod category;
 pub(crate) mod check_in;
 pub(crate) mod copies;
 pub(crate) mod event;
+pub(crate) mod export;
 pub(crate) mod field;
 pub(crate) mod json;
 pub(crate) mod list;

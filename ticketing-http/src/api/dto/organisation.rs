@@ -30,7 +30,7 @@ body! {
         /// Whether its members can only act for it with a second factor. Who requires one must have one.
         requires_second_factor: Set<bool>,
     }
-    example {"requires_second_factor": true}
+    example {"name": "Afrobeat Collective"}
 
     /// A new member of an organisation.
     struct MemberBody {

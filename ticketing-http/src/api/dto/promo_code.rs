@@ -227,6 +227,8 @@ pub(crate) struct PromoCodeView {
     /// A note for your people.
     #[oai(nullable)]
     note: Option<String>,
+    /// The version, which changes with every edit: `If-Match: "v1"` edits version 1.
+    version: i64,
 }
 
 impl PromoCodeView {
@@ -253,6 +255,7 @@ impl PromoCodeView {
             used: code.uses.sold,
             paused: code.paused,
             note: code.note.clone(),
+            version: code.version,
         }
     }
 }

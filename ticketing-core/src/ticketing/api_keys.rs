@@ -163,8 +163,15 @@ impl Ticketing {
         let (key, maker) = self.inner.batches.find(FindApiKey(id)).await?.ok_or_else(refused)?;
         let now = self.now();
         // Who tries to guess by time learns about the hash, and not about what it is made of.
-        let is_right = key.hash == accounts.keys.hash(&secret);
-        if !is_right || !key.is_open(now) || !maker.is_active {
+        let faults = [
+            (key.hash != accounts.keys.hash(&secret), "wrong"),
+            (key.revoked_at.is_some(), "revoked"),
+            (!key.is_open(now), "expired"),
+            (!maker.is_active, "maker_disabled"),
+        ];
+        let fault = faults.into_iter().find_map(|(is_so, reason)| is_so.then_some(reason));
+        if let Some(reason) = fault {
+            tracing::warn!(event = "api_key_refused", api_key.id = id.0, reason, "security");
             return Err(refused());
         }
         if key.wants_touch(now) {

@@ -177,12 +177,14 @@ impl Ticketing {
     }
 
     /// Refuses to move an event to another organiser unless `actor` may give it away and take it: it needs [`Permission::Manage`] on
-    /// both sides. An event moves to an organisation, or to the actor.
+    /// both sides, and [`Permission::Money`] where it leaves an organisation. Who gets the event has every permission for it, and nobody
+    /// gives what they lack. An event moves to an organisation, or to the actor.
     pub(super) async fn may_move(&self, actor: &Principal, event: &Event, to: &Principal) -> Result<()> {
         if *to == event.organizer {
             return Ok(());
         }
         self.may(actor, Permission::Manage, event).await?;
+        self.may(actor, Permission::Money, event).await?;
         let takes = self.authorize(actor, Permission::Manage).await?;
         if (to == actor && to.is_person()) || (to.organisation().is_some() && takes.covers_all_of(to)) {
             return Ok(());

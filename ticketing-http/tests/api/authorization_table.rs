@@ -173,6 +173,7 @@ const EDIT: [bool; 6] = [true, true, false, false, false, false];
 const ORDERS: [bool; 6] = [true, true, true, false, true, false];
 const DOOR: [bool; 6] = [true, true, true, true, false, false];
 const MANAGE: [bool; 6] = [true, true, false, false, false, false];
+const OWNER: [bool; 6] = [true, false, false, false, false, false];
 const NOBODY: [bool; 6] = [false; 6];
 
 /// The statuses of those who have the permission and of those who lack it.
@@ -293,7 +294,8 @@ const ROLES: &[(&str, [u16; 9])] = &[
     ("delete /organisations/{organisation_id}/members/{account_id}", itself(MANAGE, 204, 403)),
     (FOR_ORGANISATION,                                      itself(EDIT, 201, 403)),
     (MINE,                                                  all(200)),
-    (MOVED,                                                 row(MANAGE, 200, 403)),
+    // Who gets the event gets its money too.
+    (MOVED,                                                 row(OWNER, 200, 403)),
     ("get /keys",                                           all(200)),
     ("post /keys",                                          all(201)),
     ("get /keys/current",                                   all(404)),

@@ -568,7 +568,8 @@ class AsyncTicketing:
         in their order: one that is not in the list is removed. Orders keep their prices and tickets. A new ``time_zone`` leaves the
         start and the end the same instants. ``status`` is draft or active.
 
-        An event moves to another ``organizer``: an organisation, or ``actor``, who needs `Permission.MANAGE` on both sides.
+        An event moves to another ``organizer``: an organisation, or ``actor``, who needs `Permission.MANAGE` on both sides
+        and `Permission.MONEY` where it leaves an organisation.
 
         Where the date or the place of a published event changes, everybody who has paid gets a mail ten minutes later. Until
         ``refund_until``, buyers may return unused tickets: see `return_tickets`. ``None`` is never. By default, it is three days

@@ -22,8 +22,8 @@ use ticketing_core::gateway::{PaymentGateway, WebhookError, WebhookEvent};
 use ticketing_core::storage::postgres::PostgresStorage;
 use ticketing_core::storage::sqlite::SqliteStorage;
 use ticketing_core::storage::{Storage, memory};
-use ticketing_core::token::TokenKey;
-use ticketing_core::{Error, Ticketing, TicketingBuilder};
+use ticketing_core::token::{KeyMode, TokenKey};
+use ticketing_core::{Error, Organizers, Ticketing, TicketingBuilder};
 use ticketing_core::{Upkeep, UpkeepHandle};
 use tokio::sync::{Mutex, OnceCell};
 
@@ -148,11 +148,15 @@ pub(crate) struct Options<'py> {
     max_free_tickets: Option<u32>,
     mail_domain: String,
     public_url: Option<String>,
+    proof_url: Option<String>,
     token_secret: Option<Vec<u8>>,
     token_lifetime: f64,
     session_idle: Option<f64>,
     hashing_threads: Option<usize>,
     refuse_common_passwords: bool,
+    test_keys: bool,
+    verified_organizers: bool,
+    unproved_members: bool,
     clock: Option<Bound<'py, ManualClock>>,
     circuit_breaker: bool,
     gateway_timeout: f64,
@@ -170,11 +174,15 @@ pub(crate) struct Settings {
     buyer_limits: BuyerLimits,
     mail_domain: String,
     public_url: Option<String>,
+    proof_url: Option<String>,
     token_secret: Option<Vec<u8>>,
     token_lifetime: SignedDuration,
     session_idle: Option<SignedDuration>,
     hashing_threads: Option<usize>,
     refuse_common_passwords: bool,
+    key_mode: KeyMode,
+    organizers: Organizers,
+    unproved_members: bool,
     clock: Arc<dyn Clock>,
     upkeep_every: Duration,
 }
@@ -208,11 +216,15 @@ impl Settings {
                 .with_free_tickets(options.max_free_tickets),
             mail_domain: options.mail_domain,
             public_url: options.public_url,
+            proof_url: options.proof_url,
             token_secret: options.token_secret,
             token_lifetime: signed(py, "token_lifetime", options.token_lifetime)?,
             session_idle: options.session_idle.map(|idle| signed(py, "session_idle", idle)).transpose()?,
             hashing_threads: options.hashing_threads,
             refuse_common_passwords: options.refuse_common_passwords,
+            key_mode: if options.test_keys { KeyMode::Test } else { KeyMode::Live },
+            organizers: if options.verified_organizers { Organizers::Verified } else { Organizers::Anyone },
+            unproved_members: options.unproved_members,
             clock,
             upkeep_every: seconds(py, "upkeep_every", options.upkeep_every)?,
         };
@@ -231,9 +243,15 @@ impl Settings {
             .clock(Arc::clone(&self.clock))
             .token_lifetime(self.token_lifetime)
             .session_idle(self.session_idle)
-            .refuse_common_passwords(self.refuse_common_passwords);
+            .refuse_common_passwords(self.refuse_common_passwords)
+            .key_mode(self.key_mode)
+            .organizers(self.organizers)
+            .unproved_members(self.unproved_members);
         if let Some(url) = &self.public_url {
             builder = builder.public_url(url.clone());
+        }
+        if let Some(url) = &self.proof_url {
+            builder = builder.proof_url(url.clone());
         }
         if let Some(secret) = &self.token_secret {
             builder = builder.token_key(TokenKey::new(secret)?);

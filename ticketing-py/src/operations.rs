@@ -17,9 +17,9 @@ use std::sync::Arc;
 use ticketing_core::Error;
 use ticketing_core::clock::{Random, SystemRandom};
 use ticketing_core::domain::access::{Permission, Permissions};
-use ticketing_core::domain::account::{Account, AccountWants, Role};
+use ticketing_core::domain::account::{Account, AccountFilter, AccountWants, Role};
 use ticketing_core::domain::api_key::ApiKey;
-use ticketing_core::domain::audit::Actor;
+use ticketing_core::domain::audit::{Actor, AuditLine};
 use ticketing_core::domain::category::{Category, NewCategory};
 use ticketing_core::domain::check_in::{CheckIn, Scan};
 use ticketing_core::domain::code::{Reference, TicketCode};
@@ -51,7 +51,7 @@ use ticketing_core::domain::webhook::StoredWebhook;
 use ticketing_core::gateway::Webhook;
 use ticketing_core::token::ApiKeyToken;
 use ticketing_core::{
-    Authenticated, Caller, Decision, LineRequest, NewApiKey, NewSecondFactor, OrderRequest, PayOptions,
+    Authenticated, Caller, Decision, LineRequest, NewApiKey, NewSecondFactor, OrderRequest, PayOptions, ProofState,
     Reauthentication, RecoveryCodes, RefundOptions, Registration, Repeat, SecondFactorState, Session, Started,
     Ticketing, Upkeep, UpkeepReport,
 };
@@ -234,6 +234,78 @@ operations! {
 
     fn mark_verified(core, account_id: i64) -> Account {
         core.get().await?.mark_verified(AccountId(account_id)).await?
+    }
+
+    fn send_verification(core, account_id: i64) -> () {
+        core.get().await?.send_verification(AccountId(account_id)).await?
+    }
+
+    fn verify_email(core, token: String) -> Account {
+        core.get().await?.verify_email(&token).await?
+    }
+
+    fn forgot_password(core, email: String) -> () {
+        core.get().await?.forgot_password(&email).await?
+    }
+
+    fn reset_password(core, token: String, password: String) -> Account {
+        core.get().await?.reset_password(&token, &password).await?
+    }
+
+    fn change_password(
+        core, account_id: i64, current: String, new: String, code: Option<String>, client: Option<String>,
+    ) -> Session {
+        let by = Reauthentication::new(&current, code.as_deref());
+        core.get().await?.change_password_from(AccountId(account_id), by, &new, client.as_deref()).await?
+    }
+
+    fn change_email(core, account_id: i64, password: String, email: String, code: Option<String>) -> () {
+        let by = Reauthentication::new(&password, code.as_deref());
+        core.get().await?.change_email(AccountId(account_id), by, &email).await?
+    }
+
+    fn confirm_email(core, token: String) -> Account {
+        core.get().await?.confirm_email(&token).await?
+    }
+
+    fn undo_email_change(core, token: String) -> Account {
+        core.get().await?.undo_email_change(&token).await?
+    }
+
+    fn proof(core, token: String) -> Option<ProofState> {
+        core.get().await?.proof(&token).await?
+    }
+
+    fn accounts(
+        core, actor: In<Option<Principal>>, text: Option<String>, role: In<Option<Role>>, is_active: Option<bool>,
+        skip: i64, limit: i64, count: bool,
+    ) -> Page<Account> {
+        let filter = AccountFilter::default().with_text(text).with_role(role.0).with_is_active(is_active);
+        core.get().await?.search_accounts(&administrator(actor), &filter, page(skip, limit, count)?).await?
+    }
+
+    fn account(core, actor: In<Option<Principal>>, account_id: i64) -> Account {
+        core.get().await?.administered_account(&administrator(actor), AccountId(account_id)).await?
+    }
+
+    fn administer_account(
+        core, actor: In<Option<Principal>>, account_id: i64, role: In<Option<Role>>, is_active: Option<bool>,
+        sets_reason: bool, reason: Option<String>, ends_sessions: bool, removes_second_factor: bool,
+    ) -> Account {
+        let wants = AccountWants::default()
+            .with_role(role.0)
+            .with_is_active(is_active)
+            .with_reason(sets_reason.then_some(reason))
+            .with_ends_sessions(ends_sessions)
+            .with_removes_second_factor(removes_second_factor);
+        core.get().await?.administer_account(&administrator(actor), AccountId(account_id), wants).await?
+    }
+
+    fn audit_of_account(
+        core, actor: In<Option<Principal>>, account_id: i64, skip: i64, limit: i64, count: bool,
+    ) -> Page<AuditLine> {
+        let (actor, id) = (administrator(actor), AccountId(account_id));
+        core.get().await?.account_audit(&actor, id, page(skip, limit, count)?).await?
     }
 
     fn found_organisation(core, founder_id: i64, name: String, key: In<Option<Reference>>) -> Organisation {
@@ -662,6 +734,11 @@ fn order_request(
         (quantity, None) => vec![LineRequest::new(unsigned("quantity", quantity.unwrap_or(1))?)],
     };
     Ok(OrderRequest::new(EventId(event_id), lines).with_reference(reference))
+}
+
+/// Who administers accounts: an administrator, or without one the operator, which the application is.
+fn administrator(actor: In<Option<Principal>>) -> Actor {
+    actor.0.map_or(Actor::Operator, Actor::Person)
 }
 
 /// For which events a role is: for all without a list.

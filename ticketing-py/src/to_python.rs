@@ -15,6 +15,7 @@ use ticketing_core::domain::outbox::{MailKind, MailStatus, OutboxMail};
 use ticketing_core::domain::page::Page;
 use ticketing_core::domain::payment::{AttemptStatus, Attention, DisputeStage, Mode};
 use ticketing_core::domain::principal::{Buyer, Principal};
+use ticketing_core::domain::proof::ProofPurpose;
 use ticketing_core::domain::refund::{RefundReason, RefundStatus};
 use ticketing_core::domain::ticket::{Ticket, TicketStatus};
 use ticketing_core::domain::webhook::WebhookStatus;
@@ -80,6 +81,7 @@ enums! {
     MemberRole: "organisations", "MemberRole";
     Mode: "payments", "Mode";
     Permission: "organisations", "Permission";
+    ProofPurpose: "people", "ProofPurpose";
     RefundReason: "payments", "RefundReason";
     RefundStatus: "payments", "RefundStatus";
     Role: "people", "Role";

@@ -8,12 +8,13 @@ from conftest import NEXT_YEAR, Shop
 from test_organisations import account
 
 PASSWORD = "a good long one"
+FREE = t.Money(0, "NGN")
 
 
 def test_a_scanner_has_a_key_for_its_event(shop: Shop) -> None:
     sync, owner = shop.sync, account(shop, "owner")
-    event = sync.create_event(organizer=owner.principal, title="Soul", starts_at=NEXT_YEAR, location="Lagos", capacity=3)
-    other = sync.create_event(organizer=owner.principal, title="Funk", starts_at=NEXT_YEAR, location="Lagos", capacity=3)
+    event = sync.create_event(organizer=owner.principal, title="Soul", starts_at=NEXT_YEAR, location="Lagos", price=FREE, capacity=3)
+    other = sync.create_event(organizer=owner.principal, title="Funk", starts_at=NEXT_YEAR, location="Lagos", price=FREE, capacity=3)
     made = sync.make_api_key(maker_id=owner.id, password=PASSWORD, name="Gate", permissions=[t.Permission.DOOR], event_ids=[event.id])
     assert made.token not in repr(made)
     assert (made.key.permissions, made.key.event_ids) == ((t.Permission.DOOR,), (event.id,))
@@ -48,7 +49,7 @@ def test_a_key_of_an_organisation_is_taken_over(small: Shop) -> None:
     )
     with pytest.raises(t.NotGranted):
         sync.make_api_key(maker_id=manager.id, password=PASSWORD, name="x", permissions=[t.Permission.MONEY], organisation_id=band.id)
-    event = sync.create_event(organizer=made.key.principal, title="Soul", starts_at=NEXT_YEAR, location="Lagos")
+    event = sync.create_event(organizer=made.key.principal, title="Soul", starts_at=NEXT_YEAR, location="Lagos", price=FREE)
     assert event.organizer == band.principal
     taken = sync.take_over_api_key(actor=owner.principal, key_id=made.key.id)
     assert taken.maker_id == owner.id

@@ -16,7 +16,7 @@ from types import ModuleType
 import pytest
 import ticketing_py
 from conftest import ADA, CLUB, NEXT_YEAR, SECRET, buyer
-from ticketing_py import AsyncTicketing, MemoryStorage, Money, Ticketing
+from ticketing_py import AsyncTicketing, MemoryMailer, MemoryStorage, Money, Ticketing
 from ticketing_py.testing import FakeGateway
 
 PACKAGE = Path(ticketing_py.__file__).parent
@@ -112,6 +112,24 @@ def test_readme_section_on_series_runs() -> None:
     series, copies = names["series"], names["copies"]
     assert isinstance(series, ticketing_py.Page) and isinstance(copies, list)
     assert len(series) == len(copies) + 1 == 54 and list(series)[1:] == copies
+
+
+def test_readme_section_on_accounts_runs() -> None:
+    mails, readme = MemoryMailer(), (HERE.parent / "README.md").read_text()
+    names = {**vars(ticketing_py), "storage": MemoryStorage(), "mailer": mails, "secret": SECRET}
+    exec(block(readme, "## Accounts"), names)
+    shop, press_button = names["shop"], names["press_button"]
+    assert isinstance(shop, Ticketing) and callable(press_button)
+    shop.run_upkeep()
+    (token,) = re.findall(r"https://tickets\.example\.com/proof\?token=(tkp_\w+)", mails.sent()[0].text)
+    assert press_button(token) == "ada@example.com is yours."
+    assert press_button(token) == "This link was used, or is too old."
+
+    admin = shop.register(email="root@example.com", name="Root", password="correct horse battery")
+    shop.set_role(admin.id, role=ticketing_py.Role.ADMIN)
+    spammer = shop.register(email="eve@spam.example", name="Eve", password="correct horse battery")
+    exec(block(readme, "Administrators, and your application"), names | {"admin": admin})
+    assert [one.id for one in shop.accounts(actor=None, is_active=False)] == [spammer.id]
 
 
 def test_generated_files_are_up_to_date() -> None:

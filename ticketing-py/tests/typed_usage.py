@@ -92,6 +92,19 @@ async def uses() -> None:
         quote = await tickets.quote(buyer=ada, event_id=event.id, promo_code="early20")
         assert_type(quote.total, t.Money)
         await tickets.hold(buyer=ada, event_id=event.id, promo_code="early20", expect_total=8000)  # type: ignore[arg-type]
+        state = await tickets.proof("tkp_1_x")
+        if state is not None:
+            assert_type(state.purpose, t.ProofPurpose)
+        session = await tickets.change_password(1, current="old", new="new", code=None)
+        assert_type(session.token, str)
+        await tickets.reset_password("tkp_1_x")  # type: ignore[call-arg]
+        accounts = await tickets.accounts(actor=None, role=t.Role.ADMIN)
+        assert_type(accounts, t.Page[t.Account])
+        await tickets.accounts()  # type: ignore[call-arg]
+        account = await tickets.administer_account(actor=ada.who, account_id=1, is_active=False, reason=None)
+        assert_type(account.disabled_reason, str | None)
+        await tickets.administer_account(actor=None, account_id=1, role="owner")  # type: ignore[arg-type]
+        assert_type(await tickets.audit_of_account(actor=None, account_id=1), t.Page[t.AuditLine])
         try:
             await tickets.hold(buyer=ada, event_id=event.id)
         except t.SoldOut as error:
@@ -102,6 +115,8 @@ def plain() -> None:
     with t.Ticketing("tickets.db", gateway=FakeGateway(), mailer=t.MemoryMailer()) as tickets:
         assert_type(tickets, t.Ticketing)
         assert_type(tickets.categories(), t.Page[t.Category])
+    t.Ticketing("x.db", proof_url="https://example.com/proof", test_keys=True, verified_organizers=True)
+    t.Ticketing("x.db", unproved_members="yes")  # type: ignore[arg-type]
     t.Ticketing(7)  # type: ignore[arg-type]
     t.Ticketing("x.db", mailer=MyGateway())  # type: ignore[arg-type]
     t.Money(1.5, "EUR")  # type: ignore[arg-type]

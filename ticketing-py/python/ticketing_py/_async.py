@@ -27,7 +27,7 @@ from .gateways import Gateway
 from .mailers import Mailer
 from .mails import OutboxMail
 from .orders import Line, Order, Quote
-from .payments import Attempt, Payment, Refund, Settlement, Started, StoredWebhook, Verdict
+from .payments import Attempt, AuditLine, Payment, Refund, Settlement, Started, StoredWebhook, Verdict
 from .organisations import Member, MemberRole, Membership, Organisation, Permission
 from .people import (
     Account,
@@ -35,6 +35,7 @@ from .people import (
     Buyer,
     NewSecondFactor,
     Principal,
+    ProofState,
     Role,
     SecondFactorState,
     Session,
@@ -67,11 +68,19 @@ class AsyncTicketing:
         max_free_tickets: How many free tickets one buyer may have for one event. Default: no limit.
         mail_domain: The domain in the Message-ID of mails. Use one of yours.
         public_url: The web page where buyers find their tickets. Mails link to it.
+        proof_url: The web page that takes the token of a mail about an account, which links to ``{proof_url}?token=…``. It should show
+            what the token is for (see ``proof``), and use it only when a person presses a button. Default: none, so mails have the
+            token as text.
         token_secret: Signs session tokens; at least 32 bytes. Default: none, so accounts are disabled.
         token_lifetime: How long a session lasts: 1 minute to 30 days.
         session_idle: After how long without use a session ends: 1 hour to 30 days, and up to an hour later. Default: never.
         hashing_threads: How many passwords are hashed at once. Default: the number of cores.
         refuse_common_passwords: Whether ``register`` rejects the 3,000 commonest passwords. ``set_password`` always does.
+        test_keys: Whether API keys are for a sandbox: their tokens begin with ``tk_test_`` instead of ``tk_live_``. A key of the one is
+            not valid for the other, also on the same storage.
+        verified_organizers: Whether, of the accounts, only those with a verified address may sell tickets. An event with a price that
+            another account creates is a draft, and publishing it raises `EmailUnverified`. Users of your application may always sell.
+        unproved_members: Whether accounts without a verified address may found organisations and be members of them.
         clock: A `ManualClock`, for tests.
         circuit_breaker: Whether to stop calling a failing gateway for a while. A `FakeGateway` never has a breaker.
         gateway_timeout: Timeout for each call of a gateway that is written in Python.
@@ -95,11 +104,15 @@ class AsyncTicketing:
         max_free_tickets: int | None = None,
         mail_domain: str = "localhost.localdomain",
         public_url: str | None = None,
+        proof_url: str | None = None,
         token_secret: bytes | str | None = None,
         token_lifetime: timedelta = timedelta(hours=24),
         session_idle: timedelta | None = None,
         hashing_threads: int | None = None,
         refuse_common_passwords: bool = False,
+        test_keys: bool = False,
+        verified_organizers: bool = False,
+        unproved_members: bool = False,
         clock: _native.ManualClock | None = None,
         circuit_breaker: bool = True,
         gateway_timeout: timedelta = timedelta(seconds=30),
@@ -115,11 +128,15 @@ class AsyncTicketing:
             max_free_tickets=max_free_tickets,
             mail_domain=mail_domain,
             public_url=public_url,
+            proof_url=proof_url,
             token_secret=token_secret.encode() if isinstance(token_secret, str) else token_secret,
             token_lifetime=token_lifetime.total_seconds(),
             session_idle=None if session_idle is None else session_idle.total_seconds(),
             hashing_threads=hashing_threads,
             refuse_common_passwords=refuse_common_passwords,
+            test_keys=test_keys,
+            verified_organizers=verified_organizers,
+            unproved_members=unproved_members,
             clock=clock,
             circuit_breaker=circuit_breaker,
             gateway_timeout=gateway_timeout.total_seconds(),
@@ -261,23 +278,188 @@ class AsyncTicketing:
         return await self._engine.end_sessions(account_id)
 
     async def set_active(self, account_id: int, *, active: bool) -> Account:
-        """Activates or deactivates an account."""
+        """Activates or deactivates an account. Deactivating it ends its sessions for good. A repeat changes nothing.
+
+        Raises `LastAdmin`. Meant for the operator's own tools, like ``administer_account`` without an actor.
+        """
         return await self._engine.set_active(account_id, active)
 
     async def set_password(self, account_id: int, *, password: str) -> Account:
-        """Sets a new password and ends all sessions. Check the old password first, with ``login``.
+        """Sets a new password and ends all sessions. Does not ask for the current one: see ``change_password``.
 
         The commonest passwords, and the account's own address and user name, are rejected.
         """
         return await self._engine.set_password(account_id, password)
 
     async def set_role(self, account_id: int, *, role: Role) -> Account:
-        """Makes an account an administrator, or an ordinary member again. Meant for the operator's own tools."""
+        """Makes an account an administrator, or an ordinary member again. A repeat changes nothing. Raises `LastAdmin`.
+
+        Meant for the operator's own tools, like ``administer_account`` without an actor.
+        """
         return await self._engine.set_role(account_id, role)
 
     async def mark_verified(self, account_id: int) -> Account:
         """Marks an account's email address as verified, because your application verified it. A repeat changes nothing."""
         return await self._engine.mark_verified(account_id)
+
+    # Proofs by mail
+
+    async def send_verification(self, account_id: int) -> None:
+        """Mails a token to the account's address, which ``verify_email`` takes for seven days. Does nothing if the address is verified.
+
+        A repeat mails another token; the first one stays valid too. Raises `TooManyProofs` after three in an hour for the address,
+        and `NotFound`.
+        """
+        await self._engine.send_verification(account_id)
+
+    async def verify_email(self, token: str) -> Account:
+        """Verifies the address of an account, with the token that was mailed to it.
+
+        Raises `ProofUnknown`, also for a repeat, and if the account has another address meanwhile.
+        """
+        return await self._engine.verify_email(token)
+
+    async def forgot_password(self, email: str) -> None:
+        """Mails a token to the account with this address, which ``reset_password`` takes for 30 minutes.
+
+        For an address that nobody has, and for an inactive account, nothing is mailed, and everything else is the same: nobody learns
+        who has an account. A repeat mails another token, which replaces the first. Raises `TooManyProofs` after three in an hour for
+        the address, and `InvalidRequest` if it is no address.
+        """
+        await self._engine.forgot_password(email)
+
+    async def reset_password(self, token: str, *, password: str) -> Account:
+        """Gives an account a new password, with the token that was mailed to its address, and ends all sessions.
+
+        Its other open tokens end too, except one that undoes a change of its address. The address counts as verified, and the account
+        is told by mail. If the address was not verified before, somebody else may have registered it: the user name and the phone
+        number, which that person has chosen, are removed.
+
+        Raises `ProofUnknown`, also for a repeat. Raises `InvalidRequest` for a password that ``set_password`` rejects; the token stays
+        valid then.
+        """
+        return await self._engine.reset_password(token, password)
+
+    async def change_password(
+        self, account_id: int, *, current: str, new: str, code: str | None = None, client: str | None = None
+    ) -> Session:
+        """Changes the password of an account, whose current one must be given. All sessions end; the one that is returned is new.
+
+        ``code`` is a code of the account's second factor, needed if there is one. Open tokens for a new password or a new address end
+        too. The account is told by mail, if its address is verified. ``client`` is a description as for ``login``.
+
+        A repeat raises `Unauthenticated`, as does a wrong password: the current one is another then. Raises `InvalidRequest` for a new
+        password that ``set_password`` rejects and for a missing code, `SecondFactorWrong`, `SecondFactorClosed`, `NotFound`. This
+        method has no rate limit: add one of your own.
+        """
+        return await self._engine.change_password(account_id, current, new, code, client)
+
+    async def change_email(self, account_id: int, *, password: str, email: str, code: str | None = None) -> None:
+        """Mails a token to a new address, which ``confirm_email`` takes for 24 hours. Until then, the account keeps its address.
+
+        ``code`` is a code of the account's second factor, needed if there is one. A repeat mails another token, which replaces the
+        first.
+
+        Raises `EmailTaken`; `TooManyProofs` after three in an hour for the new address or the account; `Unauthenticated` for a wrong
+        password; `InvalidRequest` if it is no new address and for a missing code; `SecondFactorWrong`, `SecondFactorClosed`,
+        `NotFound`. This method has no rate limit for passwords: add one of your own.
+        """
+        await self._engine.change_email(account_id, password, email, code)
+
+    async def confirm_email(self, token: str) -> Account:
+        """Gives an account the new address that this token was mailed to, which counts as verified. Sessions go on.
+
+        The old address is mailed a token that undoes the change for seven days, and as long nobody else can have it. Raises
+        `ProofUnknown`, also for a repeat, and `EmailTaken` if somebody has the address meanwhile.
+        """
+        return await self._engine.confirm_email(token)
+
+    async def undo_email_change(self, token: str) -> Account:
+        """Gives an account back the address that this token was mailed to, and ends its sessions and its other open tokens.
+
+        Nobody knows its password any more, since the person who changed the address may have known it: a token to choose one is
+        mailed to the address. Raises `ProofUnknown`, also for a repeat, and `EmailTaken` if somebody else has the address.
+        """
+        return await self._engine.undo_email_change(token)
+
+    async def proof(self, token: str) -> ProofState | None:
+        """What a token is for and whether it can be used, for pages. Changes nothing, since programs that check mails follow links.
+
+        ``None`` if there is no such token, or it expired more than a day ago.
+
+        >>> await tickets.proof("tkp_1_nonsense") is None
+        True
+        """
+        return await self._engine.proof(token)
+
+    # Administration
+
+    async def accounts(
+        self,
+        *,
+        actor: Principal | None,
+        text: str | None = None,
+        role: Role | None = None,
+        is_active: bool | None = None,
+        skip: int = 0,
+        limit: int = 100,
+        count: bool = False,
+    ) -> Page[Account]:
+        """Lists accounts, the oldest first. ``limit`` is the page size, 1–1000.
+
+        ``text`` is a part of the email address or the user name, in any case, or of the name, as it is written. For administrators,
+        and with ``None`` as ``actor`` for the operator, which your application is. Raises `Forbidden`.
+        """
+        return await self._engine.accounts(actor, text, role, is_active, skip, limit, count)
+
+    async def account(self, *, actor: Principal | None, account_id: int) -> Account:
+        """An account, active or not. For administrators; with ``None`` as ``actor``, for the operator. Raises `Forbidden`, `NotFound`."""
+        return await self._engine.account(actor, account_id)
+
+    async def administer_account(
+        self,
+        *,
+        actor: Principal | None,
+        account_id: int,
+        role: Role | None = None,
+        is_active: bool | None = None,
+        reason: str | None | Unset = UNSET,
+        ends_sessions: bool = False,
+        removes_second_factor: bool = False,
+    ) -> Account:
+        """Gives an account a role, activates or deactivates it, ends its sessions, removes its second factor. What is not given stays.
+
+        It takes effect with the next call, in every process. Deactivating an account ends its sessions for good. ``reason`` says why,
+        in at most 500 characters, for administrators only; it comes with ``is_active=False``, and ``None`` removes it. Remove the second
+        factor of a person who has lost it and the recovery codes: its owner is told by mail.
+
+        Each change is a line of ``audit_of_account``. A repeat changes nothing, except that ``ends_sessions`` ends the sessions that
+        began since. For administrators; with ``None`` as ``actor``, for the operator. Raises `LastAdmin` if no active administrator
+        would be left, `Forbidden`, `NotFound`.
+
+        >>> account = await tickets.register(email="sam@example.com", name="Sam", password="correct horse battery")
+        >>> account = await tickets.administer_account(
+        ...     actor=None, account_id=account.id, is_active=False, reason="Sells forged tickets"
+        ... )
+        >>> account.is_active, account.disabled_reason
+        (False, 'Sells forged tickets')
+        >>> [(line.actor, line.action) for line in await tickets.audit_of_account(actor=None, account_id=account.id)]
+        [('operator', 'account.disabled')]
+        """
+        sets_reason = not isinstance(reason, Unset)
+        text = None if isinstance(reason, Unset) else reason
+        return await self._engine.administer_account(
+            actor, account_id, role, is_active, sets_reason, text, ends_sessions, removes_second_factor
+        )
+
+    async def audit_of_account(
+        self, *, actor: Principal | None, account_id: int, skip: int = 0, limit: int = 100, count: bool = False
+    ) -> Page[AuditLine]:
+        """What was decided about an account, the oldest first. For administrators; with ``None`` as ``actor``, for the operator.
+
+        ``limit`` is the page size, 1–1000. Raises `Forbidden`, `NotFound`.
+        """
+        return await self._engine.audit_of_account(actor, account_id, skip, limit, count)
 
     # Organisations
 

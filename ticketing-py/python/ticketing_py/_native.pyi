@@ -15,7 +15,7 @@ from .gateways import Charge, Gateway, RefundCall
 from .mailers import Mailer
 from .mails import Mail, OutboxMail
 from .orders import Line, Order, Quote
-from .payments import Attempt, Mode, Payment, Refund, RefundStatus, Settlement, Started, StoredWebhook, Verdict
+from .payments import Attempt, AuditLine, Mode, Payment, Refund, RefundStatus, Settlement, Started, StoredWebhook, Verdict
 from .organisations import Member, MemberRole, Membership, Organisation, Permission
 from .people import (
     Account,
@@ -23,6 +23,7 @@ from .people import (
     Buyer,
     NewSecondFactor,
     Principal,
+    ProofState,
     Role,
     SecondFactorState,
     Session,
@@ -215,11 +216,15 @@ class Engine:
         max_free_tickets: int | None,
         mail_domain: str,
         public_url: str | None,
+        proof_url: str | None,
         token_secret: bytes | None,
         token_lifetime: float,
         session_idle: float | None,
         hashing_threads: int | None,
         refuse_common_passwords: bool,
+        test_keys: bool,
+        verified_organizers: bool,
+        unproved_members: bool,
         clock: ManualClock | None,
         circuit_breaker: bool,
         gateway_timeout: float,
@@ -258,6 +263,44 @@ class Engine:
     def set_password(self, account_id: int, password: str) -> Account: ...
     def set_role(self, account_id: int, role: Role) -> Account: ...
     def mark_verified(self, account_id: int) -> Account: ...
+    def send_verification(self, account_id: int) -> None: ...
+    def verify_email(self, token: str) -> Account: ...
+    def forgot_password(self, email: str) -> None: ...
+    def reset_password(self, token: str, password: str) -> Account: ...
+    def change_password(
+        self, account_id: int, current: str, new: str, code: str | None, client: str | None
+    ) -> Session: ...
+    def change_email(
+        self, account_id: int, password: str, email: str, code: str | None
+    ) -> None: ...
+    def confirm_email(self, token: str) -> Account: ...
+    def undo_email_change(self, token: str) -> Account: ...
+    def proof(self, token: str) -> ProofState | None: ...
+    def accounts(
+        self,
+        actor: Principal | None,
+        text: str | None,
+        role: Role | None,
+        is_active: bool | None,
+        skip: int,
+        limit: int,
+        count: bool,
+    ) -> Page[Account]: ...
+    def account(self, actor: Principal | None, account_id: int) -> Account: ...
+    def administer_account(
+        self,
+        actor: Principal | None,
+        account_id: int,
+        role: Role | None,
+        is_active: bool | None,
+        sets_reason: bool,
+        reason: str | None,
+        ends_sessions: bool,
+        removes_second_factor: bool,
+    ) -> Account: ...
+    def audit_of_account(
+        self, actor: Principal | None, account_id: int, skip: int, limit: int, count: bool
+    ) -> Page[AuditLine]: ...
     def found_organisation(self, founder_id: int, name: str, key: str | None) -> Organisation: ...
     def organisations(self, account_id: int) -> tuple[Membership, ...]: ...
     def organisation(self, actor: Principal, organisation_id: int) -> Organisation: ...
@@ -287,6 +330,7 @@ class Engine:
     def make_api_key(
         self,
         maker_id: int,
+        password: str,
         name: str,
         permissions: list[Permission],
         organisation_id: int | None,
@@ -463,11 +507,15 @@ class AsyncEngine:
         max_free_tickets: int | None,
         mail_domain: str,
         public_url: str | None,
+        proof_url: str | None,
         token_secret: bytes | None,
         token_lifetime: float,
         session_idle: float | None,
         hashing_threads: int | None,
         refuse_common_passwords: bool,
+        test_keys: bool,
+        verified_organizers: bool,
+        unproved_members: bool,
         clock: ManualClock | None,
         circuit_breaker: bool,
         gateway_timeout: float,
@@ -506,6 +554,44 @@ class AsyncEngine:
     def set_password(self, account_id: int, password: str) -> Awaitable[Account]: ...
     def set_role(self, account_id: int, role: Role) -> Awaitable[Account]: ...
     def mark_verified(self, account_id: int) -> Awaitable[Account]: ...
+    def send_verification(self, account_id: int) -> Awaitable[None]: ...
+    def verify_email(self, token: str) -> Awaitable[Account]: ...
+    def forgot_password(self, email: str) -> Awaitable[None]: ...
+    def reset_password(self, token: str, password: str) -> Awaitable[Account]: ...
+    def change_password(
+        self, account_id: int, current: str, new: str, code: str | None, client: str | None
+    ) -> Awaitable[Session]: ...
+    def change_email(
+        self, account_id: int, password: str, email: str, code: str | None
+    ) -> Awaitable[None]: ...
+    def confirm_email(self, token: str) -> Awaitable[Account]: ...
+    def undo_email_change(self, token: str) -> Awaitable[Account]: ...
+    def proof(self, token: str) -> Awaitable[ProofState | None]: ...
+    def accounts(
+        self,
+        actor: Principal | None,
+        text: str | None,
+        role: Role | None,
+        is_active: bool | None,
+        skip: int,
+        limit: int,
+        count: bool,
+    ) -> Awaitable[Page[Account]]: ...
+    def account(self, actor: Principal | None, account_id: int) -> Awaitable[Account]: ...
+    def administer_account(
+        self,
+        actor: Principal | None,
+        account_id: int,
+        role: Role | None,
+        is_active: bool | None,
+        sets_reason: bool,
+        reason: str | None,
+        ends_sessions: bool,
+        removes_second_factor: bool,
+    ) -> Awaitable[Account]: ...
+    def audit_of_account(
+        self, actor: Principal | None, account_id: int, skip: int, limit: int, count: bool
+    ) -> Awaitable[Page[AuditLine]]: ...
     def found_organisation(self, founder_id: int, name: str, key: str | None) -> Awaitable[Organisation]: ...
     def organisations(self, account_id: int) -> Awaitable[tuple[Membership, ...]]: ...
     def organisation(self, actor: Principal, organisation_id: int) -> Awaitable[Organisation]: ...
@@ -535,6 +621,7 @@ class AsyncEngine:
     def make_api_key(
         self,
         maker_id: int,
+        password: str,
         name: str,
         permissions: list[Permission],
         organisation_id: int | None,

@@ -293,14 +293,19 @@ class AuditLine:
     id: int
     at: datetime
     order_id: int | None
+    """The order that it is about, if any."""
+    account_id: int | None
+    """The account that it is about, if any."""
     actor: str
-    """Who decided: ``system``, ``gateway paystack``, ``account 7``, ``external member-7``."""
+    """Who decided: ``system``, ``gateway paystack``, ``account 7``, ``external member-7``, ``operator``."""
     action: str
     """A stable name such as ``order.expired``."""
     subject: str | None
+    """What of the order was decided: an attempt's reference, a refund's key."""
     before: str | None
     after: str | None
     reason: str
+    """For people to read. Empty for what was decided about an account."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

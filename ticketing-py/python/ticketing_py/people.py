@@ -90,6 +90,8 @@ class Account:
     role: Role
     is_active: bool
     """Inactive accounts cannot log in, and their tokens are refused."""
+    disabled_reason: str | None = field(repr=False)
+    """Why it is inactive, for administrators."""
     is_verified: bool
     """Whether the email address was verified."""
     has_second_factor: bool
@@ -160,3 +162,25 @@ class NewSecondFactor:
     """In base 32, to be typed."""
     uri: str = field(repr=False)
     """The same as an ``otpauth://`` URI, for a link on a phone or a QR image."""
+
+
+class ProofPurpose(Word):
+    """What a token that was mailed is for."""
+
+    VERIFY_EMAIL = "verify_email"
+    """The address of an account belongs to its owner: ``verify_email``."""
+    RESET_PASSWORD = "reset_password"
+    """The account gets a new password: ``reset_password``."""
+    CHANGE_EMAIL = "change_email"
+    """The account gets a new address: ``confirm_email``."""
+    UNDO_EMAIL = "undo_email"
+    """The account gets its old address back: ``undo_email_change``."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ProofState:
+    """What a token that was mailed is for, and whether it can be used."""
+
+    purpose: ProofPurpose
+    is_open: bool
+    """Whether it can be used now. Not if it was used or replaced, has expired, or its account does not allow it any more."""

@@ -10,6 +10,7 @@ use ticketing_core::domain::audit::AuditLine;
 use ticketing_core::domain::payment::{Attempt, Captured, Checkout, Dispute, Settlement};
 use ticketing_core::domain::payment_history::Payment;
 use ticketing_core::domain::refund::Refund;
+use ticketing_core::domain::subject::Subject;
 use ticketing_core::domain::webhook::StoredWebhook;
 
 impl ToPython for Checkout {
@@ -144,10 +145,15 @@ impl ToPython for StoredWebhook {
 
 impl ToPython for AuditLine {
     fn to_python<'py>(&self, py: Python<'py>) -> Made<'py> {
+        let account_id = match self.subject {
+            Subject::Account(id) => Some(id.0),
+            _ => None,
+        };
         object!(py, "payments", "AuditLine", {
             id: self.id.0,
             at: time(py, self.at)?,
             order_id: self.subject.order().map(|id| id.0),
+            account_id: account_id,
             actor: self.actor.to_string(),
             action: &self.action,
             subject: self.item.as_deref(),

@@ -7,7 +7,7 @@ use pyo3::sync::PyOnceLock;
 use pyo3::types::{PyDict, PyTuple};
 use ticketing_core::domain::account::Account;
 use ticketing_core::domain::session::StoredSession;
-use ticketing_core::{Authenticated, NewSecondFactor, RecoveryCodes, SecondFactorState, Session};
+use ticketing_core::{Authenticated, NewSecondFactor, ProofState, RecoveryCodes, SecondFactorState, Session};
 
 impl ToPython for Account {
     fn to_python<'py>(&self, py: Python<'py>) -> Made<'py> {
@@ -19,6 +19,7 @@ impl ToPython for Account {
             phone: self.phone.as_deref(),
             role: self.role.to_python(py)?,
             is_active: self.is_active,
+            disabled_reason: self.disabled_reason.as_deref(),
             is_verified: self.is_verified,
             has_second_factor: self.has_second_factor,
             created_at: time(py, self.created_at)?,
@@ -72,6 +73,12 @@ impl ToPython for SecondFactorState {
 impl ToPython for NewSecondFactor {
     fn to_python<'py>(&self, py: Python<'py>) -> Made<'py> {
         object!(py, "people", "NewSecondFactor", { secret: &self.secret, uri: &self.uri })
+    }
+}
+
+impl ToPython for ProofState {
+    fn to_python<'py>(&self, py: Python<'py>) -> Made<'py> {
+        object!(py, "people", "ProofState", { purpose: self.purpose.to_python(py)?, is_open: self.is_open })
     }
 }
 

@@ -55,7 +55,7 @@ impl Shop {
     async fn keys(&self, of: KeysOf) -> Vec<ApiKeyId> {
         let page = PageRequest { limit: 1000, count: true, ..PageRequest::default() };
         let found = self.storage.find(ListApiKeys { of, page }).await.unwrap();
-        assert_eq!(found.total.map(|total| total as usize).unwrap_or_default(), found.items.len());
+        assert_eq!(found.total, Some(found.items.len() as u64));
         found.items.into_iter().map(|(key, _)| key.id).collect()
     }
 

@@ -51,7 +51,7 @@ use ticketing_core::domain::webhook::StoredWebhook;
 use ticketing_core::gateway::Webhook;
 use ticketing_core::token::ApiKeyToken;
 use ticketing_core::{
-    Authenticated, Caller, Decision, LineRequest, NewApiKey, NewSecondFactor, OrderRequest, PayOptions, ProofState,
+    AccountData, Authenticated, Caller, Decision, LineRequest, NewApiKey, NewSecondFactor, OrderRequest, PayOptions, ProofState,
     Reauthentication, RecoveryCodes, RefundOptions, Registration, Repeat, SecondFactorState, Session, Started,
     Ticketing, Upkeep, UpkeepReport,
 };
@@ -352,6 +352,16 @@ operations! {
     fn remove_member(core, actor: In<Principal>, organisation_id: i64, account_id: i64) -> () {
         let (actor, id) = (Actor::Person(actor.0), OrganisationId(organisation_id));
         core.get().await?.remove_member(&actor, id, AccountId(account_id)).await?
+    }
+
+    fn event_audit(
+        core, actor: In<Principal>, event_id: i64, skip: i64, limit: i64, count: bool,
+    ) -> Page<AuditLine> {
+        core.get().await?.event_audit(&actor.0, EventId(event_id), page(skip, limit, count)?).await?
+    }
+
+    fn account_data(core, account_id: i64) -> AccountData {
+        core.get().await?.account_data(AccountId(account_id)).await?
     }
 
     fn authenticate_caller(core, token: String) -> Caller {

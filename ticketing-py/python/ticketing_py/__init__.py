@@ -180,6 +180,7 @@ from .payments import (
     Verdict,
     WebhookStatus,
 )
+from .account_data import AccountData
 from .api_keys import ApiKey, Caller, NewApiKey
 from .organisations import Member, MemberRole, Membership, Organisation, Permission
 from .people import (
@@ -400,6 +401,7 @@ __all__ = [
     "Membership",
     "Organisation",
     "Permission",
+    "AccountData",
     "ApiKey",
     "ApiKeyUnknown",
     "Caller",

@@ -12,6 +12,7 @@ from zoneinfo import ZoneInfo
 
 from . import _native
 from ._values import UNSET, Money, Page, Unset
+from .account_data import AccountData
 from .api_keys import ApiKey, Caller, NewApiKey
 from .events import (
     Category,
@@ -462,6 +463,19 @@ class Ticketing:
         ``limit`` is the page size, 1–1000. Raises `Forbidden`, `NotFound`.
         """
         return self._engine.audit_of_account(actor, account_id, skip, limit, count)
+
+    def account_data(self, account_id: int) -> AccountData:
+        """What is kept of a person, for the person: the account, memberships, sessions, keys, orders, tickets, decisions. Raises `NotFound`."""
+        return self._engine.account_data(account_id)
+
+    def event_audit(
+        self, *, actor: Principal, event_id: int, skip: int = 0, limit: int = 100, count: bool = False
+    ) -> Page[AuditLine]:
+        """What was done to an event, the oldest first: edits with the values before and after, and promo codes.
+
+        It names people and API keys by their ids. For its organiser, and members with `Permission.VIEW`.
+        """
+        return self._engine.event_audit(actor, event_id, skip, limit, count)
 
     # Organisations
 

@@ -1,4 +1,4 @@
-//! API keys.
+//! API keys, and what is kept of a person.
 
 use super::organisations::event_ids;
 use super::{Made, ToPython, object, time};
@@ -6,7 +6,7 @@ use pyo3::intern;
 use pyo3::prelude::*;
 use pyo3::sync::PyOnceLock;
 use pyo3::types::PyDict;
-use ticketing_core::Caller;
+use ticketing_core::{AccountData, Caller};
 use ticketing_core::domain::account::Account;
 use ticketing_core::domain::api_key::ApiKey;
 use ticketing_core::token::ApiKeyToken;
@@ -37,6 +37,20 @@ impl ToPython for (ApiKey, Account) {
 impl ToPython for (ApiKey, ApiKeyToken) {
     fn to_python<'py>(&self, py: Python<'py>) -> Made<'py> {
         object!(py, "api_keys", "NewApiKey", { key: self.0.to_python(py)?, token: &self.1.0 })
+    }
+}
+
+impl ToPython for AccountData {
+    fn to_python<'py>(&self, py: Python<'py>) -> Made<'py> {
+        object!(py, "account_data", "AccountData", {
+            account: self.account.to_python(py)?,
+            organisations: self.organisations.to_python(py)?,
+            sessions: self.sessions.to_python(py)?,
+            api_keys: self.api_keys.to_python(py)?,
+            orders: self.orders.to_python(py)?,
+            tickets: self.tickets.to_python(py)?,
+            audit: self.audit.to_python(py)?,
+        })
     }
 }
 

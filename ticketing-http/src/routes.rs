@@ -194,7 +194,7 @@ pub static ROUTES: &[Route] = routes! {
     POST   "/auth/totp/recovery-codes"                      Purchase    Limited Ignored Required Api;
     POST   "/auth/totp/remove"                              Purchase    Limited Ignored Required Api;
     GET    "/auth/sessions"                                 Purchase    Limited Ignored Required Api;
-    GET    "/auth/export"                                   OtherWrite  Limited Ignored Required Api;
+    GET    "/auth/export"                                   Read        Limited Ignored Required Api;
     POST   "/auth/sessions/end-others"                      Purchase    Limited Ignored Required Api;
     DELETE "/auth/sessions/:session_id"                     Purchase    Limited Ignored Required Api;
     GET    PROOF_PAGE                                       Purchase    Limited Ignored None     Account;
@@ -213,7 +213,7 @@ pub static ROUTES: &[Route] = routes! {
     POST   "/keys"                                          OtherWrite  Limited Ignored Required Api;
     GET    "/keys/current"                                  OtherWrite  Limited Ignored Required Api;
     DELETE "/keys/:key_id"                                  OtherWrite  Limited Ignored Required Api;
-    POST   "/keys/:key_id/take-over"                        OtherWrite  Limited Kept    Required Api;
+    POST   "/keys/:key_id/take-over"                        OtherWrite  Limited Ignored Required Api;
     GET    "/organisations"                                 OtherWrite  Limited Ignored Required Api;
     POST   "/organisations"                                 OtherWrite  Limited Kept    Required Api;
     GET    "/organisations/:organisation_id"                OtherWrite  Limited Ignored Required Api;

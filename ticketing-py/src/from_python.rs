@@ -280,11 +280,12 @@ impl Read for Principal {
         let field = |name| value.getattr(name).map_err(|_| wrong_type("a Principal", value));
         let account: Option<i64> = field(intern!(py, "account_id"))?.extract()?;
         if let Some(id) = account {
-            let key: Option<i64> = field(intern!(py, "api_key_id"))?.extract()?;
-            return Ok(match key {
-                Some(key) => Self::Key { id: key.into(), maker: id.into() },
-                None => Self::Account(id.into()),
-            });
+            return Ok(Self::Account(id.into()));
+        }
+        let key: Option<i64> = field(intern!(py, "api_key_id"))?.extract()?;
+        if let Some(id) = key {
+            let maker: i64 = field(intern!(py, "maker_id"))?.extract()?;
+            return Ok(Self::Key { id: id.into(), maker: maker.into() });
         }
         let organisation: Option<i64> = field(intern!(py, "organisation_id"))?.extract()?;
         match organisation {

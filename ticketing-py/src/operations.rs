@@ -51,9 +51,9 @@ use ticketing_core::domain::webhook::StoredWebhook;
 use ticketing_core::gateway::Webhook;
 use ticketing_core::token::ApiKeyToken;
 use ticketing_core::{
-    AccountData, Authenticated, Caller, Decision, LineRequest, NewApiKey, NewSecondFactor, OrderRequest, PayOptions, ProofState,
-    Reauthentication, RecoveryCodes, RefundOptions, Registration, Repeat, SecondFactorState, Session, Started,
-    Ticketing, Upkeep, UpkeepReport,
+    AccountData, Authenticated, Caller, Decision, LineRequest, NewApiKey, NewSecondFactor, OrderRequest, PayOptions,
+    ProofState, Reauthentication, RecoveryCodes, RefundOptions, Registration, Repeat, SecondFactorState, Session,
+    Started, Ticketing, Upkeep, UpkeepReport,
 };
 
 /// The engine for plain code: calls wait, and other Python threads run in the meantime.
@@ -395,8 +395,9 @@ operations! {
         core.get().await?.revoke_api_key(&Actor::Person(actor.0), ApiKeyId(key_id)).await?
     }
 
-    fn take_over_api_key(core, actor: In<Principal>, key_id: i64) -> ApiKey {
-        core.get().await?.take_over_api_key(&Actor::Person(actor.0), ApiKeyId(key_id)).await?
+    fn take_over_api_key(core, account_id: i64, password: String, key_id: i64, code: Option<String>) -> ApiKey {
+        let by = Reauthentication::new(&password, code.as_deref());
+        core.get().await?.take_over_api_key(AccountId(account_id), by, ApiKeyId(key_id)).await?
     }
 
     fn create_event(

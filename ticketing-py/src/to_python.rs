@@ -176,10 +176,11 @@ impl ToPython for Principal {
             _ => (None, None),
         };
         object!(py, "people", "Principal", {
-            account_id: maker.or(self.account()).map(|id| id.0),
+            account_id: self.account().map(|id| id.0),
             external_id: self.external(),
             organisation_id: self.organisation().map(|id| id.0),
             api_key_id: key.map(|id| id.0),
+            maker_id: maker.map(|id| id.0),
         })
     }
 }

@@ -27,7 +27,7 @@ def test_a_scanner_has_a_key_for_its_event(shop: Shop) -> None:
         sync.buy(buyer=buyer, event_id=of.id)
         codes.append(sync.tickets(actor=buyer.who).items[0].code)
     admitted = sync.check_in(code=codes[0], nonce="gate-1", by=caller.who)
-    assert admitted.by == t.Principal(account_id=owner.id, api_key_id=made.key.id)
+    assert admitted.by == t.Principal(api_key_id=made.key.id, maker_id=owner.id)
     with pytest.raises(t.TicketForeign):
         sync.check_in(code=codes[1], nonce="gate-2", by=caller.who)
     with pytest.raises(t.Forbidden):
@@ -51,10 +51,14 @@ def test_a_key_of_an_organisation_is_taken_over(small: Shop) -> None:
         sync.make_api_key(maker_id=manager.id, password=PASSWORD, name="x", permissions=[t.Permission.MONEY], organisation_id=band.id)
     event = sync.create_event(organizer=made.key.principal, title="Soul", starts_at=NEXT_YEAR, location="Lagos", price=FREE)
     assert event.organizer == band.principal
-    taken = sync.take_over_api_key(actor=owner.principal, key_id=made.key.id)
+    taken = sync.take_over_api_key(owner.id, password=PASSWORD, key_id=made.key.id)
     assert taken.maker_id == owner.id
     sync.remove_member(actor=owner.principal, organisation_id=band.id, account_id=manager.id)
     assert sync.pause_sales(actor=taken.principal, event_id=event.id).rules.paused
+    (edited,) = sync.event_audit(actor=owner.principal, event_id=event.id).items
+    assert edited.actor == f"api key {made.key.id} of account {owner.id}"
+    with pytest.raises(t.Forbidden):
+        sync.edit_organisation(actor=taken.principal, organisation_id=band.id, name="Mine")
     assert [key.id for key in sync.api_keys_of(actor=owner.principal, organisation_id=band.id).items] == [made.key.id]
     with pytest.raises(t.NotFound):
         sync.revoke_api_key(actor=manager.principal, key_id=made.key.id)
@@ -64,9 +68,22 @@ def test_what_a_key_is_not(small: Shop) -> None:
     sync, owner = small.sync, account(small, "owner")
     with pytest.raises(TypeError):
         t.Principal(api_key_id=1)
-    key = t.Principal(account_id=owner.id, api_key_id=4711)
+    key = t.Principal(api_key_id=4711, maker_id=owner.id)
     assert str(key) == f"api key 4711 of account {owner.id}"
     with pytest.raises(t.InvalidRequest):
         sync.hold(buyer=t.Buyer(who=key, email="ada@example.com"), event_id=small.event.id)
     with pytest.raises(t.InvalidRequest):
         sync.make_api_key(maker_id=owner.id, password=PASSWORD, name="", permissions=[])
+
+
+def test_what_is_kept_of_a_person(shop: Shop) -> None:
+    sync, ada = shop.sync, account(shop, "ada")
+    band = sync.found_organisation(founder_id=ada.id, name="Band")
+    sync.make_api_key(maker_id=ada.id, password=PASSWORD, name="Gate", permissions=[t.Permission.DOOR])
+    data = sync.account_data(ada.id)
+    assert (data.account.id, data.orders, data.tickets) == (ada.id, (), ())
+    assert [of.organisation.id for of in data.organisations] == [band.id]
+    assert [key.name for key in data.api_keys] == ["Gate"]
+    assert [line.action for line in data.audit] == ["member.added", "api_key.made"]
+    with pytest.raises(t.NotFound):
+        sync.account_data(ada.id + 1)

@@ -123,7 +123,7 @@ impl Command for Scan {
     fn apply(&self, rows: &mut WorkingSet, now: Timestamp) -> Result<CheckIn, Refusal> {
         let ticket = rows.ticket_by_code(&self.code).cloned();
         if let Some(earlier) = rows.check_in_by_nonce(&self.nonce) {
-            let same = earlier.by == self.by
+            let same = earlier.by.is_same(&self.by)
                 && ticket.as_ref().is_some_and(|ticket| ticket.id == earlier.ticket_id)
                 && self.event_id.is_none_or(|event_id| event_id == earlier.event_id);
             return match earlier.annulled_at {

@@ -51,6 +51,14 @@ impl Principal {
         }
     }
 
+    /// Whether both are the same actor. A key is the same whoever answers for it.
+    pub fn is_same(&self, other: &Self) -> bool {
+        match (self, other) {
+            (Self::Key { id, .. }, Self::Key { id: other, .. }) => id == other,
+            _ => self == other,
+        }
+    }
+
     /// Whether it is somebody who buys and runs events: neither an organisation nor an API key.
     pub fn is_person(&self) -> bool {
         matches!(self, Self::Account(_) | Self::External(_))

@@ -278,34 +278,31 @@ impl StoredAs<Principal> for Organizer {
     }
 }
 
-/// Who has scanned, which may be an API key: three columns. The account of a key's maker is in the first one. So a process of an earlier
-/// version, which knows two columns, reads the maker.
+/// Who has scanned, which may be an API key: three columns. The account of a key's maker is in the first one, so a process of an earlier
+/// version, which knows two columns, reads the maker. The third one has the key and the maker once more: such a process changes the first two
+/// and leaves it as it is, and then it does not count.
 pub(crate) struct Scanner;
 
 impl StoredAs<Principal> for Scanner {
-    const KINDS: &'static [Kind] = &[Kind::Int, Kind::Text, Kind::Int];
+    const KINDS: &'static [Kind] = &[Kind::Int, Kind::Text, Kind::Text];
 
     fn store(value: &Principal, to: &mut dyn Sink) {
-        let key = match value {
-            Principal::Key { id, maker } => {
-                Principal::Account(*maker).store(to);
-                Some(id.0)
-            }
-            Principal::Account(_) | Principal::External(_) | Principal::Organisation(_) => {
-                value.store(to);
-                None
-            }
+        let Principal::Key { id, maker } = value else {
+            value.store(to);
+            return to.text(None);
         };
-        to.int(key);
+        Principal::Account(*maker).store(to);
+        to.text(Some(&format!("{id} {maker}")));
     }
 
     fn read(from: &mut dyn Source) -> Result<Principal, RowError> {
         let who: Principal = required(from, "who has scanned")?;
-        match (from.int()?, who) {
-            (None, who) => Ok(who),
-            (Some(id), Principal::Account(maker)) => Ok(Principal::Key { id: id.into(), maker }),
-            (Some(id), who) => Err(RowError(format!("API key {id} has scanned for {who}, which is no account"))),
-        }
+        let Some(text) = from.text()? else { return Ok(who) };
+        let both = text.split_once(' ').and_then(|(id, maker)| Some((id.parse().ok()?, maker.parse().ok()?)));
+        let (id, maker): (i64, i64) =
+            both.ok_or_else(|| RowError(format!("a key that has scanned cannot be read: {text:?}")))?;
+        let is_its = who == Principal::Account(maker.into());
+        Ok(if is_its { Principal::Key { id: id.into(), maker: maker.into() } } else { who })
     }
 }
 
@@ -507,6 +504,27 @@ impl Field for Buyer {
 mod tests {
     use super::*;
     use crate::clock::whole_microseconds;
+
+    #[test]
+    fn a_scan_of_an_earlier_version_after_that_of_a_key_is_by_who_has_scanned() {
+        let key = Principal::Key { id: 5.into(), maker: 3.into() };
+        let mut row: Vec<Value> = vec![];
+        Scanner::store(&key, &mut row);
+        assert_eq!(row, [Value::Int(3), Value::Null, Value::Text("5 3".to_owned())]);
+        let read = |row: Vec<Value>| Scanner::read(&mut row.into_iter());
+        assert_eq!(read(row.clone()), Ok(key));
+        let (account, external) = (Principal::Account(4.into()), Principal::External("gate".to_owned()));
+        for (who, first, second) in
+            [(account, Value::Int(4), Value::Null), (external, Value::Null, Value::Text("gate".to_owned()))]
+        {
+            // The third column is left from before.
+            assert_eq!(read(vec![first.clone(), second.clone(), row[2].clone()]), Ok(who.clone()));
+            let mut stored: Vec<Value> = vec![];
+            Scanner::store(&who, &mut stored);
+            assert_eq!(stored, [first, second, Value::Null]);
+        }
+        assert!(read(vec![Value::Int(3), Value::Null, Value::Text("x".to_owned())]).is_err());
+    }
 
     #[test]
     fn a_time_in_whole_microseconds_reads_back_up_to_the_last_there_is() {

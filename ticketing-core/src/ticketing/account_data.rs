@@ -18,7 +18,8 @@ use std::future::Future;
 /// How many rows are read at once.
 const SLICE: u32 = 1000;
 
-/// What is kept of a person. Each list is whole, in the order of the call that lists it; together, they are not of one moment.
+/// What is kept of a person: most of it. Not in it are mails, payments and refunds (see [`Ticketing::payment`]), revoked keys, and the events
+/// that the person runs. Each list has the order of the call that lists it, and they are not of one moment.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct AccountData {
@@ -39,11 +40,13 @@ pub struct AccountData {
 }
 
 impl Ticketing {
-    /// Collects what is kept of a person, for the person. Changes nothing. It reads as much as there is, a thousand rows at a time: limit how
-    /// often it is called.
+    /// Collects what is kept of a person, for the person. Changes nothing. It reads as much as there is, a thousand rows at a time, for one
+    /// person after the other: others wait. Limit how often it is called.
     ///
     /// Errors: [`Error::NotFound`](crate::Error::NotFound) if there is no such account.
     pub async fn account_data(&self, id: AccountId) -> Result<AccountData> {
+        // Closed by nobody.
+        let _turn = self.inner.exports.acquire().await;
         let account = self.account_of(id).await?;
         let who = Principal::Account(id);
         let audit = async |page| Ok(self.inner.storage.find(ListAuditOfAccount { id, page }).await?);

@@ -5,7 +5,7 @@ use super::{Ticketing, granted};
 use crate::clock::Random;
 use crate::domain::account::{Account, AccountChange, AccountKey, ChangeAccount, FindAccount, NewAccount, Role};
 use crate::domain::factor::FactorTicket;
-use crate::domain::id::{AccountId, SessionId};
+use crate::domain::id::{AccountId, ApiKeyId, SessionId};
 use crate::domain::principal::EmailAddress;
 use crate::domain::refusal::Refusal;
 use crate::domain::session::{MAX_CLIENT, NewSession, StoredSession};
@@ -38,6 +38,8 @@ pub(super) struct Accounts {
     pub(super) idle: Option<SignedDuration>,
     /// Sessions whose use is being written.
     touching: Mutex<BTreeSet<SessionId>>,
+    /// API keys whose use is being written.
+    touching_keys: Mutex<BTreeSet<ApiKeyId>>,
     refuses_common: bool,
 }
 
@@ -46,9 +48,19 @@ impl Accounts {
         let passwords = Passwords::new(threads, random)?;
         let (proofs, factors) = (key.proofs(), key.factors());
         let tokens = Tokens::new(key, lifetime);
-        let touching = Mutex::default();
+        let (touching, touching_keys) = (Mutex::default(), Mutex::default());
         let keys = TokenShape(KeyMode::default());
-        Ok(Self { tokens, passwords, proofs, factors, keys, idle: None, touching, refuses_common: false })
+        Ok(Self {
+            tokens,
+            passwords,
+            proofs,
+            factors,
+            keys,
+            idle: None,
+            touching,
+            touching_keys,
+            refuses_common: false,
+        })
     }
 
     /// Sets after how long without use a session ends.
@@ -64,6 +76,11 @@ impl Accounts {
     /// Sessions whose use is being written.
     pub(super) fn touching(&self) -> MutexGuard<'_, BTreeSet<SessionId>> {
         self.touching.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// API keys whose use is being written.
+    pub(super) fn touching_keys(&self) -> MutexGuard<'_, BTreeSet<ApiKeyId>> {
+        self.touching_keys.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Sets whether new accounts must have another password than the commonest.

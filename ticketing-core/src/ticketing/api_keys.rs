@@ -23,7 +23,10 @@ use crate::runtime;
 use crate::setters::setters;
 use crate::storage::StorageExt as _;
 use crate::token::{ApiKeyToken, TokenShape};
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
+
+/// The shortest that a key lasts.
+const SHORTEST: SignedDuration = SignedDuration::from_mins(1);
 
 /// An API key to make.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -101,7 +104,7 @@ impl Ticketing {
     /// Whatever the key was given, it can never do more than its maker may do at that moment.
     ///
     /// Refusals: `second_factor_wrong`, `second_factor_closed`; `organisation_unknown`, `not_granted`, `event_unknown` (not an event of the
-    /// organiser), `too_many_api_keys` (100 that were not revoked and have not expired). Errors: [`Error::Unauthenticated`] if the
+    /// organiser), `too_many_api_keys` (100 that were not revoked and have not expired), `second_factor_required`. Errors: [`Error::Unauthenticated`] if the
     /// password is wrong or the account is disabled, [`Error::Invalid`], also for a missing code. Does not limit the number of tries: apply
     /// a limit of your own.
     pub async fn make_api_key(
@@ -123,8 +126,8 @@ impl Ticketing {
             });
         }
         if let Some(at) = new.expires_at {
-            checks.require("expires_at", now < at && at <= now + MAX_LIFETIME, || {
-                format!("must be in the next five years (got {at})")
+            checks.require("expires_at", now + SHORTEST <= at && at <= now + MAX_LIFETIME, || {
+                format!("must be a minute to five years ahead (got {at})")
             });
         }
         checks.done()?;
@@ -180,12 +183,20 @@ impl Ticketing {
         Ok(Caller::Key(Box::new(AuthenticatedKey { key, maker })))
     }
 
-    /// Notes in the background that a key is used. Many requests may find at once that it should be: the first one is written.
+    /// Notes in the background that a key is used.
     fn touch_api_key(&self, id: ApiKeyId) {
+        let Ok(accounts) = self.accounts() else { return };
+        // Many requests may find at once that it should be.
+        if !accounts.touching_keys().insert(id) {
+            return;
+        }
         let engine = self.clone();
         drop(runtime::run(&*self.inner.runtime, async move {
             if let Err(error) = engine.inner.batches.apply(TouchApiKey(id)).await {
                 tracing::debug!(api_key.id = id.0, %error, "could not note that an API key is used");
+            }
+            if let Some(accounts) = &engine.inner.accounts {
+                accounts.touching_keys().remove(&id);
             }
         }));
     }
@@ -212,17 +223,29 @@ impl Ticketing {
     /// Revokes a key: it stops working with the next request. A repeat changes nothing. For its maker, members of its organisation who
     /// have [`Permission::Manage`] for all events, administrators, and the operator.
     ///
-    /// Refusals: `api_key_unknown`.
+    /// Errors: [`Error::NotFound`] for everybody else. Refusals: `second_factor_required`.
     pub async fn revoke_api_key(&self, actor: &Actor, id: ApiKeyId) -> Result<ApiKey> {
         self.manage_api_key(actor, id, ApiKeyWants::Revoked).await
     }
 
-    /// Makes the actor the maker of a key of an organisation, so that it goes on working when the one before leaves. A repeat changes
-    /// nothing. The actor needs [`Permission::Manage`] and every permission of the key for all events of the organisation.
+    /// Makes an account the maker of a key of an organisation, for its password and a code if it has a second factor. So the key goes on
+    /// working when the maker before leaves, or works again. A repeat changes nothing. The account needs [`Permission::Manage`] and every
+    /// permission of the key for all events of the organisation.
     ///
-    /// Refusals: `api_key_unknown` (also if it was revoked or has expired), `not_granted`, `too_many_api_keys`.
-    pub async fn take_over_api_key(&self, actor: &Actor, id: ApiKeyId) -> Result<ApiKey> {
-        self.manage_api_key(actor, id, ApiKeyWants::TakenOver).await
+    /// Refusals: `not_granted`, `too_many_api_keys`, `second_factor_wrong`, `second_factor_closed`, `second_factor_required`. Errors:
+    /// [`Error::NotFound`], also if the key was revoked or has expired; [`Error::Unauthenticated`] if the password is wrong or the account is
+    /// disabled; [`Error::Invalid`] for a missing code.
+    pub async fn take_over_api_key(
+        &self,
+        id: AccountId,
+        by: impl Into<Reauthentication<'_>> + Send,
+        key: ApiKeyId,
+    ) -> Result<ApiKey> {
+        let by = by.into();
+        // As at a new key: a session alone must not bring a token back to life.
+        let account = self.with_password(id, by.password).await?;
+        self.check_code_of(&account, by.code).await?;
+        self.manage_api_key(&Actor::Person(Principal::Account(id)), key, ApiKeyWants::TakenOver).await
     }
 
     async fn manage_api_key(&self, actor: &Actor, id: ApiKeyId, wants: ApiKeyWants) -> Result<ApiKey> {

@@ -59,19 +59,24 @@ impl<'a> From<&'a super::Caller> for Asker<'a> {
 /// A principal, with what was looked up about it.
 struct Acting {
     who: Principal,
-    /// The account, or that of a key's maker, without its memberships in organisations that require a second factor if it has none.
+    /// The account, or that of a key's maker.
     account: Option<Account>,
     /// The key, if it is one that works now.
     key: Option<ApiKey>,
-    /// Those organisations.
+    /// The organisations that the account is a member of and cannot act for, because it has no second factor.
     shut: Vec<OrganisationId>,
 }
 
 impl Acting {
     fn scope(&self, permission: Permission) -> Scope {
+        self.scope_but(&self.shut, permission)
+    }
+
+    /// The scope without the memberships in these organisations.
+    fn scope_but(&self, shut: &[OrganisationId], permission: Permission) -> Scope {
         match (&self.key, &self.account) {
-            (Some(key), Some(maker)) => Scope::of_key(key, maker, permission),
-            (None, Some(account)) => Scope::of_account(account, permission),
+            (Some(key), Some(maker)) => Scope::of_key(key, &without(maker, shut), permission),
+            (None, Some(account)) => Scope::of_account(&without(account, shut), permission),
             // Nothing is known: an identity of the application, an organisation, or a key that does not work any more.
             (_, None) => Scope::own(&self.who),
         }
@@ -86,10 +91,12 @@ impl Acting {
         }
     }
 
-    /// Refuses, if what stands in the way is that it has no second factor.
-    fn needs_no_factor_for(&self, organizer: &Principal) -> Result<()> {
-        let is_shut = organizer.organisation().is_some_and(|id| self.shut.contains(&id));
-        if is_shut { Err(refused(Refusal::SecondFactorRequired)) } else { Ok(()) }
+    /// Refuses, if nothing stands in the way but that it has no second factor. Others do not learn that there is something.
+    fn lacks_only_a_factor(&self, permission: Permission, covers: impl FnOnce(&Scope) -> bool) -> Result<()> {
+        if !self.shut.is_empty() && covers(&self.scope_but(&[], permission)) {
+            return Err(refused(Refusal::SecondFactorRequired));
+        }
+        Ok(())
     }
 }
 
@@ -138,7 +145,7 @@ impl Ticketing {
             if acting.scope(Permission::Edit).covers_all_of(&organizer) {
                 return Ok(organizer);
             }
-            acting.needs_no_factor_for(&organizer)?;
+            acting.lacks_only_a_factor(Permission::Edit, |scope| scope.covers_all_of(&organizer))?;
         }
         Err(Error::Forbidden("This API key may not create events"))
     }
@@ -155,7 +162,6 @@ impl Ticketing {
             Some(account) => self.shut_to(account).await?,
             None => vec![],
         };
-        let account = account.map(|account| without(&account, &shut).into_owned());
         Ok(Acting { who: who.clone(), account, key, shut })
     }
 
@@ -203,7 +209,7 @@ impl Ticketing {
         if wanted.covers(event) {
             return Ok(wanted);
         }
-        acting.needs_no_factor_for(&event.organizer)?;
+        acting.lacks_only_a_factor(permission, |scope| scope.covers(event))?;
         Err(if event.is_hidden() && !acting.scope(Permission::View).covers(event) {
             Error::NotFound("Event")
         } else {
@@ -219,11 +225,15 @@ impl Ticketing {
             Actor::Operator => return Ok(Scope::all()),
             Actor::System | Actor::Gateway(_) => return Err(Error::Forbidden("Only people act on events")),
         };
+        if acting.key.is_some() && permission == Permission::Manage {
+            // Who has access is for people to change: a leaked key must not make itself last.
+            return Err(Error::Forbidden("An API key cannot manage an organisation"));
+        }
         let scope = acting.scope(permission);
         if scope.covers_all_of(&organisation) {
             return Ok(scope);
         }
-        acting.needs_no_factor_for(&organisation)?;
+        acting.lacks_only_a_factor(permission, |scope| scope.covers_all_of(&organisation))?;
         let is_member = acting.belongs_to(id);
         Err(if is_member {
             Error::Forbidden("Your role in the organisation does not allow this")

@@ -291,6 +291,8 @@ impl TicketingBuilder {
             upkeep_wakeup: tokio::sync::Notify::new(),
             is_all_due: AtomicBool::new(false),
             #[cfg(feature = "accounts")]
+            exports: tokio::sync::Semaphore::new(1),
+            #[cfg(feature = "accounts")]
             accounts,
         };
         Ok(Ticketing { inner: Arc::new(inner) })

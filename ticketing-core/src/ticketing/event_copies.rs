@@ -79,7 +79,7 @@ impl Ticketing {
     /// Copies an event to other dates: its texts, ticket types, rules and promo codes, with nothing sold or used. Its end and its sales windows keep their
     /// distance from the start, in wall time. All copies and the original form one series, see
     /// [`EventFilter::series`](crate::domain::event::EventFilter::series). A repeat finds the copies of the first call. The copies are
-    /// drafts unless `status` is active. All are created, or none. Allowed for the event's organiser and administrators.
+    /// drafts unless `status` is active. All are created, or none. Needs [`Permission::Edit`] for all events of the organiser.
     ///
     /// Every date must be in the future, and there may be 1 to [`MAX_DATES`].
     ///
@@ -92,6 +92,10 @@ impl Ticketing {
         status: EventStatus,
     ) -> Result<Vec<Event>> {
         let event = self.event_for(actor, id, Permission::Edit).await?;
+        let scope = self.scope_over(actor, Permission::Edit, &event).await?;
+        if !scope.covers_all_of(&event.organizer) {
+            return Err(Error::Forbidden("Copies need permission for all events of the organiser"));
+        }
         self.may_copy(actor, &event, status).await?;
         self.check_copies(&event, starts_at, status).await?;
         let series = event.series_id.unwrap_or(id);

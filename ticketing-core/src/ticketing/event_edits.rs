@@ -92,11 +92,12 @@ impl Ticketing {
     }
 
     /// Lists what was done to an event, the oldest first: edits with the values before and after, and promo codes. It names people and API
-    /// keys by their ids. What was decided about a payment is in [its history](Self::payment). Needs [`Permission::View`].
+    /// keys by their ids. What was decided about a payment is in [its history](Self::payment). Needs [`Permission::Edit`], since
+    /// it shows promo codes.
     pub async fn event_audit(&self, actor: &Principal, id: EventId, page: PageRequest) -> Result<Page<AuditLine>> {
         check_page(page)?;
         let event = self.event(id).await?;
-        let scope = self.scope_over(actor, Permission::View, &event).await?;
+        let scope = self.scope_over(actor, Permission::Edit, &event).await?;
         Ok(self.inner.storage.find(ListAuditOfEvent { scope, event_id: id, page }).await?)
     }
 

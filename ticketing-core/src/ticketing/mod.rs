@@ -119,6 +119,9 @@ struct Inner {
     upkeep_wakeup: tokio::sync::Notify,
     /// Whether that is something other than what sales leave behind.
     is_all_due: AtomicBool,
+    /// One copy of a person's data is made at a time: it may be large.
+    #[cfg(feature = "accounts")]
+    exports: tokio::sync::Semaphore,
     #[cfg(feature = "accounts")]
     accounts: Option<accounts::Accounts>,
 }

@@ -238,7 +238,8 @@ impl Ticketing {
         if fits && account.is_active { Ok(account) } else { Err(WRONG_PASSWORD) }
     }
 
-    /// Uses up a code of the account's second factor, if it has one. Last, so that a code is not lost to another fault.
+    /// Uses up a code of the account's second factor, if it has one. Called after what is wrong with the request itself was found, so that a
+    /// code is not lost to that; a refusal of the rules costs one.
     pub(super) async fn check_code_of(&self, account: &Account, code: Option<&str>) -> Result<()> {
         match code {
             _ if !account.has_second_factor => Ok(()),

@@ -2,7 +2,7 @@
 
 use super::Tag;
 use super::bearer::{Caller, Session};
-use super::dto::api_key::{ApiKeyBody, ApiKeyView, NewApiKeyView};
+use super::dto::api_key::{ApiKeyBody, ApiKeyView, NewApiKeyView, TakeOverBody};
 use super::dto::body::Body;
 use super::dto::list::{List, page};
 use super::dto::path::Id;
@@ -27,7 +27,10 @@ problems! {
     ListProblems: PARAMETERS, TOKEN, MEMBER, &["forbidden", "not_found"];
     CurrentProblems: TOKEN, &["not_found"];
     RevokeProblems: PARAMETERS, TOKEN, MEMBER, &["forbidden", "not_found"];
-    TakeOverProblems: PARAMETERS, TOKEN, MEMBER, &["forbidden", "not_found", "not_granted", "too_many_api_keys"];
+    TakeOverProblems: BODY, PARAMETERS, TOKEN, MEMBER, &[
+        "too_many_logins", "forbidden", "not_found", "not_granted", "too_many_api_keys", "second_factor_wrong", "second_factor_closed",
+        "second_factor_off",
+    ];
 }
 
 #[derive(ApiResponse)]
@@ -124,16 +127,22 @@ impl ApiKeys {
     /// Take over an API key
     ///
     /// The caller becomes its maker, so that the key goes on working when the one before leaves the organisation. For members with `manage`
-    /// and every permission of the key, for all events. Repeating the request has no further effect.
+    /// and every permission of the key, for all events. Like making a key, it needs the caller's password, and a code if the account has a
+    /// second factor. Repeating the request has no further effect.
     #[oai(path = "/keys/:key_id/take-over", method = "post", operation_id = "takeOverApiKey")]
     async fn take_over(
         &self,
+        http: &Request,
         session: Session,
         /// The key's id.
         key_id: Path<Id>,
+        body: Body<TakeOverBody>,
     ) -> Result<Json<ApiKeyView>, TakeOverProblems> {
         let id = ApiKeyId(key_id.0.get("key_id")?);
-        let key = self.0.ticketing.take_over_api_key(&by(&session), id).await?;
+        let TakeOverBody { password, code } = body.0;
+        let by = Reauthentication::new(&password.0, code.as_ref().map(|code| code.0.as_str()));
+        let take = self.0.ticketing.take_over_api_key(session.0.id, by, id);
+        let key = with_password(&self.0, http, &session.0, take).await??;
         Ok(Json(ApiKeyView::new(&key, &session.0)))
     }
 }

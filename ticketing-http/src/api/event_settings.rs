@@ -148,7 +148,7 @@ impl EventSettings {
 
     /// List what was done to an event
     ///
-    /// For its organiser, and members with `view`. Edits with the values before and after, and promo codes; oldest first. It names people and
+    /// For its organiser, and members with `edit`. Edits with the values before and after, and promo codes; oldest first. It names people and
     /// API keys by their ids. What was decided about a payment is in `GET /payments/{reference}`.
     #[oai(path = "/events/:event_id/audit", method = "get", operation_id = "listEventAudit")]
     async fn audit(

@@ -89,7 +89,7 @@ const TABLE: &[(&str, Asks)] = &[
     ("post /events/{event_id}/cancel",                      For("manage", 200, 403)),
     ("get /events/{event_id}/settings",                     For("view", 200, 403)),
     ("patch /events/{event_id}/settings",                   For("edit", 200, 403)),
-    ("get /events/{event_id}/audit",                        For("view", 200, 403)),
+    ("get /events/{event_id}/audit",                        For("edit", 200, 403)),
     ("get /events/{event_id}/codes",                        For("edit", 200, 403)),
     ("post /events/{event_id}/codes",                       For("edit", 201, 403)),
     ("post /events/{event_id}/quote",                       Person),

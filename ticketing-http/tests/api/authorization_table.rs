@@ -242,7 +242,7 @@ const ROLES: &[(&str, [u16; 9])] = &[
     ("post /events/{event_id}/cancel",                      row(MANAGE, 200, 403)),
     ("get /events/{event_id}/settings",                     row(VIEW, 200, 403)),
     ("patch /events/{event_id}/settings",                   row(EDIT, 200, 403)),
-    ("get /events/{event_id}/audit",                        row(VIEW, 200, 403)),
+    ("get /events/{event_id}/audit",                        row(EDIT, 200, 403)),
     ("get /events/{event_id}/codes",                        row(EDIT, 200, 403)),
     ("post /events/{event_id}/codes",                       row(EDIT, 201, 403)),
     ("post /events/{event_id}/quote",                       all(200)),
@@ -420,7 +420,8 @@ async fn request(world: &World, operation: &str, number: usize) -> Option<Reques
         "delete /keys/{key_id}" | "post /keys/{key_id}/take-over" => {
             let key = json!({"name": "Gate", "password": PASSWORD, "permissions": ["view"], "organisation_id": world.organisation});
             let id = world.key(&world.organizer, key).await.0;
-            to(operation.split(' ').nth(1)?.replace("{key_id}", &id.to_string()))
+            let path = operation.split(' ').nth(1)?.replace("{key_id}", &id.to_string());
+            if operation.starts_with("delete") { to(path) } else { with(&path, json!({"password": PASSWORD})) }
         }
         MINE => {
             let shown = format!("\"id\":{},", world.event().await);

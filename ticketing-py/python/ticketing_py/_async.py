@@ -471,7 +471,7 @@ class AsyncTicketing:
     ) -> Page[AuditLine]:
         """What was done to an event, the oldest first: edits with the values before and after, and promo codes.
 
-        It names people and API keys by their ids. For its organiser, and members with `Permission.VIEW`.
+        It names people and API keys by their ids. For its organiser, and members with `Permission.EDIT`.
         """
         return await self._engine.event_audit(actor, event_id, skip, limit, count)
 
@@ -605,12 +605,15 @@ class AsyncTicketing:
         """Revokes a key: it stops working with the next call. A repeat changes nothing. Raises `NotFound`."""
         return await self._engine.revoke_api_key(actor, key_id)
 
-    async def take_over_api_key(self, *, actor: Principal, key_id: int) -> ApiKey:
-        """Makes the actor the maker of a key of an organisation, so that it goes on working when the one before leaves.
+    async def take_over_api_key(
+        self, account_id: int, *, password: str, key_id: int, code: str | None = None
+    ) -> ApiKey:
+        """Makes an account the maker of a key of an organisation, so that it goes on working when the one before leaves.
 
-        For members with `Permission.MANAGE` and every permission of the key. Raises `NotFound`, `NotGranted`, `TooManyApiKeys`.
+        For members with `Permission.MANAGE` and every permission of the key. ``code`` is a code of the second factor, needed if the
+        account has one. Raises `NotFound`, `NotGranted`, `TooManyApiKeys`, `Unauthenticated` for a wrong password.
         """
-        return await self._engine.take_over_api_key(actor, key_id)
+        return await self._engine.take_over_api_key(account_id, password, key_id, code)
 
     # Events
 

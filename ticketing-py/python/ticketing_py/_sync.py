@@ -473,7 +473,7 @@ class Ticketing:
     ) -> Page[AuditLine]:
         """What was done to an event, the oldest first: edits with the values before and after, and promo codes.
 
-        It names people and API keys by their ids. For its organiser, and members with `Permission.VIEW`.
+        It names people and API keys by their ids. For its organiser, and members with `Permission.EDIT`.
         """
         return self._engine.event_audit(actor, event_id, skip, limit, count)
 
@@ -607,12 +607,15 @@ class Ticketing:
         """Revokes a key: it stops working with the next call. A repeat changes nothing. Raises `NotFound`."""
         return self._engine.revoke_api_key(actor, key_id)
 
-    def take_over_api_key(self, *, actor: Principal, key_id: int) -> ApiKey:
-        """Makes the actor the maker of a key of an organisation, so that it goes on working when the one before leaves.
+    def take_over_api_key(
+        self, account_id: int, *, password: str, key_id: int, code: str | None = None
+    ) -> ApiKey:
+        """Makes an account the maker of a key of an organisation, so that it goes on working when the one before leaves.
 
-        For members with `Permission.MANAGE` and every permission of the key. Raises `NotFound`, `NotGranted`, `TooManyApiKeys`.
+        For members with `Permission.MANAGE` and every permission of the key. ``code`` is a code of the second factor, needed if the
+        account has one. Raises `NotFound`, `NotGranted`, `TooManyApiKeys`, `Unauthenticated` for a wrong password.
         """
-        return self._engine.take_over_api_key(actor, key_id)
+        return self._engine.take_over_api_key(account_id, password, key_id, code)
 
     # Events
 

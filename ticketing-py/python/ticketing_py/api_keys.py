@@ -32,7 +32,7 @@ class ApiKey:
     @property
     def principal(self) -> Principal:
         """The key as the actor of calls."""
-        return Principal(account_id=self.maker_id, api_key_id=self.id)
+        return Principal(api_key_id=self.id, maker_id=self.maker_id)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -16,7 +16,7 @@ class Principal:
 
     >>> from ticketing_py import Principal
     >>> Principal.external("member-7")
-    Principal(account_id=None, external_id='member-7', organisation_id=None, api_key_id=None)
+    Principal(account_id=None, external_id='member-7', organisation_id=None, api_key_id=None, maker_id=None)
     """
 
     account_id: int | None = None
@@ -26,13 +26,16 @@ class Principal:
     organisation_id: int | None = None
     """The id of an organisation. It runs events; it neither buys nor scans."""
     api_key_id: int | None = None
-    """The id of an API key, beside the ``account_id`` of its maker. It acts on events; it neither buys nor runs them."""
+    """The id of an API key. It acts on events; it neither buys nor runs them."""
+    maker_id: int | None = None
+    """The account that answers for the API key."""
 
     def __post_init__(self) -> None:
-        if sum(one is not None for one in (self.account_id, self.external_id, self.organisation_id)) != 1:
-            raise TypeError("either account_id, external_id or organisation_id must be given")
-        if self.api_key_id is not None and self.account_id is None:
-            raise TypeError("api_key_id needs the account_id of the key's maker")
+        kinds = (self.account_id, self.external_id, self.organisation_id, self.api_key_id)
+        if sum(one is not None for one in kinds) != 1:
+            raise TypeError("either account_id, external_id, organisation_id or api_key_id must be given")
+        if (self.api_key_id is None) != (self.maker_id is None):
+            raise TypeError("api_key_id and maker_id belong together")
 
     @classmethod
     def account(cls, account_id: int) -> Principal:
@@ -53,7 +56,7 @@ class Principal:
         if self.organisation_id is not None:
             return f"organisation {self.organisation_id}"
         if self.api_key_id is not None:
-            return f"api key {self.api_key_id} of account {self.account_id}"
+            return f"api key {self.api_key_id} of account {self.maker_id}"
         return f"external {self.external_id}" if self.account_id is None else f"account {self.account_id}"
 
 

@@ -6,10 +6,10 @@ use pyo3::intern;
 use pyo3::prelude::*;
 use pyo3::sync::PyOnceLock;
 use pyo3::types::PyDict;
-use ticketing_core::{AccountData, Caller};
 use ticketing_core::domain::account::Account;
 use ticketing_core::domain::api_key::ApiKey;
 use ticketing_core::token::ApiKeyToken;
+use ticketing_core::{AccountData, Caller};
 
 impl ToPython for ApiKey {
     fn to_python<'py>(&self, py: Python<'py>) -> Made<'py> {

@@ -1,4 +1,4 @@
-use super::{ApiKey, BY_MAKER, DEFAULT_LIFETIME, MAX_API_KEYS, SCANNER_OUTLASTS};
+use super::{ApiKey, BY_MAKER, DEFAULT_LIFETIME, MAX_API_KEYS, MAX_LIFETIME, SCANNER_OUTLASTS};
 use crate::domain::access::{Permission, Permissions};
 use crate::domain::account::Account;
 use crate::domain::audit::{Actor, Change};
@@ -34,7 +34,7 @@ pub struct MakeApiKey {
     /// For which events.
     pub events: MemberEvents,
     /// When it stops working. `None`: after [`DEFAULT_LIFETIME`], or for a key that is for the door of listed events,
-    /// [`SCANNER_OUTLASTS`] after the last of them has ended.
+    /// [`SCANNER_OUTLASTS`] after the last of them ends as it is planned now; [`MAX_LIFETIME`] at most.
     pub expires_at: Option<Timestamp>,
 }
 
@@ -125,7 +125,8 @@ impl MakeApiKey {
         match &self.events {
             MemberEvents::Only(events) if is_scanner => {
                 let ends = events.iter().filter_map(|id| rows.events.get(id)).map(Event::sales_end_at);
-                ends.fold(now, Timestamp::max) + SCANNER_OUTLASTS
+                let last = ends.fold(now, Timestamp::max);
+                last.checked_add(SCANNER_OUTLASTS).unwrap_or(Timestamp::MAX).min(now + MAX_LIFETIME)
             }
             MemberEvents::Only(_) | MemberEvents::All => now + DEFAULT_LIFETIME,
         }

@@ -1,4 +1,5 @@
-use super::Organisation;
+use super::{MemberEvents, Organisation};
+use crate::domain::access::Permission;
 use crate::domain::account::Account;
 use crate::domain::audit::{Actor, Change};
 use crate::domain::command::Command;
@@ -25,8 +26,10 @@ setters!(OrganisationWants {
     with_requires_second_factor => requires_second_factor: impl Into<Option<bool>>,
 });
 
-/// Edits an organisation. A repeat changes nothing. The caller has validated the name, and knows that the actor may.
+/// Edits an organisation. A repeat changes nothing. The caller has validated the name.
 ///
+/// - The actor needs [`Permission::Manage`] for all of its events, as its member, as its embedder, as an administrator of the installation,
+///   or as the operator.
 /// - Who demands a second factor has one: otherwise nobody might be left who can take it back.
 /// - That it is demanded, or not any more, is a line of the audit log of the actor's account, or of the founder's for the operator.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -44,14 +47,18 @@ impl Command for EditOrganisation {
     const NAME: &'static str = "edit_organisation";
 
     fn needs(&self, _rows: &WorkingSet, load: &mut LoadKeys) {
-        load.row::<Organisation>(&self.id);
+        // Its memberships change under its lock.
         if let Some(id) = self.actor.account() {
-            load.look::<Account>(&id);
+            load.row::<Account>(&id);
         }
+        load.row::<Organisation>(&self.id);
     }
 
     fn apply(&self, rows: &mut WorkingSet, now: Timestamp) -> Result<Organisation, Refusal> {
         let known = rows.organisations.get(&self.id).cloned().ok_or(Refusal::OrganisationUnknown)?;
+        if !self.may_manage(rows) {
+            return Err(Refusal::NotGranted);
+        }
         let mut edited = known.clone();
         if let Some(name) = &self.wants.name {
             edited.name.clone_from(name);
@@ -77,5 +84,17 @@ impl Command for EditOrganisation {
         edited.updated_at = now;
         rows.organisations.update(&self.id, |row| row.clone_from(&edited));
         Ok(edited)
+    }
+}
+
+impl EditOrganisation {
+    fn may_manage(&self, rows: &WorkingSet) -> bool {
+        if self.actor == Actor::Operator || self.actor == Actor::Person(Principal::Organisation(self.id)) {
+            return true;
+        }
+        let Some(account) = self.actor.account().and_then(|id| rows.accounts.get(&id)) else { return false };
+        let membership = account.memberships.of(self.id).filter(|of| of.events == MemberEvents::All);
+        let manages = membership.is_some_and(|of| of.role.permissions().has(Permission::Manage));
+        account.is_acting_admin() || (account.is_active && manages)
     }
 }

@@ -28,12 +28,21 @@ body! {
         /// The events that it is for, at most 100. Default: all of them, also later ones.
         event_ids: Option<Vec<i64>>,
         /// When it stops working, within five years. Default: after a year; for a key with `door` alone for listed events, 24 hours
-        /// after the last of them has ended.
+        /// after the last of them ends, as they are planned now.
         expires_at: Option<GivenTime>,
         /// A code of the second factor. Needed if the account has one.
         code: Option<Text<1, 50>>,
     }
     example {"name": "North gate", "password": "correct horse battery", "permissions": ["door"], "event_ids": [1]}
+
+    /// Who takes over an API key.
+    struct TakeOverBody {
+        /// The caller's password.
+        password: Text<1, 1024>,
+        /// A code of the second factor. Needed if the account has one.
+        code: Option<Text<1, 50>>,
+    }
+    example {"password": "correct horse battery"}
 }
 
 impl ApiKeyBody {

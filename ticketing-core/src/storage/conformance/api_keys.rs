@@ -6,12 +6,12 @@ use super::shop::{Shop, external, granted};
 use crate::domain::access::{Permission, Permissions};
 use crate::domain::account::{Account, AccountWants, AdministerAccount, ListAuditOfAccount, Role};
 use crate::domain::api_key::{
-    ApiKey, ApiKeyWants, DEFAULT_LIFETIME, FindApiKey, KeysOf, ListApiKeys, MAX_API_KEYS, MakeApiKey, ManageApiKey,
-    SCANNER_OUTLASTS, TouchApiKey, USE_IS_KNOWN_TO,
+    ApiKey, ApiKeyWants, DEFAULT_LIFETIME, FindApiKey, KeysOf, ListApiKeys, MAX_API_KEYS, MAX_LIFETIME, MakeApiKey,
+    ManageApiKey, SCANNER_OUTLASTS, TouchApiKey, USE_IS_KNOWN_TO,
 };
 use crate::domain::audit::Actor;
 use crate::domain::check_in::{AnnulScan, Scan};
-use crate::domain::event::Event;
+use crate::domain::event::{Event, NewEvent};
 use crate::domain::id::{ApiKeyId, OrganisationId};
 use crate::domain::organisation::{MemberEvents, MemberRole, MemberWants};
 use crate::domain::page::PageRequest;
@@ -212,6 +212,10 @@ pub async fn a_key_is_for_events_of_its_organiser(storage: Arc<dyn Storage>) {
     // A key for the door alone ends a day after the last event.
     let scanner = granted(shop.make(only(&[&later, &of_band], of(band.id, shop.key_of(&ada, DOOR)))).await);
     assert_eq!(scanner.expires_at, later.ends_at.unwrap() + SCANNER_OUTLASTS);
+    let far = |new: &mut NewEvent| new.ends_at = Some("9999-12-30T12:00:00Z".parse().unwrap());
+    let far = shop.event().organizer(&organisations).with(far).create().await;
+    let long = granted(shop.make(only(&[&far], of(band.id, shop.key_of(&ada, DOOR)))).await);
+    assert_eq!(long.expires_at, shop.now() + MAX_LIFETIME, "no key lasts longer");
     let view = Permissions::of(&[Permission::View, Permission::Door]);
     let other = granted(shop.make(only(&[&later], of(band.id, shop.key_of(&ada, view)))).await);
     assert_eq!(other.expires_at, shop.now() + DEFAULT_LIFETIME);
@@ -353,6 +357,9 @@ pub async fn a_scan_by_a_key_names_the_key(storage: Arc<dyn Storage>) {
     let admitted = granted(shop.scan(&scan).await);
     assert_eq!(admitted.by, Principal::Key { id: key.id, maker: ada.id });
     assert_eq!(granted(shop.scan(&scan).await), admitted, "a repeat reads the key back");
+    let taken_over = Principal::Key { id: key.id, maker: 4711.into() };
+    let retry = Scan::new(ticket.code.clone(), "gate-1", taken_over).with_scope(scope.clone());
+    assert_eq!(granted(shop.scan(&retry).await), admitted, "a key is the same whoever answers for it");
     let by_maker = Scan::new(ticket.code.clone(), "gate-1", ada.id);
     assert_eq!(shop.scan(&by_maker).await, Err(Refusal::NonceReused), "the maker is somebody else");
     let annul = AnnulScan { nonce: "gate-1".to_owned(), by: key.principal(), scope };

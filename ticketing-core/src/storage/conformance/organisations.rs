@@ -359,6 +359,13 @@ pub async fn who_requires_a_second_factor_has_one_and_so_have_those_who_act(stor
     let refused = Err(Refusal::SecondFactorRequired);
     assert_eq!(shop.edit_organisation(&person(&bob), band.id, required(true)).await, refused);
     assert!(!band.requires_second_factor && band.admits(&bob));
+    // Who may not manage changes nothing, and neither does a key.
+    let stranger = shop.with_factor("stranger@example.com").await;
+    let key = granted(shop.make(shop.key_of(&stranger, Permissions::ALL)).await);
+    for actor in [person(&viewer), person(&stranger), Actor::Person(key.principal()), Actor::System] {
+        let outcome = shop.edit_organisation(&actor, band.id, required(false)).await;
+        assert_eq!(outcome, Err(Refusal::NotGranted), "{actor}");
+    }
     shop.wait(SignedDuration::from_micros(1));
     let strict = granted(shop.edit_organisation(&person(&ada), band.id, required(true)).await);
     assert_eq!(strict, Organisation { requires_second_factor: true, updated_at: shop.now(), ..band.clone() });

@@ -51,7 +51,7 @@ impl Principal {
         }
     }
 
-    /// Whether both are the same actor. A key is the same whoever answers for it.
+    /// Whether both are the same actor. A key is the same also after another account has taken it over.
     pub fn is_same(&self, other: &Self) -> bool {
         match (self, other) {
             (Self::Key { id, .. }, Self::Key { id: other, .. }) => id == other,

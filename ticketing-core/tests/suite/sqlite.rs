@@ -223,7 +223,7 @@ async fn rows_that_break_a_promise_are_refused_by_the_file_itself() {
         "update tickets set ordinal = 0",
         "update tickets set code = 'same'",
         "update tickets set order_id = 99",
-        "insert into check_ins select id, event_id, 'in', null, null, 'x', 0, null, null from tickets where ordinal = 2",
+        "insert into check_ins select id, event_id, 'in', null, null, 'x', 0, null, null, null from tickets where ordinal = 2",
         "update tickets set keeps_place = 2",
         "insert into mails select 99, order_id, kind, recipient, status, tries, due_at, last_error, created_at, updated_at, \
             event_id, account_id from mails",

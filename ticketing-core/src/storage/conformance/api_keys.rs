@@ -359,7 +359,7 @@ pub async fn a_scan_by_a_key_names_the_key(storage: Arc<dyn Storage>) {
     assert_eq!(granted(shop.scan(&scan).await), admitted, "a repeat reads the key back");
     let taken_over = Principal::Key { id: key.id, maker: 4711.into() };
     let retry = Scan::new(ticket.code.clone(), "gate-1", taken_over).with_scope(scope.clone());
-    assert_eq!(granted(shop.scan(&retry).await), admitted, "a key is the same whoever answers for it");
+    assert_eq!(granted(shop.scan(&retry).await), admitted, "a key is the same after it was taken over");
     let by_maker = Scan::new(ticket.code.clone(), "gate-1", ada.id);
     assert_eq!(shop.scan(&by_maker).await, Err(Refusal::NonceReused), "the maker is somebody else");
     let annul = AnnulScan { nonce: "gate-1".to_owned(), by: key.principal(), scope };

@@ -5,6 +5,7 @@ use jiff::{SignedDuration, Timestamp};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use ticketing_core::async_trait;
+use ticketing_core::domain::access::{Permission, Permissions};
 use ticketing_core::domain::account::{Account, AccountWants};
 use ticketing_core::domain::audit::Actor;
 use ticketing_core::domain::command::Work;
@@ -20,7 +21,7 @@ use ticketing_core::prelude::*;
 use ticketing_core::storage::StorageError;
 use ticketing_core::testing::ManualClock;
 use ticketing_core::token::{TokenKey, code_at};
-use ticketing_core::{Error, Session, TicketingBuilder};
+use ticketing_core::{Error, NewApiKey, Reauthentication, Session, TicketingBuilder};
 
 const PASSWORD: &str = "a good long one";
 const STEP: SignedDuration = SignedDuration::from_secs(30);
@@ -417,6 +418,44 @@ async fn a_token_costs_one_read_and_a_write_an_hour_that_may_fail() {
     assert_eq!(uses(2).await.0, 2, "and where it cannot be noted, nobody is kept out");
 }
 
+#[tokio::test]
+async fn a_request_with_an_api_key_costs_one_read_and_a_write_an_hour_that_may_fail() {
+    let storage = Arc::new(Counting {
+        inner: MemoryStorage::new(),
+        reads: AtomicUsize::new(0),
+        writes: AtomicUsize::new(0),
+        fails: false.into(),
+    });
+    let office = Office::on(Arc::<Counting>::clone(&storage), |builder| builder).await;
+    let new = NewApiKey::new("Gate", Permissions::of(&[Permission::Door]));
+    let (_, token) = office.engine.make_api_key(office.ada.id, PASSWORD, new).await.unwrap();
+    let counts = || (storage.reads.load(Ordering::SeqCst), storage.writes.load(Ordering::SeqCst));
+    let uses = async |times: usize| {
+        let before = counts();
+        for _ in 0..times {
+            let caller = office.engine.authenticate_caller(&token.0).await.unwrap();
+            // What it may do is known with that.
+            assert!(
+                office.engine.authorize(&caller, Permission::Door).await.unwrap().covers_all_of(&office.ada.id.into())
+            );
+            for _ in 0..20 {
+                tokio::task::yield_now().await;
+            }
+        }
+        (counts().0 - before.0, counts().1 - before.1)
+    };
+    assert_eq!(uses(5).await, (5, 1), "the first use is noted");
+    office.clock.advance(HOUR - STEP);
+    assert_eq!(uses(5).await, (5, 0));
+    office.clock.advance(STEP);
+    storage.fails.store(true, Ordering::SeqCst);
+    assert_eq!(uses(2).await.0, 2, "where it cannot be noted, nobody is kept out");
+    // A mistyped one costs nothing.
+    let before = counts();
+    assert!(office.engine.authenticate_caller(&token.0.replace("tk_live_1", "tk_live_2")).await.is_err());
+    assert_eq!(counts(), before);
+}
+
 /// Every text and every byte string of a database, one after the other.
 #[cfg(feature = "sqlite")]
 async fn dump(path: &std::path::Path) -> Vec<u8> {
@@ -439,11 +478,17 @@ async fn a_copy_of_the_database_has_no_secret_no_recovery_code_and_no_ticket() {
     let ticket = office.ticket().await;
     let session = office.engine.login_with_code(&ticket, &office.code(&owner.secret), Some("a client")).await.unwrap();
     office.engine.check_second_factor(office.ada.id, &owner.recovery[0]).await.unwrap();
+    let by = Reauthentication::new(PASSWORD, Some(&owner.recovery[1]));
+    let key = NewApiKey::new("North gate", Permissions::ALL);
+    let (_, key) = office.engine.make_api_key(office.ada.id, by, key).await.unwrap();
+    office.engine.authenticate_caller(&key.0).await.unwrap();
     office.mails().await;
     let all = dump(&path).await;
     let has = |bytes: &[u8]| all.windows(bytes.len()).any(|window| window == bytes);
-    assert!(has(b"ada@example.com") && has(b"a client"), "this finds what is there");
+    assert!(has(b"ada@example.com") && has(b"a client") && has(b"North gate"), "this finds what is there");
     let mut secrets: Vec<String> = vec![owner.secret.clone(), owner.secret.to_lowercase(), ticket, session.token];
+    let symbols = key.0.rsplit('_').next().unwrap();
+    secrets.extend([key.0.clone(), symbols.to_owned(), symbols[..13].to_owned(), symbols[13..26].to_owned()]);
     for code in &owner.recovery {
         secrets.extend([code.clone(), code.replace('-', ""), code.to_lowercase()]);
     }

@@ -55,7 +55,8 @@ impl Shop {
     async fn keys(&self, of: KeysOf) -> Vec<ApiKeyId> {
         let page = PageRequest { limit: 1000, count: true, ..PageRequest::default() };
         let found = self.storage.find(ListApiKeys { of, page }).await.unwrap();
-        assert_eq!(found.total, Some(found.items.len() as u64));
+        // Nothing is counted of what the scope does not cover.
+        assert!(found.total.is_none_or(|total| total == found.items.len() as u64), "{found:?}");
         found.items.into_iter().map(|(key, _)| key.id).collect()
     }
 

@@ -145,7 +145,8 @@ fn percentile(times: &[f64], percent: usize) -> f64 {
 
 fn shuffle<T>(random: &mut Random, all: &mut [T]) {
     for at in (1..all.len()).rev() {
-        all.swap(at, random.below(at as u64 + 1) as usize);
+        let other = random.below(at as u64 + 1);
+        all.swap(at, usize::try_from(other).unwrap_or(at));
     }
 }
 

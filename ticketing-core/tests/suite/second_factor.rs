@@ -21,7 +21,7 @@ use ticketing_core::prelude::*;
 use ticketing_core::storage::StorageError;
 use ticketing_core::testing::ManualClock;
 use ticketing_core::token::{TokenKey, code_at};
-use ticketing_core::{Error, NewApiKey, Reauthentication, Session, TicketingBuilder};
+use ticketing_core::{Error, NewApiKey, Session, TicketingBuilder};
 
 const PASSWORD: &str = "a good long one";
 const STEP: SignedDuration = SignedDuration::from_secs(30);
@@ -469,6 +469,7 @@ async fn dump(path: &std::path::Path) -> Vec<u8> {
 #[cfg(feature = "sqlite")]
 #[tokio::test]
 async fn a_copy_of_the_database_has_no_secret_no_recovery_code_and_no_ticket() {
+    use ticketing_core::Reauthentication;
     use ticketing_core::storage::sqlite::SqliteStorage;
     let folder = ticketing_core::storage::conformance::TempFolder::new();
     let path = folder.path().join("tickets.db");

@@ -20,9 +20,10 @@ use std::borrow::Cow;
 pub enum Asker<'a> {
     /// A principal. The role of an account, or what an API key may do, is looked up.
     Principal(&'a Principal),
-    /// An account that [`authenticate`](Ticketing::authenticate) has just returned: nothing is looked up again.
+    /// An account that [`authenticate`](Ticketing::authenticate) has just returned. It is not looked up again; whether its organisations
+    /// require a second factor is, for a member without one.
     Account(&'a Account),
-    /// An API key that was just found good, and the account of its maker: nothing is looked up again.
+    /// An API key that was just found good, and the account of its maker. Looked up as for an account.
     Key(&'a ApiKey, &'a Account),
     /// An actor. The [operator](Actor::Operator) may act on all events.
     Actor(&'a Actor),

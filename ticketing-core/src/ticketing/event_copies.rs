@@ -91,7 +91,7 @@ impl Ticketing {
         starts_at: &[Timestamp],
         status: EventStatus,
     ) -> Result<Vec<Event>> {
-        let event = self.event_for(actor, id, Permission::Edit).await?;
+        let event = self.event(id).await?;
         let scope = self.scope_over(actor, Permission::Edit, &event).await?;
         if !scope.covers_all_of(&event.organizer) {
             return Err(Error::Forbidden("Copies need permission for all events of the organiser"));

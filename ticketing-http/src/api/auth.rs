@@ -107,7 +107,8 @@ impl Auth {
 
     /// Export my data
     ///
-    /// What is kept of the person: the account, memberships, sessions, API keys, orders, tickets, and what was decided about the account.
+    /// The account, memberships, sessions, API keys, orders, tickets, and what was decided about the account. Mails, payments and refunds are
+    /// not in it: for payments, see `GET /payments/{reference}`.
     #[oai(path = "/auth/export", method = "get", operation_id = "exportAccount")]
     async fn export(&self, session: Session) -> Result<Exported, MeProblems> {
         let data = self.0.ticketing.account_data(session.0.id).await?;

@@ -31,7 +31,7 @@ impl CheckIns {
     #[oai(path = "/check-ins", method = "post", operation_id = "checkIn")]
     async fn check_in(&self, caller: Caller, body: Body<CheckInBody>) -> Result<Json<CheckInView>, CheckInProblems> {
         let scan = body.0.into_scan(caller.who())?;
-        // From the account that came with the token: no look-up while people wait.
+        // From the account or the key that came with the token: it is not looked up again while people wait.
         let scope = self.0.ticketing.authorize(&caller.0, Permission::Door).await?;
         let check_in = self.0.ticketing.check_in(scan.with_scope(scope)).await?;
         Ok(Json(check_in.into()))

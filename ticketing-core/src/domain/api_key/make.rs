@@ -70,15 +70,12 @@ impl Command for MakeApiKey {
         let maker = rows.accounts.get(&self.maker).filter(|account| account.is_active);
         let maker = maker.ok_or(Refusal::AccountUnknown)?;
         if let Some(id) = self.organisation_id {
-            let membership = maker.memberships.of(id).ok_or(Refusal::OrganisationUnknown)?;
+            maker.memberships.of(id).ok_or(Refusal::OrganisationUnknown)?;
             if rows.organisations.get(&id).is_some_and(|organisation| !organisation.admits(maker)) {
                 return Err(Refusal::SecondFactorRequired);
             }
-            let rights = membership.role.permissions();
-            let is_granted = membership.events == MemberEvents::All
-                && rights.has(Permission::Manage)
-                && rights.cover(self.permissions);
-            if !is_granted {
+            let rights = maker.memberships.rights_in(id);
+            if !rights.has(Permission::Manage) || !rights.cover(self.permissions) {
                 return Err(Refusal::NotGranted);
             }
         }

@@ -1,11 +1,11 @@
 use super::{ApiKey, BY_MAKER, MAX_API_KEYS};
-use crate::domain::access::Permission;
+use crate::domain::access::{Permission, Permissions};
 use crate::domain::account::Account;
 use crate::domain::audit::Actor;
 use crate::domain::command::Command;
 use crate::domain::id::ApiKeyId;
 use crate::domain::load::LoadKeys;
-use crate::domain::organisation::{MemberEvents, Organisation};
+use crate::domain::organisation::Organisation;
 use crate::domain::refusal::Refusal;
 use crate::domain::working_set::WorkingSet;
 use jiff::Timestamp;
@@ -61,9 +61,9 @@ impl Command for ManageApiKey {
         let key = rows.api_keys.get(&self.id).cloned().ok_or(Refusal::ApiKeyUnknown)?;
         let actor = self.actor.account().and_then(|id| rows.accounts.get(&id)).filter(|account| account.is_active);
         let is_maker = actor.is_some_and(|account| account.id == key.maker);
-        let membership = key.organisation_id.zip(actor).and_then(|(id, account)| account.memberships.of(id));
-        let rights = membership.filter(|of| of.events == MemberEvents::All).map(|of| of.role.permissions());
-        let manages = rights.is_some_and(|rights| rights.has(Permission::Manage));
+        let both = key.organisation_id.zip(actor);
+        let rights = both.map_or(Permissions::NONE, |(id, account)| account.memberships.rights_in(id));
+        let manages = rights.has(Permission::Manage);
         let is_admin = actor.is_some_and(Account::is_acting_admin) || self.actor == Actor::Operator;
         if !(is_maker || manages || is_admin) {
             return Err(Refusal::ApiKeyUnknown);
@@ -82,7 +82,7 @@ impl Command for ManageApiKey {
             ApiKeyWants::TakenOver if !key.is_open(now) => return Err(Refusal::ApiKeyUnknown),
             ApiKeyWants::TakenOver if is_maker => return Ok(key),
             ApiKeyWants::TakenOver => {
-                let (true, Some(new)) = (rights.is_some_and(|of| manages && of.cover(key.permissions)), actor) else {
+                let Some(new) = actor.filter(|_| manages && rights.cover(key.permissions)) else {
                     return Err(Refusal::NotGranted);
                 };
                 let own = rows.api_keys.all(BY_MAKER, &new.id.to_string()).filter(|own| own.is_open(now)).count();

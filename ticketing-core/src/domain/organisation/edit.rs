@@ -1,4 +1,4 @@
-use super::{MemberEvents, Organisation};
+use super::Organisation;
 use crate::domain::access::Permission;
 use crate::domain::account::Account;
 use crate::domain::audit::{Actor, Change};
@@ -93,8 +93,7 @@ impl EditOrganisation {
             return true;
         }
         let Some(account) = self.actor.account().and_then(|id| rows.accounts.get(&id)) else { return false };
-        let membership = account.memberships.of(self.id).filter(|of| of.events == MemberEvents::All);
-        let manages = membership.is_some_and(|of| of.role.permissions().has(Permission::Manage));
+        let manages = account.memberships.rights_in(self.id).has(Permission::Manage);
         account.is_acting_admin() || (account.is_active && manages)
     }
 }

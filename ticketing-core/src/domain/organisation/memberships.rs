@@ -1,6 +1,7 @@
 //! The memberships of an account, as they are kept with it: so the look-up that every request makes finds them too.
 
 use super::{MemberEvents, MemberRole};
+use crate::domain::access::Permissions;
 use crate::domain::id::OrganisationId;
 use crate::domain::row::{Field, Kind, RowError, Sink, Source};
 
@@ -30,6 +31,12 @@ impl Memberships {
     /// The membership in this organisation.
     pub fn of(&self, id: OrganisationId) -> Option<&Membership> {
         self.0.iter().find(|of| of.organisation_id == id)
+    }
+
+    /// What is allowed for all events of this organisation. A role for some of them gives no rights in the organisation itself.
+    pub fn rights_in(&self, id: OrganisationId) -> Permissions {
+        let whole = self.of(id).filter(|of| of.events == MemberEvents::All);
+        whole.map_or(Permissions::NONE, |of| of.role.permissions())
     }
 
     /// How many there are.

@@ -9,7 +9,7 @@ use poem_openapi::Object;
 use ticketing_core::AccountData;
 use ticketing_core::domain::id::SessionId;
 
-/// What is kept of a person.
+/// A copy of a person's data.
 #[derive(Object)]
 #[oai(rename = "AccountExport")]
 pub(crate) struct ExportView {

@@ -5,7 +5,6 @@
 use super::order::Order;
 use super::principal::Principal;
 use super::row::{Field, Kind, RowError, Sink, Source};
-use super::ticket::Ticket;
 use super::wire_names::wire_names;
 
 /// What somebody may do with events, and with what was sold for them. There are no others.
@@ -105,27 +104,10 @@ impl Field for Permissions {
     }
 }
 
-/// What belongs to a buyer.
-pub trait Owned {
-    /// Who bought or holds it.
-    fn owner(&self) -> &Principal;
-}
-
-impl Owned for Order {
-    fn owner(&self) -> &Principal {
-        &self.buyer.who
-    }
-}
-
-impl Owned for Ticket {
-    fn owner(&self) -> &Principal {
-        &self.holder
-    }
-}
-
-/// Whether it belongs to `who`, who may then see, pay or cancel it.
-pub fn is_theirs(who: &Principal, what: &impl Owned) -> bool {
-    what.owner() == who
+/// Whether an order is `who`'s, who may then see, pay or cancel it. A guest has the order with its key, also after an account has
+/// [claimed](super::order::ClaimOrders) it.
+pub fn is_theirs(who: &Principal, order: &Order) -> bool {
+    order.buyer.who == *who || who.guest() == Some(&order.reference)
 }
 
 #[cfg(test)]

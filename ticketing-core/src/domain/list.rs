@@ -136,12 +136,15 @@ impl List {
     }
 }
 
-/// That a principal stands in two columns. An organisation or a key never does: no row has the id 0.
+/// That a principal stands in two columns. Only accounts and identities of an application do; all others are looked for as an account with
+/// the id 0, which no row has. An empty identity is nobody's: it stands in the rows of those who have no column.
 pub(crate) fn is_principal(account: &'static str, external: &'static str, who: &Principal) -> Condition {
     match who {
         Principal::Account(id) => Condition::Is(account, id.value()),
-        Principal::External(id) => Condition::Is(external, Value::Text(id.clone())),
-        Principal::Organisation(_) | Principal::Key { .. } => Condition::Is(account, Value::Int(0)),
+        Principal::External(id) if !id.is_empty() => Condition::Is(external, Value::Text(id.clone())),
+        Principal::External(_) | Principal::Organisation(_) | Principal::Key { .. } | Principal::Guest(_) => {
+            Condition::Is(account, Value::Int(0))
+        }
     }
 }
 
@@ -149,7 +152,7 @@ pub(crate) fn is_principal(account: &'static str, external: &'static str, who: &
 pub(crate) fn is_organizer(who: &Principal) -> Condition {
     match who {
         Principal::Organisation(id) => Condition::Is("organizer_organisation", id.value()),
-        Principal::Account(_) | Principal::External(_) | Principal::Key { .. } => {
+        Principal::Account(_) | Principal::External(_) | Principal::Key { .. } | Principal::Guest(_) => {
             is_principal("organizer_account", "organizer_external", who)
         }
     }

@@ -12,18 +12,22 @@ use super::working_set::WorkingSet;
 use crate::setters::setters;
 use jiff::Timestamp;
 
+mod claim;
 mod end;
 mod find;
 mod hold;
 mod limits;
+mod name;
 mod promo;
 mod quote;
 
+pub use claim::ClaimOrders;
 pub use end::ExpireHolds;
 pub(crate) use end::end_hold;
 pub use find::{FindOrder, FindPurchase, ListOrders};
 pub(crate) use hold::{Decided, is_on_sale, may_be_going_on};
 pub use limits::BuyerLimits;
+pub use name::NameBuyer;
 pub use quote::{Quote, QuoteHold};
 
 /// The maximum number of tickets in an order.
@@ -61,14 +65,16 @@ pub struct Order {
 
 table! {
     Order in "orders", lock Lock::Rank(1);
-    numbered id: OrderId, reference, event_id, buyer [buyer_account, buyer_external, email], total [total_minor, currency],
-        status [status, hold_until], hold_extended, created_at, updated_at, promo_code_id;
+    numbered id: OrderId, reference, event_id, buyer [buyer_account, buyer_external, email, buyer_guest],
+        total [total_minor, currency], status [status, hold_until], hold_extended, created_at, updated_at, promo_code_id;
     part lines: OrderLine;
     derived open_for = limits::open_for;
     derived paid_for = limits::paid_for;
+    derived guest_address = claim::guest_address;
     index BY_REFERENCE(reference) unique;
     index BY_OPEN(open_for);
     index BY_PAID(paid_for);
+    index BY_GUEST_ADDRESS(guest_address);
 }
 
 impl WorkingSet {

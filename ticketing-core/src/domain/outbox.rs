@@ -1,6 +1,7 @@
 //! The outbox: mails to send. A mail is added in the same transaction as the change that it reports.
 
 use super::id::{MailId, OrderId, ProofId, RefundId};
+use super::order::Order;
 use super::principal::EmailAddress;
 use super::row::{Field, Kind, RowError, Sink, Source};
 use super::subject::Subject;
@@ -74,6 +75,14 @@ impl WorkingSet {
             return;
         }
         self.owe_mail(now, subject, kind, to);
+    }
+
+    /// Puts a mail to the buyer of an order into the outbox, unless there is one of this kind about it, or the buyer has no address. Needs
+    /// the order's mails.
+    pub(crate) fn mail_buyer(&mut self, now: Timestamp, order: &Order, kind: MailKind) {
+        if let Some(to) = &order.buyer.email {
+            self.enqueue_mail(now, order.id, kind, to.clone());
+        }
     }
 
     /// Puts a mail into the outbox whose kind is new for its subject.

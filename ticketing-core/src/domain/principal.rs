@@ -1,5 +1,6 @@
-//! Principals: who acts. An account, an API key, an organisation, or an identity of the embedding application.
+//! Principals: who acts. An account, a guest, an API key, an organisation, or an identity of the embedding application.
 
+use super::code::Reference;
 use super::id::{AccountId, ApiKeyId, OrganisationId};
 
 mod email;
@@ -24,6 +25,9 @@ pub enum Principal {
         /// Who had made it, or taken it over, when it acted.
         maker: AccountId,
     },
+    /// Somebody without an account, who buys one order: the one with this reference. The order's
+    /// [key](crate::token::GuestKey) stands for the guest.
+    Guest(Reference),
 }
 
 impl Principal {
@@ -31,7 +35,7 @@ impl Principal {
     pub fn account(&self) -> Option<AccountId> {
         match self {
             Self::Account(id) => Some(*id),
-            Self::External(_) | Self::Organisation(_) | Self::Key { .. } => None,
+            Self::External(_) | Self::Organisation(_) | Self::Key { .. } | Self::Guest(_) => None,
         }
     }
 
@@ -39,15 +43,23 @@ impl Principal {
     pub fn organisation(&self) -> Option<OrganisationId> {
         match self {
             Self::Organisation(id) => Some(*id),
-            Self::Account(_) | Self::External(_) | Self::Key { .. } => None,
+            Self::Account(_) | Self::External(_) | Self::Key { .. } | Self::Guest(_) => None,
         }
     }
 
     /// The application's own id, if it is one of its identities.
     pub fn external(&self) -> Option<&str> {
         match self {
-            Self::Account(_) | Self::Organisation(_) | Self::Key { .. } => None,
+            Self::Account(_) | Self::Organisation(_) | Self::Key { .. } | Self::Guest(_) => None,
             Self::External(id) => Some(id),
+        }
+    }
+
+    /// The reference of a guest's order, if it is a guest.
+    pub fn guest(&self) -> Option<&Reference> {
+        match self {
+            Self::Guest(order) => Some(order),
+            Self::Account(_) | Self::External(_) | Self::Organisation(_) | Self::Key { .. } => None,
         }
     }
 
@@ -59,9 +71,9 @@ impl Principal {
         }
     }
 
-    /// Whether it is somebody who buys and runs events: neither an organisation nor an API key.
+    /// Whether it is somebody who can buy: neither an organisation nor an API key.
     pub fn is_person(&self) -> bool {
-        matches!(self, Self::Account(_) | Self::External(_))
+        matches!(self, Self::Account(_) | Self::External(_) | Self::Guest(_))
     }
 }
 
@@ -98,6 +110,7 @@ impl std::fmt::Display for Principal {
             Self::External(id) => write!(f, "external {id}"),
             Self::Organisation(id) => write!(f, "organisation {id}"),
             Self::Key { id, maker } => write!(f, "api key {id} of account {maker}"),
+            Self::Guest(order) => write!(f, "guest {order}"),
         }
     }
 }
@@ -108,13 +121,20 @@ impl std::fmt::Display for Principal {
 pub struct Buyer {
     /// The principal who owns the tickets.
     pub who: Principal,
-    /// The address to which the tickets are mailed.
-    pub email: EmailAddress,
+    /// The address to which the tickets are mailed. `None` for a guest who has not given one yet, and after the buyer's data was erased.
+    #[serde(default)]
+    pub email: Option<EmailAddress>,
 }
 
 impl Buyer {
     /// Creates a buyer. `who` may be a `&str`, `String` or `AccountId`.
     pub fn new(who: impl Into<Principal>, email: EmailAddress) -> Self {
-        Self { who: who.into(), email }
+        Self { who: who.into(), email: Some(email) }
+    }
+
+    /// Creates a buyer without an account, of the order with this reference. The address may be [given later](crate::Ticketing::name_buyer),
+    /// before the order is paid.
+    pub fn guest(order: Reference, email: impl Into<Option<EmailAddress>>) -> Self {
+        Self { who: Principal::Guest(order), email: email.into() }
     }
 }

@@ -62,6 +62,9 @@ pub enum Refusal {
     /// The account's e-mail address must be verified first.
     #[error("Verify your e-mail address first")]
     EmailUnverified,
+    /// The guest who bought the order has not given an address yet.
+    #[error("The order needs an e-mail address before it can be paid")]
+    BuyerUnnamed,
     /// A category with this name exists.
     #[error("Category already exists")]
     CategoryTaken,
@@ -355,6 +358,7 @@ impl Refusal {
             Self::ApiKeyUnknown => "api_key_unknown",
             Self::TooManyApiKeys { .. } => "too_many_api_keys",
             Self::EmailUnverified => "email_unverified",
+            Self::BuyerUnnamed => "buyer_unnamed",
             Self::CategoryTaken => "category_taken",
             Self::CategoryUnknown => "category_unknown",
             Self::EventUnknown { .. } => "event_unknown",
@@ -485,6 +489,7 @@ impl Refusal {
             | Self::ApiKeyUnknown
             | Self::SecondFactorRequired
             | Self::EmailUnverified
+            | Self::BuyerUnnamed
             | Self::TotalTooLarge
             | Self::KeyReused
             | Self::OrderUnknown
@@ -529,6 +534,7 @@ impl Refusal {
             Self::SecondFactorRequired,
             Self::TooManyApiKeys { limit: 100 },
             Self::EmailUnverified,
+            Self::BuyerUnnamed,
             Self::CategoryTaken,
             Self::CategoryUnknown,
             Self::EventUnknown { event_id: EventId(1) },

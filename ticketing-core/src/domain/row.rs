@@ -267,7 +267,9 @@ impl StoredAs<Principal> for Organizer {
                 to.int(None);
                 to.text(Some(""));
             }
-            Principal::Account(_) | Principal::External(_) | Principal::Key { .. } => value.store(to),
+            Principal::Account(_) | Principal::External(_) | Principal::Key { .. } | Principal::Guest(_) => {
+                value.store(to)
+            }
         }
         to.int(value.organisation().map(|id| id.0));
     }
@@ -275,6 +277,30 @@ impl StoredAs<Principal> for Organizer {
     fn read(from: &mut dyn Source) -> Result<Principal, RowError> {
         let other = required(from, "an organiser")?;
         Ok(from.int()?.map_or(other, |id| Principal::Organisation(id.into())))
+    }
+}
+
+/// A holder of tickets, who may be a guest: three columns. For a guest the second one is empty, which no identity of an application is, and
+/// the third one has the reference of the order.
+pub(crate) struct Holder;
+
+impl StoredAs<Principal> for Holder {
+    const KINDS: &'static [Kind] = &[Kind::Int, Kind::Text, Kind::Text];
+
+    fn store(value: &Principal, to: &mut dyn Sink) {
+        match value.guest() {
+            Some(_) => {
+                to.int(None);
+                to.text(Some(""));
+            }
+            None => value.store(to),
+        }
+        to.text(value.guest().map(Reference::as_str));
+    }
+
+    fn read(from: &mut dyn Source) -> Result<Principal, RowError> {
+        let other = required(from, "a holder")?;
+        Ok(Reference::read(from)?.map_or(other, Principal::Guest))
     }
 }
 
@@ -464,8 +490,8 @@ impl Field for Money {
     }
 }
 
-/// An account, or an identity of the application's: one of two columns. An organisation and an API key have none: neither column is set,
-/// and the constraints of the table reject it.
+/// An account, or an identity of the application's: one of two columns. All others have none: neither column is set, and the constraints of
+/// the table reject it.
 impl Field for Principal {
     const KINDS: &'static [Kind] = &[Kind::Int, Kind::Text];
 
@@ -486,17 +512,28 @@ impl Field for Principal {
     }
 }
 
+/// The columns of the holder, with that of the address before the last one. No address is an empty one.
 impl Field for Buyer {
-    const KINDS: &'static [Kind] = &[Kind::Int, Kind::Text, Kind::Text];
+    const KINDS: &'static [Kind] = &[Kind::Int, Kind::Text, Kind::Text, Kind::Text];
 
     fn store(&self, to: &mut dyn Sink) {
-        self.who.store(to);
-        self.email.store(to);
+        match self.who.guest() {
+            Some(_) => {
+                to.int(None);
+                to.text(Some(""));
+            }
+            None => self.who.store(to),
+        }
+        to.text(Some(self.email.as_ref().map_or("", EmailAddress::as_str)));
+        to.text(self.who.guest().map(Reference::as_str));
     }
 
     fn read(from: &mut dyn Source) -> Result<Option<Self>, RowError> {
-        let (who, email) = (Principal::read(from)?, EmailAddress::read(from)?);
-        Ok(who.zip(email).map(|(who, email)| Self { who, email }))
+        let (other, email) = (Principal::read(from)?, from.text()?);
+        let who = Reference::read(from)?.map(Principal::Guest).or(other);
+        let email = email.filter(|email| !email.is_empty());
+        let email = email.map(|email| EmailAddress::as_stored(&email).map_err(RowError::of)).transpose()?;
+        Ok(who.map(|who| Self { who, email }))
     }
 }
 

@@ -51,8 +51,8 @@ pub struct Ticket {
 
 table! {
     Ticket in "tickets", lock Lock::Rank(2);
-    numbered id: TicketId, code, order_id, line, ordinal, event_id, ticket_type_id, holder [holder_account, holder_external],
-        price [price_minor, currency], status, issued_at, updated_at, keeps_place;
+    numbered id: TicketId, code, order_id, line, ordinal, event_id, ticket_type_id,
+        holder as Holder [holder_account, holder_external, holder_guest], price [price_minor, currency], status, issued_at, updated_at, keeps_place;
     index BY_ORDER(order_id);
     index BY_CODE(code) unique;
 }

@@ -46,7 +46,8 @@ const TEMPLATES: [(&str, &str); 16] = [
 /// Renders the mails. Create it once: the templates are compiled then.
 ///
 /// The same content always renders to the same mail, Message-ID included, so that a repeated mail can be told from a new
-/// one. Rendering fails ([`Error::Configuration`]) only because of a bug in a template.
+/// one. Rendering fails with [`Error::Invalid`] if the buyer of the order has no address, and with [`Error::Configuration`] only because of a
+/// bug in a template.
 #[derive(Debug)]
 pub struct Renderer {
     templates: Environment<'static>,
@@ -237,7 +238,12 @@ impl Renderer {
             Some(again) => self.id(&format!("{name}-{again}"), key),
             None => self.id(&name, key),
         };
-        Ok(Mail { message_id, to: order.buyer.email.clone(), subject, text, html, attachments })
+        let to = order
+            .buyer
+            .email
+            .clone()
+            .ok_or_else(|| Error::invalid("buyer.email", "is required: nobody to write to"))?;
+        Ok(Mail { message_id, to, subject, text, html, attachments })
     }
 
     /// The facts in every mail, in the order of interest.

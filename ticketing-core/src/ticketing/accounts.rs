@@ -14,7 +14,7 @@ use crate::error::{Error, Result};
 use crate::password::{Passwords, is_common, is_public, is_weak};
 use crate::setters::setters;
 use crate::storage::StorageExt as _;
-use crate::token::{Checked, FactorKey, KeyMode, ProofKey, TokenKey, TokenShape, Tokens};
+use crate::token::{Checked, FactorKey, GuestKeys, KeyMode, ProofKey, TokenKey, TokenShape, Tokens};
 use jiff::{SignedDuration, Timestamp};
 use std::collections::BTreeSet;
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -32,6 +32,8 @@ pub(super) struct Accounts {
     pub(super) proofs: ProofKey,
     /// Keeps second factors secret.
     pub(super) factors: FactorKey,
+    /// The keys of guests' orders are derived from it.
+    pub(super) guests: GuestKeys,
     /// How the tokens of API keys look.
     pub(super) keys: TokenShape,
     /// After how long without use a session ends.
@@ -46,7 +48,7 @@ pub(super) struct Accounts {
 impl Accounts {
     pub(super) fn new(key: TokenKey, lifetime: SignedDuration, threads: usize, random: &dyn Random) -> Result<Self> {
         let passwords = Passwords::new(threads, random)?;
-        let (proofs, factors) = (key.proofs(), key.factors());
+        let (proofs, factors, guests) = (key.proofs(), key.factors(), key.guests());
         let tokens = Tokens::new(key, lifetime);
         let (touching, touching_keys) = (Mutex::default(), Mutex::default());
         let keys = TokenShape(KeyMode::default());
@@ -55,6 +57,7 @@ impl Accounts {
             passwords,
             proofs,
             factors,
+            guests,
             keys,
             idle: None,
             touching,

@@ -29,6 +29,7 @@ pub struct TicketingBuilder {
     random: Arc<dyn Random>,
     runtime: Arc<dyn Runtime>,
     hold_for: SignedDuration,
+    naming_for: SignedDuration,
     buyer_limits: BuyerLimits,
     organizers: Organizers,
     unproved_members: bool,
@@ -62,6 +63,7 @@ impl TicketingBuilder {
             random: Arc::new(SystemRandom),
             runtime: Arc::new(TokioRuntime),
             hold_for: SignedDuration::from_mins(15),
+            naming_for: SignedDuration::from_mins(5),
             buyer_limits: BuyerLimits::default(),
             organizers: Organizers::default(),
             unproved_members: false,
@@ -151,7 +153,7 @@ impl TicketingBuilder {
     }
 
     /// The web page where buyers find their tickets, linked from mails: `https://tickets.example.com/mine`. Without it, mails have
-    /// no links.
+    /// no links. Links for guests end in `#order_key=` and the key of the order: browsers send that part to no server.
     pub fn public_url(mut self, url: impl Into<String>) -> Self {
         self.public_url = Some(url.into());
         self
@@ -163,6 +165,13 @@ impl TicketingBuilder {
     #[cfg(feature = "accounts")]
     pub fn proof_url(mut self, url: impl Into<String>) -> Self {
         self.proof_url = Some(url.into());
+        self
+    }
+
+    /// How long places are held for a guest who has not given an address yet: a minute to an hour, and at most as long as for everybody
+    /// else. Defaults to 5 minutes.
+    pub fn naming_for(mut self, naming_for: SignedDuration) -> Self {
+        self.naming_for = naming_for;
         self
     }
 
@@ -242,6 +251,9 @@ impl TicketingBuilder {
         if self.hold_for < minute || self.hold_for > SignedDuration::from_hours(24) {
             return Err(wrong("hold_for", "a minute to 24 hours", &self.hold_for));
         }
+        if self.naming_for < minute || self.naming_for > SignedDuration::from_hours(1) {
+            return Err(wrong("naming_for", "a minute to an hour", &self.naming_for));
+        }
         let domain_ok = |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '-');
         if self.mail_domain.is_empty() || self.mail_domain.len() > 200 || !self.mail_domain.chars().all(domain_ok) {
             return Err(wrong("mail_domain", "a domain name", &self.mail_domain));
@@ -277,6 +289,7 @@ impl TicketingBuilder {
             runtime: self.runtime,
             recent_events: RecentEvents::default(),
             hold_for: self.hold_for,
+            naming_for: self.naming_for,
             buyer_limits: self.buyer_limits,
             organizers: self.organizers,
             unproved_members: self.unproved_members,

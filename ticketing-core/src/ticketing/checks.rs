@@ -55,7 +55,7 @@ impl Checks {
         value.map_err(|error| self.wrong.push(Invalid::new(field, error.to_string()))).ok()
     }
 
-    /// A principal who acts as a person: neither organisations nor API keys buy.
+    /// A principal who buys: neither organisations nor API keys do.
     pub(super) fn person(&mut self, field: &str, who: &Principal) {
         self.principal(field, who);
         self.require(field, who.is_person(), || format!("must be a person (got {who})"));
@@ -64,13 +64,15 @@ impl Checks {
     /// A principal who stands at a door: a person or an API key.
     pub(super) fn scanner(&mut self, field: &str, who: &Principal) {
         self.principal(field, who);
-        self.require(field, who.organisation().is_none(), || "must not be an organisation".to_owned());
+        let stands = who.organisation().is_none() && who.guest().is_none();
+        self.require(field, stands, || format!("must be a person or an API key (got {who})"));
     }
 
     /// A principal who runs events: a person or an organisation.
     pub(super) fn organizer(&mut self, field: &str, who: &Principal) {
         self.principal(field, who);
-        self.require(field, !matches!(who, Principal::Key { .. }), || "must not be an API key".to_owned());
+        let runs = who.guest().is_none() && !matches!(who, Principal::Key { .. });
+        self.require(field, runs, || format!("must be a person or an organisation (got {who})"));
     }
 
     /// The embedding application's id of a principal.

@@ -288,18 +288,21 @@ impl Ticketing {
         self.inner.renderer.factor_mail(&FactorMail::new(id, news, time, &owed.to, owed.created_at)).map(Some)
     }
 
-    /// Renders the mail from the current rows. `None` if what it is about does not exist.
+    /// Renders the mail from the current rows. `None` if what it is about does not exist, or its recipient's address was erased.
     async fn render(&self, owed: &OutboxMail, about: &Purchase) -> Result<Option<Mail>> {
         let Purchase { order, tickets, event, notice } = about;
+        if order.buyer.email.is_none() {
+            return Ok(None);
+        }
         let renderer = &self.inner.renderer;
         Ok(match owed.kind {
             MailKind::Tickets | MailKind::TicketsRestored(_) => Some({
-                let public_url = self.inner.public_url.as_deref();
+                let public_url = self.order_url(order)?;
                 let restored = match owed.kind {
                     MailKind::TicketsRestored(time) => Some(time),
                     _ => None,
                 };
-                let mail = TicketsMail { order, event, tickets, public_url, restored };
+                let mail = TicketsMail { order, event, tickets, public_url: public_url.as_deref(), restored };
                 renderer.tickets_mail(&mail)?
             }),
             MailKind::Refund(id) => {
@@ -313,7 +316,7 @@ impl Ticketing {
             MailKind::EventChanged(_) => match notice {
                 Some(notice) => {
                     let mail = EventChangedMail::new(order, event, notice);
-                    Some(renderer.event_changed_mail(&mail.with_public_url(self.inner.public_url.as_deref()))?)
+                    Some(renderer.event_changed_mail(&mail.with_public_url(self.order_url(order)?.as_deref()))?)
                 }
                 None => None,
             },
@@ -325,6 +328,22 @@ impl Ticketing {
             | MailKind::RecoveryCodeUsed(_) => None,
             MailKind::EventCancelled => Some(renderer.event_cancelled_mail(&EventCancelledMail { order, event })?),
         })
+    }
+
+    /// The page of an order. A guest gets the order's key behind the `#`, which browsers send to no server.
+    #[cfg(feature = "accounts")]
+    fn order_url(&self, order: &Order) -> Result<Option<String>> {
+        let Some(url) = &self.inner.public_url else { return Ok(None) };
+        // Without a token key there are no keys of orders, and an application that identifies its guests itself needs none.
+        let key = if self.inner.accounts.is_some() { self.guest_key(order)? } else { None };
+        let Some(key) = key else { return Ok(Some(url.clone())) };
+        let sign = if url.contains('#') { '?' } else { '#' };
+        Ok(Some(format!("{url}{sign}order_key={}", key.as_str())))
+    }
+
+    #[cfg(not(feature = "accounts"))]
+    fn order_url(&self, _: &Order) -> Result<Option<String>> {
+        Ok(self.inner.public_url.clone())
     }
 }
 

@@ -18,6 +18,7 @@ mod event_checks;
 mod event_copies;
 mod event_edits;
 mod events;
+mod guests;
 mod limits;
 mod mail_delivery;
 mod mail_limits;
@@ -77,12 +78,13 @@ use std::sync::atomic::{AtomicBool, AtomicI64};
 
 /// Sells tickets and lets people in. Cheap to clone; all clones share one state.
 ///
-/// Each call takes the principal who acts: an [account] of ours or an [identity] of the embedding application, which must authenticate
-/// them. What belongs to another principal is reported as not found.
+/// Each call takes the principal who acts: an [account] of ours, a [guest], or an [identity] of the embedding application, which must
+/// authenticate them. What belongs to another principal is reported as not found.
 ///
 /// Every call is cancel-safe: if it is dropped at any await point, it is done or not done, never half.
 ///
 /// [account]: crate::domain::principal::Principal::Account
+/// [guest]: crate::domain::principal::Principal::Guest
 /// [identity]: crate::domain::principal::Principal::External
 #[derive(Clone, Debug)]
 pub struct Ticketing {
@@ -101,6 +103,8 @@ struct Inner {
     batches: batching::Batches,
     recent_events: recent_events::RecentEvents,
     hold_for: SignedDuration,
+    /// How long places are held for a guest who has not given an address.
+    naming_for: SignedDuration,
     buyer_limits: BuyerLimits,
     organizers: Organizers,
     /// Whether accounts without a verified address may be members of organisations.

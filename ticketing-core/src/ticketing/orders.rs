@@ -1,6 +1,6 @@
 use super::checks::Checks;
 use super::events::check_page;
-use super::{Ticketing, granted, refused};
+use super::{Inner, Ticketing, granted, refused};
 use crate::domain::access::is_theirs;
 use crate::domain::code::Reference;
 use crate::domain::id::{EventId, TicketTypeId};
@@ -13,7 +13,7 @@ use crate::error::{Error, Result};
 use crate::metrics::{self, Stage};
 use crate::setters::setters;
 use crate::storage::StorageExt as _;
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use tracing::Instrument as _;
 use tracing::field::Empty;
 
@@ -99,6 +99,12 @@ impl Ticketing {
     pub(super) fn new_hold(&self, buyer: &Buyer, request: OrderRequest) -> Result<Hold> {
         let mut checks = Checks::default();
         checks.person("buyer", &buyer.who);
+        let is_theirs = |order: &Reference| request.reference.as_ref() == Some(order);
+        checks.require("reference", buyer.who.guest().is_none_or(is_theirs), || {
+            "must be that of the guest's order".to_owned()
+        });
+        let is_named = buyer.who.guest().is_some() || buyer.email.is_some();
+        checks.require("email", is_named, || "is required for a buyer who is no guest".to_owned());
         checks.done()?;
         // A text that cannot be a code is answered like one that is none.
         let promo_code =
@@ -110,9 +116,15 @@ impl Ticketing {
             reference: request.reference.unwrap_or_else(|| Reference::of_order(&self.inner.random.seed())),
             event_id: request.event_id,
             buyer: buyer.clone(),
-            hold_until: self.now() + self.inner.hold_for,
+            hold_until: self.now() + self.hold_for(buyer),
             limits: self.inner.buyer_limits,
         })
+    }
+
+    /// How long places are held for a new order.
+    fn hold_for(&self, buyer: &Buyer) -> SignedDuration {
+        let Inner { hold_for, naming_for, .. } = &*self.inner;
+        if buyer.email.is_some() { *hold_for } else { *naming_for.min(hold_for) }
     }
 
     /// Counts an order that was created by a call that began at `began`. A repeat finds the order of the first call.

@@ -195,7 +195,7 @@ impl Ticketing {
                 .await
                 .err()
                 .unwrap_or(Error::NotFound("Organisation")),
-            Principal::Account(_) | Principal::External(_) | Principal::Key { .. } => {
+            Principal::Account(_) | Principal::External(_) | Principal::Key { .. } | Principal::Guest(_) => {
                 Error::Forbidden("An event moves to an organisation, or to yourself")
             }
         })

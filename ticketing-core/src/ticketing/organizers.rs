@@ -55,7 +55,7 @@ impl Ticketing {
     async fn is_unproved(&self, who: &Principal) -> Result<bool> {
         let account = match who {
             Principal::Account(id) | Principal::Key { maker: id, .. } => *id,
-            Principal::External(_) | Principal::Organisation(_) => return Ok(false),
+            Principal::External(_) | Principal::Organisation(_) | Principal::Guest(_) => return Ok(false),
         };
         if self.inner.organizers == Organizers::Anyone {
             return Ok(false);

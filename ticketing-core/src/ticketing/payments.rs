@@ -61,7 +61,7 @@ impl Ticketing {
     /// Refusals: those of [`hold`](Self::hold). Errors: [`Error::Gateway`].
     ///
     /// A repeat with the same references finds the same order and checkout. If that order was cancelled or has expired, starts a
-    /// new one with new references.
+    /// new one with new references; a guest, who is known by the reference, gets none.
     pub async fn buy(&self, buyer: &Buyer, request: OrderRequest, options: PayOptions) -> Result<Started> {
         let span =
             tracing::info_span!("buy", event.id = request.event_id.0, order.id = Empty, attempt.reference = Empty);
@@ -74,7 +74,7 @@ impl Ticketing {
             // Only free orders can be paid, and whether this is one is known when it is made.
             let mut options = options;
             let mut order = self.hold(buyer, request.clone()).await?;
-            if matches!(order.status, OrderStatus::Cancelled | OrderStatus::Expired) {
+            if is_over(&order) {
                 order = self.hold(buyer, OrderRequest { reference: None, ..request }).await?;
                 options.reference = None;
             }
@@ -82,7 +82,9 @@ impl Ticketing {
         };
         let mut options = self.usable(options).await?;
         let mut begun = self.begin_at(&**gateway, buyer, request.clone(), &options).await?;
-        if let SaleBegun::Known(Order { status: OrderStatus::Cancelled | OrderStatus::Expired, .. }) = begun {
+        if let SaleBegun::Known(order) = &begun
+            && is_over(order)
+        {
             // The attempt's reference belongs to the former order.
             options.reference = None;
             begun = self.begin_at(&**gateway, buyer, OrderRequest { reference: None, ..request }, &options).await?;
@@ -118,7 +120,7 @@ impl Ticketing {
     /// Opens a checkout for an order of `actor`'s. Another one may be open already: both can be paid, and a second payment is
     /// refunded automatically. If no checkout can be opened, the hold stays, so that the buyer can retry.
     ///
-    /// Refusals: `hold_expired`, `order_paid`, `order_cancelled`, `event_cancelled`, `event_over`, `key_reused`.
+    /// Refusals: `hold_expired`, `order_paid`, `order_cancelled`, `event_cancelled`, `event_over`, `key_reused`, `buyer_unnamed`.
     pub async fn pay(&self, actor: &Principal, order: &Reference, options: PayOptions) -> Result<Started> {
         let order = self.order(actor, order).await?;
         self.open(order, options, false).await
@@ -193,7 +195,7 @@ impl Ticketing {
         let charge = Charge {
             reference: attempt.reference.clone(),
             amount: attempt.amount,
-            email: options.email.unwrap_or_else(|| order.buyer.email.clone()),
+            email: options.email.or_else(|| order.buyer.email.clone()).ok_or_else(|| refused(Refusal::BuyerUnnamed))?,
             return_url: options.return_url,
             order: order.reference.clone(),
         };
@@ -265,8 +267,8 @@ impl Ticketing {
     pub async fn verify(&self, actor: &Principal, reference: &Reference) -> Result<Settlement> {
         let _waiting = self.inner.pace.buyer();
         let missing = || Error::NotFound("Payment");
-        let (attempt, buyer) = self.inner.batches.find(FindAttempt(reference.clone())).await?.ok_or_else(missing)?;
-        if buyer != *actor {
+        let (attempt, order) = self.inner.batches.find(FindAttempt(reference.clone())).await?.ok_or_else(missing)?;
+        if !is_theirs(actor, &order) {
             return Err(missing());
         }
         self.ask_and_settle(&attempt).await
@@ -344,4 +346,9 @@ impl Ticketing {
         }
         Err(Error::Configuration(format!("the attempt was made at {}, which is not configured", attempt.gateway)))
     }
+}
+
+/// Whether the order of an earlier call has ended unpaid, so that its buyer may have a new one. A guest is the buyer of one order.
+fn is_over(order: &Order) -> bool {
+    matches!(order.status, OrderStatus::Cancelled | OrderStatus::Expired) && order.buyer.who.guest().is_none()
 }

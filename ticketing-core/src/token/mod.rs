@@ -1,8 +1,9 @@
 //! Session tokens: JWT (RFC 7519), HS256 only. And what is derived from the same key: the tokens of proofs in `proof.rs`, and what keeps
-//! second factors secret in `factor.rs`.
+//! second factors secret in `factor.rs`, and the keys of guests' orders in `guest.rs`.
 
 mod api_key;
 mod factor;
+mod guest;
 mod hs256;
 mod proof;
 mod totp;
@@ -10,6 +11,8 @@ mod totp;
 pub(crate) use api_key::TokenShape;
 pub use api_key::{ApiKeyToken, KeyMode};
 pub(crate) use factor::{FactorKey, RecoveryCode};
+pub use guest::GuestKey;
+pub(crate) use guest::GuestKeys;
 #[cfg(feature = "testing")]
 pub use totp::code_at;
 pub(crate) use totp::{SECRET_BYTES, base32, otpauth_uri, step_of};
@@ -36,9 +39,10 @@ const LEEWAY: i64 = 5;
 /// The minimum length of the secret: that of HS256's hash (RFC 7518, 3.2).
 pub const MIN_SECRET_BYTES: usize = 32;
 
-/// The key that signs session tokens. The tokens of proofs, and what keeps second factors secret, are derived from it.
+/// The key that signs session tokens. The tokens of proofs, the keys of guests' orders, and what keeps second factors secret are derived
+/// from it.
 ///
-/// With another key, open sessions end, tokens that were mailed are not valid any more, and no code of a second factor is right: an
+/// With another key, open sessions end, tokens and keys that were mailed are not valid any more, and no code of a second factor is right: an
 /// administrator must remove the factors, or their owners could not log in.
 #[derive(Clone)]
 pub struct TokenKey {
@@ -46,6 +50,7 @@ pub struct TokenKey {
     decoding: DecodingKey,
     proofs: ProofKey,
     factors: FactorKey,
+    guests: GuestKeys,
 }
 
 impl TokenKey {
@@ -62,12 +67,18 @@ impl TokenKey {
             decoding: DecodingKey::from_secret(secret),
             proofs: ProofKey::derive(secret),
             factors: FactorKey::derive(secret),
+            guests: GuestKeys::derive(secret),
         })
     }
 
     /// The key of proofs.
     pub(crate) fn proofs(&self) -> ProofKey {
         self.proofs.clone()
+    }
+
+    /// The key of guests' orders.
+    pub(crate) fn guests(&self) -> GuestKeys {
+        self.guests.clone()
     }
 
     /// The key of second factors.

@@ -167,7 +167,7 @@ const FOUND_BY: &[(Bug, &[&str])] = &[
         Bug::OfSeveralKeysOneIsFound,
         &[
             "orders::orders_are_found_together_each_with_its_tickets",
-            "attempts::attempts_are_found_together_each_with_its_buyer",
+            "attempts::attempts_are_found_together_each_with_its_order",
         ],
     ),
     (Bug::OfSeveralLookupsOneIsMade, &["accounts::accounts_are_found_together_by_any_key"]),

@@ -88,8 +88,8 @@ fn expand(rows: &mut WorkingSet, now: Timestamp, id: NoticeId) -> Option<Notice>
         (NoticeStatus::Replaced, None)
     } else {
         for order in &orders.items {
-            if let Some(to) = rows.orders.get(order).map(|order| order.buyer.email.clone()) {
-                rows.enqueue_mail(now, *order, MailKind::EventChanged(notice.version), to);
+            if let Some(order) = rows.orders.get(order).cloned() {
+                rows.mail_buyer(now, &order, MailKind::EventChanged(notice.version));
             }
         }
         let status = if orders.more { NoticeStatus::Waiting } else { NoticeStatus::Sent };

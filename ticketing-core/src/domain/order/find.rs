@@ -4,6 +4,7 @@ use crate::domain::id::OrderId;
 use crate::domain::list::{Condition, List, Sort, is_principal};
 use crate::domain::load::LoadKeys;
 use crate::domain::page::{Page, PageRequest};
+use crate::domain::principal::Principal;
 use crate::domain::row::Field as _;
 use crate::domain::ticket::{self, Ticket};
 use crate::domain::working_set::WorkingSet;
@@ -67,7 +68,10 @@ impl Query for ListOrders {
     const ONE_MOMENT: bool = true;
 
     fn needs(&self, _rows: &WorkingSet, load: &mut LoadKeys) {
-        let whose = |who| is_principal("buyer_account", "buyer_external", who);
+        let whose = |who: &Principal| match who.guest() {
+            Some(order) => Condition::Is("reference", order.value()),
+            None => is_principal("buyer_account", "buyer_external", who),
+        };
         let mut all: Vec<Condition> = self.filter.buyer.as_ref().map(whose).into_iter().collect();
         all.extend(self.filter.event_id.map(|id| Condition::Is("event_id", id.value())));
         load.list(List::of::<Order>(LIST, all).by("id", Sort::Descending).page(self.page));

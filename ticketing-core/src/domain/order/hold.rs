@@ -1,4 +1,5 @@
-use super::{BY_REFERENCE, Hold, Order, OrderLine, OrderStatus, limits, promo};
+use super::{BY_REFERENCE, Buyer, Hold, Order, OrderLine, OrderStatus, limits, promo};
+use crate::domain::access::is_theirs;
 use crate::domain::command::Command;
 use crate::domain::event::{Event, EventStatus, SalesRules, Window};
 use crate::domain::id::{OrderId, PromoCodeId, TicketTypeId};
@@ -74,7 +75,7 @@ impl Hold {
         let places = promo::divided(self, rows, event, &wanted, code)?;
         has_places(rows, event, places.iter().copied())?;
         let (lines, total) = priced(event, &places, code)?;
-        limits::check(self, rows, event, &lines)?;
+        limits::check(self.limits, &self.buyer, rows, event, &lines)?;
         if self.expect_total.is_some_and(|expected| expected != total) {
             return Err(Refusal::PriceChanged { total });
         }
@@ -132,7 +133,14 @@ impl Hold {
         let in_all = self.lines.iter().map(|line| line.quantity).fold(0, u32::saturating_add);
         let has_same_lines =
             (is_any && in_all == order.quantity()) || self.by_type(event).is_ok_and(|wanted| wanted == known);
-        order.event_id == self.event_id && order.buyer == self.buyer && has_same_lines && has_same_code
+        order.event_id == self.event_id && self.is_same_buyer(order) && has_same_lines && has_same_code
+    }
+
+    /// A guest may have given the address since the first call.
+    fn is_same_buyer(&self, order: &Order) -> bool {
+        let Buyer { who, email } = &self.buyer;
+        let is_same_address = who.guest().is_some() && email.is_none() || order.buyer.email == *email;
+        is_theirs(who, order) && is_same_address
     }
 }
 

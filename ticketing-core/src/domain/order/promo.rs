@@ -1,8 +1,9 @@
 //! Which tickets of an order are bought with its promo code.
 
-use super::{BY_OPEN, BY_PAID, Hold, limits};
+use super::{Hold, limits};
 use crate::domain::event::{Event, TicketType};
-use crate::domain::id::{PromoCodeId, TicketTypeId};
+use crate::domain::id::{EventId, PromoCodeId, TicketTypeId};
+use crate::domain::principal::Buyer;
 use crate::domain::promo_code::PromoCode;
 use crate::domain::refusal::Refusal;
 use crate::domain::stock::Places;
@@ -67,16 +68,18 @@ fn room(hold: &Hold, rows: &WorkingSet, code: &PromoCode) -> Result<i64, Refusal
         return Err(Refusal::CodeUsedUp { left: 0 });
     }
     let of_order = code.max_per_order.map_or(i64::MAX, i64::from);
-    let of_buyer = code.max_per_buyer.map_or(i64::MAX, |max| i64::from(max) - used_by_buyer(hold, rows, code.id));
+    let of_buyer = code
+        .max_per_buyer
+        .map_or(i64::MAX, |max| i64::from(max) - used_by_buyer(rows, hold.event_id, &hold.buyer, code.id));
     let room = left.min(of_order).min(of_buyer);
     if room <= 0 { Err(Refusal::CodeLimit { left: 0 }) } else { Ok(room) }
 }
 
 /// The tickets that the buyer has with the code: held, or issued and not void.
-fn used_by_buyer(hold: &Hold, rows: &WorkingSet, code: PromoCodeId) -> i64 {
-    let key = limits::key(hold.event_id, &hold.buyer.who);
-    let held = rows.orders.all(BY_OPEN, &key).flat_map(Places::of_order);
-    let issued = rows.orders.all(BY_PAID, &key).flat_map(|order| {
+pub(super) fn used_by_buyer(rows: &WorkingSet, event: EventId, buyer: &Buyer, code: PromoCodeId) -> i64 {
+    let has = limits::Has::of(rows, event, buyer);
+    let held = has.open().flat_map(Places::of_order);
+    let issued = has.paid().flat_map(|order| {
         let valid = rows.tickets_of(order.id).filter(|ticket| ticket.takes_a_place());
         valid.map(move |ticket| Places::of_ticket(Some(order), ticket))
     });

@@ -89,6 +89,9 @@ impl Command for BeginSale {
         if self.hold.hold_until <= now {
             return Err(Refusal::HoldExpired);
         }
+        if self.hold.buyer.email.is_none() {
+            return Err(Refusal::BuyerUnnamed);
+        }
         self.hold.write(rows, now, new);
         attempt.apply(rows, now).map(|opened| SaleBegun::New(Box::new(opened)))
     }

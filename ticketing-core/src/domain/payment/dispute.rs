@@ -313,7 +313,7 @@ pub(super) fn restore(
     if !void.is_empty() {
         let times = rows.mails_of(order.id).filter(|mail| matches!(mail.kind, MailKind::TicketsRestored(_))).count();
         let kind = MailKind::TicketsRestored(u32::try_from(times + 1).unwrap_or(u32::MAX));
-        rows.enqueue_mail(now, order.id, kind, order.buyer.email.clone());
+        rows.mail_buyer(now, order, kind);
     }
     if attempt.status == AttemptStatus::Disputed {
         turn(rows, now, attempt, AttemptStatus::Fulfilled, "the dispute was won, and the places were still free");

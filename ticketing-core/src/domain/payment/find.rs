@@ -3,16 +3,15 @@ use crate::domain::code::Reference;
 use crate::domain::command::Query;
 use crate::domain::load::LoadKeys;
 use crate::domain::order::Order;
-use crate::domain::principal::Principal;
 use crate::domain::working_set::WorkingSet;
 
-/// Finds an attempt, with the buyer of its order.
+/// Finds an attempt, with its order.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct FindAttempt(pub Reference);
 
 impl Query for FindAttempt {
-    type Found = Option<(Attempt, Principal)>;
-    // The buyer of an order never changes.
+    type Found = Option<(Attempt, Order)>;
+    // The order is read for its buyer, who has little to do with the state of an attempt.
     const ONE_MOMENT: bool = false;
 
     fn needs(&self, rows: &WorkingSet, load: &mut LoadKeys) {
@@ -24,7 +23,7 @@ impl Query for FindAttempt {
 
     fn find(&self, rows: &WorkingSet) -> Self::Found {
         let attempt = rows.attempts.get(&self.0)?.clone();
-        let buyer = rows.orders.get(&attempt.order_id)?.buyer.who.clone();
-        Some((attempt, buyer))
+        let order = rows.orders.get(&attempt.order_id)?.clone();
+        Some((attempt, order))
     }
 }

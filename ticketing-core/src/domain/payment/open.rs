@@ -41,6 +41,9 @@ impl Command for OpenAttempt {
         }
         let event = rows.events.get(&order.event_id).ok_or(Refusal::EventUnknown { event_id: order.event_id })?;
         is_on_sale(event, now)?;
+        if order.buyer.email.is_none() {
+            return Err(Refusal::BuyerUnnamed);
+        }
 
         let attempt = Attempt {
             reference: self.reference.clone(),

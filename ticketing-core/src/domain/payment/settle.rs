@@ -170,7 +170,7 @@ fn fulfil(rows: &mut WorkingSet, now: Timestamp, attempt: &Attempt, order: &Orde
             index += 1;
         }
     }
-    rows.enqueue_mail(now, order.id, MailKind::Tickets, order.buyer.email.clone());
+    rows.mail_buyer(now, order, MailKind::Tickets);
     let reason = match from {
         Move::SellAgain => "paid after the hold had ended; the places were still free",
         _ => "paid in time",

@@ -2,6 +2,7 @@
 
 use super::{BY_KEY, Refund, RefundReason, RefundRequest};
 use super::{refund_tickets, request, valid_ticket};
+use crate::domain::access::is_theirs;
 use crate::domain::audit::Actor;
 use crate::domain::code::Reference;
 use crate::domain::command::Command;
@@ -59,7 +60,7 @@ impl Command for ReturnTickets {
 
     fn apply(&self, rows: &mut WorkingSet, now: Timestamp) -> Result<Refund, Refusal> {
         let order = rows.order_by_reference(&self.order).cloned();
-        let order = order.filter(|order| order.buyer.who == self.buyer).ok_or(Refusal::OrderUnknown)?;
+        let order = order.filter(|order| is_theirs(&self.buyer, order)).ok_or(Refusal::OrderUnknown)?;
         if rows.refund_by_key(&self.key).is_some() {
             return self.request().apply(rows, now);
         }

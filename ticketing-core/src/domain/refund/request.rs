@@ -131,7 +131,7 @@ fn add_refund(rows: &mut WorkingSet, now: Timestamp, owed: Owed<'_>) -> Refund {
         updated_at: now,
     };
     rows.refunds.insert(refund.clone());
-    rows.enqueue_mail(now, owed.order.id, MailKind::Refund(refund.id), owed.order.buyer.email.clone());
+    rows.mail_buyer(now, owed.order, MailKind::Refund(refund.id));
     let change = Change { item: Some(refund.key.as_str()), before: None, after: Some(status.name()) };
     rows.record_audit(now, owed.order.id, owed.actor, "refund.decided", owed.reason.name(), change);
     refund

@@ -63,7 +63,7 @@ fn undo(rows: &mut WorkingSet, now: Timestamp, id: OrderId, seed: &Seed) -> Opti
     match order.status {
         OrderStatus::Held { .. } => {
             end_hold(rows, now, &order, OrderStatus::Cancelled, Actor::System, "the event was called off");
-            rows.enqueue_mail(now, order.id, MailKind::EventCancelled, order.buyer.email.clone());
+            rows.mail_buyer(now, &order, MailKind::EventCancelled);
         }
         OrderStatus::Paid => {
             let key = Reference::of_attempt(seed);

@@ -5,6 +5,7 @@ use crate::domain::list::{Condition, List, Sort, is_principal};
 use crate::domain::load::LoadKeys;
 use crate::domain::order;
 use crate::domain::page::{Page, PageRequest};
+use crate::domain::principal::Principal;
 use crate::domain::row::Field as _;
 use crate::domain::working_set::WorkingSet;
 
@@ -49,8 +50,11 @@ impl Query for ListTickets {
 
     fn needs(&self, rows: &WorkingSet, load: &mut LoadKeys) {
         let whose = |who| is_principal("holder_account", "holder_external", who);
-        let mut all: Vec<Condition> = self.filter.holder.as_ref().map(whose).into_iter().collect();
-        if let Some(reference) = &self.filter.order {
+        let holder = self.filter.holder.as_ref();
+        let guest = holder.and_then(Principal::guest);
+        let mut all: Vec<Condition> = holder.filter(|_| guest.is_none()).map(whose).into_iter().collect();
+        // The tickets of a guest are those of the order.
+        for reference in guest.into_iter().chain(&self.filter.order) {
             load.find(order::BY_REFERENCE, reference);
             let Some(order) = rows.orders.loaded(order::BY_REFERENCE, reference).next() else { return };
             all.push(Condition::Is("order_id", order.id.value()));

@@ -55,16 +55,18 @@ pub async fn an_attempt_reads_back_and_a_repeat_finds_it(storage: Arc<dyn Storag
     assert_eq!(shop.storage.attempt(&shop.reference()).await.unwrap(), None);
 }
 
-pub async fn attempts_are_found_together_each_with_its_buyer(storage: Arc<dyn Storage>) {
+pub async fn attempts_are_found_together_each_with_its_order(storage: Arc<dyn Storage>) {
     let shop = Shop::open(storage);
     let event = shop.event().create().await;
-    let adas = shop.attempt(&shop.hold(&event, 1).await).await;
+    let held = shop.hold(&event, 1).await;
+    let adas = shop.attempt(&held).await;
     let mut request = shop.hold_request(&event, 1);
     request.buyer = buyer("grace");
-    let graces = shop.attempt(&granted(shop.try_hold(&request).await)).await;
+    let other = granted(shop.try_hold(&request).await);
+    let graces = shop.attempt(&other).await;
     let references = [&graces.reference, &shop.reference(), &adas.reference, &graces.reference].map(Clone::clone);
-    let adas = Some((adas, buyer("ada").who));
-    let graces = Some((graces, request.buyer.who));
+    let adas = Some((adas, shop.order_now(&held).await));
+    let graces = Some((graces, shop.order_now(&other).await));
     let found = shop.storage.find_all(&references.clone().map(FindAttempt)).await.unwrap();
     assert_eq!(found, [graces.clone(), None, adas, graces], "one answer for each, in the order they were asked for");
     assert_eq!(shop.storage.find_all::<FindAttempt>(&[]).await.unwrap(), []);

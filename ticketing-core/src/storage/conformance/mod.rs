@@ -30,6 +30,7 @@ pub mod edits;
 pub mod events;
 pub mod factors;
 pub mod filters;
+pub mod guests;
 pub mod limits;
 pub mod model;
 pub mod notices;
@@ -270,9 +271,23 @@ macro_rules! storage_conformance {
                 an_order_keeps_the_price_it_was_made_at
                 orders_are_found_together_each_with_its_tickets
             }
+            guests {
+                a_guest_holds_places_and_gives_an_address_later
+                a_named_guest_buys_at_once
+                an_address_never_revives_a_hold
+                an_address_stays_once_a_checkout_is_opened
+                only_orders_of_guests_get_an_address
+                guests_are_limited_by_their_address
+                a_guest_sees_one_order_and_its_tickets
+                an_account_claims_the_orders_of_its_address
+                a_guest_returns_tickets_of_a_claimed_order
+                naming_and_expiry_at_once_keep_or_free_the_places
+                claiming_while_a_payment_arrives_gives_the_account_all_tickets
+                the_uses_of_a_code_are_limited_by_the_address_of_a_guest
+            }
             attempts {
                 an_attempt_reads_back_and_a_repeat_finds_it
-                attempts_are_found_together_each_with_its_buyer
+                attempts_are_found_together_each_with_its_order
                 an_order_that_cannot_be_paid_gets_no_attempt
                 a_checkout_that_was_opened_is_kept
                 a_checkout_that_was_not_opened_releases_places_if_requested

@@ -81,7 +81,7 @@ pub async fn a_reference_used_for_something_else_is_refused(storage: Arc<dyn Sto
     others[0].lines[0].quantity = 1;
     others[1].lines[0].ticket_type_id = Some(event.ticket_types[1].id);
     others[2].buyer = buyer("bob");
-    others[3].buyer.email = "other@example.com".parse().unwrap();
+    others[3].buyer.email = Some("other@example.com".parse().unwrap());
     others[4].event_id = shop.event().create().await.id;
     for other in &others {
         assert_eq!(shop.try_hold(other).await, Err(Refusal::KeyReused), "{other:?}");

@@ -70,7 +70,7 @@ pub fn email(text: &str) -> EmailAddress {
 
 /// A buyer who is an external principal.
 pub fn buyer(name: &str) -> Buyer {
-    Buyer { who: external(name), email: email(&format!("{name}@example.com")) }
+    Buyer { who: external(name), email: Some(email(&format!("{name}@example.com"))) }
 }
 
 /// A request to create an account.

@@ -95,6 +95,7 @@ impl Engine {
             .clock(clock)
             .random(random)
             .hold_for(SignedDuration::try_from(config.hold)?)
+            .naming_for(SignedDuration::try_from(config.naming)?)
             .buyer_limits(config.buyer_limits)
             .organizers(organizers(config))
             .unproved_members(config.gateway == Gateway::Sandbox)

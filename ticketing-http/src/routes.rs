@@ -53,11 +53,14 @@ pub enum Idempotency {
     Kept,
     /// The same, but a key belongs to the session: for what is done to the session itself.
     OfSession,
+    /// The same for accounts. What a guest gets has the key of the order in it, which no database may hold: references are derived from the
+    /// key, so that a retry finds what the first request created, and is answered anew.
+    KeptForAccounts,
     /// The header is ignored: reads change nothing, responses with tokens are not to be stored, and webhooks have ids of their own.
     Ignored,
 }
 
-/// Whether a request needs a bearer token.
+/// Whether a request needs a bearer token, or the key of a guest's order where that is accepted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Auth {
     /// No token is read.
@@ -139,7 +142,7 @@ pub static ROUTES: &[Route] = routes! {
     POST   "/events/:event_id/copies"                       OtherWrite  Limited Kept    Required Api;
     GET    "/events/:event_id/codes"                        OtherWrite  Limited Ignored Required Api;
     POST   "/events/:event_id/codes"                        OtherWrite  Limited Kept    Required Api;
-    POST   "/events/:event_id/quote"                        Read        Limited Ignored Required Api;
+    POST   "/events/:event_id/quote"                        Read        Limited Ignored Optional Api;
     GET    "/codes/:code_id"                                OtherWrite  Limited Ignored Required Api;
     PATCH  "/codes/:code_id"                                OtherWrite  Limited Ignored Required Api;
     POST   "/events/:event_id/publish"                      OtherWrite  Limited Kept    Required Api;
@@ -162,9 +165,11 @@ pub static ROUTES: &[Route] = routes! {
     POST   "/payments/:reference/review"                    OtherWrite  Limited Kept    Required Api;
 
     GET    "/orders"                                        Purchase    Limited Ignored Required Api;
-    POST   "/orders"                                        NewPurchase Limited Kept    Required Api;
+    POST   "/orders"                                        NewPurchase Limited KeptForAccounts Optional Api;
+    POST   "/orders/claim"                                  OtherWrite  Limited Kept    Required Api;
     GET    "/orders/:reference"                             Purchase    Limited Ignored Required Api;
     DELETE "/orders/:reference"                             Purchase    Limited Ignored Required Api;
+    PUT    "/orders/:reference/buyer"                       Purchase    Limited Ignored Required Api;
     POST   "/orders/:reference/pay"                         Purchase    Limited Kept    Required Api;
     POST   "/orders/:reference/returns"                     Purchase    Limited Kept    Required Api;
 

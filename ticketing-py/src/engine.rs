@@ -144,6 +144,7 @@ pub(crate) struct Options<'py> {
     gateway: Option<Bound<'py, PyAny>>,
     mailer: Option<Bound<'py, PyAny>>,
     hold_for: f64,
+    naming_for: f64,
     max_open_holds: Option<u32>,
     max_free_tickets: Option<u32>,
     mail_domain: String,
@@ -171,6 +172,7 @@ pub(crate) struct Settings {
     circuit_breaker: bool,
     mailer: Option<AnyMailer>,
     hold_for: SignedDuration,
+    naming_for: SignedDuration,
     buyer_limits: BuyerLimits,
     mail_domain: String,
     public_url: Option<String>,
@@ -211,6 +213,7 @@ impl Settings {
             circuit_breaker: options.circuit_breaker,
             mailer: options.mailer.map(|mailer| AnyMailer::of(&mailer, mailer_timeout)).transpose()?,
             hold_for: signed(py, "hold_for", options.hold_for)?,
+            naming_for: signed(py, "naming_for", options.naming_for)?,
             buyer_limits: BuyerLimits::default()
                 .with_open_holds(options.max_open_holds)
                 .with_free_tickets(options.max_free_tickets),
@@ -238,6 +241,7 @@ impl Settings {
     fn apply(&self, mut builder: TicketingBuilder) -> Result<TicketingBuilder, Error> {
         builder = builder
             .hold_for(self.hold_for)
+            .naming_for(self.naming_for)
             .buyer_limits(self.buyer_limits)
             .mail_domain(self.mail_domain.clone())
             .clock(Arc::clone(&self.clock))

@@ -287,6 +287,10 @@ impl Read for Principal {
             let maker: i64 = field(intern!(py, "maker_id"))?.extract()?;
             return Ok(Self::Key { id: id.into(), maker: maker.into() });
         }
+        let order = field(intern!(py, "guest_of"))?;
+        if !order.is_none() {
+            return Ok(Self::Guest(Read::read(&order)?));
+        }
         let organisation: Option<i64> = field(intern!(py, "organisation_id"))?.extract()?;
         match organisation {
             Some(id) => Ok(Self::Organisation(id.into())),
@@ -300,7 +304,12 @@ impl Read for Buyer {
         let py = value.py();
         let field = |name| value.getattr(name).map_err(|_| wrong_type("a Buyer", value));
         let who: Principal = Read::read(&field(intern!(py, "who"))?)?;
-        Ok(Self::new(who, Read::read(&field(intern!(py, "email"))?)?))
+        let email: Option<EmailAddress> = Read::read(&field(intern!(py, "email"))?)?;
+        match (who, email) {
+            (Principal::Guest(order), email) => Ok(Self::guest(order, email)),
+            (who, Some(email)) => Ok(Self::new(who, email)),
+            (_, None) => Err(invalid(py, "email", "is required for a buyer who is no guest")),
+        }
     }
 }
 

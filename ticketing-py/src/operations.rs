@@ -589,6 +589,40 @@ operations! {
         core.get().await?.hold(&buyer.0, request).await?
     }
 
+    fn quote_as_guest(
+        core, event_id: i64, quantity: Option<i64>, lines: In<Option<Vec<LineRequest>>>, promo_code: Option<String>,
+    ) -> Quote {
+        let request = order_request(event_id, quantity, lines.0, None)?.with_promo_code(promo_code);
+        core.get().await?.quote_as_guest(request).await?
+    }
+
+    fn hold_as_guest(
+        core, email: In<Option<EmailAddress>>, event_id: i64, quantity: Option<i64>, lines: In<Option<Vec<LineRequest>>>,
+        reference: In<Option<Reference>>, promo_code: Option<String>, expect_total: In<Option<Money>>,
+    ) -> Order {
+        let request = order_request(event_id, quantity, lines.0, reference.0)?;
+        let request = request.with_promo_code(promo_code).with_expect_total(expect_total.0);
+        core.get().await?.hold_as_guest(email.0, request).await?
+    }
+
+    fn name_buyer(core, actor: In<Principal>, reference: In<Reference>, email: In<EmailAddress>) -> Order {
+        core.get().await?.name_buyer(&actor.0, &reference.0, email.0).await?
+    }
+
+    fn guest_key(core, reference: In<Reference>) -> Option<String> {
+        let engine = core.get().await?;
+        let order = engine.order(&Principal::Guest(reference.0.clone()), &reference.0).await?;
+        engine.guest_key(&order)?.map(|key| key.as_str().to_owned())
+    }
+
+    fn guest(core, key: String) -> Principal {
+        core.get().await?.guest(&key)?
+    }
+
+    fn claim_orders(core, account_id: i64) -> Vec<Order> {
+        core.get().await?.claim_orders(AccountId(account_id)).await?
+    }
+
     fn order(core, actor: In<Principal>, reference: In<Reference>) -> Order {
         core.get().await?.order(&actor.0, &reference.0).await?
     }

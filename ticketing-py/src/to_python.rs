@@ -14,7 +14,7 @@ use ticketing_core::domain::organisation::MemberRole;
 use ticketing_core::domain::outbox::{MailKind, MailStatus, OutboxMail};
 use ticketing_core::domain::page::Page;
 use ticketing_core::domain::payment::{AttemptStatus, Attention, DisputeStage, Mode};
-use ticketing_core::domain::principal::{Buyer, Principal};
+use ticketing_core::domain::principal::{Buyer, EmailAddress, Principal};
 use ticketing_core::domain::proof::ProofPurpose;
 use ticketing_core::domain::refund::{RefundReason, RefundStatus};
 use ticketing_core::domain::ticket::{Ticket, TicketStatus};
@@ -181,13 +181,14 @@ impl ToPython for Principal {
             organisation_id: self.organisation().map(|id| id.0),
             api_key_id: key.map(|id| id.0),
             maker_id: maker.map(|id| id.0),
+            guest_of: self.guest().map(Reference::as_str),
         })
     }
 }
 
 impl ToPython for Buyer {
     fn to_python<'py>(&self, py: Python<'py>) -> Made<'py> {
-        object!(py, "people", "Buyer", { who: self.who.to_python(py)?, email: self.email.as_str() })
+        object!(py, "people", "Buyer", { who: self.who.to_python(py)?, email: self.email.as_ref().map(EmailAddress::as_str) })
     }
 }
 

@@ -54,6 +54,18 @@ pub trait Mailer: std::fmt::Debug + Send + Sync + 'static {
     }
 }
 
+/// A mailer that is also used elsewhere: a test looks at what was sent.
+#[async_trait]
+impl<M: Mailer + ?Sized> Mailer for std::sync::Arc<M> {
+    async fn send(&self, mail: &Mail) -> Result<(), MailError> {
+        (**self).send(mail).await
+    }
+
+    async fn flush(&self) -> Result<(), MailError> {
+        (**self).flush().await
+    }
+}
+
 /// A mail to one recipient. Fields that become headers contain no line breaks.
 #[derive(Clone, PartialEq, Eq)]
 #[non_exhaustive]

@@ -134,6 +134,15 @@ impl Ticketing {
         self.inner.storage.find(quote).await?.map_err(not_held)
     }
 
+    /// The same for a guest who has given no address: limits for buyers do not count anything else that the guest has.
+    ///
+    /// Refusals: as [`hold_as_guest`](Self::hold_as_guest).
+    pub async fn quote_as_guest(&self, request: OrderRequest) -> Result<Quote> {
+        let nobodys = Reference::of_order(&self.inner.random.seed());
+        let request = request.with_reference(nobodys.clone());
+        self.quote(&Buyer::guest(nobodys, None), request).await
+    }
+
     /// The secret ticket types of an event that a code gives access to now, which may be none. `None` if it is no code that is good.
     pub async fn unlocked_types(&self, event: &Event, code: &str) -> Result<Option<Vec<TicketTypeId>>> {
         let Ok(text) = code.parse() else { return Ok(None) };

@@ -9,6 +9,7 @@ mod accounts;
 mod administration;
 mod fixtures;
 mod golden_outcomes;
+mod guests;
 mod hostile_gateway;
 mod mail_limits;
 mod mail_text;

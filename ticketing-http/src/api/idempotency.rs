@@ -1,11 +1,12 @@
 //! Idempotency keys: `Idempotency-Key` makes a POST safe to retry, after the IETF draft of that name.
 //!
 //! The response of a request that did something is kept for 24 hours and replayed to every retry with the same key and body. A refusal
-//! did nothing and is not kept. A key belongs to an account or an API key, a method and a path, and where the request is about the session itself, to
+//! did nothing and is not kept. A key belongs to an account, an API key or a guest's order, a method and a path, and where the request is about the session itself, to
 //! that session. If a crash interrupts the work, the next retry starts it again and finds what the first one created,
 //! because all references are derived from the key.
 
 use super::bearer::{self, Authenticated};
+use super::purchaser;
 use super::state::ApiState;
 use crate::hex::hex;
 use crate::middleware::client_address::ClientAddress;
@@ -19,12 +20,15 @@ use sha2::{Digest, Sha256};
 use std::time::Duration;
 use ticketing_core::Caller;
 use ticketing_core::domain::code::{Reference, Seed};
+use ticketing_core::domain::principal::Principal;
 use ticketing_core::domain::request::{Answer, BeginRequest, Begun};
 
 const HEADER: &str = "idempotency-key";
 /// Marks a replayed response.
 const REPLAYED: HeaderName = HeaderName::from_static("idempotency-replayed");
 const MAX_KEY: usize = 255;
+/// The shortest key of a guest: 128 random bits in base 64 have as many characters.
+const MIN_GUEST_KEY: usize = 22;
 
 /// Longer than any request may take: until then, no retry starts the same work.
 const REQUEST_LEASE: SignedDuration = SignedDuration::from_secs(330);
@@ -39,6 +43,17 @@ pub(crate) struct RequestSeed(Seed);
 /// A reference for what this request creates: the same for every retry, if the request has a key.
 pub(crate) fn reference(request: &Request, purpose: &str) -> Option<Reference> {
     request.data::<RequestSeed>().map(|seed| Reference::derived(&seed.0, purpose))
+}
+
+/// The same for what a guest creates. Nothing but the key tells guests apart, so it must not be one that somebody else may use too.
+pub(crate) fn guest_reference(request: &Request, purpose: &str) -> Result<Option<Reference>, Problem> {
+    let found = key(request)?.map_or(0, |key| key.len());
+    if (1..MIN_GUEST_KEY).contains(&found) {
+        let wanted =
+            format!("must be {MIN_GUEST_KEY}–{MAX_KEY} random characters for a guest, such as a UUID (got {found})");
+        return Err(Problem::invalid_field("Idempotency-Key", wanted));
+    }
+    Ok(reference(request, purpose))
 }
 
 /// An API with idempotency keys.
@@ -56,16 +71,23 @@ impl<E: Endpoint<Output = Response>> Endpoint for Idempotent<E> {
         let Some(route) = route.filter(|route| route.idempotency != Idempotency::Ignored) else {
             return self.api.call(request).await;
         };
-        let session = bearer::authenticate(&self.state, &request).await;
+        let guest = purchaser::guest_of(&self.state, &request);
+        let session = if guest.is_some() { None } else { bearer::authenticate(&self.state, &request).await };
         if let Some(session) = &session {
             request.set_data(session.clone());
         }
         let known = session.as_ref().and_then(|Authenticated(outcome)| outcome.as_ref().ok());
-        if route.auth == Auth::Required && known.is_none() {
-            // 401, of which nothing is kept.
+        let order = guest.as_ref().and_then(Principal::guest);
+        if route.auth == Auth::Required && known.is_none() && order.is_none() {
+            // 401 or 404, of which nothing is kept.
+            return self.api.call(request).await;
+        }
+        if route.idempotency == Idempotency::KeptForAccounts && session.is_none() {
+            request.set_data(RequestSeed(Seed(self.seed(&request, "a guest", &key))));
             return self.api.call(request).await;
         }
         let caller = match (known, &session, request.data::<ClientAddress>()) {
+            _ if order.is_some() => order.map(|order| format!("the guest of order {order}")).unwrap_or_default(),
             // Logging out again ends another session, whatever the key.
             (Some(Caller::Person(person)), ..) if route.idempotency == Idempotency::OfSession => {
                 format!("account {}, session {}", person.account.id, person.account.sessions_ended)

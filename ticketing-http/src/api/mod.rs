@@ -21,7 +21,7 @@
 //! | `webhooks` | webhooks from payment gateways |
 //! | `health` | probes and service information |
 //!
-//! `bearer` authenticates requests, `idempotency` makes them safe to retry, `problems` lists the errors of each operation, `purchases`
+//! `bearer` authenticates requests, `purchaser` those of buyers, who may be guests, `idempotency` makes them safe to retry, `problems` lists the errors of each operation, `purchases`
 //! limits how many begin, `dto` has the bodies.
 
 mod administration;
@@ -47,6 +47,7 @@ mod payments;
 mod problems;
 mod promo_codes;
 pub(crate) mod proofs;
+mod purchaser;
 mod purchases;
 mod second_factor;
 mod sessions;
@@ -115,6 +116,8 @@ pub fn service(state: &ApiState) -> OpenApiService<impl OpenApi + use<>, ()> {
         "Sells tickets: no place is sold twice, and no payment is lost.\n\n\
          Amounts are exact decimals in strings, times are RFC 3339 in UTC. Every error is `application/problem+json`: \
          `detail` is for people, `code` for programs.\n\n\
+         Tickets can be bought without an account: `POST /orders` with `guest` answers with the key of the order, and this key as \
+         `X-Order-Key` stands for its buyer.\n\n\
          Every POST may carry an `Idempotency-Key` (1–255 visible characters, a new one for every new request). A retry with the \
          same key and body within 24 hours has no second effect: it gets the first response again, marked \
          `Idempotency-Replayed: true`. A request that was refused had no effect, and its retry is decided anew.",

@@ -1,14 +1,15 @@
 //! Orders: tickets that are held for a while.
 
 use super::Tag;
-use super::bearer::Session;
+use super::bearer::{MaybeSession, Session};
 use super::dto::body::Body;
 use super::dto::list::{List, page};
-use super::dto::order::{OrderBody, OrderView};
+use super::dto::order::{BuyerBody, BuyerKind, OrderBody, OrderView};
 use super::dto::path::Name;
 use super::dto::payment::{CheckoutView, PayOrderBody, RefundView, ReturnBody};
-use super::idempotency::reference;
+use super::idempotency::{guest_reference, reference};
 use super::problems::{BODY, GATEWAY, KEYED, PARAMETERS, PLACES, TOKEN, problems};
+use super::purchaser::Purchaser;
 use super::purchases::{self, expecting};
 use super::state::ApiState;
 use crate::problem::Problem;
@@ -20,13 +21,20 @@ use poem_openapi::{ApiResponse, OpenApi};
 use ticketing_core::Error;
 use ticketing_core::domain::code::Reference;
 use ticketing_core::domain::id::TicketId;
+use ticketing_core::domain::order::Order;
+use ticketing_core::domain::principal::EmailAddress;
 
 problems! {
     HoldProblems: BODY, KEYED, TOKEN, PLACES;
     ListProblems: PARAMETERS, TOKEN;
     FindProblems: TOKEN, &["not_found"];
+    ClaimProblems: KEYED, TOKEN, &["email_unverified"];
+    NameProblems: BODY, TOKEN, &[
+        "not_found", "order_unknown", "hold_expired", "order_paid", "order_cancelled", "payment_in_progress", "too_many_holds",
+        "buyer_limit", "code_limit",
+    ];
     PayProblems: BODY, KEYED, TOKEN, GATEWAY, &[
-        "not_found", "hold_expired", "order_paid", "order_cancelled", "event_cancelled", "event_over", "key_reused",
+        "not_found", "buyer_unnamed", "hold_expired", "order_paid", "order_cancelled", "event_cancelled", "event_over", "key_reused",
     ];
     ReturnProblems: BODY, KEYED, TOKEN, &[
         "not_found", "return_not_open", "nothing_to_refund", "ticket_not_in_order", "ticket_not_valid", "refund_exceeds_paid",
@@ -56,14 +64,40 @@ impl Orders {
     /// Create an order (hold tickets)
     ///
     /// Holds all tickets or none. They are held until `expires_at`; pay before then.
+    ///
+    /// A guest sends `guest`, no token, and an `Idempotency-Key` of 22 or more random characters. The response has the key of the order,
+    /// which stands for its buyer as `X-Order-Key`; so has the response to a retry.
     #[oai(path = "/orders", method = "post", operation_id = "createOrder")]
-    async fn hold(&self, http: &Request, session: Session, body: Body<OrderBody>) -> Result<Held, HoldProblems> {
-        let (request, total) = body.0.into_request();
-        let request = expecting(&self.0, request.with_reference(reference(http, "order")), total).await?;
-        let buyer = session.buyer();
-        let has_code = request.promo_code.is_some();
-        let order = purchases::begin(&self.0, http, &session, has_code, self.0.ticketing.hold(&buyer, request)).await?;
-        Ok(Held::Created(Json((&order).into()), format!("/orders/{}", order.reference)))
+    async fn hold(&self, http: &Request, session: MaybeSession, body: Body<OrderBody>) -> Result<Held, HoldProblems> {
+        match body.0.kind(session.0.is_some())? {
+            BuyerKind::Account => self.hold_for_account(http, &session.required()?, body.0).await,
+            BuyerKind::Guest(email) => self.hold_for_guest(http, email, body.0).await,
+        }
+    }
+
+    /// Claim my orders as a guest
+    ///
+    /// Makes the account the buyer of all orders that guests made with its address, which must be verified. Their keys go on working. The
+    /// response lists these orders; a repeat lists those that were made since.
+    #[oai(path = "/orders/claim", method = "post", operation_id = "claimOrders")]
+    async fn claim(&self, session: Session) -> Result<Json<Vec<OrderView>>, ClaimProblems> {
+        let claimed = self.0.ticketing.claim_orders(session.0.id).await?;
+        Ok(Json(claimed.iter().map(Into::into).collect()))
+    }
+
+    /// Set the address of a guest's order
+    ///
+    /// The tickets are mailed to it. The first address extends the hold, once. It may be replaced until a checkout is opened.
+    #[oai(path = "/orders/:reference/buyer", method = "put", operation_id = "setOrderBuyer")]
+    async fn name(
+        &self,
+        buyer: Purchaser,
+        /// The order's reference.
+        reference: Path<Name>,
+        body: Body<BuyerBody>,
+    ) -> Result<Json<OrderView>, NameProblems> {
+        let order = self.0.ticketing.name_buyer(&buyer.who(), &known(&reference)?, body.0.into_email()?).await?;
+        Ok(Json((&order).into()))
     }
 
     /// List my orders
@@ -90,11 +124,11 @@ impl Orders {
     #[oai(path = "/orders/:reference", method = "get", operation_id = "getOrder")]
     async fn find(
         &self,
-        session: Session,
+        buyer: Purchaser,
         /// The order's reference.
         reference: Path<Name>,
     ) -> Result<Json<OrderView>, FindProblems> {
-        let order = self.0.ticketing.order(&session.who(), &known(&reference)?).await?;
+        let order = self.0.ticketing.order(&buyer.who(), &known(&reference)?).await?;
         Ok(Json((&order).into()))
     }
 
@@ -105,14 +139,14 @@ impl Orders {
     async fn pay(
         &self,
         http: &Request,
-        session: Session,
+        buyer: Purchaser,
         /// The order's reference.
         #[oai(name = "reference")]
         order: Path<Name>,
         body: Body<PayOrderBody>,
     ) -> Result<Json<CheckoutView>, PayProblems> {
         let options = body.0.into_options(&self.0.settings)?.with_reference(reference(http, "attempt"));
-        let started = self.0.ticketing.pay(&session.who(), &known(&order)?, options).await;
+        let started = self.0.ticketing.pay(&buyer.who(), &known(&order)?, options).await;
         let started = started.map_err(|error| self.0.purchase_problem(error))?;
         Ok(Json(CheckoutView::new(started, &self.0.settings)))
     }
@@ -125,7 +159,7 @@ impl Orders {
     async fn give_back(
         &self,
         http: &Request,
-        session: Session,
+        buyer: Purchaser,
         /// The order's reference.
         #[oai(name = "reference")]
         order: Path<Name>,
@@ -133,7 +167,7 @@ impl Orders {
     ) -> Result<Returned, ReturnProblems> {
         let tickets = body.0.tickets.map(|ids| ids.into_iter().map(TicketId).collect());
         let key = reference(http, "return");
-        let refund = self.0.ticketing.return_tickets(&session.who(), &known(&order)?, tickets, key).await?;
+        let refund = self.0.ticketing.return_tickets(&buyer.who(), &known(&order)?, tickets, key).await?;
         Ok(Returned::Created(Json((&refund).into())))
     }
 
@@ -143,13 +177,43 @@ impl Orders {
     #[oai(path = "/orders/:reference", method = "delete", operation_id = "cancelOrder")]
     async fn cancel(
         &self,
-        session: Session,
+        buyer: Purchaser,
         /// The order's reference.
         reference: Path<Name>,
     ) -> Result<Json<OrderView>, CancelProblems> {
-        let order = self.0.ticketing.cancel_order(&session.who(), &known(&reference)?).await?;
+        let order = self.0.ticketing.cancel_order(&buyer.who(), &known(&reference)?).await?;
         Ok(Json((&order).into()))
     }
+
+    async fn hold_for_account(&self, http: &Request, session: &Session, body: OrderBody) -> Result<Held, HoldProblems> {
+        let (request, total) = body.into_request();
+        let request = expecting(&self.0, request.with_reference(reference(http, "order")), total).await?;
+        let buyer = session.buyer();
+        let has_code = request.promo_code.is_some();
+        let held = self.0.ticketing.hold(&buyer, request);
+        let order = purchases::begin(&self.0, http, Some(session.0.id), has_code, held).await?;
+        Ok(Held::Created(Json((&order).into()), location(&order)))
+    }
+
+    async fn hold_for_guest(
+        &self,
+        http: &Request,
+        email: Option<EmailAddress>,
+        body: OrderBody,
+    ) -> Result<Held, HoldProblems> {
+        let (request, total) = body.into_request();
+        let request = expecting(&self.0, request.with_reference(guest_reference(http, "order")?), total).await?;
+        let has_code = request.promo_code.is_some();
+        let held = self.0.ticketing.hold_as_guest(email, request);
+        let order = purchases::begin(&self.0, http, None, has_code, held).await?;
+        let key = self.0.ticketing.guest_key(&order)?;
+        Ok(Held::Created(Json(OrderView::with_key(&order, key.as_ref())), location(&order)))
+    }
+}
+
+/// Where an order is.
+fn location(order: &Order) -> String {
+    format!("/orders/{}", order.reference)
 }
 
 /// A text that cannot be a reference belongs to no order: 404.

@@ -11,6 +11,7 @@ use super::dto::payment::{
 };
 use super::idempotency::reference;
 use super::problems::{BODY, GATEWAY, KEYED, MEMBER, PARAMETERS, PLACES, TOKEN, problems};
+use super::purchaser::Purchaser;
 use super::purchases::{self, expecting};
 use super::state::ApiState;
 use crate::problem::Problem;
@@ -100,22 +101,22 @@ impl Payments {
     #[oai(path = "/payments/verify/:reference", method = "get", operation_id = "verifyPayment")]
     async fn verify(
         &self,
-        session: Session,
+        buyer: Purchaser,
         /// The payment's reference.
         reference: Path<Name>,
     ) -> Result<Verified, VerifyProblems> {
-        self.verify_payment(&session, &reference, "Payment verified successfully").await
+        self.verify_payment(&buyer, &reference, "Payment verified successfully").await
     }
 
     /// Verify a payment (POST alias for older clients)
     #[oai(path = "/payments/verify/:reference", method = "post", operation_id = "verifyPaymentByPost")]
     async fn verify_by_post(
         &self,
-        session: Session,
+        buyer: Purchaser,
         /// The payment's reference.
         reference: Path<Name>,
     ) -> Result<Verified, VerifyProblems> {
-        self.verify_payment(&session, &reference, "Payment verified and ticket generated successfully!").await
+        self.verify_payment(&buyer, &reference, "Payment verified and ticket generated successfully!").await
     }
 
     /// List payments that need attention
@@ -243,18 +244,24 @@ impl Payments {
         let options = options.with_reference(reference(http, "attempt"));
         let buyer = session.buyer();
         let has_code = request.promo_code.is_some();
-        let started =
-            purchases::begin(&self.0, http, session, has_code, self.0.ticketing.buy(&buyer, request, options)).await?;
+        let started = purchases::begin(
+            &self.0,
+            http,
+            Some(session.0.id),
+            has_code,
+            self.0.ticketing.buy(&buyer, request, options),
+        )
+        .await?;
         Ok(Json(CheckoutView::new(started, &self.0.settings)))
     }
 
     async fn verify_payment(
         &self,
-        session: &Session,
+        buyer: &Purchaser,
         reference: &Path<Name>,
         message: &str,
     ) -> Result<Verified, VerifyProblems> {
-        match self.0.ticketing.verify(&session.who(), &known(reference)?).await? {
+        match self.0.ticketing.verify(&buyer.who(), &known(reference)?).await? {
             Settlement::Fulfilled { order, tickets, first } => {
                 let message = if first { message } else { "Payment already verified" };
                 // Tickets that this call has issued are not mailed yet.

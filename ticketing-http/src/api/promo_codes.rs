@@ -1,7 +1,7 @@
 //! Promo codes, and what an order would cost.
 
 use super::Tag;
-use super::bearer::{Caller, Session};
+use super::bearer::{Caller, MaybeSession};
 use super::dto::body::Body;
 use super::dto::list::{List, page};
 use super::dto::path::Id;
@@ -169,20 +169,26 @@ impl PromoCodes {
     /// Ask what an order would cost
     ///
     /// Line by line, with a promo code or without. Holds nothing. Send the total as `expect_total` with the order to be asked again if
-    /// the price changes meanwhile.
+    /// the price changes meanwhile. Without a token, for a guest who has given no address.
     #[oai(path = "/events/:event_id/quote", method = "post", operation_id = "quoteOrder")]
     async fn quote(
         &self,
         http: &Request,
-        session: Session,
+        session: MaybeSession,
         /// The event's id.
         event_id: Path<Id>,
         body: Body<QuoteBody>,
     ) -> Result<Json<QuoteView>, QuoteProblems> {
         let request = body.0.into_request(event_id.0.get("event_id")?.into());
-        let buyer = session.buyer();
+        let buyer = session.0.map(|session| session.buyer());
         let has_code = request.promo_code.is_some();
-        let quote = purchases::naming_a_code(&self.0, http, has_code, self.0.ticketing.quote(&buyer, request)).await?;
+        let quote = async {
+            match &buyer {
+                Some(buyer) => self.0.ticketing.quote(buyer, request).await,
+                None => self.0.ticketing.quote_as_guest(request).await,
+            }
+        };
+        let quote = purchases::naming_a_code(&self.0, http, has_code, quote).await?;
         Ok(Json((&quote).into()))
     }
 }

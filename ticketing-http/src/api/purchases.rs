@@ -1,6 +1,5 @@
-//! What begins a purchase counts against the limits of its account and its address.
+//! What begins a purchase counts against the limits of its account, if there is one, and its address.
 
-use super::bearer::Session;
 use super::dto::order::expected;
 use super::dto::price::GivenPrice;
 use super::state::ApiState;
@@ -9,7 +8,7 @@ use crate::problem::Problem;
 use poem::Request;
 use std::net::{IpAddr, Ipv6Addr};
 use ticketing_core::domain::event::Event;
-use ticketing_core::domain::id::TicketTypeId;
+use ticketing_core::domain::id::{AccountId, TicketTypeId};
 use ticketing_core::domain::refusal::Refusal;
 use ticketing_core::{Error, OrderRequest};
 
@@ -35,12 +34,12 @@ pub(crate) async fn naming_a_code<T>(
     Ok(done?)
 }
 
-/// Does the work that begins a purchase. If it fails, no purchase was begun, and none is counted. A request that is replayed by its
+/// Does the work that begins a purchase, by an account or a guest. If it fails, no purchase was begun, and none is counted. A request that is replayed by its
 /// idempotency key does not come here.
 pub(crate) async fn begin<T>(
     state: &ApiState,
     request: &Request,
-    session: &Session,
+    account: Option<AccountId>,
     has_code: bool,
     work: impl Future<Output = Result<T, Error>>,
 ) -> Result<T, Problem> {
@@ -48,7 +47,7 @@ pub(crate) async fn begin<T>(
     if has_code {
         state.code_guesses.check(client, state.clock.now())?;
     }
-    let takes = state.purchase_limit.takes(session.0.id, client);
+    let takes = state.purchase_limit.takes(account, client);
     let together = state.has_shared_limits.then_some(&state.ticketing);
     state.purchase_limit.begin(&takes, together, state.clock.now()).await?;
     match work.await {

@@ -3,11 +3,11 @@
 //! The code is the secret that proves a ticket: a lookup by code needs no token, and tells nothing of the holder. An id is no
 //! secret: a lookup by id is for the holder only.
 
-use super::bearer::{MaybeSession, Session};
 use super::dto::list::{List, page};
 use super::dto::path::Name;
 use super::dto::ticket::{PublicTicketView, TicketView};
 use super::problems::{PARAMETERS, TOKEN, problems};
+use super::purchaser::{MaybePurchaser, Purchaser};
 use super::state::ApiState;
 use super::{Tag, etag};
 use crate::problem::Problem;
@@ -72,11 +72,11 @@ pub(crate) struct Tickets(pub(crate) ApiState);
 impl Tickets {
     /// List my tickets
     ///
-    /// Newest first.
+    /// Newest first. With the key of an order, the tickets of that order.
     #[oai(path = "/tickets/my-tickets", method = "get", operation_id = "listMyTickets")]
     async fn list(
         &self,
-        session: Session,
+        buyer: Purchaser,
         uri: &Uri,
         /// Number of items to skip.
         skip: Query<Option<u64>>,
@@ -86,7 +86,7 @@ impl Tickets {
         count: Query<Option<bool>>,
     ) -> Result<List<TicketView>, ListProblems> {
         let request = page(skip.0, limit.0, count.0);
-        let found = self.0.ticketing.tickets(&session.who(), request).await?;
+        let found = self.0.ticketing.tickets(&buyer.who(), request).await?;
         Ok(List::new(found, request, uri, &self.0.settings, |ticket| (&ticket).into()))
     }
 
@@ -97,17 +97,18 @@ impl Tickets {
     #[oai(path = "/tickets/:ticket", method = "get", operation_id = "getTicket")]
     async fn find(
         &self,
-        session: MaybeSession,
+        holder: MaybePurchaser,
         accept: Accept,
         /// The ticket's code or id.
         ticket: Path<Name>,
     ) -> Result<Found, FindProblems> {
-        let answer = |face| Found::Found(face, "private, no-store".to_owned(), "Accept, Authorization".to_owned());
+        let answer =
+            |face| Found::Found(face, "private, no-store".to_owned(), "Accept, Authorization, X-Order-Key".to_owned());
         let Some(id) = id_of(&ticket.0.0) else {
             let ticket = self.0.ticketing.ticket_by_code(&code_of(&ticket.0.0)?).await?;
             return Ok(answer(Face::Json(Json(PublicTicketView::new(&ticket, None)))));
         };
-        let ticket = self.0.ticketing.ticket(&session.required()?.who(), id).await?;
+        let ticket = self.0.ticketing.ticket(&holder.required()?.who(), id).await?;
         let png = qr::png(&ticket.code);
         match prefers_json(&accept) {
             Some(false) => Ok(answer(Face::Png(Binary(png)))),

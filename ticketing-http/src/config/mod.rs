@@ -82,6 +82,8 @@ pub struct Config {
     pub mail: Mail,
     /// How long tickets are held for a buyer.
     pub hold: Duration,
+    /// How long tickets are held for a guest who has not given an address.
+    pub naming: Duration,
     /// How long a buyer may take to pay at Paystack. Zero: the hold is not extended to it.
     pub pays_within: Duration,
     /// How much one account may hold and take of one event.
@@ -274,6 +276,7 @@ impl Config {
             sandbox_webhook_url: source.read_if_set("SANDBOX_WEBHOOK_URL", parse::url)?,
             mail,
             hold: source.read("HOLD_SECONDS", parse::seconds(60..=86_400))?,
+            naming: source.read("NAMING_SECONDS", parse::seconds(60..=3600))?,
             pays_within: source.read("PAYSTACK_PAYS_WITHIN_SECONDS", parse::seconds(0..=3_600))?,
             buyer_limits: BuyerLimits::default()
                 .with_open_holds(parse::limit(source, "MAX_OPEN_HOLDS")?)

@@ -81,6 +81,11 @@ pub const VARIABLES: &[Variable] = &[
         "How many mails about the events of one organiser are sent in an hour; the others wait for their turn. 0 disables the limit",
     ),
     open("HOLD_SECONDS", "900", "How long tickets are held for a buyer, in seconds"),
+    open(
+        "NAMING_SECONDS",
+        "300",
+        "How long tickets are held for a guest who has not given an address yet, in seconds; at most HOLD_SECONDS",
+    ),
     open("MAX_OPEN_HOLDS", "5", "How many unpaid orders one account may have for one event; 0 disables the limit"),
     open(
         "MAX_FREE_TICKETS",

@@ -45,13 +45,14 @@ impl PurchaseLimit {
         Self { limits, full_at: Mutex::new(Bounded::new(MAX_ROWS)) }
     }
 
-    /// What one purchase takes from the quotas. Nothing where there are no limits.
-    pub fn takes(&self, account: AccountId, client: ClientAddress) -> Vec<Take> {
+    /// What one purchase takes from the quotas. Nothing where there are no limits. A guest has no account.
+    pub fn takes(&self, account: Option<AccountId>, client: ClientAddress) -> Vec<Take> {
         let take = |key: String, limit: u32| {
             let every = WINDOW / i32::try_from(limit).unwrap_or(i32::MAX).max(1);
             Take::new(key, 1, Quota::new(limit, every))
         };
-        let account = self.limits.per_account.map(|limit| take(format!("purchases account {account}"), limit));
+        let account = self.limits.per_account.zip(account);
+        let account = account.map(|(limit, account)| take(format!("purchases account {account}"), limit));
         let address = self.limits.per_address.map(|limit| take(format!("purchases from {}", client.group()), limit));
         account.into_iter().chain(address).collect()
     }
@@ -123,7 +124,7 @@ mod tests {
     }
 
     async fn begin(limit: &PurchaseLimit, account: i64, address: &str, seconds: i64) -> Result<(), Problem> {
-        limit.begin(&limit.takes(AccountId(account), client(address)), None, at(seconds)).await
+        limit.begin(&limit.takes(Some(AccountId(account)), client(address)), None, at(seconds)).await
     }
 
     #[tokio::test]
@@ -154,7 +155,7 @@ mod tests {
     async fn a_purchase_that_does_not_begin_is_given_back() {
         let limit = PurchaseLimit::new(PurchaseLimits { per_account: Some(1), per_address: Some(1) });
         for _ in 0..5 {
-            let takes = limit.takes(AccountId(1), client("192.0.2.1"));
+            let takes = limit.takes(Some(AccountId(1)), client("192.0.2.1"));
             assert_eq!(limit.begin(&takes, None, at(0)).await, Ok(()));
             limit.give_back(&takes, None, at(0)).await;
         }

@@ -42,6 +42,7 @@ pub const CODES: &[(&str, u16)] = &[
     ("forbidden", 403),
     ("ticket_foreign", 403),
     ("email_unverified", 403),
+    ("buyer_unnamed", 409),
     ("not_granted", 403),
     ("origin_refused", 403),
     ("second_factor_wanted", 403), // not 401: the password is right, and asking for it again does not help

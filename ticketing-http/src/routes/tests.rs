@@ -191,6 +191,8 @@ fn policies_are_those_of_the_prefix_lists_that_the_table_replaced() {
     // Paths that came after the lists.
     let later = [
         "/orders/:reference/returns",
+        "/orders/:reference/buyer",
+        "/orders/claim",
         "/auth/verify-email",
         "/auth/send-verification",
         "/auth/forgot-password",

@@ -104,6 +104,8 @@ const TABLE: &[(&str, Asks)] = &[
     ("get /orders",                                         Person),
     ("get /orders/{reference}",                             Person),
     ("delete /orders/{reference}",                          Person),
+    ("post /orders/claim",                                  Person),
+    ("put /orders/{reference}/buyer",                       Person),
     ("post /orders/{reference}/pay",                        Person),
     ("post /orders/{reference}/returns",                    Person),
     ("post /payments/initialize",                           Person),

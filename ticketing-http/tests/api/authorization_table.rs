@@ -28,7 +28,7 @@ const BUYER: usize = 3;
 /// - owner: the organiser of the event that the request is about
 /// - admin: an administrator
 #[rustfmt::skip]
-const TABLE: &[(&str, [u16; 7])] = &[
+pub(crate) const TABLE: &[(&str, [u16; 7])] = &[
     // operation                                          nobody forged stranger buyer other owner admin
     ("get /",                                               [200, 200, 200, 200, 200, 200, 200]),
     ("get /health",                                         [200, 200, 200, 200, 200, 200, 200]),
@@ -70,7 +70,7 @@ const TABLE: &[(&str, [u16; 7])] = &[
     ("get /events/{event_id}/audit",                        [401, 401, 403, 403, 403, 200, 200]),
     ("get /events/{event_id}/codes",                        [401, 401, 403, 403, 403, 200, 200]),
     ("post /events/{event_id}/codes",                       [401, 401, 403, 403, 403, 201, 201]),
-    ("post /events/{event_id}/quote",                       [401, 401, 200, 200, 200, 200, 200]),
+    ("post /events/{event_id}/quote",                       [200, 401, 200, 200, 200, 200, 200]),
     ("get /codes/{code_id}",                                [401, 401, 404, 404, 404, 200, 200]),
     ("patch /codes/{code_id}",                              [401, 401, 404, 404, 404, 200, 200]),
     ("post /events/{event_id}/copies",                      [401, 401, 403, 403, 403, 201, 201]),
@@ -82,6 +82,9 @@ const TABLE: &[(&str, [u16; 7])] = &[
     ("get /orders",                                         [401, 401, 200, 200, 200, 200, 200]),
     ("get /orders/{reference}",                             [401, 401, 404, 200, 404, 404, 404]),
     ("delete /orders/{reference}",                          [401, 401, 404, 200, 404, 404, 404]),
+    // Of an account that has verified its address. The buyer's order is no guest's.
+    ("post /orders/claim",                                  [401, 401, 403, 403, 403, 200, 403]),
+    ("put /orders/{reference}/buyer",                       [401, 401, 404, 404, 404, 404, 404]),
     ("post /orders/{reference}/pay",                        [401, 401, 404, 200, 404, 404, 404]),
     ("post /orders/{reference}/returns",                    [401, 401, 404, 201, 404, 404, 404]),
     ("post /payments/initialize",                           [401, 401, 200, 200, 200, 200, 200]),
@@ -257,6 +260,8 @@ const ROLES: &[(&str, [u16; 9])] = &[
     ("get /orders",                                         all(200)),
     ("get /orders/{reference}",                             all(404)),
     ("delete /orders/{reference}",                          all(404)),
+    ("post /orders/claim",                                  all(200)),
+    ("put /orders/{reference}/buyer",                       all(404)),
     ("post /orders/{reference}/pay",                        all(404)),
     ("post /orders/{reference}/returns",                    all(404)),
     ("post /payments/initialize",                           all(200)),
@@ -316,14 +321,14 @@ const ROLES_LISTS: &[(&str, [bool; 9])] = &[
 ];
 
 /// A request about a resource of its own, which no other cell of the table has changed.
-struct Request {
-    path: String,
-    body: Value,
+pub(crate) struct Request {
+    pub(crate) path: String,
+    pub(crate) body: Value,
     /// What a list shows to those who have a part in it.
     shown: String,
 }
 
-async fn request(world: &World, operation: &str, number: usize) -> Option<Request> {
+pub(crate) async fn request(world: &World, operation: &str, number: usize) -> Option<Request> {
     let with = |path: &str, body: Value| Request { path: path.to_owned(), body, shown: String::new() };
     let to = |path: String| with(&path, Value::Null);
     let email = format!("new-{number}@example.com");
@@ -489,6 +494,10 @@ async fn request(world: &World, operation: &str, number: usize) -> Option<Reques
             Request { shown, ..to("/orders".to_owned()) }
         }
         "get /orders/{reference}" | "delete /orders/{reference}" => to(format!("/orders/{}", world.held_order().await)),
+        "post /orders/claim" => with("/orders/claim", json!({})),
+        "put /orders/{reference}/buyer" => {
+            with(&format!("/orders/{}/buyer", world.held_order().await), json!({"email": "guest@example.com"}))
+        }
         "post /orders/{reference}/pay" => with(&format!("/orders/{}/pay", world.held_order().await), json!({})),
         "post /orders/{reference}/returns" => with(&format!("/orders/{}/returns", world.returnable().await), json!({})),
         "post /payments/initialize" => with("/payments/initialize", json!({"event_id": world.event().await})),

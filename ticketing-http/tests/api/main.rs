@@ -15,6 +15,7 @@
 //! | `event_times` | times in every notation, events in the past, and the end of ticket sales |
 //! | `idempotency`, `races` | requests that are repeated, and many at once |
 //! | `api_keys`, `authorization_keys` | API keys, and what each may do |
+//! | `guests`, `authorization_guests` | orders without an account, and what their keys open |
 //! | `limits` | how much one buyer may hold, and how many purchases begin |
 //! | `lists`, `conditional_get`, `service` | pagination, `ETag`, health |
 //! | `export` | what is kept of a person, and what was done to an event |
@@ -26,6 +27,7 @@
 mod admin;
 mod api_keys;
 mod authorization;
+mod authorization_guests;
 mod authorization_keys;
 mod authorization_table;
 mod bad_input;
@@ -36,6 +38,7 @@ mod event_life;
 mod event_settings;
 mod event_times;
 mod export;
+mod guests;
 mod idempotency;
 mod legacy_api_a;
 mod legacy_api_b;

@@ -67,6 +67,7 @@ class Ticketing:
         gateway: The payment gateway. Default: none, so only free tickets can be sold.
         mailer: Delivers mail. Default: none, so mails stay in the outbox.
         hold_for: How long tickets are held for an unpaid order: 1 minute to 24 hours.
+        naming_for: How long they are held for a guest who has not given an address: 1 minute to an hour, and at most ``hold_for``.
         max_open_holds: How many unpaid orders one buyer may have for one event. Default: no limit.
         max_free_tickets: How many free tickets one buyer may have for one event. Default: no limit.
         mail_domain: The domain in the Message-ID of mails. Use one of yours.
@@ -103,6 +104,7 @@ class Ticketing:
         gateway: Gateway | None = None,
         mailer: Mailer | None = None,
         hold_for: timedelta = timedelta(minutes=15),
+        naming_for: timedelta = timedelta(minutes=5),
         max_open_holds: int | None = None,
         max_free_tickets: int | None = None,
         mail_domain: str = "localhost.localdomain",
@@ -127,6 +129,7 @@ class Ticketing:
             gateway=gateway,
             mailer=mailer,
             hold_for=hold_for.total_seconds(),
+            naming_for=naming_for.total_seconds(),
             max_open_holds=max_open_holds,
             max_free_tickets=max_free_tickets,
             mail_domain=mail_domain,
@@ -1076,6 +1079,68 @@ class Ticketing:
         """
         return self._engine.hold(buyer, event_id, quantity, lines, reference, promo_code, expect_total)
 
+    def quote_as_guest(
+        self,
+        *,
+        event_id: int,
+        quantity: int | None = None,
+        lines: Sequence[Line] | None = None,
+        promo_code: str | None = None,
+    ) -> Quote:
+        """What an order would cost a guest who has given no address. Otherwise as ``quote``."""
+        return self._engine.quote_as_guest(event_id, quantity, lines, promo_code)
+
+    def hold_as_guest(
+        self,
+        *,
+        event_id: int,
+        email: str | None = None,
+        quantity: int | None = None,
+        lines: Sequence[Line] | None = None,
+        reference: str | None = None,
+        promo_code: str | None = None,
+        expect_total: Money | None = None,
+    ) -> Order:
+        """Holds tickets for a guest, who has no account. Otherwise as ``hold``.
+
+        Without an ``email``, the tickets are held for ``naming_for``, until ``name_buyer`` gives one. The buyer of the order is
+        ``Principal.guest(order.reference)``. Give the guest the order's key, which stands for the buyer: see ``guest_key`` and ``guest``.
+
+        >>> order = tickets.hold_as_guest(event_id=event.id)
+        >>> order = tickets.name_buyer(actor=order.buyer.who, reference=order.reference, email="guest@example.com")
+        >>> order.buyer.who == Principal.guest(order.reference)
+        True
+        """
+        return self._engine.hold_as_guest(email, event_id, quantity, lines, reference, promo_code, expect_total)
+
+    def name_buyer(self, *, actor: Principal, reference: str, email: str) -> Order:
+        """Sets the address to which the tickets of a guest's order are mailed. The first one extends the hold, once.
+
+        A repeat with the same address changes nothing; another one replaces it, until a checkout is opened. Raises `HoldExpired`,
+        `OrderPaid`, `OrderCancelled`, `PaymentInProgress`, and `BuyerLimit`, `TooManyHolds` or `CodeLimit` if somebody with this
+        address has too much already. Raises `NotFound` unless the order is ``actor``'s, and `OrderUnknown` unless it is a guest's.
+        """
+        return self._engine.name_buyer(actor, reference, email)
+
+    def guest_key(self, reference: str) -> str | None:
+        """The key of a guest's order: who has it is its buyer. ``None`` if the buyer is no guest.
+
+        It is derived from the reference and ``token_secret``, and stored nowhere. Raises `NotFound`.
+        """
+        return self._engine.guest_key(reference)
+
+    def guest(self, key: str) -> Principal:
+        """The guest whose key this is. Raises `NotFound` for a wrong one."""
+        return self._engine.guest(key)
+
+    def claim_orders(self, account_id: int) -> tuple[Order, ...]:
+        """Makes an account the buyer of all orders that guests made with its address, and returns these orders.
+
+        Their keys go on working, and the codes of tickets stay. A repeat takes over what was ordered since. Raises `EmailUnverified`
+        unless the account's address is verified.
+        """
+        return self._engine.claim_orders(account_id)
+
     def order(self, *, actor: Principal, reference: str) -> Order:
         """An order of ``actor``'s. Raises `NotFound`."""
         return self._engine.order(actor, reference)
@@ -1141,7 +1206,7 @@ class Ticketing:
     ) -> Started:
         """Opens a checkout for an order of ``actor``'s. ``order`` is its reference.
 
-        Raises `HoldExpired`, `OrderPaid`, `OrderCancelled`, `EventCancelled`, `EventOver`, `KeyReused`, `GatewayError`.
+        Raises `HoldExpired`, `OrderPaid`, `OrderCancelled`, `EventCancelled`, `EventOver`, `KeyReused`, `BuyerUnnamed`, `GatewayError`.
         """
         return self._engine.pay(actor, order, return_url, email, reference)
 

@@ -26,6 +26,7 @@ __all__ = [
     "BadSignature",
     "Busy",
     "BuyerLimit",
+    "BuyerUnnamed",
     "CapacityTooLow",
     "CategoryTaken",
     "CategoryUnknown",
@@ -494,6 +495,12 @@ class EmailUnverified(Refused):
     """The account's e-mail address must be verified first."""
 
     code = "email_unverified"
+
+
+class BuyerUnnamed(Refused):
+    """The guest who bought the order has not given an address yet."""
+
+    code = "buyer_unnamed"
 
 
 class LastType(Refused):

@@ -10,13 +10,15 @@ from ._values import Word
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Principal:
-    """The acting person: a Ticketing account, or a user of your own application. An organisation runs events; an API key acts on them.
+    """The acting person: a Ticketing account, a guest, or a user of your own application.
+
+    An organisation runs events; an API key acts on them.
 
     The engine trusts you: authenticate them first.
 
     >>> from ticketing_py import Principal
     >>> Principal.external("member-7")
-    Principal(account_id=None, external_id='member-7', organisation_id=None, api_key_id=None, maker_id=None)
+    Principal(account_id=None, external_id='member-7', organisation_id=None, api_key_id=None, maker_id=None, guest_of=None)
     """
 
     account_id: int | None = None
@@ -29,11 +31,13 @@ class Principal:
     """The id of an API key. It acts on events; it neither buys nor runs them."""
     maker_id: int | None = None
     """The account that answers for the API key."""
+    guest_of: str | None = None
+    """The reference of the order that a guest buys, without an account."""
 
     def __post_init__(self) -> None:
-        kinds = (self.account_id, self.external_id, self.organisation_id, self.api_key_id)
+        kinds = (self.account_id, self.external_id, self.organisation_id, self.api_key_id, self.guest_of)
         if sum(one is not None for one in kinds) != 1:
-            raise TypeError("either account_id, external_id, organisation_id or api_key_id must be given")
+            raise TypeError("either account_id, external_id, organisation_id, api_key_id or guest_of must be given")
         if (self.api_key_id is None) != (self.maker_id is None):
             raise TypeError("api_key_id and maker_id belong together")
 
@@ -52,7 +56,14 @@ class Principal:
         """An organisation."""
         return cls(organisation_id=organisation_id)
 
+    @classmethod
+    def guest(cls, order: str) -> Principal:
+        """The guest who buys the order with this reference."""
+        return cls(guest_of=order)
+
     def __str__(self) -> str:
+        if self.guest_of is not None:
+            return f"guest {self.guest_of}"
         if self.organisation_id is not None:
             return f"organisation {self.organisation_id}"
         if self.api_key_id is not None:
@@ -66,8 +77,9 @@ class Buyer:
 
     who: Principal
     """Owns the tickets."""
-    email: str = field(repr=False)
-    """Where the tickets are mailed. Not in the ``repr``, so that addresses stay out of logs."""
+    email: str | None = field(repr=False)
+    """Where the tickets are mailed. Not in the ``repr``, so that addresses stay out of logs. ``None`` for a guest who has not given an
+    address yet, and after the buyer's data was erased."""
 
 
 class Role(Word):

@@ -8,6 +8,8 @@ use poem_openapi::Object;
 use ticketing_core::domain::id::{EventId, TicketTypeId};
 use ticketing_core::domain::money::{Currency, Money};
 use ticketing_core::domain::order::{Order, OrderLine, OrderStatus};
+use ticketing_core::domain::principal::EmailAddress;
+use ticketing_core::token::GuestKey;
 use ticketing_core::{LineRequest, OrderRequest};
 
 body! {
@@ -21,8 +23,20 @@ body! {
         promo_code: Option<Text<0, 50>>,
         /// The total that the buyer was shown. If the order would cost something else, it is refused.
         expect_total: Option<GivenPrice>,
+        /// Whether a guest buys, without an account. Requires a request without a token.
+        guest: Option<bool>,
+        /// The address to which the tickets of a guest are mailed. It may also be given later, before paying: then the tickets are held
+        /// for a shorter time until it is.
+        email: Option<Text<1, 254>>,
     }
     example {"event_id": 1, "lines": [{"ticket_type_id": 1, "quantity": 2}]}
+
+    /// The buyer of a guest's order.
+    struct BuyerBody {
+        /// The address to which the tickets are mailed.
+        email: Text<1, 254>,
+    }
+    example {"email": "ada@example.com"}
 
     /// Tickets of one type.
     struct LineBody {
@@ -38,6 +52,38 @@ impl OrderBody {
     /// Converts the body to the engine's request.
     pub(crate) fn into_request(self) -> (OrderRequest, Option<GivenPrice>) {
         (request_of(self.event_id.into(), self.lines, self.promo_code), self.expect_total)
+    }
+
+    /// Who buys. `has_token` is whether the request came with a token.
+    pub(crate) fn kind(&self, has_token: bool) -> Result<BuyerKind, Problem> {
+        let is_guest = self.guest == Some(true);
+        let mut faults = Faults::default();
+        if is_guest && has_token {
+            faults.add("guest", "must be left out by somebody who is logged in");
+        }
+        if !is_guest && has_token && self.email.is_some() {
+            faults.add("email", "must be left out unless guest is true: an account has an address");
+        }
+        let email = self.email.as_ref().map(|email| faults.parsed("email", email.0.trim().parse()));
+        let kind = if is_guest { BuyerKind::Guest(email.flatten()) } else { BuyerKind::Account };
+        faults.or(Some(kind))
+    }
+}
+
+/// Who buys.
+pub(crate) enum BuyerKind {
+    /// Whose token came with the request.
+    Account,
+    /// Somebody without an account, who may have given an address.
+    Guest(Option<EmailAddress>),
+}
+
+impl BuyerBody {
+    /// The address.
+    pub(crate) fn into_email(self) -> Result<EmailAddress, Problem> {
+        let mut faults = Faults::default();
+        let email = faults.parsed("email", self.email.0.trim().parse());
+        faults.or(email)
     }
 }
 
@@ -78,6 +124,12 @@ pub(crate) struct OrderView {
     quantity: u32,
     /// Total price.
     total: Price,
+    /// The key of a guest's order, in the response that creates it. Send it as `X-Order-Key`. Who has it is the buyer.
+    #[oai(skip_serializing_if_is_none)]
+    key: Option<String>,
+    /// Of a guest's order: the address to which the tickets are mailed, masked. Left out until there is one.
+    #[oai(skip_serializing_if_is_none)]
+    email: Option<String>,
     /// The currency of `total`.
     currency: String,
     /// When the hold expires, while the order is held.
@@ -136,10 +188,19 @@ impl From<&Order> for OrderView {
             lines: lines.collect(),
             quantity: order.quantity(),
             total: order.total.into(),
+            key: None,
+            email: order.buyer.who.guest().and(order.buyer.email.as_ref()).map(EmailAddress::masked),
             currency: order.total.currency().code().to_owned(),
             expires_at: expires_at(order),
             created_at: order.created_at.into(),
             updated_at: order.updated_at.into(),
         }
+    }
+}
+
+impl OrderView {
+    /// A new order of a guest, with its key.
+    pub(crate) fn with_key(order: &Order, key: Option<&GuestKey>) -> Self {
+        Self { key: key.map(|key| key.as_str().to_owned()), ..order.into() }
     }
 }

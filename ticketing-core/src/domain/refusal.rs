@@ -41,6 +41,15 @@ pub enum Refusal {
         /// How many it may have.
         limit: i64,
     },
+    /// The organisation has as many open invitations as it may have.
+    #[error("The organisation has too many open invitations. Withdraw one first")]
+    TooManyInvitations {
+        /// How many it may have.
+        limit: i64,
+    },
+    /// The organisation has no such invitation, or it was accepted.
+    #[error("Invitation not found")]
+    InvitationUnknown,
     /// The account is in as many organisations as it may be, or has founded as many as it may.
     #[error("This account has too many organisations")]
     TooManyOrganisations {
@@ -350,6 +359,8 @@ impl Refusal {
             Self::OrganisationUnknown => "organisation_unknown",
             Self::AccountUnknown => "account_unknown",
             Self::TooManyMembers { .. } => "too_many_members",
+            Self::TooManyInvitations { .. } => "too_many_invitations",
+            Self::InvitationUnknown => "invitation_unknown",
             Self::TooManyOrganisations { .. } => "too_many_organisations",
             Self::SecondFactorRequired => "second_factor_required",
             Self::ApiKeyUnknown => "api_key_unknown",
@@ -429,6 +440,7 @@ impl Refusal {
             }
             Self::TooManyHolds { limit }
             | Self::TooManyMembers { limit }
+            | Self::TooManyInvitations { limit }
             | Self::TooManyApiKeys { limit }
             | Self::TooManyOrganisations { limit } => [Some(("limit", Fact::Count(*limit))), None],
             Self::BuyerLimit { left } => [Some(("left", Fact::Count(*left))), None],
@@ -482,6 +494,7 @@ impl Refusal {
             | Self::NotGranted
             | Self::OrganisationUnknown
             | Self::AccountUnknown
+            | Self::InvitationUnknown
             | Self::ApiKeyUnknown
             | Self::SecondFactorRequired
             | Self::EmailUnverified
@@ -524,6 +537,8 @@ impl Refusal {
             Self::OrganisationUnknown,
             Self::AccountUnknown,
             Self::TooManyMembers { limit: 200 },
+            Self::TooManyInvitations { limit: 100 },
+            Self::InvitationUnknown,
             Self::TooManyOrganisations { limit: 50 },
             Self::ApiKeyUnknown,
             Self::SecondFactorRequired,

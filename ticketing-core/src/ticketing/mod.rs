@@ -18,6 +18,8 @@ mod event_checks;
 mod event_copies;
 mod event_edits;
 mod events;
+#[cfg(feature = "accounts")]
+mod invitations;
 mod limits;
 mod mail_delivery;
 mod mail_limits;

@@ -210,7 +210,7 @@ fn checked_name(name: &str) -> Result<String> {
     Ok(name)
 }
 
-fn check_events(role: MemberRole, events: &MemberEvents) -> Result<()> {
+pub(super) fn check_events(role: MemberRole, events: &MemberEvents) -> Result<()> {
     let MemberEvents::Only(only) = events else { return Ok(()) };
     let (found, mut checks) = (only.len(), Checks::default());
     checks.require("event_ids", (1..=MAX_MEMBER_EVENTS).contains(&found), || {

@@ -128,6 +128,7 @@ mod tests {
             address: "ada@example.com".parse().unwrap(),
             nth: 1,
             was_verified: false,
+            invitation: None,
             used_at: None,
             expires_at: Timestamp::UNIX_EPOCH,
             created_at: Timestamp::from_microsecond(1_893_492_000_123_457).unwrap(),

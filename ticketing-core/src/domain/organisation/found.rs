@@ -85,10 +85,7 @@ impl WorkingSet {
         let is_member = |member: &Member| member.removed_at.is_none();
         let may = is_member(after).then(|| (after.role, after.events.clone()));
         self.accounts.update(&after.account_id, |account| account.memberships.set(after.organisation_id, may));
-        let text = |member: &Member| match member.events.text() {
-            None => member.role.name().to_owned(),
-            Some(events) => format!("{} {events}", member.role.name()),
-        };
+        let text = |member: &Member| member.events.with_role(member.role);
         let (old, new) = (before.filter(|member| is_member(member)).map(text), is_member(after).then(|| text(after)));
         let action = match (&old, &new) {
             (None, _) => "member.added",

@@ -1,6 +1,6 @@
 //! Beginning a proof: its row and its mail.
 
-use super::{BY_ACCOUNT, BY_ADDRESS, MAX_PROOFS, PROOF_WINDOW, Proof, ProofPurpose};
+use super::{BY_ACCOUNT, BY_ADDRESS, MAX_PROOFS, Proof, ProofPurpose, next_allowed};
 use crate::domain::account::{self, Account};
 use crate::domain::command::Command;
 use crate::domain::id::AccountId;
@@ -109,7 +109,7 @@ impl Command for BeginProof {
             _ => return Ok(None),
         };
         let purpose = self.purpose();
-        if let Some(again_at) = next_allowed(self.counted(rows, &address, active.as_ref()), now) {
+        if let Some(again_at) = next_allowed(self.counted(rows, &address, active.as_ref()), MAX_PROOFS, now) {
             return Err(Refusal::TooManyProofs { again_at });
         }
         if let Some(account) = active.as_ref().filter(|_| purpose.replaces()) {
@@ -131,11 +131,4 @@ impl BeginProof {
         all.dedup_by_key(|proof| proof.id);
         all.into_iter().map(|proof| proof.created_at).collect()
     }
-}
-
-/// When the next proof is allowed, if it is not now.
-fn next_allowed(mut began: Vec<Timestamp>, now: Timestamp) -> Option<Timestamp> {
-    began.sort_unstable_by(|a, b| b.cmp(a));
-    let again_at = *began.get(MAX_PROOFS - 1)? + PROOF_WINDOW;
-    (now < again_at).then_some(again_at)
 }

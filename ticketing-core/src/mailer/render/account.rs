@@ -136,6 +136,13 @@ fn sentences(purpose: ProofPurpose) -> Sentences {
             otherwise: "If you changed the address yourself, you need not do anything. If not, undo the change: your account gets this \
                         address back, every session ends, and you choose a new password.",
         },
+        ProofPurpose::JoinOrganisation => Sentences {
+            subject: "You are invited to help to sell tickets",
+            why: "Somebody invites you to help with their events: to sell tickets, or to check them at the door. You need an account with \
+                  this e-mail address.",
+            action: "See what to do",
+            otherwise: "If you do not know what this is about, you need not do anything: nothing happens then.",
+        },
     }
 }
 

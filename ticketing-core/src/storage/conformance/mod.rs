@@ -30,6 +30,7 @@ pub mod edits;
 pub mod events;
 pub mod factors;
 pub mod filters;
+pub mod invitations;
 pub mod limits;
 pub mod model;
 pub mod notices;
@@ -130,6 +131,23 @@ macro_rules! storage_conformance {
                 of_eight_owners_who_demote_each_other_one_stays
                 eight_found_at_once_stay_within_the_limit
                 a_manager_who_is_removed_at_once_grants_nothing_afterwards
+            }
+            invitations {
+                an_invitation_reads_back_and_owes_one_mail
+                who_has_the_address_joins_once_and_is_verified
+                only_an_active_account_with_the_address_joins
+                the_last_invitation_of_an_address_counts
+                invitations_have_limits
+                nobody_invites_to_what_they_lack
+                an_inviter_who_may_not_grant_any_more_invites_nobody
+                an_invitation_changes_a_member_as_its_inviter_could
+                listed_events_count_while_the_organisation_runs_them
+                an_invitation_is_withdrawn_by_those_who_could_make_it
+                what_becomes_of_an_invitation_is_in_the_audit_log
+                an_unused_invitation_is_forgotten_a_day_after_it_expires
+                an_invitation_used_eight_times_at_once_works_once
+                of_withdrawing_and_accepting_at_once_one_works
+                invitations_made_at_once_stay_within_the_limit
             }
             api_keys {
                 a_key_reads_back_with_its_maker

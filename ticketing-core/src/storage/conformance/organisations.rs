@@ -90,7 +90,7 @@ impl Shop {
         members.into_iter().map(|(member, account)| (account.id, member.role)).collect()
     }
 
-    async fn switch(&self, account: &Account, active: bool) {
+    pub(super) async fn switch(&self, account: &Account, active: bool) {
         let wants = AccountWants::default().with_is_active(active);
         let disable = AdministerAccount { id: account.id, actor: Actor::Operator, wants };
         self.storage.apply_one(self.now(), disable).await.unwrap().unwrap().unwrap();

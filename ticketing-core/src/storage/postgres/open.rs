@@ -30,6 +30,7 @@ pub(super) mod migrations {
     const FACTORS: &str = include_str!("../../../migrations/postgres/0013_sessions_and_factors.sql");
     const API_KEYS: &str = include_str!("../../../migrations/postgres/0014_api_keys.sql");
     const REQUIRED_FACTORS: &str = include_str!("../../../migrations/postgres/0015_required_second_factors.sql");
+    const INVITATIONS: &str = include_str!("../../../migrations/postgres/0017_invitations_and_codes.sql");
 
     /// All of them.
     pub(in crate::storage) fn all() -> Migrator {
@@ -52,6 +53,7 @@ pub(super) mod migrations {
             one(13, "sessions and factors", FACTORS),
             one(14, "API keys", API_KEYS),
             one(15, "required second factors", REQUIRED_FACTORS),
+            one(17, "invitations and codes", INVITATIONS),
         ])
     }
 

@@ -15,10 +15,12 @@ use super::working_set::WorkingSet;
 use jiff::{SignedDuration, Timestamp};
 
 mod begin;
+mod code;
 mod find;
 mod r#use;
 
 pub use begin::BeginProof;
+pub use code::{CodeDigits, CodeFor, CodePurpose, MailedCodeOutcome, UseMailedCode};
 pub use find::{FindProof, outdated};
 pub use r#use::{ProofUse, UseProof};
 
@@ -27,6 +29,9 @@ pub const MAX_PROOFS: usize = 3;
 
 /// In which time [`MAX_PROOFS`] are allowed.
 pub const PROOF_WINDOW: SignedDuration = SignedDuration::from_hours(1);
+
+/// How many wrong codes are taken for one challenge.
+pub const MAX_CODE_TRIES: i64 = 5;
 
 /// How long a proof is kept after it has expired. Longer than [`PROOF_WINDOW`], since kept proofs are what the limit counts.
 pub const KEEP_PROOFS: SignedDuration = SignedDuration::from_hours(24);
@@ -51,6 +56,12 @@ pub struct Proof {
     /// Of a [`JoinOrganisation`](ProofPurpose::JoinOrganisation): to what it invites.
     #[serde(default)]
     pub invitation: Option<Invitation>,
+    /// Of a [`Code`](ProofPurpose::Code): what it is for.
+    #[serde(default)]
+    pub code_for: Option<CodePurpose>,
+    /// Of a code: how many were wrong. After [`MAX_CODE_TRIES`] it cannot be used any more.
+    #[serde(default)]
+    pub tries: i64,
     /// When it was used.
     pub used_at: Option<Timestamp>,
     /// When it expires. A proof that is replaced expires at once.
@@ -62,7 +73,7 @@ pub struct Proof {
 table! {
     Proof in "proofs", lock Lock::Rank(10);
     numbered id: ProofId, purpose, account_id, address, nth, was_verified, used_at, expires_at, created_at,
-        invitation [organisation_id, role, events, inviter];
+        invitation [organisation_id, role, events, inviter], code_for, tries;
     derived address_key = |proof| Some(proof.address.key());
     index BY_ACCOUNT(account_id);
     index BY_ADDRESS(address_key);
@@ -87,6 +98,9 @@ pub enum ProofPurpose {
     UndoEmail,
     /// The account with this address becomes a member of an organisation. The mail goes to the address, whether or not there is an account.
     JoinOrganisation,
+    /// The same as another purpose, in the place where it was asked for: six digits, for people who cannot follow a link. The mail goes to
+    /// the address that is to be proved. See [`CodeFor`].
+    Code,
 }
 
 wire_names!(ProofPurpose {
@@ -95,6 +109,7 @@ wire_names!(ProofPurpose {
     ChangeEmail => "change_email",
     UndoEmail => "undo_email",
     JoinOrganisation => "join_organisation",
+    Code => "code",
 });
 
 impl ProofPurpose {
@@ -103,30 +118,35 @@ impl ProofPurpose {
         match self {
             Self::VerifyEmail | Self::UndoEmail | Self::JoinOrganisation => SignedDuration::from_hours(7 * 24),
             Self::ResetPassword => SignedDuration::from_mins(30),
+            Self::Code => SignedDuration::from_mins(15),
             Self::ChangeEmail => SignedDuration::from_hours(24),
         }
     }
 
+    /// Those that verify the address of an account. Once it is verified, they are of no use.
+    pub(super) const OF_VERIFICATION: &'static [Self] = &[Self::VerifyEmail, Self::Code];
+
     /// Whether a new proof replaces the account's earlier ones. Otherwise they do the same, and each can be used.
     fn replaces(self) -> bool {
-        matches!(self, Self::ResetPassword | Self::ChangeEmail)
+        matches!(self, Self::ResetPassword | Self::ChangeEmail | Self::Code)
     }
 }
 
 impl Proof {
-    /// Whether it was neither used nor has expired.
+    /// Whether it was neither used nor has expired, and of a code, whether there may be another try.
     pub fn is_open(&self, now: Timestamp) -> bool {
         let is_for_somebody = self.account_id.is_some() || self.invitation.is_some();
-        is_for_somebody && self.used_at.is_none() && now < self.expires_at
+        is_for_somebody && self.used_at.is_none() && now < self.expires_at && self.tries < MAX_CODE_TRIES
     }
 
     /// Whether this account can use it: it is open, the account is active, and what the mail said of the account is still so.
     pub fn is_usable(&self, account: &Account, now: Timestamp) -> bool {
         let is_of_address = match self.purpose {
-            ProofPurpose::VerifyEmail | ProofPurpose::ResetPassword | ProofPurpose::JoinOrganisation => {
-                account.email.key() == self.address.key()
-            }
             ProofPurpose::ChangeEmail | ProofPurpose::UndoEmail => true,
+            ProofPurpose::VerifyEmail
+            | ProofPurpose::ResetPassword
+            | ProofPurpose::JoinOrganisation
+            | ProofPurpose::Code => account.email.key() == self.address.key(),
         };
         let is_own = self.invitation.is_some() || self.account_id == Some(account.id);
         self.is_open(now) && is_own && account.is_active && is_of_address
@@ -192,6 +212,8 @@ impl WorkingSet {
             nth,
             was_verified: false,
             invitation: None,
+            code_for: None,
+            tries: 0,
             used_at: None,
             expires_at: now + purpose.lasts(),
             created_at: now,

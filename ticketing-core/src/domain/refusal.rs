@@ -275,6 +275,12 @@ pub enum Refusal {
     /// that nobody learns which.
     #[error("This link or code is not valid any more")]
     ProofUnknown,
+    /// The code that was mailed is another one.
+    #[error("This code is wrong")]
+    MailCodeWrong {
+        /// How many more wrong codes there may be until this one is of no use any more.
+        left: i64,
+    },
     /// Too many proofs of this purpose were begun for the address.
     #[error("Too many mails were requested for this address")]
     TooManyProofs {
@@ -416,6 +422,7 @@ impl Refusal {
             Self::CurrencyUnsupported { .. } => "currency_unsupported",
             Self::MailSent { .. } => "mail_sent",
             Self::ProofUnknown => "proof_unknown",
+            Self::MailCodeWrong { .. } => "mail_code_wrong",
             Self::TooManyProofs { .. } => "too_many_proofs",
             Self::SecondFactorWanted { .. } => "second_factor_wanted",
             Self::SecondFactorWrong { .. } => "second_factor_wrong",
@@ -449,9 +456,10 @@ impl Refusal {
             }
             Self::TooFew { min } => [Some(("min", Fact::Count(*min))), None],
             Self::TooMany { max } => [Some(("max", Fact::Count(*max))), None],
-            Self::CodeUsedUp { left } | Self::CodeLimit { left } | Self::SecondFactorWrong { left } => {
-                [Some(("left", Fact::Count(*left))), None]
-            }
+            Self::CodeUsedUp { left }
+            | Self::CodeLimit { left }
+            | Self::SecondFactorWrong { left }
+            | Self::MailCodeWrong { left } => [Some(("left", Fact::Count(*left))), None],
             Self::PriceChanged { total } => [Some(("total", Fact::Money(*total))), None],
             Self::Stale { current } => [Some(("current", Fact::Count(*current))), None],
             Self::CapacityTooLow { taken, ticket_type_id } => {
@@ -595,6 +603,7 @@ impl Refusal {
             Self::MailSent { again_at: at },
             Self::ProofUnknown,
             Self::TooManyProofs { again_at: at },
+            Self::MailCodeWrong { left: 3 },
             Self::SecondFactorWanted { ticket: FactorTicket("ticket".to_owned()), until: at },
             Self::SecondFactorWrong { left: 4 },
             Self::SecondFactorClosed { again_at: at },

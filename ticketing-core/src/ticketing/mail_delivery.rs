@@ -13,13 +13,15 @@ use crate::domain::notice::{self, Notice};
 use crate::domain::order::{FindPurchase, Order};
 use crate::domain::outbox::{ClaimMails, MailKind, MailReport, MailResult, OutboxMail};
 use crate::domain::principal::EmailAddress;
+#[cfg(feature = "accounts")]
+use crate::domain::proof::ProofPurpose;
 use crate::domain::proof::{FindProof, Proof};
 use crate::domain::subject::Subject;
 use crate::domain::ticket::Ticket;
 use crate::domain::working_set::WorkingSet;
 use crate::error::Result;
 #[cfg(feature = "accounts")]
-use crate::mailer::render::ProofMail;
+use crate::mailer::render::{CodeMail, ProofMail};
 use crate::mailer::render::{
     EventCancelledMail, EventChangedMail, FactorMail, FactorNews, PasswordChangedMail, RefundMail, TicketsMail,
 };
@@ -261,7 +263,11 @@ impl Ticketing {
         if !proof.is_usable_by(account, self.now()) {
             return Ok(None);
         }
-        let token = self.accounts()?.proofs.token_of(proof).to_string();
+        let key = &self.accounts()?.proofs;
+        if proof.purpose == ProofPurpose::Code {
+            return self.inner.renderer.code_mail(&CodeMail::new(proof, key.code_of(proof))).map(Some);
+        }
+        let token = key.token_of(proof).to_string();
         let mail = ProofMail::new(proof, &token).with_page(self.inner.proof_url.as_deref());
         self.inner.renderer.proof_mail(&mail).map(Some)
     }

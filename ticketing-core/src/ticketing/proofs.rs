@@ -214,7 +214,7 @@ impl Ticketing {
         found.map(|(proof, _)| proof).ok_or_else(|| refused(Refusal::ProofUnknown))
     }
 
-    async fn begin_proof(&self, begin: BeginProof) -> Result<Option<Proof>> {
+    pub(super) async fn begin_proof(&self, begin: BeginProof) -> Result<Option<Proof>> {
         let begun = self.inner.storage.apply_one(self.now(), begin).await?.map_err(refused)?;
         self.inner.upkeep_wakeup.notify_one();
         Ok(begun)

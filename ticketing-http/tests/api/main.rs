@@ -37,6 +37,7 @@ mod event_settings;
 mod event_times;
 mod export;
 mod idempotency;
+mod invitations;
 mod legacy_api_a;
 mod legacy_api_b;
 mod limits;

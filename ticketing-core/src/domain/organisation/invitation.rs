@@ -1,4 +1,4 @@
-//! Invitations: proofs that let whoever reads the mail of an address join an organisation.
+//! Invitations: proofs that let the person who reads the mail of an address join an organisation.
 
 use super::{MemberEvents, MemberRole};
 use crate::domain::audit::{Actor, Change};
@@ -60,7 +60,7 @@ impl Field for Invitation {
 }
 
 impl WorkingSet {
-    /// Writes what became of an invitation into the audit log of an account. It names neither the address nor the person.
+    /// Writes what happened to an invitation into the audit log of its organisation and of an account. It names neither the address nor the person.
     pub(super) fn record_invitation(
         &mut self,
         now: Timestamp,
@@ -71,7 +71,8 @@ impl WorkingSet {
     ) {
         let item = format!("invitation {id}");
         let rights = invitation.events.with_role(invitation.role);
-        let change = Change { item: Some(&item), before: None, after: Some(&rights) };
+        let change = Change { item: Some(&item), after: Some(&rights), ..Change::default() };
+        let change = change.in_organisation(invitation.organisation_id);
         self.record_audit(now, about, actor, action, "", change);
     }
 }

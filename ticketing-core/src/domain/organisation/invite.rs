@@ -21,7 +21,7 @@ use jiff::Timestamp;
 /// - An open invitation of the address to the organisation is replaced. The last one counts.
 /// - At most [`MAX_PROOFS`] go to one address in an hour, from all organisations together; [`MAX_INVITATIONS_PER_HOUR`] are by one
 ///   account; and an organisation has [`MAX_INVITATIONS`] open ones.
-/// - It is a line of the audit log of the inviter, or of the founder if that is no account.
+/// - It is a line of the audit log of the organisation, and of the inviter, or of the founder if that is no account.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct InviteMember {
     /// The organisation.

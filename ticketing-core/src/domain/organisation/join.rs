@@ -21,8 +21,8 @@ use jiff::Timestamp;
 ///   not take away the present role.
 /// - Of listed events, those count that the organisation still runs. There must be one.
 ///
-/// `proof_unknown` is one refusal for whatever cannot be used, as for [`UseProof`](crate::domain::proof::UseProof): so nobody learns what
-/// became of the inviter. `last_owner`, `too_many_members` and `too_many_organisations` are told, and the invitation stays as it was.
+/// `proof_unknown` is one refusal for whatever cannot be used, as for [`UseProof`](crate::domain::proof::UseProof): so nobody learns of
+/// the inviter. `last_owner`, `too_many_members` and `too_many_organisations` are told, and the invitation stays as it was.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct JoinOrganisation {
     /// The invitation.
@@ -59,7 +59,7 @@ impl Command for JoinOrganisation {
                 account.is_verified = true;
                 account.updated_at = now;
             });
-            rows.end_proofs(now, self.account_id, &[ProofPurpose::VerifyEmail]);
+            rows.end_proofs(now, self.account_id, ProofPurpose::OF_VERIFICATION);
         }
         let own = Actor::Person(Principal::Account(self.account_id));
         rows.record_invitation(now, self.account_id, own, (proof.id, &invitation), "invitation.accepted");

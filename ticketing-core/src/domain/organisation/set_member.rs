@@ -32,7 +32,7 @@ pub enum MemberWants {
 /// - Nobody gives or takes away a permission that they lack.
 /// - The last owner whose account is active stays. A change of members locks the organisation, so if two owners remove each other,
 ///   one stays.
-/// - Each change is a line of the audit log of the account.
+/// - Each change is a line of the audit log of the account and of the organisation.
 ///
 /// The outcome is the member; one that was removed has [`Member::removed_at`].
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -15,7 +15,7 @@ use jiff::Timestamp;
 /// was accepted is unknown.
 ///
 /// - The actor may manage the members of the organisation, and has every permission of the role.
-/// - It is a line of the audit log of the actor, or of the founder if that is no account.
+/// - It is a line of the audit log of the organisation, and of the actor, or of the founder if that is no account.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct WithdrawInvitation {
     /// The organisation.

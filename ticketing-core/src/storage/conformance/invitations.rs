@@ -283,7 +283,7 @@ pub async fn an_invitation_changes_a_member_as_its_inviter_could(storage: Arc<dy
     let band = shop.found(&ada).await;
     let manager = shop.member(&band, MemberRole::Manager, ALL).await;
     let event = shop.event().organizer(&Principal::Organisation(band.id)).create().await;
-    // The last owner stays one, whoever invites.
+    // The last owner stays one, no matter who invites.
     let to_ada = shop.invite(&person(&ada), &band, "ada@example.com", MemberRole::Door).await;
     assert_eq!(shop.join(&to_ada, &ada).await, Err(Refusal::LastOwner));
     let bob = shop.member(&band, MemberRole::Owner, ALL).await;

@@ -32,6 +32,7 @@ pub mod factors;
 pub mod filters;
 pub mod invitations;
 pub mod limits;
+pub mod mailed_codes;
 pub mod model;
 pub mod notices;
 pub mod orders;
@@ -113,6 +114,17 @@ macro_rules! storage_conformance {
                 an_address_that_is_registered_at_once_has_one_account
                 eight_begun_at_once_stay_within_the_limit
             }
+            mailed_codes {
+                a_code_reads_back_and_owes_one_mail
+                a_right_code_verifies_the_address_once
+                five_wrong_codes_close_it
+                a_code_is_for_its_purpose_its_proof_and_its_time
+                a_new_code_replaces_the_one_before
+                what_else_verifies_the_address_ends_its_code
+                the_fourth_code_within_an_hour_is_refused
+                a_right_code_used_eight_times_at_once_works_once
+                eight_wrong_codes_at_once_use_five_tries
+            }
             organisations {
                 an_organisation_reads_back_and_its_founder_owns_it
                 only_active_accounts_with_a_verified_address_join
@@ -125,6 +137,7 @@ macro_rules! storage_conformance {
                 there_are_limits
                 who_requires_a_second_factor_has_one_and_so_have_those_who_act
                 each_change_of_a_member_is_a_line_of_the_audit_log
+                what_happens_to_an_organisation_is_in_its_audit_log
                 an_event_moves_to_an_organisation_and_back
                 an_event_of_an_organisation_reads_back
                 of_two_owners_who_remove_each_other_one_stays
@@ -171,6 +184,7 @@ macro_rules! storage_conformance {
                 events_are_those_of_the_scope
                 promo_codes_are_those_of_the_scope
                 the_audit_log_of_an_event_is_that_of_the_scope
+                the_audit_log_of_an_organisation_is_that_of_the_scope
                 members_are_those_of_the_scope
                 at_the_door_the_scope_is_that_of_the_scan
                 money_moves_within_the_scope_only

@@ -52,7 +52,7 @@ fn holds_are_decided(bencher: Bencher<'_, '_>, holds: u64) {
     let starts_at = now + SignedDuration::from_hours(24);
     let mut rows = WorkingSet::whole();
     let new = NewEvent::general_admission("Hot event", starts_at, "Lagos", price, Some(1_000_000));
-    let event = PutEvent { organizer: organizer(), event: new }.apply(&mut rows, now).unwrap();
+    let event = PutEvent { actor: organizer(), organizer: organizer(), event: new }.apply(&mut rows, now).unwrap();
     let wishes: Vec<Hold> = (0..holds)
         .map(|number| {
             let mut seed = [0; 32];

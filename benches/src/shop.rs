@@ -136,7 +136,7 @@ impl Shop {
         let new = |number| {
             let title = format!("Event {number}");
             let event = NewEvent::general_admission(&title, starts_at, "Lagos", price, Some(1_000_000_000));
-            PutEvent { organizer: organizer(), event }
+            PutEvent { actor: organizer(), organizer: organizer(), event }
         };
         let new: Vec<PutEvent> = (0..count).map(new).collect();
         let made = self.engine.storage().apply_all(Timestamp::now(), new).await?;

@@ -30,8 +30,8 @@ pub use error::{Error, Invalid, Result};
 pub use jiff;
 #[cfg(feature = "accounts")]
 pub use ticketing::{
-    AccountData, Authenticated, AuthenticatedKey, Caller, NewApiKey, NewSecondFactor, ProofState, Reauthentication,
-    RecoveryCodes, Registration, SecondFactorState, Session,
+    AccountData, Authenticated, AuthenticatedKey, Caller, CodeChallenge, NewApiKey, NewSecondFactor, ProofState,
+    Reauthentication, RecoveryCodes, Registration, SecondFactorState, Session,
 };
 pub use ticketing::{
     Asker, Decision, LineRequest, MAX_CODES, MAX_DATES, MailLimits, OrderRequest, Organizers, PayOptions,

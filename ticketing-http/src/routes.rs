@@ -186,6 +186,7 @@ pub static ROUTES: &[Route] = routes! {
     GET    "/auth/me"                                       Purchase    Limited Ignored Required Api;
     POST   "/auth/verify-email"                             Purchase    Limited Kept    None     Api;
     POST   "/auth/send-verification"                        Purchase    Limited Ignored Required Api;
+    POST   "/auth/send-code"                                Purchase    Limited Ignored Required Api;
     POST   "/auth/forgot-password"                          Purchase    Limited Ignored None     Api;
     POST   "/auth/reset-password"                           Purchase    Limited Kept    None     Api;
     POST   "/auth/change-password"                          Purchase    Limited Ignored Required Api;
@@ -227,6 +228,11 @@ pub static ROUTES: &[Route] = routes! {
     POST   "/organisations/:organisation_id/members"        OtherWrite  Limited Kept    Required Api;
     PATCH  "/organisations/:organisation_id/members/:account_id" OtherWrite Limited Ignored Required Api;
     DELETE "/organisations/:organisation_id/members/:account_id" OtherWrite Limited Ignored Required Api;
+    GET    "/organisations/:organisation_id/invitations"    OtherWrite  Limited Ignored Required Api;
+    POST   "/organisations/:organisation_id/invitations"    OtherWrite  Limited Kept    Required Api;
+    DELETE "/organisations/:organisation_id/invitations/:invitation_id" OtherWrite Limited Ignored Required Api;
+    POST   "/organisations/join"                            OtherWrite  Limited Kept    Required Api;
+    GET    "/organisations/:organisation_id/audit"          OtherWrite  Limited Ignored Required Api;
 
     GET    "/mails/undelivered"                             Read        Limited Ignored Required Api;
     POST   "/mails/:mail_id/resend"                         OtherWrite  Limited Kept    Required Api;

@@ -28,7 +28,8 @@ use ticketing_core::domain::event::{
     SalesRules,
 };
 use ticketing_core::domain::id::{
-    AccountId, ApiKeyId, CategoryId, EventId, MailId, OrganisationId, PromoCodeId, RefundId, SessionId, TicketId,
+    AccountId, ApiKeyId, CategoryId, EventId, MailId, OrganisationId, PromoCodeId, ProofId, RefundId, SessionId,
+    TicketId,
 };
 use ticketing_core::domain::money::Money;
 use ticketing_core::domain::order::{Order, Quote};
@@ -41,6 +42,7 @@ use ticketing_core::domain::payment::Verdict;
 use ticketing_core::domain::payment::{Attempt, Settlement};
 use ticketing_core::domain::payment_history::Payment;
 use ticketing_core::domain::principal::{Buyer, EmailAddress, Principal};
+use ticketing_core::domain::proof::{CodeFor, Proof};
 use ticketing_core::domain::refund::Refund;
 use ticketing_core::domain::refusal::Refusal;
 use ticketing_core::domain::scope::Scope;
@@ -51,9 +53,9 @@ use ticketing_core::domain::webhook::StoredWebhook;
 use ticketing_core::gateway::Webhook;
 use ticketing_core::token::ApiKeyToken;
 use ticketing_core::{
-    AccountData, Authenticated, Caller, Decision, LineRequest, NewApiKey, NewSecondFactor, OrderRequest, PayOptions,
-    ProofState, Reauthentication, RecoveryCodes, RefundOptions, Registration, Repeat, SecondFactorState, Session,
-    Started, Ticketing, Upkeep, UpkeepReport,
+    AccountData, Authenticated, Caller, CodeChallenge, Decision, LineRequest, NewApiKey, NewSecondFactor, OrderRequest,
+    PayOptions, ProofState, Reauthentication, RecoveryCodes, RefundOptions, Registration, Repeat, SecondFactorState,
+    Session, Started, Ticketing, Upkeep, UpkeepReport,
 };
 
 /// The engine for plain code: calls wait, and other Python threads run in the meantime.
@@ -244,6 +246,14 @@ operations! {
         core.get().await?.verify_email(&token).await?
     }
 
+    fn send_code(core, account_id: i64) -> Option<CodeChallenge> {
+        core.get().await?.send_code(CodeFor::VerifyEmail(AccountId(account_id))).await?
+    }
+
+    fn verify_email_by_code(core, challenge: String, code: String) -> Account {
+        core.get().await?.verify_email_by_code(&challenge, &code).await?
+    }
+
     fn forgot_password(core, email: String) -> () {
         core.get().await?.forgot_password(&email).await?
     }
@@ -352,6 +362,34 @@ operations! {
     fn remove_member(core, actor: In<Principal>, organisation_id: i64, account_id: i64) -> () {
         let (actor, id) = (Actor::Person(actor.0), OrganisationId(organisation_id));
         core.get().await?.remove_member(&actor, id, AccountId(account_id)).await?
+    }
+
+    fn invite_member(
+        core, actor: In<Principal>, organisation_id: i64, email: In<EmailAddress>, role: In<MemberRole>,
+        event_ids: Option<Vec<i64>>,
+    ) -> Proof {
+        let (actor, id) = (Actor::Person(actor.0), OrganisationId(organisation_id));
+        core.get().await?.invite_member(&actor, id, &email.0, role.0, member_events(event_ids)).await?
+    }
+
+    fn invitations(core, actor: In<Principal>, organisation_id: i64) -> Vec<Proof> {
+        core.get().await?.invitations(&Actor::Person(actor.0), OrganisationId(organisation_id)).await?
+    }
+
+    fn withdraw_invitation(core, actor: In<Principal>, organisation_id: i64, invitation_id: i64) -> () {
+        let (actor, id) = (Actor::Person(actor.0), OrganisationId(organisation_id));
+        core.get().await?.withdraw_invitation(&actor, id, ProofId(invitation_id)).await?
+    }
+
+    fn join_organisation(core, account_id: i64, token: String) -> (Organisation, Membership) {
+        core.get().await?.join_organisation(AccountId(account_id), &token).await?
+    }
+
+    fn organisation_audit(
+        core, actor: In<Principal>, organisation_id: i64, skip: i64, limit: i64, count: bool,
+    ) -> Page<AuditLine> {
+        let (actor, id) = (Actor::Person(actor.0), OrganisationId(organisation_id));
+        core.get().await?.organisation_audit(&actor, id, page(skip, limit, count)?).await?
     }
 
     fn event_audit(

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
 import ticketing_py as t
 from conftest import ADA, NEXT_YEAR, Shop
+
+TOKEN = re.compile(r"tkp_\d+_\w+")
 
 
 def account(shop: Shop, name: str) -> t.Account:
@@ -76,3 +80,43 @@ def test_an_organisation_is_no_buyer() -> None:
     assert str(t.Principal.organisation(7)) == "organisation 7"
     with pytest.raises(TypeError):
         t.Principal(account_id=1, organisation_id=1)
+
+
+def test_an_invitation_makes_a_member(shop: Shop) -> None:
+    sync, owner = shop.sync, account(shop, "owner")
+    band = sync.found_organisation(founder_id=owner.id, name="Band")
+
+    def invite(email: str, role: t.MemberRole) -> t.Invitation:
+        return sync.invite_member(actor=owner.principal, organisation_id=band.id, email=email, role=role)
+
+    first, made = invite("bob@example.com", t.MemberRole.OWNER), invite("bob@example.com", t.MemberRole.DOOR)
+    assert (made.email, made.role, made.event_ids, made.inviter_id) == ("bob@example.com", t.MemberRole.DOOR, None, owner.id)
+    assert "bob" not in repr(made) and made.permissions == (t.Permission.VIEW, t.Permission.DOOR)
+    assert sync.invitations(actor=owner.principal, organisation_id=band.id) == (made,), "the last one counts"
+    shop.sync.run_upkeep()
+    (mail,) = shop.mails.sent_to("bob@example.com")
+    (token,) = set(TOKEN.findall(mail.text))
+    assert sync.proof(token) == t.ProofState(purpose=t.ProofPurpose.JOIN_ORGANISATION, is_open=True)
+    with pytest.raises(t.ProofUnknown):
+        sync.join_organisation(owner.id, token=token)
+    bob = sync.register(email="bob@example.com", name="Bob", password="a good long one")
+    joined = sync.join_organisation(bob.id, token=token)
+    assert (joined.organisation, joined.role) == (band, t.MemberRole.DOOR)
+    with pytest.raises(t.ProofUnknown):
+        sync.join_organisation(bob.id, token=token)
+    with pytest.raises(t.InvitationUnknown):
+        sync.withdraw_invitation(actor=owner.principal, organisation_id=band.id, invitation_id=made.id)
+    other = invite("carol@example.com", t.MemberRole.VIEWER)
+    for _ in range(2):
+        sync.withdraw_invitation(actor=owner.principal, organisation_id=band.id, invitation_id=other.id)
+    assert sync.invitations(actor=owner.principal, organisation_id=band.id) == () and first.id != made.id
+    audit = sync.organisation_audit(actor=owner.principal, organisation_id=band.id, limit=2, count=True)
+    assert [line.action for line in audit.items] == ["organisation.founded", "member.added"]
+    assert all(line.organisation_id == band.id for line in audit.items) and audit.total == 8
+    with pytest.raises(t.Forbidden):
+        sync.organisation_audit(actor=bob.principal, organisation_id=band.id)
+    for _ in range(2):
+        invite("dave@example.com", t.MemberRole.VIEWER)
+    invite("dave@example.com", t.MemberRole.VIEWER)
+    with pytest.raises(t.TooManyProofs):
+        invite("dave@example.com", t.MemberRole.VIEWER)

@@ -262,3 +262,23 @@ def test_members_need_a_verified_address_unless_the_application_says_otherwise(s
         small.sync.found_organisation(founder_id=account(small, "ada").id, name="Band")
     ada = lenient.register(email="ada@example.com", name="Ada", password=PASSWORD)
     assert lenient.found_organisation(founder_id=ada.id, name="Band").founder_id == ada.id
+
+
+def test_an_address_is_verified_by_a_code(shop: Shop) -> None:
+    sync, ada = shop.sync, account(shop, "ada")
+    asked = sync.send_code(ada.id)
+    assert asked is not None and asked.challenge.startswith("tkc_") and "tkc_" not in repr(asked)
+    sync.run_upkeep()
+    (mail,) = shop.mails.sent_to(ada.email)
+    (code,) = re.findall(r"^\d{6}$", mail.text, re.MULTILINE)
+    with pytest.raises(t.InvalidRequest):
+        sync.verify_email_by_code(asked.challenge, "12345")
+    with pytest.raises(t.ProofUnknown):
+        sync.verify_email_by_code("tkc_1_nonsense", code)
+    with pytest.raises(t.MailCodeWrong) as wrong:
+        sync.verify_email_by_code(asked.challenge, "000000" if code != "000000" else "000001")
+    assert wrong.value.left == 4
+    assert sync.verify_email_by_code(asked.challenge, code).is_verified
+    with pytest.raises(t.ProofUnknown):
+        sync.verify_email_by_code(asked.challenge, code)
+    assert sync.send_code(ada.id) is None, "it is verified"

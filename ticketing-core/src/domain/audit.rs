@@ -1,7 +1,7 @@
 //! The audit log: what was decided, when, by whom and why. It is append-only.
 
 use super::command::Query;
-use super::id::{AccountId, AuditId, EventId};
+use super::id::{AccountId, AuditId, EventId, OrganisationId};
 use super::list::{Condition, List};
 use super::load::LoadKeys;
 use super::page::{Page, PageRequest};
@@ -35,6 +35,9 @@ pub struct AuditLine {
     pub after: Option<String>,
     /// Why, for people to read.
     pub reason: String,
+    /// The organisation that it happened to, if it happened to one. The line is in the audit log of the subject as well.
+    #[serde(default)]
+    pub organisation_id: Option<OrganisationId>,
 }
 
 /// Who decided.
@@ -75,10 +78,12 @@ impl std::fmt::Display for Actor {
 
 table! {
     AuditLine in "audit", lock Lock::Never;
-    numbered id: AuditId, at, subject [order_id, event_id, account_id], actor, action, item [subject], before, after, reason;
+    numbered id: AuditId, at, subject [order_id, event_id, account_id], actor, action, item [subject], before, after, reason,
+        organisation_id;
     index BY_ORDER(order_id);
     index BY_EVENT(event_id);
     index BY_ACCOUNT(account_id);
+    index BY_ORGANISATION(organisation_id);
 }
 
 /// As JSON.
@@ -104,12 +109,19 @@ pub(crate) struct Change<'a> {
     pub(crate) before: Option<&'a str>,
     /// As it is.
     pub(crate) after: Option<&'a str>,
+    /// The organisation that it happened to.
+    pub(crate) organisation: Option<OrganisationId>,
 }
 
 impl<'a> Change<'a> {
     /// `item` went from `before` to `after`.
     pub(crate) fn of(item: &'a str, before: &'a str, after: &'a str) -> Self {
-        Self { item: Some(item), before: Some(before), after: Some(after) }
+        Self { item: Some(item), before: Some(before), after: Some(after), organisation: None }
+    }
+
+    /// The same, which happened to an organisation.
+    pub(crate) fn in_organisation(self, organisation: impl Into<Option<OrganisationId>>) -> Self {
+        Self { organisation: organisation.into(), ..self }
     }
 }
 
@@ -134,13 +146,29 @@ impl WorkingSet {
             before: change.before.map(str::to_owned),
             after: change.after.map(str::to_owned),
             reason: reason.to_owned(),
+            organisation_id: change.organisation,
         };
         self.audit.insert(line);
+    }
+
+    /// Adds a line to the audit log of the organisation that runs an event, or ran it. Nothing if that is no organisation.
+    pub(crate) fn record_event_of(
+        &mut self,
+        now: Timestamp,
+        organizer: &Principal,
+        event: EventId,
+        actor: &Principal,
+        action: &str,
+    ) {
+        let Some(id) = organizer.organisation() else { return };
+        let item = format!("event {event}");
+        let change = Change { item: Some(&item), ..Change::default() }.in_organisation(id);
+        self.record_audit(now, event, Actor::Person(actor.clone()), action, "", change);
     }
 }
 
 /// Lists what was done to an event itself: edits, promo codes. The oldest first. Nothing if it is not in the scope. What was decided about
-/// its payments is in their own history.
+/// its payments is in their own history, and that it came to an organisation or left it, in the organisation's.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ListAuditOfEvent {
     /// What the caller may see.
@@ -159,12 +187,45 @@ impl Query for ListAuditOfEvent {
 
     fn needs(&self, _rows: &WorkingSet, load: &mut LoadKeys) {
         let of_event = Condition::Is("event_id", self.event_id.value());
-        let seen = self.scope.by_event("event_id");
-        load.list(List::of::<AuditLine>(OF_EVENT, [of_event].into_iter().chain(seen).collect()).page(self.page));
+        let of_no_organisation = Condition::Unknown("organisation_id");
+        let all = [of_event, of_no_organisation].into_iter().chain(self.scope.by_event("event_id"));
+        load.list(List::of::<AuditLine>(OF_EVENT, all.collect()).page(self.page));
     }
 
     fn find(&self, rows: &WorkingSet) -> Page<AuditLine> {
         let page = rows.listed::<AuditId>(OF_EVENT);
+        let items = page.items.iter().filter_map(|id| rows.audit.get(id)).cloned().collect();
+        Page { items, more: page.more, total: page.total }
+    }
+}
+
+/// Lists what happened to an organisation: it was founded and edited; its members, invitations and API keys; the events that came and left.
+/// The oldest first. Nothing if the scope does not cover all of it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ListAuditOfOrganisation {
+    /// What the caller may manage.
+    pub scope: Scope,
+    /// The organisation.
+    pub id: OrganisationId,
+    /// The page.
+    pub page: PageRequest,
+}
+
+const OF_ORGANISATION: &str = "audit of an organisation";
+
+impl Query for ListAuditOfOrganisation {
+    type Found = Page<AuditLine>;
+    const ONE_MOMENT: bool = false;
+
+    fn needs(&self, _rows: &WorkingSet, load: &mut LoadKeys) {
+        if self.scope.covers_all_of(&Principal::Organisation(self.id)) {
+            let of_organisation = vec![Condition::Is("organisation_id", self.id.value())];
+            load.list(List::of::<AuditLine>(OF_ORGANISATION, of_organisation).page(self.page));
+        }
+    }
+
+    fn find(&self, rows: &WorkingSet) -> Page<AuditLine> {
+        let page = rows.listed::<AuditId>(OF_ORGANISATION);
         let items = page.items.iter().filter_map(|id| rows.audit.get(id)).cloned().collect();
         Page { items, more: page.more, total: page.total }
     }

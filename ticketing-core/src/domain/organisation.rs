@@ -11,15 +11,23 @@ use jiff::Timestamp;
 
 mod edit;
 mod found;
+mod invitation;
+mod invite;
+mod join;
 mod member;
 mod memberships;
 mod set_member;
+mod withdraw;
 
 pub use edit::{EditOrganisation, OrganisationWants};
 pub use found::FoundOrganisation;
+pub use invitation::{Invitation, ListInvitations};
+pub use invite::InviteMember;
+pub use join::JoinOrganisation;
 pub use member::{ListMembers, Member, MemberEvents, MemberRole};
 pub use memberships::{Membership, Memberships};
 pub use set_member::{MemberWants, SetMember};
+pub use withdraw::WithdrawInvitation;
 
 /// The most members of an organisation.
 pub const MAX_MEMBERS: u32 = 200;
@@ -29,6 +37,11 @@ pub const MAX_MEMBERSHIPS: u32 = 50;
 pub const MAX_FOUNDED: u32 = 20;
 /// The most events that a member's role is limited to.
 pub const MAX_MEMBER_EVENTS: usize = 100;
+
+/// The most open invitations of an organisation: as many as would fill half of it.
+pub const MAX_INVITATIONS: u32 = 100;
+/// The most invitations by one account in an hour. A team fits in, and who steals a session does not write to many strangers.
+pub const MAX_INVITATIONS_PER_HOUR: usize = 20;
 
 /// An organisation. It runs events as an organiser, and its [members](Member) act for it. It always has an owner.
 #[derive(Clone, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]

@@ -1,4 +1,4 @@
-//! Proofs: who reads the mail of an address may verify it, choose a new password, or take over a new address.
+//! Proofs: who reads the mail of an address may verify it, choose a new password, take over a new address, or join an organisation.
 //!
 //! A proof is begun, which writes its row and owes a mail with its token, and used once. The row holds no secret: the token is derived
 //! from the row and a key that is in no database (`token/proof.rs`). So any process can write the mail, and a copy of the database
@@ -6,6 +6,7 @@
 
 use super::account::Account;
 use super::id::{AccountId, ProofId};
+use super::organisation::Invitation;
 use super::outbox::MailKind;
 use super::principal::EmailAddress;
 use super::table::{Lock, table};
@@ -14,10 +15,12 @@ use super::working_set::WorkingSet;
 use jiff::{SignedDuration, Timestamp};
 
 mod begin;
+mod code;
 mod find;
 mod r#use;
 
 pub use begin::BeginProof;
+pub use code::{CodeDigits, CodeFor, CodePurpose, MailedCodeOutcome, UseMailedCode};
 pub use find::{FindProof, outdated};
 pub use r#use::{ProofUse, UseProof};
 
@@ -26,6 +29,9 @@ pub const MAX_PROOFS: usize = 3;
 
 /// In which time [`MAX_PROOFS`] are allowed.
 pub const PROOF_WINDOW: SignedDuration = SignedDuration::from_hours(1);
+
+/// How many wrong codes are taken for one challenge.
+pub const MAX_CODE_TRIES: i64 = 5;
 
 /// How long a proof is kept after it has expired. Longer than [`PROOF_WINDOW`], since kept proofs are what the limit counts.
 pub const KEEP_PROOFS: SignedDuration = SignedDuration::from_hours(24);
@@ -38,7 +44,8 @@ pub struct Proof {
     pub id: ProofId,
     /// What it is for.
     pub purpose: ProofPurpose,
-    /// The account. `None` if nobody has the address, or may use it: such a proof only counts for the limit, and has no mail.
+    /// The account. `None` if nobody has the address, or may use it: such a proof only counts for the limit, and has no mail. Of an
+    /// invitation, the account that has joined by it.
     pub account_id: Option<AccountId>,
     /// Where its mail goes.
     pub address: EmailAddress,
@@ -46,6 +53,15 @@ pub struct Proof {
     pub nth: i64,
     /// Of an [`UndoEmail`](ProofPurpose::UndoEmail): whether the address was verified.
     pub was_verified: bool,
+    /// Of a [`JoinOrganisation`](ProofPurpose::JoinOrganisation): to what it invites.
+    #[serde(default)]
+    pub invitation: Option<Invitation>,
+    /// Of a [`Code`](ProofPurpose::Code): what it is for.
+    #[serde(default)]
+    pub code_for: Option<CodePurpose>,
+    /// Of a code: how many were wrong. After [`MAX_CODE_TRIES`] it cannot be used any more.
+    #[serde(default)]
+    pub tries: i64,
     /// When it was used.
     pub used_at: Option<Timestamp>,
     /// When it expires. A proof that is replaced expires at once.
@@ -55,12 +71,16 @@ pub struct Proof {
 }
 
 table! {
-    Proof in "proofs", lock Lock::Rank(7);
-    numbered id: ProofId, purpose, account_id, address, nth, was_verified, used_at, expires_at, created_at;
+    Proof in "proofs", lock Lock::Rank(10);
+    numbered id: ProofId, purpose, account_id, address, nth, was_verified, used_at, expires_at, created_at,
+        invitation [organisation_id, role, events, inviter], code_for, tries;
     derived address_key = |proof| Some(proof.address.key());
     index BY_ACCOUNT(account_id);
     index BY_ADDRESS(address_key);
     index BY_NUMBER(purpose, address_key, nth) unique;
+    index BY_ORGANISATION(organisation_id);
+    index BY_INVITATION(organisation_id, address_key);
+    index BY_INVITER(inviter);
 }
 
 /// What a proof is for.
@@ -76,6 +96,11 @@ pub enum ProofPurpose {
     ChangeEmail,
     /// The account gets its old address back. The mail goes to the old one.
     UndoEmail,
+    /// The account with this address becomes a member of an organisation. The mail goes to the address, whether or not there is an account.
+    JoinOrganisation,
+    /// The same as another purpose, in the place where it was asked for: six digits, for people who cannot follow a link. The mail goes to
+    /// the address that is to be proved. See [`CodeFor`].
+    Code,
 }
 
 wire_names!(ProofPurpose {
@@ -83,43 +108,62 @@ wire_names!(ProofPurpose {
     ResetPassword => "reset_password",
     ChangeEmail => "change_email",
     UndoEmail => "undo_email",
+    JoinOrganisation => "join_organisation",
+    Code => "code",
 });
 
 impl ProofPurpose {
     /// How long a proof can be used.
     pub fn lasts(self) -> SignedDuration {
         match self {
-            Self::VerifyEmail | Self::UndoEmail => SignedDuration::from_hours(7 * 24),
+            Self::VerifyEmail | Self::UndoEmail | Self::JoinOrganisation => SignedDuration::from_hours(7 * 24),
             Self::ResetPassword => SignedDuration::from_mins(30),
+            Self::Code => SignedDuration::from_mins(15),
             Self::ChangeEmail => SignedDuration::from_hours(24),
         }
     }
 
+    /// Those that verify the address of an account. Once it is verified, they are of no use.
+    pub(super) const OF_VERIFICATION: &'static [Self] = &[Self::VerifyEmail, Self::Code];
+
     /// Whether a new proof replaces the account's earlier ones. Otherwise they do the same, and each can be used.
     fn replaces(self) -> bool {
-        matches!(self, Self::ResetPassword | Self::ChangeEmail)
+        matches!(self, Self::ResetPassword | Self::ChangeEmail | Self::Code)
     }
 }
 
 impl Proof {
-    /// Whether it was neither used nor has expired.
+    /// Whether it was neither used nor has expired, and of a code, whether there may be another try.
     pub fn is_open(&self, now: Timestamp) -> bool {
-        self.account_id.is_some() && self.used_at.is_none() && now < self.expires_at
+        let is_for_somebody = self.account_id.is_some() || self.invitation.is_some();
+        is_for_somebody && self.used_at.is_none() && now < self.expires_at && self.tries < MAX_CODE_TRIES
     }
 
-    /// Whether it can be used: it is open, its account is active, and what the mail said of the account is still so.
+    /// Whether this account can use it: it is open, the account is active, and what the mail said of the account is still so.
     pub fn is_usable(&self, account: &Account, now: Timestamp) -> bool {
         let is_of_address = match self.purpose {
-            ProofPurpose::VerifyEmail | ProofPurpose::ResetPassword => account.email.key() == self.address.key(),
             ProofPurpose::ChangeEmail | ProofPurpose::UndoEmail => true,
+            ProofPurpose::VerifyEmail
+            | ProofPurpose::ResetPassword
+            | ProofPurpose::JoinOrganisation
+            | ProofPurpose::Code => account.email.key() == self.address.key(),
         };
-        self.is_open(now) && self.account_id == Some(account.id) && account.is_active && is_of_address
+        let is_own = self.invitation.is_some() || self.account_id == Some(account.id);
+        self.is_open(now) && is_own && account.is_active && is_of_address
+    }
+
+    /// Whether it can be used by its account. An invitation has none yet: the account with the address may use it.
+    pub fn is_usable_by(&self, account: Option<&Account>, now: Timestamp) -> bool {
+        match account {
+            Some(account) => self.is_usable(account, now),
+            None => self.invitation.is_some() && self.is_open(now),
+        }
     }
 }
 
 impl WorkingSet {
     /// The proofs for an address, in any spelling. Needs them by each of its keys.
-    fn proofs_for(&self, address: &EmailAddress) -> Vec<&Proof> {
+    pub(super) fn proofs_for(&self, address: &EmailAddress) -> Vec<&Proof> {
         address.keys().iter().flat_map(|key| self.proofs.all(BY_ADDRESS, key)).collect()
     }
 
@@ -151,23 +195,43 @@ impl WorkingSet {
         address: EmailAddress,
         was_verified: bool,
     ) -> Proof {
+        let proof = Proof { account_id, was_verified, ..self.next_proof(now, purpose, address) };
+        self.owe_proof(now, &proof, account_id);
+        proof
+    }
+
+    /// The next proof of this purpose for an address, for nobody yet. Needs the proofs for the address.
+    pub(super) fn next_proof(&mut self, now: Timestamp, purpose: ProofPurpose, address: EmailAddress) -> Proof {
         let of_purpose = self.proofs.all(BY_ADDRESS, &address.key()).filter(|proof| proof.purpose == purpose);
         let nth = of_purpose.map(|proof| proof.nth).max().unwrap_or(0) + 1;
-        let proof = Proof {
+        Proof {
             id: ProofId(self.proofs.take_id()),
             purpose,
-            account_id,
+            account_id: None,
             address,
             nth,
-            was_verified,
+            was_verified: false,
+            invitation: None,
+            code_for: None,
+            tries: 0,
             used_at: None,
             expires_at: now + purpose.lasts(),
             created_at: now,
-        };
+        }
+    }
+
+    /// Writes a proof, and owes its mail, if there is an account that it is about.
+    pub(super) fn owe_proof(&mut self, now: Timestamp, proof: &Proof, about: Option<AccountId>) {
         self.proofs.insert(proof.clone());
-        if let Some(account) = account_id {
+        if let Some(account) = about {
             self.owe_mail(now, account, MailKind::Proof(proof.id), proof.address.clone());
         }
-        proof
     }
+}
+
+/// When the next proof is allowed, if it is not now, where `limit` of those that began at these times may begin in an hour.
+pub(super) fn next_allowed(mut began: Vec<Timestamp>, limit: usize, now: Timestamp) -> Option<Timestamp> {
+    began.sort_unstable_by(|a, b| b.cmp(a));
+    let again_at = *began.get(limit.checked_sub(1)?)? + PROOF_WINDOW;
+    (now < again_at).then_some(again_at)
 }

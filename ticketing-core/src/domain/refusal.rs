@@ -41,6 +41,15 @@ pub enum Refusal {
         /// How many it may have.
         limit: i64,
     },
+    /// The organisation has as many open invitations as it may have.
+    #[error("The organisation has too many open invitations. Withdraw one first")]
+    TooManyInvitations {
+        /// How many it may have.
+        limit: i64,
+    },
+    /// The organisation has no such invitation, or it was accepted.
+    #[error("Invitation not found")]
+    InvitationUnknown,
     /// The account is in as many organisations as it may be, or has founded as many as it may.
     #[error("This account has too many organisations")]
     TooManyOrganisations {
@@ -269,6 +278,12 @@ pub enum Refusal {
     /// that nobody learns which.
     #[error("This link or code is not valid any more")]
     ProofUnknown,
+    /// The code that was mailed is another one.
+    #[error("This code is wrong")]
+    MailCodeWrong {
+        /// How many more wrong codes there may be until this one is of no use any more.
+        left: i64,
+    },
     /// Too many proofs of this purpose were begun for the address.
     #[error("Too many mails were requested for this address")]
     TooManyProofs {
@@ -353,6 +368,8 @@ impl Refusal {
             Self::OrganisationUnknown => "organisation_unknown",
             Self::AccountUnknown => "account_unknown",
             Self::TooManyMembers { .. } => "too_many_members",
+            Self::TooManyInvitations { .. } => "too_many_invitations",
+            Self::InvitationUnknown => "invitation_unknown",
             Self::TooManyOrganisations { .. } => "too_many_organisations",
             Self::SecondFactorRequired => "second_factor_required",
             Self::ApiKeyUnknown => "api_key_unknown",
@@ -409,6 +426,7 @@ impl Refusal {
             Self::CurrencyUnsupported { .. } => "currency_unsupported",
             Self::MailSent { .. } => "mail_sent",
             Self::ProofUnknown => "proof_unknown",
+            Self::MailCodeWrong { .. } => "mail_code_wrong",
             Self::TooManyProofs { .. } => "too_many_proofs",
             Self::SecondFactorWanted { .. } => "second_factor_wanted",
             Self::SecondFactorWrong { .. } => "second_factor_wrong",
@@ -433,6 +451,7 @@ impl Refusal {
             }
             Self::TooManyHolds { limit }
             | Self::TooManyMembers { limit }
+            | Self::TooManyInvitations { limit }
             | Self::TooManyApiKeys { limit }
             | Self::TooManyOrganisations { limit } => [Some(("limit", Fact::Count(*limit))), None],
             Self::BuyerLimit { left } => [Some(("left", Fact::Count(*left))), None],
@@ -441,9 +460,10 @@ impl Refusal {
             }
             Self::TooFew { min } => [Some(("min", Fact::Count(*min))), None],
             Self::TooMany { max } => [Some(("max", Fact::Count(*max))), None],
-            Self::CodeUsedUp { left } | Self::CodeLimit { left } | Self::SecondFactorWrong { left } => {
-                [Some(("left", Fact::Count(*left))), None]
-            }
+            Self::CodeUsedUp { left }
+            | Self::CodeLimit { left }
+            | Self::SecondFactorWrong { left }
+            | Self::MailCodeWrong { left } => [Some(("left", Fact::Count(*left))), None],
             Self::PriceChanged { total } => [Some(("total", Fact::Money(*total))), None],
             Self::Stale { current } => [Some(("current", Fact::Count(*current))), None],
             Self::CapacityTooLow { taken, ticket_type_id } => {
@@ -486,6 +506,7 @@ impl Refusal {
             | Self::NotGranted
             | Self::OrganisationUnknown
             | Self::AccountUnknown
+            | Self::InvitationUnknown
             | Self::ApiKeyUnknown
             | Self::SecondFactorRequired
             | Self::EmailUnverified
@@ -529,6 +550,8 @@ impl Refusal {
             Self::OrganisationUnknown,
             Self::AccountUnknown,
             Self::TooManyMembers { limit: 200 },
+            Self::TooManyInvitations { limit: 100 },
+            Self::InvitationUnknown,
             Self::TooManyOrganisations { limit: 50 },
             Self::ApiKeyUnknown,
             Self::SecondFactorRequired,
@@ -586,6 +609,7 @@ impl Refusal {
             Self::MailSent { again_at: at },
             Self::ProofUnknown,
             Self::TooManyProofs { again_at: at },
+            Self::MailCodeWrong { left: 3 },
             Self::SecondFactorWanted { ticket: FactorTicket("ticket".to_owned()), until: at },
             Self::SecondFactorWrong { left: 4 },
             Self::SecondFactorClosed { again_at: at },

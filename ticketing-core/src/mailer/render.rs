@@ -20,11 +20,11 @@ use serde::Serialize;
 mod account;
 mod changed;
 
-pub use account::{FactorMail, FactorNews, PasswordChangedMail, ProofMail};
+pub use account::{CodeMail, FactorMail, FactorNews, PasswordChangedMail, ProofMail};
 pub use changed::EventChangedMail;
 
 /// `.html` in a name turns escaping on.
-const TEMPLATES: [(&str, &str); 16] = [
+const TEMPLATES: [(&str, &str); 18] = [
     ("layout.html", include_str!("templates/layout.html.j2")),
     ("layout.txt", include_str!("templates/layout.txt.j2")),
     ("tickets.html", include_str!("templates/tickets.html.j2")),
@@ -37,6 +37,8 @@ const TEMPLATES: [(&str, &str); 16] = [
     ("event_cancelled.txt", include_str!("templates/event_cancelled.txt.j2")),
     ("proof.html", include_str!("templates/proof.html.j2")),
     ("proof.txt", include_str!("templates/proof.txt.j2")),
+    ("code.html", include_str!("templates/code.html.j2")),
+    ("code.txt", include_str!("templates/code.txt.j2")),
     ("second_factor.html", include_str!("templates/second_factor.html.j2")),
     ("second_factor.txt", include_str!("templates/second_factor.txt.j2")),
     ("password_changed.html", include_str!("templates/password_changed.html.j2")),

@@ -103,7 +103,7 @@ impl Ticketing {
             // A repeat of the request has the same keys.
             let key: std::result::Result<Reference, _> = format!("{COPY_KEY}{series}-{}", at.as_microsecond()).parse();
             let key = key.map_err(|error| Error::Configuration(error.to_string()))?;
-            Ok(CopyEvent { id, key, starts_at: *at, status })
+            Ok(CopyEvent { id, actor: actor.clone(), key, starts_at: *at, status })
         };
         let copies = starts_at.iter().map(copy).collect::<Result<Vec<_>>>()?;
         let outcomes = self.inner.storage.apply(self.now(), &copies).await?;

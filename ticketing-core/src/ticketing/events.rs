@@ -75,7 +75,7 @@ impl Ticketing {
         let event = self.as_allowed(actor, event).await?;
         let now = self.now();
         let past = event.past(now).map(|past| is_past(&event, past));
-        let put = PutEvent { organizer: organizer.clone(), event };
+        let put = PutEvent { actor: actor.clone(), organizer: organizer.clone(), event };
         self.inner.storage.apply_one(now, put).await?.map_err(|refusal| match (refusal, past) {
             (Refusal::EventPast, Some(past)) => past,
             (refusal, _) => refused(refusal),

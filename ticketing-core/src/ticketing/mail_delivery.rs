@@ -13,13 +13,15 @@ use crate::domain::notice::{self, Notice};
 use crate::domain::order::{FindPurchase, Order};
 use crate::domain::outbox::{ClaimMails, MailKind, MailReport, MailResult, OutboxMail};
 use crate::domain::principal::EmailAddress;
+#[cfg(feature = "accounts")]
+use crate::domain::proof::ProofPurpose;
 use crate::domain::proof::{FindProof, Proof};
 use crate::domain::subject::Subject;
 use crate::domain::ticket::Ticket;
 use crate::domain::working_set::WorkingSet;
 use crate::error::Result;
 #[cfg(feature = "accounts")]
-use crate::mailer::render::ProofMail;
+use crate::mailer::render::{CodeMail, ProofMail};
 use crate::mailer::render::{
     EventCancelledMail, EventChangedMail, FactorMail, FactorNews, PasswordChangedMail, RefundMail, TicketsMail,
 };
@@ -50,8 +52,8 @@ struct FindSubject {
 enum About {
     /// An order.
     Purchase(Box<Purchase>),
-    /// A proof, and its account.
-    Proof(Box<(Proof, Account)>),
+    /// A proof, and its account if it has one.
+    Proof(Box<(Proof, Option<Account>)>),
     /// An account.
     Account,
 }
@@ -99,8 +101,7 @@ impl Query for FindSubject {
         let id = match (self.subject, self.kind) {
             (Subject::Order(id), _) => id,
             (Subject::Account(_), MailKind::Proof(id)) => {
-                let (proof, account) = FindProof(id).find(rows)?;
-                return Some(About::Proof(Box::new((proof, account?))));
+                return Some(About::Proof(Box::new(FindProof(id).find(rows)?)));
             }
             (Subject::Account(id), _) => return rows.accounts.get(&id).map(|_| About::Account),
             (Subject::Event(_), _) => return None,
@@ -241,7 +242,7 @@ impl Ticketing {
         let began = self.now();
         let rendered = match about {
             About::Purchase(about) => self.render(owed, about).await?,
-            About::Proof(about) => match self.render_proof(&about.0, &about.1)? {
+            About::Proof(about) => match self.render_proof(&about.0, about.1.as_ref())? {
                 Some(mail) => Some(mail),
                 None => return Ok(MailResult::Refused("the proof was used or replaced, or has expired".to_owned())),
             },
@@ -258,17 +259,21 @@ impl Ticketing {
 
     /// Renders the mail with the token of a proof. `None` if it cannot be used any more.
     #[cfg(feature = "accounts")]
-    fn render_proof(&self, proof: &Proof, account: &Account) -> Result<Option<Mail>> {
-        if !proof.is_usable(account, self.now()) {
+    fn render_proof(&self, proof: &Proof, account: Option<&Account>) -> Result<Option<Mail>> {
+        if !proof.is_usable_by(account, self.now()) {
             return Ok(None);
         }
-        let token = self.accounts()?.proofs.token_of(proof).to_string();
+        let key = &self.accounts()?.proofs;
+        if proof.purpose == ProofPurpose::Code {
+            return self.inner.renderer.code_mail(&CodeMail::new(proof, key.code_of(proof))).map(Some);
+        }
+        let token = key.token_of(proof).to_string();
         let mail = ProofMail::new(proof, &token).with_page(self.inner.proof_url.as_deref());
         self.inner.renderer.proof_mail(&mail).map(Some)
     }
 
     #[cfg(not(feature = "accounts"))]
-    fn render_proof(&self, _: &Proof, _: &Account) -> Result<Option<Mail>> {
+    fn render_proof(&self, _: &Proof, _: Option<&Account>) -> Result<Option<Mail>> {
         Err(crate::error::Error::Configuration("mails about accounts need the feature `accounts`".to_owned()))
     }
 

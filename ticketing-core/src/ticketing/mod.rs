@@ -19,9 +19,13 @@ mod event_copies;
 mod event_edits;
 mod events;
 mod guests;
+#[cfg(feature = "accounts")]
+mod invitations;
 mod limits;
 mod mail_delivery;
 mod mail_limits;
+#[cfg(feature = "accounts")]
+mod mailed_codes;
 mod mails;
 mod orders;
 mod organisations;
@@ -52,6 +56,8 @@ pub use authorization::Asker;
 pub use builder::TicketingBuilder;
 pub use event_copies::{MAX_DATES, Repeat};
 pub use mail_limits::MailLimits;
+#[cfg(feature = "accounts")]
+pub use mailed_codes::CodeChallenge;
 pub use orders::{LineRequest, OrderRequest};
 pub use organizers::Organizers;
 pub use payments::{PayOptions, Started};

@@ -1,10 +1,11 @@
 //! Organisations and their members.
 
 use super::checks::Checks;
+use super::events::check_page;
 use super::{Ticketing, refused};
 use crate::domain::access::Permission;
 use crate::domain::account::{Account, AccountKey, FindAccount};
-use crate::domain::audit::Actor;
+use crate::domain::audit::{Actor, AuditLine, ListAuditOfOrganisation};
 use crate::domain::code::Reference;
 use crate::domain::event::{Event, NewEvent};
 use crate::domain::id::{AccountId, OrganisationId};
@@ -12,6 +13,7 @@ use crate::domain::organisation::{
     EditOrganisation, FindOrganisations, FoundOrganisation, ListMembers, MAX_MEMBER_EVENTS, Member, MemberEvents,
     MemberRole, MemberWants, Membership, Organisation, OrganisationWants, SetMember,
 };
+use crate::domain::page::{Page, PageRequest};
 use crate::domain::principal::{EmailAddress, Principal};
 use crate::domain::refusal::Refusal;
 use crate::domain::text::composed;
@@ -83,6 +85,21 @@ impl Ticketing {
         wants.name = wants.name.as_deref().map(checked_name).transpose()?;
         let edit = EditOrganisation { id, actor: actor.clone(), wants };
         self.inner.storage.apply_one(self.now(), edit).await?.map_err(refused)
+    }
+
+    /// Lists what happened to an organisation, the oldest first: it was founded and edited; its members, invitations and API keys; the
+    /// events that came and left. It names ids only. Needs [`Permission::Manage`] for all of its events.
+    ///
+    /// What happened before there was this list is in the audit log of the accounts only.
+    pub async fn organisation_audit(
+        &self,
+        actor: &Actor,
+        id: OrganisationId,
+        page: PageRequest,
+    ) -> Result<Page<AuditLine>> {
+        let scope = self.may_in(actor, Permission::Manage, id).await?;
+        check_page(page)?;
+        Ok(self.inner.storage.find(ListAuditOfOrganisation { scope, id, page }).await?)
     }
 
     /// The members of an organisation with their accounts, those who were added first come first. Needs [`Permission::Manage`].
@@ -210,7 +227,7 @@ fn checked_name(name: &str) -> Result<String> {
     Ok(name)
 }
 
-fn check_events(role: MemberRole, events: &MemberEvents) -> Result<()> {
+pub(super) fn check_events(role: MemberRole, events: &MemberEvents) -> Result<()> {
     let MemberEvents::Only(only) = events else { return Ok(()) };
     let (found, mut checks) = (only.len(), Checks::default());
     checks.require("event_ids", (1..=MAX_MEMBER_EVENTS).contains(&found), || {

@@ -191,12 +191,12 @@ impl Ticketing {
     /// links. `None` if there is no such token, or it expired more than a day ago.
     pub async fn proof(&self, token: &str) -> Result<Option<ProofState>> {
         let Some((proof, account)) = self.known_proof(token).await? else { return Ok(None) };
-        let is_open = account.is_some_and(|account| proof.is_usable(&account, self.now()));
+        let is_open = proof.is_usable_by(account.as_ref(), self.now());
         Ok(Some(ProofState { purpose: proof.purpose, is_open }))
     }
 
     /// The proof of a token with its account.
-    async fn known_proof(&self, token: &str) -> Result<Option<(Proof, Option<Account>)>> {
+    pub(super) async fn known_proof(&self, token: &str) -> Result<Option<(Proof, Option<Account>)>> {
         let key = &self.accounts()?.proofs;
         let Ok(token) = token.parse::<ProofToken>() else { return Ok(None) };
         let found = self.inner.storage.find(FindProof(token.id)).await?;
@@ -214,7 +214,7 @@ impl Ticketing {
         found.map(|(proof, _)| proof).ok_or_else(|| refused(Refusal::ProofUnknown))
     }
 
-    async fn begin_proof(&self, begin: BeginProof) -> Result<Option<Proof>> {
+    pub(super) async fn begin_proof(&self, begin: BeginProof) -> Result<Option<Proof>> {
         let begun = self.inner.storage.apply_one(self.now(), begin).await?.map_err(refused)?;
         self.inner.upkeep_wakeup.notify_one();
         Ok(begun)

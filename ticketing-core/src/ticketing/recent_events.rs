@@ -64,7 +64,8 @@ mod tests {
     async fn an_event_is_known_until_something_is_committed_or_it_is_old() {
         let soon = Timestamp::from_second(10_000).unwrap();
         let event = NewEvent::general_admission("Jazz", soon, "Lagos", Money::zero(Currency::NGN), None);
-        let put = PutEvent { organizer: Principal::External("ada".to_owned()), event };
+        let ada = Principal::External("ada".to_owned());
+        let put = PutEvent { actor: ada.clone(), organizer: ada, event };
         let event = MemoryStorage::new().apply_one(Timestamp::UNIX_EPOCH, put).await.unwrap().unwrap();
         let (id, event) = (event.id, Arc::new(event));
         let recent = RecentEvents::default();

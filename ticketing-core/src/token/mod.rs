@@ -17,7 +17,7 @@ pub(crate) use guest::GuestKeys;
 pub use totp::code_at;
 pub(crate) use totp::{SECRET_BYTES, base32, otpauth_uri, step_of};
 
-pub(crate) use proof::{ProofKey, ProofToken};
+pub(crate) use proof::{ChallengeToken, ProofKey, ProofToken};
 
 use crate::clock::Random;
 use crate::domain::account::Account;

@@ -82,7 +82,7 @@ fn put_event(world: &Arc<World>, organizer: &Principal) -> Option<Event> {
     if world.below(4) == 0 {
         event.ticket_types.push(ticket_type("Guest", 0, Some(4)));
     }
-    let put = PutEvent { organizer: organizer.clone(), event };
+    let put = PutEvent { actor: organizer.clone(), organizer: organizer.clone(), event };
     invariants::at_once(world.memory.apply_one(world.time(), put))?.ok()?.ok()
 }
 

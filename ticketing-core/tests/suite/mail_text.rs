@@ -15,8 +15,8 @@ use ticketing_core::domain::refund::{Refund, RefundReason, RefundStatus};
 use ticketing_core::domain::ticket::{Ticket, TicketStatus};
 use ticketing_core::mailer::Mail;
 use ticketing_core::mailer::render::{
-    EventCancelledMail, EventChangedMail, FactorMail, FactorNews, PasswordChangedMail, ProofMail, RefundMail, Renderer,
-    TicketsMail,
+    CodeMail, EventCancelledMail, EventChangedMail, FactorMail, FactorNews, PasswordChangedMail, ProofMail, RefundMail,
+    Renderer, TicketsMail,
 };
 
 fn now() -> Timestamp {
@@ -176,7 +176,7 @@ fn proof(purpose: ProofPurpose) -> Proof {
 #[test]
 fn the_mails_with_proofs_are_worded_like_this() {
     let token = "tkp_9_7GQ4MK2ZR8C0P5V1X3YD6SJ9TW";
-    for purpose in ProofPurpose::ALL {
+    for purpose in ProofPurpose::ALL.iter().filter(|purpose| **purpose != ProofPurpose::Code) {
         let proof = proof(*purpose);
         let mail = ProofMail::new(&proof, token).with_page("https://tickets.example.com/account/proof");
         assert!(!format!("{mail:?}").contains(token));
@@ -192,6 +192,17 @@ fn the_mails_with_proofs_are_worded_like_this() {
         assert_snapshot("proof_as_text.txt", &mail.text);
         assert_snapshot("proof_as_text.html", &mail.html);
     }
+}
+
+#[test]
+fn the_mail_with_a_code_is_worded_like_this() {
+    let proof = proof(ProofPurpose::Code);
+    let mail = CodeMail::new(&proof, "070123".parse().unwrap());
+    assert!(!format!("{mail:?}").contains("070123"));
+    let mail = renderer().code_mail(&mail).unwrap();
+    assert_eq!((mail.message_id.as_str(), mail.subject.as_str()), ("code.9@tickets.example.com", "Your code"));
+    assert_snapshot("code.txt", &mail.text);
+    assert_snapshot("code.html", &mail.html);
 }
 
 #[test]

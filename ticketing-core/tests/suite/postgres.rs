@@ -89,8 +89,13 @@ async fn processes_started_at_once_on_an_empty_database_never_oversell() {
     let who = Principal::External("organiser".to_owned());
     let price = Money::new(500, Currency::NGN).unwrap();
     let event = NewEvent::general_admission("Concert", now(), "Lagos", price, Some(10));
-    let event =
-        processes[0].apply(now(), &[PutEvent { organizer: who.clone(), event }]).await.unwrap().pop().unwrap().unwrap();
+    let event = processes[0]
+        .apply(now(), &[PutEvent { actor: who.clone(), organizer: who.clone(), event }])
+        .await
+        .unwrap()
+        .pop()
+        .unwrap()
+        .unwrap();
     let buying: Vec<_> = (0..60_u8)
         .map(|number| {
             let storage = processes[usize::from(number) % processes.len()].clone();

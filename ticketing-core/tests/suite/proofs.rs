@@ -7,8 +7,11 @@ use ticketing_core::async_trait;
 use ticketing_core::domain::access::Permission;
 use ticketing_core::domain::account::Account;
 use ticketing_core::domain::audit::Actor;
+use ticketing_core::domain::id::OrganisationId;
+use ticketing_core::domain::organisation::{MemberEvents, MemberRole};
 use ticketing_core::domain::outbox::{ClaimMails, MailStatus};
-use ticketing_core::domain::proof::ProofPurpose;
+use ticketing_core::domain::proof::{CodeFor, CodePurpose, ProofPurpose};
+use ticketing_core::domain::refusal::Refusal;
 use ticketing_core::domain::scope::Scope;
 use ticketing_core::mailer::memory::MemoryMailer;
 use ticketing_core::mailer::{Mail, MailError};
@@ -364,4 +367,141 @@ async fn no_token_that_was_mailed_is_in_the_database() {
     let log = std::fs::read(everything).unwrap();
     let has = |text: &str| log.windows(text.len()).any(|part| part == text.as_bytes());
     assert!(read > 10_000 && has("undo_email") && has("new@example.com"), "the search finds what is there");
+}
+
+impl Office {
+    async fn organisation(&self, founder: &Account) -> OrganisationId {
+        self.engine.mark_verified(founder.id).await.unwrap();
+        self.engine.found_organisation(founder.id, "www.evil.example", None).await.unwrap().id
+    }
+}
+
+fn by(account: &Account) -> Actor {
+    Actor::Person(Principal::Account(account.id))
+}
+
+#[tokio::test]
+async fn who_is_invited_joins_with_the_token_of_the_mail() {
+    let office = Office::open();
+    let ada = office.register_other("ada@example.com").await;
+    let band = office.organisation(&ada).await;
+    let address = "bob@example.com".parse().unwrap();
+    let invite = async |role| office.engine.invite_member(&by(&ada), band, &address, role, MemberEvents::All).await;
+    let made = invite(MemberRole::Door).await.unwrap();
+    assert_eq!(office.engine.invitations(&by(&ada), band).await.unwrap(), std::slice::from_ref(&made));
+    // There is no account yet, and the page says what the token is for.
+    let mail = office.mails().await.pop().unwrap();
+    assert_eq!(
+        (mail.to.as_str(), mail.subject.as_str()),
+        ("bob@example.com", "You are invited to help to sell tickets")
+    );
+    assert!(!mail.text.contains("evil") && !mail.html.contains("evil"), "no word that a person chose: {}", mail.text);
+    let token = token_of(&mail);
+    let state = office.engine.proof(&token).await.unwrap().unwrap();
+    assert_eq!((state.purpose, state.is_open), (ProofPurpose::JoinOrganisation, true));
+    let bob = office.register_other("bob@example.com").await;
+    assert_eq!(code(office.engine.join_organisation(ada.id, &token).await), "proof_unknown", "another address");
+    assert_eq!(code(office.engine.verify_email(&token).await), "proof_unknown", "another purpose");
+    let (organisation, membership) = office.engine.join_organisation(bob.id, &token).await.unwrap();
+    assert_eq!((organisation.id, membership.role), (band, MemberRole::Door));
+    assert!(office.engine.find_account("bob@example.com").await.unwrap().unwrap().is_verified);
+    assert_eq!(code(office.engine.join_organisation(bob.id, &token).await), "proof_unknown");
+    assert!(!office.engine.proof(&token).await.unwrap().unwrap().is_open);
+    assert_eq!(office.engine.invitations(&by(&ada), band).await.unwrap(), []);
+    // Who may not manage, neither invites nor looks.
+    let by_bob = office.engine.invite_member(&by(&bob), band, &address, MemberRole::Viewer, MemberEvents::All).await;
+    assert_eq!(code(by_bob), "forbidden");
+    assert_eq!(code(office.engine.invitations(&by(&bob), band).await), "forbidden");
+    assert_eq!(code(office.engine.withdraw_invitation(&by(&bob), band, made.id).await), "forbidden");
+    let stranger = office.register_other("eve@example.com").await;
+    assert_eq!(code(office.engine.organisation_audit(&by(&stranger), band, PageRequest::default()).await), "not_found");
+    assert_eq!(code(office.engine.organisation_audit(&by(&bob), band, PageRequest::default()).await), "forbidden");
+    let audit = office.engine.organisation_audit(&by(&ada), band, PageRequest::default()).await.unwrap().items;
+    let actions: Vec<&str> = audit.iter().map(|line| line.action.as_str()).collect();
+    let expected = ["organisation.founded", "member.added", "invitation.made", "member.added", "invitation.accepted"];
+    assert_eq!(actions, expected);
+}
+
+#[tokio::test]
+async fn the_mail_of_a_withdrawn_invitation_is_not_sent() {
+    let office = Office::open();
+    let ada = office.register_other("ada@example.com").await;
+    let band = office.organisation(&ada).await;
+    let address = "bob@example.com".parse().unwrap();
+    let made =
+        office.engine.invite_member(&by(&ada), band, &address, MemberRole::Door, MemberEvents::All).await.unwrap();
+    for _ in 0..2 {
+        office.engine.withdraw_invitation(&by(&ada), band, made.id).await.unwrap();
+    }
+    assert_eq!(office.mails().await.len(), 0);
+    let nothing = office.engine.withdraw_invitation(&by(&ada), band, 4711.into()).await;
+    assert_eq!(code(nothing), "invitation_unknown");
+}
+
+/// The code of the last mail.
+async fn digits(office: &Office) -> String {
+    let mail = office.mails().await.pop().unwrap();
+    assert_eq!(mail.subject, "Your code", "it is not in the subject");
+    let is_code = |line: &&str| line.len() == 6 && line.bytes().all(|byte| byte.is_ascii_digit());
+    mail.text.lines().map(str::trim).find(is_code).unwrap_or_else(|| panic!("{}", mail.text)).to_owned()
+}
+
+/// Another code than this one.
+fn wrong(digits: &str) -> String {
+    if digits == "000000" { "000001".to_owned() } else { "000000".to_owned() }
+}
+
+#[tokio::test]
+async fn an_address_is_verified_by_the_code_that_was_mailed_to_it() {
+    let office = Office::open();
+    let ada = office.register("ada@example.com").await;
+    let engine = &office.engine;
+    let asked = engine.send_code(CodeFor::VerifyEmail(ada.id)).await.unwrap().unwrap();
+    assert!(asked.challenge.starts_with("tkc_") && !format!("{asked:?}").contains("tkc_"));
+    let typed = digits(&office).await;
+    let check =
+        async |challenge: &str, typed: &str| engine.check_code(challenge, typed, CodePurpose::VerifyEmail).await;
+    for bad in ["", "12345", "1234567", "abcdef"] {
+        assert_eq!(code(check(&asked.challenge, bad).await), "invalid", "{bad}");
+    }
+    // A challenge of somebody else's, or a guess, is of no use and does not count.
+    let bob = office.register_other("bob@example.com").await;
+    let of_bob = engine.send_code(CodeFor::VerifyEmail(bob.id)).await.unwrap().unwrap();
+    let symbols = of_bob.challenge.rsplit_once('_').unwrap().1;
+    let guess = format!("{}_{symbols}", asked.challenge.rsplit_once('_').unwrap().0);
+    for _ in 0..6 {
+        for challenge in [guess.as_str(), "tkc_1", "", "tkp_1_7GQ4MK2ZR8C0P5V1X3YD6SJ9TW"] {
+            assert_eq!(code(check(challenge, &typed).await), "proof_unknown", "{challenge}");
+        }
+    }
+    let refused = check(&asked.challenge, &wrong(&typed)).await;
+    assert!(matches!(refused, Err(Error::Refused(Refusal::MailCodeWrong { left: 4 }))), "{refused:?}");
+    let spaced = format!(" {} {} ", &typed[..3], &typed[3..]);
+    assert_eq!(check(&asked.challenge, &spaced).await.unwrap(), CodeFor::VerifyEmail(ada.id));
+    assert!(engine.find_account("ada@example.com").await.unwrap().unwrap().is_verified);
+    assert_eq!(code(check(&asked.challenge, &typed).await), "proof_unknown");
+    assert_eq!(engine.send_code(CodeFor::VerifyEmail(ada.id)).await.unwrap(), None);
+    assert_eq!(code(engine.send_code(CodeFor::VerifyEmail(404.into())).await), "not_found");
+    let of_bob_typed = digits(&office).await;
+    assert!(engine.verify_email_by_code(&of_bob.challenge, &of_bob_typed).await.unwrap().is_verified);
+}
+
+#[tokio::test]
+async fn five_wrong_codes_end_the_right_one() {
+    let office = Office::open();
+    let ada = office.register("ada@example.com").await;
+    let asked = office.engine.send_code(CodeFor::VerifyEmail(ada.id)).await.unwrap().unwrap();
+    let typed = digits(&office).await;
+    for _ in 0..5 {
+        let refused = office.engine.verify_email_by_code(&asked.challenge, &wrong(&typed)).await;
+        assert_eq!(code(refused), "mail_code_wrong");
+    }
+    let late = office.engine.verify_email_by_code(&asked.challenge, &typed).await;
+    assert_eq!(code(late), "proof_unknown");
+    // Neither does one that waits too long.
+    let asked = office.engine.send_code(CodeFor::VerifyEmail(ada.id)).await.unwrap().unwrap();
+    let typed = digits(&office).await;
+    office.clock.advance(ProofPurpose::Code.lasts());
+    let late = office.engine.verify_email_by_code(&asked.challenge, &typed).await;
+    assert_eq!(code(late), "proof_unknown");
 }

@@ -234,6 +234,18 @@ async fn rows_that_break_a_promise_are_refused_by_the_file_itself() {
         "update events set title = x'00'",
         "update audit set reason = 'nothing happened'",
         "delete from audit",
+        "insert into proofs (id, purpose, address, nth, was_verified, expires_at, created_at, address_key, \
+            role) values (9, 'join_organisation', 'a@b.cd', 9, 0, 1, 0, 'a@b.cd', 'door')",
+        "insert into proofs (id, purpose, address, nth, was_verified, expires_at, created_at, address_key, \
+            tries) values (9, 'join_organisation', 'a@b.cd', 9, 0, 1, 0, 'a@b.cd', 0)",
+        "insert into proofs (id, purpose, address, nth, was_verified, expires_at, created_at, address_key, \
+            tries) values (9, 'verify_email', 'a@b.cd', 9, 0, 1, 0, 'a@b.cd', 6)",
+        "insert into proofs (id, purpose, address, nth, was_verified, expires_at, created_at, address_key, \
+            code_for) values (9, 'verify_email', 'a@b.cd', 9, 0, 1, 0, 'a@b.cd', 'verify_email')",
+        "insert into proofs (id, purpose, address, nth, was_verified, expires_at, created_at, address_key, \
+            tries) values (9, 'code', 'a@b.cd', 9, 0, 1, 0, 'a@b.cd', 0)",
+        "insert into proofs (id, purpose, address, nth, was_verified, expires_at, created_at, address_key, \
+            inviter) values (9, 'verify_email', 'a@b.cd', 9, 0, 1, 0, 'a@b.cd', 1)",
         "delete from orders",
     ] {
         let refused = run(&mut raw, sql).await;

@@ -18,7 +18,7 @@ const LATER: [(&str, &[&str], &[&str]); 11] = [
     ("order", &["hold_extended", "lines"], &["promo_code_id"]),
     // Mails and audit lines may be about other things than orders.
     ("mail", &["due_at", "kind"], &["order_id", "subject"]),
-    ("audit line", &["actor", "action"], &["item", "order_id", "subject"]),
+    ("audit line", &["actor", "action"], &["item", "order_id", "organisation_id", "subject"]),
     // Disputes and other reasons for a person to look at a payment.
     ("attempt", &["gateway", "mode", "poll"], &["attention", "disputes"]),
     ("webhook", &["dedupe_key", "action"], &["dispute"]),

@@ -1,14 +1,14 @@
 //! The page that links in mails about accounts open. It needs no script, loads nothing, and works on a phone.
 //!
 //! A `GET` shows what the link is for, and changes nothing: programs that check mails follow links. The `POST` of its one button uses the
-//! token. The token is in the address, because the mail is a link: nothing of this page is cached, sent to others as a referrer, or
+//! token. An invitation has no button: it is accepted by an account, and nobody is logged in to this page. The token is in the address, because the mail is a link: nothing of this page is cached, sent to others as a referrer, or
 //! written to the log.
 
 mod page;
 
 use crate::api::{ApiState, proofs};
 use crate::problem::Problem;
-use page::{Page, error, form, outcome, unusable};
+use page::{Page, error, form, invitation, outcome, unusable};
 use poem::endpoint::make;
 use poem::http::header;
 use poem::web::{Form, Query};
@@ -51,6 +51,9 @@ async fn show(state: &ApiState, request: &Request) -> Result<Page, Error> {
     let Query(link) = Query::<Link>::from_request_without_body(request).await.unwrap_or_default();
     let found = state.ticketing.proof(&link.token).await?;
     Ok(match found.filter(|found| found.is_open) {
+        Some(found) if found.purpose == ProofPurpose::JoinOrganisation => invitation(&link.token),
+        // A code is typed where it was asked for.
+        Some(found) if found.purpose == ProofPurpose::Code => unusable(),
         Some(found) => form(found.purpose, &link.token, None),
         None => unusable(),
     })
@@ -68,6 +71,8 @@ async fn act(state: &ApiState, mut request: Request) -> Result<Page, Error> {
         ProofPurpose::ResetPassword => proofs::reset_password(state, &request, token, &sent.password).await,
         ProofPurpose::ChangeEmail => proofs::confirm_email(state, &request, token).await,
         ProofPurpose::UndoEmail => proofs::undo_email_change(state, &request, token).await,
+        // Accepted by an account, through the API.
+        ProofPurpose::JoinOrganisation => return Ok(invitation(token)),
         _ => return Ok(unusable()),
     };
     match done {

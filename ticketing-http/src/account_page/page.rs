@@ -13,6 +13,7 @@ const LAYOUT: &str = include_str!("layout.html");
 const STYLE: &str = include_str!("style.css");
 const FORM: &str = include_str!("form.html");
 const PASSWORD: &str = include_str!("password.html");
+const INVITATION: &str = include_str!("invitation.html");
 
 /// A page with its status.
 pub(super) struct Page {
@@ -104,6 +105,12 @@ pub(super) fn form(purpose: ProofPurpose, token: &str, fault: Option<&str>) -> P
     page(status, &title, words.heading, &body)
 }
 
+/// What to do with an invitation. It is accepted by an account with the address, and this page knows of no session.
+pub(super) fn invitation(token: &str) -> Page {
+    let heading = "You are invited to help to sell tickets";
+    page(StatusCode::OK, heading, heading, &fill(INVITATION, &[("token", token)]))
+}
+
 fn password(fault: Option<&str>) -> String {
     let Some(fault) = fault else { return fill(PASSWORD, &[]) };
     let error = fill("<p class=\"error\" id=\"error\" role=\"alert\">{{fault}}</p>", &[("fault", fault)]);
@@ -156,7 +163,8 @@ mod tests {
     #[test]
     fn a_page_has_no_script_and_its_style_is_the_one_that_the_policy_names() {
         for purpose in ProofPurpose::ALL {
-            for page in [form(*purpose, "tkp_1_\"><script>", Some("<b>")), outcome(*purpose), unusable()] {
+            let token = "tkp_1_\"><script>";
+            for page in [form(*purpose, token, Some("<b>")), outcome(*purpose), invitation(token), unusable()] {
                 let (_, rest) = page.html.split_once("<style>").unwrap();
                 let (style, _) = rest.split_once("</style>").unwrap();
                 let hash = BASE64_STANDARD.encode(Sha256::digest(style));

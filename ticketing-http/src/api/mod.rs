@@ -12,6 +12,7 @@
 //! | `event_list` | the body of `GET /events/`, written as it is read |
 //! | `event_read` | a fast path for `GET /events/{id}` |
 //! | `api_keys` | API keys |
+//! | `invitations` | invitations to organisations |
 //! | `organisations` | organisations and their members |
 //! | `orders` | tickets, held for a while |
 //! | `payments` | checkouts, verification, refunds, reviews |
@@ -39,6 +40,7 @@ mod event_settings;
 mod events;
 mod health;
 mod idempotency;
+mod invitations;
 pub(crate) mod login;
 mod mails;
 mod orders;
@@ -102,7 +104,7 @@ pub fn service(state: &ApiState) -> OpenApiService<impl OpenApi + use<>, ()> {
         event_settings::EventSettings(state.clone()),
         promo_codes::PromoCodes(state.clone()),
         categories::Categories(state.clone()),
-        organisations::Organisations(state.clone()),
+        (organisations::Organisations(state.clone()), invitations::Invitations(state.clone())),
         api_keys::ApiKeys(state.clone()),
         orders::Orders(state.clone()),
         payments::Payments(state.clone()),

@@ -3,15 +3,18 @@
 use super::Tag;
 use super::bearer::Session;
 use super::dto::body::Body;
+use super::dto::list::{List, page};
 use super::dto::organisation::{
     MemberBody, MemberPatch, MemberView, OrganisationBody, OrganisationPatch, OrganisationView,
 };
 use super::dto::path::Id;
+use super::dto::payment::HistoryView;
 use super::idempotency::reference;
 use super::problems::{BODY, KEYED, MEMBER, PARAMETERS, TOKEN, problems};
 use super::state::ApiState;
 use poem::Request;
-use poem_openapi::param::Path;
+use poem::http::Uri;
+use poem_openapi::param::{Path, Query};
 use poem_openapi::payload::Json;
 use poem_openapi::{ApiResponse, OpenApi};
 use ticketing_core::domain::audit::Actor;
@@ -126,6 +129,30 @@ impl Organisations {
         let id = OrganisationId(organisation_id.0.get("organisation_id")?);
         let edited = self.0.ticketing.edit_organisation(&by(&session), id, body.0.into_wants()).await?;
         Ok(Json(shown(&session, &edited)))
+    }
+
+    /// List what happened to an organisation
+    ///
+    /// For members with `manage`. It was founded and edited; its members, invitations and API keys; the events that came and left; oldest
+    /// first. It names people, keys and events by their ids.
+    #[oai(path = "/organisations/:organisation_id/audit", method = "get", operation_id = "listOrganisationAudit")]
+    async fn audit(
+        &self,
+        session: Session,
+        uri: &Uri,
+        /// The organisation's id.
+        organisation_id: Path<Id>,
+        /// Number of items to skip.
+        skip: Query<Option<u64>>,
+        /// Page size, 1–1000 (default 100).
+        limit: Query<Option<u32>>,
+        /// Return the total count in `X-Total-Count`.
+        count: Query<Option<bool>>,
+    ) -> Result<List<HistoryView>, FindProblems> {
+        let request = page(skip.0, limit.0, count.0);
+        let id = OrganisationId(organisation_id.0.get("organisation_id")?);
+        let found = self.0.ticketing.organisation_audit(&by(&session), id, request).await?;
+        Ok(List::new(found, request, uri, &self.0.settings, |line| (&line).into()))
     }
 
     /// List the members of an organisation

@@ -4,7 +4,8 @@ use super::Tag;
 use super::bearer::Session;
 use super::dto::body::Body;
 use super::dto::proof::{
-    AddressBody, ChangeEmailBody, ChangePasswordBody, NewTokenView, RequestedView, ResetBody, TokenBody,
+    AddressBody, ChangeEmailBody, ChangePasswordBody, CodeView, NewTokenView, RequestedView, ResetBody, TokenBody,
+    VerifyBody,
 };
 use super::login::{client_name, client_of, subject_named, subject_of, with_password};
 use super::problems::{BODY, KEYED, TOKEN, problems};
@@ -18,11 +19,12 @@ use std::time::Duration;
 use ticketing_core::Error;
 use ticketing_core::Reauthentication;
 use ticketing_core::domain::account::Account;
-use ticketing_core::domain::proof::ProofPurpose;
+use ticketing_core::domain::proof::{CodeFor, ProofPurpose};
 use ticketing_core::domain::refusal::Refusal;
 
 problems! {
     UseProblems: BODY, KEYED, &["proof_unknown"];
+    VerifyProblems: BODY, KEYED, &["proof_unknown", "mail_code_wrong"];
     MoveProblems: BODY, KEYED, &["proof_unknown", "email_taken"];
     SendProblems: TOKEN, &["too_many_proofs"];
     ForgotProblems: BODY, &["too_many_proofs"];
@@ -41,6 +43,13 @@ enum Requested {
     /// A mail is on its way, if there is somebody to write to.
     #[oai(status = 202)]
     Accepted(Json<RequestedView>),
+}
+
+#[derive(ApiResponse)]
+enum CodeSent {
+    /// A code is on its way, if there is something to verify.
+    #[oai(status = 202)]
+    Accepted(Json<CodeView>, #[oai(header = "Cache-Control")] String),
 }
 
 #[derive(ApiResponse)]
@@ -63,12 +72,36 @@ pub(crate) struct Proofs(pub(crate) ApiState);
 impl Proofs {
     /// Verify an e-mail address
     ///
-    /// With the token that was mailed to it, which is valid for seven days. A token that is wrong, used, replaced or expired is
-    /// `proof_unknown`.
+    /// With the token that was mailed to it, which is valid for seven days. Or with the code that was mailed to it and its challenge, see
+    /// `POST /auth/send-code`. What is wrong, used, replaced or expired is `proof_unknown`; a wrong code with the right challenge is
+    /// `mail_code_wrong`, with the number of tries that are `left`. After the fifth, the code is of no use any more.
     #[oai(path = "/auth/verify-email", method = "post", operation_id = "verifyEmail")]
-    async fn verify_email(&self, http: &Request, body: Body<TokenBody>) -> Result<Used, UseProblems> {
-        verify_email(&self.0, http, &body.0.token.0).await?;
+    async fn verify_email(&self, http: &Request, body: Body<VerifyBody>) -> Result<Used, VerifyProblems> {
+        match body.0 {
+            VerifyBody { token: Some(token), challenge: None, code: None } => {
+                verify_email(&self.0, http, &token.0).await?;
+            }
+            VerifyBody { token: None, challenge: Some(challenge), code: Some(code) } => {
+                let account = self.0.ticketing.verify_email_by_code(&challenge.0, &code.0).await?;
+                subject_of(&self.0, http, &account).event("email_verified");
+            }
+            _ => return Err(Error::invalid("token", "must be given, or challenge and code instead").into()),
+        }
         Ok(Used::Done)
+    }
+
+    /// Send a code to verify the e-mail address
+    ///
+    /// Six digits to the address of the account, for people who cannot follow a link. The code is valid for 15 minutes, together with the
+    /// challenge of the answer only, and for five tries. A new one replaces the one before. Nothing is sent if the address is verified. Three
+    /// an hour for one address.
+    #[oai(path = "/auth/send-code", method = "post", operation_id = "sendCode")]
+    async fn send_code(&self, http: &Request, session: Session) -> Result<CodeSent, SendProblems> {
+        self.count(http).await?;
+        let asked = self.0.ticketing.send_code(CodeFor::VerifyEmail(session.0.id)).await;
+        let asked = asked.map_err(|error| problem(&self.0, error))?;
+        subject_of(&self.0, http, &session.0).proof_requested(ProofPurpose::Code.name());
+        Ok(CodeSent::Accepted(Json(CodeView::new(asked)), "no-store".to_owned()))
     }
 
     /// Send the verification mail again
@@ -77,7 +110,7 @@ impl Proofs {
     #[oai(path = "/auth/send-verification", method = "post", operation_id = "sendVerification")]
     async fn send_verification(&self, http: &Request, session: Session) -> Result<Requested, SendProblems> {
         self.count(http).await?;
-        self.0.ticketing.send_verification(session.0.id).await.map_err(|error| self.problem(error))?;
+        self.0.ticketing.send_verification(session.0.id).await.map_err(|error| problem(&self.0, error))?;
         subject_of(&self.0, http, &session.0).proof_requested(ProofPurpose::VerifyEmail.name());
         Ok(requested("If your address is not confirmed yet, a mail is on its way to it."))
     }
@@ -96,7 +129,7 @@ impl Proofs {
             self.0.ticketing.find_account(email).await
         };
         let (begun, ()) = tokio::join!(begin, tokio::time::sleep(FORGOT_TAKES));
-        let account = begun.map_err(|error| self.problem(error))?;
+        let account = begun.map_err(|error| problem(&self.0, error))?;
         let purpose = ProofPurpose::ResetPassword.name();
         subject_named(&self.0, http, email, account.as_ref()).proof_requested(purpose);
         Ok(requested("If there is an account with this address, a mail is on its way to it."))
@@ -152,7 +185,7 @@ impl Proofs {
         let by = Reauthentication::new(&password.0, code.as_ref().map(|code| code.0.as_str()));
         let change = async { self.0.ticketing.change_email(session.0.id, by, &email.0).await };
         let begun = with_password(&self.0, http, &session.0, change).await?;
-        begun.map_err(|error| self.problem(error))?;
+        begun.map_err(|error| problem(&self.0, error))?;
         subject_of(&self.0, http, &session.0).proof_requested(ProofPurpose::ChangeEmail.name());
         Ok(requested("A mail is on its way to the new address. Until it is confirmed, nothing changes."))
     }
@@ -183,17 +216,18 @@ impl Proofs {
         let together = self.0.has_shared_limits.then_some(&self.0.ticketing);
         self.0.proof_limit.begin(ProofRequest::Asked, client_of(http), together, self.0.clock.now()).await
     }
+}
 
-    fn problem(&self, error: Error) -> Problem {
-        let again_at = match &error {
-            Error::Refused(Refusal::TooManyProofs { again_at }) => Some(*again_at),
-            _ => None,
-        };
-        let problem = Problem::from(error);
-        match again_at {
-            Some(again_at) => problem.retry_after(wait_until(again_at, self.0.clock.now())),
-            None => problem,
-        }
+/// The answer to a request for a mail that was refused: if there were too many, with the time to wait.
+pub(crate) fn problem(state: &ApiState, error: Error) -> Problem {
+    let again_at = match &error {
+        Error::Refused(Refusal::TooManyProofs { again_at }) => Some(*again_at),
+        _ => None,
+    };
+    let problem = Problem::from(error);
+    match again_at {
+        Some(again_at) => problem.retry_after(wait_until(again_at, state.clock.now())),
+        None => problem,
     }
 }
 

@@ -23,6 +23,8 @@ const COUNT_TIMEOUT: Duration = Duration::from_secs(1);
 pub enum ProofRequest {
     /// By a person: ten in an hour.
     Asked,
+    /// By an organisation that invites people: thirty in an hour. An account may invite fewer; but one client may have several.
+    Invited,
     /// Along with a new account: a hundred in an hour, because many people may register from one address.
     Registered,
 }
@@ -32,6 +34,9 @@ impl ProofRequest {
         let client = client.group();
         match self {
             Self::Asked => Take::new(format!("proofs from {client}"), 1, Quota::new(10, SignedDuration::from_mins(6))),
+            Self::Invited => {
+                Take::new(format!("invitations from {client}"), 1, Quota::new(30, SignedDuration::from_mins(2)))
+            }
             Self::Registered => {
                 Take::new(format!("welcomes from {client}"), 1, Quota::new(100, SignedDuration::from_secs(36)))
             }
@@ -115,6 +120,10 @@ mod tests {
         assert_eq!((refused.code(), refused.status().as_u16()), ("too_many_proofs", 429));
         assert_eq!(refused, refused.clone().retry_after(Duration::from_secs(360)));
         assert_eq!(ask("2001:db8:0:1::1", ProofRequest::Asked, 0).await, Ok(()));
+        for _ in 0..30 {
+            assert_eq!(ask("2001:db8::1", ProofRequest::Invited, 0).await, Ok(()));
+        }
+        assert!(ask("2001:db8::1", ProofRequest::Invited, 0).await.is_err());
         for _ in 0..100 {
             assert_eq!(ask("2001:db8::1", ProofRequest::Registered, 0).await, Ok(()));
         }

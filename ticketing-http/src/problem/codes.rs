@@ -47,6 +47,7 @@ pub const CODES: &[(&str, u16)] = &[
     ("origin_refused", 403),
     ("second_factor_wanted", 403), // not 401: the password is right, and asking for it again does not help
     ("second_factor_wrong", 403),
+    ("mail_code_wrong", 403),
     ("second_factor_required", 403),
     // Not found.
     ("path_unknown", 404),
@@ -62,6 +63,7 @@ pub const CODES: &[(&str, u16)] = &[
     ("api_key_unknown", 404),
     ("scan_unknown", 404),
     ("proof_unknown", 404),
+    ("invitation_unknown", 404),
     ("ticket_not_in_order", 404),
     ("method_not_allowed", 405),
     ("not_acceptable", 406),
@@ -85,6 +87,7 @@ pub const CODES: &[(&str, u16)] = &[
     ("last_admin", 409),
     ("last_owner", 409),
     ("too_many_members", 409),
+    ("too_many_invitations", 409),
     ("too_many_api_keys", 409),
     ("too_many_organisations", 409),
     ("second_factor_on", 409),

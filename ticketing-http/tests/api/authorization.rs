@@ -2,6 +2,8 @@
 
 use crate::shop::{Call, Shop, reference_of};
 use serde_json::{Value, json};
+use ticketing_core::domain::audit::Actor;
+use ticketing_core::domain::organisation::{MemberEvents, MemberRole};
 
 /// Resources of several accounts.
 pub(crate) struct World {
@@ -52,6 +54,13 @@ impl World {
         let added = self.shop.post(&path, &self.organizer, body).await;
         assert_eq!(added.status, 201, "{added:?}");
         (token, added.json()["account_id"].as_i64().unwrap())
+    }
+
+    /// The id of an invitation of this address, by the operator.
+    pub(crate) async fn invited(&self, email: &str) -> i64 {
+        let (role, events, address) = (MemberRole::Viewer, MemberEvents::All, email.parse().unwrap());
+        let ticketing = &self.shop.ticketing;
+        ticketing.invite_member(&Actor::Operator, self.organisation.into(), &address, role, events).await.unwrap().id.0
     }
 
     /// An API key: its id and its token.

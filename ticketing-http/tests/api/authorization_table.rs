@@ -39,6 +39,7 @@ pub(crate) const TABLE: &[(&str, [u16; 7])] = &[
     ("get /auth/me",                                        [401, 401, 200, 200, 200, 200, 200]),
     ("post /auth/verify-email",                             [204, 204, 204, 204, 204, 204, 204]),
     ("post /auth/send-verification",                        [401, 401, 202, 202, 202, 202, 202]),
+    ("post /auth/send-code",                                [401, 401, 202, 202, 202, 202, 202]),
     ("post /auth/forgot-password",                          [202, 202, 202, 202, 202, 202, 202]),
     ("post /auth/reset-password",                           [204, 204, 204, 204, 204, 204, 204]),
     ("post /auth/change-password",                          [401, 401, 200, 200, 200, 200, 200]),
@@ -125,6 +126,12 @@ pub(crate) const TABLE: &[(&str, [u16; 7])] = &[
     ("post /organisations/{organisation_id}/members",       [401, 401, 404, 404, 404, 201, 201]),
     ("patch /organisations/{organisation_id}/members/{account_id}", [401, 401, 404, 404, 404, 200, 200]),
     ("delete /organisations/{organisation_id}/members/{account_id}", [401, 401, 404, 404, 404, 204, 204]),
+    ("get /organisations/{organisation_id}/invitations",    [401, 401, 404, 404, 404, 200, 200]),
+    ("post /organisations/{organisation_id}/invitations",   [401, 401, 404, 404, 404, 201, 201]),
+    ("delete /organisations/{organisation_id}/invitations/{invitation_id}", [401, 401, 404, 404, 404, 204, 204]),
+    // The invitation of somebody else.
+    ("post /organisations/join",                            [401, 401, 404, 404, 404, 404, 404]),
+    ("get /organisations/{organisation_id}/audit",          [401, 401, 404, 404, 404, 200, 200]),
     (FOR_ORGANISATION,                                      [401, 401, 404, 404, 404, 201, 201]),
     (MINE,                                                  [401, 401, 200, 200, 200, 200, 200]),
     (MOVED,                                                 [401, 401, 403, 403, 403, 200, 200]),
@@ -217,6 +224,7 @@ const ROLES: &[(&str, [u16; 9])] = &[
     ("get /auth/me",                                        all(200)),
     ("post /auth/verify-email",                             [204; 9]),
     ("post /auth/send-verification",                        all(202)),
+    ("post /auth/send-code",                                all(202)),
     ("post /auth/forgot-password",                          [202; 9]),
     ("post /auth/reset-password",                           [204; 9]),
     ("post /auth/change-password",                          all(200)),
@@ -297,6 +305,12 @@ const ROLES: &[(&str, [u16; 9])] = &[
     ("post /organisations/{organisation_id}/members",       itself(MANAGE, 201, 403)),
     ("patch /organisations/{organisation_id}/members/{account_id}", itself(MANAGE, 200, 403)),
     ("delete /organisations/{organisation_id}/members/{account_id}", itself(MANAGE, 204, 403)),
+    ("get /organisations/{organisation_id}/invitations",    itself(MANAGE, 200, 403)),
+    ("post /organisations/{organisation_id}/invitations",   itself(MANAGE, 201, 403)),
+    ("delete /organisations/{organisation_id}/invitations/{invitation_id}", itself(MANAGE, 204, 403)),
+    // The invitation of somebody else.
+    ("post /organisations/join",                            all(404)),
+    ("get /organisations/{organisation_id}/audit",          itself(MANAGE, 200, 403)),
     (FOR_ORGANISATION,                                      itself(EDIT, 201, 403)),
     (MINE,                                                  all(200)),
     // Who gets the event gets its money too.
@@ -378,6 +392,10 @@ pub(crate) async fn request(world: &World, operation: &str, number: usize) -> Op
             world.shop.minutes_pass(6);
             with("/auth/send-verification", json!({}))
         }
+        "post /auth/send-code" => {
+            world.shop.minutes_pass(6);
+            with("/auth/send-code", json!({}))
+        }
         "post /auth/forgot-password" => {
             world.shop.minutes_pass(6);
             with("/auth/forgot-password", json!({"email": email}))
@@ -411,6 +429,25 @@ pub(crate) async fn request(world: &World, operation: &str, number: usize) -> Op
             let (_, id) = world.member(&format!("leaves-{number}"), "viewer", Value::Null).await;
             to(format!("/organisations/{}/members/{id}", world.organisation))
         }
+        "get /organisations/{organisation_id}/invitations" => {
+            to(format!("/organisations/{}/invitations", world.organisation))
+        }
+        "post /organisations/{organisation_id}/invitations" => {
+            // A client may send thirty in an hour.
+            world.shop.minutes_pass(4);
+            let body = json!({"email": email, "role": "viewer"});
+            with(&format!("/organisations/{}/invitations", world.organisation), body)
+        }
+        "delete /organisations/{organisation_id}/invitations/{invitation_id}" => {
+            let id = world.invited(&email).await;
+            to(format!("/organisations/{}/invitations/{id}", world.organisation))
+        }
+        "post /organisations/join" => {
+            world.invited(&email).await;
+            let token = world.shop.token_mailed_to(&email).await;
+            with("/organisations/join", json!({"token": token}))
+        }
+        "get /organisations/{organisation_id}/audit" => to(format!("/organisations/{}/audit", world.organisation)),
         FOR_ORGANISATION => {
             let event = json!({"title": "Jazz", "event_date": "2099-12-31T20:00:00Z", "location": "Lagos", "price": 1,
                 "organisation_id": world.organisation});

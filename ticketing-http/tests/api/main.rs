@@ -40,6 +40,7 @@ mod event_times;
 mod export;
 mod guests;
 mod idempotency;
+mod invitations;
 mod legacy_api_a;
 mod legacy_api_b;
 mod limits;

@@ -6,6 +6,9 @@ use poem::test::TestClient;
 use serde_json::{Value, json};
 use std::io::Write;
 use std::sync::{Arc, Mutex};
+use ticketing_core::domain::audit::Actor;
+use ticketing_core::domain::organisation::{MemberEvents, MemberRole};
+use ticketing_core::domain::principal::Principal;
 use ticketing_core::domain::proof::ProofPurpose;
 use ticketing_core::mailer::memory::MemoryMailer;
 use ticketing_core::storage::memory::MemoryStorage;
@@ -479,7 +482,8 @@ impl Write for Log {
 async fn the_log_tells_of_every_step_and_has_no_token_and_no_address() {
     let log = Log::default();
     let to = log.clone();
-    let subscriber = tracing_subscriber::fmt().with_max_level(tracing::Level::TRACE).with_ansi(false);
+    // Without times: six digits of one could be those of the code.
+    let subscriber = tracing_subscriber::fmt().with_max_level(tracing::Level::TRACE).with_ansi(false).without_time();
     let subscriber = subscriber.with_writer(move || to.clone()).finish();
     // With one subscriber alone, tracing asks the thread that reaches a line first, which may be another test's without one.
     let _second = tracing::Dispatch::new(tracing_subscriber::fmt().with_writer(std::io::sink).finish());
@@ -511,6 +515,13 @@ async fn the_log_tells_of_every_step_and_has_no_token_and_no_address() {
     tokens.push(site.token_mailed_to("ada@example.com").await);
     post("/auth/undo-email-change", "", json!({"token": tokens[3]})).await;
     site.show(&tokens[3]).await;
+    let person = json!({"email": "bob@example.com", "name": "Bob", "password": PASSWORD});
+    post("/auth/register", "", person).await;
+    let session = post("/auth/login", "", json!({"email": "bob@example.com", "password": PASSWORD})).await;
+    let asked = post("/auth/send-code", session["access_token"].as_str().unwrap(), json!({})).await;
+    tokens.push(asked["challenge"].as_str().unwrap().to_owned());
+    let code = code_mailed_to(&site.ticketing, &site.mailer, "bob@example.com").await;
+    post("/auth/verify-email", "", json!({"challenge": tokens[4], "code": code})).await;
     let text = String::from_utf8(log.0.lock().unwrap().clone()).unwrap();
     for event in [
         "proof_requested",
@@ -527,7 +538,98 @@ async fn the_log_tells_of_every_step_and_has_no_token_and_no_address() {
         let symbols = token.rsplit('_').next().unwrap();
         assert!(!text.contains(token) && !text.contains(symbols), "{token}");
     }
-    for secret in [PASSWORD, ANOTHER, "another+good+one", "ada@example.com", "new@example.com"] {
+    for secret in
+        [PASSWORD, ANOTHER, "another+good+one", "ada@example.com", "new@example.com", "bob@example.com", &code]
+    {
         assert!(!text.contains(secret), "{secret}");
     }
+}
+
+#[tokio::test]
+async fn the_page_says_how_an_invitation_is_accepted() {
+    let site = Site::open();
+    let ada = site.ticketing.register(Registration::new("ada@example.com", "Ada", PASSWORD)).await.unwrap();
+    site.ticketing.mark_verified(ada.id).await.unwrap();
+    let band = site.ticketing.found_organisation(ada.id, "Evil <b> name", None).await.unwrap();
+    let (by, address) = (Actor::Person(Principal::Account(ada.id)), "bob@example.com".parse().unwrap());
+    let invite = site.ticketing.invite_member(&by, band.id, &address, MemberRole::Door, MemberEvents::All);
+    let invitation = invite.await.unwrap();
+    let token = site.token_mailed_to("bob@example.com").await;
+    for shown in [site.show(&token).await, site.press(&token, "").await] {
+        assert_eq!((shown.status, shown.html.matches("<button").count()), (200, 0));
+        assert!(shown.html.contains(&token) && shown.html.contains("Log in") && !shown.html.contains("Evil"));
+    }
+    assert_eq!(
+        site.ticketing.invitations(&by, band.id).await.unwrap(),
+        [invitation],
+        "nobody joins without an account"
+    );
+    let bob = site.ticketing.register(Registration::new("bob@example.com", "Bob", PASSWORD)).await.unwrap();
+    site.ticketing.join_organisation(bob.id, &token).await.unwrap();
+    assert_eq!(site.show(&token).await.status, 404);
+}
+
+/// The code of the last mail to this address.
+async fn code_mailed_to(ticketing: &Ticketing, mailer: &MemoryMailer, email: &str) -> String {
+    while !ticketing.run_upkeep(Upkeep::default()).await.unwrap().is_idle() {}
+    let mail = mailer.sent_to(&email.parse().unwrap()).pop().unwrap();
+    let is_code = |line: &&str| line.len() == 6 && line.bytes().all(|byte| byte.is_ascii_digit());
+    mail.text.lines().map(str::trim).find(is_code).unwrap_or_else(|| panic!("{}", mail.text)).to_owned()
+}
+
+#[tokio::test]
+async fn an_address_is_confirmed_by_a_code() {
+    let shop = Shop::new().await;
+    let ada = shop.somebody("ada").await;
+    let asked = shop.post("/auth/send-code", &ada, json!({})).await;
+    assert_eq!((asked.status, asked.header("cache-control")), (202, "no-store"));
+    let challenge = asked.text("challenge");
+    let code = code_mailed_to(&shop.ticketing, &shop.mailer, "ada@example.com").await;
+    assert!(challenge.starts_with("tkc_") && asked.json()["expires_at"].is_string());
+    assert!(!String::from_utf8_lossy(&asked.bytes).contains(&code), "only the mail has it");
+    let verify = async |body: Value| shop.ask("/auth/verify-email", body).await;
+    for body in [
+        json!({}),
+        json!({"challenge": challenge}),
+        json!({"code": code}),
+        json!({"token": "tkp_1_x", "challenge": challenge, "code": code}),
+    ] {
+        assert_eq!(verify(body.clone()).await.wrong_fields(), ["token"], "{body}");
+    }
+    assert_eq!(verify(json!({"challenge": challenge, "code": "12345"})).await.wrong_fields(), ["code"]);
+    // Who reads the mail alone, or has the challenge alone, has nothing.
+    let others = "tkc_1_7GQ4MK2ZR8C0P5V1X3YD6SJ9TW";
+    assert_eq!(verify(json!({"challenge": others, "code": code})).await.problem(), unknown());
+    let wrong = if code == "000000" { "000001" } else { "000000" };
+    let refused = verify(json!({"challenge": challenge, "code": wrong})).await;
+    assert_eq!((refused.problem(), &refused.json()["left"]), ((403, "mail_code_wrong".to_owned()), &json!(4)));
+    assert_eq!(verify(json!({"challenge": challenge, "code": code})).await.status, 204);
+    assert_eq!(shop.get("/auth/me", &ada).await.json()["is_verified"], true);
+    assert_eq!(verify(json!({"challenge": challenge, "code": code})).await.problem(), unknown());
+    // There is nothing to confirm any more.
+    let mails = shop.mails().await;
+    let asked = shop.post("/auth/send-code", &ada, json!({})).await;
+    assert_eq!((asked.status, &asked.json()["challenge"]), (202, &Value::Null));
+    assert_eq!(shop.mails().await, mails);
+    shop.is_sound().await;
+}
+
+#[tokio::test]
+async fn five_wrong_codes_end_a_code() {
+    let shop = Shop::new().await;
+    let ada = shop.somebody("ada").await;
+    let challenge = shop.post("/auth/send-code", &ada, json!({})).await.text("challenge");
+    let code = code_mailed_to(&shop.ticketing, &shop.mailer, "ada@example.com").await;
+    let wrong = if code == "000000" { "000001" } else { "000000" };
+    let verify = async |code: &str| shop.ask("/auth/verify-email", json!({"challenge": challenge, "code": code})).await;
+    for left in (0..5).rev() {
+        assert_eq!(verify(wrong).await.json()["left"], left);
+    }
+    assert_eq!(verify(&code).await.problem(), unknown());
+    assert_eq!(shop.get("/auth/me", &ada).await.json()["is_verified"], false);
+    // Three an hour.
+    let again = async || shop.post("/auth/send-code", &ada, json!({})).await;
+    assert_eq!([again().await.status, again().await.status], [202, 202]);
+    let refused = again().await;
+    assert_eq!((refused.problem(), refused.header("retry-after")), ((429, "too_many_proofs".to_owned()), "3600"));
 }

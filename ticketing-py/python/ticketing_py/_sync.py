@@ -31,11 +31,12 @@ from .mailers import Mailer
 from .mails import OutboxMail
 from .orders import Line, Order, Quote
 from .payments import Attempt, AuditLine, Payment, Refund, Settlement, Started, StoredWebhook, Verdict
-from .organisations import Member, MemberRole, Membership, Organisation, Permission
+from .organisations import Invitation, Member, MemberRole, Membership, Organisation, Permission
 from .people import (
     Account,
     Authenticated,
     Buyer,
+    CodeChallenge,
     NewSecondFactor,
     Principal,
     ProofState,
@@ -325,6 +326,22 @@ class Ticketing:
         """
         return self._engine.verify_email(token)
 
+    def send_code(self, account_id: int) -> CodeChallenge | None:
+        """Mails six digits to the account's address, which ``verify_email_by_code`` takes for 15 minutes with this challenge.
+
+        ``None`` if the address is verified. A repeat mails another code, which replaces the first. Give the challenge to nobody but the
+        person who asks. Raises `TooManyProofs` after three in an hour for the address, `NotFound`.
+        """
+        return self._engine.send_code(account_id)
+
+    def verify_email_by_code(self, challenge: str, code: str) -> Account:
+        """Verifies the address of an account, with a code that was mailed to it and its challenge, once.
+
+        Raises `MailCodeWrong`; after five wrong codes, for a wrong challenge and for a repeat `ProofUnknown`; `InvalidRequest` if it is not
+        six digits.
+        """
+        return self._engine.verify_email_by_code(challenge, code)
+
     def forgot_password(self, email: str) -> None:
         """Mails a token to the account with this address, which ``reset_password`` takes for 30 minutes.
 
@@ -555,6 +572,49 @@ class Ticketing:
         Raises `LastOwner`, `NotGranted`, `AccountUnknown`.
         """
         self._engine.remove_member(actor, organisation_id, account_id)
+
+    def invite_member(
+        self,
+        *,
+        actor: Principal,
+        organisation_id: int,
+        email: str,
+        role: MemberRole,
+        event_ids: Sequence[int] | None = None,
+    ) -> Invitation:
+        """Mails a token to an address, which ``join_organisation`` takes for seven days. There need not be an account yet.
+
+        A repeat replaces the invitation of the address before: the last role and events count. The mail contains no word that a person
+        chose. For members with `Permission.MANAGE` for all events, who give no permission that they lack. Raises `NotGranted`,
+        `EventUnknown`; `TooManyInvitations` if 100 are open; `TooManyProofs` after three in an hour for the address, or 20 by the inviter.
+        """
+        ids = None if event_ids is None else list(event_ids)
+        return self._engine.invite_member(actor, organisation_id, email, role, ids)
+
+    def invitations(self, *, actor: Principal, organisation_id: int) -> tuple[Invitation, ...]:
+        """The open invitations of an organisation, the oldest first. For members with `Permission.MANAGE`."""
+        return self._engine.invitations(actor, organisation_id)
+
+    def withdraw_invitation(self, *, actor: Principal, organisation_id: int, invitation_id: int) -> None:
+        """Withdraws an invitation: its token is of no use any more. A repeat changes nothing.
+
+        Raises `InvitationUnknown`, also for one that was accepted, and `NotGranted`.
+        """
+        self._engine.withdraw_invitation(actor, organisation_id, invitation_id)
+
+    def join_organisation(self, account_id: int, *, token: str) -> Membership:
+        """Makes the account a member of the organisation that its address was invited to. The address counts as verified.
+
+        Raises `ProofUnknown`, also for a repeat, for another address, and if the inviter may not give the role any more; `LastOwner`,
+        `TooManyMembers`, `TooManyOrganisations`.
+        """
+        return self._engine.join_organisation(account_id, token)
+
+    def organisation_audit(
+        self, *, actor: Principal, organisation_id: int, skip: int = 0, limit: int = 100, count: bool = False
+    ) -> Page[AuditLine]:
+        """What happened to an organisation, oldest first. It names ids only. For members with `Permission.MANAGE`."""
+        return self._engine.organisation_audit(actor, organisation_id, skip, limit, count)
 
     # API keys
 

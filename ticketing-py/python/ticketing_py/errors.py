@@ -61,10 +61,12 @@ __all__ = [
     "HoldExpired",
     "Invalid",
     "InvalidRequest",
+    "InvitationUnknown",
     "KeyReused",
     "LastAdmin",
     "LastOwner",
     "LastType",
+    "MailCodeWrong",
     "MailError",
     "MailRefused",
     "MailSent",
@@ -113,6 +115,7 @@ __all__ = [
     "TooMany",
     "TooManyApiKeys",
     "TooManyHolds",
+    "TooManyInvitations",
     "TooManyMembers",
     "TooManyOrganisations",
     "TooManyProofs",
@@ -469,6 +472,23 @@ class TooManyApiKeys(Refused):
         return cast(int, self.facts["limit"])
 
 
+class TooManyInvitations(Refused):
+    """The organisation has as many open invitations as it may have."""
+
+    code = "too_many_invitations"
+
+    @property
+    def limit(self) -> int:
+        """How many it may have."""
+        return cast(int, self.facts["limit"])
+
+
+class InvitationUnknown(Refused):
+    """The organisation has no such invitation, or it was accepted."""
+
+    code = "invitation_unknown"
+
+
 class TooManyMembers(Refused):
     """The organisation has as many members as it may have."""
 
@@ -718,6 +738,17 @@ class ProofUnknown(Refused):
     """There is no such token, it is for something else, it was used or replaced, or it has expired."""
 
     code = "proof_unknown"
+
+
+class MailCodeWrong(Refused):
+    """The code that was mailed is another one."""
+
+    code = "mail_code_wrong"
+
+    @property
+    def left(self) -> int:
+        """How many more wrong codes there may be until this one is of no use any more."""
+        return cast(int, self.facts["left"])
 
 
 class TooManyProofs(Refused):

@@ -92,3 +92,22 @@ class Member:
     """The events that the role is for; ``None`` for all."""
     created_at: datetime
     updated_at: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Invitation:
+    """An open invitation to an organisation."""
+
+    id: int
+    organisation_id: int
+    email: str = field(repr=False)
+    """The address that is invited."""
+    role: MemberRole
+    permissions: tuple[Permission, ...]
+    """What the role allows."""
+    event_ids: tuple[int, ...] | None
+    """The events that the role is for; ``None`` for all."""
+    inviter_id: int | None
+    """The account that invites; ``None`` if the operator or the organisation itself does."""
+    created_at: datetime
+    expires_at: datetime

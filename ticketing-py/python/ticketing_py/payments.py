@@ -296,6 +296,8 @@ class AuditLine:
     """The order that it is about, if any."""
     account_id: int | None
     """The account that it is about, if any."""
+    organisation_id: int | None
+    """The organisation that it happened to, if any."""
     actor: str
     """Who decided: ``system``, ``gateway paystack``, ``account 7``, ``external member-7``, ``operator``."""
     action: str

@@ -190,6 +190,10 @@ class ProofPurpose(Word):
     """The account gets a new address: ``confirm_email``."""
     UNDO_EMAIL = "undo_email"
     """The account gets its old address back: ``undo_email_change``."""
+    JOIN_ORGANISATION = "join_organisation"
+    """The account with the address becomes a member of an organisation: ``join_organisation``."""
+    CODE = "code"
+    """A mail of six digits. It has no token."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -199,3 +203,13 @@ class ProofState:
     purpose: ProofPurpose
     is_open: bool
     """Whether it can be used now. Not if it was used or replaced, has expired, or its account does not allow it any more."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CodeChallenge:
+    """What who has asked for a code keeps until the code is typed."""
+
+    challenge: str = field(repr=False)
+    """The secret that goes with the code. The code is of no use without it."""
+    expires_at: datetime
+    """Until when the code can be used."""

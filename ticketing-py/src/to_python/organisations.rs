@@ -7,6 +7,7 @@ use pyo3::sync::PyOnceLock;
 use pyo3::types::{PyDict, PyTuple};
 use ticketing_core::domain::account::Account;
 use ticketing_core::domain::organisation::{Member, MemberEvents, MemberRole, Membership, Organisation};
+use ticketing_core::domain::proof::Proof;
 
 pub(super) fn event_ids<'py>(py: Python<'py>, events: &MemberEvents) -> PyResult<Option<Bound<'py, PyTuple>>> {
     match events {
@@ -57,6 +58,24 @@ impl ToPython for (Member, Account) {
             event_ids: event_ids(py, &member.events)?,
             created_at: time(py, member.created_at)?,
             updated_at: time(py, member.updated_at)?,
+        })
+    }
+}
+
+/// An invitation, or `None` for a proof of something else.
+impl ToPython for Proof {
+    fn to_python<'py>(&self, py: Python<'py>) -> Made<'py> {
+        let Some(invitation) = &self.invitation else { return Ok(py.None().into_bound(py)) };
+        object!(py, "organisations", "Invitation", {
+            id: self.id.0,
+            organisation_id: invitation.organisation_id.0,
+            email: self.address.as_str(),
+            role: invitation.role.to_python(py)?,
+            permissions: permissions(py, invitation.role)?,
+            event_ids: event_ids(py, &invitation.events)?,
+            inviter_id: invitation.inviter.map(|id| id.0),
+            created_at: time(py, self.created_at)?,
+            expires_at: time(py, self.expires_at)?,
         })
     }
 }

@@ -154,6 +154,7 @@ impl ToPython for AuditLine {
             at: time(py, self.at)?,
             order_id: self.subject.order().map(|id| id.0),
             account_id: account_id,
+            organisation_id: self.organisation_id.map(|id| id.0),
             actor: self.actor.to_string(),
             action: &self.action,
             subject: self.item.as_deref(),

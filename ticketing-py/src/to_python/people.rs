@@ -7,7 +7,9 @@ use pyo3::sync::PyOnceLock;
 use pyo3::types::{PyDict, PyTuple};
 use ticketing_core::domain::account::Account;
 use ticketing_core::domain::session::StoredSession;
-use ticketing_core::{Authenticated, NewSecondFactor, ProofState, RecoveryCodes, SecondFactorState, Session};
+use ticketing_core::{
+    Authenticated, CodeChallenge, NewSecondFactor, ProofState, RecoveryCodes, SecondFactorState, Session,
+};
 
 impl ToPython for Account {
     fn to_python<'py>(&self, py: Python<'py>) -> Made<'py> {
@@ -73,6 +75,12 @@ impl ToPython for SecondFactorState {
 impl ToPython for NewSecondFactor {
     fn to_python<'py>(&self, py: Python<'py>) -> Made<'py> {
         object!(py, "people", "NewSecondFactor", { secret: &self.secret, uri: &self.uri })
+    }
+}
+
+impl ToPython for CodeChallenge {
+    fn to_python<'py>(&self, py: Python<'py>) -> Made<'py> {
+        object!(py, "people", "CodeChallenge", { challenge: &self.challenge, expires_at: time(py, self.expires_at)? })
     }
 }
 

@@ -129,7 +129,7 @@ impl Command for AdministerAccount {
         }
         after.updated_at = now;
         let mut record = |action: &str, before: &str, after: &str| {
-            let change = Change { item: None, before: Some(before), after: Some(after) };
+            let change = Change { before: Some(before), after: Some(after), ..Change::default() };
             rows.record_audit(now, self.id, self.actor.clone(), action, "", change);
         };
         if before.role != after.role {

@@ -18,7 +18,7 @@ use jiff::Timestamp;
 /// - The maker has a second factor, if the organisation requires one.
 /// - Every listed event is the organiser's.
 /// - Keys of the maker that have expired are put away.
-/// - It is a line of the audit log of the account.
+/// - It is a line of the audit log of the account, and of the organisation.
 #[derive(Clone, PartialEq, Eq)]
 pub struct MakeApiKey {
     /// Who makes it. The caller knows that it is this person, with a second factor if the account has one.
@@ -131,13 +131,13 @@ impl MakeApiKey {
 }
 
 impl WorkingSet {
-    /// Writes what was done to a key into the audit log of its maker.
+    /// Writes what was done to a key into the audit log of its maker and of its organisation.
     pub(super) fn record_api_key(&mut self, now: Timestamp, actor: Actor, key: &ApiKey, action: &str) {
         let (item, rights) = (format!("api key {}", key.id), key.rights());
         let change = match action {
-            "api_key.revoked" => Change { item: Some(&item), before: Some(&rights), after: None },
-            _ => Change { item: Some(&item), before: None, after: Some(&rights) },
+            "api_key.revoked" => Change { item: Some(&item), before: Some(&rights), ..Change::default() },
+            _ => Change { item: Some(&item), after: Some(&rights), ..Change::default() },
         };
-        self.record_audit(now, key.maker, actor, action, "", change);
+        self.record_audit(now, key.maker, actor, action, "", change.in_organisation(key.organisation_id));
     }
 }

@@ -28,7 +28,7 @@ pub enum ApiKeyWants {
 ///   events. One that was revoked or has expired is not.
 /// - A member without a second factor does neither with the key of another, if the organisation requires one.
 /// - Nobody else learns whether there is such a key.
-/// - Each change is a line of the audit log of the maker's account.
+/// - Each change is a line of the audit log of the maker's account, and of the organisation.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ManageApiKey {
     /// The key.

@@ -4,6 +4,7 @@ use crate::domain::code::Reference;
 use crate::domain::command::Command;
 use crate::domain::id::{EventId, PromoCodeId, TicketTypeId};
 use crate::domain::load::LoadKeys;
+use crate::domain::principal::Principal;
 use crate::domain::promo_code::{self, PromoCode};
 use crate::domain::refusal::Refusal;
 use crate::domain::working_set::WorkingSet;
@@ -18,6 +19,8 @@ use std::collections::BTreeMap;
 pub struct CopyEvent {
     /// The original.
     pub id: EventId,
+    /// Who copies it, for the audit log of an organisation.
+    pub actor: Principal,
     /// The idempotency key of the copy.
     pub key: Reference,
     /// When the copy starts. Must not be past.
@@ -60,6 +63,7 @@ impl Command for CopyEvent {
         }
         rows.events.update(&self.id, |original| original.series_id = Some(series_id));
         rows.events.insert(copy.clone());
+        rows.record_event_of(now, &copy.organizer, copy.id, &self.actor, "event.came");
         let kept = original.ticket_types.iter().filter(|ticket_type| ticket_type.removed_at.is_none());
         let types: BTreeMap<TicketTypeId, TicketTypeId> =
             kept.zip(&copy.ticket_types).map(|(old, new)| (old.id, new.id)).collect();

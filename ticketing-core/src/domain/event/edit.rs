@@ -27,6 +27,8 @@ use std::collections::BTreeMap;
 /// - Of an event that has ended or was cancelled, only texts and the organiser can change.
 /// - A published event keeps a ticket type that everybody sees.
 ///
+/// That it leaves an organisation, or comes to one, is a line of the organisation's audit log.
+///
 /// Another date or place of a published event is a [`Notice`](crate::domain::notice::Notice) to everybody who has paid.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct EditEvent {
@@ -103,9 +105,14 @@ impl Command for EditEvent {
         for field in fields.filter(|field| before.get(*field) != after.get(*field)) {
             let text = |of: &BTreeMap<String, String>| of.get(field).cloned().filter(|_| !is_long(field));
             let (old, new) = (text(&before), text(&after));
-            let change = Change { item: Some(field), before: old.as_deref(), after: new.as_deref() };
+            let change =
+                Change { item: Some(field), before: old.as_deref(), after: new.as_deref(), ..Change::default() };
             let actor = Actor::Person(self.actor.clone());
             rows.record_audit(now, self.id, actor, "event.edited", &format!("version {}", wanted.version), change);
+        }
+        if event.organizer != wanted.organizer {
+            rows.record_event_of(now, &event.organizer, self.id, &self.actor, "event.left");
+            rows.record_event_of(now, &wanted.organizer, self.id, &self.actor, "event.came");
         }
         if self.wants.may_change_date_or_place() {
             rows.notice_edit(now, &event, &wanted, self.wants.refund_until);

@@ -11,9 +11,11 @@ use crate::domain::working_set::WorkingSet;
 use jiff::Timestamp;
 
 /// Creates an event with its ticket types, unless it would be past. The caller has validated everything else but the category. A
-/// repeat with the same key finds the same event.
+/// repeat with the same key finds the same event. That an organisation has a new event is a line of its audit log.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct PutEvent {
+    /// Who creates it, for the audit log of an organisation.
+    pub actor: Principal,
     /// The organiser.
     pub organizer: Principal,
     /// The event.
@@ -64,6 +66,7 @@ impl Command for PutEvent {
             ticket_type.event_id = event.id;
         }
         rows.events.insert(event.clone());
+        rows.record_event_of(now, &event.organizer, event.id, &self.actor, "event.came");
         Ok(event.with_category(rows))
     }
 }

@@ -31,7 +31,8 @@ setters!(OrganisationWants {
 /// - The actor needs [`Permission::Manage`] for all of its events, as its member, as its embedder, as an administrator of the installation,
 ///   or as the operator.
 /// - Who demands a second factor has one: otherwise nobody might be left who can take it back.
-/// - That it is demanded, or not any more, is a line of the audit log of the actor's account, or of the founder's for the operator.
+/// - Each change is a line of the audit log of the organisation, and of the actor's account, or of the founder's for the operator. A new
+///   name is not in it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct EditOrganisation {
     /// The organisation.
@@ -69,16 +70,21 @@ impl Command for EditOrganisation {
         if edited == known {
             return Ok(known);
         }
+        let actor = self.actor.account().and_then(|id| rows.accounts.get(&id));
+        let is_new_demand = edited.requires_second_factor && !known.requires_second_factor;
+        if is_new_demand && actor.is_some_and(|account| !account.has_second_factor) {
+            return Err(Refusal::SecondFactorRequired);
+        }
+        let about = self.actor.account().unwrap_or(known.founder);
+        let item = Principal::Organisation(self.id).to_string();
+        if edited.name != known.name {
+            let change = Change { item: Some(&item), ..Change::default() }.in_organisation(self.id);
+            rows.record_audit(now, about, self.actor.clone(), "organisation.renamed", "", change);
+        }
         if edited.requires_second_factor != known.requires_second_factor {
-            let actor = self.actor.account().and_then(|id| rows.accounts.get(&id));
-            if edited.requires_second_factor && actor.is_some_and(|account| !account.has_second_factor) {
-                return Err(Refusal::SecondFactorRequired);
-            }
-            let about = self.actor.account().unwrap_or(known.founder);
-            let item = Principal::Organisation(self.id).to_string();
             let text = |requires: bool| if requires { "required" } else { "optional" };
             let (before, after) = (text(known.requires_second_factor), text(edited.requires_second_factor));
-            let change = Change::of(&item, before, after);
+            let change = Change::of(&item, before, after).in_organisation(self.id);
             rows.record_audit(now, about, self.actor.clone(), "organisation.second_factor", "", change);
         }
         edited.updated_at = now;

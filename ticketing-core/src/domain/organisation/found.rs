@@ -73,22 +73,23 @@ impl Command for FoundOrganisation {
             removed_at: None,
         };
         rows.organisations.insert(organisation.clone());
-        rows.record_member(now, Actor::Person(Principal::Account(self.founder)), None, &owner);
+        let by = Actor::Person(Principal::Account(self.founder));
+        let item = Principal::Organisation(organisation.id).to_string();
+        let change = Change { item: Some(&item), ..Change::default() }.in_organisation(organisation.id);
+        rows.record_audit(now, self.founder, by.clone(), "organisation.founded", "", change);
+        rows.record_member(now, by, None, &owner);
         rows.members.insert(owner);
         Ok(organisation)
     }
 }
 
 impl WorkingSet {
-    /// Writes what a member may do from now on into the account, and into the audit log. The caller writes the member itself.
+    /// Writes what a member may do from now on into the account, and into the audit log of both. The caller writes the member itself.
     pub(super) fn record_member(&mut self, now: Timestamp, actor: Actor, before: Option<&Member>, after: &Member) {
         let is_member = |member: &Member| member.removed_at.is_none();
         let may = is_member(after).then(|| (after.role, after.events.clone()));
         self.accounts.update(&after.account_id, |account| account.memberships.set(after.organisation_id, may));
-        let text = |member: &Member| match member.events.text() {
-            None => member.role.name().to_owned(),
-            Some(events) => format!("{} {events}", member.role.name()),
-        };
+        let text = |member: &Member| member.events.with_role(member.role);
         let (old, new) = (before.filter(|member| is_member(member)).map(text), is_member(after).then(|| text(after)));
         let action = match (&old, &new) {
             (None, _) => "member.added",
@@ -96,7 +97,8 @@ impl WorkingSet {
             (Some(_), None) => "member.removed",
         };
         let item = Principal::Organisation(after.organisation_id).to_string();
-        let change = Change { item: Some(&item), before: old.as_deref(), after: new.as_deref() };
+        let organisation = Some(after.organisation_id);
+        let change = Change { item: Some(&item), before: old.as_deref(), after: new.as_deref(), organisation };
         self.record_audit(now, after.account_id, actor, action, "", change);
     }
 }

@@ -106,6 +106,14 @@ impl MemberEvents {
         }
     }
 
+    /// The role, and the ids if it is not for all events.
+    pub(super) fn with_role(&self, role: MemberRole) -> String {
+        match self.text() {
+            None => role.name().to_owned(),
+            Some(events) => format!("{} {events}", role.name()),
+        }
+    }
+
     pub(super) fn parsed(text: Option<&str>) -> Result<Self, RowError> {
         let id = |text: &str| text.parse().map(EventId).map_err(RowError::of);
         match text {

@@ -5,7 +5,7 @@ use crate::domain::account::Account;
 use crate::domain::audit::Actor;
 use crate::domain::command::Command;
 use crate::domain::event::Event;
-use crate::domain::id::{AccountId, MemberId, OrganisationId};
+use crate::domain::id::{AccountId, EventId, MemberId, OrganisationId};
 use crate::domain::load::LoadKeys;
 use crate::domain::principal::Principal;
 use crate::domain::refusal::Refusal;
@@ -32,7 +32,7 @@ pub enum MemberWants {
 /// - Nobody gives or takes away a permission that they lack.
 /// - The last owner whose account is active stays. A change of members locks the organisation, so if two owners remove each other,
 ///   one stays.
-/// - Each change is a line of the audit log of the account.
+/// - Each change is a line of the audit log of the account and of the organisation.
 ///
 /// The outcome is the member; one that was removed has [`Member::removed_at`].
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -89,13 +89,8 @@ impl Command for SetMember {
         if present.is_some_and(|member| member.role == role && member.events == events) {
             return known.ok_or(Refusal::AccountUnknown);
         }
-        if let MemberEvents::Only(only) = &events
-            && present.is_none_or(|member| member.events != events)
-        {
-            let runs = |event: &Event| event.organizer == Principal::Organisation(id);
-            if let Some(foreign) = only.iter().find(|id| !rows.events.get(id).is_some_and(runs)) {
-                return Err(Refusal::EventUnknown { event_id: *foreign });
-            }
+        if present.is_none_or(|member| member.events != events) {
+            must_run(rows, id, &events)?;
         }
         match (present, &self.wants) {
             (Some(member), _) => keep_an_owner(rows, member, Some(role))?,
@@ -130,20 +125,6 @@ impl SetMember {
         Some((role, if role == MemberRole::Owner { MemberEvents::All } else { events }))
     }
 
-    /// What the actor may do in the organisation. Read under its lock.
-    fn rights(&self, rows: &WorkingSet) -> Option<Permissions> {
-        if self.actor == Actor::Operator
-            || self.actor == Actor::Person(Principal::Organisation(self.organisation_id))
-            || self.actor.account().and_then(|id| rows.accounts.get(&id)).is_some_and(Account::is_acting_admin)
-        {
-            return Some(Permissions::ALL);
-        }
-        let account = self.actor.account()?;
-        let own = rows.members_of(self.organisation_id).find(|member| member.account_id == account)?;
-        // A role for some events gives no rights in the organisation.
-        Some(if own.events == MemberEvents::All { own.role.permissions() } else { Permissions::NONE })
-    }
-
     fn must_be_granted(
         &self,
         rows: &WorkingSet,
@@ -154,15 +135,8 @@ impl SetMember {
         if is_leaving && present.is_some() {
             return Ok(());
         }
-        let rights = self.rights(rows).ok_or(Refusal::OrganisationUnknown)?;
-        let actor = self.actor.account().and_then(|id| rows.accounts.get(&id)).filter(|actor| !actor.is_acting_admin());
-        let organisation = rows.organisations.get(&self.organisation_id);
-        if organisation.zip(actor).is_some_and(|(organisation, actor)| !organisation.admits(actor)) {
-            return Err(Refusal::SecondFactorRequired);
-        }
-        let mut roles = present.map(|member| member.role).into_iter().chain(wanted);
-        let is_granted = rights.has(Permission::Manage) && roles.all(|role| rights.cover(role.permissions()));
-        if is_granted { Ok(()) } else { Err(Refusal::NotGranted) }
+        let roles = present.map(|member| member.role).into_iter().chain(wanted);
+        may_grant(rows, self.organisation_id, &self.actor, roles)
     }
 
     fn may_join(&self, rows: &WorkingSet) -> Result<(), Refusal> {
@@ -187,6 +161,52 @@ impl SetMember {
         }
         after
     }
+}
+
+/// Refuses unless the actor may manage the members of an organisation, and has every permission of these roles. Needs the members of the
+/// organisation under its lock, and the actor's account.
+pub(super) fn may_grant(
+    rows: &WorkingSet,
+    id: OrganisationId,
+    actor: &Actor,
+    mut roles: impl Iterator<Item = MemberRole>,
+) -> Result<(), Refusal> {
+    let rights = rights(rows, id, actor).ok_or(Refusal::OrganisationUnknown)?;
+    let account = actor.account().and_then(|id| rows.accounts.get(&id)).filter(|account| !account.is_acting_admin());
+    let organisation = rows.organisations.get(&id);
+    if organisation.zip(account).is_some_and(|(organisation, account)| !organisation.admits(account)) {
+        return Err(Refusal::SecondFactorRequired);
+    }
+    let is_granted = rights.has(Permission::Manage) && roles.all(|role| rights.cover(role.permissions()));
+    if is_granted { Ok(()) } else { Err(Refusal::NotGranted) }
+}
+
+/// What the actor may do in the organisation.
+fn rights(rows: &WorkingSet, id: OrganisationId, actor: &Actor) -> Option<Permissions> {
+    if *actor == Actor::Operator
+        || *actor == Actor::Person(Principal::Organisation(id))
+        || actor.account().and_then(|id| rows.accounts.get(&id)).is_some_and(Account::is_acting_admin)
+    {
+        return Some(Permissions::ALL);
+    }
+    let account = actor.account()?;
+    let own = rows.members_of(id).find(|member| member.account_id == account)?;
+    // A role for some events gives no rights in the organisation.
+    Some(if own.events == MemberEvents::All { own.role.permissions() } else { Permissions::NONE })
+}
+
+/// Refuses events that the organisation does not run. Needs the events.
+pub(super) fn must_run(rows: &WorkingSet, id: OrganisationId, events: &MemberEvents) -> Result<(), Refusal> {
+    let MemberEvents::Only(only) = events else { return Ok(()) };
+    match only.iter().find(|event| !runs(rows, id, **event)) {
+        Some(foreign) => Err(Refusal::EventUnknown { event_id: *foreign }),
+        None => Ok(()),
+    }
+}
+
+/// Whether the organisation runs an event. Needs the event.
+pub(super) fn runs(rows: &WorkingSet, id: OrganisationId, event: EventId) -> bool {
+    rows.events.get(&event).is_some_and(|event| event.organizer == Principal::Organisation(id))
 }
 
 /// Refuses to take the last owner of an organisation away.

@@ -170,8 +170,12 @@ pub(super) fn record(
         row.disputes.push(Dispute { stage: news.stage, ..dispute.clone() });
         row.updated_at = now;
     });
-    let change =
-        Change { item: Some(attempt.reference.as_str()), before: Some(before), after: Some(news.stage.name()) };
+    let change = Change {
+        item: Some(attempt.reference.as_str()),
+        before: Some(before),
+        after: Some(news.stage.name()),
+        ..Change::default()
+    };
     let actor = Actor::Gateway(attempt.gateway.clone());
     rows.record_audit(now, order.id, actor, "dispute.reported", &format!("dispute {}", news.id), change);
 

@@ -57,7 +57,7 @@ impl Command for PutPromoCode {
         };
         let code = new.with(self.settings.clone());
         rows.promo_codes.insert(code.clone());
-        let change = Change { item: Some(code.text.as_str()), before: None, after: None };
+        let change = Change { item: Some(code.text.as_str()), ..Change::default() };
         rows.record_audit(now, event_id, Actor::Person(self.actor.clone()), "promo_code.created", "", change);
         Ok(code)
     }
@@ -107,7 +107,7 @@ impl Command for EditPromoCode {
         }
         wanted.version += 1;
         wanted.updated_at = now;
-        let change = Change { item: Some(code.text.as_str()), before: None, after: Some(wanted.text.as_str()) };
+        let change = Change { item: Some(code.text.as_str()), after: Some(wanted.text.as_str()), ..Change::default() };
         let actor = Actor::Person(self.actor.clone());
         rows.record_audit(
             now,

@@ -1,6 +1,7 @@
 //! Beginning a proof: its row and its mail.
 
-use super::{BY_ACCOUNT, BY_ADDRESS, MAX_PROOFS, PROOF_WINDOW, Proof, ProofPurpose};
+use super::code::CodeFor;
+use super::{BY_ACCOUNT, BY_ADDRESS, MAX_PROOFS, Proof, ProofPurpose, next_allowed};
 use crate::domain::account::{self, Account};
 use crate::domain::command::Command;
 use crate::domain::id::AccountId;
@@ -31,11 +32,14 @@ pub enum BeginProof {
         /// The new address.
         address: EmailAddress,
     },
+    /// The same as another proof, by a code. `None` where that would be.
+    Code(CodeFor),
 }
 
 impl std::fmt::Debug for BeginProof {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match self {
+            Self::Code(of) => f.debug_tuple("Code").field(of).finish(),
             Self::VerifyEmail(id) => f.debug_tuple("VerifyEmail").field(id).finish(),
             Self::ResetPassword(address) => f.debug_tuple("ResetPassword").field(address).finish(),
             Self::ChangeEmail { id, address, .. } => {
@@ -51,13 +55,16 @@ impl BeginProof {
             Self::VerifyEmail(_) => ProofPurpose::VerifyEmail,
             Self::ResetPassword(_) => ProofPurpose::ResetPassword,
             Self::ChangeEmail { .. } => ProofPurpose::ChangeEmail,
+            Self::Code(_) => ProofPurpose::Code,
         }
     }
 
     /// The account, as far as it was found.
     fn account<'a>(&self, rows: &'a WorkingSet) -> Option<&'a Account> {
         match self {
-            Self::VerifyEmail(id) | Self::ChangeEmail { id, .. } => rows.accounts.loaded_row(id),
+            Self::VerifyEmail(id) | Self::ChangeEmail { id, .. } | Self::Code(CodeFor::VerifyEmail(id)) => {
+                rows.accounts.loaded_row(id)
+            }
             Self::ResetPassword(address) => {
                 address.keys().iter().find_map(|key| rows.accounts.loaded(account::BY_EMAIL, key).next())
             }
@@ -74,7 +81,7 @@ impl Command for BeginProof {
             address.keys().iter().for_each(|key| load.look_up(BY_ADDRESS, key));
         };
         match self {
-            Self::VerifyEmail(id) => load.row::<Account>(id),
+            Self::VerifyEmail(id) | Self::Code(CodeFor::VerifyEmail(id)) => load.row::<Account>(id),
             Self::ResetPassword(address) => {
                 address.keys().iter().for_each(|key| load.find(account::BY_EMAIL, key));
                 keys(address, load);
@@ -98,7 +105,9 @@ impl Command for BeginProof {
             (Self::ResetPassword(typed), _) => {
                 self.account(rows).map_or(typed, |account: &Account| &account.email).clone()
             }
-            (Self::VerifyEmail(_), Some(account)) if !account.is_verified => account.email.clone(),
+            (Self::VerifyEmail(_) | Self::Code(CodeFor::VerifyEmail(_)), Some(account)) if !account.is_verified => {
+                account.email.clone()
+            }
             (Self::ChangeEmail { seen, address, .. }, Some(account)) if *seen == account.password_hash => {
                 let has_another = rows.account_by_email(address).is_some_and(|other| other.id != account.id);
                 if has_another || rows.is_kept_for_another(address, Some(account.id), now) {
@@ -109,13 +118,20 @@ impl Command for BeginProof {
             _ => return Ok(None),
         };
         let purpose = self.purpose();
-        if let Some(again_at) = next_allowed(self.counted(rows, &address, active.as_ref()), now) {
+        if let Some(again_at) = next_allowed(self.counted(rows, &address, active.as_ref()), MAX_PROOFS, now) {
             return Err(Refusal::TooManyProofs { again_at });
         }
         if let Some(account) = active.as_ref().filter(|_| purpose.replaces()) {
             rows.end_proofs(now, account.id, &[purpose]);
         }
-        Ok(Some(rows.insert_proof(now, purpose, active.map(|account| account.id), address, false)))
+        let code_for = match self {
+            Self::Code(of) => Some(of.purpose()),
+            _ => None,
+        };
+        let account_id = active.map(|account| account.id);
+        let proof = Proof { account_id, code_for, ..rows.next_proof(now, purpose, address) };
+        rows.owe_proof(now, &proof, account_id);
+        Ok(Some(proof))
     }
 }
 
@@ -131,11 +147,4 @@ impl BeginProof {
         all.dedup_by_key(|proof| proof.id);
         all.into_iter().map(|proof| proof.created_at).collect()
     }
-}
-
-/// When the next proof is allowed, if it is not now.
-fn next_allowed(mut began: Vec<Timestamp>, now: Timestamp) -> Option<Timestamp> {
-    began.sort_unstable_by(|a, b| b.cmp(a));
-    let again_at = *began.get(MAX_PROOFS - 1)? + PROOF_WINDOW;
-    (now < again_at).then_some(again_at)
 }

@@ -109,7 +109,7 @@ impl Command for UseProof {
         match &self.to {
             ProofUse::VerifyEmail => {
                 rows.accounts.update(&account.id, |account| account.is_verified = true);
-                rows.end_proofs(now, account.id, &[ProofPurpose::VerifyEmail]);
+                rows.end_proofs(now, account.id, ProofPurpose::OF_VERIFICATION);
             }
             ProofUse::ResetPassword { hash } => reset(rows, now, &account, hash),
             ProofUse::ChangeEmail => change_email(rows, now, &account, &proof.address),
@@ -143,8 +143,8 @@ fn reset(rows: &mut WorkingSet, now: Timestamp, before: &Account, hash: &str) {
         }
         account.is_verified = true;
     });
-    let others = [ProofPurpose::VerifyEmail, ProofPurpose::ResetPassword, ProofPurpose::ChangeEmail];
-    rows.end_proofs(now, before.id, &others);
+    rows.end_proofs(now, before.id, ProofPurpose::OF_VERIFICATION);
+    rows.end_proofs(now, before.id, &[ProofPurpose::ResetPassword, ProofPurpose::ChangeEmail]);
     rows.owe_mail(now, before.id, MailKind::PasswordChanged(before.sessions_ended + 1), before.email.clone());
 }
 
@@ -154,7 +154,8 @@ fn change_email(rows: &mut WorkingSet, now: Timestamp, before: &Account, address
         account.is_verified = true;
     });
     // They went to the old address.
-    rows.end_proofs(now, before.id, &[ProofPurpose::VerifyEmail, ProofPurpose::ResetPassword]);
+    rows.end_proofs(now, before.id, ProofPurpose::OF_VERIFICATION);
+    rows.end_proofs(now, before.id, &[ProofPurpose::ResetPassword]);
     let is_another = before.email.key() != address.key();
     if is_another {
         rows.insert_proof(now, ProofPurpose::UndoEmail, Some(before.id), before.email.clone(), before.is_verified);

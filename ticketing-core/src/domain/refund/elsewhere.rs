@@ -93,7 +93,7 @@ fn record(
         updated_at: now,
     };
     rows.refunds.insert(refund.clone());
-    let change = Change { item: Some(refund.key.as_str()), before: None, after: Some(refund.status.name()) };
+    let change = Change { item: Some(refund.key.as_str()), after: Some(refund.status.name()), ..Change::default() };
     let actor = Actor::Gateway(attempt.gateway.clone());
     rows.record_audit(now, attempt.order_id, actor, "refund.decided", RefundReason::Elsewhere.name(), change);
     reduce(rows, now, attempt, captured.amount.minor());

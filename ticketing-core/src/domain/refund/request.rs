@@ -132,7 +132,7 @@ fn add_refund(rows: &mut WorkingSet, now: Timestamp, owed: Owed<'_>) -> Refund {
     };
     rows.refunds.insert(refund.clone());
     rows.mail_buyer(now, owed.order, MailKind::Refund(refund.id));
-    let change = Change { item: Some(refund.key.as_str()), before: None, after: Some(status.name()) };
+    let change = Change { item: Some(refund.key.as_str()), after: Some(status.name()), ..Change::default() };
     rows.record_audit(now, owed.order.id, owed.actor, "refund.decided", owed.reason.name(), change);
     refund
 }

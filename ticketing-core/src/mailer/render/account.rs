@@ -5,7 +5,7 @@
 use super::{Renderer, fault, link, written};
 use crate::domain::id::AccountId;
 use crate::domain::principal::EmailAddress;
-use crate::domain::proof::{Proof, ProofPurpose};
+use crate::domain::proof::{CodeDigits, Proof, ProofPurpose};
 use crate::mailer::Mail;
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
@@ -41,6 +41,29 @@ impl<'a> ProofMail<'a> {
 impl std::fmt::Debug for ProofMail<'_> {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("ProofMail").field("proof", self.proof).field("page", &self.page).finish_non_exhaustive()
+    }
+}
+
+/// The data of the mail with a code.
+#[derive(Clone, Copy)]
+#[non_exhaustive]
+pub struct CodeMail<'a> {
+    /// The proof.
+    pub proof: &'a Proof,
+    /// Its code.
+    pub code: CodeDigits,
+}
+
+impl<'a> CodeMail<'a> {
+    /// Creates one from all its fields.
+    pub const fn new(proof: &'a Proof, code: CodeDigits) -> Self {
+        Self { proof, code }
+    }
+}
+
+impl std::fmt::Debug for CodeMail<'_> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("CodeMail").field("proof", self.proof).finish_non_exhaustive()
     }
 }
 
@@ -100,6 +123,8 @@ impl<'a> FactorMail<'a> {
     }
 }
 
+const CODE_SUBJECT: &str = "Your code";
+
 /// The sentences of a mail with a token.
 struct Sentences {
     subject: &'static str,
@@ -136,6 +161,20 @@ fn sentences(purpose: ProofPurpose) -> Sentences {
             otherwise: "If you changed the address yourself, you need not do anything. If not, undo the change: your account gets this \
                         address back, every session ends, and you choose a new password.",
         },
+        // Its mail has a code and other sentences, see `code_mail`; a token is of no use.
+        ProofPurpose::Code => Sentences {
+            subject: CODE_SUBJECT,
+            why: "You have asked for a code.",
+            action: "Go on",
+            otherwise: "If you did not ask for this, you need not do anything.",
+        },
+        ProofPurpose::JoinOrganisation => Sentences {
+            subject: "You are invited to help to sell tickets",
+            why: "Somebody invites you to help with their events: to sell tickets, or to check them at the door. You need an account with \
+                  this e-mail address.",
+            action: "See what to do",
+            otherwise: "If you do not know what this is about, you need not do anything: nothing happens then.",
+        },
     }
 }
 
@@ -154,6 +193,13 @@ impl Renderer {
             until: in_utc(proof.expires_at),
         };
         self.account_mail("proof", &proof.id.to_string(), subject, &proof.address, &view)
+    }
+
+    /// The mail with a code. It is not in the subject, which mail servers log.
+    pub fn code_mail(&self, mail: &CodeMail<'_>) -> crate::error::Result<Mail> {
+        let CodeMail { proof, code } = mail;
+        let view = CodeView { subject: CODE_SUBJECT, code: code.text(), until: in_utc(proof.expires_at) };
+        self.account_mail("code", &proof.id.to_string(), CODE_SUBJECT, &proof.address, &view)
     }
 
     /// The mail about a changed password.
@@ -217,6 +263,13 @@ struct ProofView<'a> {
     otherwise: &'a str,
     link: Option<String>,
     token: &'a str,
+    until: String,
+}
+
+#[derive(Serialize)]
+struct CodeView<'a> {
+    subject: &'a str,
+    code: String,
     until: String,
 }
 

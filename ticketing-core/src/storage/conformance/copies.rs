@@ -19,7 +19,13 @@ use std::sync::Arc;
 
 impl Shop {
     async fn try_copy(&self, event: &Event, key: &Reference, starts_at: Timestamp) -> Result<Event, Refusal> {
-        let copy = CopyEvent { id: event.id, key: key.clone(), starts_at, status: EventStatus::Active };
+        let copy = CopyEvent {
+            id: event.id,
+            actor: event.organizer.clone(),
+            key: key.clone(),
+            starts_at,
+            status: EventStatus::Active,
+        };
         self.storage.apply_one(self.now(), copy).await.unwrap()
     }
 

@@ -31,7 +31,9 @@ pub mod events;
 pub mod factors;
 pub mod filters;
 pub mod guests;
+pub mod invitations;
 pub mod limits;
+pub mod mailed_codes;
 pub mod model;
 pub mod notices;
 pub mod orders;
@@ -113,6 +115,17 @@ macro_rules! storage_conformance {
                 an_address_that_is_registered_at_once_has_one_account
                 eight_begun_at_once_stay_within_the_limit
             }
+            mailed_codes {
+                a_code_reads_back_and_owes_one_mail
+                a_right_code_verifies_the_address_once
+                five_wrong_codes_close_it
+                a_code_is_for_its_purpose_its_proof_and_its_time
+                a_new_code_replaces_the_one_before
+                what_else_verifies_the_address_ends_its_code
+                the_fourth_code_within_an_hour_is_refused
+                a_right_code_used_eight_times_at_once_works_once
+                eight_wrong_codes_at_once_use_five_tries
+            }
             organisations {
                 an_organisation_reads_back_and_its_founder_owns_it
                 only_active_accounts_with_a_verified_address_join
@@ -125,12 +138,30 @@ macro_rules! storage_conformance {
                 there_are_limits
                 who_requires_a_second_factor_has_one_and_so_have_those_who_act
                 each_change_of_a_member_is_a_line_of_the_audit_log
+                what_happens_to_an_organisation_is_in_its_audit_log
                 an_event_moves_to_an_organisation_and_back
                 an_event_of_an_organisation_reads_back
                 of_two_owners_who_remove_each_other_one_stays
                 of_eight_owners_who_demote_each_other_one_stays
                 eight_found_at_once_stay_within_the_limit
                 a_manager_who_is_removed_at_once_grants_nothing_afterwards
+            }
+            invitations {
+                an_invitation_reads_back_and_owes_one_mail
+                who_has_the_address_joins_once_and_is_verified
+                only_an_active_account_with_the_address_joins
+                the_last_invitation_of_an_address_counts
+                invitations_have_limits
+                nobody_invites_to_what_they_lack
+                an_inviter_who_may_not_grant_any_more_invites_nobody
+                an_invitation_changes_a_member_as_its_inviter_could
+                listed_events_count_while_the_organisation_runs_them
+                an_invitation_is_withdrawn_by_those_who_could_make_it
+                what_becomes_of_an_invitation_is_in_the_audit_log
+                an_unused_invitation_is_forgotten_a_day_after_it_expires
+                an_invitation_used_eight_times_at_once_works_once
+                of_withdrawing_and_accepting_at_once_one_works
+                invitations_made_at_once_stay_within_the_limit
             }
             api_keys {
                 a_key_reads_back_with_its_maker
@@ -154,6 +185,7 @@ macro_rules! storage_conformance {
                 events_are_those_of_the_scope
                 promo_codes_are_those_of_the_scope
                 the_audit_log_of_an_event_is_that_of_the_scope
+                the_audit_log_of_an_organisation_is_that_of_the_scope
                 members_are_those_of_the_scope
                 at_the_door_the_scope_is_that_of_the_scan
                 money_moves_within_the_scope_only

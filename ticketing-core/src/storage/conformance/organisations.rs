@@ -8,7 +8,7 @@ use crate::domain::account::{
 };
 use crate::domain::account::{ListAuditOfAccount, NewAccount};
 use crate::domain::api_key::{ApiKeyWants, MakeApiKey, ManageApiKey};
-use crate::domain::audit::Actor;
+use crate::domain::audit::{Actor, AuditLine, ListAuditOfEvent, ListAuditOfOrganisation};
 use crate::domain::code::Reference;
 use crate::domain::event::{EditEvent, Event, EventWants};
 use crate::domain::id::{AccountId, EventId, OrganisationId};
@@ -90,7 +90,7 @@ impl Shop {
         members.into_iter().map(|(member, account)| (account.id, member.role)).collect()
     }
 
-    async fn switch(&self, account: &Account, active: bool) {
+    pub(super) async fn switch(&self, account: &Account, active: bool) {
         let wants = AccountWants::default().with_is_active(active);
         let disable = AdministerAccount { id: account.id, actor: Actor::Operator, wants };
         self.storage.apply_one(self.now(), disable).await.unwrap().unwrap().unwrap();
@@ -430,6 +430,69 @@ pub async fn each_change_of_a_member_is_a_line_of_the_audit_log(storage: Arc<dyn
     );
     let item = format!("organisation {}", band.id);
     assert!(lines.iter().all(|line| line.item.as_deref() == Some(item.as_str()) && line.reason.is_empty()));
+}
+
+pub async fn what_happens_to_an_organisation_is_in_its_audit_log(storage: Arc<dyn Storage>) {
+    let shop = Shop::open(storage);
+    let ada = shop.with_factor("ada@example.com").await;
+    let (band, club) = (shop.found(&ada).await, shop.found(&ada).await);
+    let (own, theirs) = (Principal::Account(ada.id), Principal::Organisation(band.id));
+    let bob = shop.member(&band, MemberRole::Door, ALL).await;
+    let rename = OrganisationWants::default().with_name("A secret name".to_owned());
+    granted(shop.edit_organisation(&person(&ada), band.id, rename.clone()).await);
+    granted(shop.edit_organisation(&person(&ada), band.id, rename).await);
+    let required = OrganisationWants::default().with_requires_second_factor(true);
+    granted(shop.edit_organisation(&person(&ada), band.id, required).await);
+    let key = MakeApiKey { organisation_id: Some(band.id), ..shop.key_of(&ada, Permissions::of(&[Permission::View])) };
+    let key = granted(shop.make(key).await);
+    let of_ada = granted(shop.make(shop.key_of(&ada, Permissions::of(&[Permission::View]))).await);
+    for id in [key.id, of_ada.id] {
+        let revoke = ManageApiKey { id, actor: person(&ada), wants: ApiKeyWants::Revoked };
+        granted(shop.storage.apply_one(shop.now(), revoke).await.unwrap());
+    }
+    let event = shop.event().organizer(&theirs).create().await;
+    for to in [&Principal::Organisation(club.id), &own, &theirs] {
+        granted(shop.hand_over(&event, to).await);
+    }
+    granted(shop.set(&person(&bob), band.id, bob.id, MemberWants::Nothing).await);
+    let scope = Scope::own(&theirs);
+    let list = ListAuditOfOrganisation { scope, id: band.id, page: PageRequest::default() };
+    let lines = shop.storage.find(list).await.unwrap().items;
+    let told = |line: &AuditLine| (line.action.clone(), line.item.clone().unwrap());
+    let told: Vec<(String, String)> = lines.iter().map(told).collect();
+    let line = |action: &str, item: &str| (action.to_owned(), item.to_owned());
+    let (itself, of_event, of_key) = (theirs.to_string(), format!("event {}", event.id), format!("api key {}", key.id));
+    let expected = [
+        line("organisation.founded", &itself),
+        line("member.added", &itself),
+        line("member.added", &itself),
+        line("organisation.renamed", &itself),
+        line("organisation.second_factor", &itself),
+        line("api_key.made", &of_key),
+        line("api_key.revoked", &of_key),
+        line("event.came", &of_event),
+        line("event.left", &of_event),
+        line("event.came", &of_event),
+        line("member.removed", &itself),
+    ];
+    assert_eq!(told, expected);
+    assert!(lines.iter().all(|line| line.organisation_id == Some(band.id) && line.reason.is_empty()));
+    // Neither a name nor an address.
+    let text = format!("{lines:?}");
+    assert!(!text.contains("secret name") && !text.contains('@'), "{text}");
+    // Each is in the audit log of its account too, and those about events are not in the event's.
+    let of_bob = shop.storage.find(ListAuditOfAccount { id: bob.id, page: PageRequest::default() }).await.unwrap();
+    let of_bob: Vec<_> = of_bob.items.into_iter().map(|line| (line.action, line.organisation_id)).collect();
+    assert_eq!(of_bob, [("member.added".to_owned(), Some(band.id)), ("member.removed".to_owned(), Some(band.id))]);
+    let scope = Scope::own(&theirs);
+    let list = ListAuditOfEvent { scope, event_id: event.id, page: PageRequest::default() };
+    let of_event = shop.storage.find(list).await.unwrap().items;
+    assert!(of_event.iter().all(|line| line.action == "event.edited") && of_event.len() == 3, "{of_event:?}");
+    let scope = Scope::own(&Principal::Organisation(club.id));
+    let list = ListAuditOfOrganisation { scope, id: club.id, page: PageRequest::default() };
+    let of_club = shop.storage.find(list).await.unwrap().items.into_iter().map(|line| line.action);
+    let expected = ["organisation.founded", "member.added", "event.came", "event.left"];
+    assert_eq!(of_club.collect::<Vec<_>>(), expected);
 }
 
 pub async fn an_event_moves_to_an_organisation_and_back(storage: Arc<dyn Storage>) {

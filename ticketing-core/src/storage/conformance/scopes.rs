@@ -7,7 +7,7 @@ use super::reviews::underpaid;
 use super::shop::{Shop, external, granted, only};
 use crate::domain::access::Permission;
 use crate::domain::account::Account;
-use crate::domain::audit::{AuditLine, ListAuditOfEvent};
+use crate::domain::audit::{AuditLine, ListAuditOfEvent, ListAuditOfOrganisation};
 use crate::domain::check_in::{AnnulScan, Scan};
 use crate::domain::event::{EditEvent, Event, EventFilter, EventPhase, EventStatus, EventWants};
 use crate::domain::id::{EventId, MailId, PromoCodeId};
@@ -247,6 +247,28 @@ pub async fn the_audit_log_of_an_event_is_that_of_the_scope(storage: Arc<dyn Sto
             assert_eq!(found.items.iter().map(told).collect::<Vec<_>>(), expected, "{scope:?}");
             assert_eq!(found.total, Some(expected.len() as u64));
         }
+    }
+}
+
+pub async fn the_audit_log_of_an_organisation_is_that_of_the_scope(storage: Arc<dyn Storage>) {
+    let world = World::on(storage).await;
+    let event = &world.events[0][0];
+    let of_one = world.shop.member(&world.band, MemberRole::Manager, only_events(&[event])).await;
+    let owner = world.shop.stored(&world.owner).await;
+    for (scope, expected) in [
+        (Scope::all(), true),
+        (Scope::own(&Principal::Organisation(world.band.id)), true),
+        (Scope::of_account(&owner, Permission::Manage), true),
+        (Scope::of_account(&of_one, Permission::Manage), false),
+        (Scope::own(&Principal::Organisation(world.other.id)), false),
+        (Scope::own(&external("person")), false),
+    ] {
+        let page = PageRequest { skip: 0, limit: 1, count: true };
+        let list = ListAuditOfOrganisation { scope, id: world.band.id, page };
+        let found = world.shop.storage.find(list).await.unwrap();
+        let first: Vec<&str> = found.items.iter().map(|line| line.action.as_str()).collect();
+        assert_eq!(first, if expected { vec!["organisation.founded"] } else { vec![] });
+        assert_eq!(found.more, expected);
     }
 }
 

@@ -272,5 +272,7 @@ impl EventMaker<'_> {
 
 /// Requests to create events of one organiser.
 pub(super) fn put_events(organizer: &Principal, events: &[NewEvent]) -> Vec<PutEvent> {
-    events.iter().map(|event| PutEvent { organizer: organizer.clone(), event: event.clone() }).collect()
+    let put =
+        |event: &NewEvent| PutEvent { actor: organizer.clone(), organizer: organizer.clone(), event: event.clone() };
+    events.iter().map(put).collect()
 }

@@ -31,6 +31,7 @@ pub(super) mod migrations {
     const API_KEYS: &str = include_str!("../../../migrations/postgres/0014_api_keys.sql");
     const REQUIRED_FACTORS: &str = include_str!("../../../migrations/postgres/0015_required_second_factors.sql");
     const GUESTS: &str = include_str!("../../../migrations/postgres/0016_guests.sql");
+    const INVITATIONS: &str = include_str!("../../../migrations/postgres/0017_invitations_and_codes.sql");
 
     /// All of them.
     pub(in crate::storage) fn all() -> Migrator {
@@ -54,6 +55,7 @@ pub(super) mod migrations {
             one(14, "API keys", API_KEYS),
             one(15, "required second factors", REQUIRED_FACTORS),
             one(16, "guests", GUESTS),
+            one(17, "invitations and codes", INVITATIONS),
         ])
     }
 

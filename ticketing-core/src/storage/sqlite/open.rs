@@ -33,6 +33,7 @@ pub(super) mod migrations {
     const API_KEYS: &str = include_str!("../../../migrations/sqlite/0014_api_keys.sql");
     const REQUIRED_FACTORS: &str = include_str!("../../../migrations/sqlite/0015_required_second_factors.sql");
     const GUESTS: &str = include_str!("../../../migrations/sqlite/0016_guests.sql");
+    const INVITATIONS: &str = include_str!("../../../migrations/sqlite/0017_invitations_and_codes.sql");
 
     /// All of them.
     pub(in crate::storage) fn all() -> Migrator {
@@ -56,6 +57,7 @@ pub(super) mod migrations {
             one(14, "API keys", API_KEYS),
             one(15, "required second factors", REQUIRED_FACTORS),
             one(16, "guests", GUESTS),
+            one(17, "invitations and codes", INVITATIONS),
         ])
     }
 

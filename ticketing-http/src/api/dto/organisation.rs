@@ -14,6 +14,7 @@ use ticketing_core::domain::organisation::{
     Member, MemberEvents, MemberRole, Membership, Organisation, OrganisationWants,
 };
 use ticketing_core::domain::principal::EmailAddress;
+use ticketing_core::domain::proof::Proof;
 
 body! {
     /// A new organisation.
@@ -35,6 +36,17 @@ body! {
     /// A new member of an organisation.
     struct MemberBody {
         /// The e-mail address of an account. It must be verified.
+        email: Text<1, 254>,
+        /// `owner`, `manager`, `box_office`, `door`, `finance` or `viewer`.
+        role: Text<1, 20>,
+        /// The events that the role is for. Default: all events of the organisation, also later ones.
+        event_ids: Option<Vec<i64>>,
+    }
+    example {"email": "grace@example.com", "role": "door"}
+
+    /// Somebody who is invited to an organisation.
+    struct InvitationBody {
+        /// The e-mail address. There need not be an account yet.
         email: Text<1, 254>,
         /// `owner`, `manager`, `box_office`, `door`, `finance` or `viewer`.
         role: Text<1, 20>,
@@ -83,6 +95,14 @@ impl MemberBody {
         let role = role(&self.role.0, &mut faults);
         let member = email.zip(role).map(|(email, role)| (email, role, events(self.event_ids)));
         faults.or(member)
+    }
+}
+
+impl InvitationBody {
+    /// Who is invited, and what they will be able to do.
+    pub(crate) fn into_member(self) -> Result<(EmailAddress, MemberRole, MemberEvents), Problem> {
+        let Self { email, role, event_ids } = self;
+        MemberBody { email, role, event_ids }.into_member()
     }
 }
 
@@ -180,5 +200,46 @@ impl From<&(Member, Account)> for MemberView {
             created_at: member.created_at.into(),
             updated_at: member.updated_at.into(),
         }
+    }
+}
+
+/// An open invitation to an organisation.
+#[derive(Object)]
+#[oai(rename = "Invitation")]
+pub(crate) struct InvitationView {
+    /// The invitation's id.
+    id: i64,
+    /// The e-mail address that is invited.
+    email: String,
+    /// `owner`, `manager`, `box_office`, `door`, `finance` or `viewer`.
+    role: String,
+    /// What the role allows.
+    permissions: Vec<String>,
+    /// The events that the role is for; absent if all.
+    #[oai(nullable)]
+    event_ids: Option<Vec<i64>>,
+    /// The id of the account that invites; absent if the operator does.
+    #[oai(nullable)]
+    inviter_id: Option<i64>,
+    /// Creation time.
+    created_at: Time,
+    /// Time at which it expires.
+    expires_at: Time,
+}
+
+impl InvitationView {
+    /// `None` if it is a proof of something else.
+    pub(crate) fn of(proof: &Proof) -> Option<Self> {
+        let invitation = proof.invitation.as_ref()?;
+        Some(Self {
+            id: proof.id.0,
+            email: proof.address.as_str().to_owned(),
+            role: invitation.role.name().to_owned(),
+            permissions: permissions(invitation.role),
+            event_ids: event_ids(&invitation.events),
+            inviter_id: invitation.inviter.map(|id| id.0),
+            created_at: proof.created_at.into(),
+            expires_at: proof.expires_at.into(),
+        })
     }
 }

@@ -43,6 +43,7 @@ impl Edit {
             }),
             10..11 => Self::Copy(CopyEvent {
                 id: EventId(by.id(4)),
+                actor: who(1),
                 key: by.named("copy", 3),
                 starts_at: soon(by),
                 status: by.of_these(&[EventStatus::Active, EventStatus::Draft]),

@@ -514,7 +514,7 @@ macro_rules! storage_conformance {
             use super::*;
             #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
             async fn random_commands_act_as_in_memory() {
-                $crate::storage::conformance::model::act_as_in_memory($maker, 0..8, 150).await;
+                $crate::storage::conformance::model::act_as_in_memory($maker, 0..8, 200).await;
             }
         }
     };

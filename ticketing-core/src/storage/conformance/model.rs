@@ -2,6 +2,8 @@
 //! every read must be equal, to the last id and microsecond. If they differ, the test prints the shortest list of commands that
 //! shows it.
 
+mod people;
+
 use super::Made;
 use super::commands::{self, Chance, Command, Edit, Report};
 use super::outcomes::Recorded;
@@ -115,6 +117,10 @@ fn told_apart(what: &str, found: &str, wanted: &str) -> String {
     format!("{what}:\n  found  …{found_part}…\n  wanted …{wanted_part}…\nwhole:\n  found  {found}\n  wanted {wanted}")
 }
 
+fn compare<T: PartialEq + Debug>(what: &str, found: &T, wanted: &T) -> Result<(), String> {
+    if found == wanted { Ok(()) } else { Err(told_apart(what, &format!("{found:?}"), &format!("{wanted:?}"))) }
+}
+
 struct Pair {
     storage: Arc<dyn Storage>,
     model: MemoryStorage,
@@ -155,7 +161,18 @@ impl Pair {
         if let Some(outcomes) = &self.outcomes {
             outcomes.lock().unwrap().push(found.recorded());
         }
-        if found == wanted { Ok(()) } else { Err(told_apart(what, &format!("{found:?}"), &format!("{wanted:?}"))) }
+        compare(what, &found, &wanted)
+    }
+
+    /// The same for what is never recorded.
+    async fn both_unrecorded<T: PartialEq + Debug>(
+        &self,
+        what: &str,
+        ask: impl AsyncFn(&dyn Storage) -> Result<T, StorageError>,
+    ) -> Result<(), String> {
+        let found = ask(&*self.storage).await.map_err(|error| format!("{what}: {error:?}"))?;
+        let wanted = ask(&self.model).await.map_err(|error| format!("{what}: {error:?}"))?;
+        compare(what, &found, &wanted)
     }
 
     /// Accounts, a category and events that commands may rely on.
@@ -165,7 +182,9 @@ impl Pair {
         self.both("register", async |of| of.apply(self.now, &people).await).await?;
         self.both("put_categories", async |of| of.apply(self.now, &category).await).await?;
         let (organizer, events) = (commands::who(0), commands::furniture());
-        self.both("put_events", async |of| of.apply(self.now, &put_events(&organizer, &events)).await).await
+        self.both("put_events", async |of| of.apply(self.now, &put_events(&organizer, &events)).await).await?;
+        // What is recorded knows of no organisations.
+        if self.outcomes.is_none() { self.furnish_people().await } else { Ok(()) }
     }
 
     async fn apply(&mut self, command: &Command) -> Result<(), String> {
@@ -199,6 +218,7 @@ impl Pair {
             }
             Command::Hold(requests, hold_for) => self.hold(requests, *hold_for).await,
             Command::Edit(edit) => self.edit(edit).await,
+            Command::People(command) => self.people(command).await,
             Command::BeginSales(requests, hold_for) => {
                 let begun = |request: &BeginSale| {
                     let mut request = request.clone();
@@ -407,8 +427,9 @@ impl Pair {
             let filter = TicketFilter { holder: None, order: Some(reference.clone()) };
             self.both("tickets", async |of| of.tickets(&filter, pages[1]).await).await?;
         }
-        // What is recorded knows of no promo codes.
+        // What is recorded knows of no promo codes, and of no organisations.
         if self.outcomes.is_none() {
+            self.reads_of_people(pages).await?;
             for event in 1..=3 {
                 let page = PageRequest { limit: 1000, ..PageRequest::default() };
                 let list = ListPromoCodes { scope: Scope::all(), event_id: event.into(), page };

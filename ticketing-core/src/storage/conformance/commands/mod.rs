@@ -3,10 +3,12 @@
 mod chance;
 mod edits;
 mod items;
+mod people;
 mod world;
 
 pub(super) use chance::Chance;
 pub(super) use edits::Edit;
+pub(super) use people::{People, keys};
 pub(super) use world::{event_filters, furniture, references, who};
 
 use super::shop::seed;
@@ -44,6 +46,7 @@ pub(super) enum Command {
     PutEvents(Principal, Vec<NewEvent>),
     CancelEvent(EventId),
     Edit(Box<Edit>),
+    People(Box<People>),
     /// With how long the places are held, from when the command runs.
     Hold(Vec<Hold>, SignedDuration),
     Release(Vec<Release>),
@@ -95,9 +98,13 @@ pub(super) enum Report {
 }
 
 impl Command {
-    /// Any command, among them those of the life of an event.
+    /// Any command, among them those of the life of an event and those about people.
     pub(super) fn any(by: &mut Chance) -> Self {
-        if by.one_in(5) { Self::Edit(Box::new(Edit::any(by))) } else { Self::of_sales(by) }
+        match by.below(10) {
+            0..2 => Self::Edit(Box::new(Edit::any(by))),
+            2..4 => people::any(by),
+            _ => Self::of_sales(by),
+        }
     }
 
     /// Any command of the first version. What they do is recorded, so this list stays as it is.

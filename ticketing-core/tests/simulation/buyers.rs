@@ -2,6 +2,7 @@
 
 use crate::executor::lock;
 use crate::gateway::{change_till, charge_body};
+use crate::guests;
 use crate::history::CODE;
 use crate::returns::give_back;
 use crate::servers::ask;
@@ -17,7 +18,7 @@ use ticketing_core::domain::payment::{Captured, Mode, Observation, Settlement};
 use ticketing_core::domain::principal::Buyer;
 use ticketing_core::{LineRequest, OrderRequest, PayOptions};
 
-fn reference(text: String) -> Reference {
+pub(crate) fn reference(text: String) -> Reference {
     text.parse().unwrap_or_else(|_| unreachable!("made of legal letters"))
 }
 
@@ -26,7 +27,8 @@ pub(crate) async fn visit(world: Arc<World>, event: Event, number: u64) {
     let arrival = if world.options.burst && world.below(4) > 0 { world.below(200) } else { world.below(20 * MINUTE) };
     world.sleep(arrival).await;
     let email = format!("buyer-{number}@example.com").parse().unwrap_or_else(|_| unreachable!("an address"));
-    let buyer = Buyer::new(format!("buyer-{number}"), email);
+    let guest = guests::guest(&world, number);
+    let buyer = guest.unwrap_or_else(|| Buyer::new(format!("buyer-{number}"), email));
     let mut lines = vec![];
     for _ in 0..world.between(1, 2) {
         let ticket_type = &event.ticket_types[world.below(event.ticket_types.len() as u64) as usize];
@@ -43,6 +45,7 @@ pub(crate) async fn visit(world: Arc<World>, event: Event, number: u64) {
         hold(&world, &buyer, &request).await
     };
     let Some(order) = bought else { return };
+    guests::give_address(&world, &order, number).await;
     if world.below(12) == 0 {
         world.sleep(world.below(MINUTE)).await;
         give_up(&world, &buyer, &order).await;

@@ -4,6 +4,7 @@
 use crate::edits;
 use crate::executor::lock;
 use crate::gateway::Till;
+use crate::guests;
 use crate::servers::{FREE_TICKETS, OPEN_HOLDS};
 use crate::world::World;
 use jiff::{SignedDuration, Timestamp};
@@ -17,7 +18,6 @@ use ticketing_core::domain::id::{EventId, MailId, OrderId, RefundId, TicketId};
 use ticketing_core::domain::order::{Order, OrderStatus};
 use ticketing_core::domain::outbox::{MailKind, MailReport, MailStatus, OutboxMail};
 use ticketing_core::domain::payment::{Attempt, AttemptStatus, Attention, DisputeStage, FREE_GATEWAY};
-use ticketing_core::domain::principal::Principal;
 use ticketing_core::domain::refund::{Refund, RefundReason, RefundStatus};
 use ticketing_core::domain::ticket::TicketStatus;
 use ticketing_core::domain::working_set::WorkingSet;
@@ -99,6 +99,7 @@ fn safety(world: &World, rows: &WorkingSet, till: &Till, judge: &mut Judge) -> R
         check(!is_back, || format!("S10 order {} went from {before:?} to {:?}", order.id, order.status))?;
     }
     of_buyers(rows)?;
+    guests::after_commit(rows)?;
     edits::after_commit(rows, &mut judge.edits)?;
     let events = rows.events.iter().map(|(_, event)| event);
     judge.called_off = events.filter(|event| event.status == EventStatus::Cancelled).map(|event| event.id).collect();
@@ -153,14 +154,15 @@ fn safety(world: &World, rows: &WorkingSet, till: &Till, judge: &mut Judge) -> R
 
 /// S11: nobody holds or takes more of an event than one buyer may.
 fn of_buyers(rows: &WorkingSet) -> Result<(), String> {
-    let mut of_each: BTreeMap<(EventId, &Principal), (u32, u32)> = BTreeMap::new();
+    let mut of_each: BTreeMap<(EventId, String), (u32, u32)> = BTreeMap::new();
     // What arrives late takes the places that are left, whatever the buyer has bought since.
     let was_late = |order: &Order| {
         let mut lines = rows.audit.iter().filter(|(_, line)| line.subject == order.id.into());
         lines.any(|(_, line)| line.action == "order.paid" && line.reason != "paid in time")
     };
     for (_, order) in rows.orders.iter() {
-        let (open, free) = of_each.entry((order.event_id, &order.buyer.who)).or_default();
+        let Some(buyer) = guests::limited_by(&order.buyer) else { continue };
+        let (open, free) = of_each.entry((order.event_id, buyer)).or_default();
         let is_held = matches!(order.status, OrderStatus::Held { .. });
         *open += u32::from(is_held);
         if order.total.is_zero() && !was_late(order) {
@@ -186,8 +188,11 @@ fn of_order(
     let in_audit = |action| audit.iter().any(|(order, said, _)| *order == id && *said == action);
     match order.status {
         OrderStatus::Held { hold_until } => {
-            // Extended once, by 15 minutes from whenever that was; which is late while servers stand still.
-            let most = SignedDuration::from_millis(world.options.hold as i64) + SignedDuration::from_mins(25);
+            // Once longer by 15 minutes from whenever that was, which is late while servers stand still; and of a guest, once by the time in
+            // which there was no address.
+            let naming = if order.buyer.who.guest().is_some() { guests::NAMING } else { 0 };
+            let usual = SignedDuration::from_millis((world.options.hold + naming) as i64);
+            let most = usual + SignedDuration::from_mins(25);
             check(hold_until <= order.created_at + most, || {
                 format!("S1 order {id} is held for longer than ever allowed")
             })?;

@@ -24,6 +24,7 @@ mod edits;
 mod executor;
 mod gates;
 mod gateway;
+mod guests;
 mod history;
 mod invariants;
 mod mailer;

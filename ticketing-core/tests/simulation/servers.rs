@@ -4,6 +4,7 @@
 use crate::bugs::GatewayBugs;
 use crate::executor::{Process, SimulatedRuntime};
 use crate::gateway::SimulatedGateway;
+use crate::guests::NAMING;
 use crate::mailer::SimulatedMailer;
 use crate::storage::FaultyStorage;
 use crate::world::{MINUTE, SECOND, SimulatedClock, World};
@@ -35,6 +36,7 @@ pub(crate) fn boot(world: &Arc<World>, process: Process, upkeep_every: u64) {
         .random(Arc::new(random))
         .runtime(Arc::new(SimulatedRuntime { world: Arc::clone(world), process }))
         .hold_for(SignedDuration::from_millis(world.options.hold as i64))
+        .naming_for(SignedDuration::from_millis(NAMING as i64))
         .buyer_limits(BuyerLimits::default().with_open_holds(OPEN_HOLDS).with_free_tickets(FREE_TICKETS))
         .build();
     let server = match built {

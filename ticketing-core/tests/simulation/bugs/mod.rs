@@ -3,6 +3,7 @@
 mod door;
 mod events;
 mod gateway;
+mod guests;
 mod mails;
 mod payments;
 mod refunds;
@@ -21,9 +22,11 @@ use ticketing_core::domain::command::Work;
 use ticketing_core::domain::event::{EditEvent, Event, SalesRules, Stock};
 use ticketing_core::domain::id::EventId;
 use ticketing_core::domain::notice::ExpandNotices;
-use ticketing_core::domain::order::{ExpireHolds, Hold, Order, Release};
+use ticketing_core::domain::order::{ClaimOrders, ExpireHolds, Hold, NameBuyer, Order, Release};
 use ticketing_core::domain::outbox::{ClaimMails, MailReport};
-use ticketing_core::domain::payment::{Attempt, BeginSale, CheckoutReport, ClaimPolls, RecordDispute, Settle};
+use ticketing_core::domain::payment::{
+    Attempt, BeginSale, CheckoutReport, ClaimPolls, OpenAttempt, RecordDispute, Settle,
+};
 use ticketing_core::domain::promo_code::PromoCode;
 use ticketing_core::domain::refund::{
     ClaimRefunds, RecordListedRefunds, RefundReport, RefundRequest, RetryRefund, ReturnTickets, UndoCancelledEvents,
@@ -117,6 +120,10 @@ bugs! {
     NoticeForgotten 400;
     ReturnsNeverEnd 1500;
     UsedTicketReturned 1500;
+    AddressRevivesHold 400;
+    AddressNotLimited 1000;
+    PaidWithoutAddress 400;
+    ClaimForgetsTickets 1000;
 }
 
 /// The storage in memory, as somebody might have written it who had not thought of everything.
@@ -234,6 +241,9 @@ impl BuggyStorage {
                 Release => release;
                 ExpireHolds => expire_holds each;
                 CheckoutReport => report_checkouts;
+                NameBuyer => name_buyer each;
+                OpenAttempt => open_attempt each;
+                ClaimOrders => claim_orders each;
                 Settle => settle;
                 ClaimPolls => claim_polls each;
                 RefundRequest => request_refunds;

@@ -51,7 +51,7 @@ use ticketing_core::domain::ticket::Ticket;
 use ticketing_core::domain::time_zone::TimeZoneName;
 use ticketing_core::domain::webhook::StoredWebhook;
 use ticketing_core::gateway::Webhook;
-use ticketing_core::token::ApiKeyToken;
+use ticketing_core::token::{ApiKeyToken, GuestKey};
 use ticketing_core::{
     AccountData, Authenticated, Caller, CodeChallenge, Decision, LineRequest, NewApiKey, NewSecondFactor, OrderRequest,
     PayOptions, ProofState, Reauthentication, RecoveryCodes, RefundOptions, Registration, Repeat, SecondFactorState,
@@ -647,10 +647,10 @@ operations! {
         core.get().await?.name_buyer(&actor.0, &reference.0, email.0).await?
     }
 
-    fn guest_key(core, reference: In<Reference>) -> Option<String> {
+    fn guest_key(core, reference: In<Reference>) -> Option<GuestKey> {
         let engine = core.get().await?;
         let order = engine.order(&Principal::Guest(reference.0.clone()), &reference.0).await?;
-        engine.guest_key(&order)?.map(|key| key.as_str().to_owned())
+        engine.guest_key(&order)?
     }
 
     fn guest(core, key: String) -> Principal {

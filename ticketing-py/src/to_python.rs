@@ -3,11 +3,12 @@
 use pyo3::intern;
 use pyo3::prelude::*;
 use pyo3::sync::PyOnceLock;
-use pyo3::types::{PyBytes, PyDateTime, PyDict, PyTuple, PyTzInfo};
+use pyo3::types::{PyBytes, PyDateTime, PyDict, PyString, PyTuple, PyTzInfo};
 use ticketing_core::UpkeepReport;
 use ticketing_core::domain::access::Permission;
 use ticketing_core::domain::account::Role;
 use ticketing_core::domain::check_in::CheckIn;
+use ticketing_core::domain::code::Reference;
 use ticketing_core::domain::event::{EventStatus, Visibility};
 use ticketing_core::domain::money::Money;
 use ticketing_core::domain::organisation::MemberRole;
@@ -20,6 +21,7 @@ use ticketing_core::domain::refund::{RefundReason, RefundStatus};
 use ticketing_core::domain::ticket::{Ticket, TicketStatus};
 use ticketing_core::domain::webhook::WebhookStatus;
 use ticketing_core::mailer::Mail;
+use ticketing_core::token::GuestKey;
 
 mod api_keys;
 mod events;
@@ -183,6 +185,12 @@ impl ToPython for Principal {
             maker_id: maker.map(|id| id.0),
             guest_of: self.guest().map(Reference::as_str),
         })
+    }
+}
+
+impl ToPython for GuestKey {
+    fn to_python<'py>(&self, py: Python<'py>) -> Made<'py> {
+        Ok(PyString::new(py, self.as_str()).into_any())
     }
 }
 

@@ -91,7 +91,7 @@ impl Ticketing {
         }
         match begun {
             SaleBegun::New(opened) => self.take_to_checkout(*opened, options, true).await,
-            SaleBegun::Known(order) => self.open_attempt(order, options, true).await,
+            SaleBegun::Known(order) => self.open_attempt(*order, options, true).await,
         }
     }
 

@@ -1,6 +1,8 @@
 //! The gates: two scanners that may see the same ticket, and repeat a scan whose answer was lost.
 
+use crate::access;
 use crate::servers::ask;
+use crate::team;
 use crate::world::{MINUTE, SECOND, World};
 use std::sync::Arc;
 use ticketing_core::Error;
@@ -21,7 +23,9 @@ pub(crate) async fn open(world: Arc<World>, organizer: Principal) {
         }
         for gate in 0..scanners {
             let nonce = format!("{:x}-{gate}", world.draw());
-            let mut scan = Scan::new(code.clone(), nonce, organizer.clone()).with_gate(format!("gate {gate}"));
+            let scanner = if world.has_team() { team::scanner(&world) } else { None };
+            let by = scanner.unwrap_or_else(|| organizer.clone());
+            let mut scan = Scan::new(code.clone(), nonce, by).with_gate(format!("gate {gate}"));
             if world.has_aftermath() && world.below(6) == 0 {
                 // Of an event that this ticket is not for.
                 scan = scan.with_event_id(EventId(999));
@@ -42,6 +46,7 @@ fn a_ticket(world: &World) -> Option<TicketCode> {
 async fn insist(world: &Arc<World>, scan: Scan) {
     for _ in 0..5 {
         let wanted = scan.clone();
+        access::scans(world, &scan.nonce);
         match ask(world, |server| async move { server.check_in(wanted).await }).await {
             Some(Ok(_)) => {
                 world.saw("gate", "admitted");
@@ -59,7 +64,8 @@ async fn insist(world: &Arc<World>, scan: Scan) {
                 let is_in = |rows: &WorkingSet| {
                     rows.check_in_by_nonce(&scan.nonce).is_some_and(|entry| entry.annulled_at.is_none())
                 };
-                if world.memory.look(is_in) {
+                // Unless its key was revoked in between.
+                if refusal.code() != "ticket_foreign" && world.memory.look(is_in) {
                     world.fail(format!(
                         "S7 the repeat of a scan that let somebody in was answered with {}",
                         refusal.code()

@@ -2,7 +2,7 @@
 
 use crate::bugs::Bug;
 use crate::world::{MINUTE, Outcome, World};
-use crate::{buyers, edits, gates, invariants, organizer, servers};
+use crate::{buyers, edits, gates, guests, invariants, organizer, servers, team};
 use jiff::SignedDuration;
 use std::sync::Arc;
 use ticketing_core::domain::event::{Event, NewEvent, NewTicketType, PutEvent};
@@ -20,8 +20,11 @@ const PATIENCE: u64 = FAULTS_END + 30 * 60 * MINUTE;
 pub(crate) fn run(seed: u64, bug: Option<Bug>, trace: bool) -> Outcome {
     let world = World::new(seed, bug, trace);
     world.note(|| format!("{:#?}", world.options));
-    let organizer = Principal::External("organiser".to_owned());
+    let organizer =
+        if world.has_team() { team::found(&world) } else { Some(Principal::External("organiser".to_owned())) };
+    let Some(organizer) = organizer else { panic!("no organisation in the storage in memory") };
     let Some(event) = put_event(&world, &organizer) else { panic!("no event in the storage in memory") };
+    let other = world.has_team().then(|| put_event(&world, &organizer)).flatten();
     for process in 1..=world.options.processes {
         servers::boot(&world, process, world.options.upkeep_every);
     }
@@ -32,6 +35,11 @@ pub(crate) fn run(seed: u64, bug: Option<Bug>, trace: bool) -> Outcome {
         buyers::hoard(&world, &event);
     }
     world.go(gates::open(Arc::clone(&world), organizer.clone()));
+    if let Some(other) = other {
+        team::equip(&world, event.id, other.id);
+        world.go(guests::claim(Arc::clone(&world)));
+        world.go(team::manage(Arc::clone(&world), event.id, other.id));
+    }
     if world.options.event_edited {
         put_code(&world, &organizer, &event);
         world.go(edits::edit(Arc::clone(&world), organizer.clone(), event.id));

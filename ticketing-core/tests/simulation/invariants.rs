@@ -1,6 +1,7 @@
-//! What must hold after every commit (S1 to S13, and S14 to S20 in [`edits`]), and once all faults have ended (E1 to E6,
+//! What must hold after every commit (S1 to S13, S14 to S20 in [`edits`], S21 and S22 in [`access`], and S24 in [`guests`]), and once all faults have ended (E1 to E6,
 //! and E7 in [`edits`]).
 
+use crate::access;
 use crate::edits;
 use crate::executor::lock;
 use crate::gateway::Till;
@@ -34,6 +35,7 @@ pub(crate) struct Judge {
     admitted: BTreeMap<TicketId, String>,
     undone: BTreeSet<String>,
     edits: edits::Known,
+    pub(crate) access: access::Known,
     leased: BTreeMap<MailId, Timestamp>,
     leased_refunds: BTreeMap<RefundId, Timestamp>,
     /// How often rows and till had changed when it last looked at everything.
@@ -101,6 +103,7 @@ fn safety(world: &World, rows: &WorkingSet, till: &Till, judge: &mut Judge) -> R
     of_buyers(rows)?;
     guests::after_commit(rows)?;
     edits::after_commit(rows, &mut judge.edits)?;
+    access::after_commit(world, rows, &mut judge.access);
     let events = rows.events.iter().map(|(_, event)| event);
     judge.called_off = events.filter(|event| event.status == EventStatus::Cancelled).map(|event| event.id).collect();
     for (_, attempt) in rows.attempts.iter() {
@@ -286,6 +289,9 @@ pub(crate) fn admitted(world: &World, scans: &[Scan], outcomes: &[Outcome<CheckI
         }
         if judge.undone.contains(&scan.nonce) {
             world.fail(format!("S7 scan {} was undone, and let somebody in", scan.nonce));
+        }
+        if judge.admitted.get(&check_in.ticket_id) != Some(&check_in.nonce) {
+            access::admitted(world, &judge.access, scan, check_in);
         }
         let first = judge.admitted.entry(check_in.ticket_id).or_insert_with(|| check_in.nonce.clone());
         if *first != check_in.nonce {

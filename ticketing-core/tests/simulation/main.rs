@@ -17,6 +17,7 @@
 #![allow(clippy::cast_possible_truncation, clippy::cast_possible_wrap, reason = "simulated numbers are small")]
 #![allow(clippy::float_arithmetic, reason = "for people to read")]
 
+mod access;
 mod aftermath;
 mod bugs;
 mod buyers;
@@ -35,6 +36,7 @@ mod report;
 mod returns;
 mod servers;
 mod storage;
+mod team;
 mod webhooks;
 mod world;
 

@@ -30,10 +30,22 @@ const CALLS: &[&str] = &[
     "cancel_event",
     "edit_event",
     "expand_notices",
+    "set_member",
+    "make_api_key",
+    "manage_api_key",
 ];
 
 /// Calls that are made so seldom that only many thousand histories crash in all of them.
-const SELDOM: &[&str] = &["release", "resolve_review", "retry_refund", "cancel_event", "wake_refunds"];
+const SELDOM: &[&str] = &[
+    "release",
+    "resolve_review",
+    "retry_refund",
+    "cancel_event",
+    "wake_refunds",
+    "set_member",
+    "make_api_key",
+    "manage_api_key",
+];
 
 const STORAGE_FAULTS: &[&str] = &["crash before", "crash after", "not applied", "commit unknown"];
 
@@ -80,6 +92,10 @@ const SOMETIMES: &[(&str, &str)] = &[
     ("payer", "pays test money"),
     ("buyer", "pays again"),
     ("buyer", "gives up"),
+    ("guest", "gives an address"),
+    ("guest", "never gives an address"),
+    ("guest", "orders claimed"),
+    ("refused", "buyer_unnamed"),
     ("hoarder", "holds"),
     ("refused", "too_many_holds"),
     ("refused", "buyer_limit"),
@@ -128,6 +144,15 @@ const SOMETIMES: &[(&str, &str)] = &[
     ("gateway", "reports a payment that never was"),
     ("gate", "scan undone"),
     ("refused", "wrong_event"),
+    ("refused", "ticket_foreign"),
+    ("refused", "not_granted"),
+    ("refused", "last_owner"),
+    ("gate", "admitted with a key"),
+    ("team", "member removed"),
+    ("team", "member set"),
+    ("team", "key made"),
+    ("team", "key revoked"),
+    ("team", "key taken over"),
     ("refund because", "elsewhere"),
     ("webhook kept", "contradicted"),
     ("attempt", "dropped"),

@@ -23,7 +23,7 @@ pub(crate) struct FaultyStorage {
 
 impl FaultyStorage {
     pub(crate) fn new(world: Arc<World>) -> Self {
-        Self { inner: BuggyStorage { world: Arc::clone(&world) }, world }
+        Self { inner: BuggyStorage::new(Arc::clone(&world)), world }
     }
 
     /// A call that reads.
@@ -85,7 +85,7 @@ impl Storage for FaultyStorage {
     }
 
     async fn load(&self, needs: &dyn Needs) -> Result<WorkingSet> {
-        self.read("load", self.world.memory.load(needs)).await
+        self.read("load", self.inner.load(needs)).await
     }
 
     async fn tally(&self, tallies: &[Tally]) -> Result<Vec<Tallied>> {

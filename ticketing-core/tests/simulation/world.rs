@@ -161,6 +161,11 @@ impl World {
         self.seed % 4 == 3
     }
 
+    /// Whether an organisation runs the event, and API keys scan at its door. The other histories are as they were before.
+    pub(crate) fn has_team(&self) -> bool {
+        self.seed % 4 == 1
+    }
+
     // Time.
 
     pub(crate) fn now(&self) -> u64 {

@@ -58,7 +58,7 @@ pub enum SaleBegun {
     /// With a new order and its first attempt.
     New(Box<OpenedAttempt>),
     /// Not again: the order of an earlier request. Nothing was changed. Store another attempt with [`OpenAttempt`].
-    Known(Order),
+    Known(Box<Order>),
 }
 
 /// Holds places and stores the attempt, or does neither. Refuses what [`Hold`] and [`OpenAttempt`] refuse. A repeat with the same content
@@ -78,7 +78,7 @@ impl Command for BeginSale {
 
     fn apply(&self, rows: &mut WorkingSet, now: Timestamp) -> Result<SaleBegun, Refusal> {
         let new = match self.hold.decide(rows, now)? {
-            Decided::Known(order) => return Ok(SaleBegun::Known(order)),
+            Decided::Known(order) => return Ok(SaleBegun::Known(Box::new(order))),
             Decided::New(new) => new,
         };
         // What the attempt would refuse, before anything is written.

@@ -53,10 +53,18 @@ pub async fn a_sale_begins_with_its_order_and_its_attempt_at_once(storage: Arc<d
     assert_eq!(shop.stock(&event).await, (2, 0));
 
     shop.wait(SignedDuration::from_secs(1));
-    assert_eq!(shop.try_sale(&request).await, Ok(SaleBegun::Known(begun.order.clone())), "a repeat finds the order");
+    assert_eq!(
+        shop.try_sale(&request).await,
+        Ok(SaleBegun::Known(Box::new(begun.order.clone()))),
+        "a repeat finds the order"
+    );
     let mut second = request.clone();
     second.attempt.reference = shop.reference();
-    assert_eq!(shop.try_sale(&second).await, Ok(SaleBegun::Known(begun.order.clone())), "whatever its attempt is");
+    assert_eq!(
+        shop.try_sale(&second).await,
+        Ok(SaleBegun::Known(Box::new(begun.order.clone()))),
+        "whatever its attempt is"
+    );
     assert_eq!(shop.storage.attempt(&second.attempt.reference).await.unwrap(), None);
     assert_eq!(shop.stock(&event).await, (2, 0));
     let mut other = request.clone();
@@ -98,7 +106,7 @@ pub async fn the_attempt_of_a_free_sale_is_at_no_gateway(storage: Arc<dyn Storag
     let request = shop.sale_of(&event, 1).with_currencies(vec![]);
     let begun = shop.begin(&request).await;
     assert_eq!((begun.attempt.gateway.as_str(), begun.attempt.mode), (FREE_GATEWAY, Mode::Live));
-    assert_eq!(shop.try_sale(&request).await, Ok(SaleBegun::Known(begun.order)));
+    assert_eq!(shop.try_sale(&request).await, Ok(SaleBegun::Known(Box::new(begun.order))));
 }
 
 pub async fn a_sale_whose_order_has_ended_does_not_begin_again(storage: Arc<dyn Storage>) {
@@ -108,7 +116,7 @@ pub async fn a_sale_whose_order_has_ended_does_not_begin_again(storage: Arc<dyn 
         let request = shop.sale_of(&event, 1);
         let order = shop.begin(&request).await.order;
         let ended = if expires { shop.let_expire(&order).await } else { granted(shop.release(&order).await) };
-        assert_eq!(shop.try_sale(&request).await, Ok(SaleBegun::Known(ended)));
+        assert_eq!(shop.try_sale(&request).await, Ok(SaleBegun::Known(Box::new(ended))));
         assert_eq!(shop.stock(&event).await, (0, 0));
     }
 }
@@ -127,7 +135,7 @@ pub async fn the_last_place_goes_to_one_sale(storage: Arc<dyn Storage>) {
         let begun: Vec<SaleBegun> = outcomes.await.into_iter().flatten().collect();
         let order = |begun: &SaleBegun| match begun {
             SaleBegun::New(opened) => opened.order.clone(),
-            SaleBegun::Known(order) => order.clone(),
+            SaleBegun::Known(order) => (**order).clone(),
         };
         assert_eq!(begun.iter().filter(|begun| matches!(begun, SaleBegun::New(_))).count(), 1);
         assert_eq!(begun.len(), if round % 2 == 0 { 1 } else { 16 });

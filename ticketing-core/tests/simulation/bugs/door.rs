@@ -3,6 +3,7 @@
 use super::{Bug, BuggyStorage, Result};
 use jiff::Timestamp;
 use ticketing_core::domain::check_in::{AnnulScan, CheckIn, Scan};
+use ticketing_core::domain::command::Command as _;
 use ticketing_core::domain::ticket::TicketStatus;
 use ticketing_core::domain::working_set::WorkingSet;
 use ticketing_core::storage::{Outcome, StorageExt as _};

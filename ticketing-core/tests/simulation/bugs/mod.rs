@@ -6,6 +6,7 @@ mod gateway;
 mod guests;
 mod mails;
 mod payments;
+mod people;
 mod refunds;
 mod sales;
 
@@ -15,14 +16,17 @@ use crate::storage::latency;
 use crate::world::World;
 use jiff::Timestamp;
 use std::collections::BTreeMap;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
+use ticketing_core::domain::account::Account;
+use ticketing_core::domain::api_key::{MakeApiKey, ManageApiKey};
 use ticketing_core::domain::check_in::{AnnulScan, Scan};
 use ticketing_core::domain::code::{Reference, Seed};
 use ticketing_core::domain::command::Work;
 use ticketing_core::domain::event::{EditEvent, Event, SalesRules, Stock};
-use ticketing_core::domain::id::EventId;
+use ticketing_core::domain::id::{AccountId, EventId};
 use ticketing_core::domain::notice::ExpandNotices;
 use ticketing_core::domain::order::{ClaimOrders, ExpireHolds, Hold, NameBuyer, Order, Release};
+use ticketing_core::domain::organisation::SetMember;
 use ticketing_core::domain::outbox::{ClaimMails, MailReport};
 use ticketing_core::domain::payment::{
     Attempt, BeginSale, CheckoutReport, ClaimPolls, OpenAttempt, RecordDispute, Settle,
@@ -124,12 +128,19 @@ bugs! {
     AddressNotLimited 1000;
     PaidWithoutAddress 400;
     ClaimForgetsTickets 1000;
+    RevokedKeyScans 100;
+    KeysOfRemovedMemberWork 100;
+    KeyOfAnotherEventScans 100;
+    LastOwnerLeaves 100;
+    MemberGrantsWhatTheyLack 100;
 }
 
 /// The storage in memory, as somebody might have written it who had not thought of everything.
 #[derive(Debug)]
 pub(crate) struct BuggyStorage {
-    pub(crate) world: Arc<World>,
+    world: Arc<World>,
+    /// Accounts as they were, for a bug.
+    remembered: Mutex<BTreeMap<AccountId, Account>>,
 }
 
 fn change_order(rows: &mut WorkingSet, order: &Order, change: impl FnOnce(&mut Order)) {
@@ -221,6 +232,10 @@ macro_rules! by_kind {
 }
 
 impl BuggyStorage {
+    pub(crate) fn new(world: Arc<World>) -> Self {
+        Self { world, remembered: Mutex::default() }
+    }
+
     pub(crate) async fn transact(&self, now: Timestamp, work: Arc<dyn Work>) -> Result<()> {
         // The judge listens to these.
         by_kind!(self, now, work:
@@ -233,6 +248,9 @@ impl BuggyStorage {
             Scan => check_in;
             ClaimMails => claim_mails each;
             MailReport => report_mails;
+            SetMember => set_member each;
+            MakeApiKey => make_key each;
+            ManageApiKey => manage_key each;
         );
         if self.world.bug.is_some() {
             by_kind!(self, now, work:

@@ -2,6 +2,7 @@
 
 use super::{Bug, BuggyStorage, Result, change_attempt, change_codes, change_events, change_order, without_limits};
 use jiff::Timestamp;
+use ticketing_core::domain::command::Command as _;
 use ticketing_core::domain::money::Money;
 use ticketing_core::domain::order::OrderStatus;
 use ticketing_core::domain::outbox::OutboxMail;

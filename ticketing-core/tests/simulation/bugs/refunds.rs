@@ -2,6 +2,7 @@
 
 use super::{Bug, BuggyStorage, Result, change_codes, change_events};
 use jiff::Timestamp;
+use ticketing_core::domain::command::Command as _;
 use ticketing_core::domain::event::Event;
 use ticketing_core::domain::id::RefundId;
 use ticketing_core::domain::money::Money;

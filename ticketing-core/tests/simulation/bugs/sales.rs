@@ -2,6 +2,7 @@
 
 use super::{Bug, BuggyStorage, Result, change_codes, change_events, change_order, without_limits, without_rules};
 use jiff::Timestamp;
+use ticketing_core::domain::command::Command as _;
 use ticketing_core::domain::event::EventStatus;
 use ticketing_core::domain::id::EventId;
 use ticketing_core::domain::order::{BuyerLimits, ExpireHolds, Hold, Order, OrderStatus, Release};

@@ -90,7 +90,8 @@ fn rules(by: &mut Chance) -> SalesRulesWants {
         return SalesRulesWants { paused: Some(false), ..SalesRulesWants::default() };
     }
     SalesRulesWants {
-        sales_from: maybe(by, |by| soon(by) - SignedDuration::from_hours(48)),
+        // Always before the end of sales, for the caller has checked it.
+        sales_from: maybe(by, |by| start() - SignedDuration::from_hours(by.of_these(&[49, 48, 24]))),
         sales_until: maybe(by, |by| soon(by) + SignedDuration::from_hours(1)),
         paused: by.of_these(&[None, None, Some(false), Some(false), Some(true)]),
         min_per_order: maybe(by, |by| 1 + by.below(2)),

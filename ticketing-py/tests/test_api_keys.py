@@ -84,6 +84,6 @@ def test_what_is_kept_of_a_person(shop: Shop) -> None:
     assert (data.account.id, data.orders, data.tickets) == (ada.id, (), ())
     assert [of.organisation.id for of in data.organisations] == [band.id]
     assert [key.name for key in data.api_keys] == ["Gate"]
-    assert [line.action for line in data.audit] == ["member.added", "api_key.made"]
+    assert [line.action for line in data.audit] == ["organisation.founded", "member.added", "api_key.made"]
     with pytest.raises(t.NotFound):
         sync.account_data(ada.id + 1)

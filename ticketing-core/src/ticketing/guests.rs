@@ -5,6 +5,7 @@ use crate::domain::code::Reference;
 use crate::domain::order::{NameBuyer, Order};
 use crate::domain::principal::{Buyer, EmailAddress, Principal};
 use crate::error::Result;
+use crate::storage::StorageExt as _;
 
 #[cfg(feature = "accounts")]
 use super::refused;
@@ -16,8 +17,6 @@ use crate::domain::id::AccountId;
 use crate::domain::order::ClaimOrders;
 #[cfg(feature = "accounts")]
 use crate::error::Error;
-#[cfg(feature = "accounts")]
-use crate::storage::StorageExt as _;
 #[cfg(feature = "accounts")]
 use crate::token::GuestKey;
 

@@ -15,7 +15,7 @@ use ticketing_core::domain::event::Event;
 use ticketing_core::domain::money::{Currency, Money};
 use ticketing_core::domain::order::Order;
 use ticketing_core::domain::payment::{Captured, Mode, Observation, Settlement};
-use ticketing_core::domain::principal::Buyer;
+use ticketing_core::domain::principal::{Buyer, EmailAddress};
 use ticketing_core::{LineRequest, OrderRequest, PayOptions};
 
 pub(crate) fn reference(text: String) -> Reference {
@@ -69,20 +69,26 @@ pub(crate) async fn visit(world: Arc<World>, event: Event, number: u64) {
 /// Somebody wants as many places as possible and pays for none: several orders at once, and again when they have expired.
 pub(crate) fn hoard(world: &Arc<World>, event: &Event) {
     let begin = world.below(10 * MINUTE);
+    // As a guest, once the places are held: the address is what limits count.
+    let is_guest = world.below(2) == 0;
     for number in 0..6 {
         let (world, event) = (Arc::clone(world), event.clone());
         Arc::clone(&world).go(async move {
             world.sleep(begin + world.below(100)).await;
-            let email = "hoarder@example.com".parse().unwrap_or_else(|_| unreachable!("an address"));
-            let buyer = Buyer::new("hoarder", email);
+            let email: EmailAddress = "hoarder@example.com".parse().unwrap_or_else(|_| unreachable!("an address"));
             // The free type comes last, where there is one.
             let ticket_type = event.ticket_types.last().map(|ticket_type| ticket_type.id);
             for round in 0..2 {
                 let lines = vec![LineRequest::new(1).with_ticket_type_id(ticket_type)];
                 let at = reference(format!("hoard-{number}-{round}"));
+                let buyer =
+                    if is_guest { Buyer::guest(at.clone(), None) } else { Buyer::new("hoarder", email.clone()) };
                 let request = OrderRequest::new(event.id, lines).with_reference(at);
                 if let Some(order) = hold(&world, &buyer, &request).await {
                     world.saw("hoarder", "holds");
+                    if is_guest {
+                        guests::name(&world, &order, &email).await;
+                    }
                     if order.total.is_zero() {
                         pay(&world, &buyer, &order, &reference(format!("hoard-{number}-{round}-0"))).await;
                     }

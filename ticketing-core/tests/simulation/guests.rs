@@ -29,7 +29,7 @@ fn email(number: u64) -> Option<EmailAddress> {
     if number % 8 == 3 { address(STRANGER) } else { format!("guest-{}@example.com", number % 3).parse().ok() }
 }
 
-/// Gives the address of an order that has none, perhaps. Repeats what got no answer.
+/// Gives the address of an order that has none, perhaps.
 pub(crate) async fn give_address(world: &Arc<World>, order: &Order, number: u64) {
     if order.buyer.email.is_some() || order.buyer.who.guest().is_none() {
         return;
@@ -38,9 +38,15 @@ pub(crate) async fn give_address(world: &Arc<World>, order: &Order, number: u64)
         return world.saw("guest", "never gives an address");
     }
     world.sleep(world.below(NAMING * 3 / 2)).await;
+    if let Some(email) = email(number) {
+        name(world, order, &email).await;
+    }
+}
+
+/// Gives this address. Repeats what got no answer.
+pub(crate) async fn name(world: &Arc<World>, order: &Order, email: &EmailAddress) {
     for _ in 0..4 {
-        let (who, at) = (order.buyer.who.clone(), order.reference.clone());
-        let Some(email) = email(number) else { return };
+        let (who, at, email) = (order.buyer.who.clone(), order.reference.clone(), email.clone());
         match ask(world, |server| async move { server.name_buyer(&who, &at, email).await }).await {
             Some(Ok(_)) => {
                 world.saw("guest", "gives an address");

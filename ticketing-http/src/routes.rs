@@ -60,7 +60,7 @@ pub enum Idempotency {
     Ignored,
 }
 
-/// Whether a request needs a bearer token, or the key of a guest's order where that is accepted.
+/// Whether a request needs a bearer token.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Auth {
     /// No token is read.
@@ -69,6 +69,8 @@ pub enum Auth {
     Optional,
     /// 401 without a valid token.
     Required,
+    /// 401 without a valid token or the key of a guest's order.
+    OrderKey,
 }
 
 /// Which part of the server answers.
@@ -154,8 +156,8 @@ pub static ROUTES: &[Route] = routes! {
 
     POST   "/payments/initialize"                           NewPurchase Limited Kept    Required Api;
     POST   "/payments/pay"                                  NewPurchase Limited Kept    Required Api;
-    GET    "/payments/verify/:reference"                    Purchase    Limited Ignored Required Api;
-    POST   "/payments/verify/:reference"                    Purchase    Limited Kept    Required Api;
+    GET    "/payments/verify/:reference"                    Purchase    Limited Ignored OrderKey Api;
+    POST   "/payments/verify/:reference"                    Purchase    Limited Kept    OrderKey Api;
     POST   "/payments/webhooks/:gateway"                    Machine     Exempt  Ignored None     Api;
     GET    "/payments/reviews"                              Purchase    Limited Ignored Required Api;
     GET    "/payments/webhooks"                             Purchase    Limited Ignored Required Api;
@@ -167,13 +169,13 @@ pub static ROUTES: &[Route] = routes! {
     GET    "/orders"                                        Purchase    Limited Ignored Required Api;
     POST   "/orders"                                        NewPurchase Limited KeptForAccounts Optional Api;
     POST   "/orders/claim"                                  OtherWrite  Limited Kept    Required Api;
-    GET    "/orders/:reference"                             Purchase    Limited Ignored Required Api;
-    DELETE "/orders/:reference"                             Purchase    Limited Ignored Required Api;
-    PUT    "/orders/:reference/buyer"                       Purchase    Limited Ignored Required Api;
-    POST   "/orders/:reference/pay"                         Purchase    Limited Kept    Required Api;
-    POST   "/orders/:reference/returns"                     Purchase    Limited Kept    Required Api;
+    GET    "/orders/:reference"                             Purchase    Limited Ignored OrderKey Api;
+    DELETE "/orders/:reference"                             Purchase    Limited Ignored OrderKey Api;
+    PUT    "/orders/:reference/buyer"                       Purchase    Limited Ignored OrderKey Api;
+    POST   "/orders/:reference/pay"                         Purchase    Limited Kept    OrderKey Api;
+    POST   "/orders/:reference/returns"                     Purchase    Limited Kept    OrderKey Api;
 
-    GET    "/tickets/my-tickets"                            Purchase    Limited Ignored Required Api;
+    GET    "/tickets/my-tickets"                            Purchase    Limited Ignored OrderKey Api;
     GET    "/tickets/:ticket"                               Purchase    Limited Ignored Optional Api;
     GET    "/tickets/:ticket_code/qr.png"                   Purchase    Limited Ignored None     Api;
     GET    "/tickets/:ticket_code/qr.svg"                   Purchase    Limited Ignored None     Api;

@@ -71,14 +71,15 @@ impl<E: Endpoint<Output = Response>> Endpoint for Idempotent<E> {
         let Some(route) = route.filter(|route| route.idempotency != Idempotency::Ignored) else {
             return self.api.call(request).await;
         };
-        let guest = purchaser::guest_of(&self.state, &request);
+        let takes_key = route.auth == Auth::OrderKey;
+        let guest = if takes_key { purchaser::guest_of(&self.state, &request) } else { None };
         let session = if guest.is_some() { None } else { bearer::authenticate(&self.state, &request).await };
         if let Some(session) = &session {
             request.set_data(session.clone());
         }
         let known = session.as_ref().and_then(|Authenticated(outcome)| outcome.as_ref().ok());
         let order = guest.as_ref().and_then(Principal::guest);
-        if route.auth == Auth::Required && known.is_none() && order.is_none() {
+        if matches!(route.auth, Auth::Required | Auth::OrderKey) && known.is_none() && order.is_none() {
             // 401 or 404, of which nothing is kept.
             return self.api.call(request).await;
         }

@@ -86,11 +86,11 @@ pub const VARIABLES: &[Variable] = &[
         "300",
         "How long tickets are held for a guest who has not given an address yet, in seconds; at most HOLD_SECONDS",
     ),
-    open("MAX_OPEN_HOLDS", "5", "How many unpaid orders one account may have for one event; 0 disables the limit"),
+    open("MAX_OPEN_HOLDS", "5", "How many unpaid orders one buyer may have for one event; 0 disables the limit"),
     open(
         "MAX_FREE_TICKETS",
         "100",
-        "How many free tickets one account may have for one event; 0 disables the limit. Tickets with a price are not limited",
+        "How many free tickets one buyer may have for one event; 0 disables the limit. Tickets with a price are not limited",
     ),
     open(
         "ORGANISERS",

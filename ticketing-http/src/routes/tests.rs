@@ -17,6 +17,7 @@ fn operations() -> Vec<(Method, String, Auth)> {
             let auth = match schemes {
                 [] => Auth::None,
                 schemes if schemes.iter().any(|scheme| scheme.as_object().unwrap().is_empty()) => Auth::Optional,
+                schemes if schemes.iter().any(|scheme| scheme.get("OrderKey").is_some()) => Auth::OrderKey,
                 _ => Auth::Required,
             };
             all.push((method.to_uppercase().parse().unwrap(), path.clone(), auth));

@@ -156,6 +156,29 @@ async fn a_retry_of_a_guest_finds_the_same_order_and_key() {
     assert_ne!(shop.send(call.json(&json!({}))).await.text("reference"), once.text("reference"));
 }
 
+/// The key of an order changes nothing where none is taken: the token counts, and so does its idempotency key.
+#[tokio::test]
+async fn a_key_beside_a_token_leaves_other_requests_alone() {
+    let shop = Shop::new().await;
+    let organizer = shop.somebody("organizer").await;
+    let event = shop.event(&organizer, "5000", None).await;
+    let (_, right) = order_of(&shop, event, 1, Some("ada@example.com")).await;
+    let (ada, bob) = (shop.somebody("ada").await, shop.somebody("bob").await);
+    let body = json!({"event_id": event, "lines": [{"quantity": 1}]});
+    for key in [right.as_str(), "tko_wrong"] {
+        let send = |token: &str, at: &str| {
+            let call = call("post", "/orders", key).token(token).header("idempotency-key", at);
+            shop.send(call.json(&body))
+        };
+        let first = send(&ada, key).await;
+        let (again, other) = (send(&ada, key).await, send(&bob, key).await);
+        assert_eq!((first.status, again.json()), (201, first.json()));
+        assert_eq!(again.headers["idempotency-replayed"], "true");
+        assert_eq!(other.status, 201, "an account's key is its own: {other:?}");
+        assert_ne!(other.text("reference"), first.text("reference"));
+    }
+}
+
 #[tokio::test]
 async fn a_guest_is_told_what_does_not_go_together() {
     let shop = Shop::new().await;

@@ -1,6 +1,6 @@
 //! An account takes over the orders that its owner made as a guest.
 
-use super::{BY_GUEST_ADDRESS, Order};
+use super::{BY_GUEST_ADDRESS, Order, OrderStatus};
 use crate::domain::account::Account;
 use crate::domain::audit::{Actor, Change};
 use crate::domain::command::Command;
@@ -12,12 +12,13 @@ use crate::domain::ticket;
 use crate::domain::working_set::WorkingSet;
 use jiff::Timestamp;
 
-/// The key in the index of guests' orders.
+/// The key in the index of guests' orders. Those that came to nothing are not in it.
 pub(super) fn guest_address(order: &Order) -> Option<String> {
-    order.buyer.who.guest().and(order.buyer.email.as_ref()).map(EmailAddress::key)
+    let is_open = matches!(order.status, OrderStatus::Held { .. } | OrderStatus::Paid);
+    order.buyer.who.guest().filter(|_| is_open).and(order.buyer.email.as_ref()).map(EmailAddress::key)
 }
 
-/// Makes an account the buyer of all orders that guests made with its address, and the holder of their tickets. Codes and keys of orders
+/// Makes an account the buyer of all orders that guests made with its address and that are held or paid, and the holder of their tickets. Codes and keys of orders
 /// stay as they are. Returns the orders. A repeat finds none, except those that were made since.
 ///
 /// Refused with `email_unverified` unless the account's address is verified and the given one: anybody can register with an address.
@@ -66,7 +67,9 @@ impl Command for ClaimOrders {
 fn take_over(rows: &mut WorkingSet, now: Timestamp, order: Order, who: &Principal) -> Order {
     let guest = order.buyer.who.clone();
     let id: OrderId = order.id;
-    let theirs = rows.tickets_of(id).filter(|ticket| ticket.holder == guest);
+    // A process of an earlier version, which knows no guests, issues tickets to nobody.
+    let nobody = Principal::External(String::new());
+    let theirs = rows.tickets_of(id).filter(|ticket| ticket.holder == guest || ticket.holder == nobody);
     let tickets: Vec<TicketId> = theirs.map(|ticket| ticket.id).collect();
     tickets.iter().for_each(|ticket| rows.tickets.update(ticket, |row| row.holder = who.clone()));
     rows.orders.update(&id, |row| row.buyer.who = who.clone());

@@ -72,7 +72,10 @@ impl Command for NameBuyer {
             return Err(Refusal::PaymentInProgress);
         }
         let buyer = self.buyer_of(&order);
-        may_have(self.limits, &buyer, rows, &order)?;
+        // Of another spelling of the same address, the order counts already.
+        if order.buyer.email.as_ref().map(EmailAddress::key) != Some(self.email.key()) {
+            may_have(self.limits, &buyer, rows, &order)?;
+        }
         let is_first = order.buyer.email.is_none();
         let hold_until = if is_first { held_until.max(self.hold_until) } else { held_until };
         let named = Order { buyer, status: OrderStatus::Held { hold_until }, updated_at: now, ..order };

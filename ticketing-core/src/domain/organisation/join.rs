@@ -74,6 +74,11 @@ impl JoinOrganisation {
         let proof = rows.proofs.get(&self.id)?;
         let invitation = proof.invitation.as_ref()?;
         let account = rows.accounts.get(&self.account_id).filter(|account| proof.is_usable(account, now))?;
+        // What was decided about the member since counts: somebody who was removed does not come back with an old invitation.
+        let member = rows.member(invitation.organisation_id, self.account_id);
+        if member.is_some_and(|member| member.updated_at > proof.created_at) {
+            return None;
+        }
         let inviter_acts = |id: AccountId| rows.accounts.get(&id).is_some_and(|inviter| inviter.is_active);
         let is_given = invitation.inviter.is_none_or(inviter_acts);
         is_given.then(|| (proof.clone(), invitation.clone(), account.is_verified))

@@ -164,6 +164,7 @@ pub async fn guests_are_limited_by_their_address(storage: Arc<dyn Storage>) {
     granted(shop.name(&unnamed, "bob@example.com").await);
     let one = shop.guest(&event, 1, None).await;
     granted(shop.name(&one, "ada@example.com").await);
+    granted(shop.name(&one, "ADA@example.com").await);
     let limits = BuyerLimits::default().with_open_holds(1);
     let next = shop.event().create().await;
     shop.guest(&next, 1, Some("ada@example.com")).await;

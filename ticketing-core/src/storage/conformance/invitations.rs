@@ -305,6 +305,16 @@ pub async fn an_invitation_changes_a_member_as_its_inviter_could(storage: Arc<dy
     let same = shop.invite(&person(&bob), &band, bob.email.as_str(), MemberRole::Owner).await;
     granted(shop.join(&same, &bob).await);
     assert_eq!(shop.join(&same, &bob).await, Err(Refusal::ProofUnknown));
+    // Somebody who was removed does not come back with an invitation from before.
+    let gone = shop.member(&band, MemberRole::Viewer, ALL).await;
+    let old = shop.invite(&person(&bob), &band, gone.email.as_str(), MemberRole::Manager).await;
+    shop.wait(MOMENT);
+    granted(shop.set(&person(&bob), band.id, gone.id, MemberWants::Nothing).await);
+    assert_eq!(shop.join(&old, &gone).await, Err(Refusal::ProofUnknown));
+    assert_eq!(shop.role_in(&band, &gone).await, None);
+    shop.wait(MOMENT);
+    let new = shop.invite(&person(&bob), &band, gone.email.as_str(), MemberRole::Door).await;
+    granted(shop.join(&new, &gone).await);
 }
 
 pub async fn listed_events_count_while_the_organisation_runs_them(storage: Arc<dyn Storage>) {

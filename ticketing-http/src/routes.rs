@@ -224,6 +224,7 @@ pub static ROUTES: &[Route] = routes! {
     POST   "/keys/:key_id/take-over"                        OtherWrite  Limited Ignored Required Api;
     GET    "/organisations"                                 OtherWrite  Limited Ignored Required Api;
     POST   "/organisations"                                 OtherWrite  Limited Kept    Required Api;
+    POST   "/organisations/join"                            OtherWrite  Limited Kept    Required Api;
     GET    "/organisations/:organisation_id"                OtherWrite  Limited Ignored Required Api;
     PATCH  "/organisations/:organisation_id"                OtherWrite  Limited Ignored Required Api;
     GET    "/organisations/:organisation_id/members"        OtherWrite  Limited Ignored Required Api;
@@ -233,7 +234,6 @@ pub static ROUTES: &[Route] = routes! {
     GET    "/organisations/:organisation_id/invitations"    OtherWrite  Limited Ignored Required Api;
     POST   "/organisations/:organisation_id/invitations"    OtherWrite  Limited Kept    Required Api;
     DELETE "/organisations/:organisation_id/invitations/:invitation_id" OtherWrite Limited Ignored Required Api;
-    POST   "/organisations/join"                            OtherWrite  Limited Kept    Required Api;
     GET    "/organisations/:organisation_id/audit"          OtherWrite  Limited Ignored Required Api;
 
     GET    "/mails/undelivered"                             Read        Limited Ignored Required Api;

@@ -83,8 +83,10 @@ impl<E: Endpoint<Output = Response>> Endpoint for Idempotent<E> {
             // 401 or 404, of which nothing is kept.
             return self.api.call(request).await;
         }
-        if route.idempotency == Idempotency::KeptForAccounts && session.is_none() {
-            request.set_data(RequestSeed(Seed(self.seed(&request, "a guest", &key))));
+        if route.idempotency == Idempotency::KeptForAccounts && known.is_none() {
+            if session.is_none() {
+                request.set_data(RequestSeed(Seed(self.seed(&request, "a guest", &key))));
+            }
             return self.api.call(request).await;
         }
         let caller = match (known, &session, request.data::<ClientAddress>()) {
@@ -274,7 +276,9 @@ mod tests {
         for (path, token, seen) in [
             ("/orders", token.as_str(), "account, kept"),
             ("/orders", "made-up", "bad token"),
-            ("/orders", "", "no token"),
+            ("/orders", "", "no token, kept"),
+            ("/orders/claim", "made-up", "bad token"),
+            ("/orders/claim", "", "no token"),
             ("/events", token.as_str(), "account, kept"),
             ("/events", "", "no token, kept"),
             ("/auth/register", "", "no token, kept"),

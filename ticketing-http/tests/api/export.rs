@@ -32,7 +32,7 @@ async fn a_person_gets_what_is_kept_of_them_and_nothing_of_others() {
     assert_eq!(data["orders"].as_array().unwrap().len(), 1);
     let actions: Vec<&str> =
         data["history"].as_array().unwrap().iter().map(|line| line["action"].as_str().unwrap()).collect();
-    assert_eq!(actions, ["member.added", "api_key.made"]);
+    assert_eq!(actions, ["organisation.founded", "member.added", "api_key.made"]);
     let text = String::from_utf8_lossy(&answer.bytes);
     assert!(text.contains("ada") && !text.contains("grace") && !text.contains(&others), "{text}");
     assert!(!text.contains(&token) && !text.contains("argon2") && !text.contains("hash"), "no secrets");

@@ -121,7 +121,7 @@ impl std::fmt::Display for Principal {
 pub struct Buyer {
     /// The principal who owns the tickets.
     pub who: Principal,
-    /// The address to which the tickets are mailed. `None` for a guest who has not given one yet, and after the buyer's data was erased.
+    /// The address to which the tickets are mailed. `None` for a guest who has not given one yet.
     #[serde(default)]
     pub email: Option<EmailAddress>,
 }

@@ -62,8 +62,8 @@ impl Ticketing {
         self.accounts()?.guests.read(key).map(Principal::Guest).ok_or(Error::NotFound("Order"))
     }
 
-    /// Makes an account the buyer of all orders that guests made with its address. Returns these orders. Their keys go on working, and
-    /// the codes of tickets stay. A repeat takes over what was ordered since.
+    /// Makes an account the buyer of all orders that guests made with its address and that are held or paid. Returns these orders. Their
+    /// keys go on working, and the codes of tickets stay. A repeat takes over what was ordered since.
     ///
     /// Refusals: `email_unverified`, unless the account's address is verified.
     #[cfg(feature = "accounts")]

@@ -293,7 +293,7 @@ impl Ticketing {
         self.inner.renderer.factor_mail(&FactorMail::new(id, news, time, &owed.to, owed.created_at)).map(Some)
     }
 
-    /// Renders the mail from the current rows. `None` if what it is about does not exist, or its recipient's address was erased.
+    /// Renders the mail from the current rows. `None` if what it is about does not exist, or the buyer has no address.
     async fn render(&self, owed: &OutboxMail, about: &Purchase) -> Result<Option<Mail>> {
         let Purchase { order, tickets, event, notice } = about;
         if order.buyer.email.is_none() {

@@ -34,8 +34,8 @@ pub(crate) async fn naming_a_code<T>(
     Ok(done?)
 }
 
-/// Does the work that begins a purchase, by an account or a guest. If it fails, no purchase was begun, and none is counted. A request that is replayed by its
-/// idempotency key does not come here.
+/// Does the work that begins a purchase, by an account or a guest. If it fails, no purchase was begun, and none is counted. A request that is
+/// replayed by its idempotency key does not come here; a guest's retry does, because no response of it is kept.
 pub(crate) async fn begin<T>(
     state: &ApiState,
     request: &Request,

@@ -79,7 +79,7 @@ class Buyer:
     """Owns the tickets."""
     email: str | None = field(repr=False)
     """Where the tickets are mailed. Not in the ``repr``, so that addresses stay out of logs. ``None`` for a guest who has not given an
-    address yet, and after the buyer's data was erased."""
+    address yet."""
 
 
 class Role(Word):

@@ -18,8 +18,8 @@ pub(super) fn guest_address(order: &Order) -> Option<String> {
     order.buyer.who.guest().filter(|_| is_open).and(order.buyer.email.as_ref()).map(EmailAddress::key)
 }
 
-/// Makes an account the buyer of all orders that guests made with its address and that are held or paid, and the holder of their tickets. Codes and keys of orders
-/// stay as they are. Returns the orders. A repeat finds none, except those that were made since.
+/// Makes an account the buyer of all orders that guests made with its address and that are held or paid, and the holder of their tickets.
+/// Codes and keys of orders stay as they are. Returns the orders. A repeat finds none, except those that were made since.
 ///
 /// Refused with `email_unverified` unless the account's address is verified and the given one: anybody can register with an address.
 #[derive(Clone, Debug, PartialEq, Eq)]

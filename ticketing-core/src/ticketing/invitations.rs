@@ -64,8 +64,8 @@ impl Ticketing {
     /// The inviter must still be allowed to give the role: an inviter who has left or was disabled, or has a lower role now, invites
     /// nobody. If the organisation requires a second factor, the account joins without one, and cannot act for it until it has one.
     ///
-    /// Refusals: `proof_unknown` (also for a repeat, for an account with another address, and if the inviter may not give the role any
-    /// more), `last_owner` (the organisation would have no owner any more), `too_many_members`, `too_many_organisations`.
+    /// Refusals: `proof_unknown` (also for a repeat, for an account with another address, if the inviter may not give the role any more, and
+    /// if the account's membership was changed or ended since), `last_owner` (the organisation would have no owner any more), `too_many_members`, `too_many_organisations`.
     pub async fn join_organisation(&self, account: AccountId, token: &str) -> Result<(Organisation, Membership)> {
         let found = self.known_proof(token).await?.map(|(proof, _)| proof);
         let found = found.filter(|proof| proof.purpose == ProofPurpose::JoinOrganisation);

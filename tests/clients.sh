@@ -69,6 +69,10 @@ else
     missing "the generated TypeScript client"
 fi
 
+# The wishes of an organiser's first day, each in one or two calls: every call must succeed.
+sh examples/first_day/first_day.sh "$url" >"$scratch/first_day" || { cat "$scratch/first_day"; die "examples/first_day/first_day.sh"; }
+[[ $(grep -c '^[0-9]*\. ' "$scratch/first_day") -eq 10 ]] || { cat "$scratch/first_day"; die "the first day had ten wishes"; }
+
 kill "$server"
 wait "$server" || die "the server did not stop cleanly"
 server=

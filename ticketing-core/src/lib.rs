@@ -34,6 +34,9 @@ pub use ticketing::{
     Reauthentication, RecoveryCodes, Registration, SecondFactorState, Session,
 };
 pub use ticketing::{
-    Asker, Decision, LineRequest, MAX_CODES, MAX_DATES, MailLimits, OrderRequest, Organizers, PayOptions,
-    RefundOptions, Repeat, Started, Ticketing, TicketingBuilder, Upkeep, UpkeepHandle, UpkeepReport,
+    Asker, Cell, Decision, Erasure, Export, ExportKind, IssueRequest, LineRequest, MAX_CODES, MAX_DATES, MailLimits,
+    MessageRequest, OrderRequest, Organizers, PayOptions, ReceivedPayment, RefundOptions, Repeat, Retention, Started,
+    Ticketing, TicketingBuilder, Upkeep, UpkeepHandle, UpkeepReport,
 };
+#[cfg(feature = "csv")]
+pub use ticketing::{CsvExport, ImportOptions, Imported, MAX_IMPORT_BYTES};

@@ -100,12 +100,19 @@ pub(crate) fn reached(stage: Stage, orders: usize) {
     }
 }
 
+/// Counts a paid order with this many tickets.
+pub(crate) fn issued(tickets: usize) {
+    if tickets > 0 {
+        reached(Stage::Paid, 1);
+        add(TICKETS, &[], tickets);
+    }
+}
+
 /// Counts the settlement of a call that began at `asked`. One that an earlier call reached is not counted again.
 pub(crate) fn settled(settlement: &Settlement, asked: Timestamp) {
     match settlement {
         Settlement::Fulfilled { first: true, tickets, .. } => {
-            reached(Stage::Paid, 1);
-            add(TICKETS, &[], tickets.len());
+            issued(tickets.len());
         }
         Settlement::RefundDue { refund, .. } if refund.created_at >= asked => reached(Stage::RefundDue, 1),
         Settlement::Review { attempt, .. } if attempt.updated_at >= asked => reached(Stage::Review, 1),
@@ -159,6 +166,7 @@ pub(crate) fn upkeep_passed(report: Option<&UpkeepReport>, began: Timestamp, end
     set(LAST_PASS, ended);
     let work = [
         ("webhooks", report.webhooks),
+        ("erased", report.erased),
         ("expired", report.expired),
         ("undone", report.undone),
         ("polled", report.polled),

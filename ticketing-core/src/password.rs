@@ -16,9 +16,21 @@ mod queue;
 
 use queue::Queue;
 
-/// OWASP Password Storage Cheat Sheet: argon2id with m = 19 MiB, t = 2, p = 1.
-const MEMORY_KIB: u32 = 19_456;
-const PASSES: u32 = 2;
+/// The work that goes into one hash.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Cost {
+    memory_kib: u32,
+    passes: u32,
+}
+
+impl Cost {
+    /// OWASP Password Storage Cheat Sheet: argon2id with m = 19 MiB, t = 2, p = 1.
+    pub(crate) const OWASP: Self = Self { memory_kib: 19_456, passes: 2 };
+    /// The least that argon2 accepts. For tests that are not about passwords.
+    #[cfg(feature = "testing")]
+    pub(crate) const LEAST: Self = Self { memory_kib: Params::MIN_M_COST, passes: Params::MIN_T_COST };
+}
+
 const LANES: u32 = 1;
 
 /// glibc returns allocations above this size to the operating system as soon as they are freed.
@@ -30,25 +42,27 @@ const RETURNED_WHEN_FREED_BYTES: usize = 33 * 1024 * 1024;
 pub(crate) struct Passwords {
     running: Arc<Semaphore>,
     queue: Arc<Queue>,
+    cost: Cost,
     /// Checked when there is no account, so that the response takes just as long.
     decoy: String,
 }
 
 impl Passwords {
-    pub(crate) fn new(threads: usize, random: &dyn Random) -> Result<Self> {
+    pub(crate) fn new(threads: usize, cost: Cost, random: &dyn Random) -> Result<Self> {
         let mut nobody = [0; 16];
         random.fill(&mut nobody);
         Ok(Self {
             running: Arc::new(Semaphore::new(threads)),
             queue: Arc::new(Queue::new(threads)),
-            decoy: hash(&nobody)?,
+            cost,
+            decoy: hash(&nobody, cost)?,
         })
     }
 
     /// The hash of a new password, in PHC form.
     pub(crate) async fn hash(&self, password: &str) -> Result<String> {
-        let password = password.as_bytes().to_vec();
-        self.run(move || hash(&password)).await?
+        let (password, cost) = (password.as_bytes().to_vec(), self.cost);
+        self.run(move || hash(&password, cost)).await?
     }
 
     /// Whether the password matches the hash. Without a hash, takes just as long and returns false.
@@ -58,6 +72,14 @@ impl Passwords {
         let password = password.as_bytes().to_vec();
         let fits = self.run(move || verify(&password, &phc)).await?;
         Ok(fits && exists)
+    }
+
+    /// Whether the hash was made with less work than today's, so that the next login should renew it.
+    pub(crate) fn is_weak(&self, phc: &str) -> bool {
+        let Ok(hash) = PasswordHash::new(phc) else { return true };
+        let Ok(params) = Params::try_from(&hash) else { return true };
+        let has_less = params.m_cost() < self.cost.memory_kib || params.t_cost() < self.cost.passes;
+        hash.algorithm.as_str() != "argon2id" || has_less
     }
 
     async fn run<T: Send + 'static>(&self, work: impl FnOnce() -> T + Send + 'static) -> Result<T> {
@@ -74,15 +96,15 @@ impl Passwords {
     }
 }
 
-fn hasher() -> Result<Argon2<'static>> {
-    let params =
-        Params::new(MEMORY_KIB, PASSES, LANES, None).map_err(|error| Error::Configuration(error.to_string()))?;
+fn hasher(cost: Cost) -> Result<Argon2<'static>> {
+    let params = Params::new(cost.memory_kib, cost.passes, LANES, None)
+        .map_err(|error| Error::Configuration(error.to_string()))?;
     Ok(Argon2::new(Algorithm::Argon2id, Version::V0x13, params))
 }
 
-fn hash(password: &[u8]) -> Result<String> {
+fn hash(password: &[u8], cost: Cost) -> Result<String> {
     let wrong = |error: &dyn std::fmt::Display| Error::Configuration(error.to_string());
-    let (argon2, mut salt, mut out) = (hasher()?, [0; RECOMMENDED_SALT_LEN], [0; Params::DEFAULT_OUTPUT_LEN]);
+    let (argon2, mut salt, mut out) = (hasher(cost)?, [0; RECOMMENDED_SALT_LEN], [0; Params::DEFAULT_OUTPUT_LEN]);
     SystemRandom.fill(&mut salt);
     fill(&argon2, password, &salt, &mut out).map_err(|error| wrong(&error))?;
     let hash = PasswordHash {
@@ -121,20 +143,13 @@ fn fill(argon2: &Argon2<'_>, password: &[u8], salt: &[u8], out: &mut [u8]) -> ar
     argon2.hash_password_into_with_memory(password, salt, out, memory)
 }
 
-/// Whether the hash was made with weaker parameters than today's, so that the next login should renew it.
-pub(crate) fn is_weak(phc: &str) -> bool {
-    let Ok(hash) = PasswordHash::new(phc) else { return true };
-    let Ok(params) = Params::try_from(&hash) else { return true };
-    hash.algorithm.as_str() != "argon2id" || params.m_cost() < MEMORY_KIB || params.t_cost() < PASSES
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
     use argon2::password_hash::{PasswordHasher, PasswordVerifier};
 
     fn passwords() -> Passwords {
-        Passwords::new(2, &SystemRandom).unwrap()
+        Passwords::new(2, Cost::OWASP, &SystemRandom).unwrap()
     }
 
     #[tokio::test]
@@ -145,16 +160,16 @@ mod tests {
         let fits = |password: &'static str| passwords.verify(password, Some(&hash));
         assert!(fits("pässwörd 64 characters long or more, nothing is ever cut off here 1").await.unwrap());
         assert!(!fits("pässwörd 64 characters long or more, nothing is ever cut off here 2").await.unwrap());
-        assert!(!is_weak(&hash));
+        assert!(!passwords.is_weak(&hash));
     }
 
     #[tokio::test]
     async fn the_argon2_crate_verifies_our_hashes() {
-        let ours = hash(b"password123").unwrap();
+        let ours = hash(b"password123", Cost::OWASP).unwrap();
         let read = PasswordHash::new(&ours).unwrap();
         assert!(Argon2::default().verify_password(b"password123", &read).is_ok());
         assert!(Argon2::default().verify_password(b"password124", &read).is_err());
-        assert_ne!(hash(b"password123").unwrap(), ours, "every hash has a salt of its own");
+        assert_ne!(hash(b"password123", Cost::OWASP).unwrap(), ours, "every hash has a salt of its own");
         for broken in [
             "",
             "$argon2id$",
@@ -176,14 +191,15 @@ mod tests {
         let params = Params::new(8_192, 1, 1, None).unwrap();
         let old =
             Argon2::new(Algorithm::Argon2id, Version::V0x13, params).hash_password(b"password123").unwrap().to_string();
-        assert!(passwords().verify("password123", Some(&old)).await.unwrap());
-        assert!(is_weak(&old));
-        assert!(is_weak("$2b$12$notours"));
+        let passwords = passwords();
+        assert!(passwords.verify("password123", Some(&old)).await.unwrap());
+        assert!(passwords.is_weak(&old));
+        assert!(passwords.is_weak("$2b$12$notours"));
     }
 
     #[tokio::test]
     async fn calls_beyond_the_queue_limit_are_rejected_as_busy() {
-        let passwords = Passwords::new(1, &SystemRandom).unwrap();
+        let passwords = Passwords::new(1, Cost::OWASP, &SystemRandom).unwrap();
         let _taken: Vec<_> = std::iter::from_fn(|| queue::enter(&passwords.queue).ok()).collect();
         assert!(matches!(passwords.hash("x").await, Err(Error::Busy { .. })));
     }

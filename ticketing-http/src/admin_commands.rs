@@ -1,8 +1,10 @@
-//! Commands for operators: admin, check, backup, healthcheck. They are safe while servers run.
+//! Commands for operators: admin, export, check, backup, healthcheck. They are safe while servers run.
 
 mod accounts;
+mod export;
 
 pub use accounts::administer;
+pub use export::{export, written};
 
 use crate::config::{Database, reachable};
 use crate::engine::Failure;

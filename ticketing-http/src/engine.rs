@@ -100,6 +100,7 @@ impl Engine {
             .organizers(organizers(config))
             .unproved_members(config.gateway == Gateway::Sandbox)
             .mail_limits(config.mail_limits)
+            .retention(config.retention)
             .token_key(TokenKey::new(secret.expose().as_bytes())?)
             .token_lifetime(SignedDuration::try_from(config.token_ttl)?)
             .key_mode(if sandbox.is_some() { KeyMode::Test } else { KeyMode::Live })

@@ -15,7 +15,7 @@
 //! | [`metrics`] | Prometheus metrics |
 //! | [`sandbox`] | the sandbox payment gateway, for development and tests |
 //! | [`server`] | sockets, limits and graceful shutdown |
-//! | [`admin_commands`] | admin, check, backup, healthcheck |
+//! | [`admin_commands`] | admin, export, check, backup, healthcheck |
 //! | [`telemetry`] | the log |
 
 mod account_page;
@@ -39,6 +39,8 @@ mod security_log;
 pub mod server;
 pub mod stack;
 pub mod telemetry;
+#[cfg(feature = "xlsx")]
+mod xlsx;
 
 #[cfg(test)]
 #[path = "../../ticketing-core/tests/fuzz/harness.rs"]

@@ -22,11 +22,11 @@ fn main() -> ExitCode {
         Err(error) => error.exit(),
     };
     let command = invocation.command.clone();
-    let is_admin = matches!(command, Command::Admin(_));
+    let is_admin = matches!(command, Command::Admin(_) | Command::Export(_));
     let config = Source::gather(invocation, |name| std::env::var_os(name), Path::new(".env"))
         .and_then(|source| Config::read(&source));
     let _log = match &config {
-        // The answer of `admin` is for a terminal or a script: no lines of the log in between.
+        // The answer of `admin` and `export` is for a terminal or a script: no lines of the log in between.
         Ok(_) if is_admin => telemetry::install(LogFormat::Text, "error"),
         Ok(config) => telemetry::install(config.log_format, &config.log_filter),
         Err(_) => telemetry::install(LogFormat::Text, "info"),
@@ -40,6 +40,11 @@ fn main() -> ExitCode {
             Command::Admin(command) => {
                 let mut out = std::io::stdout().lock();
                 runtime.block_on(admin_commands::administer(&config.database, &command, &mut out))
+            }
+            Command::Export(command) => {
+                let rows = runtime.block_on(admin_commands::export(&config.database, &command))?;
+                writeln!(std::io::stdout(), "{}", admin_commands::written(rows, &command.output))?;
+                Ok(())
             }
             Command::HealthCheck => runtime.block_on(admin_commands::health_check(config.listen)),
             Command::BackUp(file) => runtime.block_on(admin_commands::back_up(&config.database, &file)),

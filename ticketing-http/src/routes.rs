@@ -16,6 +16,8 @@ pub const SANDBOX: &str = "/sandbox/paystack";
 pub const PAYSTACK_WEBHOOK: &str = "/payments/webhooks/paystack";
 /// The page that links in mails about accounts open.
 pub const PROOF_PAGE: &str = "/account/proof";
+/// Where files with attendees are imported. They are larger than any other body.
+pub const IMPORTS: &str = "/events/:event_id/imports";
 /// The event read: the API answers it on a fast path.
 pub const EVENT: &str = "/events/:event_id";
 
@@ -142,6 +144,18 @@ pub static ROUTES: &[Route] = routes! {
     PATCH  "/events/:event_id/settings"                     OtherWrite  Limited Ignored Required Api;
     GET    "/events/:event_id/audit"                        OtherWrite  Limited Ignored Required Api;
     POST   "/events/:event_id/copies"                       OtherWrite  Limited Kept    Required Api;
+    GET    "/events/:event_id/attendees"                    OtherWrite  Limited Ignored Required Api;
+    GET    "/events/:event_id/orders"                       OtherWrite  Limited Ignored Required Api;
+    POST   "/events/:event_id/orders"                       Purchase    Limited Kept    Required Api;
+    GET    "/events/:event_id/exports/:kind"                Read        Limited Ignored Required Api;
+    GET    "/events/:event_id/terms"                        Read        Limited Ignored None     Api;
+    GET    "/events/:event_id/messages"                     OtherWrite  Limited Ignored Required Api;
+    POST   "/events/:event_id/messages"                     OtherWrite  Limited Kept    Required Api;
+    GET    "/events/:event_id/messages/recipients"          Read        Limited Ignored Required Api;
+    POST   "/events/:event_id/messages/:message_id/stop"    OtherWrite  Limited Kept    Required Api;
+    POST   IMPORTS                                          OtherWrite  Limited Kept    Required Api;
+    GET    "/attendees/:ticket_id"                          Purchase    Limited Ignored OrderKey Api;
+    PATCH  "/attendees/:ticket_id"                          Purchase    Limited Ignored OrderKey Api;
     GET    "/events/:event_id/codes"                        OtherWrite  Limited Ignored Required Api;
     POST   "/events/:event_id/codes"                        OtherWrite  Limited Kept    Required Api;
     POST   "/events/:event_id/quote"                        Read        Limited Ignored Optional Api;
@@ -164,6 +178,7 @@ pub static ROUTES: &[Route] = routes! {
     GET    "/payments/:reference"                           Purchase    Limited Ignored Required Api;
     POST   "/payments/:reference/refunds"                   OtherWrite  Limited Kept    Required Api;
     POST   "/payments/:reference/refunds/:refund_id/retry"  OtherWrite  Limited Kept    Required Api;
+    POST   "/payments/:reference/refunds/:refund_id/record" OtherWrite  Limited Kept    Required Api;
     POST   "/payments/:reference/review"                    OtherWrite  Limited Kept    Required Api;
 
     GET    "/orders"                                        Purchase    Limited Ignored Required Api;
@@ -173,10 +188,21 @@ pub static ROUTES: &[Route] = routes! {
     DELETE "/orders/:reference"                             Purchase    Limited Ignored OrderKey Api;
     PUT    "/orders/:reference/buyer"                       Purchase    Limited Ignored OrderKey Api;
     POST   "/orders/:reference/pay"                         Purchase    Limited Kept    OrderKey Api;
+    POST   "/orders/:reference/record-payment"              Purchase    Limited Kept    Required Api;
+    POST   "/orders/:reference/resend"                      OtherWrite  Limited Kept    OrderKey Api;
+    GET    "/orders/:reference/returns"                     Purchase    Limited Ignored OrderKey Api;
     POST   "/orders/:reference/returns"                     Purchase    Limited Kept    OrderKey Api;
+    GET    "/orders/:reference/details"                     Purchase    Limited Ignored OrderKey Api;
+    PATCH  "/orders/:reference/details"                     Purchase    Limited Ignored OrderKey Api;
 
     GET    "/tickets/my-tickets"                            Purchase    Limited Ignored OrderKey Api;
     GET    "/tickets/:ticket"                               Purchase    Limited Ignored Optional Api;
+    GET    "/tickets/:ticket/transfers"                     Purchase    Limited Ignored OrderKey Api;
+    POST   "/tickets/:ticket/transfers"                     Purchase    Limited Kept    OrderKey Api;
+    DELETE "/tickets/:ticket/transfers"                     Purchase    Limited Ignored OrderKey Api;
+    POST   "/tickets/:ticket/swap"                          OtherWrite  Limited Kept    Required Api;
+    GET    "/transfers/:key"                                Purchase    Limited Ignored None     Api;
+    POST   "/transfers/:key/take"                           Purchase    Limited KeptForAccounts Optional Api;
     GET    "/tickets/:ticket_code/qr.png"                   Purchase    Limited Ignored None     Api;
     GET    "/tickets/:ticket_code/qr.svg"                   Purchase    Limited Ignored None     Api;
     POST   "/check-ins"                                     Door        Limited Kept    Required Api;
@@ -203,6 +229,9 @@ pub static ROUTES: &[Route] = routes! {
     POST   "/auth/totp/remove"                              Purchase    Limited Ignored Required Api;
     GET    "/auth/sessions"                                 Purchase    Limited Ignored Required Api;
     GET    "/auth/export"                                   Read        Limited Ignored Required Api;
+    GET    "/auth/erasure"                                  Purchase    Limited Ignored Required Api;
+    POST   "/auth/erasure"                                  Purchase    Limited Ignored Required Api;
+    DELETE "/auth/erasure"                                  Purchase    Limited Ignored Required Api;
     POST   "/auth/sessions/end-others"                      Purchase    Limited Ignored Required Api;
     DELETE "/auth/sessions/:session_id"                     Purchase    Limited Ignored Required Api;
     GET    PROOF_PAGE                                       Purchase    Limited Ignored None     Account;
@@ -215,6 +244,7 @@ pub static ROUTES: &[Route] = routes! {
     GET    "/admin/accounts/:account_id"                    OtherWrite  Limited Ignored Required Api;
     PATCH  "/admin/accounts/:account_id"                    OtherWrite  Limited Ignored Required Api;
     DELETE "/admin/accounts/:account_id/sessions"           OtherWrite  Limited Ignored Required Api;
+    POST   "/admin/accounts/:account_id/erase"              OtherWrite  Limited Ignored Required Api;
     GET    "/admin/accounts/:account_id/audit"              Read        Limited Ignored Required Api;
 
     GET    "/keys"                                          OtherWrite  Limited Ignored Required Api;

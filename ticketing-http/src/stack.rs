@@ -8,16 +8,16 @@ use crate::middleware::request_log::{Entry, Names};
 use crate::middleware::timeout::Deadline;
 use crate::middleware::{body_limit, panics, security_headers};
 use crate::problem::{Problem, to_response};
-use crate::routes::{self, Policy};
+use crate::routes::{self, IMPORTS, Policy};
 use crate::server::ConnectionProgress;
 use poem::http::uri::PathAndQuery;
 use poem::http::{Method, StatusCode, Uri, header};
 use poem::{Endpoint, IntoEndpoint, IntoResponse, PathPattern, Request, Response};
 use std::sync::Arc;
 use std::time::Duration;
-use ticketing_core::Ticketing;
 use ticketing_core::clock::{Clock, Random, SystemClock, SystemRandom};
 use ticketing_core::gateway::in_flight::InFlight;
+use ticketing_core::{MAX_IMPORT_BYTES, Ticketing};
 use tracing::Instrument as _;
 
 /// Settings of the stack.
@@ -144,10 +144,18 @@ impl<E: Endpoint> MiddlewareStack<E> {
         self.admission.enter(self.config.clock.now(), policy.class)
     }
 
+    /// The largest body of a request. A file is larger than any other body; nobody sends one without a token.
+    fn body_limit(&self, policy: Policy, request: &Request) -> usize {
+        let is_import = policy.route.is_some_and(|route| route.pattern == IMPORTS && route.method.is_some());
+        let has_token = request.headers().contains_key(header::AUTHORIZATION);
+        if is_import && has_token { self.config.body_limit.max(MAX_IMPORT_BYTES) } else { self.config.body_limit }
+    }
+
     /// Bounds what the request may cost: bytes, time, and a panic.
     async fn guard(&self, policy: Policy, request: &mut Request) -> Response {
         let deadline = Deadline::after(self.config.request_timeout);
-        if let Err(problem) = deadline.for_body(body_limit::read(request, self.config.body_limit)).await {
+        let limit = self.body_limit(policy, request);
+        if let Err(problem) = deadline.for_body(body_limit::read(request, limit)).await {
             return hang_up(problem.to_response());
         }
         if let Some(ConnectionProgress(progress)) = request.data() {

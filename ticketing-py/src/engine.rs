@@ -23,7 +23,7 @@ use ticketing_core::storage::postgres::PostgresStorage;
 use ticketing_core::storage::sqlite::SqliteStorage;
 use ticketing_core::storage::{Storage, memory};
 use ticketing_core::token::{KeyMode, TokenKey};
-use ticketing_core::{Error, Organizers, Ticketing, TicketingBuilder};
+use ticketing_core::{Error, Organizers, Retention, Ticketing, TicketingBuilder};
 use ticketing_core::{Upkeep, UpkeepHandle};
 use tokio::sync::{Mutex, OnceCell};
 
@@ -158,6 +158,9 @@ pub(crate) struct Options<'py> {
     test_keys: bool,
     verified_organizers: bool,
     unproved_members: bool,
+    keep_webhooks: Option<f64>,
+    keep_mails: Option<f64>,
+    keep_buyers: Option<f64>,
     clock: Option<Bound<'py, ManualClock>>,
     circuit_breaker: bool,
     gateway_timeout: f64,
@@ -185,6 +188,7 @@ pub(crate) struct Settings {
     key_mode: KeyMode,
     organizers: Organizers,
     unproved_members: bool,
+    retention: Retention,
     clock: Arc<dyn Clock>,
     upkeep_every: Duration,
 }
@@ -195,6 +199,11 @@ fn seconds(py: Python<'_>, field: &str, seconds: f64) -> PyResult<Duration> {
 
 fn signed(py: Python<'_>, field: &str, length: f64) -> PyResult<SignedDuration> {
     SignedDuration::try_from(seconds(py, field, length)?).map_err(|error| invalid(py, field, error))
+}
+
+/// A length of time that may be none.
+fn term(py: Python<'_>, field: &str, length: Option<f64>) -> PyResult<Option<SignedDuration>> {
+    length.map(|length| signed(py, field, length)).transpose()
 }
 
 impl Settings {
@@ -228,6 +237,10 @@ impl Settings {
             key_mode: if options.test_keys { KeyMode::Test } else { KeyMode::Live },
             organizers: if options.verified_organizers { Organizers::Verified } else { Organizers::Anyone },
             unproved_members: options.unproved_members,
+            retention: Retention::default()
+                .with_webhooks(term(py, "keep_webhooks", options.keep_webhooks)?)
+                .with_mails(term(py, "keep_mails", options.keep_mails)?)
+                .with_buyers(term(py, "keep_buyers", options.keep_buyers)?),
             clock,
             upkeep_every: seconds(py, "upkeep_every", options.upkeep_every)?,
         };
@@ -250,7 +263,8 @@ impl Settings {
             .refuse_common_passwords(self.refuse_common_passwords)
             .key_mode(self.key_mode)
             .organizers(self.organizers)
-            .unproved_members(self.unproved_members);
+            .unproved_members(self.unproved_members)
+            .retention(self.retention);
         if let Some(url) = &self.public_url {
             builder = builder.public_url(url.clone());
         }

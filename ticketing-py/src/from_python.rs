@@ -11,7 +11,9 @@ use pyo3::types::{PyBool, PyDate, PyDateTime, PyString, PyTuple, PyTzInfo};
 use pyo3::{Borrowed, intern};
 use ticketing_core::LineRequest;
 use ticketing_core::domain::code::{Reference, TicketCode};
-use ticketing_core::domain::event::{EventPhase, EventSort, EventStatus, SalesRulesWants, Visibility};
+use ticketing_core::domain::event::{
+    EventPhase, EventSort, EventStatus, EventTerms, EventTermsWants, SalesRulesWants, Visibility,
+};
 use ticketing_core::domain::id::TicketTypeId;
 use ticketing_core::domain::money::{Currency, Money};
 use ticketing_core::domain::payment::{Mode, Verdict};
@@ -20,9 +22,11 @@ use ticketing_core::domain::promo_code::ALL;
 use ticketing_core::domain::refund::RefundStatus;
 use ticketing_core::domain::time_zone::TimeZoneName;
 
+mod attendees;
 mod events;
 mod gateway;
 mod promo_codes;
+mod terms;
 
 pub(crate) use events::NewTicketTypes;
 pub(crate) use promo_codes::PromoCodeWants;
@@ -55,7 +59,7 @@ pub(crate) fn invalid(py: Python<'_>, field: &str, error: impl std::fmt::Display
 }
 
 /// A `TypeError`: "must be a Principal (got str)".
-fn wrong_type(expected: &str, found: &Bound<'_, PyAny>) -> PyErr {
+pub(crate) fn wrong_type(expected: &str, found: &Bound<'_, PyAny>) -> PyErr {
     PyTypeError::new_err(format!("must be {expected} (got {})", type_name(found)))
 }
 
@@ -114,6 +118,27 @@ impl<'py> Fields<'_, 'py> {
         }
         SalesRulesWants::read(&self.value("rules")?).map_err(|error| in_rules(self.of.py(), error))
     }
+
+    fn given_terms(&self) -> PyResult<EventTermsWants> {
+        if self.is_unset("terms")? {
+            return Ok(EventTermsWants::default());
+        }
+        EventTermsWants::read(&self.value("terms")?).map_err(|error| in_terms(self.of.py(), error))
+    }
+}
+
+/// The terms of an event.
+pub(crate) struct Terms(pub(crate) EventTerms);
+
+impl Read for Terms {
+    fn read(value: &Bound<'_, PyAny>) -> PyResult<Self> {
+        EventTerms::read(value).map(Self).map_err(|error| in_terms(value.py(), error))
+    }
+}
+
+/// So do those of its terms.
+fn in_terms(py: Python<'_>, error: PyErr) -> PyErr {
+    renamed(py, error, |field| field.unwrap_or("terms").to_owned())
 }
 
 /// The fields of an event's rules have the names of the event's own fields.
@@ -380,10 +405,18 @@ names! {
     EventPhase: "phase", "an" "EventPhase";
     EventStatus: "status", "an" "EventStatus";
     ticketing_core::domain::organisation::MemberRole: "role", "a" "MemberRole";
+    ticketing_core::domain::payment::ManualMethod: "method", "a" "PaymentMethod";
     Mode: "mode", "a" "Mode";
+    ticketing_core::domain::event::AnswerKind: "kind", "an" "AnswerKind";
+    ticketing_core::domain::event::Per: "per", "an" "AskedPer";
+    ticketing_core::domain::event::Required: "required", "a" "RequiredWhen";
+    ticketing_core::domain::event::TransferRule: "rule", "a" "TransferRule";
+    ticketing_core::domain::message::Presence: "who", "a" "Presence";
+    ticketing_core::ExportKind: "kind", "an" "ExportKind";
     ticketing_core::domain::access::Permission: "permissions", "a" "Permission";
     RefundStatus: "status", "a" "RefundStatus";
     ticketing_core::domain::account::Role: "role", "a" "Role";
+    ticketing_core::domain::ticket::TicketStatus: "status", "a" "TicketStatus";
     Visibility: "visibility", "a" "Visibility";
 }
 

@@ -9,6 +9,8 @@ mod engine;
 #[cfg(feature = "python")]
 mod errors;
 #[cfg(feature = "python")]
+mod exports;
+#[cfg(feature = "python")]
 mod from_python;
 #[cfg(feature = "python")]
 mod gateways;
@@ -41,6 +43,7 @@ fn _native(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add_class::<operations::AsyncEngine>()?;
     module.add_class::<callbacks::Job>()?;
     engine::register(module)?;
+    exports::register(module)?;
     gateways::register(module)?;
     mailers::register(module)?;
     values::register(module)?;

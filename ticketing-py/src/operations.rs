@@ -5,7 +5,8 @@
 use crate::asyncio::{awaitable, running_loop};
 use crate::engine::{Core, Settings};
 use crate::errors::Failure;
-use crate::from_python::{Days, HeaderValue, In, NewTicketTypes, PromoCodeWants, Read as _, Starts, unsigned};
+use crate::exports::{Export, Rows};
+use crate::from_python::{Days, HeaderValue, In, NewTicketTypes, PromoCodeWants, Read as _, Starts, Terms, unsigned};
 use crate::gateways::PythonGateway;
 use crate::process::on_behalf;
 use crate::to_python::{OfEvent, ToPython};
@@ -19,43 +20,47 @@ use ticketing_core::clock::{Random, SystemRandom};
 use ticketing_core::domain::access::{Permission, Permissions};
 use ticketing_core::domain::account::{Account, AccountFilter, AccountWants, Role};
 use ticketing_core::domain::api_key::ApiKey;
+use ticketing_core::domain::attendee::{Attendee, AttendeeEntry, AttendeeFilter, AttendeeWants};
 use ticketing_core::domain::audit::{Actor, AuditLine};
 use ticketing_core::domain::category::{Category, NewCategory};
 use ticketing_core::domain::check_in::{CheckIn, Scan};
 use ticketing_core::domain::code::{Reference, TicketCode};
 use ticketing_core::domain::event::{
     Event, EventFilter, EventPhase, EventSort, EventStatus, EventWants, GENERAL_ADMISSION, NewEvent, NewTicketType,
-    SalesRules,
+    SalesRules, Window,
 };
 use ticketing_core::domain::id::{
-    AccountId, ApiKeyId, CategoryId, EventId, MailId, OrganisationId, PromoCodeId, ProofId, RefundId, SessionId,
-    TicketId,
+    AccountId, ApiKeyId, CategoryId, EventId, MailId, MessageId, OrganisationId, PromoCodeId, ProofId, RefundId,
+    SessionId, TicketId, TicketTypeId,
 };
+use ticketing_core::domain::message::{Audience, Message, Presence};
 use ticketing_core::domain::money::Money;
-use ticketing_core::domain::order::{Order, Quote};
+use ticketing_core::domain::order::{IssueLine, IssuePayment, Issued, Order, OrderEntry, OrderSearch, Quote};
+use ticketing_core::domain::order_details::{OrderDetails, OrderDetailsWants};
 use ticketing_core::domain::organisation::{
     Member, MemberEvents, MemberRole, Membership, Organisation, OrganisationWants,
 };
 use ticketing_core::domain::outbox::OutboxMail;
-use ticketing_core::domain::page::{Page, PageRequest};
-use ticketing_core::domain::payment::Verdict;
-use ticketing_core::domain::payment::{Attempt, Settlement};
+use ticketing_core::domain::page::{Cursor, CursorPage, CursorRequest, Page, PageRequest};
+use ticketing_core::domain::payment::{Attempt, ManualMethod, Settlement, Verdict};
 use ticketing_core::domain::payment_history::Payment;
 use ticketing_core::domain::principal::{Buyer, EmailAddress, Principal};
 use ticketing_core::domain::proof::{CodeFor, Proof};
-use ticketing_core::domain::refund::Refund;
+use ticketing_core::domain::refund::{Refund, RefundMoney, ReturnQuote};
 use ticketing_core::domain::refusal::Refusal;
 use ticketing_core::domain::scope::Scope;
 use ticketing_core::domain::session::StoredSession;
-use ticketing_core::domain::ticket::Ticket;
+use ticketing_core::domain::ticket::{PriceDifference, Swapped, Ticket, TicketKey, TicketStatus};
 use ticketing_core::domain::time_zone::TimeZoneName;
+use ticketing_core::domain::transfer::{FoundTransfer, TakenTransfer, Transfer};
 use ticketing_core::domain::webhook::StoredWebhook;
 use ticketing_core::gateway::Webhook;
 use ticketing_core::token::{ApiKeyToken, GuestKey};
 use ticketing_core::{
-    AccountData, Authenticated, Caller, CodeChallenge, Decision, LineRequest, NewApiKey, NewSecondFactor, OrderRequest,
-    PayOptions, ProofState, Reauthentication, RecoveryCodes, RefundOptions, Registration, Repeat, SecondFactorState,
-    Session, Started, Ticketing, Upkeep, UpkeepReport,
+    AccountData, Authenticated, Caller, CodeChallenge, Decision, Erasure, ExportKind, ImportOptions, Imported,
+    IssueRequest, LineRequest, MessageRequest, NewApiKey, NewSecondFactor, OrderRequest, PayOptions, ProofState,
+    Reauthentication, ReceivedPayment, RecoveryCodes, RefundOptions, Registration, Repeat, SecondFactorState, Session,
+    Started, Ticketing, Upkeep, UpkeepReport,
 };
 
 /// The engine for plain code: calls wait, and other Python threads run in the meantime.
@@ -398,6 +403,27 @@ operations! {
         core.get().await?.event_audit(&actor.0, EventId(event_id), page(skip, limit, count)?).await?
     }
 
+    fn request_erasure(core, account_id: i64, password: String, code: Option<String>) -> Erasure {
+        let by = Reauthentication::new(&password, code.as_deref());
+        core.get().await?.request_erasure(AccountId(account_id), by).await?
+    }
+
+    fn cancel_erasure(core, account_id: i64) -> () {
+        core.get().await?.cancel_erasure(AccountId(account_id)).await?
+    }
+
+    fn erasure(core, account_id: i64) -> Erasure {
+        core.get().await?.erasure(AccountId(account_id)).await?
+    }
+
+    fn erase_account(core, actor: In<Option<Principal>>, account_id: i64) -> () {
+        core.get().await?.erase_account(&administrator(actor), AccountId(account_id)).await?
+    }
+
+    fn erase_buyer(core, who: In<Principal>) -> usize {
+        core.get().await?.erase_buyer(&who.0).await?
+    }
+
     fn account_data(core, account_id: i64) -> AccountData {
         core.get().await?.account_data(AccountId(account_id)).await?
     }
@@ -443,7 +469,8 @@ operations! {
         price: In<Option<Money>>, capacity: Option<i64>, ticket_types: In<NewTicketTypes>,
         ends_at: In<Option<Timestamp>>, description: Option<String>, address: Option<String>,
         image_url: Option<String>, category: Option<String>, category_id: Option<i64>, time_zone: In<TimeZoneName>,
-        draft: bool, rules: In<SalesRules>, key: In<Option<Reference>>, organisation_id: Option<i64>,
+        draft: bool, rules: In<SalesRules>, terms: In<Terms>, key: In<Option<Reference>>,
+        organisation_id: Option<i64>,
     ) -> Event {
         let ticket_types = ticket_types_of(price.0, ticket_types.0.0)?;
         let currency = ticket_types[0].price.currency();
@@ -457,7 +484,8 @@ operations! {
             .with_capacity(capacity)
             .with_time_zone(time_zone.0)
             .with_is_draft(draft)
-            .with_rules(rules.0);
+            .with_rules(rules.0)
+            .with_terms(terms.0.0);
         let ticketing = core.get().await?;
         match (organisation_id, category) {
             (_, Some(_)) if category_id.is_some() => {
@@ -713,11 +741,16 @@ operations! {
     }
 
     fn refund(
-        core, actor: In<Principal>, reference: In<Reference>, tickets: Option<Vec<i64>>, note: Option<String>,
-        key: In<Option<Reference>>,
+        core, actor: In<Principal>, reference: In<Reference>, tickets: Option<Vec<i64>>, amount: In<Option<Money>>,
+        note: Option<String>, key: In<Option<Reference>>,
     ) -> Refund {
         let tickets = tickets.map(|ids| ids.into_iter().map(TicketId).collect::<Vec<_>>());
-        let options = RefundOptions::default().with_tickets(tickets).with_note(note).with_key(key.0);
+        let money = match amount.0 {
+            None => RefundMoney::Prices,
+            Some(amount) if amount.is_zero() => RefundMoney::Nothing,
+            Some(amount) => RefundMoney::Exactly(amount),
+        };
+        let options = RefundOptions::default().with_tickets(tickets).with_money(money).with_note(note).with_key(key.0);
         core.get().await?.refund(&actor.0, &reference.0, options).await?
     }
 
@@ -726,6 +759,10 @@ operations! {
     ) -> Refund {
         let tickets = tickets.map(|ids| ids.into_iter().map(TicketId).collect());
         core.get().await?.return_tickets(&actor.0, &reference.0, tickets, key.0).await?
+    }
+
+    fn return_quote(core, actor: In<Principal>, reference: In<Reference>) -> ReturnQuote {
+        core.get().await?.return_quote(&actor.0, &reference.0).await?
     }
 
     fn retry_refund(core, actor: In<Principal>, payment: In<Reference>, refund_id: i64) -> Refund {
@@ -783,6 +820,176 @@ operations! {
         core.get().await?.dead_mails(&actor.0, page(skip, limit, count)?).await?
     }
 
+    fn attendees(
+        core, actor: In<Principal>, event_id: i64, text: Option<String>, ticket_type_id: Option<i64>,
+        status: In<Option<TicketStatus>>, paid_with: Option<String>, promo_code_id: Option<i64>,
+        ordered_from: In<Option<Timestamp>>, ordered_until: In<Option<Timestamp>>, after: In<Option<Cursor>>,
+        limit: i64,
+    ) -> CursorPage<AttendeeEntry> {
+        let filter = AttendeeFilter::default()
+            .with_text(text)
+            .with_ticket_type_id(ticket_type_id.map(TicketTypeId))
+            .with_status(status.0)
+            .with_paid_with(paid_with)
+            .with_promo_code_id(promo_code_id.map(PromoCodeId))
+            .with_ordered(Window::new(ordered_from.0, ordered_until.0));
+        let page = cursor_page(after.0, limit)?;
+        core.get().await?.attendees(&actor.0, EventId(event_id), filter, page).await?
+    }
+
+    fn orders_of_event(
+        core, actor: In<Principal>, event_id: i64, text: Option<String>, status: Option<String>,
+        paid_with: Option<String>, promo_code_id: Option<i64>, ordered_from: In<Option<Timestamp>>,
+        ordered_until: In<Option<Timestamp>>, after: In<Option<Cursor>>, limit: i64,
+    ) -> CursorPage<OrderEntry> {
+        let filter = OrderSearch::default()
+            .with_text(text)
+            .with_status(status)
+            .with_paid_with(paid_with)
+            .with_promo_code_id(promo_code_id.map(PromoCodeId))
+            .with_ordered(Window::new(ordered_from.0, ordered_until.0));
+        let page = cursor_page(after.0, limit)?;
+        core.get().await?.orders_of_event(&actor.0, EventId(event_id), filter, page).await?
+    }
+
+    fn attendee(core, actor: In<Principal>, ticket_id: i64) -> Attendee {
+        core.get().await?.attendee(&actor.0, TicketId(ticket_id)).await?
+    }
+
+    fn edit_attendee(
+        core, actor: In<Principal>, ticket_id: i64, seen: Option<i64>, wants: Py<PyAny>,
+    ) -> Attendee, before |py| (AttendeeWants::read(wants.bind(py))?,) => (wants)
+    {
+        core.get().await?.edit_attendee(&actor.0, TicketId(ticket_id), seen, wants).await?
+    }
+
+    fn issue_order(
+        core, actor: In<Principal>, event_id: i64, lines: In<Vec<IssueLine>>, payment: String,
+        pay_until: In<Option<Timestamp>>, buyer: In<Option<Principal>>, email: In<Option<EmailAddress>>,
+        note: Option<String>, reference: In<Option<Reference>>,
+    ) -> Issued {
+        let payment = issue_payment(&payment, pay_until.0)?;
+        let request = IssueRequest::new(EventId(event_id), lines.0, payment)
+            .with_buyer(buyer.0)
+            .with_email(email.0)
+            .with_note(note)
+            .with_reference(reference.0);
+        core.get().await?.issue_order(&actor.0, request).await?
+    }
+
+    fn import_orders(
+        core, actor: In<Principal>, event_id: i64, file: Vec<u8>, paid: In<Option<ManualMethod>>, note: Option<String>,
+        mail: bool, dry_run: bool,
+    ) -> Imported {
+        let options = match paid.0 {
+            Some(method) => ImportOptions::paid(method).with_note(note),
+            None => ImportOptions::free(note.unwrap_or_default()),
+        };
+        let options = options.with_is_mailed(mail).with_is_dry(dry_run);
+        core.get().await?.import_orders(&actor.0, EventId(event_id), &file, options).await?
+    }
+
+    fn begin_export(
+        core, actor: In<Option<Principal>>, event_id: i64, kind: In<ExportKind>,
+    ) -> Export {
+        Export::new(core.get().await?.export(&administrator(actor), EventId(event_id), kind.0).await?)
+    }
+
+    fn next_rows(core, export: In<Export>) -> Option<Rows> {
+        core.get().await?;
+        export.0.next().await?
+    }
+
+    fn order_details(core, actor: In<Principal>, reference: In<Reference>) -> OrderDetails {
+        core.get().await?.order_details(&actor.0, &reference.0).await?
+    }
+
+    fn edit_order_details(
+        core, actor: In<Principal>, reference: In<Reference>, seen: Option<i64>, wants: Py<PyAny>,
+    ) -> OrderDetails, before |py| (OrderDetailsWants::read(wants.bind(py))?,) => (wants)
+    {
+        core.get().await?.edit_order_details(&actor.0, &reference.0, seen, wants).await?
+    }
+
+    fn send_message(
+        core, actor: In<Principal>, event_id: i64, subject: String, text: String, ticket_type_id: Option<i64>,
+        who: In<Presence>, key: In<Option<Reference>>,
+    ) -> Message {
+        let request = MessageRequest::new(subject, text).with_audience(audience(ticket_type_id, who.0)).with_key(key.0);
+        core.get().await?.send_message(&actor.0, EventId(event_id), request).await?
+    }
+
+    fn count_recipients(
+        core, actor: In<Principal>, event_id: i64, ticket_type_id: Option<i64>, who: In<Presence>,
+    ) -> usize {
+        core.get().await?.count_recipients(&actor.0, EventId(event_id), audience(ticket_type_id, who.0)).await?
+    }
+
+    fn messages(core, actor: In<Principal>, event_id: i64) -> Vec<Message> {
+        core.get().await?.messages(&actor.0, EventId(event_id)).await?
+    }
+
+    fn stop_message(core, actor: In<Principal>, event_id: i64, message_id: i64) -> Message {
+        core.get().await?.stop_message(&actor.0, EventId(event_id), MessageId(message_id)).await?
+    }
+
+    fn offer_transfer(core, actor: In<Principal>, ticket_id: i64, to: In<EmailAddress>) -> Transfer {
+        core.get().await?.offer_transfer(&actor.0, &by_id(ticket_id), to.0).await?
+    }
+
+    fn withdraw_transfer(core, actor: In<Principal>, ticket_id: i64) -> bool {
+        core.get().await?.withdraw_transfer(&actor.0, &by_id(ticket_id)).await?
+    }
+
+    fn transfers(core, actor: In<Principal>, ticket_id: i64) -> Vec<Transfer> {
+        core.get().await?.transfers(&actor.0, &by_id(ticket_id)).await?
+    }
+
+    fn transfer(core, reference: In<Reference>) -> FoundTransfer {
+        core.get().await?.transfer(&reference.0).await?
+    }
+
+    fn take_transfer(
+        core, reference: In<Reference>, holder: In<Option<Principal>>, name: Option<String>,
+    ) -> TakenTransfer {
+        core.get().await?.take_transfer(&reference.0, holder.0, name).await?
+    }
+
+    fn transfer_key(core, reference: In<Reference>) -> GuestKey {
+        let engine = core.get().await?;
+        let found = engine.transfer(&reference.0).await?;
+        engine.transfer_key(&found.transfer)?
+    }
+
+    fn transfer_of_key(core, key: String) -> Reference {
+        core.get().await?.transfer_of_key(&key)?
+    }
+
+    fn swap_ticket(
+        core, actor: In<Principal>, ticket_id: i64, ticket_type_id: i64, difference: In<PriceDifference>,
+    ) -> Swapped {
+        let to = TicketTypeId(ticket_type_id);
+        core.get().await?.swap_ticket(&actor.0, &by_id(ticket_id), to, difference.0).await?
+    }
+
+    fn record_payment(
+        core, actor: In<Principal>, order: In<Reference>, method: In<ManualMethod>, amount: In<Money>,
+        note: Option<String>, reference: In<Option<Reference>>,
+    ) -> Settlement {
+        let received = ReceivedPayment::new(method.0, amount.0).with_note(note).with_reference(reference.0);
+        core.get().await?.record_payment(&actor.0, &order.0, received).await?
+    }
+
+    fn record_refund(core, actor: In<Principal>, payment: In<Reference>, refund_id: i64) -> Refund {
+        core.get().await?.record_refund(&actor.0, &payment.0, RefundId(refund_id)).await?
+    }
+
+    fn resend_tickets(
+        core, actor: In<Principal>, order: In<Reference>, to: In<Option<EmailAddress>>,
+    ) -> OutboxMail {
+        core.get().await?.resend_tickets(&actor.0, &order.0, to.0).await?
+    }
+
     fn resend_mail(core, actor: In<Principal>, mail_id: i64) -> OutboxMail {
         core.get().await?.resend_mail(&actor.0, MailId(mail_id)).await?
     }
@@ -790,6 +997,32 @@ operations! {
 
 /// How often an edit of any version is made anew because somebody else's came first.
 const MAX_TRIES: u32 = 10;
+
+fn by_id(ticket_id: i64) -> TicketKey {
+    TicketKey::Id(TicketId(ticket_id))
+}
+
+fn audience(ticket_type_id: Option<i64>, who: Presence) -> Audience {
+    Audience::default().with_ticket_type_id(ticket_type_id.map(TicketTypeId)).with_who(who)
+}
+
+fn cursor_page(after: Option<Cursor>, limit: i64) -> Result<CursorRequest, Failure> {
+    Ok(CursorRequest::default().with_after(after).with_limit(unsigned("limit", limit)?))
+}
+
+fn issue_payment(payment: &str, until: Option<Timestamp>) -> Result<IssuePayment, Failure> {
+    let wrong = |field: &str, message: String| Err(Error::invalid(field, message).into());
+    match (payment, until) {
+        ("later", Some(until)) => Ok(IssuePayment::Later { until }),
+        ("later", None) => wrong("pay_until", "is required: until when the places are kept".to_owned()),
+        (_, Some(_)) => wrong("pay_until", "must be left out unless payment is later".to_owned()),
+        ("free", None) => Ok(IssuePayment::Free),
+        (other, None) => match ManualMethod::from_name(other) {
+            Some(method) => Ok(IssuePayment::Received(method)),
+            None => wrong("payment", format!("must be free, cash, transfer or later (got {other:?})")),
+        },
+    }
+}
 
 fn page(skip: i64, limit: i64, count: bool) -> Result<PageRequest, Failure> {
     let (skip, limit) = (unsigned("skip", skip)?, unsigned("limit", limit)?);

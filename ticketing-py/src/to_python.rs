@@ -24,12 +24,15 @@ use ticketing_core::mailer::Mail;
 use ticketing_core::token::GuestKey;
 
 mod api_keys;
+mod attendees;
 mod events;
 mod gateway;
 mod orders;
 mod organisations;
 mod payments;
 mod people;
+mod terms;
+mod transfers;
 
 pub(crate) use orders::{OfEvent, percentage};
 
@@ -75,6 +78,13 @@ macro_rules! enums {
 }
 
 enums! {
+    ticketing_core::domain::event::AnswerKind: "events", "AnswerKind";
+    ticketing_core::domain::event::Per: "events", "AskedPer";
+    ticketing_core::domain::event::Required: "events", "RequiredWhen";
+    ticketing_core::domain::event::TransferRule: "events", "TransferRule";
+    ticketing_core::domain::message::MessageStatus: "messages", "MessageStatus";
+    ticketing_core::domain::message::Presence: "messages", "Presence";
+    ticketing_core::domain::transfer::TransferStatus: "transfers", "TransferStatus";
     AttemptStatus: "payments", "AttemptStatus";
     Attention: "payments", "Attention";
     DisputeStage: "payments", "DisputeStage";
@@ -188,6 +198,12 @@ impl ToPython for Principal {
     }
 }
 
+impl ToPython for Reference {
+    fn to_python<'py>(&self, py: Python<'py>) -> Made<'py> {
+        Ok(PyString::new(py, self.as_str()).into_any())
+    }
+}
+
 impl ToPython for GuestKey {
     fn to_python<'py>(&self, py: Python<'py>) -> Made<'py> {
         Ok(PyString::new(py, self.as_str()).into_any())
@@ -214,6 +230,7 @@ impl ToPython for Ticket {
             price: self.price.to_python(py)?,
             status: self.status.to_python(py)?,
             keeps_place: self.keeps_place,
+            replaces: self.replaces.map(|id| id.0),
             issued_at: time(py, self.issued_at)?,
             updated_at: time(py, self.updated_at)?,
         })
@@ -240,13 +257,19 @@ impl ToPython for OutboxMail {
             MailKind::Tickets => ("tickets", None),
             MailKind::Refund(id) => ("refund", Some(id.0)),
             MailKind::TicketsRestored(_) => ("tickets_restored", None),
+            MailKind::TicketsAgain(_) => ("tickets_again", None),
             MailKind::EventChanged(_) => ("event_changed", None),
             MailKind::EventCancelled => ("event_cancelled", None),
+            MailKind::Ticket { .. } => ("ticket", None),
+            MailKind::TransferOffered(_) => ("transfer_offered", None),
+            MailKind::TransferTaken(_) => ("transfer_taken", None),
+            MailKind::Message { .. } => ("message", None),
             MailKind::Proof(_) => ("proof", None),
             MailKind::PasswordChanged(_) => ("password_changed", None),
             MailKind::FactorAdded(_) => ("factor_added", None),
             MailKind::FactorRemoved(_) => ("factor_removed", None),
             MailKind::RecoveryCodeUsed(_) => ("recovery_code_used", None),
+            MailKind::ErasureRequested(_) => ("erasure_requested", None),
             other => return Err(pyo3::exceptions::PyNotImplementedError::new_err(format!("{other:?}"))),
         };
         object!(py, "mails", "OutboxMail", {
@@ -293,9 +316,11 @@ impl ToPython for UpkeepReport {
             expired: self.expired,
             undone: self.undone,
             notices: self.notices,
+            messages: self.messages,
             polled: self.polled,
             refunds: self.refunds,
             mails: self.mails,
+            erased: self.erased,
             failed: self.failed,
         })
     }

@@ -81,6 +81,7 @@ def test_what_is_kept_of_a_person(shop: Shop) -> None:
     band = sync.found_organisation(founder_id=ada.id, name="Band")
     sync.make_api_key(maker_id=ada.id, password=PASSWORD, name="Gate", permissions=[t.Permission.DOOR])
     data = sync.account_data(ada.id)
+    assert data.payments == data.refunds == data.mails == ()
     assert (data.account.id, data.orders, data.tickets) == (ada.id, (), ())
     assert [of.organisation.id for of in data.organisations] == [band.id]
     assert [key.name for key in data.api_keys] == ["Gate"]

@@ -35,7 +35,8 @@ def test_both_facades_have_the_same_methods() -> None:
     sync, aio = shape(t.Ticketing), shape(t.AsyncTicketing)
     assert sync == aio and len(sync) > 38
     for name, method in inspect.getmembers(t.AsyncTicketing, inspect.isfunction):
-        assert inspect.iscoroutinefunction(method) is not (name in {"__init__", "__repr__"}), name
+        waits = inspect.iscoroutinefunction(method) or inspect.isasyncgenfunction(method)
+        assert waits is not (name in {"__init__", "__repr__"}), name
         assert method.__doc__ or name.startswith("__"), name
     for name, method in inspect.getmembers(t.Ticketing, inspect.isfunction):
         assert not inspect.iscoroutinefunction(method), name

@@ -114,6 +114,18 @@ def test_readme_section_on_series_runs() -> None:
     assert len(series) == len(copies) + 1 == 54 and list(series)[1:] == copies
 
 
+def test_readme_section_on_attendees_runs() -> None:
+    names = world(is_async=False)
+    names |= {"shop": names["tickets"], "band": CLUB, "soon": NEXT_YEAR}
+    exec(block((HERE.parent / "README.md").read_text(), "## Attendees"), names)
+    rows, message = names["rows"], names["message"]
+    assert isinstance(rows, list) and isinstance(message, ticketing_py.Message)
+    assert [(row["name"], row["status"], row["answer_diet"]) for row in rows] == [
+        (None, "transferred", None),
+        ("Zoë", "active", "nuts"),
+    ]
+
+
 def test_readme_section_on_accounts_runs() -> None:
     mails, readme = MemoryMailer(), (HERE.parent / "README.md").read_text()
     names = {**vars(ticketing_py), "storage": MemoryStorage(), "mailer": mails, "secret": SECRET}

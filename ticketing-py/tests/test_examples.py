@@ -26,6 +26,17 @@ def test_notebook_prints_the_expected_lines(tmp_path: Path) -> None:
     assert program.read_text().count("# %%") == 9
 
 
+def test_first_day_does_every_wish(tmp_path: Path) -> None:
+    program = EXAMPLES / "first_day" / "first_day.py"
+    done = subprocess.run([sys.executable, program], cwd=tmp_path, capture_output=True, text=True, timeout=60)
+    assert done.returncode == 0, done.stderr
+    lines = done.stdout.splitlines()
+    assert lines[0] == "['General admission', 'VIP']"
+    assert lines[1] == str(["guest@example.com"] * 3)
+    assert lines[2:5] == ["guest@example.com,active,5000.00"] * 3
+    assert lines[5:] == ["NGN 0.00", "tickets_again", "NGN 2500.00", "True"]
+
+
 def test_gateway_in_the_readme_has_every_method() -> None:
     import ticketing_py
 

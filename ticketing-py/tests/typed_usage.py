@@ -105,6 +105,20 @@ async def uses() -> None:
         assert_type(account.disabled_reason, str | None)
         await tickets.administer_account(actor=None, account_id=1, role="owner")  # type: ignore[arg-type]
         assert_type(await tickets.audit_of_account(actor=None, account_id=1), t.Page[t.AuditLine])
+        diet = t.Question(key="diet", text="Diet?", kind=t.AnswerKind.CHOICE, options=["all", "vegan"])
+        edited = await tickets.edit_event(actor=ada.who, event_id=event.id, terms=t.EventTermsEdit(questions=[diet]))
+        assert_type(edited.terms.transfers.rule, t.TransferRule)
+        offer = await tickets.offer_transfer(actor=ada.who, ticket_id=1, to="bob@example.com")
+        taken = await tickets.take_transfer(offer.reference, holder=None, name="Bob")
+        assert_type(taken.ticket.replaces, int | None)
+        await tickets.edit_attendee(actor=ada.who, ticket_id=1, answers={"diet": None})
+        await tickets.edit_attendee(actor=ada.who, ticket_id=1, answers={"diet": 7})  # type: ignore[dict-item]
+        await tickets.send_message(actor=ada.who, event_id=1, subject="Doors", text="At 19:00.", who=t.Presence.NOT_IN)
+        returned = await tickets.return_quote(actor=ada.who, reference="order")
+        assert_type(returned.tickets, tuple[tuple[int, t.Money], ...])
+        async for row in tickets.export_rows(actor=None, event_id=event.id, kind="attendees"):
+            assert_type(row, dict[str, t.Cell])
+        tickets.export_rows(actor=None, event_id=event.id, kind="tickets")  # type: ignore[arg-type]
         try:
             await tickets.hold(buyer=ada, event_id=event.id)
         except t.SoldOut as error:
@@ -115,6 +129,8 @@ def plain() -> None:
     with t.Ticketing("tickets.db", gateway=FakeGateway(), mailer=t.MemoryMailer()) as tickets:
         assert_type(tickets, t.Ticketing)
         assert_type(tickets.categories(), t.Page[t.Category])
+        for row in tickets.export_rows(actor=None, event_id=1, kind=t.ExportKind.CHECK_INS):
+            assert_type(row["ticket_id"], t.Cell)
     t.Ticketing("x.db", proof_url="https://example.com/proof", test_keys=True, verified_organizers=True)
     t.Ticketing("x.db", unproved_members="yes")  # type: ignore[arg-type]
     t.Ticketing(7)  # type: ignore[arg-type]

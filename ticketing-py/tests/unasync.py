@@ -17,7 +17,7 @@ def facade(source: str) -> str:
     """The same without `async` and `await`."""
     _, _, rest = source.partition('"""\n')
     rest = rest.replace("for asyncio.", "for plain code.", 1)
-    rest = re.sub(r"\bAsync(Ticketing|Engine)\b", r"\1", rest)
+    rest = re.sub(r"\bAsync(Ticketing|Engine|Iterator)\b", r"\1", rest)
     rest = rest.replace("__aenter__", "__enter__").replace("__aexit__", "__exit__")
     rest = re.sub(r"\b(async|await) ", "", rest).replace("``async with``", "``with``")
     rest = rest.replace(

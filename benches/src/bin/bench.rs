@@ -4,6 +4,7 @@
 
 use benches::Failure;
 use benches::runs::cost::Cost;
+use benches::runs::organiser::Organiser;
 use benches::runs::overload;
 use benches::runs::{engine, footprint, full, http, timing};
 use benches::shop::{Kind, Shop};
@@ -47,6 +48,8 @@ enum What {
     Overload(overload::Overload),
     /// CPU time per sale by part, with all mails, against the bare pipeline and another build.
     Cost(Cost),
+    /// An organiser's lists and exports of an event with many attendees.
+    Organiser(Organiser),
     /// Start-up time and memory of a server.
     Footprint,
     /// Whether the time of an answer tells who has an account. Fails if it does.
@@ -76,6 +79,7 @@ async fn measure(arguments: &Arguments, kind: Kind) -> Result<Option<(&'static s
         What::Full(full) => return Ok(full.run(kind, callers, lasting).await?.map(|table| ("full", table))),
         What::Overload(overload) => return Ok(overload.run(kind, lasting).await?.map(|table| ("overload", table))),
         What::Cost(cost) => return Ok(cost.run(kind, lasting).await?.map(|table| ("cost", table))),
+        What::Organiser(of) => return Ok(of.run(kind).await?.map(|table| ("organiser", table))),
         What::Footprint => return Ok(footprint::footprint(kind, lasting).await?.map(|table| ("footprint", table))),
         What::Timing => return Ok(timing::timing(kind).await?.map(|table| ("timing", table))),
         What::Http => return Ok(http::http(kind, lasting).await?.map(|table| ("http", table))),

@@ -5,7 +5,9 @@
 use super::order::Order;
 use super::principal::Principal;
 use super::row::{Field, Kind, RowError, Sink, Source};
+use super::scope::Scope;
 use super::wire_names::wire_names;
+use super::working_set::WorkingSet;
 
 /// What somebody may do with events, and with what was sold for them. There are no others.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, serde::Serialize, serde::Deserialize)]
@@ -15,7 +17,7 @@ pub enum Permission {
     View,
     /// Create and change events, their ticket types and promo codes; publish and pause them.
     Edit,
-    /// See and export the personal data of attendees.
+    /// See, edit and export the personal data of attendees.
     Attendees,
     /// See payments, refund them, decide reviews, send mails again.
     Orders,
@@ -108,6 +110,14 @@ impl Field for Permissions {
 /// [claimed](super::order::ClaimOrders) it.
 pub fn is_theirs(who: &Principal, order: &Order) -> bool {
     order.buyer.who == *who || who.guest() == Some(&order.reference)
+}
+
+/// Whether somebody may do something with an order: with a scope, if it covers the order's event; without one, as the buyer. Needs the event.
+pub(crate) fn may_reach(rows: &WorkingSet, who: &Principal, scope: Option<&Scope>, order: &Order) -> bool {
+    match scope {
+        Some(scope) => rows.events.get(&order.event_id).is_some_and(|event| scope.covers(event)),
+        None => is_theirs(who, order),
+    }
 }
 
 #[cfg(test)]

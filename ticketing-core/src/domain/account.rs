@@ -15,11 +15,20 @@ use jiff::Timestamp;
 
 mod administer;
 mod change;
+mod erase;
+mod erasure;
+mod erasure_blocks;
+mod export;
 mod register;
 mod search;
 
 pub use administer::{AccountWants, AdministerAccount, Administered};
 pub use change::ChangeAccount;
+pub use erase::{EraseAccount, Erased};
+pub(crate) use erasure::TRY_AGAIN_AFTER;
+pub use erasure::{CancelErasure, ERASURE_DELAY, FindErasure, ListDueErasures, PostponeErasure, RequestErasure};
+pub use erasure_blocks::ErasureBlock;
+pub use export::{ListAttemptsOfAccount, ListMailsOfAccount, ListRefundsOfAccount};
 pub use search::{AccountFilter, ListAuditOfAccount, SearchAccounts};
 
 /// A registered account.
@@ -55,6 +64,12 @@ pub struct Account {
     /// The organisations that it is a member of.
     #[serde(default)]
     pub memberships: Memberships,
+    /// When it is to be erased. After it was erased: when what is left of it is looked for again.
+    #[serde(default)]
+    pub erase_at: Option<Timestamp>,
+    /// When it was erased. Nothing but its id is left of the person then.
+    #[serde(default)]
+    pub erased_at: Option<Timestamp>,
     /// When it was created.
     pub created_at: Timestamp,
     /// When it last changed.
@@ -64,7 +79,7 @@ pub struct Account {
 table! {
     Account in "accounts", lock Lock::Rank(4);
     numbered id: AccountId, email, name, username, phone, password_hash, role, is_active, disabled_reason, is_verified,
-        has_second_factor, sessions_ended, created_at, updated_at, memberships;
+        has_second_factor, sessions_ended, created_at, updated_at, memberships, erase_at, erased_at;
     derived email_key = |account| Some(account.email.key());
     derived username_key = |account| account.username.as_ref().map(|username| username.to_lowercase());
     index BY_EMAIL(email_key) unique;

@@ -1,6 +1,7 @@
 //! The audit log: what was decided, when, by whom and why. It is append-only.
 
-use super::command::Query;
+use super::command::{Command, Query};
+use super::event::Event;
 use super::id::{AccountId, AuditId, EventId, OrganisationId};
 use super::list::{Condition, List};
 use super::load::LoadKeys;
@@ -164,6 +165,33 @@ impl WorkingSet {
         let item = format!("event {event}");
         let change = Change { item: Some(&item), ..Change::default() }.in_organisation(id);
         self.record_audit(now, event, Actor::Person(actor.clone()), action, "", change);
+    }
+}
+
+/// Records that somebody exports a list of an event: personal data leaves the installation.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RecordExport {
+    /// The event.
+    pub event_id: EventId,
+    /// What is exported.
+    pub kind: &'static str,
+    /// Who exports it.
+    pub actor: Actor,
+}
+
+impl Command for RecordExport {
+    type Outcome = ();
+    const NAME: &'static str = "record_export";
+
+    fn needs(&self, _rows: &WorkingSet, load: &mut LoadKeys) {
+        load.look::<Event>(&self.event_id);
+    }
+
+    fn apply(&self, rows: &mut WorkingSet, now: Timestamp) {
+        if rows.events.get(&self.event_id).is_some() {
+            let change = Change { item: Some(self.kind), ..Change::default() };
+            rows.record_audit(now, self.event_id, self.actor.clone(), "event.exported", "", change);
+        }
     }
 }
 

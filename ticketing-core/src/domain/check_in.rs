@@ -1,16 +1,18 @@
 //! Check-ins: ticket scans at the entrance, and how they are undone.
 
+use super::attendee::Attendee;
 use super::code::TicketCode;
 use super::command::{Command, Query};
-use super::event::{Event, EventStatus};
+use super::event::{Answers, Event, EventStatus, Per, Required, refuse_without};
 use super::id::{EventId, TicketId};
 use super::load::LoadKeys;
+use super::order_details::OrderDetails;
 use super::principal::Principal;
 use super::refusal::Refusal;
-use super::row::{Field, Kind, RowError, Sink, Source};
+use super::row::json_fields;
 use super::scope::Scope;
 use super::table::{Lock, table};
-use super::ticket::{self, TicketStatus};
+use super::ticket::{self, Ticket, TicketStatus};
 use super::working_set::WorkingSet;
 use crate::setters::setters;
 use jiff::Timestamp;
@@ -82,21 +84,7 @@ table! {
     index BY_NONCE(nonce) unique;
 }
 
-/// As a JSON list, or null if there is none.
-impl Field for Vec<String> {
-    const KINDS: &'static [Kind] = &[Kind::Text];
-
-    fn store(&self, to: &mut dyn Sink) {
-        // Texts are always JSON.
-        let list = (!self.is_empty()).then(|| serde_json::to_string(self).unwrap_or_default());
-        to.text(list.as_deref());
-    }
-
-    fn read(from: &mut dyn Source) -> Result<Option<Self>, RowError> {
-        let list = from.text()?.map(|text| serde_json::from_str(&text).map_err(RowError::of)).transpose()?;
-        Ok(Some(list.unwrap_or_default()))
-    }
-}
+json_fields!(Vec<String>);
 
 impl WorkingSet {
     /// The check-in of this scan.
@@ -117,6 +105,10 @@ impl Command for Scan {
             load.row::<CheckIn>(&ticket.id);
             // Only looked at: the door does not wait for buyers.
             load.look::<Event>(&ticket.event_id);
+            if rows.events.loaded_row(&ticket.event_id).is_some_and(asks_before_entry) {
+                load.look::<Attendee>(&ticket.id);
+                load.look::<OrderDetails>(&ticket.order_id);
+            }
         }
     }
 
@@ -169,6 +161,9 @@ impl Command for Scan {
             TicketStatus::Cancelled => return Err(Refusal::TicketCancelled),
             TicketStatus::Transferred => return Err(Refusal::TicketTransferred),
         }
+        if asks_before_entry(event) {
+            is_answered(rows, event, &ticket)?;
+        }
 
         let check_in = CheckIn {
             ticket_id: ticket.id,
@@ -192,6 +187,21 @@ impl Command for Scan {
         }
         Ok(check_in)
     }
+}
+
+fn asks_before_entry(event: &Event) -> bool {
+    event.questions_before(Required::BeforeEntry).next().is_some()
+}
+
+/// Whether everything is answered that must be before the ticket lets somebody in.
+fn is_answered(rows: &WorkingSet, event: &Event, ticket: &Ticket) -> Result<(), Refusal> {
+    let asked = || event.questions_before(Required::BeforeEntry);
+    let nothing = Answers::default();
+    let own = rows.attendees.get(&ticket.id).map_or(&nothing, |attendee| &attendee.answers);
+    let of_order = rows.order_details.get(&ticket.order_id).map_or(&nothing, |details| &details.answers);
+    let mut missing = own.missing(asked().filter(|question| question.is_for(ticket.ticket_type_id)));
+    missing.extend(of_order.missing(asked().filter(|question| question.per == Per::Order)));
+    refuse_without(missing)
 }
 
 /// Finds the check-in of a ticket, if it was used.

@@ -24,6 +24,18 @@ impl Seed {
         Self(Sha256::new_with_prefix("seed").chain_update(reference.as_str()).finalize().into())
     }
 
+    /// The seed that follows from some content. It is as hard to guess as the content is.
+    #[cfg(feature = "csv")]
+    pub(crate) fn of_content(parts: &[&[u8]]) -> Self {
+        let mut hash = Sha256::new_with_prefix("content");
+        for part in parts {
+            // With lengths, so that no two contents are the same bytes.
+            hash.update(u64::try_from(part.len()).unwrap_or(u64::MAX).to_be_bytes());
+            hash.update(part);
+        }
+        Self(hash.finalize().into())
+    }
+
     /// 26 symbols that depend on every bit of the seed, on the purpose `for_what`, and on `index`.
     fn symbols(&self, for_what: &str, index: u32) -> String {
         let hash = Sha256::new_with_prefix(self.0).chain_update(for_what).chain_update(index.to_be_bytes()).finalize();

@@ -20,7 +20,9 @@ mod find;
 mod new;
 mod phase;
 mod put;
+mod question;
 mod sales_rules;
+mod terms;
 mod wants;
 
 pub use cancel::CancelEvent;
@@ -28,11 +30,15 @@ pub use copy::CopyEvent;
 pub use edit::EditEvent;
 pub use filter::{EventFilter, EventSort};
 pub use find::{FindEvent, FindEvents, ListEventIds, ListEvents};
+pub(crate) use find::{is_not_over, is_over};
 pub(crate) use new::Past;
 pub use new::{GENERAL_ADMISSION, NewEvent, NewTicketType};
 pub use phase::{EventPhase, EventStatus};
 pub use put::PutEvent;
+pub(crate) use question::refuse_without;
+pub use question::{AnswerKind, Answers, MAX_ANSWER, MAX_QUESTIONS, Per, Question, Required};
 pub use sales_rules::{SalesRules, Visibility, Window};
+pub use terms::{EventTerms, EventTermsWants, ReturnPolicy, TransferPolicy, TransferRule};
 pub(crate) use wants::WrongType;
 pub use wants::{EventWants, SalesRulesWants, TicketTypeWants};
 
@@ -112,6 +118,9 @@ pub struct Event {
     /// When and how many tickets are sold, over all types.
     #[serde(default)]
     pub rules: SalesRules,
+    /// Whether its tickets can be transferred and returned, and what its attendees are asked.
+    #[serde(default)]
+    pub terms: EventTerms,
     /// 1 for a new event, and one more for every edit that changed something. Sales do not count.
     #[serde(default = "first_version")]
     pub version: i64,
@@ -139,7 +148,7 @@ table! {
     numbered id: EventId, key, organizer as Organizer [organizer_account, organizer_external, organizer_organisation],
         title, description, starts_at, ends_at, location,
         address, image_url, category_id, currency, stock [capacity, held, sold], status, created_at, updated_at, time_zone,
-        rules [sales_from, sales_until, paused, min_per_order, max_per_order, max_per_buyer], version, series_id, published_at;
+        rules [sales_from, sales_until, paused, min_per_order, max_per_order, max_per_buyer], version, series_id, published_at, terms;
     unstored category;
     part ticket_types: TicketType;
     derived search_key = |event| Some(event.search_key());
@@ -237,6 +246,11 @@ impl Event {
     /// The ticket types that everybody sees.
     pub fn public_types(&self) -> impl Iterator<Item = &TicketType> {
         self.ticket_types.iter().filter(|ticket_type| ticket_type.is_public())
+    }
+
+    /// The questions that must be answered by then.
+    pub(crate) fn questions_before(&self, required: Required) -> impl Iterator<Item = &Question> {
+        self.terms.questions.iter().filter(move |question| question.required == required)
     }
 
     /// The ticket type with this id, also if it is removed.

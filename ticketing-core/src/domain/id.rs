@@ -67,6 +67,10 @@ ids! {
     MailId,
     /// A [`Notice`](crate::domain::notice::Notice)'s id.
     NoticeId,
+    /// A [`Transfer`](crate::domain::transfer::Transfer)'s id.
+    TransferId,
+    /// The id of a [message to attendees](crate::domain::message::Message).
+    MessageId,
     /// The id of an entry of the audit log.
     AuditId,
     /// The id of a stored webhook.

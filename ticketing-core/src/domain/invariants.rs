@@ -9,9 +9,10 @@ use crate::domain::id::{PromoCodeId, TicketTypeId};
 use crate::domain::order::{Order, OrderStatus};
 use crate::domain::organisation::MemberRole;
 use crate::domain::outbox::MailKind;
-use crate::domain::payment::AttemptStatus;
+use crate::domain::payment::{Attempt, AttemptStatus};
 use crate::domain::pricing::Parts;
 use crate::domain::ticket::TicketStatus;
+use crate::domain::transfer::{Transfer, TransferStatus};
 use crate::domain::working_set::WorkingSet;
 use std::collections::BTreeMap;
 
@@ -111,6 +112,44 @@ fn of_event(
     compare(format!("event {}", event.id), &event.stock, all(held), all(sold));
 }
 
+/// A ticket that was replaced is void, and the one that came in place of it is the only one.
+fn of_replaced(rows: &WorkingSet, order: &Order, wrong: &mut Vec<String>) {
+    for ticket in rows.tickets_of(order.id) {
+        let successors = rows.tickets_of(order.id).filter(|other| other.replaces == Some(ticket.id)).count();
+        let is_replaced = ticket.status == TicketStatus::Transferred;
+        if successors != usize::from(is_replaced) {
+            let status = ticket.status.name();
+            wrong.push(format!("ticket {} is {status} and {successors} came in place of it", ticket.id));
+        }
+    }
+    let lasting = |line: usize| {
+        rows.tickets_of(order.id).filter(move |of| of.line as usize == line && of.status != TicketStatus::Transferred)
+    };
+    for (line, of) in order.lines.iter().enumerate().filter(|_| order.status == OrderStatus::Paid) {
+        let (found, wanted) = (lasting(line).count(), of.quantity as usize);
+        if found != wanted {
+            wrong.push(format!(
+                "line {line} of order {} has {found} tickets that were not replaced, not {wanted}",
+                order.id
+            ));
+        }
+    }
+    for transfer in rows.transfers_of(order.id) {
+        let is_open_twice = |other: &Transfer| {
+            (other.ticket_id, other.status) == (transfer.ticket_id, TransferStatus::Offered) && other.id < transfer.id
+        };
+        if transfer.status == TransferStatus::Offered && rows.transfers_of(order.id).any(is_open_twice) {
+            wrong.push(format!("ticket {} is offered twice", transfer.ticket_id));
+        }
+        let new = transfer.new_ticket_id.and_then(|id| rows.tickets.get(&id));
+        let is_taken = transfer.status == TransferStatus::Taken;
+        if is_taken != new.is_some_and(|new| new.replaces == Some(transfer.ticket_id)) {
+            let status = transfer.status.name();
+            wrong.push(format!("transfer {} is {status}, and its new ticket is not so", transfer.id));
+        }
+    }
+}
+
 fn of_order(rows: &WorkingSet, order: &Order, wrong: &mut Vec<String>) {
     let id = order.id;
     let sum: i64 = order.lines.iter().map(|line| line.unit_price.minor() * i64::from(line.quantity)).sum();
@@ -123,15 +162,23 @@ fn of_order(rows: &WorkingSet, order: &Order, wrong: &mut Vec<String>) {
             wrong.push(format!("order {id} has a line whose price has impossible parts: {:?}", line.parts));
         }
     }
-    let tickets = rows.tickets_of(id).count();
+    // One that came in place of another one counts as that.
+    let tickets = rows.tickets_of(id).filter(|ticket| ticket.replaces.is_none()).count();
     let is_paid = order.status == OrderStatus::Paid;
     let wanted = if is_paid { order.quantity() as usize } else { 0 };
     if tickets != wanted {
         wrong.push(format!("order {id} is {} and has {tickets} tickets, not {wanted}", order.status.name()));
     }
-    if is_paid && !rows.mails_of(id).any(|mail| mail.kind == MailKind::Tickets) {
+    // Somebody who has bought at a counter need not have an address, and those who issue tickets may hand them over.
+    let is_issued = rows.attempts_of(id).any(Attempt::is_recorded);
+    if is_paid
+        && order.buyer.email.is_some()
+        && !is_issued
+        && !rows.mails_of(id).any(|mail| mail.kind == MailKind::Tickets)
+    {
         wrong.push(format!("order {id} is paid and no mail with its tickets is owed or sent"));
     }
+    of_replaced(rows, order, wrong);
     for ticket in rows.tickets_of(id) {
         let is_in = rows.check_ins.get(&ticket.id).is_some_and(|check_in| check_in.annulled_at.is_none());
         match ticket.status {

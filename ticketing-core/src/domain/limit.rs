@@ -1,6 +1,19 @@
-//! Rate limits, counted by all processes together.
+//! Rate limits, counted by all processes together; and how often a command may be done, counted by its own rows.
 
 use jiff::{SignedDuration, Timestamp};
+
+/// When something may be done again, if it may not be now, where it may be done `most` times within `within`. It was done at these times.
+pub(crate) fn next_allowed(
+    done: impl IntoIterator<Item = Timestamp>,
+    most: usize,
+    within: SignedDuration,
+    now: Timestamp,
+) -> Option<Timestamp> {
+    let mut done: Vec<Timestamp> = done.into_iter().collect();
+    done.sort_unstable_by(|a, b| b.cmp(a));
+    let again_at = *done.get(most.checked_sub(1)?)? + within;
+    (now < again_at).then_some(again_at)
+}
 
 /// A rate limit: a burst at once, and then one more at a steady rate (GCRA). There are no windows, and a key needs one number.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

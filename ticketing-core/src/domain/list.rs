@@ -16,6 +16,10 @@ pub enum Condition {
     Is(&'static str, Value),
     /// The column has one of these values, none of which is null.
     OneOf(&'static str, Vec<Value>),
+    /// The text in this column is one of these, which are in lower case. Only letters of ASCII have a case here.
+    AnyCase(&'static str, Vec<String>),
+    /// The column is known and is not this.
+    Not(&'static str, Value),
     /// The column has one of these stable names. They are literals in the statement, so that a database can use a partial index
     /// on them.
     Named(&'static str, &'static [&'static str]),
@@ -31,6 +35,10 @@ pub enum Condition {
     Below(&'static str, i64),
     /// The text in the column contains this text. There are no wildcards.
     Contains(&'static str, String),
+    /// The text in this column contains this text, which is in lower case. Only letters of ASCII have a case here.
+    ContainsAnyCase(&'static str, String),
+    /// The text in this column ends with this text.
+    EndsWith(&'static str, String),
     /// The row of another noun that the column refers to meets this condition. Checked row by row.
     Parent(&'static str, Noun, Vec<Condition>),
     /// Like [`Parent`](Self::Parent), but the rows of the other noun are found first, and then the rows that refer to them. For
@@ -229,11 +237,15 @@ pub fn count<S: Scan + ?Sized>(rows: &S, tally: &Tally) -> Result<Tallied, S::Er
 /// A condition that can be put to the values of a row.
 enum Test {
     Is(usize, Value),
+    Not(usize, Value),
+    AnyCase(usize, Vec<String>),
     OneOf(usize, HashSet<Value>),
     Known(usize),
     Unknown(usize),
     Within(usize, Option<i64>, Option<i64>),
     Contains(usize, String),
+    ContainsAnyCase(usize, String),
+    EndsWith(usize, String),
     Any(Vec<Vec<Test>>),
 }
 
@@ -281,6 +293,8 @@ fn test<S: Scan + ?Sized>(
     };
     Ok(match condition {
         Condition::Is(column, value) => Test::Is(at(column), value.clone()),
+        Condition::AnyCase(column, texts) => Test::AnyCase(at(column), texts.clone()),
+        Condition::Not(column, value) => Test::Not(at(column), value.clone()),
         Condition::OneOf(column, values) => Test::OneOf(at(column), values.iter().cloned().collect()),
         Condition::Named(column, names) => {
             Test::OneOf(at(column), names.iter().map(|name| Value::Text((*name).to_owned())).collect())
@@ -291,6 +305,8 @@ fn test<S: Scan + ?Sized>(
         Condition::AtMost(column, most) => Test::Within(at(column), None, Some(*most)),
         Condition::Below(column, end) => Test::Within(at(column), None, Some(end.saturating_sub(1))),
         Condition::Contains(column, text) => Test::Contains(at(column), text.clone()),
+        Condition::ContainsAnyCase(column, text) => Test::ContainsAnyCase(at(column), text.clone()),
+        Condition::EndsWith(column, text) => Test::EndsWith(at(column), text.clone()),
         Condition::Parent(column, noun, conditions) | Condition::ParentFirst(column, noun, conditions) => {
             let parents = matching(rows, *noun, conditions, &[])?;
             Test::OneOf(at(column), parents.into_iter().map(|(key, _)| key).collect())
@@ -309,6 +325,10 @@ impl Test {
     fn holds(&self, values: &[Value]) -> bool {
         match self {
             Self::Is(at, value) => values[*at] == *value,
+            Self::AnyCase(at, texts) => {
+                matches!(&values[*at], Value::Text(text) if texts.contains(&text.to_ascii_lowercase()))
+            }
+            Self::Not(at, value) => values[*at] != Value::Null && values[*at] != *value,
             Self::OneOf(at, any) => any.contains(&values[*at]),
             Self::Known(at) => values[*at] != Value::Null,
             Self::Unknown(at) => values[*at] == Value::Null,
@@ -319,6 +339,10 @@ impl Test {
                 _ => false,
             },
             Self::Contains(at, part) => matches!(&values[*at], Value::Text(text) if text.contains(part.as_str())),
+            Self::ContainsAnyCase(at, part) => {
+                matches!(&values[*at], Value::Text(text) if text.to_ascii_lowercase().contains(part.as_str()))
+            }
+            Self::EndsWith(at, end) => matches!(&values[*at], Value::Text(text) if text.ends_with(end.as_str())),
             Self::Any(each) => each.iter().any(|all| all.iter().all(|test| test.holds(values))),
         }
     }

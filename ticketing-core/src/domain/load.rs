@@ -156,6 +156,12 @@ impl LoadKeys {
         }
     }
 
+    /// Whether rows were requested by this key of an index. For a command that follows rows which are not locked to others that are: it
+    /// requests the first, and nothing else until they are there.
+    pub(crate) fn has_looked_up<R: Record>(&self, index: Index<R>, key: &impl Field) -> bool {
+        self.asked.get(&(R::NOUN, index.0)).is_some_and(|known| known.contains_key(&key.value()))
+    }
+
     fn add(&mut self, noun: Noun, index: usize, key: Value, is_to_change: bool) {
         let is_to_change = is_to_change && !self.is_to_read;
         let known = self.asked.entry((noun, index)).or_default();

@@ -7,13 +7,16 @@
 // Nouns.
 pub mod account;
 pub mod api_key;
+pub mod attendee;
 pub mod audit;
 pub mod category;
 pub mod check_in;
 pub mod event;
 pub mod factor;
+pub mod message;
 pub mod notice;
 pub mod order;
+pub mod order_details;
 pub mod organisation;
 pub mod outbox;
 pub mod payment;
@@ -24,6 +27,7 @@ pub mod refund;
 pub mod request;
 pub mod session;
 pub mod ticket;
+pub mod transfer;
 pub mod webhook;
 
 // What nouns share.
@@ -42,7 +46,7 @@ mod stock;
 pub mod subject;
 pub(crate) mod text;
 pub mod time_zone;
-mod wire_names;
+pub(crate) mod wire_names;
 
 // How all of them are loaded, changed and written.
 pub mod command;
@@ -63,14 +67,17 @@ mod tests {
         fn row<T: serde::Serialize + serde::de::DeserializeOwned>() {}
         row::<account::Account>();
         row::<api_key::ApiKey>();
+        row::<attendee::Attendee>();
         row::<audit::AuditLine>();
         row::<category::Category>();
         row::<check_in::CheckIn>();
         row::<event::Event>();
         row::<event::TicketType>();
         row::<factor::Factor>();
+        row::<message::Message>();
         row::<notice::Notice>();
         row::<order::Order>();
+        row::<order_details::OrderDetails>();
         row::<organisation::Member>();
         row::<organisation::Organisation>();
         row::<outbox::OutboxMail>();
@@ -81,6 +88,7 @@ mod tests {
         row::<request::StoredRequest>();
         row::<session::StoredSession>();
         row::<ticket::Ticket>();
+        row::<transfer::Transfer>();
         row::<webhook::StoredWebhook>();
     }
 }

@@ -8,27 +8,35 @@ use super::principal::{Buyer, Principal};
 use super::promo_code::PromoCodeText;
 use super::row::{Field, Kind, RowError, Sink, Source, required};
 use super::table::{Lock, Part, PartTable, part_columns, table};
+use super::ticket::Ticket;
 use super::working_set::WorkingSet;
 use crate::setters::setters;
 use jiff::Timestamp;
 
 mod claim;
 mod end;
+mod erase;
 mod find;
 mod hold;
+mod issue;
 mod limits;
 mod name;
 mod promo;
 mod quote;
+pub(crate) mod search;
 
 pub use claim::ClaimOrders;
 pub use end::ExpireHolds;
 pub(crate) use end::end_hold;
+pub use erase::{Erasable, EraseBuyer, ListErasable};
 pub use find::{FindOrder, FindPurchase, ListOrders};
 pub(crate) use hold::{Decided, is_on_sale, may_be_going_on};
+pub(crate) use issue::may_be_issued;
+pub use issue::{IssueLine, IssueOrder, IssueOrders, IssuePayment, Issued, MAX_IMPORT, MAX_PAY_LATER};
 pub use limits::BuyerLimits;
 pub use name::NameBuyer;
 pub use quote::{Quote, QuoteHold};
+pub use search::{OrderEntry, OrderSearch, SearchOrders};
 
 /// The maximum number of tickets in an order.
 pub const MAX_TICKETS_PER_ORDER: u32 = 100;
@@ -57,6 +65,9 @@ pub struct Order {
     pub promo_code_id: Option<PromoCodeId>,
     /// Whether the hold was extended for a payment in progress already. That happens at most once.
     pub hold_extended: bool,
+    /// Whether something is known about it in its [details](super::order_details::OrderDetails).
+    #[serde(default)]
+    pub has_details: bool,
     /// When it was created.
     pub created_at: Timestamp,
     /// When its status last changed.
@@ -66,7 +77,7 @@ pub struct Order {
 table! {
     Order in "orders", lock Lock::Rank(1);
     numbered id: OrderId, reference, event_id, buyer [buyer_account, buyer_external, email, buyer_guest],
-        total [total_minor, currency], status [status, hold_until], hold_extended, created_at, updated_at, promo_code_id;
+        total [total_minor, currency], status [status, hold_until], hold_extended, created_at, updated_at, promo_code_id, has_details;
     part lines: OrderLine;
     derived open_for = limits::open_for;
     derived paid_for = limits::paid_for;
@@ -85,6 +96,13 @@ impl WorkingSet {
 }
 
 impl Order {
+    /// Whether the buyer holds one of its tickets. A ticket that was transferred is somebody else's, and its code no business of the buyer's.
+    pub fn is_holder_of(&self, ticket: &Ticket) -> bool {
+        // A process of an earlier version, which knows no guests, issues the tickets of a guest to nobody.
+        ticket.order_id == self.id
+            && (ticket.holder == self.buyer.who || ticket.holder == Principal::External(String::new()))
+    }
+
     /// The number of tickets.
     pub fn quantity(&self) -> u32 {
         self.lines.iter().map(|line| line.quantity).sum()
@@ -175,6 +193,9 @@ pub enum OrderStatus {
 }
 
 impl OrderStatus {
+    /// The names of all of them.
+    pub const NAMES: &'static [&'static str] = &["held", "paid", "expired", "cancelled"];
+
     /// The status as a stable name.
     pub fn name(&self) -> &'static str {
         match self {

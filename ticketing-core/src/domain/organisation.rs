@@ -14,7 +14,7 @@ mod found;
 mod invitation;
 mod invite;
 mod join;
-mod member;
+pub(crate) mod member;
 mod memberships;
 mod set_member;
 mod withdraw;

@@ -1,6 +1,6 @@
 //! The outbox: mails to send. A mail is added in the same transaction as the change that it reports.
 
-use super::id::{MailId, OrderId, ProofId, RefundId};
+use super::id::{MailId, MessageId, OrderId, ProofId, RefundId, TicketId, TransferId};
 use super::order::Order;
 use super::principal::EmailAddress;
 use super::row::{Field, Kind, RowError, Sink, Source};
@@ -10,10 +10,15 @@ use super::wire_names::wire_names;
 use super::working_set::WorkingSet;
 use jiff::{SignedDuration, Timestamp};
 
+mod erase;
 mod find;
+mod resend_tickets;
 mod send;
 
+pub use erase::EraseRecipient;
 pub use find::{FindMail, FindMailsOfOrder, ListDeadMails};
+pub(crate) use resend_tickets::next_resend;
+pub use resend_tickets::{MAX_RESENDS, RESENDS_WITHIN, ResendTickets};
 pub use send::{ClaimMails, ResendMail};
 
 /// How long after a mail was sent it may be sent again.
@@ -52,9 +57,16 @@ table! {
     OutboxMail in "mails", lock Lock::Rank(3);
     numbered id: MailId, subject [order_id, event_id, account_id], kind, to [recipient], status, tries, due_at, last_error,
         created_at, updated_at;
+    derived message_to = |mail| mail.kind.message().filter(|_| !mail.to.is_erased()).map(|id| message_key(id, &mail.to));
     index BY_ORDER(order_id);
     index BY_EVENT(event_id);
     index BY_ACCOUNT(account_id);
+    index BY_MESSAGE(message_to) unique;
+}
+
+/// The key of a message's mail to an address. Each address gets one mail of a message.
+pub(crate) fn message_key(message: MessageId, to: &EmailAddress) -> String {
+    format!("{message} {}", to.key())
 }
 
 impl WorkingSet {
@@ -89,12 +101,14 @@ impl WorkingSet {
     pub(crate) fn owe_mail(&mut self, now: Timestamp, about: impl Into<Subject>, kind: MailKind, to: EmailAddress) {
         let subject = about.into();
         let id = MailId(self.mails.take_id());
+        // There is nobody to send it to. It is kept, for the record.
+        let status = if to.is_erased() { MailStatus::Dead } else { MailStatus::Waiting };
         self.mails.insert(OutboxMail {
             id,
             subject,
             kind,
             to,
-            status: MailStatus::Waiting,
+            status,
             tries: 0,
             due_at: now,
             last_error: None,
@@ -114,28 +128,45 @@ impl Field for MailKind {
             Self::Refund(id) => to.text(Some(&format!("refund:{id}"))),
             Self::EventChanged(version) => to.text(Some(&format!("event_changed:{version}"))),
             Self::EventCancelled => to.text(Some("event_cancelled")),
+            Self::TicketsAgain(time) => to.text(Some(&format!("tickets_again:{time}"))),
             Self::TicketsRestored(time) => to.text(Some(&format!("tickets_restored:{time}"))),
             Self::Proof(id) => to.text(Some(&format!("proof:{id}"))),
             Self::PasswordChanged(time) => to.text(Some(&format!("password_changed:{time}"))),
             Self::FactorAdded(time) => to.text(Some(&format!("factor_added:{time}"))),
             Self::FactorRemoved(time) => to.text(Some(&format!("factor_removed:{time}"))),
             Self::RecoveryCodeUsed(time) => to.text(Some(&format!("recovery_code_used:{time}"))),
+            Self::ErasureRequested(at) => to.text(Some(&format!("erasure_requested:{at}"))),
+            Self::Ticket { ticket, time } => to.text(Some(&format!("ticket:{ticket}:{time}"))),
+            Self::TransferOffered(id) => to.text(Some(&format!("transfer_offered:{id}"))),
+            Self::TransferTaken(id) => to.text(Some(&format!("transfer_taken:{id}"))),
+            Self::Message { message, number } => to.text(Some(&format!("message:{message}:{number}"))),
         }
     }
 
     fn read(from: &mut dyn Source) -> Result<Option<Self>, RowError> {
         let Some(text) = from.text()? else { return Ok(None) };
         let (kind, number) = text.split_once(':').unwrap_or((&text, ""));
+        if let Some((first, second)) = number.split_once(':') {
+            return match (kind, first.parse::<i64>(), second.parse::<u32>()) {
+                ("ticket", Ok(ticket), Ok(time)) => Ok(Some(Self::Ticket { ticket: ticket.into(), time })),
+                ("message", Ok(message), Ok(number)) => Ok(Some(Self::Message { message: message.into(), number })),
+                _ => Err(RowError(format!("{text:?} is not a kind of mail that this version knows"))),
+            };
+        }
         match (kind, number.parse::<i64>()) {
             ("tickets", _) => Ok(Some(Self::Tickets)),
             ("event_cancelled", _) => Ok(Some(Self::EventCancelled)),
             ("event_changed", Ok(version)) => Ok(Some(Self::EventChanged(version))),
             ("refund", Ok(id)) => Ok(Some(Self::Refund(id.into()))),
+            ("transfer_offered", Ok(id)) => Ok(Some(Self::TransferOffered(id.into()))),
+            ("transfer_taken", Ok(id)) => Ok(Some(Self::TransferTaken(id.into()))),
             ("proof", Ok(id)) => Ok(Some(Self::Proof(id.into()))),
             ("password_changed", Ok(time)) => Ok(Some(Self::PasswordChanged(time))),
             ("factor_added", Ok(time)) => Ok(Some(Self::FactorAdded(time))),
             ("factor_removed", Ok(time)) => Ok(Some(Self::FactorRemoved(time))),
             ("recovery_code_used", Ok(time)) => Ok(Some(Self::RecoveryCodeUsed(time))),
+            ("erasure_requested", Ok(at)) => Ok(Some(Self::ErasureRequested(at))),
+            ("tickets_again", Ok(time)) => Ok(Some(Self::TicketsAgain(u32::try_from(time).map_err(RowError::of)?))),
             ("tickets_restored", Ok(time)) => {
                 Ok(Some(Self::TicketsRestored(u32::try_from(time).map_err(RowError::of)?)))
             }
@@ -159,6 +190,26 @@ pub enum MailKind {
     EventCancelled,
     /// The tickets of a paid order are valid again, with new codes, since a dispute was won. Counted from 1 for each order.
     TicketsRestored(u32),
+    /// The tickets of a paid order, sent again because somebody asked for it. Counted from 1 for each order.
+    TicketsAgain(u32),
+    /// One ticket, to who comes with it: the ticket is new, or the address is.
+    Ticket {
+        /// The ticket.
+        ticket: TicketId,
+        /// How many of these mails there were, counted from 1 for each ticket.
+        time: u32,
+    },
+    /// A ticket is offered, to whom it is offered.
+    TransferOffered(TransferId),
+    /// A ticket that was offered was taken, to who has offered it.
+    TransferTaken(TransferId),
+    /// A message of the organiser's.
+    Message {
+        /// The message.
+        message: MessageId,
+        /// Counted from 1 for each order: its attendees may have addresses of their own.
+        number: u32,
+    },
     /// The token of a proof, to its account.
     Proof(ProofId),
     /// The password of an account was changed. With how often its sessions had been ended then.
@@ -169,6 +220,18 @@ pub enum MailKind {
     FactorRemoved(i64),
     /// A recovery code of an account was used.
     RecoveryCodeUsed(i64),
+    /// The erasure of an account was asked for. With when it is erased, in seconds since 1970.
+    ErasureRequested(i64),
+}
+
+impl MailKind {
+    /// The message that it is of.
+    pub(crate) fn message(self) -> Option<MessageId> {
+        match self {
+            Self::Message { message, .. } => Some(message),
+            _ => None,
+        }
+    }
 }
 
 /// The status of a mail.

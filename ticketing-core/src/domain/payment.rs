@@ -1,5 +1,6 @@
 //! Payments: attempts to pay an order, what the gateway reports about them, and the outcome.
 
+use super::audit::Actor;
 use super::code::{Reference, Seed};
 use super::id::OrderId;
 use super::money::Money;
@@ -20,6 +21,7 @@ mod dispute;
 mod find;
 mod open;
 mod poll;
+mod record;
 mod review;
 mod settle;
 
@@ -28,6 +30,8 @@ pub use begin::{BeginSale, SaleBegun};
 pub use dispute::{Dispute, DisputeNews, DisputeStage, RecordDispute};
 pub use find::FindAttempt;
 pub use poll::ClaimPolls;
+pub use record::{ManualMethod, RecordPayment};
+pub(crate) use record::{Recorded, record_payment};
 pub use review::{ListReviews, Resolve, Verdict};
 
 /// The gateway name of attempts that need no gateway, since the order is free.
@@ -66,6 +70,13 @@ pub struct Attempt {
     /// Why a person should look at it, beyond what its status says.
     #[serde(default)]
     pub attention: Vec<Attention>,
+    /// What the person wrote who decided about it last. It is free text, so it is kept here and not in the audit log, where nothing can be
+    /// erased.
+    #[serde(default)]
+    pub note: Option<String>,
+    /// Who has recorded it, if a person has: for cash, bank transfers and tickets that were given away.
+    #[serde(default)]
+    pub recorded_by: Option<Actor>,
     /// When it was created.
     pub created_at: Timestamp,
     /// When it last changed.
@@ -77,7 +88,7 @@ table! {
     keyed reference: Reference, order_id, gateway, amount [amount_minor, currency], mode, status,
         checkout [checkout_url, access_code], last_seen,
         captured [captured_minor, captured_currency, requested_minor, requested_currency, captured_mode, paid_at, gateway_id],
-        poll [poll_at, poll_count], created_at, updated_at, disputes, attention;
+        poll [poll_at, poll_count], created_at, updated_at, disputes, attention, note, recorded_by;
     index BY_ORDER(order_id);
 }
 
@@ -93,6 +104,16 @@ impl Attempt {
     /// yet. It is asked again meanwhile.
     pub fn is_capture_unknown(&self) -> bool {
         self.status == AttemptStatus::Review && self.poll.is_some()
+    }
+
+    /// Whether a person has recorded the payment. Then no gateway sends a refund of it.
+    pub fn is_recorded(&self) -> bool {
+        self.recorded_by.is_some()
+    }
+
+    /// Whether no gateway knows of it: the order was free, or a person has recorded the payment. Then there is nobody to ask about it.
+    pub fn is_without_gateway(&self) -> bool {
+        self.gateway == FREE_GATEWAY || self.is_recorded()
     }
 
     /// Why the captured money must not buy the tickets, if amount, currency or mode differ from what the attempt requires.

@@ -25,8 +25,8 @@ pub enum Principal {
         /// Who had made it, or taken it over, when it acted.
         maker: AccountId,
     },
-    /// Somebody without an account, who buys one order: the one with this reference. The order's
-    /// [key](crate::token::GuestKey) stands for the guest.
+    /// Somebody without an account, who buys one order, the one with this reference; or who has taken the ticket of the transfer with this
+    /// reference. Its [key](crate::token::GuestKey) stands for the guest.
     Guest(Reference),
 }
 
@@ -127,6 +127,11 @@ pub struct Buyer {
 }
 
 impl Buyer {
+    /// Whether the address was erased: there is nobody to write to.
+    pub fn is_erased(&self) -> bool {
+        self.email.as_ref().is_some_and(EmailAddress::is_erased)
+    }
+
     /// Creates a buyer. `who` may be a `&str`, `String` or `AccountId`.
     pub fn new(who: impl Into<Principal>, email: EmailAddress) -> Self {
         Self { who: who.into(), email: Some(email) }

@@ -228,10 +228,3 @@ impl WorkingSet {
         }
     }
 }
-
-/// When the next proof is allowed, if it is not now, where `limit` of those that began at these times may begin in an hour.
-pub(super) fn next_allowed(mut began: Vec<Timestamp>, limit: usize, now: Timestamp) -> Option<Timestamp> {
-    began.sort_unstable_by(|a, b| b.cmp(a));
-    let again_at = *began.get(limit.checked_sub(1)?)? + PROOF_WINDOW;
-    (now < again_at).then_some(again_at)
-}

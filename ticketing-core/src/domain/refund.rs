@@ -14,13 +14,17 @@ use jiff::{SignedDuration, Timestamp};
 
 mod elsewhere;
 mod give_back;
+mod record;
 mod request;
 mod send;
 mod undo;
 
 pub use elsewhere::RecordListedRefunds;
-pub use give_back::ReturnTickets;
-pub(crate) use request::{owe_refund, refund_rest, refund_tickets, valid_ticket};
+pub use give_back::{QuoteReturn, ReturnQuote, ReturnTickets, Returns};
+pub use record::RecordRefund;
+pub(crate) use request::{
+    RefundWish, owe_refund, refund_difference, refund_needs, refund_rest, refund_tickets, valid_ticket,
+};
 pub use send::{ClaimRefunds, RetryRefund, WakeRefunds};
 pub use undo::UndoCancelledEvents;
 
@@ -99,7 +103,7 @@ impl Field for Vec<TicketId> {
 #[serde(rename_all = "snake_case")]
 #[non_exhaustive]
 pub enum RefundReason {
-    /// The payment came after the places were gone.
+    /// The payment came after the places were gone, or the buyer was erased.
     Late,
     /// The order was already paid by another attempt.
     Duplicate,
@@ -113,6 +117,10 @@ pub enum RefundReason {
     Elsewhere,
     /// The date or the place of the event changed, and the buyer returned tickets.
     EventChanged,
+    /// The buyer returned tickets, as the event allows.
+    Returned,
+    /// A ticket was swapped for one of a cheaper type.
+    Swapped,
 }
 
 wire_names!(RefundReason {
@@ -123,6 +131,8 @@ wire_names!(RefundReason {
     Review => "review",
     Elsewhere => "elsewhere",
     EventChanged => "event_changed",
+    Returned => "returned",
+    Swapped => "swapped",
 });
 
 /// The lease of a claimed refund: longer than the slowest call to a gateway.
@@ -156,6 +166,19 @@ wire_names!(RefundStatus {
     NeedsAttention => "needs_attention",
 });
 
+/// How much of what was paid goes back.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum RefundMoney {
+    /// What the tickets cost.
+    #[default]
+    Prices,
+    /// Nothing: the tickets only become void.
+    Nothing,
+    /// This amount, which is not more than what is left of the payment.
+    Exactly(Money),
+}
+
 /// A request for a refund.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
@@ -164,8 +187,11 @@ pub struct RefundRequest {
     pub key: Reference,
     /// The order's reference.
     pub order: Reference,
-    /// The tickets to refund: at least one, each once. `None` means all that are still valid.
+    /// The tickets to refund: each once. `None` means all that are still valid. An empty list refunds an amount and leaves the tickets as
+    /// they are.
     pub tickets: Option<Vec<TicketId>>,
+    /// How much goes back.
+    pub money: RefundMoney,
     /// The reason.
     pub reason: RefundReason,
     /// A note, for people.
@@ -179,12 +205,14 @@ pub struct RefundRequest {
 impl RefundRequest {
     /// Creates a refund of all tickets that are still valid. Mind the order: first the refund's key, then the order's reference.
     pub fn new(key: Reference, order: Reference, reason: RefundReason, actor: impl Into<Principal>) -> Self {
-        Self { key, order, tickets: None, reason, note: None, actor: actor.into(), scope: None }
+        let money = RefundMoney::Prices;
+        Self { key, order, tickets: None, money, reason, note: None, actor: actor.into(), scope: None }
     }
 }
 
 setters!(RefundRequest {
     with_tickets => tickets: impl Into<Option<Vec<TicketId>>>,
+    with_money => money: RefundMoney,
     with_note => note: impl Into<Option<String>>,
     with_scope => scope: impl Into<Option<Scope>>,
 });

@@ -1,5 +1,6 @@
 //! Refusals: the errors that the domain's rules return. Callers plan for them; they carry facts.
 
+use super::account::ErasureBlock;
 use super::factor::FactorTicket;
 use super::id::{EventId, TicketId, TicketTypeId};
 use super::money::{Currency, Money};
@@ -23,6 +24,12 @@ pub enum Refusal {
     /// The account is the last active administrator, who can be neither demoted nor disabled.
     #[error("This is the last active administrator. Make another account an administrator first")]
     LastAdmin,
+    /// Something stands in the way of erasing the account: it is still needed.
+    #[error("The account cannot be erased yet: {}", .by.why())]
+    ErasureBlocked {
+        /// What it is.
+        by: ErasureBlock,
+    },
     /// The account is the last active owner of the organisation, who can neither leave nor get another role.
     #[error("This is the organisation's last owner. Make another member an owner first")]
     LastOwner,
@@ -86,6 +93,9 @@ pub enum Refusal {
         /// The requested id.
         event_id: EventId,
     },
+    /// The event is a draft.
+    #[error("The event is a draft. Publish it first")]
+    EventDraft,
     /// The event was cancelled.
     #[error("Event is cancelled")]
     EventCancelled,
@@ -274,6 +284,18 @@ pub enum Refusal {
         /// From when it may be sent again.
         again_at: Timestamp,
     },
+    /// The tickets of the order were sent again too often.
+    #[error("The tickets of this order were sent too often")]
+    TooManyResends {
+        /// From when they may be sent again.
+        again_at: Timestamp,
+    },
+    /// The order has no valid ticket.
+    #[error("This order has no valid tickets")]
+    NoValidTickets,
+    /// The gateway has not answered about the refund for good.
+    #[error("This refund is in progress")]
+    RefundInProgress,
     /// The proof cannot be used: there is none, it is for something else, it was used or replaced, or it has expired. One answer, so
     /// that nobody learns which.
     #[error("This link or code is not valid any more")]
@@ -316,6 +338,39 @@ pub enum Refusal {
     /// The account has no second factor, or none that was begun and waits for its first code.
     #[error("The account has no second factor")]
     SecondFactorOff,
+    /// The other ticket type costs more than the ticket did.
+    #[error("The other ticket type is dearer")]
+    PriceHigher {
+        /// How much more it costs.
+        difference: Money,
+    },
+    /// There is no such transfer: it was withdrawn or replaced, has expired, or never was. One answer, so that nobody learns which.
+    #[error("This ticket is not offered to you any more")]
+    TransferUnknown,
+    /// The ticket cannot be transferred: the event does not allow it, or not any more.
+    #[error("This ticket cannot be transferred")]
+    TransferClosed,
+    /// The ticket was offered too often.
+    #[error("This ticket was offered too often")]
+    TooManyTransfers {
+        /// From when it may be offered again.
+        again_at: Timestamp,
+    },
+    /// Questions of the event must be answered first.
+    #[error("Some questions must be answered first: {questions}")]
+    AnswersRequired {
+        /// The keys of the questions, separated by commas.
+        questions: String,
+    },
+    /// There is no such message.
+    #[error("Message not found")]
+    MessageUnknown,
+    /// Too many messages were sent to the attendees of the event.
+    #[error("Too many messages were sent to the attendees of this event")]
+    TooManyMessages {
+        /// From when the next may be sent.
+        again_at: Timestamp,
+    },
     /// There is no such refund.
     #[error("Refund not found")]
     RefundUnknown,
@@ -363,6 +418,7 @@ impl Refusal {
             Self::EmailTaken => "email_taken",
             Self::UsernameTaken => "username_taken",
             Self::LastAdmin => "last_admin",
+            Self::ErasureBlocked { .. } => "erasure_blocked",
             Self::LastOwner => "last_owner",
             Self::NotGranted => "not_granted",
             Self::OrganisationUnknown => "organisation_unknown",
@@ -376,6 +432,10 @@ impl Refusal {
             Self::TooManyApiKeys { .. } => "too_many_api_keys",
             Self::EmailUnverified => "email_unverified",
             Self::BuyerUnnamed => "buyer_unnamed",
+            Self::EventDraft => "event_draft",
+            Self::TooManyResends { .. } => "too_many_resends",
+            Self::NoValidTickets => "no_valid_tickets",
+            Self::RefundInProgress => "refund_in_progress",
             Self::CategoryTaken => "category_taken",
             Self::CategoryUnknown => "category_unknown",
             Self::EventUnknown { .. } => "event_unknown",
@@ -433,6 +493,13 @@ impl Refusal {
             Self::SecondFactorClosed { .. } => "second_factor_closed",
             Self::SecondFactorOn => "second_factor_on",
             Self::SecondFactorOff => "second_factor_off",
+            Self::PriceHigher { .. } => "price_higher",
+            Self::TransferUnknown => "transfer_unknown",
+            Self::TransferClosed => "transfer_closed",
+            Self::TooManyTransfers { .. } => "too_many_transfers",
+            Self::AnswersRequired { .. } => "answers_required",
+            Self::MessageUnknown => "message_unknown",
+            Self::TooManyMessages { .. } => "too_many_messages",
             Self::RefundUnknown => "refund_unknown",
             Self::NothingToRefund => "nothing_to_refund",
             Self::RefundExceedsPaid { .. } => "refund_exceeds_paid",
@@ -482,12 +549,18 @@ impl Refusal {
                 Some(("ticket_status", Fact::Text(Some(ticket_status.name())))),
             ],
             Self::CurrencyUnsupported { currency } => [Some(("currency", Fact::Text(Some(currency.code())))), None],
-            Self::MailSent { again_at } | Self::TooManyProofs { again_at } | Self::SecondFactorClosed { again_at } => {
-                [Some(("again_at", Fact::Time(*again_at))), None]
-            }
+            Self::MailSent { again_at }
+            | Self::TooManyResends { again_at }
+            | Self::TooManyProofs { again_at }
+            | Self::SecondFactorClosed { again_at } => [Some(("again_at", Fact::Time(*again_at))), None],
             Self::SecondFactorWanted { ticket, until } => {
                 [Some(("ticket", Fact::Text(Some(&ticket.0)))), Some(("until", Fact::Time(*until)))]
             }
+            Self::PriceHigher { difference } => [Some(("difference", Fact::Money(*difference))), None],
+            Self::TooManyTransfers { again_at } => [Some(("again_at", Fact::Time(*again_at))), None],
+            Self::AnswersRequired { questions } => [Some(("questions", Fact::Text(Some(questions)))), None],
+            Self::TooManyMessages { again_at } => [Some(("again_at", Fact::Time(*again_at))), None],
+            Self::ErasureBlocked { by } => [Some(("by", Fact::Text(Some(by.name())))), None],
             Self::RefundExceedsPaid { refundable } => [Some(("refundable", Fact::Money(*refundable))), None],
             Self::EmailTaken
             | Self::UsernameTaken
@@ -495,6 +568,9 @@ impl Refusal {
             | Self::CategoryUnknown
             | Self::TicketTypeNeeded
             | Self::EventCancelled
+            | Self::EventDraft
+            | Self::NoValidTickets
+            | Self::RefundInProgress
             | Self::EventPast
             | Self::SalesPaused
             | Self::CodeUnknown
@@ -530,6 +606,9 @@ impl Refusal {
             | Self::ProofUnknown
             | Self::SecondFactorOn
             | Self::SecondFactorOff
+            | Self::TransferUnknown
+            | Self::TransferClosed
+            | Self::MessageUnknown
             | Self::RefundUnknown
             | Self::NothingToRefund => [None, None],
         };
@@ -545,6 +624,7 @@ impl Refusal {
             Self::EmailTaken,
             Self::UsernameTaken,
             Self::LastAdmin,
+            Self::ErasureBlocked { by: ErasureBlock::Events },
             Self::LastOwner,
             Self::NotGranted,
             Self::OrganisationUnknown,
@@ -562,6 +642,10 @@ impl Refusal {
             Self::CategoryUnknown,
             Self::EventUnknown { event_id: EventId(1) },
             Self::EventCancelled,
+            Self::EventDraft,
+            Self::TooManyResends { again_at: at },
+            Self::NoValidTickets,
+            Self::RefundInProgress,
             Self::EventOver { ended_at: at },
             Self::EventPast,
             Self::TicketTypeUnknown { ticket_type_id },
@@ -615,6 +699,13 @@ impl Refusal {
             Self::SecondFactorClosed { again_at: at },
             Self::SecondFactorOn,
             Self::SecondFactorOff,
+            Self::PriceHigher { difference: Money::zero(Currency::NGN) },
+            Self::TransferUnknown,
+            Self::TransferClosed,
+            Self::TooManyTransfers { again_at: at },
+            Self::AnswersRequired { questions: "diet".to_owned() },
+            Self::MessageUnknown,
+            Self::TooManyMessages { again_at: at },
             Self::RefundUnknown,
             Self::NothingToRefund,
             Self::RefundExceedsPaid { refundable: Money::zero(super::money::Currency::NGN) },

@@ -438,6 +438,31 @@ impl Field for Timestamp {
     }
 }
 
+/// Types that are a JSON text, or null if they are empty: as `Default` makes them.
+macro_rules! json_fields {
+    ($($type:ty),* $(,)?) => {$(
+        impl $crate::domain::row::Field for $type {
+            const KINDS: &'static [$crate::domain::row::Kind] = &[$crate::domain::row::Kind::Text];
+
+            fn store(&self, to: &mut dyn $crate::domain::row::Sink) {
+                // Texts, numbers, times and names are always JSON.
+                let json = (*self != Self::default()).then(|| serde_json::to_string(self).unwrap_or_default());
+                to.text(json.as_deref());
+            }
+
+            fn read(
+                from: &mut dyn $crate::domain::row::Source,
+            ) -> Result<Option<Self>, $crate::domain::row::RowError> {
+                let json = from.text()?;
+                let read = json.map(|json| serde_json::from_str(&json).map_err($crate::domain::row::RowError::of));
+                Ok(Some(read.transpose()?.unwrap_or_default()))
+            }
+        }
+    )*};
+}
+
+pub(crate) use json_fields;
+
 /// Types that are a text which they parse.
 macro_rules! text_fields {
     ($($type:ty, |$this:ident| $text:expr;)*) => {$(

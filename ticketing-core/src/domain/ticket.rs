@@ -4,6 +4,7 @@ use super::code::{Reference, TicketCode};
 use super::id::{EventId, OrderId, TicketId, TicketTypeId};
 use super::money::Money;
 use super::principal::Principal;
+use super::refusal::Refusal;
 use super::table::{Lock, table};
 use super::wire_names::wire_names;
 use super::working_set::WorkingSet;
@@ -11,9 +12,13 @@ use crate::setters::setters;
 use jiff::Timestamp;
 
 mod find;
+mod replace;
+mod swap;
 mod void;
 
 pub use find::{FindTicket, ListTickets};
+pub(crate) use replace::{Replacement, replace_ticket};
+pub use swap::{PriceDifference, SwapTicket, Swapped};
 pub(crate) use void::void_tickets;
 
 /// A ticket, which admits one person.
@@ -28,7 +33,7 @@ pub struct Ticket {
     pub order_id: OrderId,
     /// The index of the order's line.
     pub line: u32,
-    /// The index within the line.
+    /// The index within the line. That of a ticket that replaced another one is counted on from the last of its line.
     pub ordinal: u32,
     /// The event.
     pub event_id: EventId,
@@ -43,6 +48,9 @@ pub struct Ticket {
     /// Whether it still takes a place although it is void: its holder went in before. A used place is not sold again.
     #[serde(default)]
     pub keeps_place: bool,
+    /// The ticket that it came in place of: one that was transferred, or swapped for another type. A ticket is replaced at most once.
+    #[serde(default)]
+    pub replaces: Option<TicketId>,
     /// When it was issued.
     pub issued_at: Timestamp,
     /// When it last changed.
@@ -52,15 +60,21 @@ pub struct Ticket {
 table! {
     Ticket in "tickets", lock Lock::Rank(2);
     numbered id: TicketId, code, order_id, line, ordinal, event_id, ticket_type_id,
-        holder as Holder [holder_account, holder_external, holder_guest], price [price_minor, currency], status, issued_at, updated_at, keeps_place;
+        holder as Holder [holder_account, holder_external, holder_guest], price [price_minor, currency], status, issued_at, updated_at, keeps_place, replaces;
     index BY_ORDER(order_id);
     index BY_CODE(code) unique;
+    index BY_REPLACED(replaces) unique;
 }
 
 impl WorkingSet {
     /// The order's tickets, by id.
     pub fn tickets_of(&self, order: OrderId) -> impl Iterator<Item = &Ticket> {
         self.tickets.all(BY_ORDER, &order)
+    }
+
+    /// The ticket that came in place of another one. Needs the tickets of its order.
+    pub(crate) fn successor_of(&self, ticket: &Ticket) -> Option<&Ticket> {
+        self.tickets_of(ticket.order_id).find(|other| other.replaces == Some(ticket.id))
     }
 
     /// The ticket with this code.
@@ -82,7 +96,7 @@ pub enum TicketStatus {
     Refunded,
     /// Void: the event was cancelled, or the payment was reversed.
     Cancelled,
-    /// Transferred to somebody else, under another code.
+    /// Transferred to somebody else, or swapped for another type: another ticket, with another code, came in place of it.
     Transferred,
 }
 
@@ -98,6 +112,17 @@ impl Ticket {
     /// Whether it takes a place of the event: it is valid, or its holder went in before it became void.
     pub fn takes_a_place(&self) -> bool {
         self.status.is_valid() || self.keeps_place
+    }
+
+    /// Refuses what needs a ticket that is valid and has let nobody in.
+    pub(crate) fn must_be_unused(&self) -> Result<(), Refusal> {
+        match self.status {
+            TicketStatus::Active => Ok(()),
+            ticket_status @ TicketStatus::Used => Err(Refusal::TicketNotValid { ticket_id: self.id, ticket_status }),
+            TicketStatus::Refunded => Err(Refusal::TicketRefunded),
+            TicketStatus::Cancelled => Err(Refusal::TicketCancelled),
+            TicketStatus::Transferred => Err(Refusal::TicketTransferred),
+        }
     }
 }
 

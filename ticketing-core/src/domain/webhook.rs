@@ -10,10 +10,12 @@ use crate::setters::setters;
 use jiff::Timestamp;
 
 mod apply;
+mod empty;
 mod find;
 mod receive;
 
 pub use apply::ClaimWebhooks;
+pub use empty::EmptyWebhook;
 pub use find::ListWebhooksForReview;
 
 /// The kind of a webhook whose signature is valid and whose body cannot be read.

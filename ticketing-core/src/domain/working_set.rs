@@ -4,14 +4,17 @@
 
 use super::account::Account;
 use super::api_key::ApiKey;
+use super::attendee::Attendee;
 use super::audit::AuditLine;
 use super::category::Category;
 use super::check_in::CheckIn;
 use super::event::Event;
 use super::factor::Factor;
 use super::list::ListName;
+use super::message::Message;
 use super::notice::Notice;
 use super::order::Order;
+use super::order_details::OrderDetails;
 use super::organisation::{Member, Organisation};
 use super::outbox::OutboxMail;
 use super::page::Page;
@@ -25,6 +28,7 @@ use super::session::StoredSession;
 use super::shelf::{AnyShelf, Shelf};
 use super::table::{Record, Table};
 use super::ticket::Ticket;
+use super::transfer::Transfer;
 use super::webhook::StoredWebhook;
 
 /// The one list of nouns, owners first: rows are written in this order.
@@ -91,14 +95,22 @@ nouns! {
     PromoCode in promo_codes;
     /// Notices of changed events by id.
     Notice in notices;
+    /// Messages to attendees by id.
+    Message in messages;
     /// Orders by id, with their lines.
     Order in orders;
+    /// What is known about orders, by order.
+    OrderDetails in order_details;
     /// Attempts by reference.
     Attempt in attempts;
     /// Refunds by id.
     Refund in refunds;
     /// Tickets by id.
     Ticket in tickets;
+    /// Attendees by ticket.
+    Attendee in attendees;
+    /// Transfers of tickets by id.
+    Transfer in transfers;
     /// Check-ins by ticket.
     CheckIn in check_ins;
     /// Mails by id.

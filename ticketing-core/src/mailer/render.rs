@@ -5,9 +5,9 @@
 
 use super::line::one_line;
 use super::{Attachment, Mail};
-use crate::domain::code::Reference;
 use crate::domain::event::Event;
 use crate::domain::order::Order;
+use crate::domain::principal::EmailAddress;
 use crate::domain::refund::{Refund, RefundReason};
 use crate::domain::ticket::Ticket;
 use crate::error::Error;
@@ -19,12 +19,14 @@ use serde::Serialize;
 
 mod account;
 mod changed;
+mod holders;
 
-pub use account::{CodeMail, FactorMail, FactorNews, PasswordChangedMail, ProofMail};
+pub use account::{CodeMail, ErasureMail, FactorMail, FactorNews, PasswordChangedMail, ProofMail};
 pub use changed::EventChangedMail;
+pub use holders::{MessageMail, TicketMail, TransferOfferedMail, TransferTakenMail};
 
 /// `.html` in a name turns escaping on.
-const TEMPLATES: [(&str, &str); 18] = [
+const TEMPLATES: [(&str, &str); 26] = [
     ("layout.html", include_str!("templates/layout.html.j2")),
     ("layout.txt", include_str!("templates/layout.txt.j2")),
     ("tickets.html", include_str!("templates/tickets.html.j2")),
@@ -39,8 +41,16 @@ const TEMPLATES: [(&str, &str); 18] = [
     ("proof.txt", include_str!("templates/proof.txt.j2")),
     ("code.html", include_str!("templates/code.html.j2")),
     ("code.txt", include_str!("templates/code.txt.j2")),
+    ("erasure.html", include_str!("templates/erasure.html.j2")),
+    ("erasure.txt", include_str!("templates/erasure.txt.j2")),
     ("second_factor.html", include_str!("templates/second_factor.html.j2")),
     ("second_factor.txt", include_str!("templates/second_factor.txt.j2")),
+    ("message.html", include_str!("templates/message.html.j2")),
+    ("message.txt", include_str!("templates/message.txt.j2")),
+    ("transfer_offered.html", include_str!("templates/transfer_offered.html.j2")),
+    ("transfer_offered.txt", include_str!("templates/transfer_offered.txt.j2")),
+    ("transfer_taken.html", include_str!("templates/transfer_taken.html.j2")),
+    ("transfer_taken.txt", include_str!("templates/transfer_taken.txt.j2")),
     ("password_changed.html", include_str!("templates/password_changed.html.j2")),
     ("password_changed.txt", include_str!("templates/password_changed.txt.j2")),
 ];
@@ -70,12 +80,14 @@ pub struct TicketsMail<'a> {
     pub public_url: Option<&'a str>,
     /// How often its tickets were made valid again, with new codes, if that is why they are sent.
     pub restored: Option<u32>,
+    /// How often they were sent again because somebody asked for it, if that is why they are sent.
+    pub resent: Option<u32>,
 }
 
 impl<'a> TicketsMail<'a> {
     /// Creates one without a link to the order.
     pub const fn new(order: &'a Order, event: &'a Event, tickets: &'a [Ticket]) -> Self {
-        Self { order, event, tickets, public_url: None, restored: None }
+        Self { order, event, tickets, public_url: None, restored: None, resent: None }
     }
 
     /// Sets [`public_url`](Self::public_url).
@@ -91,6 +103,13 @@ impl<'a> TicketsMail<'a> {
         self.restored = restored.into();
         self
     }
+
+    /// Sets [`resent`](Self::resent).
+    #[must_use]
+    pub fn with_resent(mut self, resent: impl Into<Option<u32>>) -> Self {
+        self.resent = resent.into();
+        self
+    }
 }
 
 /// The data of the mail about a refund.
@@ -103,12 +122,21 @@ pub struct RefundMail<'a> {
     pub event: &'a Event,
     /// The refund. Its note is internal and not part of the mail.
     pub refund: &'a Refund,
+    /// Whether the organiser pays it back by hand, because it was not paid at a gateway.
+    pub by_hand: bool,
 }
 
 impl<'a> RefundMail<'a> {
     /// Creates one from all its fields.
     pub const fn new(order: &'a Order, event: &'a Event, refund: &'a Refund) -> Self {
-        Self { order, event, refund }
+        Self { order, event, refund, by_hand: false }
+    }
+
+    /// Sets [`by_hand`](Self::by_hand).
+    #[must_use]
+    pub const fn with_by_hand(mut self, by_hand: bool) -> Self {
+        self.by_hand = by_hand;
+        self
     }
 }
 
@@ -154,19 +182,8 @@ impl Renderer {
     /// inline in the HTML and once attached as `ticket-<n>.png`.
     pub fn tickets_mail(&self, mail: &TicketsMail<'_>) -> crate::error::Result<Mail> {
         let valid: Vec<&Ticket> = mail.tickets.iter().filter(|ticket| ticket.status.is_valid()).collect();
-        let mut attachments = Vec::new();
-        let tickets = valid.iter().enumerate().map(|(at, ticket)| {
-            let number = at + 1;
-            let types = &mail.event.ticket_types;
-            let own = types.iter().find(|ticket_type| ticket_type.id == ticket.ticket_type_id);
-            TicketView {
-                number,
-                type_name: own.map_or("Ticket".to_owned(), |own| one_line(&own.name)),
-                code: ticket.code.grouped(),
-                image: self.attach_image(&mut attachments, mail.order, ticket, number),
-            }
-        });
-        let tickets: Vec<TicketView> = tickets.collect();
+        let key = mail.order.reference.as_str();
+        let (tickets, attachments) = self.tickets(mail.event, &valid, key);
         let what = if tickets.len() == 1 { "Your ticket" } else { "Your tickets" };
         let view = TicketsView {
             has_images: !attachments.is_empty(),
@@ -174,36 +191,34 @@ impl Renderer {
             link: link(mail.public_url),
             is_restored: mail.restored.is_some(),
         };
-        let time = mail.restored.map(|time| format!("restored-{time}"));
-        let letter = Letter {
-            name: "tickets",
-            key: &mail.order.reference,
-            again: time.as_deref(),
-            what,
-            order: mail.order,
-            event: mail.event,
-        };
+        let restored = mail.restored.map(|time| format!("restored-{time}"));
+        let time = restored.or_else(|| mail.resent.map(|time| format!("again-{time}")));
+        let letter =
+            Letter { again: time.as_deref(), ..Letter::to_buyer("tickets", key, what, mail.order, mail.event) };
         self.mail(&letter, attachments, view)
     }
 
     /// The mail about a refund: how much, and why.
     pub fn refund_mail(&self, mail: &RefundMail<'_>) -> crate::error::Result<Mail> {
-        let amount = mail.refund.amount.to_string();
+        let (amount, is_nothing) = (mail.refund.amount.to_string(), mail.refund.amount.is_zero());
+        let why = match mail.refund.reason {
+            RefundReason::Requested if is_nothing => "The organiser has cancelled tickets of your order.",
+            reason => why(reason),
+        };
+        let amount = (!is_nothing).then_some(amount.as_str());
         let voided = match mail.refund.tickets.len() {
             0 => None,
+            _ if mail.refund.reason == RefundReason::Swapped => {
+                Some("The new ticket comes in a mail of its own. The old one is no longer valid.".to_owned())
+            }
+            1 if is_nothing => Some("One ticket is no longer valid.".to_owned()),
+            many if is_nothing => Some(format!("{many} tickets are no longer valid.")),
             1 => Some("One ticket is no longer valid because of this refund.".to_owned()),
             many => Some(format!("{many} tickets are no longer valid because of this refund.")),
         };
-        let what = format!("Refund of {amount}");
-        let letter = Letter {
-            name: "refund",
-            key: &mail.refund.key,
-            again: None,
-            what: &what,
-            order: mail.order,
-            event: mail.event,
-        };
-        self.mail(&letter, Vec::new(), RefundView { amount: &amount, why: why(mail.refund.reason), voided })
+        let what = amount.map_or("Tickets cancelled".to_owned(), |amount| format!("Refund of {amount}"));
+        let letter = Letter::to_buyer("refund", mail.refund.key.as_str(), &what, mail.order, mail.event);
+        self.mail(&letter, Vec::new(), RefundView { amount, why, voided, by_hand: mail.by_hand })
     }
 
     /// The mail about a cancelled event, and whether a refund follows.
@@ -214,8 +229,7 @@ impl Renderer {
             "What you paid and have not had back yet will be refunded. We write to you again when it is on its way."
         };
         let (order, event) = (mail.order, mail.event);
-        let letter =
-            Letter { name: "event_cancelled", key: &order.reference, again: None, what: "Cancelled", order, event };
+        let letter = Letter::to_buyer("event_cancelled", order.reference.as_str(), "Cancelled", order, event);
         self.mail(&letter, Vec::new(), EventCancelledView { money })
     }
 
@@ -225,11 +239,10 @@ impl Renderer {
         attachments: Vec<Attachment>,
         own: V,
     ) -> crate::error::Result<Mail> {
-        let Letter { name, key, again, what, order, event } = letter;
+        let Letter { name, key, again, what, to, facts, event } = letter;
         let title = one_line(&event.title);
         let subject = one_line(&format!("{what}: {title}"));
-        let view =
-            View { subject: &subject, facts: Self::facts(order, event), event: EventView { title: &title }, own };
+        let view = View { subject: &subject, facts: facts.clone(), event: EventView { title: &title }, own };
         let written = |kind: &str| -> crate::error::Result<String> {
             let template = self.templates.get_template(&format!("{name}.{kind}")).map_err(|error| fault(&error))?;
             template.render(Serde(&view)).map_err(|error| fault(&error))
@@ -240,30 +253,34 @@ impl Renderer {
             Some(again) => self.id(&format!("{name}-{again}"), key),
             None => self.id(&name, key),
         };
-        let to = order
-            .buyer
-            .email
-            .clone()
-            .ok_or_else(|| Error::invalid("buyer.email", "is required: nobody to write to"))?;
+        let to = to.cloned().ok_or_else(|| Error::invalid("buyer.email", "is required: nobody to write to"))?;
         Ok(Mail { message_id, to, subject, text, html, attachments })
     }
 
-    /// The facts in every mail, in the order of interest.
-    fn facts(order: &Order, event: &Event) -> Vec<(&'static str, String)> {
-        let (when, place) = (written(&event.starts_at_local()), place(&event.location, event.address.as_deref()));
-        let paid = if order.total.is_zero() { "nothing, it is free".to_owned() } else { order.total.to_string() };
-        vec![("When", when), ("Where", place), ("Order", order.reference.to_string()), ("Paid", paid)]
+    /// Tickets as a mail shows them, with their images.
+    fn tickets(&self, event: &Event, tickets: &[&Ticket], key: &str) -> (Vec<TicketView>, Vec<Attachment>) {
+        let mut attachments = Vec::new();
+        let tickets = tickets.iter().enumerate().map(|(at, ticket)| {
+            let number = at + 1;
+            TicketView {
+                number,
+                type_name: type_name(event, ticket),
+                code: ticket.code.grouped(),
+                image: self.attach_image(&mut attachments, key, ticket, number),
+            }
+        });
+        (tickets.collect(), attachments)
     }
 
     /// `name.key@domain`. A reference may have dots where a Message-ID may not (RFC 5322, 3.2.3); it never has `_`.
-    fn id(&self, name: &str, key: &Reference) -> String {
-        format!("{name}.{}@{}", key.as_str().replace('.', "_"), self.from_domain)
+    fn id(&self, name: &str, key: &str) -> String {
+        format!("{name}.{}@{}", key.replace('.', "_"), self.from_domain)
     }
 
     /// Adds the image to the mail twice, and returns its content id.
     #[cfg(feature = "qr")]
-    fn attach_image(&self, to: &mut Vec<Attachment>, order: &Order, ticket: &Ticket, number: usize) -> Option<String> {
-        let content_id = self.id(&format!("ticket-{number}"), &order.reference);
+    fn attach_image(&self, to: &mut Vec<Attachment>, key: &str, ticket: &Ticket, number: usize) -> Option<String> {
+        let content_id = self.id(&format!("ticket-{number}"), key);
         let content = crate::qr::png(&ticket.code);
         let image = |content_id: Option<String>| Attachment {
             file_name: format!("ticket-{number}.png"),
@@ -276,9 +293,20 @@ impl Renderer {
     }
 
     #[cfg(not(feature = "qr"))]
-    fn attach_image(&self, _: &mut Vec<Attachment>, _: &Order, _: &Ticket, _: usize) -> Option<String> {
+    fn attach_image(&self, _: &mut Vec<Attachment>, _: &str, _: &Ticket, _: usize) -> Option<String> {
         None
     }
+}
+
+/// The name of a ticket's type.
+fn type_name(event: &Event, ticket: &Ticket) -> String {
+    event.ticket_type(ticket.ticket_type_id).map_or("Ticket".to_owned(), |own| one_line(&own.name))
+}
+
+/// When and where, which everybody may know.
+fn facts(event: &Event) -> Vec<(&'static str, String)> {
+    let (when, place) = (written(&event.starts_at_local()), place(&event.location, event.address.as_deref()));
+    vec![("When", when), ("Where", place)]
 }
 
 /// A time in full, with its offset.
@@ -308,6 +336,8 @@ fn why(reason: RefundReason) -> &'static str {
         }
         RefundReason::EventCancelled => "The event was cancelled by its organiser.",
         RefundReason::EventChanged => "You have returned tickets because the event has changed.",
+        RefundReason::Returned => "You have returned tickets.",
+        RefundReason::Swapped => "One of your tickets was swapped for a cheaper one, and this is the difference.",
         RefundReason::Requested => "The organiser has asked us to give you your money back.",
         RefundReason::Review => "We have looked into your payment and decided to return it.",
         RefundReason::Elsewhere => "The organiser has sent the money back.",
@@ -324,13 +354,30 @@ struct Letter<'a> {
     /// The name of its templates, and in its Message-ID.
     name: &'a str,
     /// What the mail is about: there is one such mail for each key.
-    key: &'a Reference,
+    key: &'a str,
     /// What tells it from an earlier mail of this name about the same.
     again: Option<&'a str>,
     /// The beginning of the subject.
     what: &'a str,
-    order: &'a Order,
+    to: Option<&'a EmailAddress>,
+    /// What stands above the text, in the order of interest.
+    facts: Vec<(&'static str, String)>,
     event: &'a Event,
+}
+
+impl<'a> Letter<'a> {
+    /// To the buyer of an order, with what the order is and costs.
+    fn to_buyer(name: &'a str, key: &'a str, what: &'a str, order: &'a Order, event: &'a Event) -> Self {
+        let paid = if order.total.is_zero() { "nothing, it is free".to_owned() } else { order.total.to_string() };
+        let mut facts = facts(event);
+        facts.extend([("Order", order.reference.to_string()), ("Paid", paid)]);
+        Self { name, key, again: None, what, to: order.buyer.email.as_ref(), facts, event }
+    }
+
+    /// To somebody else, who knows nothing of the order.
+    fn to_holder(name: &'a str, key: &'a str, what: &'a str, to: &'a EmailAddress, event: &'a Event) -> Self {
+        Self { name, key, again: None, what, to: Some(to), facts: facts(event), event }
+    }
 }
 
 #[derive(Serialize)]
@@ -366,9 +413,11 @@ struct TicketView {
 
 #[derive(Serialize)]
 struct RefundView<'a> {
-    amount: &'a str,
+    /// `None`: nothing goes back.
+    amount: Option<&'a str>,
     why: &'a str,
     voided: Option<String>,
+    by_hand: bool,
 }
 
 #[derive(Serialize)]

@@ -3,7 +3,9 @@ use crate::domain::list::{Condition, Tallied, Tally};
 use crate::domain::order::Order;
 use crate::domain::outbox::OutboxMail;
 use crate::domain::payment::Attempt;
+use crate::domain::principal::EmailAddress;
 use crate::domain::refund::Refund;
+use crate::domain::row::Field as _;
 use crate::domain::table::Record as _;
 use crate::domain::webhook::StoredWebhook;
 use crate::domain::working_set::Noun;
@@ -55,11 +57,15 @@ pub struct Connections {
 pub(super) fn tallies() -> Vec<Tally> {
     let named = |noun: Noun, names, least| Tally { noun, all: vec![Condition::Named("status", names)], least };
     let known = |noun: Noun, column| Tally { noun, all: vec![Condition::Known(column)], least: Some(column) };
+    let erased = EmailAddress::erased().value();
+    let mut dead = named(OutboxMail::NOUN, &["dead"], None);
+    // Nobody can do anything about the others.
+    dead.all.push(Condition::Not("recipient", erased));
     vec![
         named(Order::NOUN, &["held"], Some("hold_until")),
         named(OutboxMail::NOUN, &["waiting"], Some("due_at")),
         named(OutboxMail::NOUN, &["waiting"], Some("created_at")),
-        named(OutboxMail::NOUN, &["dead"], None),
+        dead,
         known(Refund::NOUN, "next_at"),
         named(Refund::NOUN, &["failed", "needs_attention"], None),
         known(StoredWebhook::NOUN, "next_at"),

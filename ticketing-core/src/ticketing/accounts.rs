@@ -11,7 +11,7 @@ use crate::domain::refusal::Refusal;
 use crate::domain::session::{MAX_CLIENT, NewSession, StoredSession};
 use crate::domain::text::{composed, is_combining_mark, opaque};
 use crate::error::{Error, Result};
-use crate::password::{Passwords, is_common, is_public, is_weak};
+use crate::password::{Cost, Passwords, is_common, is_public};
 use crate::setters::setters;
 use crate::storage::StorageExt as _;
 use crate::token::{Checked, FactorKey, GuestKeys, KeyMode, ProofKey, TokenKey, TokenShape, Tokens};
@@ -34,6 +34,8 @@ pub(super) struct Accounts {
     pub(super) factors: FactorKey,
     /// The keys of guests' orders are derived from it.
     pub(super) guests: GuestKeys,
+    /// And those of transfers.
+    pub(super) transfers: GuestKeys,
     /// How the tokens of API keys look.
     pub(super) keys: TokenShape,
     /// After how long without use a session ends.
@@ -46,9 +48,15 @@ pub(super) struct Accounts {
 }
 
 impl Accounts {
-    pub(super) fn new(key: TokenKey, lifetime: SignedDuration, threads: usize, random: &dyn Random) -> Result<Self> {
-        let passwords = Passwords::new(threads, random)?;
+    pub(super) fn new(
+        key: TokenKey,
+        lifetime: SignedDuration,
+        (threads, cost): (usize, Cost),
+        random: &dyn Random,
+    ) -> Result<Self> {
+        let passwords = Passwords::new(threads, cost, random)?;
         let (proofs, factors, guests) = (key.proofs(), key.factors(), key.guests());
+        let transfers = key.transfers();
         let tokens = Tokens::new(key, lifetime);
         let (touching, touching_keys) = (Mutex::default(), Mutex::default());
         let keys = TokenShape(KeyMode::default());
@@ -58,6 +66,7 @@ impl Accounts {
             proofs,
             factors,
             guests,
+            transfers,
             keys,
             idle: None,
             touching,
@@ -214,7 +223,7 @@ impl Ticketing {
         let fits = self.password_fits(password, hash).await?;
         let account = account.filter(|account| account.is_active);
         let (account, Fits { is_outdated }) = account.zip(fits).ok_or_else(refused)?;
-        if is_weak(&account.password_hash) || is_outdated {
+        if self.accounts()?.passwords.is_weak(&account.password_hash) || is_outdated {
             self.renew_hash(&account, &opaque(password)).await?;
         }
         if account.has_second_factor {

@@ -3,6 +3,7 @@ use super::mail_limits::{MailLimits, Turns};
 use super::organizers::Organizers;
 use super::pace::Pace;
 use super::recent_events::RecentEvents;
+use super::retention::{Progress, Retention};
 use super::{Inner, Ticketing};
 use crate::clock::{Clock, Random, SystemClock, SystemRandom};
 use crate::domain::order::BuyerLimits;
@@ -10,6 +11,8 @@ use crate::error::{Error, Result};
 use crate::gateway::PaymentGateway;
 use crate::mailer::Mailer;
 use crate::mailer::render::Renderer;
+#[cfg(feature = "accounts")]
+use crate::password::Cost;
 use crate::runtime::{Runtime, TokioRuntime};
 use crate::storage::Storage;
 #[cfg(feature = "accounts")]
@@ -34,6 +37,7 @@ pub struct TicketingBuilder {
     organizers: Organizers,
     unproved_members: bool,
     mail_limits: MailLimits,
+    retention: Retention,
     queue_limit: usize,
     mail_domain: String,
     public_url: Option<String>,
@@ -49,6 +53,8 @@ pub struct TicketingBuilder {
     key_mode: KeyMode,
     #[cfg(feature = "accounts")]
     hashing_threads: usize,
+    #[cfg(feature = "accounts")]
+    password_cost: Cost,
     #[cfg(feature = "accounts")]
     refuse_common_passwords: bool,
 }
@@ -68,6 +74,7 @@ impl TicketingBuilder {
             organizers: Organizers::default(),
             unproved_members: false,
             mail_limits: MailLimits::default(),
+            retention: Retention::default(),
             queue_limit: 10_000,
             mail_domain: "localhost.localdomain".to_owned(),
             public_url: None,
@@ -83,6 +90,8 @@ impl TicketingBuilder {
             key_mode: KeyMode::Live,
             #[cfg(feature = "accounts")]
             hashing_threads: std::thread::available_parallelism().map_or(1, usize::from),
+            #[cfg(feature = "accounts")]
+            password_cost: Cost::OWASP,
             #[cfg(feature = "accounts")]
             refuse_common_passwords: false,
         }
@@ -136,6 +145,13 @@ impl TicketingBuilder {
     /// turn, and is never dropped.
     pub fn mail_limits(mut self, limits: MailLimits) -> Self {
         self.mail_limits = limits;
+        self
+    }
+
+    /// How long personal data is kept. Defaults to 180 days for the bodies of webhooks and 90 days for the recipients of mails. Addresses
+    /// of buyers are kept indefinitely.
+    pub fn retention(mut self, retention: Retention) -> Self {
+        self.retention = retention;
         self
     }
 
@@ -231,6 +247,14 @@ impl TicketingBuilder {
         self
     }
 
+    /// Hashes passwords with the least work that argon2 accepts. For tests, which make many accounts: a hash takes microseconds, not 20 ms.
+    /// Hashes made with the usual work still verify.
+    #[cfg(all(feature = "accounts", feature = "testing"))]
+    pub fn weak_password_hashes(mut self) -> Self {
+        self.password_cost = Cost::LEAST;
+        self
+    }
+
     /// Whether [`Ticketing::register`] rejects the 3,000 commonest passwords, and the person's own address and user name. Defaults to
     /// no. [`Ticketing::set_password`] always rejects them.
     #[cfg(feature = "accounts")]
@@ -254,6 +278,11 @@ impl TicketingBuilder {
         if self.naming_for < minute || self.naming_for > SignedDuration::from_hours(1) {
             return Err(wrong("naming_for", "a minute to an hour", &self.naming_for));
         }
+        let (day, century) = (SignedDuration::from_hours(24), SignedDuration::from_hours(24 * 36_525));
+        let is_wrong = |term: Option<SignedDuration>| term.is_some_and(|of| of < day || of > century);
+        if let Some((name, term)) = self.retention.terms().into_iter().find(|(_, term)| is_wrong(*term)) {
+            return Err(wrong(&format!("retention.{name}"), "a day to a hundred years", &term));
+        }
         let domain_ok = |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '-');
         if self.mail_domain.is_empty() || self.mail_domain.len() > 200 || !self.mail_domain.chars().all(domain_ok) {
             return Err(wrong("mail_domain", "a domain name", &self.mail_domain));
@@ -266,8 +295,8 @@ impl TicketingBuilder {
                 return Err(wrong("token_lifetime", "a minute to 30 days", &self.token_lifetime));
             }
             Some(key) => {
-                let accounts =
-                    super::accounts::Accounts::new(key, self.token_lifetime, self.hashing_threads, &*self.random)?;
+                let hashing = (self.hashing_threads, self.password_cost);
+                let accounts = super::accounts::Accounts::new(key, self.token_lifetime, hashing, &*self.random)?;
                 Some(
                     accounts
                         .refusing_common(self.refuse_common_passwords)
@@ -294,6 +323,8 @@ impl TicketingBuilder {
             organizers: self.organizers,
             unproved_members: self.unproved_members,
             mail_limits: self.mail_limits,
+            retention: self.retention,
+            retained: Progress::default(),
             mail_turns: Turns::default(),
             pace: Pace::default(),
             renderer: Renderer::new(&self.mail_domain)?,

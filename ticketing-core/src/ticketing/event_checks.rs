@@ -1,13 +1,16 @@
 //! What an event must be, when it is created and when it is edited.
 
 use super::checks::Checks;
-use crate::domain::event::{Event, MAX_TICKET_TYPES, SalesRules};
+use crate::domain::event::{AnswerKind, Event, EventTerms, MAX_QUESTIONS, MAX_TICKET_TYPES, Per, Question, SalesRules};
 use crate::domain::order::MAX_TICKETS_PER_ORDER;
 use crate::domain::text::key;
+use jiff::Timestamp;
 use std::collections::HashSet;
 
 /// The most places of an event or a type.
 const MAX_CAPACITY: i64 = 1_000_000_000;
+/// Names of columns that answers cannot have.
+const RESERVED: &[&str] = &["name", "email", "ticket_type", "quantity", "price", "note"];
 /// The most ticket types that an event ever had.
 const MAX_TYPES_EVER: usize = 500;
 
@@ -27,6 +30,54 @@ pub(super) fn check_event(checks: &mut Checks, event: &Event) {
     checks.require("end_date", ends_later, || "must be after the start".to_owned());
     check_capacity(checks, "capacity", event.stock.capacity, event.version);
     check_rules(checks, "", &event.rules);
+    check_terms(checks, event);
+}
+
+/// The terms.
+fn check_terms(checks: &mut Checks, event: &Event) {
+    let EventTerms { transfers, returns, questions } = &event.terms;
+    let end = event.sales_end_at();
+    let in_time = |until: Option<Timestamp>| until.is_none_or(|until| until <= end);
+    checks.require("transfers_until", in_time(transfers.until), || format!("must not be after the event's end {end}"));
+    checks.require("returns_until", in_time(returns.until), || format!("must not be after the event's end {end}"));
+    checks.require("returns_keep_percent", returns.keep_percent <= 100, || {
+        format!("must be 0–100 (got {})", returns.keep_percent)
+    });
+    checks.require("questions", questions.len() <= MAX_QUESTIONS, || {
+        format!("must have at most {MAX_QUESTIONS} entries (got {})", questions.len())
+    });
+    let keys: HashSet<&str> = questions.iter().map(|question| question.key.as_str()).collect();
+    checks.require("questions", keys.len() == questions.len(), || "must have unique keys".to_owned());
+    for (index, question) in questions.iter().enumerate() {
+        check_question(checks, &format!("questions[{index}]"), event, question);
+    }
+}
+
+fn check_question(checks: &mut Checks, field: &str, event: &Event, question: &Question) {
+    let is_symbol = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '_';
+    let key = &question.key;
+    let is_key = (1..=40).contains(&key.len()) && key.chars().all(is_symbol) && !RESERVED.contains(&key.as_str());
+    checks.require(&format!("{field}.key"), is_key, || {
+        format!("must be 1–40 lower-case letters, digits and _, and none of {} (got {key:.50})", RESERVED.join(", "))
+    });
+    checks.text(&format!("{field}.text"), &question.text, 1, 300);
+    let options: HashSet<&str> = question.options.iter().map(|option| option.trim()).collect();
+    let fits = match question.kind {
+        AnswerKind::Choice => (2..=50).contains(&options.len()) && options.len() == question.options.len(),
+        _ => question.options.is_empty(),
+    };
+    checks.require(&format!("{field}.options"), fits, || {
+        "must be 2–50 different ones for a choice, and left out otherwise".to_owned()
+    });
+    for option in &question.options {
+        checks.text(&format!("{field}.options"), option, 1, 100);
+    }
+    let known = question.ticket_types.iter().all(|id| event.ticket_type(*id).is_some());
+    checks.require(&format!("{field}.ticket_type_ids"), known, || "must be ticket types of this event".to_owned());
+    let once = question.per == Per::Ticket || question.ticket_types.is_empty();
+    checks.require(&format!("{field}.ticket_type_ids"), once, || {
+        "must be left out for a question that is asked once for an order".to_owned()
+    });
 }
 
 /// The ticket types.

@@ -56,10 +56,13 @@ impl Ticketing {
         Ok(order.buyer.who.guest().map(|reference| keys.of(reference)))
     }
 
-    /// The guest whose key this is. A wrong key is [`Error::NotFound`]: it is an order that does not exist.
+    /// The guest whose key this is: of an order, or of a ticket that was [transferred](Self::transfer_key) to somebody without an account. A
+    /// wrong key is [`Error::NotFound`]: it is an order that does not exist.
     #[cfg(feature = "accounts")]
     pub fn guest(&self, key: &str) -> Result<Principal> {
-        self.accounts()?.guests.read(key).map(Principal::Guest).ok_or(Error::NotFound("Order"))
+        let accounts = self.accounts()?;
+        let reference = accounts.guests.read(key).or_else(|| accounts.transfers.read(key));
+        reference.map(Principal::Guest).ok_or(Error::NotFound("Order"))
     }
 
     /// Makes an account the buyer of all orders that guests made with its address and that are held or paid. Returns these orders. Their

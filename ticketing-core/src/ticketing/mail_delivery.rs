@@ -9,21 +9,25 @@ use crate::domain::account::Account;
 use crate::domain::command::Query;
 use crate::domain::event::{Event, EventStatus};
 use crate::domain::load::LoadKeys;
+use crate::domain::message::Message;
 use crate::domain::notice::{self, Notice};
 use crate::domain::order::{FindPurchase, Order};
 use crate::domain::outbox::{ClaimMails, MailKind, MailReport, MailResult, OutboxMail};
-use crate::domain::principal::EmailAddress;
+use crate::domain::payment::Attempt;
+use crate::domain::principal::{Buyer, EmailAddress};
 #[cfg(feature = "accounts")]
 use crate::domain::proof::ProofPurpose;
 use crate::domain::proof::{FindProof, Proof};
 use crate::domain::subject::Subject;
 use crate::domain::ticket::Ticket;
+use crate::domain::transfer::{self, Transfer};
 use crate::domain::working_set::WorkingSet;
 use crate::error::Result;
 #[cfg(feature = "accounts")]
 use crate::mailer::render::{CodeMail, ProofMail};
 use crate::mailer::render::{
-    EventCancelledMail, EventChangedMail, FactorMail, FactorNews, PasswordChangedMail, RefundMail, TicketsMail,
+    ErasureMail, EventCancelledMail, EventChangedMail, FactorMail, FactorNews, MessageMail, PasswordChangedMail,
+    RefundMail, TicketMail, TicketsMail, TransferOfferedMail, TransferTakenMail,
 };
 use crate::mailer::{Mail, MailError, Mailer};
 use crate::metrics;
@@ -58,13 +62,15 @@ enum About {
     Account,
 }
 
-/// An order, its tickets, its event, and the notice that the mail is about.
+/// An order, its tickets, its event, and the notice, the transfer or the message that the mail is about.
 #[derive(Clone, Debug)]
 struct Purchase {
     order: Order,
     tickets: Vec<Ticket>,
     event: Event,
     notice: Option<Notice>,
+    transfer: Option<Transfer>,
+    message: Option<Message>,
 }
 
 /// A mail with what it is about.
@@ -84,6 +90,12 @@ impl Query for FindSubject {
         match (self.subject, self.kind) {
             (Subject::Order(id), _) => {
                 FindPurchase(id).needs(rows, load);
+                match self.kind {
+                    MailKind::TransferOffered(id) | MailKind::TransferTaken(id) => load.look::<Transfer>(&id),
+                    MailKind::Ticket { .. } => load.look_up(transfer::BY_ORDER, &id),
+                    MailKind::Message { message, .. } => load.look::<Message>(&message),
+                    _ => {}
+                }
                 if let Some(order) = rows.orders.loaded_row(&id) {
                     load.look::<Event>(&order.event_id);
                     if let MailKind::EventChanged(version) = self.kind {
@@ -114,7 +126,21 @@ impl Query for FindSubject {
             }
             _ => None,
         };
-        Some(About::Purchase(Box::new(Purchase { order, tickets, event, notice })))
+        let transfer = match self.kind {
+            MailKind::TransferOffered(id) | MailKind::TransferTaken(id) => rows.transfers.get(&id),
+            // The one that its holder has got it by.
+            MailKind::Ticket { ticket, .. } => {
+                let holder = tickets.iter().find(|of| of.id == ticket).and_then(|ticket| ticket.holder.guest());
+                rows.transfers_of(id).find(|transfer| Some(&transfer.reference) == holder)
+            }
+            _ => None,
+        };
+        let message = match self.kind {
+            MailKind::Message { message, .. } => rows.messages.get(&message).cloned(),
+            _ => None,
+        };
+        let transfer = transfer.cloned();
+        Some(About::Purchase(Box::new(Purchase { order, tickets, event, notice, transfer, message })))
     }
 }
 
@@ -232,6 +258,9 @@ impl Ticketing {
     async fn try_mail(&self, mailer: &dyn Mailer, ready: &Ready) -> Result<MailResult> {
         let nothing = || MailResult::Refused("what the mail tells of does not exist".to_owned());
         let Ready { owed, about: Some(about), until } = ready else { return Ok(nothing()) };
+        if owed.to.is_erased() {
+            return Ok(MailResult::Refused("the recipient was erased".to_owned()));
+        }
         if let Some(until) = *until {
             tracing::info!(mail.id = %owed.id, %until, "a mail waits for its turn: many go to its recipient, or are of its organiser");
             return Ok(MailResult::Postponed(until));
@@ -285,6 +314,10 @@ impl Ticketing {
                 let mail = PasswordChangedMail::new(id, time, &owed.to, owed.created_at);
                 return self.inner.renderer.password_changed_mail(&mail).map(Some);
             }
+            MailKind::ErasureRequested(at) => {
+                let at = Timestamp::from_second(at).unwrap_or(Timestamp::MAX);
+                return self.inner.renderer.erasure_mail(&ErasureMail::new(id, &owed.to, at)).map(Some);
+            }
             MailKind::FactorAdded(time) => (FactorNews::Added, time),
             MailKind::FactorRemoved(time) => (FactorNews::Removed, time),
             MailKind::RecoveryCodeUsed(time) => (FactorNews::RecoveryCodeUsed, time),
@@ -295,26 +328,47 @@ impl Ticketing {
 
     /// Renders the mail from the current rows. `None` if what it is about does not exist, or the buyer has no address.
     async fn render(&self, owed: &OutboxMail, about: &Purchase) -> Result<Option<Mail>> {
-        let Purchase { order, tickets, event, notice } = about;
+        if let Some(rendered) = self.render_to_holder(owed, about) {
+            return rendered;
+        }
+        let Purchase { order, tickets, event, notice, .. } = about;
+        // A ticket that was transferred is somebody else's.
+        let tickets: Vec<Ticket> = tickets.iter().filter(|ticket| order.is_holder_of(ticket)).cloned().collect();
+        // Tickets may be sent to another address than the buyer's. There, the order's own link would be somebody else's key.
+        let is_buyers = order.buyer.email.as_ref().is_some_and(|buyer| buyer.key() == owed.to.key());
+        let as_sent = match owed.kind {
+            MailKind::TicketsAgain(_) => {
+                Some(Order { buyer: Buyer { email: Some(owed.to.clone()), ..order.buyer.clone() }, ..order.clone() })
+            }
+            _ => None,
+        };
+        let order = as_sent.as_ref().unwrap_or(order);
         if order.buyer.email.is_none() {
             return Ok(None);
         }
         let renderer = &self.inner.renderer;
         Ok(match owed.kind {
-            MailKind::Tickets | MailKind::TicketsRestored(_) => Some({
-                let public_url = self.order_url(order)?;
+            MailKind::Tickets | MailKind::TicketsRestored(_) | MailKind::TicketsAgain(_) => Some({
+                let is_elsewhere = as_sent.is_some() && !is_buyers;
+                let public_url = if is_elsewhere { None } else { self.order_url(order)? };
                 let restored = match owed.kind {
                     MailKind::TicketsRestored(time) => Some(time),
                     _ => None,
                 };
-                let mail = TicketsMail { order, event, tickets, public_url: public_url.as_deref(), restored };
+                let resent = match owed.kind {
+                    MailKind::TicketsAgain(time) => Some(time),
+                    _ => None,
+                };
+                let mail = TicketsMail { order, event, tickets: &tickets, public_url: public_url.as_deref(), restored, resent };
                 renderer.tickets_mail(&mail)?
             }),
             MailKind::Refund(id) => {
                 let story = self.inner.storage.payment(&order.reference).await?;
-                let refund = story.and_then(|story| story.refunds.into_iter().find(|refund| refund.id == id));
-                let Some(refund) = refund else { return Ok(None) };
-                Some(renderer.refund_mail(&RefundMail { order, event, refund: &refund })?)
+                let Some(story) = story else { return Ok(None) };
+                let Some(refund) = story.refunds.iter().find(|refund| refund.id == id) else { return Ok(None) };
+                let paid_at = story.attempts.iter().find(|attempt| attempt.reference == refund.attempt);
+                let by_hand = paid_at.is_some_and(Attempt::is_recorded);
+                Some(renderer.refund_mail(&RefundMail { order, event, refund, by_hand })?)
             }
             // Who is told that it does not take place need not be told when it would have.
             MailKind::EventChanged(_) if event.status == EventStatus::Cancelled => None,
@@ -330,9 +384,94 @@ impl Ticketing {
             | MailKind::PasswordChanged(_)
             | MailKind::FactorAdded(_)
             | MailKind::FactorRemoved(_)
-            | MailKind::RecoveryCodeUsed(_) => None,
+            | MailKind::RecoveryCodeUsed(_)
+            | MailKind::ErasureRequested(_)
+            // These were rendered above.
+            | MailKind::Ticket { .. }
+            | MailKind::TransferOffered(_)
+            | MailKind::TransferTaken(_)
+            | MailKind::Message { .. } => None,
             MailKind::EventCancelled => Some(renderer.event_cancelled_mail(&EventCancelledMail { order, event })?),
         })
+    }
+
+    /// Renders a mail to who comes with a ticket. `None` if it is another kind of mail.
+    fn render_to_holder(&self, owed: &OutboxMail, about: &Purchase) -> Option<Result<Option<Mail>>> {
+        let Purchase { order, tickets, event, transfer, message, .. } = about;
+        let renderer = &self.inner.renderer;
+        let ticket = |id| tickets.iter().find(|ticket| ticket.id == id);
+        Some(match (owed.kind, transfer, message) {
+            (MailKind::Ticket { ticket: id, time }, transfer, _) => {
+                let Some(ticket) = ticket(id).filter(|ticket| ticket.status.is_valid()) else { return Some(Ok(None)) };
+                let url = match self.holder_url(order, ticket, transfer.as_ref(), &owed.to) {
+                    Ok(url) => url,
+                    Err(error) => return Some(Err(error)),
+                };
+                let mail = TicketMail::new(ticket, event, &owed.to, time).with_public_url(url.as_deref());
+                renderer.ticket_mail(&mail).map(Some)
+            }
+            (MailKind::TransferOffered(_), Some(transfer), _) => self.render_offer(transfer, ticket, event),
+            (MailKind::TransferTaken(_), Some(transfer), _) => {
+                let Some(ticket) = ticket(transfer.ticket_id) else { return Some(Ok(None)) };
+                let mail = TransferTakenMail::new(transfer, ticket, event, &owed.to);
+                renderer.transfer_taken_mail(&mail).map(Some)
+            }
+            (MailKind::Message { .. }, _, Some(message)) => {
+                let key = format!("{}-{}", message.id, owed.id);
+                renderer.message_mail(&MessageMail::new(message, event, &owed.to, &key)).map(Some)
+            }
+            (MailKind::TransferOffered(_) | MailKind::TransferTaken(_) | MailKind::Message { .. }, ..) => Ok(None),
+            _ => return None,
+        })
+    }
+
+    /// Renders the mail with the key of a transfer. `None` if it cannot be taken any more.
+    fn render_offer<'t>(
+        &self,
+        transfer: &Transfer,
+        ticket: impl Fn(crate::domain::id::TicketId) -> Option<&'t Ticket>,
+        event: &Event,
+    ) -> Result<Option<Mail>> {
+        let ticket = ticket(transfer.ticket_id).filter(|_| transfer.is_open(self.now()));
+        let Some(ticket) = ticket else { return Ok(None) };
+        let key = self.offer_key(transfer)?;
+        let mail = TransferOfferedMail::new(transfer, ticket, event, &key);
+        #[cfg(feature = "accounts")]
+        let mail = mail.with_page(self.inner.proof_url.as_deref());
+        self.inner.renderer.transfer_offered_mail(&mail).map(Some)
+    }
+
+    /// What the recipient takes the ticket with: a key. An application that knows its users itself takes the ticket for them by the transfer's
+    /// reference.
+    fn offer_key(&self, transfer: &Transfer) -> Result<String> {
+        #[cfg(feature = "accounts")]
+        if self.inner.accounts.is_some() {
+            return Ok(self.transfer_key(transfer)?.as_str().to_owned());
+        }
+        Ok(transfer.reference.as_str().to_owned())
+    }
+
+    /// The page where the holder of a ticket finds it. Somebody who only comes with it has none.
+    #[cfg(feature = "accounts")]
+    fn holder_url(
+        &self,
+        order: &Order,
+        ticket: &Ticket,
+        transfer: Option<&Transfer>,
+        to: &EmailAddress,
+    ) -> Result<Option<String>> {
+        let is_buyers = order.buyer.email.as_ref().is_some_and(|buyer| buyer.key() == to.key());
+        if order.is_holder_of(ticket) {
+            return if is_buyers { self.order_url(order) } else { Ok(None) };
+        }
+        let Some(url) = &self.inner.public_url else { return Ok(None) };
+        let Some(transfer) = transfer.filter(|_| self.inner.accounts.is_some()) else { return Ok(Some(url.clone())) };
+        Ok(Some(with_key(url, self.transfer_key(transfer)?.as_str())))
+    }
+
+    #[cfg(not(feature = "accounts"))]
+    fn holder_url(&self, _: &Order, _: &Ticket, _: Option<&Transfer>, _: &EmailAddress) -> Result<Option<String>> {
+        Ok(self.inner.public_url.clone())
     }
 
     /// The page of an order. A guest gets the order's key behind the `#`, which browsers send to no server.
@@ -342,14 +481,20 @@ impl Ticketing {
         // Without a token key there are no keys of orders, and an application that identifies its guests itself needs none.
         let key = if self.inner.accounts.is_some() { self.guest_key(order)? } else { None };
         let Some(key) = key else { return Ok(Some(url.clone())) };
-        let sign = if url.contains('#') { '?' } else { '#' };
-        Ok(Some(format!("{url}{sign}order_key={}", key.as_str())))
+        Ok(Some(with_key(url, key.as_str())))
     }
 
     #[cfg(not(feature = "accounts"))]
     fn order_url(&self, _: &Order) -> Result<Option<String>> {
         Ok(self.inner.public_url.clone())
     }
+}
+
+/// A link with a key behind the `#`.
+#[cfg(feature = "accounts")]
+fn with_key(url: &str, key: &str) -> String {
+    let sign = if url.contains('#') { '?' } else { '#' };
+    format!("{url}{sign}order_key={key}")
 }
 
 /// The name of a result in the metrics.

@@ -24,7 +24,10 @@ impl Ticketing {
     /// again a day later at the earliest. A mail that is still waiting stays as it is. Allowed for the event's organiser and
     /// administrators.
     ///
-    /// Refusals: `mail_sent` (with when it may be sent again).
+    /// If its recipient was erased, it goes to the buyer of its order.
+    ///
+    /// Refusals: `mail_sent` (with when it may be sent again). Errors: [`Error::NotFound`] if there is no such mail, or the buyer was erased
+    /// too.
     pub async fn resend_mail(&self, actor: &Principal, id: MailId) -> Result<OutboxMail> {
         let missing = || Error::NotFound("Mail");
         let storage = &self.inner.storage;

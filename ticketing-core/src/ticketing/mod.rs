@@ -8,17 +8,23 @@ mod accounts;
 mod administration;
 #[cfg(feature = "accounts")]
 mod api_keys;
+mod attendees;
 mod authorization;
 mod batching;
+mod box_office;
 mod builder;
 mod check_ins;
 mod checks;
 mod coalescer;
+mod erasure;
 mod event_checks;
 mod event_copies;
 mod event_edits;
 mod events;
+mod export;
 mod guests;
+#[cfg(feature = "csv")]
+mod imports;
 #[cfg(feature = "accounts")]
 mod invitations;
 mod limits;
@@ -27,6 +33,8 @@ mod mail_limits;
 #[cfg(feature = "accounts")]
 mod mailed_codes;
 mod mails;
+mod messages;
+mod order_details;
 mod orders;
 mod organisations;
 mod organizers;
@@ -38,11 +46,13 @@ mod proofs;
 mod recent_events;
 mod refunds;
 mod requests;
+mod retention;
 #[cfg(feature = "accounts")]
 mod second_factor;
 #[cfg(feature = "accounts")]
 mod sessions;
 mod tickets;
+mod transfers;
 mod upkeep;
 mod webhooks;
 
@@ -53,11 +63,19 @@ pub use accounts::{Registration, Session};
 #[cfg(feature = "accounts")]
 pub use api_keys::{AuthenticatedKey, Caller, NewApiKey};
 pub use authorization::Asker;
+pub use box_office::{IssueRequest, ReceivedPayment};
 pub use builder::TicketingBuilder;
+pub use erasure::Erasure;
 pub use event_copies::{MAX_DATES, Repeat};
+#[cfg(feature = "csv")]
+pub use export::CsvExport;
+pub use export::{Cell, Export, ExportKind};
+#[cfg(feature = "csv")]
+pub use imports::{ImportOptions, Imported, MAX_IMPORT_BYTES};
 pub use mail_limits::MailLimits;
 #[cfg(feature = "accounts")]
 pub use mailed_codes::CodeChallenge;
+pub use messages::MessageRequest;
 pub use orders::{LineRequest, OrderRequest};
 pub use organizers::Organizers;
 pub use payments::{PayOptions, Started};
@@ -65,6 +83,7 @@ pub use promo_codes::MAX_CODES;
 #[cfg(feature = "accounts")]
 pub use proofs::{ProofState, Reauthentication};
 pub use refunds::{Decision, RefundOptions};
+pub use retention::Retention;
 #[cfg(feature = "accounts")]
 pub use second_factor::{NewSecondFactor, RecoveryCodes, SecondFactorState};
 #[cfg(feature = "accounts")]
@@ -116,6 +135,8 @@ struct Inner {
     /// Whether accounts without a verified address may be members of organisations.
     unproved_members: bool,
     mail_limits: MailLimits,
+    retention: Retention,
+    retained: retention::Progress,
     mail_turns: mail_limits::Turns,
     /// Who waits, so that mails give way.
     pace: pace::Pace,

@@ -214,7 +214,7 @@ impl Ticketing {
             Some(reference) => self.inner.batches.find(FindAttempt(reference.clone())).await?,
             None => None,
         };
-        let is_lost = known.is_some_and(|(attempt, _)| attempt.checkout.is_none() && attempt.gateway != FREE_GATEWAY);
+        let is_lost = known.is_some_and(|(attempt, _)| attempt.checkout.is_none() && !attempt.is_without_gateway());
         Ok(if is_lost { PayOptions { reference: None, ..options } } else { options })
     }
 
@@ -282,8 +282,12 @@ impl Ticketing {
         if !is_theirs(actor, &payment.order) {
             let event = self.event(payment.order.event_id).await?;
             self.may(actor, Permission::Orders, &event).await.map_err(|error| unless_known(error, missing()))?;
+            return Ok(payment);
         }
-        Ok(payment)
+        // A ticket that was transferred is somebody else's.
+        let Payment { order, mut tickets, .. } = payment;
+        tickets.retain(|ticket| order.is_holder_of(ticket));
+        Ok(Payment { order, tickets, ..payment })
     }
 
     pub(super) async fn ask_and_settle(&self, attempt: &Attempt) -> Result<Settlement> {
@@ -294,7 +298,7 @@ impl Ticketing {
     async fn ask(&self, attempt: &Attempt) -> Result<Settlement> {
         // A payment in review may turn out to be right after all, so the gateway is asked again.
         let settled = attempt.status.has_captured() && attempt.status != AttemptStatus::Review;
-        let report = if settled || attempt.gateway == FREE_GATEWAY {
+        let report = if settled || attempt.is_without_gateway() {
             // Already settled: this observation has no effect, and settling returns the current outcome.
             Fetched { observation: Observation::Open, raw_status: String::new() }
         } else {

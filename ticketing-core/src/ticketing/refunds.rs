@@ -11,7 +11,7 @@ use crate::domain::payment::Attempt;
 use crate::domain::payment::{Resolve, Verdict};
 use crate::domain::payment_history::Payment;
 use crate::domain::principal::Principal;
-use crate::domain::refund::{Refund, RefundReason, RefundRequest, RetryRefund, ReturnTickets};
+use crate::domain::refund::{Refund, RefundMoney, RefundReason, RefundRequest, RetryRefund, ReturnTickets};
 use crate::error::{Error, Result};
 use crate::gateway::GatewayError;
 use crate::setters::setters;
@@ -22,9 +22,12 @@ use std::collections::BTreeSet;
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct RefundOptions {
-    /// The tickets to refund: at least one, each once. Default: all that are still valid.
+    /// The tickets to refund, each once. Default: all that are still valid. An empty list refunds an amount and leaves the tickets as they
+    /// are.
     pub tickets: Option<Vec<TicketId>>,
-    /// A note for the audit log and the payment's history: at most 500 characters. The buyer does not see it.
+    /// How much goes back. Default: what the tickets cost.
+    pub money: RefundMoney,
+    /// A note, kept with the refund: at most 500 characters. The buyer may read it.
     pub note: Option<String>,
     /// The idempotency key: a repeat with the same key returns the same refund. Default: a new key, so that a repeat makes
     /// another refund.
@@ -33,6 +36,7 @@ pub struct RefundOptions {
 
 setters!(RefundOptions {
     with_tickets => tickets: impl Into<Option<Vec<TicketId>>>,
+    with_money => money: RefundMoney,
     with_note => note: impl Into<Option<String>>,
     with_key => key: impl Into<Option<Reference>>,
 });
@@ -45,7 +49,7 @@ pub struct Decision {
     pub verdict: Verdict,
     /// The tickets to make void: at least one, each once. With [`Verdict::Void`] only.
     pub tickets: Vec<TicketId>,
-    /// Why, for the audit log: 1–500 characters.
+    /// Why: 1–500 characters. It is kept with the payment, where it can be erased, and not in the audit log.
     pub note: String,
 }
 
@@ -73,14 +77,20 @@ impl Ticketing {
     /// Refunds tickets of a paid order. They become void and their places free at once; upkeep sends the money back. Allowed for
     /// the event's organiser and administrators. `reference` is the order's or that of one of its payment attempts.
     ///
+    /// With [`RefundOptions::money`], another amount goes back than the tickets cost: nothing, a part, or, with an empty list of tickets, an
+    /// amount without any ticket. What a person has received in cash or by transfer, a person pays back: see
+    /// [`record_refund`](Self::record_refund).
+    ///
     /// Refusals: `nothing_to_refund`, `ticket_not_in_order`, `ticket_not_valid`, `refund_exceeds_paid`, `key_reused`. If one ticket
     /// is refused, none is refunded.
     pub async fn refund(&self, actor: &Principal, reference: &Reference, options: RefundOptions) -> Result<Refund> {
-        let RefundOptions { tickets, note, key } = options;
+        let RefundOptions { tickets, money, note, key } = options;
         let mut checks = Checks::default();
         checks.optional_text("note", note.as_deref(), 500);
-        if let Some(tickets) = &tickets {
-            check_tickets(&mut checks, tickets);
+        match (&tickets, money) {
+            (Some(tickets), RefundMoney::Exactly(amount)) if tickets.is_empty() && !amount.is_zero() => {}
+            (Some(tickets), _) => check_tickets(&mut checks, tickets),
+            (None, _) => {}
         }
         checks.done()?;
         let missing = || Error::NotFound("Payment");
@@ -96,6 +106,7 @@ impl Ticketing {
             key,
             order: found.reference,
             tickets,
+            money,
             reason: RefundReason::Requested,
             note,
             actor: actor.clone(),

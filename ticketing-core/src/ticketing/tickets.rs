@@ -21,14 +21,14 @@ impl Ticketing {
     pub async fn ticket(&self, actor: &Principal, id: TicketId) -> Result<Ticket> {
         let missing = || Error::NotFound("Ticket");
         let ticket = self.inner.storage.ticket(&TicketKey::Id(id)).await?.ok_or_else(missing)?;
-        // A guest has the tickets of the order, also those of one that an account has claimed.
+        // A guest has the tickets of the order, also those of one that an account has claimed, but for those that were transferred.
         let theirs = ticket.holder == *actor || actor.guest().is_some() && self.is_of_order(actor, &ticket).await?;
         if theirs { Ok(ticket) } else { Err(missing()) }
     }
 
     async fn is_of_order(&self, guest: &Principal, ticket: &Ticket) -> Result<bool> {
         let order = self.inner.storage.order(&OrderKey::Id(ticket.order_id)).await?;
-        Ok(order.is_some_and(|order| is_theirs(guest, &order)))
+        Ok(order.is_some_and(|order| is_theirs(guest, &order) && order.is_holder_of(ticket)))
     }
 
     /// `actor`'s tickets, the newest first.

@@ -1,6 +1,7 @@
 //! Upkeep, the background work: expiring holds, polling open payments, sending refunds and mails, applying webhooks.
 
 use super::{Ticketing, granted};
+use crate::domain::message::ExpandMessages;
 use crate::domain::notice::ExpandNotices;
 use crate::domain::order::{ExpireHolds, Order, OrderStatus};
 use crate::domain::payment::ClaimPolls;
@@ -52,12 +53,16 @@ pub struct UpkeepReport {
     pub undone: usize,
     /// Notices of changed events for which mails were enqueued.
     pub notices: usize,
+    /// Messages to attendees for which mails were enqueued.
+    pub messages: usize,
     /// Open attempts that were polled.
     pub polled: usize,
     /// Refunds that were sent or looked up.
     pub refunds: usize,
     /// Mails that were tried.
     pub mails: usize,
+    /// Rows whose personal data was erased: accounts, buyers, recipients of mails, bodies of webhooks.
+    pub erased: usize,
     /// Items that failed and are retried later.
     pub failed: usize,
 }
@@ -65,7 +70,16 @@ pub struct UpkeepReport {
 impl UpkeepReport {
     /// Whether there was nothing to do.
     pub fn is_idle(&self) -> bool {
-        self.webhooks + self.expired + self.undone + self.notices + self.polled + self.refunds + self.mails == 0
+        self.webhooks
+            + self.expired
+            + self.undone
+            + self.notices
+            + self.messages
+            + self.polled
+            + self.refunds
+            + self.mails
+            + self.erased
+            == 0
     }
 }
 
@@ -127,9 +141,21 @@ impl Ticketing {
         report.undone = self.undo_cancelled_events(upkeep).await?;
         let notices = ExpandNotices { limit: upkeep.limit };
         report.notices = self.inner.storage.apply_one(self.now(), notices).await?.len();
+        let messages = ExpandMessages { limit: upkeep.limit };
+        report.messages = self.inner.storage.apply_one(self.now(), messages).await?.len();
         self.inner.storage.forget(&request::outdated(self.now(), upkeep.limit)).await?;
         self.inner.storage.forget(&proof::outdated(self.now(), upkeep.limit)).await?;
         self.inner.storage.forget(&session::outdated(self.now(), upkeep.limit)).await?;
+        // The money of others does not wait for these.
+        for erased in [self.erase_due(upkeep.limit).await, self.keep_to_retention(upkeep.limit).await] {
+            match erased {
+                Ok(erased) => report.erased += erased,
+                Err(error) => {
+                    report.failed += 1;
+                    tracing::error!(%error, "could not erase what is due");
+                }
+            }
+        }
         // Many and small: a flood creates one for each address.
         self.inner.storage.forget_tokens(self.now(), upkeep.limit.saturating_mul(100)).await?;
         Ok(())

@@ -8,13 +8,16 @@ use sha2::Sha256;
 use std::fmt;
 use std::hint::black_box;
 
-/// What every key begins with, so that people and secret scanners recognise it.
-const PREFIX: &str = "tko_";
+/// What every key begins with, so that people and secret scanners recognise it: that of an order, and that of a transfer.
+const ORDER: &str = "tko_";
+const TRANSFER: &str = "tkt_";
 /// Keeps these keys apart from everything else that follows from the secret of session tokens.
-const LABEL: &[u8] = b"ticketing order keys v1";
+const ORDER_LABEL: &[u8] = b"ticketing order keys v1";
+const TRANSFER_LABEL: &[u8] = b"ticketing transfer keys v1";
 
 /// The key of a guest's order: `tko_<reference>_<26 symbols>`, of which the symbols are secret (130 bits). It stands for the buyer: with it,
-/// the order can be seen, paid and cancelled, and nothing else.
+/// the order can be seen, paid and cancelled, and nothing else. The key of a transfer begins with `tkt_`, and stands for whom a ticket was
+/// offered to.
 #[derive(Clone, PartialEq, Eq)]
 pub struct GuestKey(String);
 
@@ -33,22 +36,30 @@ impl fmt::Debug for GuestKey {
 
 /// The key that keys of guests' orders are derived from.
 #[derive(Clone)]
-pub(crate) struct GuestKeys(Hmac<Sha256>);
+pub(crate) struct GuestKeys {
+    prefix: &'static str,
+    key: Hmac<Sha256>,
+}
 
 impl GuestKeys {
-    /// The key that follows from the secret of session tokens.
+    /// The key of orders that follows from the secret of session tokens.
     pub(super) fn derive(secret: &[u8]) -> Self {
-        Self(keyed(&derived(secret, LABEL)))
+        Self { prefix: ORDER, key: keyed(&derived(secret, ORDER_LABEL)) }
+    }
+
+    /// The key of transfers that follows from it.
+    pub(super) fn derive_for_transfers(secret: &[u8]) -> Self {
+        Self { prefix: TRANSFER, key: keyed(&derived(secret, TRANSFER_LABEL)) }
     }
 
     /// The key of an order.
     pub(crate) fn of(&self, order: &Reference) -> GuestKey {
-        GuestKey(format!("{PREFIX}{order}_{}", self.symbols(order)))
+        GuestKey(format!("{}{order}_{}", self.prefix, self.symbols(order)))
     }
 
     /// The order that a key is for. `None` if it is wrong. Symbols are read as people type them: in any case.
     pub(crate) fn read(&self, key: &str) -> Option<Reference> {
-        let (order, symbols) = key.trim().strip_prefix(PREFIX)?.rsplit_once('_')?;
+        let (order, symbols) = key.trim().strip_prefix(self.prefix)?.rsplit_once('_')?;
         let order: Reference = order.parse().ok()?;
         let (wanted, found) = (self.symbols(&order), read_symbols(symbols).ok()?);
         // Every symbol is compared, whether or not an earlier one differs.
@@ -57,7 +68,7 @@ impl GuestKeys {
     }
 
     fn symbols(&self, order: &Reference) -> String {
-        symbols_of(&self.0.clone().chain_update(order.as_str()).finalize().into_bytes())
+        symbols_of(&self.key.clone().chain_update(order.as_str()).finalize().into_bytes())
     }
 }
 
@@ -81,6 +92,16 @@ mod tests {
     fn the_derivation_never_changes() {
         let key = GuestKeys::derive(&[7; 32]).of(&order("abc-1"));
         assert_eq!(key.as_str(), "tko_abc-1_KCVVXXW68QPN8M4G88R229FX6M");
+    }
+
+    #[test]
+    fn a_key_of_a_transfer_is_none_of_an_order() {
+        let (orders, transfers) = (GuestKeys::derive(&[7; 32]), GuestKeys::derive_for_transfers(&[7; 32]));
+        let key = transfers.of(&order("abc-1"));
+        assert_eq!(key.as_str(), "tkt_abc-1_1WJZGTP4YDJNY8M4P1ESN11HC5");
+        assert_eq!((transfers.read(key.as_str()), orders.read(key.as_str())), (Some(order("abc-1")), None));
+        assert_eq!(orders.read(&key.as_str().replacen("tkt_", "tko_", 1)), None);
+        assert_eq!(transfers.read(&orders.of(&order("abc-1")).as_str().replacen("tko_", "tkt_", 1)), None);
     }
 
     #[test]

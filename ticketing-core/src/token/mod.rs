@@ -51,6 +51,7 @@ pub struct TokenKey {
     proofs: ProofKey,
     factors: FactorKey,
     guests: GuestKeys,
+    transfers: GuestKeys,
 }
 
 impl TokenKey {
@@ -68,6 +69,7 @@ impl TokenKey {
             proofs: ProofKey::derive(secret),
             factors: FactorKey::derive(secret),
             guests: GuestKeys::derive(secret),
+            transfers: GuestKeys::derive_for_transfers(secret),
         })
     }
 
@@ -79,6 +81,11 @@ impl TokenKey {
     /// The key of guests' orders.
     pub(crate) fn guests(&self) -> GuestKeys {
         self.guests.clone()
+    }
+
+    /// The key of transfers.
+    pub(crate) fn transfers(&self) -> GuestKeys {
+        self.transfers.clone()
     }
 
     /// The key of second factors.

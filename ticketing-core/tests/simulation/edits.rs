@@ -1,6 +1,7 @@
 //! An organiser who edits the event while it is sold, and what must hold of edits after every commit (S14 to S20), and once all
 //! faults have ended (E7).
 
+use crate::cashier;
 use crate::returns;
 use crate::servers::ask;
 use crate::world::{MINUTE, SECOND, World};
@@ -206,7 +207,8 @@ pub(crate) fn after_commit(rows: &WorkingSet, known: &mut Known) -> Result<(), S
                 known.lines.insert(order.id, now);
             }
         }
-        for ticket in rows.tickets_of(order.id) {
+        // What one that came in place of another one costs is for `chains` to check.
+        for ticket in rows.tickets_of(order.id).filter(|ticket| ticket.replaces.is_none()) {
             let line = order.lines.get(ticket.line as usize);
             check(line.is_some_and(|line| line.unit_price == ticket.price), || {
                 format!("S15 ticket {} has another price than its order", ticket.id)
@@ -250,8 +252,11 @@ fn settings(event: &Event) -> Event {
     event
 }
 
-/// S17: a hold is accepted only as the rules of that moment say.
+/// S17: a hold is accepted only as the rules of that moment say. At the counter, only that the event takes place counts.
 fn is_allowed(rows: &WorkingSet, event: &Event, order: &Order) -> Result<(), String> {
+    if cashier::is_till(&order.reference) {
+        return check(event.status == EventStatus::Active, || format!("S17 order {} is of no sale", order.id));
+    }
     let meets = |rules: &SalesRules, quantity: u32| {
         !rules.paused
             && rules.sales.contains(order.created_at)
@@ -338,7 +343,9 @@ pub(crate) fn at_end(rows: &WorkingSet, known: &Known) -> Result<(), String> {
             let were_void = kinds.iter().any(|kind| matches!(kind, MailKind::TicketsRestored(_)));
             let has_tickets = rows.tickets_of(order.id).any(|ticket| ticket.status.is_valid());
             let knew_it_all_along = notice.is_undone && order.created_at < notice.first_at;
-            let is_owed = has_tickets && !were_void && !knew_it_all_along;
+            // Who bought at the counter need not have an address.
+            let is_unknown = cashier::is_till(&order.reference) && order.buyer.email.is_none();
+            let is_owed = has_tickets && !were_void && !knew_it_all_along && !is_unknown;
             check(!is_owed || kinds.contains(&MailKind::EventChanged(*version)), || {
                 format!("E7 order {} was paid before version {version}, and its buyer is not told", order.id)
             })?;
@@ -355,6 +362,10 @@ fn late_money(rows: &WorkingSet, known: &mut Known) -> Result<(), String> {
             continue;
         }
         let Some(order) = rows.orders.get(&refund.order_id) else { continue };
+        // There is nobody to send the tickets to.
+        if order.buyer.is_erased() {
+            continue;
+        }
         // A batch may take the last places for one payment and free others, so it is looked at before and after.
         let now = rows.events.get(&order.event_id);
         let has_places = |event: Option<&Event>| event.is_some_and(|event| fits(event, order));

@@ -77,9 +77,10 @@ pub(crate) async fn claim(world: Arc<World>) {
     }
 }
 
-/// S24: tickets are their order's buyer's, also if an account claims the order while it is paid.
+/// S24: tickets are their order's buyer's, also if an account claims the order while it is paid. Who holds those that came in place of them is
+/// for `chains` to check.
 pub(crate) fn after_commit(rows: &WorkingSet) -> Result<(), String> {
-    for (_, ticket) in rows.tickets.iter() {
+    for (_, ticket) in rows.tickets.iter().filter(|(_, ticket)| ticket.replaces.is_none()) {
         let buyer = rows.orders.get(&ticket.order_id).map(|order| &order.buyer.who);
         if buyer != Some(&ticket.holder) {
             return Err(format!("S24 ticket {} is of {}, and its order of {buyer:?}", ticket.id, ticket.holder));
@@ -92,6 +93,7 @@ pub(crate) fn after_commit(rows: &WorkingSet) -> Result<(), String> {
 pub(crate) fn limited_by(buyer: &Buyer) -> Option<String> {
     match (&buyer.who, &buyer.email) {
         (Principal::Account(_), _) => None,
+        (_, Some(email)) if email.is_erased() => None,
         (Principal::Guest(_), Some(email)) => Some(email.key()),
         (who, _) => Some(who.to_string()),
     }

@@ -2,10 +2,12 @@
 
 use crate::bugs::Bug;
 use crate::world::{MINUTE, Outcome, World};
-use crate::{buyers, edits, gates, guests, invariants, organizer, servers, team};
+use crate::{buyers, cashier, edits, erasures, gates, guests, holders, invariants, organizer, servers, team};
 use jiff::SignedDuration;
 use std::sync::Arc;
-use ticketing_core::domain::event::{Event, NewEvent, NewTicketType, PutEvent};
+use ticketing_core::domain::event::{
+    Event, EventTerms, NewEvent, NewTicketType, PutEvent, ReturnPolicy, TransferPolicy, TransferRule,
+};
 use ticketing_core::domain::money::{Currency, Money};
 use ticketing_core::domain::principal::Principal;
 use ticketing_core::domain::promo_code::{Discount, PromoCodeSettings, PutPromoCode};
@@ -20,8 +22,7 @@ const PATIENCE: u64 = FAULTS_END + 30 * 60 * MINUTE;
 pub(crate) fn run(seed: u64, bug: Option<Bug>, trace: bool) -> Outcome {
     let world = World::new(seed, bug, trace);
     world.note(|| format!("{:#?}", world.options));
-    let organizer =
-        if world.has_team() { team::found(&world) } else { Some(Principal::External("organiser".to_owned())) };
+    let organizer = if world.has_team() { team::found(&world) } else { Some(organiser()) };
     let Some(organizer) = organizer else { panic!("no organisation in the storage in memory") };
     let Some(event) = put_event(&world, &organizer) else { panic!("no event in the storage in memory") };
     let other = world.has_team().then(|| put_event(&world, &organizer)).flatten();
@@ -38,11 +39,19 @@ pub(crate) fn run(seed: u64, bug: Option<Bug>, trace: bool) -> Outcome {
     if let Some(other) = other {
         team::equip(&world, event.id, other.id);
         world.go(guests::claim(Arc::clone(&world)));
+        world.go(erasures::erase(Arc::clone(&world)));
         world.go(team::manage(Arc::clone(&world), event.id, other.id));
     }
     if world.options.event_edited {
         put_code(&world, &organizer, &event);
         world.go(edits::edit(Arc::clone(&world), organizer.clone(), event.id));
+    }
+    if world.has_counter() {
+        let types = event.ticket_types.iter().map(|of| of.id).collect();
+        world.go(cashier::stand(Arc::clone(&world), organizer.clone(), event.id, types));
+    }
+    if world.has_holders() {
+        world.go(holders::swap(Arc::clone(&world), event.id));
     }
     world.go(organizer::look_after(Arc::clone(&world), organizer, event.id));
     world.run(FAULTS_END);
@@ -56,7 +65,7 @@ pub(crate) fn run(seed: u64, bug: Option<Bug>, trace: bool) -> Outcome {
         match open {
             Ok(()) => break,
             Err(open) if end > PATIENCE => world.fail(open),
-            Err(_) => {}
+            Err(open) => world.note(|| open),
         }
         if world.has_failed() {
             break;
@@ -72,6 +81,11 @@ pub(crate) fn run(seed: u64, bug: Option<Bug>, trace: bool) -> Outcome {
         world.executor.kill(process);
     }
     outcome
+}
+
+/// Who runs the event where there is no team.
+pub(crate) fn organiser() -> Principal {
+    Principal::External("organiser".to_owned())
 }
 
 /// The promo code of histories whose event is edited.
@@ -90,8 +104,22 @@ fn put_event(world: &Arc<World>, organizer: &Principal) -> Option<Event> {
     if world.below(4) == 0 {
         event.ticket_types.push(ticket_type("Guest", 0, Some(4)));
     }
+    if world.has_holders() {
+        event.terms = terms(world);
+    }
     let put = PutEvent { actor: organizer.clone(), organizer: organizer.clone(), event };
     invariants::at_once(world.memory.apply_one(world.time(), put))?.ok()?.ok()
+}
+
+/// Tickets are transferred as often as holders like, or once, and returned for some of their price while the history lasts.
+fn terms(world: &World) -> EventTerms {
+    let rule = if world.below(5) == 0 { TransferRule::Once } else { TransferRule::Free };
+    let until = world.time() + SignedDuration::from_mins(world.between(10, 60) as i64);
+    let keep_percent = [0, 10, 33][world.below(3) as usize];
+    let mut terms = EventTerms::default();
+    terms.transfers = TransferPolicy::new(rule, None);
+    terms.returns = ReturnPolicy::new((world.below(4) > 0).then_some(until), keep_percent);
+    terms
 }
 
 /// A code for half the price, good for a few tickets.

@@ -1,8 +1,12 @@
-//! What must hold after every commit (S1 to S13, S14 to S20 in [`edits`], S21 and S22 in [`access`], and S24 in [`guests`]), and once all faults have ended (E1 to E6,
-//! and E7 in [`edits`]).
+//! What must hold after every commit (S1 to S13, S14 to S20 in [`edits`], S21 and S22 in [`access`], S24 in [`guests`],
+//! S25 and S26 in [`erasures`], S27 in [`cashier`], S28 and S29 in [`chains`], S30 in [`returns`](crate::returns)), and once all faults have
+//! ended (E1 to E6, E7 in [`edits`], E8 in [`erasures`], E9 in [`cashier`], and E10 in [`chains`]).
 
 use crate::access;
+use crate::cashier;
+use crate::chains;
 use crate::edits;
+use crate::erasures;
 use crate::executor::lock;
 use crate::gateway::Till;
 use crate::guests;
@@ -19,6 +23,7 @@ use ticketing_core::domain::id::{EventId, MailId, OrderId, RefundId, TicketId};
 use ticketing_core::domain::order::{Order, OrderStatus};
 use ticketing_core::domain::outbox::{MailKind, MailReport, MailStatus, OutboxMail};
 use ticketing_core::domain::payment::{Attempt, AttemptStatus, Attention, DisputeStage, FREE_GATEWAY};
+use ticketing_core::domain::principal::EmailAddress;
 use ticketing_core::domain::refund::{Refund, RefundReason, RefundStatus};
 use ticketing_core::domain::ticket::TicketStatus;
 use ticketing_core::domain::working_set::WorkingSet;
@@ -36,6 +41,7 @@ pub(crate) struct Judge {
     undone: BTreeSet<String>,
     edits: edits::Known,
     pub(crate) access: access::Known,
+    chains: chains::Known,
     leased: BTreeMap<MailId, Timestamp>,
     leased_refunds: BTreeMap<RefundId, Timestamp>,
     /// How often rows and till had changed when it last looked at everything.
@@ -55,6 +61,13 @@ pub(crate) fn after_commit(world: &World) {
     let now = Some((world.memory.changes(), lock(&world.till).changes));
     if std::mem::replace(&mut lock(&world.judge).looked_at, now) == now {
         return;
+    }
+    // First, so that it is seen to find on its own what the storage finds too.
+    if world.has_holders() {
+        let (told, mut judge) = (lock(&world.told), lock(&world.judge));
+        if let Err(broken) = world.memory.look(|rows| chains::after_commit(rows, &mut judge.chains, &told)) {
+            world.fail(broken);
+        }
     }
     // S1 to S3 and S5: what operators can have checked as well.
     let found = at_once(world.memory.check()).and_then(Result::ok).unwrap_or_default();
@@ -102,6 +115,7 @@ fn safety(world: &World, rows: &WorkingSet, till: &Till, judge: &mut Judge) -> R
     }
     of_buyers(rows)?;
     guests::after_commit(rows)?;
+    erasures::after_commit(rows)?;
     edits::after_commit(rows, &mut judge.edits)?;
     access::after_commit(world, rows, &mut judge.access);
     let events = rows.events.iter().map(|(_, event)| event);
@@ -202,7 +216,7 @@ fn of_order(
         }
         OrderStatus::Paid => {
             let owed = rows.mails.iter().any(|(_, mail)| mail.subject == id.into() && mail.kind == MailKind::Tickets);
-            check(owed, || format!("E3 order {id} is paid and no mail is owed"))?;
+            check(owed || cashier::is_till(&order.reference), || format!("E3 order {id} is paid and no mail is owed"))?;
             check(in_audit("order.paid"), || format!("S9 order {id} is paid, and the audit log says nothing of it"))?;
         }
         _ => {
@@ -221,6 +235,9 @@ fn of_order(
 
 /// S4: tickets only for the money that was asked for, as the gateway itself has it.
 fn of_fulfilled(till: &Till, attempt: &Attempt, was_reviewed: bool) -> Result<(), String> {
+    if attempt.is_recorded() {
+        return cashier::of_recorded(attempt, was_reviewed);
+    }
     if attempt.gateway == FREE_GATEWAY {
         return Ok(());
     }
@@ -240,6 +257,10 @@ fn of_webhooks(rows: &WorkingSet, till: &Till) -> Result<(), String> {
     let mut seen = BTreeSet::new();
     for (id, webhook) in rows.webhooks.iter() {
         let body = &webhook.event.body;
+        // Erased with the buyer.
+        if body.is_empty() {
+            continue;
+        }
         check(till.told.contains(body), || format!("S8 webhook {id} was kept, and the gateway never sent it"))?;
         check(seen.insert(body), || format!("S8 webhook {id} was kept twice"))?;
     }
@@ -292,6 +313,7 @@ pub(crate) fn admitted(world: &World, scans: &[Scan], outcomes: &[Outcome<CheckI
         }
         if judge.admitted.get(&check_in.ticket_id) != Some(&check_in.nonce) {
             access::admitted(world, &judge.access, scan, check_in);
+            chains::admitted(world, &judge.chains, judge.admitted.keys(), scan, check_in);
         }
         let first = judge.admitted.entry(check_in.ticket_id).or_insert_with(|| check_in.nonce.clone());
         if *first != check_in.nonce {
@@ -361,7 +383,10 @@ pub(crate) fn end(world: &World) -> Result<(), String> {
                 || refund.amount.is_zero()
                 || refund.reason == RefundReason::Elsewhere
                 || went
-                || rows.attempts.get(&refund.attempt).is_some_and(|attempt| attempt.gateway == FREE_GATEWAY);
+                || rows
+                    .attempts
+                    .get(&refund.attempt)
+                    .is_some_and(|attempt| attempt.gateway == FREE_GATEWAY || attempt.is_recorded());
             check(is_true, || format!("E1 refund {id} is processed, says the book; the gateway knows nothing of it"))?;
         }
         for (id, webhook) in rows.webhooks.iter() {
@@ -379,6 +404,11 @@ pub(crate) fn end(world: &World) -> Result<(), String> {
             }
         }
         edits::at_end(rows, &lock(&world.judge).edits)?;
+        if world.has_holders() {
+            chains::at_end(rows, &lock(&world.judge).chains, &lock(&world.told))?;
+        }
+        erasures::at_end(rows)?;
+        cashier::at_end(rows, &lock(&world.cash))?;
         for sent in till.refunds.iter().filter(|sent| sent.elsewhere) {
             let attempt = rows.attempts.get(&sent.attempt).filter(|attempt| attempt.status.has_captured());
             let id = format!("elsewhere-{}", sent.key);
@@ -394,11 +424,13 @@ pub(crate) fn end(world: &World) -> Result<(), String> {
             *all += 1;
             *sent += usize::from(mail.status == MailStatus::Sent);
         }
+        // To whom they went is not known any more.
+        let (erased, _) = owed.remove(EmailAddress::erased().as_str()).unwrap_or_default();
         for (to, (all, sent)) in owed {
             let ids: BTreeSet<&str> =
                 mailroom.taken.iter().filter(|mail| mail.to == to).map(|mail| mail.message_id.as_str()).collect();
             check(ids.len() >= sent, || format!("E3 {sent} mails were sent to {to}, and {} arrived", ids.len()))?;
-            check(ids.len() <= all, || {
+            check(ids.len() <= all + erased, || {
                 format!("E3 {all} mails are owed to {to}, and {} different ones arrived", ids.len())
             })?;
         }

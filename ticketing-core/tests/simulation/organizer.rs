@@ -6,10 +6,11 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use ticketing_core::domain::code::Reference;
 use ticketing_core::domain::id::{EventId, RefundId, TicketId};
+use ticketing_core::domain::money::{Currency, Money};
 use ticketing_core::domain::order::OrderStatus;
 use ticketing_core::domain::payment::{Attempt, AttemptStatus, Verdict};
 use ticketing_core::domain::principal::Principal;
-use ticketing_core::domain::refund::{RefundStatus, RetryRefund};
+use ticketing_core::domain::refund::{RefundMoney, RefundStatus, RetryRefund};
 use ticketing_core::storage::StorageExt as _;
 use ticketing_core::{Decision, RefundOptions};
 
@@ -50,10 +51,20 @@ async fn refund(world: &Arc<World>, organizer: &Principal) {
     if paid.is_empty() {
         return;
     }
-    let (order, tickets) = paid[world.below(paid.len() as u64) as usize].clone();
+    let (order, mut tickets) = paid[world.below(paid.len() as u64) as usize].clone();
+    // The last one may have come in place of another one.
+    if world.has_holders() && world.below(2) == 0 {
+        tickets.reverse();
+    }
     let tickets = match world.below(2) {
         0 => None,
         _ => Some(tickets.into_iter().take(1).collect::<Vec<_>>()),
+    };
+    // At a counter people agree about parts of the price.
+    let money = match if world.has_counter() { world.below(4) } else { 3 } {
+        0 => RefundMoney::Nothing,
+        1 => Money::new(1000, Currency::NGN).map_or(RefundMoney::Prices, RefundMoney::Exactly),
+        _ => RefundMoney::Prices,
     };
     // In one window the button is pressed again with the same key; in another with another.
     let windows = world.between(1, 2);
@@ -64,9 +75,8 @@ async fn refund(world: &Arc<World>, organizer: &Principal) {
         Arc::clone(&world).go(async move {
             for _ in 0..presses {
                 let (who, order, tickets, key) = (who.clone(), order.clone(), tickets.clone(), key.clone());
-                let answer = ask(&world, |server| async move {
-                    server.refund(&who, &order, RefundOptions::default().with_tickets(tickets).with_key(key)).await
-                });
+                let options = RefundOptions::default().with_tickets(tickets).with_money(money).with_key(key);
+                let answer = ask(&world, |server| async move { server.refund(&who, &order, options).await });
                 if let Some(Ok(_)) = answer.await {
                     world.saw("organiser", "refunds");
                 }

@@ -33,6 +33,12 @@ const CALLS: &[&str] = &[
     "set_member",
     "make_api_key",
     "manage_api_key",
+    "erase_buyer",
+    "erase_account",
+    "offer_transfer",
+    "take_transfer",
+    "withdraw_transfer",
+    "swap_ticket",
 ];
 
 /// Calls that are made so seldom that only many thousand histories crash in all of them.
@@ -45,6 +51,10 @@ const SELDOM: &[&str] = &[
     "set_member",
     "make_api_key",
     "manage_api_key",
+    "erase_buyer",
+    "erase_account",
+    "withdraw_transfer",
+    "swap_ticket",
 ];
 
 const STORAGE_FAULTS: &[&str] = &["crash before", "crash after", "not applied", "commit unknown"];
@@ -95,6 +105,10 @@ const SOMETIMES: &[(&str, &str)] = &[
     ("guest", "gives an address"),
     ("guest", "never gives an address"),
     ("guest", "orders claimed"),
+    ("erasure", "buyer"),
+    ("erasure", "nothing to erase"),
+    ("erasure", "account"),
+    ("refused", "erasure_blocked"),
     ("refused", "buyer_unnamed"),
     ("hoarder", "holds"),
     ("refused", "too_many_holds"),
@@ -162,6 +176,25 @@ const SOMETIMES: &[(&str, &str)] = &[
     ("ticket", "used"),
     ("ticket", "refunded"),
     ("ticket", "active"),
+    ("ticket", "transferred"),
+    ("holder", "offers a ticket"),
+    ("holder", "offers it to somebody else"),
+    ("holder", "withdraws an offer"),
+    ("friend", "takes a ticket"),
+    ("friend", "finds it taken already"),
+    ("friend", "without an account"),
+    ("friend", "is too late"),
+    ("friend", "passes it on"),
+    ("gate", "a code that was replaced"),
+    ("organiser", "swaps a ticket"),
+    ("organiser", "swaps and refunds"),
+    ("buyer", "returns a ticket as the event allows"),
+    ("refund because", "returned"),
+    ("refund because", "swapped"),
+    ("refused", "ticket_transferred"),
+    ("refused", "transfer_closed"),
+    ("refused", "price_higher"),
+    ("refused", "return_not_open"),
 ];
 
 /// What happened in many histories together.

@@ -1,4 +1,5 @@
-//! Buyers who return tickets because the event was moved, and what must hold of that after every commit (S20).
+//! Buyers who return tickets because the event was moved, and what must hold of that after every commit (S20); and of those who return them as
+//! the event allows (S30).
 
 use crate::servers::ask;
 use crate::world::{MINUTE, SECOND, World};
@@ -9,7 +10,7 @@ use ticketing_core::domain::code::Reference;
 use ticketing_core::domain::id::RefundId;
 use ticketing_core::domain::order::Order;
 use ticketing_core::domain::principal::Principal;
-use ticketing_core::domain::refund::RefundReason;
+use ticketing_core::domain::refund::{Refund, RefundReason};
 use ticketing_core::domain::working_set::WorkingSet;
 
 /// Asks a few times whether the tickets can be returned: the event may be moved later. What got no answer is repeated as it was.
@@ -42,6 +43,38 @@ pub(crate) fn after_commit(rows: &WorkingSet, known: &mut BTreeSet<RefundId>) ->
         if tickets.any(inside) {
             return Err(format!("S20 a ticket of order {} was returned and its holder is inside", order.id));
         }
+    }
+    let returned = rows.refunds.iter().filter(|(_, refund)| refund.reason == RefundReason::Returned);
+    for (id, refund) in returned {
+        if known.insert(*id) {
+            as_allowed(rows, refund)?;
+        }
+    }
+    Ok(())
+}
+
+/// S30: tickets are returned as the event allows, for what it promises, by the buyer who holds them, and by nobody who was let in.
+fn as_allowed(rows: &WorkingSet, refund: &Refund) -> Result<(), String> {
+    let (id, order) = (refund.id, rows.orders.get(&refund.order_id));
+    let policy = order.and_then(|order| rows.events.get(&order.event_id)).map(|event| event.terms.returns);
+    let Some((order, policy)) = order.zip(policy) else { return Err(format!("S30 refund {id} is of no order")) };
+    if policy.until.is_none_or(|until| refund.created_at >= until) {
+        return Err(format!("S30 refund {id} was asked for when returns were over: {policy:?}"));
+    }
+    let mut most = 0;
+    for ticket in refund.tickets.iter().filter_map(|ticket| rows.tickets.get(ticket)) {
+        if ticket.holder != order.buyer.who {
+            return Err(format!("S30 ticket {} was returned by the buyer, and {} holds it", ticket.id, ticket.holder));
+        }
+        if rows.check_ins.get(&ticket.id).is_some_and(|entry| entry.annulled_at.is_none()) {
+            return Err(format!("S30 ticket {} was returned and its holder is inside", ticket.id));
+        }
+        most += ticket.price.minor() - ticket.price.minor() * i64::from(policy.keep_percent) / 100;
+    }
+    // Where less was paid than asked for, and a person has accepted it, and nothing is kept, each ticket brings a share of that.
+    let back = refund.amount.minor();
+    if back > most || (back < most && policy.keep_percent > 0) {
+        return Err(format!("S30 refund {id} is of {back}, and {most} were promised: {policy:?}"));
     }
     Ok(())
 }

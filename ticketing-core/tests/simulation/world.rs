@@ -1,8 +1,10 @@
 //! One history: its time, its chance, its faults, and what was seen of it.
 
 use crate::bugs::Bug;
+use crate::cashier::CashBox;
 use crate::executor::{Executor, Process, Sleep, lock};
 use crate::gateway::Till;
+use crate::holders::Told;
 use crate::invariants::Judge;
 use crate::mailer::Mailroom;
 use jiff::{SignedDuration, Timestamp};
@@ -79,6 +81,8 @@ pub(crate) struct World {
     pub(crate) till: Mutex<Till>,
     pub(crate) mailroom: Mutex<Mailroom>,
     pub(crate) judge: Mutex<Judge>,
+    pub(crate) cash: Mutex<CashBox>,
+    pub(crate) told: Mutex<Told>,
     trace: bool,
     inner: Mutex<Inner>,
 }
@@ -124,6 +128,8 @@ impl World {
             till: Mutex::default(),
             mailroom: Mutex::default(),
             judge: Mutex::default(),
+            cash: Mutex::default(),
+            told: Mutex::default(),
             trace,
             inner: Mutex::new(inner),
         })
@@ -164,6 +170,16 @@ impl World {
     /// Whether an organisation runs the event, and API keys scan at its door. The other histories are as they were before.
     pub(crate) fn has_team(&self) -> bool {
         self.seed % 4 == 1
+    }
+
+    /// Whether tickets are sold at a counter too. The other histories are as they were before.
+    pub(crate) fn has_counter(&self) -> bool {
+        matches!(self.seed % 8, 2 | 7)
+    }
+
+    /// Whether tickets are transferred and swapped, and returned as the event allows. The other histories are as they were before.
+    pub(crate) fn has_holders(&self) -> bool {
+        matches!(self.seed % 8, 3 | 6)
     }
 
     // Time.

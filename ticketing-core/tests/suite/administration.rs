@@ -18,6 +18,7 @@ const PASSWORD: &str = "correct horse battery";
 fn engine() -> Ticketing {
     Ticketing::builder(MemoryStorage::new())
         .clock(Arc::new(ManualClock::default()))
+        .weak_password_hashes()
         .token_key(TokenKey::new(&[7; 32]).unwrap())
         .build()
         .unwrap()

@@ -28,6 +28,7 @@ impl Shop {
             .gateway(gateway.clone())
             .mailer(Arc::clone(&mailer))
             .clock(Arc::new(clock.clone()))
+            .weak_password_hashes()
             .token_key(TokenKey::new(&[7; 32]).unwrap())
             .public_url(public_url)
             .build()

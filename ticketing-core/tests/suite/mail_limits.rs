@@ -197,6 +197,7 @@ async fn only_purchases_refunds_and_cancellations_are_mailed() {
     let mailer = Arc::new(MemoryMailer::new());
     let engine = Ticketing::builder(MemoryStorage::new())
         .mailer(Mails(Arc::clone(&mailer)))
+        .weak_password_hashes()
         .token_key(ticketing_core::token::TokenKey::new(&[7; 32]).unwrap())
         .build()
         .unwrap();

@@ -7,6 +7,7 @@
 
 mod accounts;
 mod administration;
+mod erasure;
 mod fixtures;
 mod golden_outcomes;
 mod guests;

@@ -25,6 +25,7 @@ impl Shop {
         let clock = ManualClock::default();
         let engine = Ticketing::builder(MemoryStorage::new())
             .clock(Arc::new(clock.clone()))
+            .weak_password_hashes()
             .token_key(TokenKey::new(&[7; 32]).unwrap())
             .organizers(organizers)
             .build()
@@ -115,7 +116,12 @@ async fn what_is_on_sale_already_can_be_edited() {
     let clock = ManualClock::default();
     let engine = |organizers| {
         let builder = Ticketing::builder_on(Arc::clone(&storage)).clock(Arc::new(clock.clone()));
-        builder.token_key(TokenKey::new(&[7; 32]).unwrap()).organizers(organizers).build().unwrap()
+        builder
+            .weak_password_hashes()
+            .token_key(TokenKey::new(&[7; 32]).unwrap())
+            .organizers(organizers)
+            .build()
+            .unwrap()
     };
     let before = Shop { engine: engine(Organizers::Anyone), clock: clock.clone() };
     let (_, ada) = before.register("ada").await;

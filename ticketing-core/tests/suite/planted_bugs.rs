@@ -264,7 +264,7 @@ fn every_planted_bug_is_found_by_the_cases_that_are_there_for_it() {
 #[test]
 fn random_commands_find_bugs_and_print_the_few_that_show_them() {
     for bug in FOUND_BY_CHANCE {
-        let found = failure(|| model::act_as_in_memory(async || Planted::with(*bug), 0..100, 200));
+        let found = failure(|| model::act_as_in_memory(async || Planted::with(*bug), 0..400, 200));
         let found = found.unwrap_or_else(|| panic!("{bug:?} was planted and random commands pass"));
         let commands =
             found.lines().take_while(|line| !line.ends_with(':')).filter(|line| line.starts_with("  ")).count();

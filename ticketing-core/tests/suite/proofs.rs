@@ -53,6 +53,7 @@ impl Office {
         let builder = Ticketing::builder_on(storage)
             .mailer(Mails(Arc::clone(&mailer)))
             .clock(Arc::new(clock.clone()))
+            .weak_password_hashes()
             .token_key(TokenKey::new(&[7; 32]).unwrap())
             .mail_limits(MailLimits::default().with_per_recipient(1));
         let builder = match page {
@@ -243,7 +244,7 @@ async fn a_token_is_of_one_proof_one_purpose_and_one_key() {
         assert_eq!(engine.proof(&wrong).await.unwrap(), None);
     }
     let other = Ticketing::builder_on(Arc::clone(engine.storage())).clock(Arc::new(office.clock.clone()));
-    let other = other.token_key(TokenKey::new(&[8; 32]).unwrap()).build().unwrap();
+    let other = other.weak_password_hashes().token_key(TokenKey::new(&[8; 32]).unwrap()).build().unwrap();
     assert_eq!(code(other.verify_email(&verify).await), "proof_unknown");
     // As typed from paper.
     assert!(engine.verify_email(&format!("  {}\n", verify.to_lowercase())).await.is_ok());

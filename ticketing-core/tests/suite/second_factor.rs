@@ -61,6 +61,7 @@ impl Office {
         let builder = Ticketing::builder_on(storage)
             .mailer(Mails(Arc::clone(&mailer)))
             .clock(Arc::new(clock.clone()))
+            .weak_password_hashes()
             .token_key(TokenKey::new(&[7; 32]).unwrap());
         let engine = more(builder).build().unwrap();
         let ada = engine.register(Registration::new("ada@example.com", "Ada", PASSWORD)).await.unwrap();
@@ -170,6 +171,7 @@ async fn five_wrong_codes_close_the_way_in_every_process() {
     let ticket = office.ticket().await;
     let other = Ticketing::builder_on(Arc::clone(office.engine.storage()))
         .clock(Arc::new(office.clock.clone()))
+        .weak_password_hashes()
         .token_key(TokenKey::new(&[7; 32]).unwrap())
         .build()
         .unwrap();
@@ -251,6 +253,7 @@ async fn with_another_key_no_code_is_right() {
     let owner = office.with_factor().await;
     let other = Ticketing::builder_on(Arc::clone(office.engine.storage()))
         .clock(Arc::new(office.clock.clone()))
+        .weak_password_hashes()
         .token_key(TokenKey::new(&[8; 32]).unwrap())
         .build()
         .unwrap();

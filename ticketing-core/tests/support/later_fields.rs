@@ -10,23 +10,27 @@ const LATER: [(&str, &[&str], &[&str]); 11] = [
     (
         "event",
         &["starts_at", "ticket_types"],
-        &["category_id", "published_at", "rules", "series_id", "time_zone", "version"],
+        &["category_id", "published_at", "rules", "series_id", "terms", "time_zone", "version"],
     ),
     ("ticket type", &["price", "stock"], &["removed_at", "rules", "visibility"]),
     // What a total is made of.
     ("order line", &["unit_price", "quantity"], &["parts", "promo_code_id"]),
-    ("order", &["hold_extended", "lines"], &["promo_code_id"]),
+    ("order", &["hold_extended", "lines"], &["has_details", "promo_code_id"]),
     // Mails and audit lines may be about other things than orders.
     ("mail", &["due_at", "kind"], &["order_id", "subject"]),
     ("audit line", &["actor", "action"], &["item", "order_id", "organisation_id", "subject"]),
     // Disputes and other reasons for a person to look at a payment.
-    ("attempt", &["gateway", "mode", "poll"], &["attention", "disputes"]),
+    ("attempt", &["gateway", "mode", "poll"], &["attention", "disputes", "note", "recorded_by"]),
     ("webhook", &["dedupe_key", "action"], &["dispute"]),
-    // Void tickets whose holders went in before, and scans that were undone.
-    ("ticket", &["holder", "ordinal"], &["keeps_place"]),
+    // Void tickets whose holders went in before or that were replaced, and scans that were undone.
+    ("ticket", &["holder", "ordinal"], &["keeps_place", "replaces"]),
     ("check-in", &["nonce", "gate"], &["annulled", "annulled_at"]),
     // Why an account is disabled, whether it has a second factor, and what it may do in organisations.
-    ("account", &["email", "sessions_ended"], &["disabled_reason", "has_second_factor", "memberships"]),
+    (
+        "account",
+        &["email", "sessions_ended"],
+        &["disabled_reason", "erase_at", "erased_at", "has_second_factor", "memberships"],
+    ),
 ];
 
 /// Removes the later fields, however deep.

@@ -1,10 +1,11 @@
-//! The page that links in mails about accounts open. It needs no script, loads nothing, and works on a phone.
+//! The page that links in mails about accounts open, and those to whom a ticket is offered. It needs no script, loads nothing, and works on a phone.
 //!
 //! A `GET` shows what the link is for, and changes nothing: programs that check mails follow links. The `POST` of its one button uses the
 //! token. An invitation has no button: it is accepted by an account, and nobody is logged in to this page. The token is in the address, because the mail is a link: nothing of this page is cached, sent to others as a referrer, or
 //! written to the log.
 
 mod page;
+mod transfer;
 
 use crate::api::{ApiState, proofs};
 use crate::problem::Problem;
@@ -31,6 +32,8 @@ struct Sent {
     token: String,
     #[serde(default)]
     password: String,
+    #[serde(default)]
+    name: String,
 }
 
 /// The page.
@@ -49,6 +52,9 @@ pub(crate) fn endpoint(state: ApiState) -> RouteMethod {
 
 async fn show(state: &ApiState, request: &Request) -> Result<Page, Error> {
     let Query(link) = Query::<Link>::from_request_without_body(request).await.unwrap_or_default();
+    if transfer::is_key(&link.token) {
+        return transfer::show(state, &link.token).await;
+    }
     let found = state.ticketing.proof(&link.token).await?;
     Ok(match found.filter(|found| found.is_open) {
         Some(found) if found.purpose == ProofPurpose::JoinOrganisation => invitation(&link.token),
@@ -62,6 +68,9 @@ async fn show(state: &ApiState, request: &Request) -> Result<Page, Error> {
 async fn act(state: &ApiState, mut request: Request) -> Result<Page, Error> {
     let mut body = RequestBody::new(request.take_body());
     let Ok(Form(sent)) = Form::<Sent>::from_request(&request, &mut body).await else { return Ok(unusable()) };
+    if transfer::is_key(&sent.token) {
+        return transfer::take(state, &sent.token, &sent.name).await;
+    }
     let Some(found) = state.ticketing.proof(&sent.token).await?.filter(|found| found.is_open) else {
         return Ok(unusable());
     };

@@ -149,7 +149,7 @@ pub(super) fn error(problem: &Problem) -> Page {
     Page { retry_after: problem.seconds_to_wait(), ..page }
 }
 
-fn page(status: StatusCode, title: &str, heading: &str, body: &str) -> Page {
+pub(super) fn page(status: StatusCode, title: &str, heading: &str, body: &str) -> Page {
     // No line ends within the word.
     let heading = heading.replace("e-mail", "e\u{2011}mail");
     let values = [("title", title), ("heading", heading.as_str()), ("&style", STYLE), ("&body", body)];

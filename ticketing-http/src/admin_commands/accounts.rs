@@ -19,13 +19,21 @@ use ticketing_core::{Error, Ticketing};
 /// Lists accounts, or changes one, and writes what they are now. Fails with a sentence if there is no such account, or if the change is
 /// refused.
 pub async fn administer(database: &Database, command: &AdminCommand, out: &mut impl Write) -> Result<(), Failure> {
+    on_database(database, async |ticketing| act(&ticketing, command, out).await).await
+}
+
+/// Does something with a database that servers may be using.
+pub(super) async fn on_database<T>(
+    database: &Database,
+    work: impl AsyncFnOnce(Ticketing) -> Result<T, Failure>,
+) -> Result<T, Failure> {
     match database {
         Database::Memory => {
             Err("DATABASE_URL: an in-memory database cannot be reached from outside its server.".into())
         }
         Database::File(path) => {
             let storage = SqliteStorage::open_existing(path).await.map_err(in_words)?;
-            let done = act(Arc::new(storage.clone()), command, out).await;
+            let done = work(ticketing_on(Arc::new(storage.clone()))?).await;
             storage.close().await;
             done
         }
@@ -34,7 +42,7 @@ pub async fn administer(database: &Database, command: &AdminCommand, out: &mut i
             let storage = ticketing_core::storage::postgres::PostgresStorage::connect_as_is(url.expose()).await;
             let storage = storage.map_err(in_words)?;
             storage.ready().await.map_err(in_words)?;
-            let done = act(Arc::new(storage.clone()), command, out).await;
+            let done = work(ticketing_on(Arc::new(storage.clone()))?).await;
             storage.close().await;
             done
         }
@@ -43,20 +51,33 @@ pub async fn administer(database: &Database, command: &AdminCommand, out: &mut i
     }
 }
 
-async fn act(storage: Arc<dyn Storage>, command: &AdminCommand, out: &mut impl Write) -> Result<(), Failure> {
-    let ticketing = Ticketing::builder_on(storage).build()?;
+fn ticketing_on(storage: Arc<dyn Storage>) -> Result<Ticketing, Failure> {
+    Ok(Ticketing::builder_on(storage).build()?)
+}
+
+async fn act(ticketing: &Ticketing, command: &AdminCommand, out: &mut impl Write) -> Result<(), Failure> {
     match &command.action {
-        AdminAction::List(filter) => list(&ticketing, filter, command.is_json, out).await,
+        AdminAction::List(filter) => list(ticketing, filter, command.is_json, out).await,
+        AdminAction::Erase { address } => {
+            let id = account_at(ticketing, address).await?;
+            ticketing.erase_account(&Actor::Operator, id).await.map_err(sentence)?;
+            let account = ticketing.administered_account(&Actor::Operator, id).await.map_err(sentence)?;
+            write(&account, command.is_json, out)
+        }
         AdminAction::Change { address, wants } => {
-            let id = account_at(&ticketing, address).await?;
+            let id = account_at(ticketing, address).await?;
             let account = ticketing.administer_account(&Actor::Operator, id, wants.clone()).await.map_err(sentence)?;
-            match command.is_json {
-                true => writeln!(out, "{}", json(&account))?,
-                false => writeln!(out, "{}", line(&account))?,
-            }
-            Ok(())
+            write(&account, command.is_json, out)
         }
     }
+}
+
+fn write(account: &Account, is_json: bool, out: &mut impl Write) -> Result<(), Failure> {
+    match is_json {
+        true => writeln!(out, "{}", json(account))?,
+        false => writeln!(out, "{}", line(account))?,
+    }
+    Ok(())
 }
 
 /// Writes all accounts that meet the filter, page by page: there may be many.
@@ -123,7 +144,7 @@ fn json(account: &Account) -> String {
     AccountView::from(account).to_json_string()
 }
 
-fn sentence(error: Error) -> Failure {
+pub(super) fn sentence(error: Error) -> Failure {
     match error {
         Error::Storage(error) => in_words(error),
         Error::Invalid(fields) => {
@@ -203,6 +224,23 @@ mod tests {
         let told: Vec<String> = lines.items.iter().map(|line| format!("{} {}", line.actor, line.action)).collect();
         let expected = ["operator account.disabled", "operator account.enabled", "operator account.sessions_ended"];
         assert_eq!(told, expected);
+        shop.close().await;
+    }
+
+    #[tokio::test]
+    async fn an_account_is_erased_while_its_server_runs() {
+        let shop = Shop::open("erases").await;
+        let token = shop.server.login("bobby", "correct horse battery").await.unwrap().token;
+        let erase = |address: &str| AdminAction::Erase { address: address.to_owned() };
+        let erased = shop.act(erase("bobby"), false).await.unwrap();
+        assert_eq!(erased, "id:2\terased-2@erased.invalid\t-\tmember\tdisabled\tunverified\n");
+        assert!(shop.server.authenticate(&token).await.is_err(), "the next request is refused");
+        assert_eq!(shop.act(erase("bobby"), false).await.unwrap_err(), "There is no account bobby.");
+        assert!(shop.act(erase("id:2"), false).await.is_err());
+        let wants = AccountWants::default;
+        shop.change("ada@example.com", wants().with_role(Role::Admin)).await.unwrap();
+        let last = shop.act(erase("ada@example.com"), false).await.unwrap_err();
+        assert_eq!(last, "The account cannot be erased yet: it is the last active administrator.");
         shop.close().await;
     }
 

@@ -107,8 +107,8 @@ impl Auth {
 
     /// Export my data
     ///
-    /// The account, memberships, sessions, API keys, orders, tickets, and what was decided about the account. Mails, payments and refunds are
-    /// not in it: for payments, see `GET /payments/{reference}`.
+    /// The account, memberships, sessions, API keys, orders, tickets, payments, refunds, mails, and what was decided about the account. The
+    /// texts of mails are not kept.
     #[oai(path = "/auth/export", method = "get", operation_id = "exportAccount")]
     async fn export(&self, session: Session) -> Result<Exported, MeProblems> {
         let data = self.0.ticketing.account_data(session.0.id).await?;

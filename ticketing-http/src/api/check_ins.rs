@@ -15,7 +15,7 @@ use ticketing_core::domain::access::Permission;
 problems! {
     CheckInProblems: BODY, KEYED, TOKEN, &[
         "not_found", "ticket_unknown", "ticket_foreign", "wrong_event", "ticket_used", "ticket_refunded",
-        "ticket_cancelled", "ticket_transferred", "nonce_reused", "scan_annulled",
+        "ticket_cancelled", "ticket_transferred", "answers_required", "nonce_reused", "scan_annulled",
     ];
     AnnulProblems: KEYED, TOKEN, &["scan_unknown", "annul_too_late"];
 }

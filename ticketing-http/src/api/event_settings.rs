@@ -2,6 +2,7 @@
 
 use super::Tag;
 use super::bearer::Caller;
+use super::conditional::{self, seen, tag};
 use super::dto::body::Body;
 use super::dto::copies::{Copies, CopiesBody, CopiesView};
 use super::dto::event::EventView;
@@ -13,16 +14,13 @@ use super::dto::settings::SettingsPatch;
 use super::dto::settings_view::SettingsView;
 use super::problems::{BODY, KEYED, MEMBER, PARAMETERS, TOKEN, problems};
 use super::state::ApiState;
-use crate::problem::Problem;
 use poem::http::Uri;
 use poem_openapi::param::{Header, Path, Query};
 use poem_openapi::payload::Json;
 use poem_openapi::{ApiResponse, OpenApi};
-use ticketing_core::Error;
 use ticketing_core::domain::access::Permission;
 use ticketing_core::domain::event::{Event, EventWants};
 use ticketing_core::domain::id::EventId;
-use ticketing_core::domain::refusal::Refusal;
 
 problems! {
     FindProblems: PARAMETERS, TOKEN, MEMBER, &["forbidden", "not_found"];
@@ -60,22 +58,6 @@ impl Settings {
     fn of(event: &Event) -> Self {
         Self::Found(Json(event.into()), tag(event.version), "no-store".to_owned())
     }
-}
-
-/// The entity tag of a version. Sales do not change it.
-pub(super) fn tag(version: i64) -> String {
-    format!("\"v{version}\"")
-}
-
-/// The version that `If-Match` names; `None` for any. A tag that is not ours is the version 0, which no event has. Of several, the
-/// current one if it is among them (RFC 9110, 13.1.1: compared strongly, so `W/"v1"` matches nothing).
-pub(super) fn seen(if_match: &str, current: i64) -> Option<i64> {
-    if if_match.trim() == "*" {
-        return None;
-    }
-    let version = |tag: &str| tag.trim().strip_prefix("\"v")?.strip_suffix('"')?.parse::<i64>().ok();
-    let named: Vec<i64> = if_match.split(',').filter_map(version).collect();
-    if named.contains(&current) { Some(current) } else { Some(named.first().copied().unwrap_or(0)) }
 }
 
 /// Rejects every price, where the server takes no payments.
@@ -124,10 +106,7 @@ impl EventSettings {
         body: Body<SettingsPatch>,
     ) -> Result<Settings, EditProblems> {
         let id: EventId = event_id.0.get("event_id")?.into();
-        let Some(if_match) = if_match.0 else {
-            let detail = "If-Match is required: the ETag of the settings that you read, or *.";
-            return Err(Problem::new("precondition_required", detail).into());
-        };
+        let if_match = conditional::required(if_match.0, "settings")?;
         let who = caller.who();
         let event = self.0.ticketing.event_for(&who, id, Permission::Edit).await?;
         let (wants, mut faults) = body.0.into_wants(&who, &event);
@@ -137,13 +116,8 @@ impl EventSettings {
         if !faults.is_empty() {
             return Err(faults.and(self.0.ticketing.check_event_edit(&event, &wants).await).into());
         }
-        match self.0.ticketing.edit_event(&who, id, seen(&if_match, event.version), wants).await {
-            Ok(edited) => Ok(Settings::of(&edited)),
-            Err(Error::Refused(stale @ Refusal::Stale { current })) => {
-                Err(Problem::from(stale).with_etag(tag(current)).into())
-            }
-            Err(error) => Err(error.into()),
-        }
+        let edited = self.0.ticketing.edit_event(&who, id, seen(&if_match, event.version), wants).await;
+        Ok(Settings::of(&edited.map_err(conditional::refused)?))
     }
 
     /// List what was done to an event

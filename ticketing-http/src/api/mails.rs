@@ -27,8 +27,8 @@ pub(crate) struct MailView {
     id: i64,
     /// The order it is about.
     order_id: i64,
-    /// `tickets`, `refund`, `event_changed`, `event_cancelled`, or to administrators `proof`, `password_changed`, `factor_added`,
-    /// `factor_removed` and `recovery_code_used`, which are about an account
+    /// `tickets`, `tickets_restored`, `tickets_again`, `refund`, `event_changed`, `event_cancelled`, or to administrators `proof`, `password_changed`,
+    /// `factor_added`, `factor_removed`, `recovery_code_used` and `erasure_requested`, which are about an account
     kind: String,
     /// The recipient's address.
     recipient: String,
@@ -47,18 +47,7 @@ pub(crate) struct MailView {
 
 impl From<OutboxMail> for MailView {
     fn from(mail: OutboxMail) -> Self {
-        let kind = match mail.kind {
-            MailKind::Tickets => "tickets",
-            MailKind::Refund(_) => "refund",
-            MailKind::EventChanged(_) => "event_changed",
-            MailKind::EventCancelled => "event_cancelled",
-            MailKind::Proof(_) => "proof",
-            MailKind::PasswordChanged(_) => "password_changed",
-            MailKind::FactorAdded(_) => "factor_added",
-            MailKind::FactorRemoved(_) => "factor_removed",
-            MailKind::RecoveryCodeUsed(_) => "recovery_code_used",
-            _ => "other",
-        };
+        let kind = kind_of(mail.kind);
         Self {
             id: mail.id.0,
             // Organisers see mails about orders only.
@@ -71,6 +60,25 @@ impl From<OutboxMail> for MailView {
             created_at: Time(mail.created_at),
             updated_at: Time(mail.updated_at),
         }
+    }
+}
+
+/// The name of a kind of mail.
+pub(crate) fn kind_of(kind: MailKind) -> &'static str {
+    match kind {
+        MailKind::Tickets => "tickets",
+        MailKind::TicketsRestored(_) => "tickets_restored",
+        MailKind::TicketsAgain(_) => "tickets_again",
+        MailKind::Refund(_) => "refund",
+        MailKind::EventChanged(_) => "event_changed",
+        MailKind::EventCancelled => "event_cancelled",
+        MailKind::Proof(_) => "proof",
+        MailKind::PasswordChanged(_) => "password_changed",
+        MailKind::FactorAdded(_) => "factor_added",
+        MailKind::FactorRemoved(_) => "factor_removed",
+        MailKind::RecoveryCodeUsed(_) => "recovery_code_used",
+        MailKind::ErasureRequested(_) => "erasure_requested",
+        _ => "other",
     }
 }
 
@@ -101,7 +109,7 @@ impl Mails {
     /// Resend a mail
     ///
     /// For the event's organiser, after a mail was given up. Sends the same mail, with the same Message-ID. One that was sent may be sent
-    /// again a day later.
+    /// again a day later. If its recipient was erased, it goes to the buyer of its order; 404 if the buyer was erased too.
     #[oai(path = "/mails/:mail_id/resend", method = "post", operation_id = "resendMail")]
     async fn resend(
         &self,

@@ -3,20 +3,26 @@
 //!
 //! | file | operations |
 //! |---|---|
+//! | `attendees` | who comes with a ticket |
 //! | `auth` | accounts and tokens |
 //! | `administration` | accounts of others, for administrators |
 //! | `proofs` | addresses and passwords: verified, reset, changed |
 //! | `second_factor` | codes of an authenticator app |
 //! | `sessions` | the sessions of an account |
 //! | `events`, `categories` | events |
+//! | `box_office` | sales without a checkout, and an event's orders |
 //! | `event_list` | the body of `GET /events/`, written as it is read |
 //! | `event_read` | a fast path for `GET /events/{id}` |
+//! | `exports` | lists of an event as files |
 //! | `api_keys` | API keys |
 //! | `invitations` | invitations to organisations |
+//! | `messages` | messages to attendees, and files with attendees |
+//! | `order_details` | what is known about an order, and returns |
 //! | `organisations` | organisations and their members |
 //! | `orders` | tickets, held for a while |
 //! | `payments` | checkouts, verification, refunds, reviews |
 //! | `tickets` | tickets and their QR codes |
+//! | `transfers` | tickets that are given to somebody else, or swapped |
 //! | `check_ins` | the door |
 //! | `mails` | undelivered mails |
 //! | `webhooks` | webhooks from payment gateways |
@@ -27,22 +33,29 @@
 
 mod administration;
 mod api_keys;
+mod attendees;
 mod auth;
 mod bearer;
+mod box_office;
 mod categories;
 mod check_ins;
 mod client_name;
+mod conditional;
 pub(crate) mod dto;
+mod erasure;
 mod etag;
 mod event_list;
 mod event_read;
 mod event_settings;
 mod events;
+mod exports;
 mod health;
 mod idempotency;
 mod invitations;
 pub(crate) mod login;
 mod mails;
+mod messages;
+mod order_details;
 mod orders;
 mod organisations;
 mod payments;
@@ -55,6 +68,7 @@ mod second_factor;
 mod sessions;
 mod state;
 mod tickets;
+mod transfers;
 mod webhooks;
 
 pub use state::{ApiSettings, ApiState};
@@ -82,6 +96,8 @@ enum Tag {
     Payments,
     /// Tickets and their QR codes.
     Tickets,
+    /// Who comes with a ticket.
+    Attendees,
     /// Check-ins.
     Door,
     /// Health checks and service information.
@@ -96,6 +112,7 @@ pub fn service(state: &ApiState) -> OpenApiService<impl OpenApi + use<>, ()> {
         proofs::Proofs(state.clone()),
         second_factor::SecondFactor(state.clone()),
         sessions::Sessions(state.clone()),
+        erasure::Erasures(state.clone()),
     );
     // Two tuples: one has at most 16 members.
     let operations = (
@@ -106,9 +123,15 @@ pub fn service(state: &ApiState) -> OpenApiService<impl OpenApi + use<>, ()> {
         categories::Categories(state.clone()),
         (organisations::Organisations(state.clone()), invitations::Invitations(state.clone())),
         api_keys::ApiKeys(state.clone()),
-        orders::Orders(state.clone()),
+        (orders::Orders(state.clone()), order_details::Details(state.clone()), box_office::BoxOffice(state.clone())),
         payments::Payments(state.clone()),
-        tickets::Tickets(state.clone()),
+        (
+            tickets::Tickets(state.clone()),
+            transfers::Transfers(state.clone()),
+            attendees::Attendees(state.clone()),
+            messages::Messages(state.clone()),
+            exports::Exports(state.clone()),
+        ),
         check_ins::CheckIns(state.clone()),
         mails::Mails(state.clone()),
         webhooks::Webhooks(state.clone()),

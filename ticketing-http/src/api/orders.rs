@@ -3,6 +3,7 @@
 use super::Tag;
 use super::bearer::{MaybeSession, Session};
 use super::dto::body::Body;
+use super::dto::holders::ReturnQuoteView;
 use super::dto::list::{List, page};
 use super::dto::order::{BuyerBody, BuyerKind, OrderBody, OrderView};
 use super::dto::path::Name;
@@ -12,14 +13,11 @@ use super::problems::{BODY, GATEWAY, KEYED, PARAMETERS, PLACES, TOKEN, problems}
 use super::purchaser::Purchaser;
 use super::purchases::{self, expecting};
 use super::state::ApiState;
-use crate::problem::Problem;
 use poem::Request;
 use poem::http::Uri;
 use poem_openapi::param::{Path, Query};
 use poem_openapi::payload::Json;
 use poem_openapi::{ApiResponse, OpenApi};
-use ticketing_core::Error;
-use ticketing_core::domain::code::Reference;
 use ticketing_core::domain::id::TicketId;
 use ticketing_core::domain::order::Order;
 use ticketing_core::domain::principal::EmailAddress;
@@ -34,11 +32,12 @@ problems! {
         "buyer_limit", "code_limit",
     ];
     PayProblems: BODY, KEYED, TOKEN, GATEWAY, &[
-        "not_found", "buyer_unnamed", "hold_expired", "order_paid", "order_cancelled", "event_cancelled", "event_over", "key_reused",
+        "not_found", "buyer_unnamed", "answers_required", "hold_expired", "order_paid", "order_cancelled", "event_cancelled", "event_over", "key_reused",
     ];
+    QuoteProblems: TOKEN, &["not_found"];
     ReturnProblems: BODY, KEYED, TOKEN, &[
         "not_found", "return_not_open", "nothing_to_refund", "ticket_not_in_order", "ticket_not_valid", "refund_exceeds_paid",
-        "key_reused",
+        "key_reused", "ticket_transferred",
     ];
     CancelProblems: TOKEN, &["not_found", "order_paid", "hold_expired", "payment_in_progress"];
 }
@@ -96,7 +95,7 @@ impl Orders {
         reference: Path<Name>,
         body: Body<BuyerBody>,
     ) -> Result<Json<OrderView>, NameProblems> {
-        let order = self.0.ticketing.name_buyer(&buyer.who(), &known(&reference)?, body.0.into_email()?).await?;
+        let order = self.0.ticketing.name_buyer(&buyer.who(), &reference.0.order()?, body.0.into_email()?).await?;
         Ok(Json((&order).into()))
     }
 
@@ -128,7 +127,7 @@ impl Orders {
         /// The order's reference.
         reference: Path<Name>,
     ) -> Result<Json<OrderView>, FindProblems> {
-        let order = self.0.ticketing.order(&buyer.who(), &known(&reference)?).await?;
+        let order = self.0.ticketing.order(&buyer.who(), &reference.0.order()?).await?;
         Ok(Json((&order).into()))
     }
 
@@ -146,15 +145,16 @@ impl Orders {
         body: Body<PayOrderBody>,
     ) -> Result<Json<CheckoutView>, PayProblems> {
         let options = body.0.into_options(&self.0.settings)?.with_reference(reference(http, "attempt"));
-        let started = self.0.ticketing.pay(&buyer.who(), &known(&order)?, options).await;
+        let started = self.0.ticketing.pay(&buyer.who(), &order.0.order()?, options).await;
         let started = started.map_err(|error| self.0.purchase_problem(error))?;
         Ok(Json(CheckoutView::new(started, &self.0.settings)))
     }
 
     /// Return tickets
     ///
-    /// For the buyer, after the date or the place of the event has changed, until the date that the mail about it names. Only unused
-    /// tickets of orders that were made before the change. They are void immediately; the money follows.
+    /// For the buyer, for unused tickets, if the event's terms allow it; `GET` says how much is refunded. After the date or the place of the
+    /// event has changed, the whole price is refunded, until the date in the mail about it, for orders that were made before the change. The
+    /// tickets are void immediately; the money follows.
     #[oai(path = "/orders/:reference/returns", method = "post", operation_id = "returnTickets")]
     async fn give_back(
         &self,
@@ -167,8 +167,23 @@ impl Orders {
     ) -> Result<Returned, ReturnProblems> {
         let tickets = body.0.tickets.map(|ids| ids.into_iter().map(TicketId).collect());
         let key = reference(http, "return");
-        let refund = self.0.ticketing.return_tickets(&buyer.who(), &known(&order)?, tickets, key).await?;
+        let refund = self.0.ticketing.return_tickets(&buyer.who(), &order.0.order()?, tickets, key).await?;
         Ok(Returned::Created(Json((&refund).into())))
+    }
+
+    /// Get what returning tickets would refund
+    ///
+    /// For the buyer: whether unused tickets can be returned now, until when, and how much is refunded for each.
+    #[oai(path = "/orders/:reference/returns", method = "get", operation_id = "quoteReturn")]
+    async fn quote(
+        &self,
+        buyer: Purchaser,
+        /// The order's reference.
+        #[oai(name = "reference")]
+        order: Path<Name>,
+    ) -> Result<Json<ReturnQuoteView>, QuoteProblems> {
+        let quote = self.0.ticketing.return_quote(&buyer.who(), &order.0.order()?).await?;
+        Ok(Json((&quote).into()))
     }
 
     /// Cancel an order
@@ -181,7 +196,7 @@ impl Orders {
         /// The order's reference.
         reference: Path<Name>,
     ) -> Result<Json<OrderView>, CancelProblems> {
-        let order = self.0.ticketing.cancel_order(&buyer.who(), &known(&reference)?).await?;
+        let order = self.0.ticketing.cancel_order(&buyer.who(), &reference.0.order()?).await?;
         Ok(Json((&order).into()))
     }
 
@@ -214,9 +229,4 @@ impl Orders {
 /// Where an order is.
 fn location(order: &Order) -> String {
     format!("/orders/{}", order.reference)
-}
-
-/// A text that cannot be a reference belongs to no order: 404.
-fn known(reference: &Path<Name>) -> Result<Reference, Problem> {
-    reference.0.0.parse().map_err(|_| Error::NotFound("Order").into())
 }

@@ -3,12 +3,14 @@
 use super::Tag;
 use super::bearer::{Caller, Session};
 use super::dto::body::Body;
+use super::dto::field::Faults;
 use super::dto::list::{List, page};
 use super::dto::path::{Id, Name};
 use super::dto::payment::{
     AttemptView, CheckoutView, InitializeBody, PayBody, PaymentView, RefundBody, RefundView, ReviewBody, StillOpenView,
     StoredWebhookView, VerifiedView,
 };
+use super::dto::price::GivenPrice;
 use super::idempotency::reference;
 use super::problems::{BODY, GATEWAY, KEYED, MEMBER, PARAMETERS, PLACES, TOKEN, problems};
 use super::purchaser::Purchaser;
@@ -23,12 +25,15 @@ use poem_openapi::{ApiResponse, OpenApi};
 use ticketing_core::Error;
 use ticketing_core::domain::code::Reference;
 use ticketing_core::domain::id::{RefundId, TicketId};
+use ticketing_core::domain::money::Money;
 use ticketing_core::domain::order::Order;
 use ticketing_core::domain::payment::{AttemptStatus, Settlement};
+use ticketing_core::domain::payment_history::Payment;
+use ticketing_core::domain::refund::RefundMoney;
 use ticketing_core::{Decision, OrderRequest, PayOptions, RefundOptions};
 
 problems! {
-    BuyProblems: BODY, KEYED, TOKEN, PLACES, GATEWAY, &["hold_expired", "currency_unsupported"];
+    BuyProblems: BODY, KEYED, TOKEN, PLACES, GATEWAY, &["hold_expired", "currency_unsupported", "answers_required"];
     VerifyProblems: KEYED, TOKEN, GATEWAY, &[
         "not_found", "payment_failed", "payment_in_review", "payment_refund_due", "payment_reversed",
     ];
@@ -177,7 +182,10 @@ impl Payments {
 
     /// Refund a payment
     ///
-    /// For the event's organiser. The tickets are void immediately; the money follows.
+    /// For the event's organiser. The tickets are void immediately; the money follows. With `amount`, another amount goes back than the
+    /// tickets cost: `0` only makes them void, and with an empty list of tickets an amount goes back and all tickets stay valid. What you
+    /// have received in cash or by a bank transfer, you pay back yourself: the refund needs attention until you
+    /// [record](#operation/recordRefund) that.
     #[oai(path = "/payments/:reference/refunds", method = "post", operation_id = "refundPayment")]
     async fn refund(
         &self,
@@ -190,9 +198,13 @@ impl Payments {
     ) -> Result<Refunded, RefundProblems> {
         let tickets = body.0.tickets.map(|ids| ids.into_iter().map(TicketId).collect::<Vec<_>>());
         let note = body.0.note.map(|note| note.0);
-        let options =
-            RefundOptions::default().with_tickets(tickets).with_note(note).with_key(reference(http, "refund"));
-        let refund = self.0.ticketing.refund(&caller.who(), &known(&payment)?, options).await?;
+        let (who, payment) = (caller.who(), known(&payment)?);
+        let money = match body.0.amount {
+            None => RefundMoney::Prices,
+            Some(amount) => amount_of(&amount, &self.0.ticketing.payment(&who, &payment).await?)?,
+        };
+        let options = RefundOptions::default().with_tickets(tickets).with_money(money).with_note(note);
+        let refund = self.0.ticketing.refund(&who, &payment, options.with_key(reference(http, "refund"))).await?;
         Ok(Refunded::Created(Json((&refund).into())))
     }
 
@@ -284,6 +296,17 @@ impl Payments {
             false
         })
     }
+}
+
+/// How much goes back, in the currency of what was paid.
+fn amount_of(amount: &GivenPrice, payment: &Payment) -> Result<RefundMoney, Problem> {
+    let bought = payment.attempts.iter().find(|attempt| attempt.status == AttemptStatus::Fulfilled);
+    let captured = bought.and_then(|attempt| attempt.captured.as_ref()).map(|captured| captured.amount);
+    let currency = captured.unwrap_or(payment.order.total).currency();
+    let mut faults = Faults::default();
+    let amount = faults.parsed("amount", Money::parse(&amount.0, currency));
+    let amount = faults.or(amount)?;
+    Ok(if amount.is_zero() { RefundMoney::Nothing } else { RefundMoney::Exactly(amount) })
 }
 
 fn failed() -> Problem {

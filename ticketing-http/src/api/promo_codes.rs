@@ -2,16 +2,15 @@
 
 use super::Tag;
 use super::bearer::{Caller, MaybeSession};
+use super::conditional::{self, seen, tag};
 use super::dto::body::Body;
 use super::dto::list::{List, page};
 use super::dto::path::Id;
 use super::dto::promo_code::{PromoCodeBody, PromoCodePatch, PromoCodeView, QuoteBody, QuoteView};
-use super::event_settings::{seen, tag};
 use super::idempotency::reference;
 use super::problems::{BODY, KEYED, MEMBER, PARAMETERS, PLACES, TOKEN, problems};
 use super::purchases;
 use super::state::ApiState;
-use crate::problem::Problem;
 use poem::Request;
 use poem::http::Uri;
 use poem_openapi::param::{Header, Path, Query};
@@ -141,10 +140,7 @@ impl PromoCodes {
         body: Body<PromoCodePatch>,
     ) -> Result<Found, EditProblems> {
         let id: PromoCodeId = code_id.0.get("code_id")?.into();
-        let Some(if_match) = if_match.0 else {
-            let detail = "If-Match is required: the ETag of the code that you read, or *.";
-            return Err(Problem::new("precondition_required", detail).into());
-        };
+        let if_match = conditional::required(if_match.0, "code")?;
         let who = caller.who();
         let mut tries = 0;
         loop {
@@ -158,10 +154,7 @@ impl PromoCodes {
                 Ok(edited) => return Ok(Found::of(&edited, &event)),
                 // Somebody else has edited it meanwhile, and the caller accepts any version.
                 Err(Error::Refused(Refusal::Stale { .. })) if named.is_none() && tries < MOST_TRIES => {}
-                Err(Error::Refused(stale @ Refusal::Stale { current })) => {
-                    return Err(Problem::from(stale).with_etag(tag(current)).into());
-                }
-                Err(error) => return Err(error.into()),
+                Err(error) => return Err(conditional::refused(error).into()),
             }
         }
     }

@@ -1,6 +1,6 @@
 //! Who buys: a person who is logged in, or a guest with the key of an order.
 
-use super::bearer::Session;
+use super::bearer::{Caller, Session};
 use super::state::ApiState;
 use crate::problem::Problem;
 use poem::{Request, RequestBody};
@@ -133,5 +133,35 @@ impl<'a> ApiExtractor<'a> for MaybePurchaser {
         }
         let session = super::bearer::MaybeSession::from_request(request, body, options).await?;
         Ok(Self(session.0.map(|session| Purchaser::Person(Box::new(session)))))
+    }
+}
+
+/// Anyone who may do something with an order or a ticket: a person, an API key, or the guest who has bought it. If there is a key of an order,
+/// it counts, and a token is not read.
+pub(crate) struct CallerOrGuest(pub(crate) Principal);
+
+impl<'a> ApiExtractor<'a> for CallerOrGuest {
+    const TYPES: &'static [ApiExtractorType] = &[ApiExtractorType::SecurityScheme];
+
+    type ParamType = ();
+    type ParamRawType = ();
+
+    fn register(registry: &mut Registry) {
+        register(registry);
+    }
+
+    fn security_schemes() -> Vec<&'static str> {
+        security_schemes()
+    }
+
+    async fn from_request(
+        request: &'a Request,
+        body: &mut RequestBody,
+        options: ExtractParamOptions<()>,
+    ) -> poem::Result<Self> {
+        match guest(request)? {
+            Some(guest) => Ok(Self(guest.who())),
+            None => Ok(Self(Caller::from_request(request, body, options).await?.who())),
+        }
     }
 }

@@ -18,7 +18,7 @@ use poem_openapi::payload::{Binary, Json};
 use poem_openapi::{ApiResponse, OpenApi, ResponseContent};
 use ticketing_core::domain::code::TicketCode;
 use ticketing_core::domain::id::TicketId;
-use ticketing_core::domain::ticket::Ticket;
+use ticketing_core::domain::ticket::{Ticket, TicketKey};
 use ticketing_core::{Error, qr};
 
 problems! {
@@ -155,6 +155,14 @@ impl Tickets {
 
     async fn by_code(&self, text: &str) -> Result<Ticket, Problem> {
         Ok(self.0.ticketing.ticket_by_code(&code_of(text)?).await?)
+    }
+}
+
+/// The ticket that a text names, by its code or its id. Any other text belongs to no ticket: 404.
+pub(super) fn key_of(text: &str) -> Result<TicketKey, Problem> {
+    match id_of(text) {
+        Some(id) => Ok(TicketKey::Id(id)),
+        None => code_of(text).map(TicketKey::Code),
     }
 }
 

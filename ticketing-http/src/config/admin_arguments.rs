@@ -26,6 +26,11 @@ pub enum AdminAction {
         /// What it shall be.
         wants: AccountWants,
     },
+    /// Erases an account at once and for good.
+    Erase {
+        /// Which one, as above.
+        address: String,
+    },
 }
 
 /// The subcommand, for the command line.
@@ -62,6 +67,7 @@ pub(super) fn subcommand() -> clap::Command {
                 .arg(text("reason", "Why, for administrators: at most 500 characters")),
         )
         .subcommand(with_address("enable", "Enables a disabled account"))
+        .subcommand(with_address("erase", "Erases an account at once and for good: nothing but its id is left"))
         .subcommand(with_address("end-sessions", "Ends all sessions of an account"))
         .subcommand(with_address(
             "remove-second-factor",
@@ -85,6 +91,7 @@ pub(super) fn parse(matches: &ArgMatches) -> (AdminCommand, &ArgMatches) {
         _ => None,
     };
     let action = match wants {
+        None if name == "erase" => AdminAction::Erase { address: text("ADDRESS").unwrap_or_default() },
         Some(wants) => AdminAction::Change { address: text("ADDRESS").unwrap_or_default(), wants },
         None => AdminAction::List(
             AccountFilter::default()
@@ -131,6 +138,8 @@ mod tests {
         assert_eq!(change("ticketing-http admin disable ada@example.com"), off);
         let why = off.with_reason(Some("Sells spam".to_owned()));
         assert_eq!(change("ticketing-http admin disable --reason Sells+spam ada@example.com"), why);
+        let erase = AdminAction::Erase { address: "ada@example.com".to_owned() };
+        assert_eq!(parsed("ticketing-http admin erase ada@example.com").unwrap().action, erase);
         let all = AdminCommand { action: AdminAction::List(AccountFilter::default()), is_json: false };
         assert_eq!(parsed("ticketing-http admin list").unwrap(), all);
         let some = AccountFilter::default().with_text("obi".to_owned()).with_role(Role::Admin).with_is_active(false);

@@ -4,6 +4,7 @@
 //! can read command lines.
 
 mod admin_arguments;
+mod export_arguments;
 mod metrics_access;
 mod parse;
 mod payments;
@@ -13,6 +14,7 @@ mod source;
 mod variables;
 
 pub use admin_arguments::{AdminAction, AdminCommand};
+pub use export_arguments::ExportCommand;
 pub use metrics_access::MetricsAccess;
 pub use payments::SandboxAccess;
 pub(crate) use payments::is_local_name;
@@ -30,7 +32,7 @@ use std::time::Duration;
 use ticketing_core::domain::money::Currency;
 use ticketing_core::domain::order::BuyerLimits;
 use ticketing_core::domain::time_zone::TimeZoneName;
-use ticketing_core::{MailLimits, Organizers};
+use ticketing_core::{MailLimits, Organizers, Retention};
 
 /// All settings, checked.
 #[derive(Clone, Debug)]
@@ -90,6 +92,8 @@ pub struct Config {
     pub buyer_limits: BuyerLimits,
     /// How many mails are sent to one address, and for one organiser.
     pub mail_limits: MailLimits,
+    /// How long personal data is kept if nobody asks to erase it.
+    pub retention: Retention,
     /// How many purchases an account and an address may begin.
     pub purchase_limits: PurchaseLimits,
     /// Which accounts may sell tickets.
@@ -284,6 +288,10 @@ impl Config {
             mail_limits: MailLimits::default()
                 .with_per_recipient(parse::limit(source, "MAILS_PER_RECIPIENT")?)
                 .with_per_sender(parse::limit(source, "MAILS_PER_ORGANIZER")?),
+            retention: Retention::default()
+                .with_mails(source.read("MAIL_RETENTION_DAYS", parse::days)?)
+                .with_webhooks(source.read("WEBHOOK_RETENTION_DAYS", parse::days)?)
+                .with_buyers(source.read("RETENTION_DAYS", parse::days)?),
             purchase_limits: PurchaseLimits {
                 per_account: parse::limit(source, "PURCHASES_PER_ACCOUNT")?.filter(|_| requests > 0),
                 per_address: parse::limit(source, "PURCHASES_PER_ADDRESS")?.filter(|_| requests > 0),

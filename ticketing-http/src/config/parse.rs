@@ -4,6 +4,7 @@ use super::{
     ConfigError, Database, Gateway, LogFormat, Mail, MetricsAccess, SandboxAccess, Secret, Smtp, SmtpSecurity, Source,
 };
 use ipnet::IpNet;
+use jiff::SignedDuration;
 use poem::http::Uri;
 use std::net::IpAddr;
 use std::ops::RangeInclusive;
@@ -47,6 +48,12 @@ pub(super) fn limit(source: &Source, name: &str) -> Result<Option<u32>, ConfigEr
 pub(super) fn seconds(range: RangeInclusive<u64>) -> impl FnOnce(&str) -> Parsed<Duration> {
     let expected = format!("whole seconds from {} to {}", range.start(), range.end());
     move |text| number(range)(text).map(Duration::from_secs).map_err(|_| expected)
+}
+
+/// Days, of which 0 are none: never.
+pub(super) fn days(text: &str) -> Parsed<Option<SignedDuration>> {
+    let days = number(0..=36_500)(text)?;
+    Ok(i64::try_from(days).ok().filter(|days| *days > 0).map(|days| SignedDuration::from_hours(24 * days)))
 }
 
 /// No time: never.

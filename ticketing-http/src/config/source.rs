@@ -1,6 +1,7 @@
 //! The sources of settings: flags, the environment, `.env`.
 
 use super::admin_arguments::{self, AdminCommand};
+use super::export_arguments::{self, ExportCommand};
 use super::variables::variable;
 use super::{ConfigError, VARIABLES};
 use clap::builder::NonEmptyStringValueParser;
@@ -32,6 +33,8 @@ pub enum Command {
     HealthCheck,
     /// Lists and changes accounts.
     Admin(AdminCommand),
+    /// Writes a list of an event to a file.
+    Export(ExportCommand),
 }
 
 impl Invocation {
@@ -50,6 +53,7 @@ impl Invocation {
                 let (command, inner) = admin_arguments::parse(inner);
                 (Command::Admin(command), inner)
             }
+            Some(("export", inner)) => (Command::Export(export_arguments::parse(inner)), inner),
             Some(("backup", inner)) => {
                 (Command::BackUp(inner.get_one::<PathBuf>("FILE").cloned().unwrap_or_default()), inner)
             }
@@ -91,6 +95,7 @@ fn command_line() -> clap::Command {
                 .arg(Arg::new("FILE").required(true).value_parser(clap::value_parser!(PathBuf)).help("The new file")),
         )
         .subcommand(admin_arguments::subcommand())
+        .subcommand(export_arguments::subcommand())
         .subcommand(
             clap::Command::new("healthcheck")
                 .about("Checks whether the server at HOST and PORT is up (exit code 1: no), for containers and supervisors"),

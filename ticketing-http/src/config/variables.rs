@@ -80,6 +80,21 @@ pub const VARIABLES: &[Variable] = &[
         "1000",
         "How many mails about the events of one organiser are sent in an hour; the others wait for their turn. 0 disables the limit",
     ),
+    open(
+        "MAIL_RETENTION_DAYS",
+        "90",
+        "Erases the recipients of mails this many days after they were sent or given up. 0: never",
+    ),
+    open(
+        "WEBHOOK_RETENTION_DAYS",
+        "180",
+        "Erases the bodies of the gateway's webhooks, which name buyers, after this many days, unless a person has to look at one. 0: never",
+    ),
+    open(
+        "RETENTION_DAYS",
+        "0",
+        "Erases the addresses of buyers this many days after the event; tickets and amounts stay. 0: never",
+    ),
     open("HOLD_SECONDS", "900", "How long tickets are held for a buyer, in seconds"),
     open(
         "NAMING_SECONDS",

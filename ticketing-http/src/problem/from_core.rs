@@ -73,6 +73,7 @@ impl Problem {
                 ("currency", Fact::Text(currency)) => problem.currency = currency.map(str::to_owned),
                 ("again_at", Fact::Time(at)) => problem.again_at = Some(written(at)),
                 ("ticket", Fact::Text(ticket)) => problem.ticket = ticket.map(str::to_owned),
+                ("by", Fact::Text(by)) => problem.by = by.map(str::to_owned),
                 ("gate", Fact::Text(gate)) => problem.gate = gate.map(str::to_owned),
                 ("total", Fact::Money(total)) => {
                     problem.total = Some(total.decimal());
@@ -82,6 +83,11 @@ impl Problem {
                     problem.refundable = Some(refundable.decimal());
                     problem.currency = Some(refundable.currency().code().to_owned());
                 }
+                ("difference", Fact::Money(difference)) => {
+                    problem.difference = Some(difference.decimal());
+                    problem.currency = Some(difference.currency().code().to_owned());
+                }
+                ("questions", Fact::Text(questions)) => problem.questions = questions.map(str::to_owned),
                 // A test checks that no fact of today's refusals ends here.
                 _ => {}
             }

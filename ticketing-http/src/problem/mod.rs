@@ -82,11 +82,17 @@ pub struct Problem {
     used_at: Option<String>,
     /// At which gate the ticket was checked in.
     gate: Option<String>,
+    /// What stands in the way of erasing the account: `events`, `payments`, `refunds`, `disputes`, `organisations` or `last_admin`.
+    by: Option<String>,
     /// The amount that can still be refunded, as an exact decimal.
     refundable: Option<String>,
     /// What the order costs now, as an exact decimal.
     total: Option<String>,
-    /// The currency of `refundable` or `total`.
+    /// How much more the other ticket type costs, as an exact decimal.
+    difference: Option<String>,
+    /// The keys of the questions that must be answered first, separated by commas.
+    questions: Option<String>,
+    /// The currency of `refundable`, `total` or `difference`.
     currency: Option<String>,
     /// The methods of the path, if the method is wrong. Sent as `Allow` only.
     #[oai(skip)]
@@ -167,8 +173,11 @@ impl Problem {
             ticket: None,
             used_at: None,
             gate: None,
+            by: None,
             refundable: None,
             total: None,
+            difference: None,
+            questions: None,
             currency: None,
             allow: Vec::new(),
             etag: None,

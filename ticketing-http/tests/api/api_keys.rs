@@ -267,6 +267,7 @@ async fn a_key_of_a_sandbox_does_not_work_for_real_money() {
     // The same storage, with real money.
     let live = ticketing_core::Ticketing::builder_on(std::sync::Arc::clone(sandbox.ticketing.storage()))
         .clock(std::sync::Arc::new(sandbox.clock.clone()))
+        .weak_password_hashes()
         .token_key(ticketing_core::token::TokenKey::new(&[7; 32]).unwrap())
         .build()
         .unwrap();

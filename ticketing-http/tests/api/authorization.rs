@@ -4,6 +4,8 @@ use crate::shop::{Call, Shop, reference_of};
 use serde_json::{Value, json};
 use ticketing_core::domain::audit::Actor;
 use ticketing_core::domain::organisation::{MemberEvents, MemberRole};
+use ticketing_core::domain::principal::Principal;
+use ticketing_core::domain::ticket::TicketKey;
 
 /// Resources of several accounts.
 pub(crate) struct World {
@@ -100,6 +102,28 @@ impl World {
     pub(crate) async fn paid(&self) -> (String, Value) {
         let (reference, tickets) = self.shop.buy(&self.buyer, self.event().await, 1).await;
         (reference, tickets[0].clone())
+    }
+
+    /// A ticket, and the id of a cheaper type that it can be swapped for.
+    pub(crate) async fn swappable(&self) -> (i64, i64) {
+        let event = self.event().await;
+        let (_, tickets) = self.shop.buy(&self.buyer, event, 1).await;
+        let path = format!("/events/{event}/settings");
+        let known = self.shop.get(&path, &self.organizer).await.json()["ticket_types"][0]["id"].clone();
+        let types = json!({"ticket_types": [{"id": known}, {"name": "Standing", "price": "1000"}]});
+        let call = Call::new("patch", &path).token(&self.organizer).header("if-match", "*");
+        let added = self.shop.send(call.json(&types)).await;
+        assert_eq!(added.status, 200, "{added:?}");
+        (tickets[0]["id"].as_i64().unwrap(), added.json()["ticket_types"][1]["id"].as_i64().unwrap())
+    }
+
+    /// The key of a ticket of the buyer's that is offered to this address.
+    pub(crate) async fn offered(&self, to: &str) -> String {
+        let ticket = self.paid().await.1["id"].as_i64().unwrap();
+        let id = self.shop.get("/auth/me", &self.buyer).await.json()["id"].as_i64().unwrap();
+        let (buyer, ticket) = (Principal::Account(id.into()), TicketKey::Id(ticket.into()));
+        let offered = self.shop.ticketing.offer_transfer(&buyer, &ticket, to.parse().unwrap()).await.unwrap();
+        self.shop.ticketing.transfer_key(&offered).unwrap().as_str().to_owned()
     }
 
     /// An order whose tickets its buyer may return.

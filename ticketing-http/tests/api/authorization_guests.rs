@@ -2,7 +2,7 @@
 //! Where no key is accepted, it is as if nobody had asked.
 
 use crate::authorization::World;
-use crate::authorization_table::{BY_CODE, TABLE, is_another_way, request};
+use crate::authorization_table::{BY_CODE, TABLE, is_another_way, request, type_of};
 use crate::guests::{call, order_of, pay};
 use crate::shop::Call;
 use serde_json::{Value, json};
@@ -16,6 +16,15 @@ const TAKES_A_KEY: &[(&str, [u16; 3])] = &[
     ("put /orders/{reference}/buyer",       [200, 404, 404]),
     ("post /orders/{reference}/pay",        [200, 404, 404]),
     ("post /orders/{reference}/returns",    [201, 404, 404]),
+    ("post /orders/{reference}/resend",     [200, 404, 404]),
+    ("get /orders/{reference}/details",     [200, 404, 404]),
+    ("patch /orders/{reference}/details",   [200, 404, 404]),
+    ("get /orders/{reference}/returns",     [200, 404, 404]),
+    ("get /tickets/{ticket}/transfers",     [200, 404, 404]),
+    ("post /tickets/{ticket}/transfers",    [201, 404, 404]),
+    ("delete /tickets/{ticket}/transfers",  [204, 404, 404]),
+    ("get /attendees/{ticket_id}",          [200, 404, 404]),
+    ("patch /attendees/{ticket_id}",        [200, 404, 404]),
     ("get /payments/verify/{reference}",    [200, 404, 404]),
     ("post /payments/verify/{reference}",   [200, 404, 404]),
     ("get /tickets/my-tickets",             [200, 200, 200]),
@@ -42,6 +51,27 @@ async fn about_an_order(world: &World, operation: &str) -> (String, Value, Strin
         "get /payments/verify/{reference}" | "post /payments/verify/{reference}" => {
             let (attempt, _) = paid(pay(&world.shop, &reference, &key).await);
             (format!("/payments/verify/{attempt}"), none.clone(), none)
+        }
+        "post /orders/{reference}/resend" => {
+            pay(&world.shop, &reference, &key).await;
+            (format!("{order}/resend"), json!({}), none)
+        }
+        "get /orders/{reference}/details" => (format!("{order}/details"), none.clone(), none),
+        "patch /orders/{reference}/details" => {
+            (format!("{order}/details"), json!({"attendees": [{"name": "Ada"}]}), none)
+        }
+        "get /orders/{reference}/returns" => (format!("{order}/returns"), none.clone(), none),
+        "get /tickets/{ticket}/transfers"
+        | "post /tickets/{ticket}/transfers"
+        | "delete /tickets/{ticket}/transfers" => {
+            let (_, ticket) = paid(pay(&world.shop, &reference, &key).await);
+            let body = if operation.starts_with("post") { json!({"to": "friend@example.com"}) } else { Value::Null };
+            (format!("/tickets/{}/transfers", ticket["id"]), body, none)
+        }
+        "get /attendees/{ticket_id}" | "patch /attendees/{ticket_id}" => {
+            let (_, ticket) = paid(pay(&world.shop, &reference, &key).await);
+            let body = if operation.starts_with("get") { Value::Null } else { json!({"name": "Ada"}) };
+            (format!("/attendees/{}", ticket["id"]), body, none)
         }
         "get /tickets/my-tickets" | "get /tickets/{ticket}" => {
             let (_, ticket) = paid(pay(&world.shop, &reference, &key).await);
@@ -76,9 +106,7 @@ async fn differences(world: &World) -> Vec<String> {
             let call = call(operation.split(' ').next().unwrap(), &path, key).header("if-match", "*");
             let answer = match &body {
                 Value::Null => world.shop.send(call).await,
-                Value::String(form) => {
-                    world.shop.send(call.body("application/x-www-form-urlencoded", form.as_str())).await
-                }
+                Value::String(text) => world.shop.send(call.body(type_of(&path), text.as_str())).await,
                 body => world.shop.send(call.json(body)).await,
             };
             if answer.status != wanted {

@@ -4,6 +4,7 @@
 use crate::authorization::World;
 use crate::document::operations;
 use crate::shop::{Call, PASSWORD};
+use crate::storages;
 use serde_json::{Value, json};
 use ticketing_core::domain::account::Role;
 use ticketing_core::domain::order::OrderKey;
@@ -54,6 +55,9 @@ pub(crate) const TABLE: &[(&str, [u16; 7])] = &[
     ("post /auth/totp/remove",                              [401, 401, 204, 204, 204, 204, 204]),
     ("get /auth/sessions",                                  [401, 401, 200, 200, 200, 200, 200]),
     ("get /auth/export",                                    [401, 401, 200, 200, 200, 200, 200]),
+    ("get /auth/erasure",                                   [401, 401, 200, 200, 200, 200, 200]),
+    ("post /auth/erasure",                                  [401, 401, 200, 200, 200, 200, 200]),
+    ("delete /auth/erasure",                                [401, 401, 204, 204, 204, 204, 204]),
     ("post /auth/sessions/end-others",                      [401, 401, 200, 200, 200, 200, 200]),
     // One of the stranger's.
     ("delete /auth/sessions/{session_id}",                  [401, 401, 204, 404, 404, 404, 404]),
@@ -69,6 +73,30 @@ pub(crate) const TABLE: &[(&str, [u16; 7])] = &[
     ("get /events/{event_id}/settings",                     [401, 401, 403, 403, 403, 200, 200]),
     ("patch /events/{event_id}/settings",                   [401, 401, 403, 403, 403, 200, 200]),
     ("get /events/{event_id}/audit",                        [401, 401, 403, 403, 403, 200, 200]),
+    ("get /events/{event_id}/attendees",                    [401, 401, 403, 403, 403, 200, 200]),
+    ("get /events/{event_id}/orders",                       [401, 401, 403, 403, 403, 200, 200]),
+    ("post /events/{event_id}/orders",                      [401, 401, 403, 403, 403, 201, 201]),
+    ("get /events/{event_id}/exports/{kind}",               [401, 401, 403, 403, 403, 200, 200]),
+    ("get /events/{event_id}/terms",                        [200, 200, 200, 200, 200, 200, 200]),
+    ("get /events/{event_id}/messages",                     [401, 401, 403, 403, 403, 200, 200]),
+    ("post /events/{event_id}/messages",                    [401, 401, 403, 403, 403, 201, 201]),
+    ("get /events/{event_id}/messages/recipients",          [401, 401, 403, 403, 403, 200, 200]),
+    ("post /events/{event_id}/messages/{message_id}/stop",  [401, 401, 403, 403, 403, 200, 200]),
+    ("post /events/{event_id}/imports",                     [401, 401, 403, 403, 403, 200, 200]),
+    ("get /orders/{reference}/details",                     [401, 401, 404, 200, 404, 200, 200]),
+    ("patch /orders/{reference}/details",                   [401, 401, 404, 200, 404, 200, 200]),
+    ("get /orders/{reference}/returns",                     [401, 401, 404, 200, 404, 404, 404]),
+    ("get /tickets/{ticket}/transfers",                     [401, 401, 404, 200, 404, 404, 404]),
+    ("post /tickets/{ticket}/transfers",                    [401, 401, 404, 201, 404, 404, 404]),
+    ("delete /tickets/{ticket}/transfers",                  [401, 401, 404, 204, 404, 404, 404]),
+    ("post /tickets/{ticket}/swap",                         [401, 401, 404, 403, 404, 200, 200]),
+    ("get /transfers/{key}",                                [200, 200, 200, 200, 200, 200, 200]),
+    ("post /transfers/{key}/take",                          [200, 401, 200, 200, 200, 200, 200]),
+    ("get /attendees/{ticket_id}",                          [401, 401, 404, 200, 404, 200, 200]),
+    ("patch /attendees/{ticket_id}",                        [401, 401, 404, 200, 404, 200, 200]),
+    ("post /orders/{reference}/record-payment",             [401, 401, 404, 404, 404, 200, 200]),
+    ("post /orders/{reference}/resend",                     [401, 401, 404, 200, 404, 200, 200]),
+    ("post /payments/{reference}/refunds/{refund_id}/record",[401, 401, 404, 404, 404, 200, 200]),
     ("get /events/{event_id}/codes",                        [401, 401, 403, 403, 403, 200, 200]),
     ("post /events/{event_id}/codes",                       [401, 401, 403, 403, 403, 201, 201]),
     ("post /events/{event_id}/quote",                       [200, 401, 200, 200, 200, 200, 200]),
@@ -113,6 +141,7 @@ pub(crate) const TABLE: &[(&str, [u16; 7])] = &[
     ("get /admin/accounts/{account_id}",                    [401, 401, 403, 403, 403, 403, 200]),
     ("patch /admin/accounts/{account_id}",                  [401, 401, 403, 403, 403, 403, 200]),
     ("delete /admin/accounts/{account_id}/sessions",        [401, 401, 403, 403, 403, 403, 204]),
+    ("post /admin/accounts/{account_id}/erase",             [401, 401, 403, 403, 403, 403, 204]),
     ("get /admin/accounts/{account_id}/audit",              [401, 401, 403, 403, 403, 403, 200]),
     ("get /mails/undelivered",                              [401, 401, 200, 200, 200, 200, 200]),
     ("post /mails/{mail_id}/resend",                        [401, 401, 404, 404, 404, 200, 200]),
@@ -181,6 +210,7 @@ const MEMBERS: [&str; 9] =
 const VIEW: [bool; 6] = [true; 6];
 const EDIT: [bool; 6] = [true, true, false, false, false, false];
 const ORDERS: [bool; 6] = [true, true, true, false, true, false];
+const ATTENDEES: [bool; 6] = [true, true, true, false, false, false];
 const DOOR: [bool; 6] = [true, true, true, true, false, false];
 const MANAGE: [bool; 6] = [true, true, false, false, false, false];
 const OWNER: [bool; 6] = [true, false, false, false, false, false];
@@ -239,6 +269,9 @@ const ROLES: &[(&str, [u16; 9])] = &[
     ("post /auth/totp/remove",                              all(204)),
     ("get /auth/sessions",                                  all(200)),
     ("get /auth/export",                                    all(200)),
+    ("get /auth/erasure",                                   all(200)),
+    ("post /auth/erasure",                                  all(200)),
+    ("delete /auth/erasure",                                all(204)),
     ("post /auth/sessions/end-others",                      all(200)),
     // The session of somebody else.
     ("delete /auth/sessions/{session_id}",                  all(404)),
@@ -254,6 +287,30 @@ const ROLES: &[(&str, [u16; 9])] = &[
     ("get /events/{event_id}/settings",                     row(VIEW, 200, 403)),
     ("patch /events/{event_id}/settings",                   row(EDIT, 200, 403)),
     ("get /events/{event_id}/audit",                        row(EDIT, 200, 403)),
+    ("get /events/{event_id}/attendees",                    row(ATTENDEES, 200, 403)),
+    ("get /events/{event_id}/orders",                       row(ORDERS, 200, 403)),
+    ("post /events/{event_id}/orders",                      row(ORDERS, 201, 403)),
+    ("get /events/{event_id}/exports/{kind}",               row(ATTENDEES, 200, 403)),
+    ("get /events/{event_id}/terms",                        [200; 9]),
+    ("get /events/{event_id}/messages",                     row(ATTENDEES, 200, 403)),
+    ("post /events/{event_id}/messages",                    row(ATTENDEES, 201, 403)),
+    ("get /events/{event_id}/messages/recipients",          row(ATTENDEES, 200, 403)),
+    ("post /events/{event_id}/messages/{message_id}/stop",  row(ATTENDEES, 200, 403)),
+    ("post /events/{event_id}/imports",                     row(ORDERS, 200, 403)),
+    ("get /orders/{reference}/details",                     row(ORDERS, 200, 404)),
+    ("patch /orders/{reference}/details",                   row(ORDERS, 200, 404)),
+    ("get /orders/{reference}/returns",                     all(404)),
+    ("get /tickets/{ticket}/transfers",                     all(404)),
+    ("post /tickets/{ticket}/transfers",                    all(404)),
+    ("delete /tickets/{ticket}/transfers",                  all(404)),
+    ("post /tickets/{ticket}/swap",                         row(ORDERS, 200, 404)),
+    ("get /transfers/{key}",                                [200; 9]),
+    ("post /transfers/{key}/take",                          all(200)),
+    ("get /attendees/{ticket_id}",                          row(ATTENDEES, 200, 404)),
+    ("patch /attendees/{ticket_id}",                        row(ATTENDEES, 200, 404)),
+    ("post /orders/{reference}/record-payment",             row(ORDERS, 200, 404)),
+    ("post /orders/{reference}/resend",                     row(ORDERS, 200, 404)),
+    ("post /payments/{reference}/refunds/{refund_id}/record",row(ORDERS, 200, 404)),
     ("get /events/{event_id}/codes",                        row(EDIT, 200, 403)),
     ("post /events/{event_id}/codes",                       row(EDIT, 201, 403)),
     ("post /events/{event_id}/quote",                       all(200)),
@@ -293,6 +350,7 @@ const ROLES: &[(&str, [u16; 9])] = &[
     ("get /admin/accounts/{account_id}",                    row(NOBODY, 200, 403)),
     ("patch /admin/accounts/{account_id}",                  row(NOBODY, 200, 403)),
     ("delete /admin/accounts/{account_id}/sessions",        row(NOBODY, 204, 403)),
+    ("post /admin/accounts/{account_id}/erase",             row(NOBODY, 204, 403)),
     ("get /admin/accounts/{account_id}/audit",              row(NOBODY, 200, 403)),
     ("get /mails/undelivered",                              all(200)),
     ("post /mails/{mail_id}/resend",                        row(ORDERS, 200, 404)),
@@ -359,6 +417,8 @@ pub(crate) async fn request(world: &World, operation: &str, number: usize) -> Op
         | "get /auth/totp"
         | "get /auth/sessions"
         | "get /auth/export"
+        | "get /auth/erasure"
+        | "delete /auth/erasure"
         | "get /admin/accounts"
         | "get /keys"
         | "get /keys/current"
@@ -479,6 +539,7 @@ pub(crate) async fn request(world: &World, operation: &str, number: usize) -> Op
             let ticket = world.shop.ticket(&name).await;
             with("/auth/second-factor", json!({"ticket": ticket, "code": owner.recovery[0]}))
         }
+        "post /auth/erasure" => with("/auth/erasure", json!({"password": PASSWORD})),
         "post /auth/totp" => with("/auth/totp", json!({"password": PASSWORD})),
         // With the code of the account that asks: see `factor_for`.
         "post /auth/totp/confirm" => with("/auth/totp/confirm", json!({"code": "000000"})),
@@ -505,6 +566,71 @@ pub(crate) async fn request(world: &World, operation: &str, number: usize) -> Op
         | "post /events/{event_id}/pause"
         | "post /events/{event_id}/resume" => {
             to(operation.split(' ').nth(1)?.replace("{event_id}", &world.event().await.to_string()))
+        }
+        "get /events/{event_id}/attendees" => to(format!("/events/{}/attendees", world.event().await)),
+        "get /events/{event_id}/exports/{kind}" => to(format!("/events/{}/exports/attendees", world.event().await)),
+        "get /events/{event_id}/orders" => to(format!("/events/{}/orders", world.event().await)),
+        "post /events/{event_id}/orders" => with(
+            &format!("/events/{}/orders", world.event().await),
+            json!({"lines": [{"quantity": 1}], "payment": "cash"}),
+        ),
+        "get /events/{event_id}/terms" => to(format!("/events/{}/terms", world.event().await)),
+        "get /events/{event_id}/messages" => to(format!("/events/{}/messages", world.event().await)),
+        "get /events/{event_id}/messages/recipients" => {
+            to(format!("/events/{}/messages/recipients", world.event().await))
+        }
+        "post /events/{event_id}/messages" => {
+            let message = json!({"subject": "Doors open at 18:00", "text": "See you tonight."});
+            with(&format!("/events/{}/messages", world.event().await), message)
+        }
+        "post /events/{event_id}/messages/{message_id}/stop" => {
+            let messages = format!("/events/{}/messages", world.event().await);
+            let message = json!({"subject": "Doors open at 18:00", "text": "See you tonight."});
+            let id = world.shop.post(&messages, &world.organizer, message).await.json()["id"].clone();
+            with(&format!("{messages}/{id}/stop"), json!({}))
+        }
+        "post /events/{event_id}/imports" => {
+            with(&format!("/events/{}/imports?note=Guests", world.event().await), json!("name\nAda Lovelace\n"))
+        }
+        "get /orders/{reference}/details" => to(format!("/orders/{}/details", world.held_order().await)),
+        "patch /orders/{reference}/details" => with(
+            &format!("/orders/{}/details", world.held_order().await),
+            json!({"attendees": [{"name": "Ada Lovelace"}]}),
+        ),
+        "get /orders/{reference}/returns" => to(format!("/orders/{}/returns", world.held_order().await)),
+        "get /tickets/{ticket}/transfers" | "delete /tickets/{ticket}/transfers" => {
+            to(format!("/tickets/{}/transfers", world.paid().await.1["id"]))
+        }
+        "post /tickets/{ticket}/transfers" => {
+            with(&format!("/tickets/{}/transfers", world.paid().await.1["id"]), json!({"to": email}))
+        }
+        "post /tickets/{ticket}/swap" => {
+            let (ticket, ticket_type) = world.swappable().await;
+            with(&format!("/tickets/{ticket}/swap"), json!({"ticket_type_id": ticket_type}))
+        }
+        "get /transfers/{key}" => to(format!("/transfers/{}", world.offered(&email).await)),
+        "post /transfers/{key}/take" => {
+            with(&format!("/transfers/{}/take", world.offered(&email).await), json!({"name": "Ada"}))
+        }
+        "get /attendees/{ticket_id}" => to(format!("/attendees/{}", world.paid().await.1["id"])),
+        "patch /attendees/{ticket_id}" => {
+            with(&format!("/attendees/{}", world.paid().await.1["id"]), json!({"name": "Ada"}))
+        }
+        "post /orders/{reference}/record-payment" => {
+            let order = world.held_order().await;
+            with(&format!("/orders/{order}/record-payment"), json!({"method": "cash", "amount": "1000"}))
+        }
+        "post /orders/{reference}/resend" => {
+            let payment = world.shop.get(&format!("/payments/{}", world.paid().await.0), &world.organizer).await.json();
+            with(&format!("/orders/{}/resend", payment["order"]["reference"].as_str()?), json!({}))
+        }
+        "post /payments/{reference}/refunds/{refund_id}/record" => {
+            let orders = format!("/events/{}/orders", world.event().await);
+            let sold = json!({"lines": [{"quantity": 1}], "payment": "cash"});
+            let order = world.shop.post(&orders, &world.organizer, sold).await.json()["order"]["reference"].clone();
+            let refunds = format!("/payments/{}/refunds", order.as_str()?);
+            let refund = world.shop.post(&refunds, &world.organizer, json!({})).await.json()["id"].clone();
+            to(format!("{refunds}/{refund}/record"))
         }
         "get /events/{event_id}/codes" => to(format!("/events/{}/codes", world.event().await)),
         "post /events/{event_id}/codes" => {
@@ -580,6 +706,7 @@ pub(crate) async fn request(world: &World, operation: &str, number: usize) -> Op
         }
         "get /admin/accounts/{account_id}"
         | "delete /admin/accounts/{account_id}/sessions"
+        | "post /admin/accounts/{account_id}/erase"
         | "get /admin/accounts/{account_id}/audit" => {
             to(operation.split(' ').nth(1)?.replace("{account_id}", &world.account(number).await.to_string()))
         }
@@ -594,6 +721,11 @@ pub(crate) async fn request(world: &World, operation: &str, number: usize) -> Op
         }
         _ => return None,
     })
+}
+
+/// The type of a body that is a text.
+pub(crate) fn type_of(path: &str) -> &'static str {
+    if path.contains("/imports") { "text/csv" } else { "application/x-www-form-urlencoded" }
 }
 
 /// A token that names the buyer's account, which is the second one, and is signed with another key.
@@ -631,18 +763,25 @@ async fn factor_for(world: &World, operation: &str, name: &str) -> (String, Opti
     (owner.token, Some(owner.recovery[0].clone()))
 }
 
-/// Makes every request of the table as every caller. Returns what was answered otherwise than the table says.
+/// Makes the requests of the table, as every caller or only as one. Returns what was answered otherwise than the table says.
+///
+/// On a database only reads are made: they filter in SQL. Writes decide in rules that all storages share.
 pub(crate) async fn differences<const N: usize>(
     world: &World,
     callers: [&str; N],
     table: &[(&str, [u16; N])],
     lists: &[(&str, [bool; N])],
     tokens: &[String; N],
+    only: Option<&str>,
 ) -> Vec<String> {
     let mut found = vec![];
-    for (row, (operation, statuses)) in table.iter().enumerate() {
+    let in_memory = storages::is_memory();
+    let rows = table.iter().enumerate().filter(|(_, (operation, _))| in_memory || operation.starts_with("get "));
+    for (row, (operation, statuses)) in rows {
         let shown_to = lists.iter().find(|(list, _)| list == operation).map(|(_, shown_to)| shown_to);
-        for (column, caller) in callers.iter().enumerate() {
+        for (column, caller) in
+            callers.iter().enumerate().filter(|(_, caller)| only.is_none_or(|only| only == **caller))
+        {
             let made = request(world, operation, row * N + column).await;
             let Request { path, mut body, shown } = made.unwrap_or_else(|| panic!("no request for {operation}"));
             // Logging out and a new password end the caller's sessions: it is done by a session of somebody who has no other.
@@ -660,6 +799,10 @@ pub(crate) async fn differences<const N: usize>(
                     }
                     token
                 }
+                // Nothing of theirs is in the way.
+                "post /auth/erasure" if statuses[column] == 200 => {
+                    world.shop.somebody(&format!("leaving-{column}")).await
+                }
                 "post /auth/sessions/end-others" if statuses[column] == 200 => {
                     world.shop.somebody(&format!("alone-{column}")).await
                 }
@@ -668,9 +811,7 @@ pub(crate) async fn differences<const N: usize>(
             let call = Call::new(operation.split(' ').next().unwrap(), &path).token(&token).header("if-match", "*");
             let answer = match &body {
                 Value::Null => world.shop.send(call).await,
-                Value::String(form) => {
-                    world.shop.send(call.body("application/x-www-form-urlencoded", form.as_str())).await
-                }
+                Value::String(text) => world.shop.send(call.body(type_of(&path), text.as_str())).await,
                 body => world.shop.send(call.json(body)).await,
             };
             if answer.status != statuses[column] {
@@ -689,12 +830,12 @@ pub(crate) async fn differences<const N: usize>(
     found
 }
 
-async fn of_callers(world: &World, tokens: &[String; 7]) -> Vec<String> {
-    differences(world, CALLERS, TABLE, LISTS, tokens).await
+async fn of_callers(world: &World, tokens: &[String; 7], only: Option<&str>) -> Vec<String> {
+    differences(world, CALLERS, TABLE, LISTS, tokens, only).await
 }
 
-async fn of_members(world: &World, tokens: &[String; 9]) -> Vec<String> {
-    differences(world, MEMBERS, ROLES, ROLES_LISTS, tokens).await
+async fn of_members(world: &World, tokens: &[String; 9], only: Option<&str>) -> Vec<String> {
+    differences(world, MEMBERS, ROLES, ROLES_LISTS, tokens, only).await
 }
 
 /// The token of each of [`MEMBERS`].
@@ -746,41 +887,47 @@ fn every_operation_has_a_row_and_every_row_an_operation() {
 async fn every_caller_may_do_what_the_table_says() {
     let world = World::new().await;
     let tokens = tokens(&world).await;
-    assert_eq!(of_callers(&world, &tokens).await, Vec::<String>::new());
+    assert_eq!(of_callers(&world, &tokens, None).await, Vec::<String>::new());
     world.shop.is_sound().await;
 }
 
 /// The control: a stranger who is taken for the buyer is seen in every row that is about the buyer.
 #[tokio::test]
 async fn the_table_finds_a_stranger_who_is_taken_for_the_buyer() {
+    if !storages::is_memory() {
+        return;
+    }
     let world = World::new().await;
     let mut tokens = tokens(&world).await;
     tokens[STRANGER] = tokens[BUYER].clone();
-    let found = of_callers(&world, &tokens).await;
+    let found = of_callers(&world, &tokens, Some(CALLERS[STRANGER])).await;
     let differ = TABLE.iter().filter(|(_, statuses)| statuses[STRANGER] != statuses[BUYER]).count();
     let lists = LISTS.iter().filter(|(_, shown_to)| shown_to[STRANGER] != shown_to[BUYER]).count();
     assert_eq!(found.len(), differ + lists, "{found:?}");
-    assert!(found.len() >= 10 && found.iter().all(|line| line.contains("for stranger")), "{found:?}");
+    assert!(found.len() >= 10, "{found:?}");
 }
 
 #[tokio::test]
 async fn every_role_may_do_what_the_table_says() {
     let world = World::of_organisation().await;
     let tokens = tokens_of_members(&world).await;
-    assert_eq!(of_members(&world, &tokens).await, Vec::<String>::new());
+    assert_eq!(of_members(&world, &tokens, None).await, Vec::<String>::new());
     world.shop.is_sound().await;
 }
 
 /// The control: the owner of another organisation who is taken for a viewer of this one.
 #[tokio::test]
 async fn the_table_finds_a_stranger_who_is_taken_for_a_member() {
+    if !storages::is_memory() {
+        return;
+    }
     let world = World::of_organisation().await;
     let mut tokens = tokens_of_members(&world).await;
     let (viewer, elsewhere) = (5, 6);
     tokens[elsewhere] = tokens[viewer].clone();
-    let found = of_members(&world, &tokens).await;
+    let found = of_members(&world, &tokens, Some(MEMBERS[elsewhere])).await;
     let differ = ROLES.iter().filter(|(_, statuses)| statuses[viewer] != statuses[elsewhere]).count();
     let lists = ROLES_LISTS.iter().filter(|(_, shown_to)| shown_to[viewer] != shown_to[elsewhere]).count();
     assert_eq!(found.len(), differ + lists, "{found:?}");
-    assert!(found.len() >= 5 && found.iter().all(|line| line.contains("for elsewhere")), "{found:?}");
+    assert!(found.len() >= 5, "{found:?}");
 }

@@ -82,6 +82,10 @@ async fn every_body_is_read_strictly() {
 /// Every field of every body, made invalid in many ways, and unknown fields.
 #[tokio::test]
 async fn every_field_is_read_strictly() {
+    // What is refused here never reaches a storage.
+    if !crate::storages::is_memory() {
+        return;
+    }
     let shop = Shop::new().await;
     let ada = shop.somebody("ada").await;
     for operation in operations().iter().filter(|operation| operation.body_type().as_deref() == Some(JSON)) {
@@ -99,6 +103,10 @@ async fn every_field_is_read_strictly() {
                 let mut body = example.clone();
                 body[name] = json!("@");
                 let body = body.to_string().replace("\"@\"", bad);
+                // An amount is read once the currency of its order is known, and this order is not.
+                if name == "amount" && ["1.5", "1e400", "-9223372036854775809"].contains(&bad) {
+                    continue;
+                }
                 if (name.contains("price") || name.ends_with("_off")) && bad == "1.5" {
                     continue;
                 }
@@ -132,6 +140,10 @@ async fn every_field_is_read_strictly() {
 
 #[tokio::test]
 async fn every_parameter_is_read_strictly() {
+    // What is refused here never reaches a storage.
+    if !crate::storages::is_memory() {
+        return;
+    }
     let shop = Shop::new().await;
     let ada = shop.somebody("ada").await;
     let odd = [
@@ -167,9 +179,11 @@ async fn every_parameter_is_read_strictly() {
                     }
                     _ => Call::new(&operation.method, &path_of(&operation)).header(name, value),
                 };
-                if operation.body_type().is_some() {
-                    call = call.json(&example(&operation));
-                }
+                call = match operation.body_type().as_deref() {
+                    Some(JSON) => call.json(&example(&operation)),
+                    Some(other) => call.body(other, "ticket_type,email\n"),
+                    None => call,
+                };
                 let answer = shop.send(call.token(&ada)).await;
                 assert!(answer.status < 500, "{} with {name}={value}: {answer:?}", operation.name());
                 if answer.status >= 400 {

@@ -325,7 +325,7 @@ async fn no_patch_is_half_applied_or_an_internal_error() {
         usize::try_from(state >> 33).unwrap() % limit
     };
     let (mut changed, mut refused) = (0, 0);
-    for round in 0..1000 {
+    for round in 0..1500 {
         let before = shop.settings(event, &ada).await;
         let patch: serde_json::Map<String, Value> = (0..=below(3))
             .map(|_| (fields[below(fields.len())].clone(), values[below(values.len())].clone()))

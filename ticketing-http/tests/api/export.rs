@@ -30,6 +30,19 @@ async fn a_person_gets_what_is_kept_of_them_and_nothing_of_others() {
     };
     assert_eq!(codes(&data["tickets"]), codes(&json!(tickets)));
     assert_eq!(data["orders"].as_array().unwrap().len(), 1);
+    let payments: Vec<&str> =
+        data["payments"].as_array().unwrap().iter().map(|of| of["status"].as_str().unwrap()).collect();
+    assert_eq!((payments, &data["refunds"]), (vec!["fulfilled"], &json!([])));
+    let mails: Vec<(&str, &str)> = data["mails"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|mail| (mail["kind"].as_str().unwrap(), mail["recipient"].as_str().unwrap()))
+        .collect();
+    assert!(
+        mails.contains(&("tickets", "ada@example.com")) && mails.contains(&("proof", "ada@example.com")),
+        "{mails:?}"
+    );
     let actions: Vec<&str> =
         data["history"].as_array().unwrap().iter().map(|line| line["action"].as_str().unwrap()).collect();
     assert_eq!(actions, ["organisation.founded", "member.added", "api_key.made"]);

@@ -1,6 +1,7 @@
 //! A client of system A, the first of the two older APIs.
 
 use crate::shop::{Call, PASSWORD, Shop, reference_of};
+use futures_util::FutureExt as _;
 use serde_json::json;
 use ticketing_core::domain::order::OrderKey;
 use ticketing_core::domain::outbox::{MailReport, MailResult};
@@ -119,7 +120,7 @@ async fn only_wrong_passwords_count() {
     let body = |password| json!({"email": "ada@example.com", "password": password});
     for _ in 0..20 {
         let log_in = shop.post("/auth/login", "", body("wrong horse"));
-        assert!(tokio::time::timeout(std::time::Duration::ZERO, log_in).await.is_err());
+        assert!(log_in.now_or_never().is_none(), "left while the password is hashed");
     }
     for _ in 0..4 {
         assert_eq!(shop.post("/auth/login", "", body("wrong horse")).await.status, 401);

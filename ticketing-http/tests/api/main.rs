@@ -13,6 +13,7 @@
 //! | `bad_input` | malformed requests, for every operation |
 //! | `event_life` | corner cases in the life of an event: codes, copies, drafts, currencies |
 //! | `event_times` | times in every notation, events in the past, and the end of ticket sales |
+//! | `box_office` | attendees, orders without a checkout, refunds in parts, tickets that are sent again |
 //! | `idempotency`, `races` | requests that are repeated, and many at once |
 //! | `api_keys`, `authorization_keys` | API keys, and what each may do |
 //! | `guests`, `authorization_guests` | orders without an account, and what their keys open |
@@ -31,9 +32,11 @@ mod authorization_guests;
 mod authorization_keys;
 mod authorization_table;
 mod bad_input;
+mod box_office;
 mod check_ins;
 mod conditional_get;
 mod document;
+mod erasure;
 mod event_life;
 mod event_settings;
 mod event_times;
@@ -62,4 +65,5 @@ mod service;
 mod shop;
 mod storages;
 mod text;
+mod transfers;
 mod webhooks;

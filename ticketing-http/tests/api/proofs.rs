@@ -326,6 +326,7 @@ impl Site {
             .clock(Arc::new(clock.clone()))
             .mailer(Mails(Arc::clone(&mailer)))
             .proof_url(PROOF_URL)
+            .weak_password_hashes()
             .token_key(TokenKey::new(&[7; 32]).unwrap())
             .build()
             .unwrap();

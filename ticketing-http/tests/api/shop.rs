@@ -88,6 +88,7 @@ impl Shop {
             .mailer(Mails(Arc::clone(&mailer)))
             .proof_url(PROOF_URL)
             .clock(Arc::new(clock.clone()))
+            .weak_password_hashes()
             .token_key(TokenKey::new(&[7; 32]).unwrap());
         let ticketing = more(builder).build().unwrap();
         let state = state(ticketing.clone(), clock.clone(), settings);

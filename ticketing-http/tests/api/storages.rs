@@ -26,6 +26,10 @@ impl Drop for Place {
     }
 }
 
+pub(crate) fn is_memory() -> bool {
+    std::env::var_os(STORAGE).is_none()
+}
+
 pub(crate) async fn open() -> (Arc<dyn Storage>, Place) {
     static COUNT: AtomicUsize = AtomicUsize::new(0);
     match std::env::var(STORAGE).as_deref() {
@@ -39,7 +43,7 @@ pub(crate) async fn open() -> (Arc<dyn Storage>, Place) {
         }
         #[cfg(feature = "postgres")]
         Ok("postgres") => {
-            let database = crate::postgres::database().await.unwrap();
+            let database = crate::postgres::migrated().await.unwrap();
             let storage = ticketing_core::storage::postgres::PostgresStorage::connect(&database.url).await.unwrap();
             (Arc::new(storage), Place::Database(database))
         }

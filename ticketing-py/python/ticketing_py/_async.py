@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
 from datetime import date, datetime, timedelta
 from types import SimpleNamespace, TracebackType
 from typing import Literal
 from zoneinfo import ZoneInfo
 
 from . import _native
-from ._values import UNSET, Money, Page, Unset
+from ._values import UNSET, CursorPage, Money, Page, Unset
 from .account_data import AccountData
 from .api_keys import ApiKey, Caller, NewApiKey
 from .events import (
@@ -18,23 +18,41 @@ from .events import (
     EventPhase,
     EventSort,
     EventStatus,
+    EventTerms,
+    EventTermsEdit,
     NewTicketType,
     SalesRules,
     SalesRulesEdit,
     TicketTypeEdit,
     Weekday,
 )
+from .exports import Cell, ExportKind
 from .gateways import Gateway
 from .mailers import Mailer
 from .mails import OutboxMail
-from .orders import Line, Order, Quote
-from .payments import Attempt, AuditLine, Payment, Refund, Settlement, Started, StoredWebhook, Verdict
+from .messages import Message, Presence
+from .orders import (
+    Imported,
+    IssueLine,
+    IssuePayment,
+    Issued,
+    Line,
+    NewAttendee,
+    Order,
+    OrderDetails,
+    OrderEntry,
+    OrderStatus,
+    PaymentMethod,
+    Quote,
+)
+from .payments import Attempt, AuditLine, Payment, Refund, ReturnQuote, Settlement, Started, StoredWebhook, Verdict
 from .organisations import Invitation, Member, MemberRole, Membership, Organisation, Permission
 from .people import (
     Account,
     Authenticated,
     Buyer,
     CodeChallenge,
+    Erasure,
     NewSecondFactor,
     Principal,
     ProofState,
@@ -45,7 +63,8 @@ from .people import (
 )
 from .promo_codes import Discount, PromoCode
 from .storages import Storage
-from .tickets import CheckIn, Ticket
+from .tickets import Attendee, AttendeeEntry, CheckIn, Ticket, TicketStatus
+from .transfers import FoundTransfer, PriceDifference, Swapped, TakenTransfer, Transfer
 from .upkeep import UpkeepReport
 
 
@@ -84,6 +103,9 @@ class AsyncTicketing:
         verified_organizers: Whether, of the accounts, only those with a verified address may sell tickets. An event with a price that
             another account creates is a draft, and publishing it raises `EmailUnverified`. Users of your application may always sell.
         unproved_members: Whether accounts without a verified address may found organisations and be members of them.
+        keep_webhooks: How long the bodies of webhooks are kept, which name buyers: at least a day. ``None``: indefinitely.
+        keep_mails: How long the recipients of mails are kept: at least a day. ``None``: indefinitely.
+        keep_buyers: How long the addresses of buyers are kept after an event is over: at least a day. Default: indefinitely.
         clock: A `ManualClock`, for tests.
         circuit_breaker: Whether to stop calling a failing gateway for a while. A `FakeGateway` never has a breaker.
         gateway_timeout: Timeout for each call of a gateway that is written in Python.
@@ -117,6 +139,9 @@ class AsyncTicketing:
         test_keys: bool = False,
         verified_organizers: bool = False,
         unproved_members: bool = False,
+        keep_webhooks: timedelta | None = timedelta(days=180),
+        keep_mails: timedelta | None = timedelta(days=90),
+        keep_buyers: timedelta | None = None,
         clock: _native.ManualClock | None = None,
         circuit_breaker: bool = True,
         gateway_timeout: timedelta = timedelta(seconds=30),
@@ -142,6 +167,9 @@ class AsyncTicketing:
             test_keys=test_keys,
             verified_organizers=verified_organizers,
             unproved_members=unproved_members,
+            keep_webhooks=None if keep_webhooks is None else keep_webhooks.total_seconds(),
+            keep_mails=None if keep_mails is None else keep_mails.total_seconds(),
+            keep_buyers=None if keep_buyers is None else keep_buyers.total_seconds(),
             clock=clock,
             circuit_breaker=circuit_breaker,
             gateway_timeout=gateway_timeout.total_seconds(),
@@ -482,8 +510,45 @@ class AsyncTicketing:
         """
         return await self._engine.audit_of_account(actor, account_id, skip, limit, count)
 
+    async def request_erasure(self, *, account_id: int, password: str, code: str | None = None) -> Erasure:
+        """Asks for the erasure of an account, seven days later. Until then it works, and ``cancel_erasure`` cancels it.
+
+        What is left then is its id; see ``erase_account``. The account is told by mail, if its address is verified. A repeat keeps the
+        first time. An account with a second factor needs a ``code``. Raises `ErasureBlocked`, whose ``by`` says what stands in the way,
+        `Unauthenticated` for a wrong password, `SecondFactorWrong`, `SecondFactorClosed`, `NotFound`.
+        """
+        return await self._engine.request_erasure(account_id, password, code)
+
+    async def cancel_erasure(self, account_id: int) -> None:
+        """Cancels the erasure of an account. A repeat changes nothing. Raises `NotFound`, also after it was erased."""
+        await self._engine.cancel_erasure(account_id)
+
+    async def erasure(self, account_id: int) -> Erasure:
+        """Whether and when an account is erased, and what stands in the way now. Raises `NotFound`, also after it was erased."""
+        return await self._engine.erasure(account_id)
+
+    async def erase_account(self, *, actor: Principal | None, account_id: int) -> None:
+        """Erases an account at once. For administrators; with ``None`` as ``actor``, for the operator.
+
+        Its address, names, phone number, password, second factor and sessions are gone, and the address in its orders and mails; if it
+        is verified, also in the orders of others and in mails to it. Its id stays, and so do amounts, references, refunds and tickets,
+        which stay valid. Raises `ErasureBlocked`, `Forbidden`, `NotFound`.
+        """
+        await self._engine.erase_account(actor, account_id)
+
+    async def erase_buyer(self, who: Principal) -> int:
+        """Erases the address of a buyer in all finished orders and their mails: for the users of your application.
+
+        Returns how many orders there were. Amounts, references and tickets stay. A repeat finds those that were finished since.
+
+        >>> await tickets.erase_buyer(Principal.external("member-7"))
+        0
+        """
+        return await self._engine.erase_buyer(who)
+
     async def account_data(self, account_id: int) -> AccountData:
-        """What is kept of a person, for the person: the account, memberships, sessions, keys, orders, tickets, decisions. Raises `NotFound`."""
+        """What is kept of a person, for the person: the account, memberships, sessions, keys, orders, tickets, payments, mails,
+        decisions. Raises `NotFound`."""
         return await self._engine.account_data(account_id)
 
     async def event_audit(
@@ -699,6 +764,7 @@ class AsyncTicketing:
         time_zone: str | ZoneInfo = "UTC",
         draft: bool = False,
         rules: SalesRules = SalesRules(),
+        terms: EventTerms = EventTerms(),
         key: str | None = None,
         organisation_id: int | None = None,
     ) -> Event:
@@ -708,7 +774,8 @@ class AsyncTicketing:
 
         ``capacity`` limits all types together; ``None`` means unlimited. A ``category`` that does not exist yet is created.
         ``time_zone`` is where its clocks are: an IANA name, or a ``ZoneInfo`` that has one. A ``draft`` is not listed and not on
-        sale until it is published. ``rules`` say when tickets are sold, and how many to whom.
+        sale until it is published. ``rules`` say when tickets are sold, and how many to whom; ``terms`` whether tickets can be
+        transferred and returned, and what attendees are asked.
 
         With an ``organisation_id``, that organisation runs it, and ``organizer`` must be a member who may edit its events.
 
@@ -739,6 +806,7 @@ class AsyncTicketing:
             time_zone,
             draft,
             rules,
+            terms,
             key,
             organisation_id,
         )
@@ -818,6 +886,7 @@ class AsyncTicketing:
         capacity: int | None | Unset = UNSET,
         status: EventStatus | Unset = UNSET,
         rules: SalesRules | SalesRulesEdit | Unset = UNSET,
+        terms: EventTerms | EventTermsEdit | Unset = UNSET,
         ticket_types: Sequence[TicketTypeEdit] | Unset = UNSET,
         refund_until: datetime | None | Unset = UNSET,
     ) -> Event:
@@ -826,7 +895,8 @@ class AsyncTicketing:
         With ``seen``, only if that is still its ``version``. Repeating the call changes nothing, whatever the version. For its
         organiser or an administrator.
 
-        ``rules`` are replaced by `SalesRules`, and changed by `SalesRulesEdit`. ``ticket_types`` are all types that are not removed,
+        ``rules`` are replaced by `SalesRules`, and changed by `SalesRulesEdit`; ``terms`` by `EventTerms` and `EventTermsEdit`.
+        ``ticket_types`` are all types that are not removed,
         in their order: one that is not in the list is removed. Orders keep their prices and tickets. A new ``time_zone`` leaves the
         start and the end the same instants. ``status`` is draft or active.
 
@@ -842,6 +912,10 @@ class AsyncTicketing:
         >>> edited = await tickets.edit_event(actor=club, event_id=event.id, seen=event.version, capacity=350)
         >>> edited.stock.capacity, edited.title, edited.version
         (350, 'Jazz night', 2)
+        >>> diet = Question(key="diet", text="What do you not eat?", required=RequiredWhen.BEFORE_PAYING)
+        >>> terms = EventTermsEdit(returns=ReturnPolicy(until=event.starts_at, keep_percent=10), questions=[diet])
+        >>> (await tickets.edit_event(actor=club, event_id=event.id, terms=terms)).terms.returns.keep_percent
+        10
         """
         wants = SimpleNamespace(
             organizer=organizer,
@@ -858,6 +932,7 @@ class AsyncTicketing:
             capacity=capacity,
             status=status,
             rules=rules,
+            terms=terms,
             ticket_types=ticket_types,
             refund_until=refund_until,
         )
@@ -1213,6 +1288,242 @@ class AsyncTicketing:
         """Cancels an unpaid order and releases its tickets. Raises `OrderPaid`, `HoldExpired`, `PaymentInProgress`."""
         return await self._engine.cancel_order(actor, reference)
 
+    # Attendees, and sales without a checkout
+
+    async def attendees(
+        self,
+        *,
+        actor: Principal,
+        event_id: int,
+        text: str | None = None,
+        ticket_type_id: int | None = None,
+        status: TicketStatus | None = None,
+        paid_with: str | None = None,
+        promo_code_id: int | None = None,
+        ordered_from: datetime | None = None,
+        ordered_until: datetime | None = None,
+        after: str | None = None,
+        limit: int = 100,
+    ) -> CursorPage[AttendeeEntry]:
+        """Lists the tickets of an event with who comes with them: those of the newest order first, void ones too.
+
+        For those who may see the attendees of the event. ``text`` is a part of the name, of the address or of the order's reference,
+        in any case, or the last six symbols of the code. ``after`` is the ``next`` of the page before.
+        """
+        return await self._engine.attendees(
+            actor,
+            event_id,
+            text,
+            ticket_type_id,
+            status,
+            paid_with,
+            promo_code_id,
+            ordered_from,
+            ordered_until,
+            after,
+            limit,
+        )
+
+    async def attendee(self, *, actor: Principal, ticket_id: int) -> Attendee:
+        """Who comes with a ticket: for its holder and buyer, and for those who may see the attendees of the event."""
+        return await self._engine.attendee(actor, ticket_id)
+
+    async def edit_attendee(
+        self,
+        *,
+        actor: Principal,
+        ticket_id: int,
+        seen: int | None = None,
+        name: str | None | Unset = UNSET,
+        email: str | None | Unset = UNSET,
+        note: str | None | Unset = UNSET,
+        answers: Mapping[str, str | None] | Unset = UNSET,
+    ) -> Attendee:
+        """Says who comes with a ticket. What is not given stays as it is; ``None`` empties a field.
+
+        With ``seen``, only if that is still its ``version``. Repeating the call changes nothing, whatever the version. The holder and
+        the buyer may do it while the ticket is valid, but for the note, which is the organiser's.
+
+        ``answers`` are those to the questions that the event asks for every ticket, by their keys. Those to other questions stay;
+        ``None`` takes one away. A valid ticket whose attendee gets an address, or another one, is mailed to it. Raises `Stale`,
+        `TicketNotValid`, `TooManyResends`.
+        """
+        wants = SimpleNamespace(name=name, email=email, note=note, answers=answers)
+        return await self._engine.edit_attendee(actor, ticket_id, seen, wants)
+
+    async def orders_of_event(
+        self,
+        *,
+        actor: Principal,
+        event_id: int,
+        text: str | None = None,
+        status: OrderStatus | None = None,
+        paid_with: str | None = None,
+        promo_code_id: int | None = None,
+        ordered_from: datetime | None = None,
+        ordered_until: datetime | None = None,
+        after: str | None = None,
+        limit: int = 100,
+    ) -> CursorPage[OrderEntry]:
+        """Lists the orders of an event, the newest first, whatever became of them. For those who may see its orders.
+
+        ``text`` is a part of the buyer's address, of the reference or of an attendee's name, in any case.
+        """
+        return await self._engine.orders_of_event(
+            actor, event_id, text, status, paid_with, promo_code_id, ordered_from, ordered_until, after, limit
+        )
+
+    async def issue_order(
+        self,
+        *,
+        actor: Principal,
+        event_id: int,
+        lines: Sequence[IssueLine],
+        payment: IssuePayment,
+        pay_until: datetime | None = None,
+        buyer: Principal | None = None,
+        email: str | None = None,
+        note: str | None = None,
+        reference: str | None = None,
+    ) -> Issued:
+        """Makes an order without a checkout: free tickets, tickets for cash or a bank transfer, or places that are kept for later.
+
+        Its tickets are issued at once, unless it is paid later, and mailed if there is an ``email``. Sales windows, pauses, limits and
+        secret types do not bind those who issue tickets; capacity does. Free tickets need a ``note`` that says why. The ``buyer`` is by
+        default a guest. With a ``reference`` of yours, which must be hard to guess, repeating the call returns the same order.
+
+        Raises `EventDraft`, `EventCancelled`, `EventOver`, `TicketTypeUnknown`, `SoldOut`, `TotalTooLarge`, `CurrencyUnsupported`,
+        `KeyReused`.
+
+        >>> issued = await tickets.issue_order(
+        ...     actor=club, event_id=event.id, lines=[IssueLine(quantity=2)], payment=IssuePayment.FREE, note="The band"
+        ... )
+        >>> issued.order.status, issued.order.total, len(issued.tickets)
+        (<OrderStatus.PAID: 'paid'>, Money(amount=Decimal('0.00'), currency='NGN'), 2)
+        """
+        return await self._engine.issue_order(
+            actor, event_id, lines, payment, pay_until, buyer, email, note, reference
+        )
+
+    async def import_orders(
+        self,
+        *,
+        actor: Principal,
+        event_id: int,
+        file: bytes,
+        paid: PaymentMethod | None = None,
+        note: str | None = None,
+        mail: bool = False,
+        dry_run: bool = False,
+    ) -> Imported:
+        """Issues tickets from a CSV file in UTF-8: an order for each row, all of them or none. At most 5 MiB and 5,000 rows.
+
+        The first row names the columns, in any order: ``name``, ``email``, ``ticket_type`` (not needed where the event has one that is
+        public), ``quantity`` (default 1), ``price`` of one ticket (default: that of its type), ``note``, and the keys of the questions
+        that are asked for every ticket. The name, the address and the answers are those of the first ticket of a row.
+
+        ``paid`` says how they were paid. Without it they are free, and ``note`` must say why. With ``mail``, the tickets are mailed.
+        A ``dry_run`` only finds out what is wrong. Capacity binds, as for ``issue_order``.
+
+        Repeating the call with the same file returns the same orders. For those who may issue orders of the event. Raises
+        `InvalidRequest` with all that is wrong, each fault with its line; then nothing was issued.
+
+        >>> file = b"name,email,quantity\\nZo,zo@example.com,2\\n"
+        >>> imported = await tickets.import_orders(actor=club, event_id=event.id, file=file, note="The band")
+        >>> imported.rows, imported.tickets, len(imported.orders)
+        (1, 2, 1)
+        """
+        return await self._engine.import_orders(actor, event_id, file, paid, note, mail, dry_run)
+
+    async def export_rows(
+        self,
+        *,
+        actor: Principal | None,
+        event_id: int,
+        kind: ExportKind | Literal["attendees", "orders", "refunds", "check-ins"],
+    ) -> AsyncIterator[dict[str, Cell]]:
+        """The attendees, orders, refunds or check-ins of an event as a table: a dict by the names of the columns for each row.
+
+        Rows are read while they are iterated over, a page of them at a time, and no further than that. What changes meanwhile is in
+        it as it was when its page was read; no row is in it twice. An amount is a ``Decimal``, a time is in UTC, and what is empty is
+        ``None``. Attendees have a column more for every question that is asked for every ticket: ``answer_`` and its key.
+
+        For those who may see the attendees or the orders of the event; with ``None`` as ``actor``, for the operator. It is a line of the
+        event's audit log. The first row raises `NotFound`, `Forbidden`.
+
+        >>> async def table():
+        ...     rows = tickets.export_rows(actor=club, event_id=event.id, kind="attendees")
+        ...     return [(row["email"], row["price"], row["gate"]) async for row in rows]
+        >>> await table()
+        [('grace@example.com', Decimal('5000.00'), None)]
+        """
+        export = await self._engine.begin_export(actor, event_id, kind)
+        while (rows := await self._engine.next_rows(export)) is not None:
+            for row in rows:
+                yield row
+
+    async def order_details(self, *, actor: Principal, reference: str) -> OrderDetails:
+        """What is known about an order: answers, who will come, and the organiser's note. Version 0 if nothing was ever said.
+
+        For the buyer, who does not see the note, and for those who may see the orders of the event. Raises `NotFound`.
+        """
+        return await self._engine.order_details(actor, reference)
+
+    async def edit_order_details(
+        self,
+        *,
+        actor: Principal,
+        reference: str,
+        seen: int | None = None,
+        answers: Mapping[str, str | None] | Unset = UNSET,
+        attendees: Sequence[NewAttendee] | Unset = UNSET,
+        note: str | None | Unset = UNSET,
+    ) -> OrderDetails:
+        """Says something about an order. What is not given stays as it is.
+
+        ``answers`` are those to the questions that are asked once for an order, by their keys. Those to other questions stay; ``None``
+        takes one away. ``attendees`` are who will come with its tickets, in the order of its lines, until it is paid; then see
+        ``edit_attendee``. The ``note`` is the organiser's; ``None`` removes it.
+
+        With ``seen``, only if that is still its ``version``. Repeating the call changes nothing, whatever the version. The buyer may
+        do it while the order is held or paid, but for the note; those who may see the orders of the event, at any time. Raises `Stale`,
+        `OrderPaid`, `HoldExpired`, `OrderCancelled`, `NotFound`.
+
+        >>> order = await tickets.hold(buyer=ada, event_id=event.id, quantity=2)
+        >>> details = await tickets.edit_order_details(
+        ...     actor=ada.who, reference=order.reference, attendees=[NewAttendee(name="Ada"), NewAttendee(name="Bob")]
+        ... )
+        >>> [attendee.name for attendee in details.attendees], details.version
+        (['Ada', 'Bob'], 1)
+        """
+        wants = SimpleNamespace(answers=answers, attendees=attendees, note=note)
+        return await self._engine.edit_order_details(actor, reference, seen, wants)
+
+    async def record_payment(
+        self,
+        *,
+        actor: Principal,
+        order: str,
+        method: PaymentMethod,
+        amount: Money,
+        note: str | None = None,
+        reference: str | None = None,
+    ) -> Settlement:
+        """Records that a person has received the money for an unpaid order, and issues its tickets.
+
+        If another amount came than the order costs, the payment is in review. An order that has expired or was cancelled gets its
+        tickets if the places are still free. With a ``reference`` of yours, repeating the call returns the same outcome. Raises
+        `OrderPaid`, `SoldOut`, `EventDraft`, `EventCancelled`, `EventOver`, `KeyReused`, `BuyerUnnamed`.
+        """
+        return await self._engine.record_payment(actor, order, method, amount, note, reference)
+
+    async def resend_tickets(self, *, actor: Principal, order: str, to: str | None = None) -> OutboxMail:
+        """Sends the valid tickets of an order again: to its buyer, or to another address if the organiser wants that.
+
+        Every call is another mail, at most five in 24 hours. Raises `TooManyResends`, `NoValidTickets`, `BuyerUnnamed`.
+        """
+        return await self._engine.resend_tickets(actor, order, to)
+
     # Payments
 
     async def buy(
@@ -1232,7 +1543,8 @@ class AsyncTicketing:
         """Holds tickets and opens a checkout for them: ``hold`` and ``pay`` in one call.
 
         Send the buyer to ``checkout.url``, and ``verify`` the attempt afterwards. If no checkout can be opened, the tickets
-        are released at once. Raises what ``hold`` does, and `GatewayError`.
+        are released at once. Raises what ``hold`` does, `GatewayError`, and `AnswersRequired` if something must be answered before: then
+        ``hold``, ``edit_order_details`` and ``pay``.
 
         >>> started = await tickets.buy(buyer=ada, event_id=event.id)
         >>> gateway.pay(started.attempt.reference)
@@ -1264,7 +1576,8 @@ class AsyncTicketing:
     ) -> Started:
         """Opens a checkout for an order of ``actor``'s. ``order`` is its reference.
 
-        Raises `HoldExpired`, `OrderPaid`, `OrderCancelled`, `EventCancelled`, `EventOver`, `KeyReused`, `BuyerUnnamed`, `GatewayError`.
+        Raises `HoldExpired`, `OrderPaid`, `OrderCancelled`, `EventCancelled`, `EventOver`, `KeyReused`, `BuyerUnnamed`, `AnswersRequired`,
+        `GatewayError`.
         """
         return await self._engine.pay(actor, order, return_url, email, reference)
 
@@ -1294,27 +1607,55 @@ class AsyncTicketing:
         actor: Principal,
         reference: str,
         tickets: Sequence[int] | None = None,
+        amount: Money | None = None,
         note: str | None = None,
         key: str | None = None,
     ) -> Refund:
-        """Refunds tickets of a paid order, by their ids: at least one, each once. Default: all that are still valid.
+        """Refunds tickets of a paid order, by their ids, each once. Default: all that are still valid.
+
+        With ``amount``, another amount goes back than the tickets cost: nothing makes them void only, and with an empty list of
+        tickets an amount goes back and all tickets stay valid. What a person has received in cash or by transfer, a person pays back:
+        see ``record_refund``.
 
         The tickets are void at once; upkeep sends the money back. For the event's organiser or an administrator. With the same
         ``key``, repeating the call returns the same refund. Raises `NothingToRefund`, `TicketNotInOrder`, `TicketNotValid`,
         `RefundExceedsPaid`, `KeyReused`; then nothing was refunded.
         """
-        return await self._engine.refund(actor, reference, tickets, note, key)
+        return await self._engine.refund(actor, reference, tickets, amount, note, key)
 
     async def return_tickets(
         self, *, actor: Principal, reference: str, tickets: Sequence[int] | None = None, key: str | None = None
     ) -> Refund:
-        """Returns tickets of an order, by their ids, because the date or the place of its event changed. Default: all unused ones.
+        """Returns tickets of an order, by their ids, for money. Default: all unused ones that the buyer still holds.
 
-        Only for the buyer, until the date that the mail about the change names. The tickets are void at once; upkeep sends the
+        Only for the buyer: while the ``terms`` of the event allow it, and, for the whole price, for some days after its date or its place
+        changed. ``return_quote`` says how much would be refunded. The tickets are void at once; upkeep sends the
         money back. With the same ``key``, repeating the call returns the same refund. Raises `ReturnNotOpen`, `NothingToRefund`,
-        `TicketNotInOrder`, `TicketNotValid`, `RefundExceedsPaid`, `KeyReused`; then nothing was returned.
+        `TicketNotInOrder`, `TicketNotValid`, `TicketTransferred`, `RefundExceedsPaid`, `KeyReused`; then nothing was returned.
         """
         return await self._engine.return_tickets(actor, reference, tickets, key)
+
+    async def return_quote(self, *, actor: Principal, reference: str) -> ReturnQuote:
+        """Whether tickets of an order can be returned now, and how much would be refunded for each of them.
+
+        Only for the buyer. Changes nothing.
+
+        >>> order = (await tickets.orders(actor=grace.who)).items[0]
+        >>> (await tickets.return_quote(actor=grace.who, reference=order.reference)).reason is None
+        True
+        >>> terms = EventTermsEdit(returns=ReturnPolicy(until=event.starts_at, keep_percent=10))
+        >>> event = await tickets.edit_event(actor=club, event_id=event.id, terms=terms)
+        >>> [str(back) for _, back in (await tickets.return_quote(actor=grace.who, reference=order.reference)).tickets]
+        ['NGN 4500.00']
+        """
+        return await self._engine.return_quote(actor, reference)
+
+    async def record_refund(self, *, actor: Principal, payment: str, refund_id: int) -> Refund:
+        """Records that a person has paid a refund back by hand: of a payment in cash or by transfer, or one that the gateway gave up.
+
+        Repeating the call changes nothing. Raises `RefundInProgress`.
+        """
+        return await self._engine.record_refund(actor, payment, refund_id)
 
     async def retry_refund(self, *, actor: Principal, payment: str, refund_id: int) -> Refund:
         """Retries a refund that the gateway gave up, or looks up one that needs attention again."""
@@ -1381,7 +1722,7 @@ class AsyncTicketing:
 
         Repeating the call with the same ``nonce`` returns the same answer. Default: a fresh nonce. With ``event_id``, a ticket of
         another event is refused and stays unused. Raises `TicketUnknown`, `TicketForeign`, `WrongEvent`, `TicketUsed`,
-        `TicketRefunded`, `TicketCancelled`, `TicketTransferred`, `ScanAnnulled`, `NonceReused`.
+        `TicketRefunded`, `TicketCancelled`, `TicketTransferred`, `AnswersRequired`, `ScanAnnulled`, `NonceReused`.
 
         >>> mine = (await tickets.tickets(actor=grace.who)).items[0]
         >>> check_in = await tickets.check_in(by=club, code=mine.code, gate="north")
@@ -1399,6 +1740,146 @@ class AsyncTicketing:
         """
         return await self._engine.annul_scan(actor, nonce)
 
+    # Transfers
+
+    async def offer_transfer(self, *, actor: Principal, ticket_id: int, to: str) -> Transfer:
+        """Offers a ticket to the reader of an address, who gets a mail with a key. Only for its holder; for others it is `NotFound`.
+
+        Nothing changes for the ticket until it is taken: it still lets its holder in, which ends the offer, as a refund does. An offer
+        to somebody else replaces the open one; a repeat to the same address returns it, and sends nothing. An offer ends after seven
+        days, and when the event starts, unless the ``terms`` of the event say otherwise.
+
+        Raises `TransferClosed`, `TicketNotValid` if it was used, `TicketRefunded`, `TicketCancelled`, `TicketTransferred`, and
+        `TooManyTransfers` after five offers of it in 24 hours.
+
+        >>> mine = (await tickets.tickets(actor=grace.who)).items[0]
+        >>> transfer = await tickets.offer_transfer(actor=grace.who, ticket_id=mine.id, to="ada@example.com")
+        >>> taken = await tickets.take_transfer(transfer.reference, holder=ada.who, name="Ada")
+        >>> taken.ticket.replaces == mine.id, taken.ticket.code == mine.code
+        (True, False)
+        """
+        return await self._engine.offer_transfer(actor, ticket_id, to)
+
+    async def withdraw_transfer(self, *, actor: Principal, ticket_id: int) -> bool:
+        """Takes back the open offer of a ticket. Returns whether there was one. Only for its holder.
+
+        Raises `TicketTransferred` if the ticket was taken.
+        """
+        return await self._engine.withdraw_transfer(actor, ticket_id)
+
+    async def transfers(self, *, actor: Principal, ticket_id: int) -> tuple[Transfer, ...]:
+        """The offers of a ticket, the oldest first, whatever became of them. For its holder, and for who was the holder before."""
+        return await self._engine.transfers(actor, ticket_id)
+
+    async def transfer(self, reference: str) -> FoundTransfer:
+        """A transfer with its ticket and event, for anyone who has its key. One that was taken stays.
+
+        Raises `NotFound` if it was withdrawn or has expired.
+        """
+        return await self._engine.transfer(reference)
+
+    async def take_transfer(
+        self, reference: str, *, holder: Principal | None = None, name: str | None = None
+    ) -> TakenTransfer:
+        """Takes a ticket that is offered, for anyone who has the transfer's key: see ``transfer_of_key``.
+
+        The old ticket is void at this moment; the new one has another code. Both holders are told by mail. ``holder`` is who takes it.
+        Without one, it is somebody without an account: the holder is ``Principal.guest(reference)``, and the key stands for it. Refunds
+        still go to the buyer of the order. A repeat returns the same ticket.
+
+        Raises `NotFound` if it was withdrawn or has expired; `TransferClosed`, `TicketNotValid` if it was used, `TicketRefunded`,
+        `TicketCancelled`.
+        """
+        return await self._engine.take_transfer(reference, holder, name)
+
+    async def transfer_key(self, reference: str) -> str:
+        """The key of a transfer: who has it may take the ticket, and is its holder afterwards. The mail about the offer has it.
+
+        It is derived from the reference and ``token_secret``, and stored nowhere. Raises `NotFound`.
+        """
+        return await self._engine.transfer_key(reference)
+
+    async def transfer_of_key(self, key: str) -> str:
+        """The reference of the transfer whose key this is. Raises `NotFound` for a wrong one.
+
+        >>> mine = (await tickets.tickets(actor=grace.who)).items[0]
+        >>> transfer = await tickets.offer_transfer(actor=grace.who, ticket_id=mine.id, to="ada@example.com")
+        >>> key = await tickets.transfer_key(transfer.reference)
+        >>> transfer.reference == await tickets.transfer_of_key(key)
+        True
+        """
+        return await self._engine.transfer_of_key(key)
+
+    async def swap_ticket(
+        self,
+        *,
+        actor: Principal,
+        ticket_id: int,
+        ticket_type_id: int,
+        difference: PriceDifference = PriceDifference.REFUND,
+    ) -> Swapped:
+        """Swaps an unused ticket for one of another type of its event, which costs the same or less. For those who may refund its orders.
+
+        The old ticket is void and its place free. The new one takes a place of its type, which may be secret or not on sale, and its
+        holder gets a mail with the new code. If it is cheaper, ``difference`` says what happens to the money. A repeat with the old
+        ticket and the same type returns the same new ticket.
+
+        Raises `PriceHigher`, `SoldOut`, `TicketTypeUnknown`, `TicketNotValid` if it was used, `TicketRefunded`, `TicketCancelled`,
+        `TicketTransferred`, `RefundExceedsPaid`, `NothingToRefund`, `EventCancelled`, `EventOver`; then nothing was swapped.
+        """
+        return await self._engine.swap_ticket(actor, ticket_id, ticket_type_id, difference)
+
+    # Messages to attendees
+
+    async def send_message(
+        self,
+        *,
+        actor: Principal,
+        event_id: int,
+        subject: str,
+        text: str,
+        ticket_type_id: int | None = None,
+        who: Presence = Presence.EVERYBODY,
+        key: str | None = None,
+    ) -> Message:
+        """Writes to the attendees of an event: to the holders of valid tickets, or of those of one type.
+
+        Each address gets one mail, however many tickets it has. Upkeep sends them. The text is plain: 1–10,000 characters, and line
+        breaks. It is for what attendees must know about the event: nobody can opt out of it. For those who may see its attendees.
+
+        With a ``key``, repeating the call returns the same message; without one, it is another message. Raises `TooManyMessages` after
+        three in 24 hours, `EventDraft`, `TicketTypeUnknown`, `KeyReused`.
+
+        >>> await tickets.count_recipients(actor=club, event_id=event.id)
+        1
+        >>> message = await tickets.send_message(actor=club, event_id=event.id, subject="Doors", text="They open at 19:00.")
+        >>> message.status
+        <MessageStatus.SENDING: 'sending'>
+        """
+        return await self._engine.send_message(actor, event_id, subject, text, ticket_type_id, who, key)
+
+    async def count_recipients(
+        self,
+        *,
+        actor: Principal,
+        event_id: int,
+        ticket_type_id: int | None = None,
+        who: Presence = Presence.EVERYBODY,
+    ) -> int:
+        """To how many addresses a message would go now. For those who may see the attendees of the event."""
+        return await self._engine.count_recipients(actor, event_id, ticket_type_id, who)
+
+    async def messages(self, *, actor: Principal, event_id: int) -> tuple[Message, ...]:
+        """The messages to the attendees of an event, the newest first. For those who may see its attendees."""
+        return await self._engine.messages(actor, event_id)
+
+    async def stop_message(self, *, actor: Principal, event_id: int, message_id: int) -> Message:
+        """Stops a message: nobody else gets a mail. Mails that wait in the outbox already are sent. A repeat changes nothing.
+
+        For those who may see the attendees of the event. Raises `NotFound`.
+        """
+        return await self._engine.stop_message(actor, event_id, message_id)
+
     # Mails
 
     async def dead_mails(
@@ -1410,6 +1891,7 @@ class AsyncTicketing:
     async def resend_mail(self, *, actor: Principal, mail_id: int) -> OutboxMail:
         """Sends a mail again that was given up, with the same Message-ID. For the event's organiser or an administrator.
 
-        One that was sent can be sent again a day later; until then, raises `MailSent`.
+        One that was sent can be sent again a day later; until then, raises `MailSent`. If its recipient was erased, it goes to the buyer
+        of its order; if the buyer was erased too, raises `NotFound`.
         """
         return await self._engine.resend_mail(actor, mail_id)

@@ -8,21 +8,48 @@ from zoneinfo import ZoneInfo
 
 from typing_extensions import Self
 
-from ._values import Money, Page
+from ._values import CursorPage, Money, Page
 from .account_data import AccountData
 from .api_keys import ApiKey, Caller, NewApiKey
-from .events import Category, Event, EventPhase, EventSort, EventStatus, NewTicketType, SalesRules, Weekday
+from .events import Category, Event, EventPhase, EventSort, EventStatus, EventTerms, NewTicketType, SalesRules, Weekday
+from .exports import Cell, ExportKind
 from .gateways import Charge, Gateway, RefundCall
 from .mailers import Mailer
 from .mails import Mail, OutboxMail
-from .orders import Line, Order, Quote
-from .payments import Attempt, AuditLine, Mode, Payment, Refund, RefundStatus, Settlement, Started, StoredWebhook, Verdict
+from .messages import Message, Presence
+from .orders import (
+    Imported,
+    IssueLine,
+    IssuePayment,
+    Issued,
+    Line,
+    Order,
+    OrderDetails,
+    OrderEntry,
+    OrderStatus,
+    PaymentMethod,
+    Quote,
+)
+from .payments import (
+    Attempt,
+    AuditLine,
+    Mode,
+    Payment,
+    Refund,
+    RefundStatus,
+    ReturnQuote,
+    Settlement,
+    Started,
+    StoredWebhook,
+    Verdict,
+)
 from .organisations import Invitation, Member, MemberRole, Membership, Organisation, Permission
 from .people import (
     Account,
     Authenticated,
     Buyer,
     CodeChallenge,
+    Erasure,
     NewSecondFactor,
     Principal,
     ProofState,
@@ -33,13 +60,15 @@ from .people import (
 )
 from .promo_codes import PromoCode
 from .storages import Storage
-from .tickets import CheckIn, Ticket
+from .tickets import Attendee, AttendeeEntry, CheckIn, Ticket, TicketStatus
+from .transfers import FoundTransfer, PriceDifference, Swapped, TakenTransfer, Transfer
 from .upkeep import UpkeepReport
 from .errors import GatewayError, MailError, Refused
 
 __all__ = [
     "AsyncEngine",
     "Engine",
+    "Export",
     "FakeGateway",
     "FileMailer",
     "Job",
@@ -86,6 +115,10 @@ class ManualClock:
         """Sets the time, forwards or back."""
     def advance(self, by: timedelta) -> None:
         """Moves the time forwards."""
+
+@final
+class Export:
+    """An export that is being read."""
 
 @final
 class PaystackGateway:
@@ -228,6 +261,9 @@ class Engine:
         test_keys: bool,
         verified_organizers: bool,
         unproved_members: bool,
+        keep_webhooks: float | None,
+        keep_mails: float | None,
+        keep_buyers: float | None,
         clock: ManualClock | None,
         circuit_breaker: bool,
         gateway_timeout: float,
@@ -306,6 +342,11 @@ class Engine:
     def audit_of_account(
         self, actor: Principal | None, account_id: int, skip: int, limit: int, count: bool
     ) -> Page[AuditLine]: ...
+    def request_erasure(self, account_id: int, password: str, code: str | None) -> Erasure: ...
+    def cancel_erasure(self, account_id: int) -> None: ...
+    def erasure(self, account_id: int) -> Erasure: ...
+    def erase_account(self, actor: Principal | None, account_id: int) -> None: ...
+    def erase_buyer(self, who: Principal) -> int: ...
     def account_data(self, account_id: int) -> AccountData: ...
     def event_audit(
         self, actor: Principal, event_id: int, skip: int, limit: int, count: bool
@@ -385,6 +426,7 @@ class Engine:
         time_zone: str | ZoneInfo,
         draft: bool,
         rules: SalesRules,
+        terms: EventTerms,
         key: str | None,
         organisation_id: int | None,
     ) -> Event: ...
@@ -509,12 +551,14 @@ class Engine:
         actor: Principal,
         reference: str,
         tickets: Sequence[int] | None,
+        amount: Money | None,
         note: str | None,
         key: str | None,
     ) -> Refund: ...
     def return_tickets(
         self, actor: Principal, reference: str, tickets: Sequence[int] | None, key: str | None
     ) -> Refund: ...
+    def return_quote(self, actor: Principal, reference: str) -> ReturnQuote: ...
     def retry_refund(self, actor: Principal, payment: str, refund_id: int) -> Refund: ...
     def reviews(self, actor: Principal, skip: int, limit: int, count: bool) -> Page[Attempt]: ...
     def resolve_review(
@@ -532,6 +576,108 @@ class Engine:
     ) -> CheckIn: ...
     def annul_scan(self, actor: Principal, nonce: str) -> CheckIn: ...
     def dead_mails(self, actor: Principal, skip: int, limit: int, count: bool) -> Page[OutboxMail]: ...
+    def attendees(
+        self,
+        actor: Principal,
+        event_id: int,
+        text: str | None,
+        ticket_type_id: int | None,
+        status: TicketStatus | None,
+        paid_with: str | None,
+        promo_code_id: int | None,
+        ordered_from: datetime | None,
+        ordered_until: datetime | None,
+        after: str | None,
+        limit: int,
+    ) -> CursorPage[AttendeeEntry]: ...
+    def orders_of_event(
+        self,
+        actor: Principal,
+        event_id: int,
+        text: str | None,
+        status: OrderStatus | None,
+        paid_with: str | None,
+        promo_code_id: int | None,
+        ordered_from: datetime | None,
+        ordered_until: datetime | None,
+        after: str | None,
+        limit: int,
+    ) -> CursorPage[OrderEntry]: ...
+    def attendee(self, actor: Principal, ticket_id: int) -> Attendee: ...
+    def edit_attendee(
+        self, actor: Principal, ticket_id: int, seen: int | None, wants: SimpleNamespace
+    ) -> Attendee: ...
+    def issue_order(
+        self,
+        actor: Principal,
+        event_id: int,
+        lines: Sequence[IssueLine],
+        payment: IssuePayment,
+        pay_until: datetime | None,
+        buyer: Principal | None,
+        email: str | None,
+        note: str | None,
+        reference: str | None,
+    ) -> Issued: ...
+    def import_orders(
+        self,
+        actor: Principal,
+        event_id: int,
+        file: bytes,
+        paid: PaymentMethod | None,
+        note: str | None,
+        mail: bool,
+        dry_run: bool,
+    ) -> Imported: ...
+    def begin_export(
+        self,
+        actor: Principal | None,
+        event_id: int,
+        kind: ExportKind | Literal["attendees", "orders", "refunds", "check-ins"],
+    ) -> Export: ...
+    def next_rows(self, export: Export) -> list[dict[str, Cell]] | None: ...
+    def order_details(self, actor: Principal, reference: str) -> OrderDetails: ...
+    def edit_order_details(
+        self, actor: Principal, reference: str, seen: int | None, wants: SimpleNamespace
+    ) -> OrderDetails: ...
+    def send_message(
+        self,
+        actor: Principal,
+        event_id: int,
+        subject: str,
+        text: str,
+        ticket_type_id: int | None,
+        who: Presence,
+        key: str | None,
+    ) -> Message: ...
+    def count_recipients(
+        self, actor: Principal, event_id: int, ticket_type_id: int | None, who: Presence
+    ) -> int: ...
+    def messages(self, actor: Principal, event_id: int) -> tuple[Message, ...]: ...
+    def stop_message(self, actor: Principal, event_id: int, message_id: int) -> Message: ...
+    def offer_transfer(self, actor: Principal, ticket_id: int, to: str) -> Transfer: ...
+    def withdraw_transfer(self, actor: Principal, ticket_id: int) -> bool: ...
+    def transfers(self, actor: Principal, ticket_id: int) -> tuple[Transfer, ...]: ...
+    def transfer(self, reference: str) -> FoundTransfer: ...
+    def take_transfer(
+        self, reference: str, holder: Principal | None, name: str | None
+    ) -> TakenTransfer: ...
+    def transfer_key(self, reference: str) -> str: ...
+    def transfer_of_key(self, key: str) -> str: ...
+    def swap_ticket(
+        self, actor: Principal, ticket_id: int, ticket_type_id: int, difference: PriceDifference
+    ) -> Swapped: ...
+    def record_payment(
+        self,
+        actor: Principal,
+        order: str,
+        method: PaymentMethod,
+        amount: Money,
+        note: str | None,
+        reference: str | None,
+    ) -> Settlement: ...
+    def record_refund(self, actor: Principal, payment: str, refund_id: int) -> Refund: ...
+    def resend_tickets(self, actor: Principal, order: str, to: str | None) -> OutboxMail: ...
     def resend_mail(self, actor: Principal, mail_id: int) -> OutboxMail: ...
 
 @final
@@ -557,6 +703,9 @@ class AsyncEngine:
         test_keys: bool,
         verified_organizers: bool,
         unproved_members: bool,
+        keep_webhooks: float | None,
+        keep_mails: float | None,
+        keep_buyers: float | None,
         clock: ManualClock | None,
         circuit_breaker: bool,
         gateway_timeout: float,
@@ -635,6 +784,11 @@ class AsyncEngine:
     def audit_of_account(
         self, actor: Principal | None, account_id: int, skip: int, limit: int, count: bool
     ) -> Awaitable[Page[AuditLine]]: ...
+    def request_erasure(self, account_id: int, password: str, code: str | None) -> Awaitable[Erasure]: ...
+    def cancel_erasure(self, account_id: int) -> Awaitable[None]: ...
+    def erasure(self, account_id: int) -> Awaitable[Erasure]: ...
+    def erase_account(self, actor: Principal | None, account_id: int) -> Awaitable[None]: ...
+    def erase_buyer(self, who: Principal) -> Awaitable[int]: ...
     def account_data(self, account_id: int) -> Awaitable[AccountData]: ...
     def event_audit(
         self, actor: Principal, event_id: int, skip: int, limit: int, count: bool
@@ -714,6 +868,7 @@ class AsyncEngine:
         time_zone: str | ZoneInfo,
         draft: bool,
         rules: SalesRules,
+        terms: EventTerms,
         key: str | None,
         organisation_id: int | None,
     ) -> Awaitable[Event]: ...
@@ -838,12 +993,14 @@ class AsyncEngine:
         actor: Principal,
         reference: str,
         tickets: Sequence[int] | None,
+        amount: Money | None,
         note: str | None,
         key: str | None,
     ) -> Awaitable[Refund]: ...
     def return_tickets(
         self, actor: Principal, reference: str, tickets: Sequence[int] | None, key: str | None
     ) -> Awaitable[Refund]: ...
+    def return_quote(self, actor: Principal, reference: str) -> Awaitable[ReturnQuote]: ...
     def retry_refund(self, actor: Principal, payment: str, refund_id: int) -> Awaitable[Refund]: ...
     def reviews(self, actor: Principal, skip: int, limit: int, count: bool) -> Awaitable[Page[Attempt]]: ...
     def resolve_review(
@@ -861,6 +1018,108 @@ class AsyncEngine:
     ) -> Awaitable[CheckIn]: ...
     def annul_scan(self, actor: Principal, nonce: str) -> Awaitable[CheckIn]: ...
     def dead_mails(self, actor: Principal, skip: int, limit: int, count: bool) -> Awaitable[Page[OutboxMail]]: ...
+    def attendees(
+        self,
+        actor: Principal,
+        event_id: int,
+        text: str | None,
+        ticket_type_id: int | None,
+        status: TicketStatus | None,
+        paid_with: str | None,
+        promo_code_id: int | None,
+        ordered_from: datetime | None,
+        ordered_until: datetime | None,
+        after: str | None,
+        limit: int,
+    ) -> Awaitable[CursorPage[AttendeeEntry]]: ...
+    def orders_of_event(
+        self,
+        actor: Principal,
+        event_id: int,
+        text: str | None,
+        status: OrderStatus | None,
+        paid_with: str | None,
+        promo_code_id: int | None,
+        ordered_from: datetime | None,
+        ordered_until: datetime | None,
+        after: str | None,
+        limit: int,
+    ) -> Awaitable[CursorPage[OrderEntry]]: ...
+    def attendee(self, actor: Principal, ticket_id: int) -> Awaitable[Attendee]: ...
+    def edit_attendee(
+        self, actor: Principal, ticket_id: int, seen: int | None, wants: SimpleNamespace
+    ) -> Awaitable[Attendee]: ...
+    def issue_order(
+        self,
+        actor: Principal,
+        event_id: int,
+        lines: Sequence[IssueLine],
+        payment: IssuePayment,
+        pay_until: datetime | None,
+        buyer: Principal | None,
+        email: str | None,
+        note: str | None,
+        reference: str | None,
+    ) -> Awaitable[Issued]: ...
+    def import_orders(
+        self,
+        actor: Principal,
+        event_id: int,
+        file: bytes,
+        paid: PaymentMethod | None,
+        note: str | None,
+        mail: bool,
+        dry_run: bool,
+    ) -> Awaitable[Imported]: ...
+    def begin_export(
+        self,
+        actor: Principal | None,
+        event_id: int,
+        kind: ExportKind | Literal["attendees", "orders", "refunds", "check-ins"],
+    ) -> Awaitable[Export]: ...
+    def next_rows(self, export: Export) -> Awaitable[list[dict[str, Cell]] | None]: ...
+    def order_details(self, actor: Principal, reference: str) -> Awaitable[OrderDetails]: ...
+    def edit_order_details(
+        self, actor: Principal, reference: str, seen: int | None, wants: SimpleNamespace
+    ) -> Awaitable[OrderDetails]: ...
+    def send_message(
+        self,
+        actor: Principal,
+        event_id: int,
+        subject: str,
+        text: str,
+        ticket_type_id: int | None,
+        who: Presence,
+        key: str | None,
+    ) -> Awaitable[Message]: ...
+    def count_recipients(
+        self, actor: Principal, event_id: int, ticket_type_id: int | None, who: Presence
+    ) -> Awaitable[int]: ...
+    def messages(self, actor: Principal, event_id: int) -> Awaitable[tuple[Message, ...]]: ...
+    def stop_message(self, actor: Principal, event_id: int, message_id: int) -> Awaitable[Message]: ...
+    def offer_transfer(self, actor: Principal, ticket_id: int, to: str) -> Awaitable[Transfer]: ...
+    def withdraw_transfer(self, actor: Principal, ticket_id: int) -> Awaitable[bool]: ...
+    def transfers(self, actor: Principal, ticket_id: int) -> Awaitable[tuple[Transfer, ...]]: ...
+    def transfer(self, reference: str) -> Awaitable[FoundTransfer]: ...
+    def take_transfer(
+        self, reference: str, holder: Principal | None, name: str | None
+    ) -> Awaitable[TakenTransfer]: ...
+    def transfer_key(self, reference: str) -> Awaitable[str]: ...
+    def transfer_of_key(self, key: str) -> Awaitable[str]: ...
+    def swap_ticket(
+        self, actor: Principal, ticket_id: int, ticket_type_id: int, difference: PriceDifference
+    ) -> Awaitable[Swapped]: ...
+    def record_payment(
+        self,
+        actor: Principal,
+        order: str,
+        method: PaymentMethod,
+        amount: Money,
+        note: str | None,
+        reference: str | None,
+    ) -> Awaitable[Settlement]: ...
+    def record_refund(self, actor: Principal, payment: str, refund_id: int) -> Awaitable[Refund]: ...
+    def resend_tickets(self, actor: Principal, order: str, to: str | None) -> Awaitable[OutboxMail]: ...
     def resend_mail(self, actor: Principal, mail_id: int) -> Awaitable[OutboxMail]: ...
 
 # End of the engines.

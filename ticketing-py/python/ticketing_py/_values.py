@@ -77,6 +77,29 @@ class Money:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class CursorPage(Generic[T_co]):
+    """One page of a list with cursors. Iterate over it, or use ``items``.
+
+    Rows that are added meanwhile move nothing to another page.
+
+    >>> page = await tickets.orders_of_event(actor=club, event_id=event.id, limit=10)
+    >>> [entry.order.buyer.email for entry in page], page.next is None
+    (['grace@example.com'], True)
+    """
+
+    items: tuple[T_co, ...]
+    """The items of this page."""
+    next: str | None
+    """Pass it as ``after`` to get the next page. ``None``: this is the last one. A page may be short although it is not."""
+
+    def __iter__(self) -> Iterator[T_co]:
+        return iter(self.items)
+
+    def __len__(self) -> int:
+        return len(self.items)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Page(Generic[T_co]):
     """One page of a list. Iterate over it, or use ``items``.
 

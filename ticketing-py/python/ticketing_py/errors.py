@@ -21,6 +21,7 @@ from ._values import Money
 __all__ = [
     "AccountUnknown",
     "AnnulTooLate",
+    "AnswersRequired",
     "ApiKeyUnknown",
     "AttemptUnknown",
     "BadSignature",
@@ -39,7 +40,9 @@ __all__ = [
     "CurrencyUnsupported",
     "EmailTaken",
     "EmailUnverified",
+    "ErasureBlocked",
     "EventCancelled",
+    "EventDraft",
     "EventOver",
     "EventPast",
     "EventUnknown",
@@ -70,6 +73,8 @@ __all__ = [
     "MailError",
     "MailRefused",
     "MailSent",
+    "MessageUnknown",
+    "NoValidTickets",
     "NonceReused",
     "NotFound",
     "NotGranted",
@@ -82,8 +87,10 @@ __all__ = [
     "OrganisationUnknown",
     "PaymentInProgress",
     "PriceChanged",
+    "PriceHigher",
     "ProofUnknown",
     "RefundExceedsPaid",
+    "RefundInProgress",
     "RefundUnknown",
     "Refused",
     "ReturnNotOpen",
@@ -117,9 +124,14 @@ __all__ = [
     "TooManyHolds",
     "TooManyInvitations",
     "TooManyMembers",
+    "TooManyMessages",
     "TooManyOrganisations",
     "TooManyProofs",
+    "TooManyResends",
+    "TooManyTransfers",
     "TotalTooLarge",
+    "TransferClosed",
+    "TransferUnknown",
     "Unauthenticated",
     "UnreadableWebhook",
     "UsernameTaken",
@@ -217,6 +229,12 @@ class EventUnknown(Refused):
     def event_id(self) -> int:
         """The id that was given."""
         return cast(int, self.facts["event_id"])
+
+
+class EventDraft(Refused):
+    """The event is a draft. Publish it first."""
+
+    code = "event_draft"
 
 
 class EventCancelled(Refused):
@@ -423,6 +441,17 @@ class LastAdmin(Refused):
     """The account is the last active administrator, who can be neither demoted nor disabled."""
 
     code = "last_admin"
+
+
+class ErasureBlocked(Refused):
+    """The account cannot be erased yet: it is still needed."""
+
+    code = "erasure_blocked"
+
+    @property
+    def by(self) -> str:
+        """What stands in the way: ``events``, ``payments``, ``refunds``, ``disputes``, ``organisations`` or ``last_admin``."""
+        return cast("str", self.facts["by"])
 
 
 class LastOwner(Refused):
@@ -675,7 +704,7 @@ class AnnulTooLate(Refused):
 
 
 class ReturnNotOpen(Refused):
-    """The buyer cannot return tickets of this order: its date or place did not change, or the time for it is over."""
+    """The buyer cannot return tickets of this order: the event does not allow it, or the time for it is over."""
 
     code = "return_not_open"
 
@@ -751,6 +780,29 @@ class MailCodeWrong(Refused):
         return cast(int, self.facts["left"])
 
 
+class TooManyResends(Refused):
+    """The tickets of the order were sent again too often."""
+
+    code = "too_many_resends"
+
+    @property
+    def again_at(self) -> datetime:
+        """From when they may be sent again."""
+        return cast(datetime, self.facts["again_at"])
+
+
+class NoValidTickets(Refused):
+    """The order has no valid ticket."""
+
+    code = "no_valid_tickets"
+
+
+class RefundInProgress(Refused):
+    """The gateway has not answered about the refund for good."""
+
+    code = "refund_in_progress"
+
+
 class TooManyProofs(Refused):
     """Too many mails of one purpose were requested for the address."""
 
@@ -810,6 +862,68 @@ class SecondFactorOff(Refused):
     """The account has no second factor, or none that waits for its first code."""
 
     code = "second_factor_off"
+
+
+class PriceHigher(Refused):
+    """The other ticket type costs more than the ticket did."""
+
+    code = "price_higher"
+
+    @property
+    def difference(self) -> Money:
+        """How much more it costs."""
+        return cast(Money, self.facts["difference"])
+
+
+class TransferUnknown(Refused):
+    """There is no such transfer, or it was withdrawn or has expired. `take_transfer` raises `NotFound` instead."""
+
+    code = "transfer_unknown"
+
+
+class TransferClosed(Refused):
+    """The ticket cannot be transferred: the event does not allow it, or not any more."""
+
+    code = "transfer_closed"
+
+
+class TooManyTransfers(Refused):
+    """The ticket was offered too often."""
+
+    code = "too_many_transfers"
+
+    @property
+    def again_at(self) -> datetime:
+        """From when on it may be offered again."""
+        return cast(datetime, self.facts["again_at"])
+
+
+class AnswersRequired(Refused):
+    """Some questions of the event must be answered first."""
+
+    code = "answers_required"
+
+    @property
+    def questions(self) -> str:
+        """The keys of the questions, separated by commas."""
+        return cast(str, self.facts["questions"])
+
+
+class MessageUnknown(Refused):
+    """There is no such message. `stop_message` raises `NotFound` instead."""
+
+    code = "message_unknown"
+
+
+class TooManyMessages(Refused):
+    """Too many messages were sent to the attendees of the event."""
+
+    code = "too_many_messages"
+
+    @property
+    def again_at(self) -> datetime:
+        """From when on the next may be sent."""
+        return cast(datetime, self.facts["again_at"])
 
 
 class RefundUnknown(Refused):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta, timezone
 from typing import Literal
@@ -120,6 +121,101 @@ class SalesRulesEdit:
     max_per_buyer: int | None | Unset = UNSET
 
 
+class TransferRule(Word):
+    """How often a ticket can be transferred to somebody else."""
+
+    FREE = "free"
+    """As often as its holders like."""
+    ONCE = "once"
+    """Once: who got it by a transfer cannot transfer it."""
+    NEVER = "never"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TransferPolicy:
+    """Whether holders can transfer their tickets to somebody else."""
+
+    rule: TransferRule = TransferRule.FREE
+    until: datetime | None = None
+    """Until when. Default: until the event starts."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ReturnPolicy:
+    """Whether buyers can return unused tickets for money, without asking anybody."""
+
+    until: datetime | None = None
+    """Until when. Default: never."""
+    keep_percent: int = 0
+    """How much of the price is kept, in percent: 0–100."""
+
+
+class AnswerKind(Word):
+    """What an answer to a question is."""
+
+    TEXT = "text"
+    YES_NO = "yes_no"
+    """``yes`` or ``no``."""
+    CHOICE = "choice"
+    """One of the options."""
+
+
+class RequiredWhen(Word):
+    """When a question must be answered."""
+
+    NEVER = "never"
+    BEFORE_PAYING = "before_paying"
+    """Before the order is paid. Does not bind those who issue orders without a checkout."""
+    BEFORE_ENTRY = "before_entry"
+    """Before the ticket lets somebody in."""
+
+
+class AskedPer(Word):
+    """How often a question is asked."""
+
+    TICKET = "ticket"
+    """For every ticket: see ``edit_attendee``."""
+    ORDER = "order"
+    """Once for an order: see ``edit_order_details``."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Question:
+    """A question to attendees, or to buyers."""
+
+    key: str
+    """Its name for programs, under which answers are kept: 1–40 lower-case letters, digits and ``_``."""
+    text: str
+    """The question: 1–300 characters."""
+    kind: AnswerKind = AnswerKind.TEXT
+    options: Sequence[str] = ()
+    """The answers to choose from, for `AnswerKind.CHOICE`."""
+    required: RequiredWhen = RequiredWhen.NEVER
+    per: AskedPer = AskedPer.TICKET
+    ticket_types: Sequence[int] = ()
+    """The ids of the ticket types that it is asked for. Default: all."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EventTerms:
+    """Whether tickets of an event can be transferred and returned, and what its attendees are asked."""
+
+    transfers: TransferPolicy = TransferPolicy()
+    returns: ReturnPolicy = ReturnPolicy()
+    questions: Sequence[Question] = ()
+    """At most 20, in this order."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EventTermsEdit:
+    """Changes of `EventTerms`: what is not given stays as it is."""
+
+    transfers: TransferPolicy | Unset = UNSET
+    returns: ReturnPolicy | Unset = UNSET
+    questions: Sequence[Question] | Unset = UNSET
+    """All questions, in their order. Answers to one that is left out stay where they are."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TicketType:
     """A price and a capacity within an event."""
@@ -196,6 +292,8 @@ class Event:
     status: EventStatus
     rules: SalesRules
     """They apply to all its ticket types together."""
+    terms: EventTerms
+    """Whether its tickets can be transferred and returned, and what its attendees are asked."""
     version: int
     """1 for a new event, and one more for every edit that changed something. Sales do not count."""
     series_id: int | None

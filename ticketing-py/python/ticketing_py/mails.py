@@ -43,6 +43,16 @@ class MailKind(Word):
     EVENT_CANCELLED = "event_cancelled"
     TICKETS_RESTORED = "tickets_restored"
     """The tickets are valid again, with new codes, since a dispute was won."""
+    TICKETS_AGAIN = "tickets_again"
+    """The tickets, sent again because somebody asked for it."""
+    TICKET = "ticket"
+    """One ticket, to who comes with it: the ticket is new, or the address is."""
+    TRANSFER_OFFERED = "transfer_offered"
+    """A ticket is offered, to whom it is offered."""
+    TRANSFER_TAKEN = "transfer_taken"
+    """A ticket was taken, to who has offered it."""
+    MESSAGE = "message"
+    """A message of the organiser's."""
     PROOF = "proof"
     """A token for an account: to verify an address, or for a new password or address."""
     PASSWORD_CHANGED = "password_changed"
@@ -53,6 +63,8 @@ class MailKind(Word):
     """The second factor of an account was removed."""
     RECOVERY_CODE_USED = "recovery_code_used"
     """A recovery code of an account was used."""
+    ERASURE_REQUESTED = "erasure_requested"
+    """The erasure of an account was asked for."""
 
 
 class MailStatus(Word):

@@ -8,6 +8,7 @@ from typing import TypeAlias
 
 from ._values import Money, Word
 from .orders import Order
+from .people import Principal
 from .tickets import Ticket
 
 
@@ -126,6 +127,10 @@ class Attempt:
     """The status that the gateway last reported, in its own words."""
     captured: Captured | None
     """The captured money, once there is any."""
+    note: str | None = field(repr=False)
+    """What the person wrote who decided about it last."""
+    recorded_by: Principal | None
+    """Who has recorded it, if a person has: for cash, bank transfers and tickets that were given away."""
     disputes: tuple[Dispute, ...]
     """The payer's disputes, oldest first."""
     attention: tuple[Attention, ...]
@@ -152,6 +157,10 @@ class RefundReason(Word):
     EVENT_CANCELLED = "event_cancelled"
     EVENT_CHANGED = "event_changed"
     """The date or the place of the event changed, and the buyer returned tickets."""
+    RETURNED = "returned"
+    """The buyer returned tickets, as the event allows."""
+    SWAPPED = "swapped"
+    """A ticket was swapped for one of a cheaper type."""
     REQUESTED = "requested"
     REVIEW = "review"
     ELSEWHERE = "elsewhere"
@@ -190,6 +199,21 @@ class Refund:
     next_at: datetime | None
     created_at: datetime
     updated_at: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ReturnQuote:
+    """Whether tickets of an order can be returned, and how much that would refund."""
+
+    order: Order
+    until: datetime | None
+    """Until when they can be returned, or could be. ``None``: never."""
+    reason: RefundReason | None
+    """Why they can be returned now. ``None`` if they cannot."""
+    keep_percent: int
+    """How much of their price is kept, in percent."""
+    tickets: tuple[tuple[int, Money], ...]
+    """The ids of the tickets that can be returned, each with what goes back for it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -111,6 +111,10 @@ class Account:
     """Whether the email address was verified."""
     has_second_factor: bool
     """Whether a code is asked for after the password."""
+    erase_at: datetime | None
+    """When it is to be erased."""
+    erased_at: datetime | None
+    """When it was erased: nothing but its id is left."""
     created_at: datetime
     updated_at: datetime
 
@@ -123,6 +127,16 @@ class Account:
     def buyer(self) -> Buyer:
         """The account as a buyer."""
         return Buyer(who=self.principal, email=self.email)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Erasure:
+    """Whether and when an account is erased."""
+
+    at: datetime | None
+    """When it is erased. ``None``: nobody has asked for it."""
+    blocked_by: tuple[str, ...]
+    """What stands in the way now: ``events``, ``payments``, ``refunds``, ``disputes``, ``organisations``, ``last_admin``."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

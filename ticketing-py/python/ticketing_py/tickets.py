@@ -21,7 +21,7 @@ class TicketStatus(Word):
     CANCELLED = "cancelled"
     """Void: the event was cancelled, or the payment was reversed."""
     TRANSFERRED = "transferred"
-    """Transferred to somebody else, under a new code."""
+    """Void: transferred to somebody else, or swapped for another type. The ticket in its place has a new code."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -41,6 +41,8 @@ class Ticket:
     status: TicketStatus
     keeps_place: bool
     """Whether it is void and still takes a place: its holder went in before. A used place is not sold again."""
+    replaces: int | None
+    """The id of the ticket that it came in place of: one that was transferred, or swapped for another type."""
     issued_at: datetime
     updated_at: datetime
 
@@ -51,6 +53,57 @@ class Ticket:
     def qr_svg(self) -> str:
         """The code as a self-contained SVG document."""
         return _native.qr_svg(self.code)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Attendee:
+    """Who comes with a ticket."""
+
+    ticket_id: int
+    name: str | None = field(repr=False)
+    email: str | None = field(repr=False)
+    """The address, if it is another one than the buyer's."""
+    note: str | None = field(repr=False)
+    """The organiser's. ``None`` for the holder."""
+    answers: dict[str, str] = field(repr=False, hash=False)
+    """The answers to the event's questions, by their keys."""
+    version: int
+    """0 until something is said, and one more for every edit."""
+    updated_at: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AttendeeEntry:
+    """A ticket in the list of an event's attendees. Its code is not in it: lists are printed, mailed and lost."""
+
+    ticket_id: int
+    code_suffix: str
+    """The last six symbols of the code."""
+    ticket_type_id: int
+    price: Money
+    status: TicketStatus
+    """Who is in has a used ticket, who has not come yet an active one."""
+    issued_at: datetime
+    order: str
+    """The reference of its order."""
+    ordered_at: datetime
+    buyer_email: str | None = field(repr=False)
+    """``None`` if the buyer has given none, or was erased."""
+    paid_with: str | None
+    """The gateway, or ``cash``, ``transfer`` or ``free``."""
+    promo_code_id: int | None
+    name: str | None = field(repr=False)
+    email: str | None = field(repr=False)
+    """The attendee's address, if it is another one than the buyer's."""
+    note: str | None = field(repr=False)
+    """The organiser's."""
+    answers: dict[str, str] = field(repr=False, hash=False)
+    """The answers to the event's questions, by their keys."""
+    version: int
+    """Of name, address, note and answers."""
+    checked_in_at: datetime | None
+    gate: str | None
+    """At which entrance, if the scanner said."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -96,6 +96,7 @@ impl Read for EventWants {
             .with_capacity(fields.given::<Option<i64>>("capacity")?)
             .with_status(fields.given::<EventStatus>("status")?)
             .with_rules(fields.given_rules()?)
+            .with_terms(fields.given_terms()?)
             .with_refund_until(fields.given::<Option<Timestamp>>("refund_until")?)
             .with_ticket_types(types))
     }

@@ -49,6 +49,11 @@ impl ToPython for AccountData {
             api_keys: self.api_keys.to_python(py)?,
             orders: self.orders.to_python(py)?,
             tickets: self.tickets.to_python(py)?,
+            attendees: self.attendees.to_python(py)?,
+            order_details: self.order_details.to_python(py)?,
+            payments: self.payments.to_python(py)?,
+            refunds: self.refunds.to_python(py)?,
+            mails: self.mails.to_python(py)?,
             audit: self.audit.to_python(py)?,
         })
     }

@@ -76,6 +76,7 @@ impl ToPython for Event {
             stock: self.stock.to_python(py)?,
             status: self.status.to_python(py)?,
             rules: self.rules.to_python(py)?,
+            terms: self.terms.to_python(py)?,
             version: self.version,
             series_id: self.series_id.map(|id| id.0),
             ticket_types: PyTuple::new(py, types)?,

@@ -45,6 +45,7 @@ impl ToPython for Order {
             hold_until: times(py, hold_until)?,
             promo_code_id: self.promo_code_id.map(|id| id.0),
             hold_extended: self.hold_extended,
+            has_details: self.has_details,
             created_at: time(py, self.created_at)?,
             updated_at: time(py, self.updated_at)?,
         })

@@ -6,7 +6,7 @@ use pyo3::prelude::*;
 use pyo3::sync::PyOnceLock;
 use pyo3::types::{PyBytes, PyDict, PyTuple};
 use ticketing_core::Started;
-use ticketing_core::domain::audit::AuditLine;
+use ticketing_core::domain::audit::{Actor, AuditLine};
 use ticketing_core::domain::payment::{Attempt, Captured, Checkout, Dispute, Settlement};
 use ticketing_core::domain::payment_history::Payment;
 use ticketing_core::domain::refund::Refund;
@@ -33,6 +33,10 @@ impl ToPython for Captured {
 
 impl ToPython for Attempt {
     fn to_python<'py>(&self, py: Python<'py>) -> Made<'py> {
+        let recorded_by = match &self.recorded_by {
+            Some(Actor::Person(who)) => Some(who.clone()),
+            _ => None,
+        };
         object!(py, "payments", "Attempt", {
             reference: self.reference.as_str(),
             order_id: self.order_id.0,
@@ -43,6 +47,8 @@ impl ToPython for Attempt {
             checkout: self.checkout.to_python(py)?,
             last_seen: self.last_seen.as_deref(),
             captured: self.captured.to_python(py)?,
+            note: self.note.as_deref(),
+            recorded_by: recorded_by.to_python(py)?,
             disputes: self.disputes.to_python(py)?,
             attention: self.attention.to_python(py)?,
             created_at: time(py, self.created_at)?,

@@ -5,10 +5,10 @@ use pyo3::intern;
 use pyo3::prelude::*;
 use pyo3::sync::PyOnceLock;
 use pyo3::types::{PyDict, PyTuple};
-use ticketing_core::domain::account::Account;
+use ticketing_core::domain::account::{Account, ErasureBlock};
 use ticketing_core::domain::session::StoredSession;
 use ticketing_core::{
-    Authenticated, CodeChallenge, NewSecondFactor, ProofState, RecoveryCodes, SecondFactorState, Session,
+    Authenticated, CodeChallenge, Erasure, NewSecondFactor, ProofState, RecoveryCodes, SecondFactorState, Session,
 };
 
 impl ToPython for Account {
@@ -24,8 +24,19 @@ impl ToPython for Account {
             disabled_reason: self.disabled_reason.as_deref(),
             is_verified: self.is_verified,
             has_second_factor: self.has_second_factor,
+            erase_at: times(py, self.erase_at.filter(|_| self.erased_at.is_none()))?,
+            erased_at: times(py, self.erased_at)?,
             created_at: time(py, self.created_at)?,
             updated_at: time(py, self.updated_at)?,
+        })
+    }
+}
+
+impl ToPython for Erasure {
+    fn to_python<'py>(&self, py: Python<'py>) -> Made<'py> {
+        object!(py, "people", "Erasure", {
+            at: times(py, self.at)?,
+            blocked_by: PyTuple::new(py, self.blocked_by.iter().map(ErasureBlock::name))?,
         })
     }
 }

@@ -66,8 +66,8 @@ impl AccountWants {
     }
 }
 
-/// Gives an account a role, disables or enables it, ends its sessions, or removes its second factor. `None` if there is no such account. What is so already is no
-/// change and no line of the audit log.
+/// Gives an account a role, disables or enables it, ends its sessions, or removes its second factor. `None` if there is no such account, or
+/// it was erased. What is so already is no change and no line of the audit log.
 ///
 /// - Disabling an account ends all its sessions.
 /// - The last active administrator can be neither demoted nor disabled. A command that takes the rights of an administrator away
@@ -116,7 +116,8 @@ impl Command for AdministerAccount {
     }
 
     fn apply(&self, rows: &mut WorkingSet, now: Timestamp) -> Result<Option<Administered>, Refusal> {
-        let Some(before) = rows.accounts.get(&self.id).cloned() else { return Ok(None) };
+        let before = rows.accounts.get(&self.id).filter(|account| account.erased_at.is_none()).cloned();
+        let Some(before) = before else { return Ok(None) };
         let mut after = self.wants.apply(&before);
         if after == before {
             return Ok(Some(Administered { account: before, is_changed: false }));
@@ -147,6 +148,11 @@ impl Command for AdministerAccount {
         }
         if before.has_second_factor && !after.has_second_factor {
             record("account.second_factor_removed", "on", "off");
+        }
+        if before.is_active && !after.is_active {
+            // Nobody who is stopped gets rid of what is known of them.
+            rows.cancel_erasure(now, self.id, self.actor.clone());
+            after.erase_at = rows.accounts.get(&self.id).and_then(|account| account.erase_at);
         }
         rows.accounts.update(&self.id, |account| account.clone_from(&after));
         if self.wants.removes_second_factor {

@@ -28,7 +28,8 @@ impl Command for ChangeAccount {
     }
 
     fn apply(&self, rows: &mut WorkingSet, now: Timestamp) -> Option<Account> {
-        let ended_before = rows.accounts.get(&self.id)?.sessions_ended;
+        let before = rows.accounts.get(&self.id)?;
+        let (ended_before, is_verified) = (before.sessions_ended, before.is_verified);
         rows.accounts.update(&self.id, |account| {
             match &self.change {
                 // Another call has changed the password meanwhile. That change is newer.
@@ -43,11 +44,15 @@ impl Command for ChangeAccount {
                     account.sessions_ended += 1;
                 }
                 AccountChange::EndSessions => account.sessions_ended += 1,
-                AccountChange::Verified if account.is_verified => return,
-                AccountChange::Verified => account.is_verified = true,
+                AccountChange::Verified if is_verified => return,
+                // Below, since more than the row changes.
+                AccountChange::Verified => {}
             }
             account.updated_at = now;
         });
+        if self.change == AccountChange::Verified {
+            rows.verify_account(now, self.id);
+        }
         let account = rows.accounts.get(&self.id).cloned()?;
         if matches!(self.change, AccountChange::NewPassword { .. }) && account.sessions_ended > ended_before {
             rows.end_proofs(now, self.id, &[ProofPurpose::ResetPassword, ProofPurpose::ChangeEmail]);

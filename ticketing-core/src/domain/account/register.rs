@@ -43,6 +43,8 @@ impl Command for NewAccount {
             has_second_factor: false,
             sessions_ended: 0,
             memberships: Memberships::default(),
+            erase_at: None,
+            erased_at: None,
             created_at: now,
             updated_at: now,
         };

@@ -132,7 +132,7 @@ impl MakeApiKey {
 
 impl WorkingSet {
     /// Writes what was done to a key into the audit log of its maker and of its organisation.
-    pub(super) fn record_api_key(&mut self, now: Timestamp, actor: Actor, key: &ApiKey, action: &str) {
+    pub(in crate::domain) fn record_api_key(&mut self, now: Timestamp, actor: Actor, key: &ApiKey, action: &str) {
         let (item, rights) = (format!("api key {}", key.id), key.rights());
         let change = match action {
             "api_key.revoked" => Change { item: Some(&item), before: Some(&rights), ..Change::default() },

@@ -1,4 +1,8 @@
-use super::{BY_KEY, Event, EventStatus, SalesRules, Stock, TicketType, Window};
+use super::{
+    BY_KEY, Event, EventStatus, EventTerms, Question, ReturnPolicy, SalesRules, Stock, TicketType, TransferPolicy,
+    Window,
+};
+use crate::clock::whole_microseconds;
 use crate::domain::category::Category;
 use crate::domain::code::Reference;
 use crate::domain::command::Command;
@@ -61,12 +65,19 @@ impl Command for CopyEvent {
             ticket_type.id = TicketTypeId(rows.events.take_part_id());
             ticket_type.event_id = copy.id;
         }
-        rows.events.update(&self.id, |original| original.series_id = Some(series_id));
-        rows.events.insert(copy.clone());
-        rows.record_event_of(now, &copy.organizer, copy.id, &self.actor, "event.came");
         let kept = original.ticket_types.iter().filter(|ticket_type| ticket_type.removed_at.is_none());
         let types: BTreeMap<TicketTypeId, TicketTypeId> =
             kept.zip(&copy.ticket_types).map(|(old, new)| (old.id, new.id)).collect();
+        for question in copy.terms.questions.iter_mut().filter(|question| !question.ticket_types.is_empty()) {
+            question.ticket_types = question.ticket_types.iter().filter_map(|id| types.get(id).copied()).collect();
+        }
+        // A question for types that were removed is not asked: an empty list would be all types.
+        let asked =
+            |of: &Question| original.terms.questions.iter().any(|was| was.key == of.key && was.ticket_types.is_empty());
+        copy.terms.questions.retain(|question| !question.ticket_types.is_empty() || asked(question));
+        rows.events.update(&self.id, |original| original.series_id = Some(series_id));
+        rows.events.insert(copy.clone());
+        rows.record_event_of(now, &copy.organizer, copy.id, &self.actor, "event.came");
         let codes: Vec<PromoCode> = rows.promo_codes.all(promo_code::BY_EVENT, &self.id).cloned().collect();
         for mut code in codes.into_iter().filter_map(|code| moved.code(code, copy.id, &types, now)) {
             code.id = PromoCodeId(rows.promo_codes.take_id());
@@ -97,6 +108,7 @@ impl CopyEvent {
             stock: Stock { capacity, held: _, sold: _ },
             status: _,
             rules,
+            terms,
             version: _,
             series_id: _,
             published_at: _,
@@ -111,7 +123,7 @@ impl CopyEvent {
             organizer,
             title,
             description,
-            starts_at: self.starts_at,
+            starts_at: whole_microseconds(self.starts_at),
             ends_at: ends_at.map(|at| moved.after(self.starts_at, at, moved.original.starts_at)),
             time_zone,
             location,
@@ -123,6 +135,7 @@ impl CopyEvent {
             stock: Stock::of_capacity(capacity),
             status: self.status,
             rules: moved.rules(rules),
+            terms: moved.terms(terms),
             version: 1,
             series_id: None,
             published_at: (self.status == EventStatus::Active).then_some(now),
@@ -162,6 +175,16 @@ impl Moved<'_> {
     fn rules(&self, rules: SalesRules) -> SalesRules {
         let SalesRules { sales, paused, min_per_order, max_per_order, max_per_buyer } = rules;
         SalesRules { sales: self.window(sales), paused, min_per_order, max_per_order, max_per_buyer }
+    }
+
+    /// The same terms, with times of their own.
+    fn terms(&self, terms: EventTerms) -> EventTerms {
+        let EventTerms { transfers, returns, questions } = terms;
+        EventTerms {
+            transfers: TransferPolicy { until: transfers.until.map(|at| self.at(at)), ..transfers },
+            returns: ReturnPolicy { until: returns.until.map(|at| self.at(at)), ..returns },
+            questions,
+        }
     }
 
     fn window(&self, window: Window) -> Window {

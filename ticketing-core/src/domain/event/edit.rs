@@ -1,4 +1,4 @@
-use super::{Event, EventPhase, EventStatus, EventWants, SalesRules, TicketType, WrongType};
+use super::{Event, EventPhase, EventStatus, EventTerms, EventWants, SalesRules, TicketType, WrongType};
 use crate::domain::audit::{Actor, Change};
 use crate::domain::category::Category;
 use crate::domain::command::Command;
@@ -200,7 +200,7 @@ fn convert_codes(rows: &mut WorkingSet, event: &Event, to: Currency) {
 
 /// Texts of which the audit log says only that they changed.
 fn is_long(field: &str) -> bool {
-    matches!(field, "description" | "address")
+    matches!(field, "description" | "address") || field.starts_with("questions.")
 }
 
 /// What an edit can change, as text. Absent values are left out.
@@ -232,6 +232,15 @@ fn settings(event: &Event) -> BTreeMap<String, String> {
     add_rules("", &event.rules);
     for ticket_type in &event.ticket_types {
         add_rules(&format!("ticket_types.{}.", ticket_type.id), &ticket_type.rules);
+    }
+    let EventTerms { transfers, returns, questions } = &event.terms;
+    add("transfers", Some(transfers.rule.name().to_owned()));
+    add("transfers_until", transfers.until.map(|at| at.to_string()));
+    add("returns_until", returns.until.map(|at| at.to_string()));
+    add("returns_keep_percent", Some(returns.keep_percent.to_string()));
+    for (position, question) in questions.iter().enumerate() {
+        let text = serde_json::to_string(&(position, question)).unwrap_or_default();
+        add(&format!("questions.{}", question.key), Some(text));
     }
     for (position, of) in event.ticket_types.iter().enumerate() {
         let mut add = |field: &str, value: Option<String>| add(&format!("ticket_types.{}.{field}", of.id), value);

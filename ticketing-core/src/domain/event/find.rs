@@ -117,7 +117,6 @@ fn with_status(filter: &EventFilter) -> Option<Condition> {
 fn in_phase(phase: EventPhase, now: Timestamp) -> Vec<Condition> {
     let is_active = Condition::Named("status", &["active"]);
     let started = Condition::AtMost("starts_at", now.as_microsecond());
-    let a_day_ago = now.checked_sub(A_DAY).unwrap_or(Timestamp::MIN).as_microsecond();
     match phase {
         EventPhase::Draft => vec![Condition::Named("status", &["draft"])],
         EventPhase::Cancelled => vec![Condition::Named("status", &["cancelled"])],
@@ -125,17 +124,31 @@ fn in_phase(phase: EventPhase, now: Timestamp) -> Vec<Condition> {
             vec![is_active, Condition::AtLeast("starts_at", now.as_microsecond().saturating_add(1))]
         }
         EventPhase::Running => {
-            let ends_later = vec![Condition::AtLeast("ends_at", now.as_microsecond().saturating_add(1))];
-            let began_today =
-                vec![Condition::Unknown("ends_at"), Condition::AtLeast("starts_at", a_day_ago.saturating_add(1))];
-            vec![is_active, started, Condition::Any(vec![ends_later, began_today])]
+            vec![is_active, started, is_not_over(now)]
         }
         EventPhase::Ended => {
-            let ended = vec![Condition::AtMost("ends_at", now.as_microsecond())];
-            let began_earlier = vec![Condition::Unknown("ends_at"), Condition::AtMost("starts_at", a_day_ago)];
-            vec![is_active, started, Condition::Any(vec![ended, began_earlier])]
+            vec![is_active, started, is_over(now)]
         }
     }
+}
+
+fn a_day_before(now: Timestamp) -> i64 {
+    now.checked_sub(A_DAY).unwrap_or(Timestamp::MIN).as_microsecond()
+}
+
+/// The event has ended, as [`Event::sales_end_at`] says, whatever its status.
+pub(crate) fn is_over(now: Timestamp) -> Condition {
+    let ended = vec![Condition::AtMost("ends_at", now.as_microsecond())];
+    let began_earlier = vec![Condition::Unknown("ends_at"), Condition::AtMost("starts_at", a_day_before(now))];
+    Condition::Any(vec![ended, began_earlier])
+}
+
+/// The event has not ended.
+pub(crate) fn is_not_over(now: Timestamp) -> Condition {
+    let ends_later = vec![Condition::AtLeast("ends_at", now.as_microsecond().saturating_add(1))];
+    let began_today =
+        vec![Condition::Unknown("ends_at"), Condition::AtLeast("starts_at", a_day_before(now).saturating_add(1))];
+    Condition::Any(vec![ends_later, began_today])
 }
 
 /// Events that were made before text was composed have it as it was typed.

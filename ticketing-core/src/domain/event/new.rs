@@ -1,6 +1,7 @@
 //! Events to create.
 
-use super::{A_DAY, Event, EventStatus, SalesRules, Stock, TicketType, Visibility};
+use super::{A_DAY, Event, EventStatus, EventTerms, SalesRules, Stock, TicketType, Visibility};
+use crate::clock::whole_microseconds;
 use crate::domain::code::Reference;
 use crate::domain::id::{CategoryId, EventId, TicketTypeId};
 use crate::domain::money::{Currency, Money};
@@ -51,6 +52,8 @@ pub struct NewEvent {
     pub is_draft: bool,
     /// When and how many tickets are sold, over all types. Default: any number, at any time.
     pub rules: SalesRules,
+    /// Whether its tickets can be transferred and returned, and what its attendees are asked.
+    pub terms: EventTerms,
     /// 1–50 ticket types.
     pub ticket_types: Vec<NewTicketType>,
 }
@@ -81,6 +84,7 @@ impl NewEvent {
             time_zone: TimeZoneName::default(),
             is_draft: false,
             rules: SalesRules::default(),
+            terms: EventTerms::default(),
             ticket_types,
         }
     }
@@ -115,8 +119,9 @@ impl NewEvent {
             organizer: organizer.clone(),
             title: self.title.clone(),
             description: self.description.clone(),
-            starts_at: self.starts_at,
-            ends_at: self.ends_at,
+            // As precise as it is stored: an application may count in nanoseconds.
+            starts_at: whole_microseconds(self.starts_at),
+            ends_at: self.ends_at.map(whole_microseconds),
             time_zone: self.time_zone.clone(),
             location: self.location.clone(),
             address: self.address.clone(),
@@ -127,6 +132,7 @@ impl NewEvent {
             stock: Stock::of_capacity(self.capacity),
             status: if self.is_draft { EventStatus::Draft } else { EventStatus::Active },
             rules: self.rules,
+            terms: self.terms.clone(),
             version: 1,
             series_id: None,
             published_at: (!self.is_draft).then_some(now),
@@ -180,6 +186,7 @@ setters!(NewEvent {
     with_time_zone => time_zone: TimeZoneName,
     with_is_draft => is_draft: bool,
     with_rules => rules: SalesRules,
+    with_terms => terms: EventTerms,
 });
 
 /// A ticket type to create.

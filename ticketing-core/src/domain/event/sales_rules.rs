@@ -1,5 +1,6 @@
 //! When tickets are sold, and how many to whom.
 
+use crate::clock::whole_microseconds;
 use crate::domain::row::{Field, Kind, RowError, Sink, Source, required};
 use crate::domain::wire_names::wire_names;
 use crate::setters::setters;
@@ -18,7 +19,8 @@ pub struct Window {
 impl Window {
     /// A span of time.
     pub fn new(from: impl Into<Option<Timestamp>>, until: impl Into<Option<Timestamp>>) -> Self {
-        Self { from: from.into(), until: until.into() }
+        // As precise as they are stored.
+        Self { from: from.into().map(whole_microseconds), until: until.into().map(whole_microseconds) }
     }
 
     /// Whether this time is in it.

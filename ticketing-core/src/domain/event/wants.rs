@@ -1,6 +1,7 @@
 //! What an event shall be. What is not named stays as it is.
 
-use super::{Event, EventStatus, SalesRules, Stock, TicketType, Visibility, Window};
+use super::{Event, EventStatus, EventTermsWants, SalesRules, Stock, TicketType, Visibility, Window};
+use crate::clock::whole_microseconds;
 use crate::domain::id::{CategoryId, TicketTypeId};
 use crate::domain::money::{Currency, Money};
 use crate::domain::principal::Principal;
@@ -41,6 +42,8 @@ pub struct EventWants {
     pub status: Option<EventStatus>,
     /// When and how many tickets are sold, over all types.
     pub rules: SalesRulesWants,
+    /// Whether its tickets can be transferred and returned, and what its attendees are asked.
+    pub terms: EventTermsWants,
     /// Until when buyers who have paid may return unused tickets because of this change, if it is one of the date or the place.
     /// `Some(None)` is never. By default, it is three days where the start moves by more than a day or the place changes, at most until
     /// the start. It is about this change and no part of the event.
@@ -64,6 +67,7 @@ setters!(EventWants {
     with_capacity => capacity: impl Into<Option<Option<i64>>>,
     with_status => status: impl Into<Option<EventStatus>>,
     with_rules => rules: SalesRulesWants,
+    with_terms => terms: EventTermsWants,
     with_refund_until => refund_until: impl Into<Option<Option<Timestamp>>>,
     with_ticket_types => ticket_types: impl Into<Option<Vec<TicketTypeWants>>>,
 });
@@ -99,8 +103,8 @@ impl SalesRulesWants {
     fn apply(&self, rules: SalesRules) -> SalesRules {
         SalesRules {
             sales: Window {
-                from: self.sales_from.unwrap_or(rules.sales.from),
-                until: self.sales_until.unwrap_or(rules.sales.until),
+                from: self.sales_from.map_or(rules.sales.from, |at| at.map(whole_microseconds)),
+                until: self.sales_until.map_or(rules.sales.until, |at| at.map(whole_microseconds)),
             },
             paused: self.paused.unwrap_or(rules.paused),
             min_per_order: self.min_per_order.unwrap_or(rules.min_per_order),
@@ -209,13 +213,14 @@ impl EventWants {
         wanted.description = self.description.clone().unwrap_or(wanted.description);
         wanted.address = self.address.clone().unwrap_or(wanted.address);
         wanted.image_url = self.image_url.clone().unwrap_or(wanted.image_url);
-        wanted.starts_at = self.starts_at.unwrap_or(wanted.starts_at);
-        wanted.ends_at = self.ends_at.unwrap_or(wanted.ends_at);
+        wanted.starts_at = self.starts_at.map_or(wanted.starts_at, whole_microseconds);
+        wanted.ends_at = self.ends_at.map_or(wanted.ends_at, |at| at.map(whole_microseconds));
         wanted.time_zone = self.time_zone.clone().unwrap_or(wanted.time_zone);
         wanted.category_id = self.category_id.unwrap_or(wanted.category_id);
         wanted.stock.capacity = self.capacity.unwrap_or(wanted.stock.capacity);
         wanted.status = self.status.unwrap_or(wanted.status);
         wanted.rules = self.rules.apply(wanted.rules);
+        wanted.terms = self.terms.apply(wanted.terms);
         let lost = match self.currency.filter(|currency| *currency != wanted.currency) {
             Some(currency) => set_currency(&mut wanted, currency),
             None => vec![],

@@ -65,11 +65,8 @@ impl Command for ClaimOrders {
 }
 
 fn take_over(rows: &mut WorkingSet, now: Timestamp, order: Order, who: &Principal) -> Order {
-    let guest = order.buyer.who.clone();
     let id: OrderId = order.id;
-    // A process of an earlier version, which knows no guests, issues tickets to nobody.
-    let nobody = Principal::External(String::new());
-    let theirs = rows.tickets_of(id).filter(|ticket| ticket.holder == guest || ticket.holder == nobody);
+    let theirs = rows.tickets_of(id).filter(|ticket| order.is_holder_of(ticket));
     let tickets: Vec<TicketId> = theirs.map(|ticket| ticket.id).collect();
     tickets.iter().for_each(|ticket| rows.tickets.update(ticket, |row| row.holder = who.clone()));
     rows.orders.update(&id, |row| row.buyer.who = who.clone());

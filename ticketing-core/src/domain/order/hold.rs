@@ -9,7 +9,7 @@ use crate::domain::promo_code::{self, PromoCode};
 use crate::domain::refusal::Refusal;
 use crate::domain::stock::{Move, Places, has_places, move_order};
 use crate::domain::working_set::WorkingSet;
-use crate::domain::{payment, refund, ticket};
+use crate::domain::{attendee, outbox, payment, refund, ticket, transfer};
 use jiff::Timestamp;
 use std::collections::BTreeMap;
 
@@ -94,6 +94,7 @@ impl Hold {
             status: OrderStatus::Held { hold_until: self.hold_until },
             promo_code_id,
             hold_extended: false,
+            has_details: false,
             created_at: now,
             updated_at: now,
         };
@@ -221,8 +222,11 @@ fn priced(event: &Event, places: &[Places], code: Option<&PromoCode>) -> Result<
 }
 
 /// Marks the related rows of a new order as loaded: there are none, and later commands of the same batch may look for them.
-fn nothing_belongs_to(rows: &mut WorkingSet, order: OrderId) {
+pub(super) fn nothing_belongs_to(rows: &mut WorkingSet, order: OrderId) {
     rows.attempts.none_yet(payment::BY_ORDER, &order);
     rows.refunds.none_yet(refund::BY_ORDER, &order);
     rows.tickets.none_yet(ticket::BY_ORDER, &order);
+    rows.mails.none_yet(outbox::BY_ORDER, &order);
+    rows.attendees.none_yet(attendee::BY_ORDER, &order);
+    rows.transfers.none_yet(transfer::BY_ORDER, &order);
 }

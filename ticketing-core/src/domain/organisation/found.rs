@@ -85,7 +85,13 @@ impl Command for FoundOrganisation {
 
 impl WorkingSet {
     /// Writes what a member may do from now on into the account, and into the audit log of both. The caller writes the member itself.
-    pub(super) fn record_member(&mut self, now: Timestamp, actor: Actor, before: Option<&Member>, after: &Member) {
+    pub(in crate::domain) fn record_member(
+        &mut self,
+        now: Timestamp,
+        actor: Actor,
+        before: Option<&Member>,
+        after: &Member,
+    ) {
         let is_member = |member: &Member| member.removed_at.is_none();
         let may = is_member(after).then(|| (after.role, after.events.clone()));
         self.accounts.update(&after.account_id, |account| account.memberships.set(after.organisation_id, may));

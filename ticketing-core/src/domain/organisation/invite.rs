@@ -7,9 +7,10 @@ use crate::domain::audit::Actor;
 use crate::domain::command::Command;
 use crate::domain::event::Event;
 use crate::domain::id::OrganisationId;
+use crate::domain::limit::next_allowed;
 use crate::domain::load::LoadKeys;
 use crate::domain::principal::EmailAddress;
-use crate::domain::proof::{self, MAX_PROOFS, Proof, ProofPurpose, next_allowed};
+use crate::domain::proof::{self, MAX_PROOFS, PROOF_WINDOW, Proof, ProofPurpose};
 use crate::domain::refusal::Refusal;
 use crate::domain::working_set::WorkingSet;
 use jiff::Timestamp;
@@ -98,7 +99,7 @@ impl InviteMember {
             invitations.map(|proof| proof.created_at).collect()
         };
         let by_account = self.actor.account().map(|id| rows.proofs.all(proof::BY_INVITER, &id).collect());
-        let of_address = next_allowed(began(rows.proofs_for(&self.address)), MAX_PROOFS, now);
-        of_address.max(next_allowed(began(by_account.unwrap_or_default()), MAX_INVITATIONS_PER_HOUR, now))
+        let of_address = next_allowed(began(rows.proofs_for(&self.address)), MAX_PROOFS, PROOF_WINDOW, now);
+        of_address.max(next_allowed(began(by_account.unwrap_or_default()), MAX_INVITATIONS_PER_HOUR, PROOF_WINDOW, now))
     }
 }

@@ -55,10 +55,8 @@ impl Command for JoinOrganisation {
             proof.used_at = Some(now);
         });
         if !is_verified {
-            rows.accounts.update(&self.account_id, |account| {
-                account.is_verified = true;
-                account.updated_at = now;
-            });
+            rows.verify_account(now, self.account_id);
+            rows.accounts.update(&self.account_id, |account| account.updated_at = now);
             rows.end_proofs(now, self.account_id, ProofPurpose::OF_VERIFICATION);
         }
         let own = Actor::Person(Principal::Account(self.account_id));

@@ -5,6 +5,8 @@ use crate::domain::list::{Condition, List};
 use crate::domain::load::LoadKeys;
 use crate::domain::order::{self, Order, OrderKey};
 use crate::domain::page::{Page, PageRequest};
+use crate::domain::principal::EmailAddress;
+use crate::domain::row::Field as _;
 use crate::domain::scope::Scope;
 use crate::domain::working_set::WorkingSet;
 
@@ -59,7 +61,7 @@ impl Query for FindMailsOfOrder {
     }
 }
 
-/// Lists mails that were given up, the oldest first.
+/// Lists mails that were given up, the oldest first. Not those whose recipient was erased.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ListDeadMails {
     /// About orders for these events. Mails about accounts are in no scope but that of all events.
@@ -75,7 +77,8 @@ impl Query for ListDeadMails {
     const ONE_MOMENT: bool = true;
 
     fn needs(&self, _rows: &WorkingSet, load: &mut LoadKeys) {
-        let mut all = vec![Condition::Named("status", &["dead"])];
+        let erased = EmailAddress::erased().value();
+        let mut all = vec![Condition::Named("status", &["dead"]), Condition::Not("recipient", erased)];
         all.extend(self.scope.by_order("order_id"));
         load.list(List::of::<OutboxMail>(LIST, all).page(self.page));
     }

@@ -5,6 +5,7 @@ use crate::domain::command::Command;
 use crate::domain::id::MailId;
 use crate::domain::list::{Condition, List, Sort};
 use crate::domain::load::LoadKeys;
+use crate::domain::order::Order;
 use crate::domain::refusal::Refusal;
 use crate::domain::working_set::WorkingSet;
 use jiff::{SignedDuration, Timestamp};
@@ -84,7 +85,8 @@ impl Command for MailReport {
 }
 
 /// Puts a mail that was given up back into the queue, or one that was sent a day ago or earlier: the same mail with the same Message-ID, and a
-/// new count of tries. A mail that is waiting stays as it is. `None` if there is no such mail.
+/// new count of tries. A mail that is waiting stays as it is. If its recipient
+/// was erased, it goes to the buyer of its order. `None` if there is no such mail, or the buyer was erased too.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct ResendMail {
     /// The mail.
@@ -95,18 +97,26 @@ impl Command for ResendMail {
     type Outcome = Result<Option<OutboxMail>, Refusal>;
     const NAME: &'static str = "resend_mail";
 
-    fn needs(&self, _rows: &WorkingSet, load: &mut LoadKeys) {
+    fn needs(&self, rows: &WorkingSet, load: &mut LoadKeys) {
         load.row::<OutboxMail>(&self.id);
+        if let Some(order) = rows.mails.loaded_row(&self.id).and_then(|mail| mail.subject.order()) {
+            load.look::<Order>(&order);
+        }
     }
 
     fn apply(&self, rows: &mut WorkingSet, now: Timestamp) -> Result<Option<OutboxMail>, Refusal> {
         let Some(mail) = rows.mails.get(&self.id) else { return Ok(None) };
+        let order = mail.subject.order().and_then(|id| rows.orders.get(&id));
+        let to =
+            if mail.to.is_erased() { order.and_then(|order| order.buyer.email.clone()) } else { Some(mail.to.clone()) };
+        let Some(to) = to.filter(|to| !to.is_erased()) else { return Ok(None) };
         let again_at = mail.updated_at + RESEND_AFTER;
         if mail.status == MailStatus::Sent && now < again_at {
             return Err(Refusal::MailSent { again_at });
         }
         rows.mails.update(&self.id, |mail| {
             if mail.status != MailStatus::Waiting {
+                mail.to = to;
                 mail.status = MailStatus::Waiting;
                 mail.tries = 0;
                 mail.due_at = now;

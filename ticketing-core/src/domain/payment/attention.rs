@@ -4,7 +4,7 @@ use super::Attempt;
 use crate::domain::code::Reference;
 use crate::domain::command::Command;
 use crate::domain::load::LoadKeys;
-use crate::domain::row::{Field, Kind, RowError, Sink, Source};
+use crate::domain::row::json_fields;
 use crate::domain::wire_names::wire_names;
 use crate::domain::working_set::WorkingSet;
 use jiff::Timestamp;
@@ -36,21 +36,7 @@ wire_names!(Attention {
     RefundedElsewhere => "refunded_elsewhere",
 });
 
-/// As a JSON list, or null if there is nothing to look at.
-impl Field for Vec<Attention> {
-    const KINDS: &'static [Kind] = &[Kind::Text];
-
-    fn store(&self, to: &mut dyn Sink) {
-        // Stable names are always JSON.
-        let list = (!self.is_empty()).then(|| serde_json::to_string(self).unwrap_or_default());
-        to.text(list.as_deref());
-    }
-
-    fn read(from: &mut dyn Source) -> Result<Option<Self>, RowError> {
-        let list = from.text()?.map(|text| serde_json::from_str(&text).map_err(RowError::of)).transpose()?;
-        Ok(Some(list.unwrap_or_default()))
-    }
-}
+json_fields!(Vec<Attention>);
 
 impl Attempt {
     /// Adds a reason to look at it. A repeat changes nothing.

@@ -3,6 +3,7 @@ use crate::domain::command::Command;
 use crate::domain::load::LoadKeys;
 use crate::domain::money::{Currency, Money};
 use crate::domain::order::{Decided, Hold, Order};
+use crate::domain::order_details::is_answered;
 use crate::domain::refusal::Refusal;
 use crate::domain::working_set::WorkingSet;
 use crate::setters::setters;
@@ -91,6 +92,10 @@ impl Command for BeginSale {
         }
         if self.hold.buyer.email.is_none() {
             return Err(Refusal::BuyerUnnamed);
+        }
+        if let Some(event) = rows.events.get(&self.hold.event_id) {
+            // Nothing can have been answered about an order that does not exist.
+            is_answered(event, &new.lines, None)?;
         }
         self.hold.write(rows, now, new);
         attempt.apply(rows, now).map(|opened| SaleBegun::New(Box::new(opened)))

@@ -2,6 +2,7 @@
 
 use super::settle::{money_needs, take_back, turn};
 use super::{Attempt, AttemptStatus, Attention};
+use crate::domain::attendee;
 use crate::domain::audit::{Actor, Change};
 use crate::domain::code::{Reference, Seed, TicketCode};
 use crate::domain::command::Command;
@@ -13,7 +14,7 @@ use crate::domain::order::Order;
 use crate::domain::outbox::MailKind;
 use crate::domain::refund::{RefundReason, refund_rest};
 use crate::domain::refusal::Refusal;
-use crate::domain::row::{Field, Kind, RowError, Sink, Source};
+use crate::domain::row::{Field, Kind, RowError, Sink, Source, json_fields};
 use crate::domain::stock::{Move, Places, has_places, move_places};
 use crate::domain::ticket::{Ticket, TicketStatus};
 use crate::domain::wire_names::wire_names;
@@ -77,21 +78,7 @@ setters!(DisputeNews {
     with_amount => amount: impl Into<Option<Money>>,
 });
 
-/// As a JSON list, or null if there is none.
-impl Field for Vec<Dispute> {
-    const KINDS: &'static [Kind] = &[Kind::Text];
-
-    fn store(&self, to: &mut dyn Sink) {
-        // Ids, amounts and times are always JSON.
-        let list = (!self.is_empty()).then(|| serde_json::to_string(self).unwrap_or_default());
-        to.text(list.as_deref());
-    }
-
-    fn read(from: &mut dyn Source) -> Result<Option<Self>, RowError> {
-        let list = from.text()?.map(|text| serde_json::from_str(&text).map_err(RowError::of)).transpose()?;
-        Ok(Some(list.unwrap_or_default()))
-    }
-}
+json_fields!(Vec<Dispute>);
 
 /// As JSON.
 impl Field for DisputeNews {
@@ -130,6 +117,7 @@ impl Command for RecordDispute {
         load.row::<Attempt>(&self.reference);
         if let Some(attempt) = rows.attempts.loaded_row(&self.reference) {
             money_needs(rows, load, attempt);
+            load.find(attendee::BY_ORDER, &attempt.order_id);
         }
     }
 
@@ -280,8 +268,9 @@ pub(super) fn give_back(
     refund_rest(rows, now, attempt, order, reason, seed);
 }
 
-/// Makes tickets valid again: with new codes, since the old ones were void for all to see, and with a mail. The ticket of a guest
-/// who was inside is used again. Refused if there are no places for them.
+/// Makes tickets valid again: with new codes, since the old ones were void for all to see, and with a mail to the buyer and to everybody
+/// else who had a mail with such a ticket. The ticket of a guest who was inside is used again. Refused if there are no places for them.
+/// Needs the attendees of the order.
 pub(super) fn restore(
     rows: &mut WorkingSet,
     now: Timestamp,
@@ -318,9 +307,21 @@ pub(super) fn restore(
         let times = rows.mails_of(order.id).filter(|mail| matches!(mail.kind, MailKind::TicketsRestored(_))).count();
         let kind = MailKind::TicketsRestored(u32::try_from(times + 1).unwrap_or(u32::MAX));
         rows.mail_buyer(now, order, kind);
+        for ticket in void.iter().filter(|ticket| !ticket.keeps_place) {
+            mail_others(rows, now, order, ticket);
+        }
     }
     if attempt.status == AttemptStatus::Disputed {
         turn(rows, now, attempt, AttemptStatus::Fulfilled, "the dispute was won, and the places were still free");
     }
     Ok(())
+}
+
+/// Owes a mail with a ticket to its holder or attendee, unless the buyer's mail has it and goes to the same address.
+fn mail_others(rows: &mut WorkingSet, now: Timestamp, order: &Order, ticket: &Ticket) {
+    let Some(to) = rows.holder_address(order, ticket) else { return };
+    let is_buyers = order.buyer.email.as_ref().is_some_and(|buyer| buyer.key() == to.key());
+    if !(is_buyers && order.is_holder_of(ticket)) {
+        rows.mail_ticket(now, ticket, to);
+    }
 }

@@ -4,6 +4,7 @@ use crate::domain::command::Command;
 use crate::domain::event::Event;
 use crate::domain::load::LoadKeys;
 use crate::domain::order::{self, Order, OrderStatus, is_on_sale};
+use crate::domain::order_details::{OrderDetails, is_answered};
 use crate::domain::refusal::Refusal;
 use crate::domain::working_set::WorkingSet;
 use jiff::{SignedDuration, Timestamp};
@@ -20,6 +21,9 @@ impl Command for OpenAttempt {
             load.find(BY_ORDER, &order.id);
             // Read without a lock: buyers who pay do not wait for buyers who hold.
             load.look::<Event>(&order.event_id);
+            if order.has_details {
+                load.look::<OrderDetails>(&order.id);
+            }
         }
     }
 
@@ -44,6 +48,8 @@ impl Command for OpenAttempt {
         if order.buyer.email.is_none() {
             return Err(Refusal::BuyerUnnamed);
         }
+        let details = if order.has_details { rows.order_details.get(&order.id) } else { None };
+        is_answered(event, &order.lines, details)?;
 
         let attempt = Attempt {
             reference: self.reference.clone(),
@@ -58,6 +64,8 @@ impl Command for OpenAttempt {
             poll: Some(Poll { at: now + interval(0), count: 0 }),
             disputes: vec![],
             attention: vec![],
+            note: None,
+            recorded_by: None,
             created_at: now,
             updated_at: now,
         };

@@ -1,5 +1,6 @@
 use super::settle::{capture, money_needs, turn};
 use super::{Attempt, AttemptStatus, Attention, Captured, DisputeStage, dispute};
+use crate::domain::attendee;
 use crate::domain::audit::{Actor, Change};
 use crate::domain::code::{Reference, Seed};
 use crate::domain::command::{Command, Query};
@@ -10,7 +11,7 @@ use crate::domain::load::LoadKeys;
 use crate::domain::order::{Order, OrderStatus};
 use crate::domain::page::{Page, PageRequest};
 use crate::domain::principal::Principal;
-use crate::domain::refund::{Refund, RefundReason, owe_refund, refund_tickets, valid_ticket};
+use crate::domain::refund::{Refund, RefundMoney, RefundReason, RefundWish, owe_refund, refund_tickets, valid_ticket};
 use crate::domain::refusal::Refusal;
 use crate::domain::scope::Scope;
 use crate::domain::stock::{Places, has_places};
@@ -18,6 +19,9 @@ use crate::domain::table::Record as _;
 use crate::domain::ticket::{TicketStatus, void_tickets};
 use crate::domain::working_set::WorkingSet;
 use jiff::Timestamp;
+
+/// The reason in the audit log. What the person wrote is in [`Attempt::note`].
+const DECIDED: &str = "a person has decided";
 
 /// A person's decision on a payment that is in review or needs attention.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -28,7 +32,7 @@ pub struct Resolve {
     pub verdict: Verdict,
     /// The tickets to make void, with [`Verdict::Void`] only.
     pub tickets: Vec<TicketId>,
-    /// The reason, for the audit log.
+    /// The reason. Kept with the attempt, see [`Attempt::note`].
     pub note: String,
     /// Who decides.
     pub actor: Principal,
@@ -70,6 +74,7 @@ impl Command for Resolve {
         load.row::<Attempt>(&self.reference);
         if let Some(attempt) = rows.attempts.loaded_row(&self.reference) {
             money_needs(rows, load, attempt);
+            load.find(attendee::BY_ORDER, &attempt.order_id);
         }
     }
 
@@ -101,6 +106,10 @@ impl Resolve {
         match self.verdict {
             Verdict::Accept => {
                 if order.status != OrderStatus::Paid && !matches!(order.status, OrderStatus::Held { .. }) {
+                    if order.buyer.is_erased() {
+                        // There is nobody to send them to.
+                        return Err(Refusal::BuyerUnnamed);
+                    }
                     // The person chose to issue tickets. If none are left, that is refused, and not turned into a refund.
                     let event = event_of(rows, order)?;
                     has_places(rows, event, Places::of_order(order))?;
@@ -110,7 +119,7 @@ impl Resolve {
             }
             Verdict::Refund => {
                 self.record(rows, now, attempt);
-                turn(rows, now, attempt, AttemptStatus::RefundDue, &self.note);
+                turn(rows, now, attempt, AttemptStatus::RefundDue, DECIDED);
                 owe_refund(rows, now, attempt, order, captured.amount, RefundReason::Review, &self.seed);
             }
             // No tickets were issued for it.
@@ -130,12 +139,14 @@ impl Resolve {
                 }
             }
             Verdict::Refund if is_won && !is_valid => {
-                dispute::give_back(rows, now, attempt, order, RefundReason::Review, &self.note, &self.seed);
+                dispute::give_back(rows, now, attempt, order, RefundReason::Review, DECIDED, &self.seed);
             }
             Verdict::Refund if is_valid => {
                 let (key, note) = (Reference::of_attempt(&self.seed), Some(self.note.clone()));
                 let actor = Actor::Person(self.actor.clone());
-                refund_tickets(rows, now, order, None, &key, RefundReason::Review, note, actor)?;
+                let (money, reason) = (RefundMoney::Prices, RefundReason::Review);
+                let wish = RefundWish { tickets: None, money, key: &key, reason, note, actor };
+                refund_tickets(rows, now, order, wish)?;
             }
             Verdict::Refund => return Err(Refusal::NothingToRefund),
             Verdict::Void => {
@@ -160,7 +171,8 @@ impl Resolve {
     fn record(&self, rows: &mut WorkingSet, now: Timestamp, attempt: &Attempt) {
         let change = Change::of(attempt.reference.as_str(), attempt.status.name(), self.verdict.past());
         let actor = Actor::Person(self.actor.clone());
-        rows.record_audit(now, attempt.order_id, actor, "review.resolved", &self.note, change);
+        rows.attempts.update(&attempt.reference, |row| row.note = Some(self.note.clone()));
+        rows.record_audit(now, attempt.order_id, actor, "review.resolved", DECIDED, change);
     }
 }
 

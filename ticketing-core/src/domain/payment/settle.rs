@@ -2,13 +2,15 @@
 
 use super::dispute::{self, DisputeNews, DisputeStage};
 use super::{Attempt, AttemptStatus, Attention, Captured, FREE_GATEWAY, Observation, POLL_FOR, Settle, Settlement};
+use crate::domain::attendee;
 use crate::domain::audit::{Actor, Change};
-use crate::domain::code::{Seed, TicketCode};
+use crate::domain::code::{Reference, Seed, TicketCode};
 use crate::domain::command::Command;
 use crate::domain::event::EventStatus;
-use crate::domain::id::TicketId;
+use crate::domain::id::{OrderId, TicketId};
 use crate::domain::load::LoadKeys;
 use crate::domain::order::{Order, OrderStatus, end_hold, may_be_going_on};
+use crate::domain::order_details::OrderDetails;
 use crate::domain::outbox::{self, MailKind};
 use crate::domain::refund::{self, Refund, RefundReason, RefundStatus, owe_refund};
 use crate::domain::refusal::Refusal;
@@ -99,12 +101,20 @@ impl Command for Settle {
 
 /// The rows that [`capture`], [`take_back`] and refunds read and change.
 pub(crate) fn money_needs(rows: &WorkingSet, load: &mut LoadKeys, attempt: &Attempt) {
-    load.row::<Order>(&attempt.order_id);
-    load.find(refund::BY_ORDER, &attempt.order_id);
-    load.find(ticket::BY_ORDER, &attempt.order_id);
-    load.find(outbox::BY_ORDER, &attempt.order_id);
-    if let Some(order) = rows.orders.loaded_row(&attempt.order_id) {
+    order_money_needs(rows, load, attempt.order_id);
+}
+
+/// The same for any attempt of an order.
+pub(super) fn order_money_needs(rows: &WorkingSet, load: &mut LoadKeys, id: OrderId) {
+    load.row::<Order>(&id);
+    load.find(refund::BY_ORDER, &id);
+    load.find(ticket::BY_ORDER, &id);
+    load.find(outbox::BY_ORDER, &id);
+    if let Some(order) = rows.orders.loaded_row(&id) {
         stock::needs(rows, load, order);
+        if order.has_details {
+            load.row::<OrderDetails>(&id);
+        }
     }
 }
 
@@ -122,6 +132,10 @@ pub(crate) fn capture(
         OrderStatus::Paid => Err((RefundReason::Duplicate, "the order was already paid by another attempt")),
         _ if event.status == EventStatus::Cancelled => Err((RefundReason::EventCancelled, "the event was called off")),
         OrderStatus::Held { .. } => Ok(Move::Sell),
+        // There is nobody to send the tickets to.
+        _ if order.buyer.is_erased() => {
+            Err((RefundReason::Late, "paid after the hold had ended, and the buyer was erased"))
+        }
         OrderStatus::Expired | OrderStatus::Cancelled => {
             if may_be_going_on(&event, now) && has_places(rows, &event, Places::of_order(order)).is_ok() {
                 Ok(Move::SellAgain)
@@ -163,6 +177,7 @@ fn fulfil(rows: &mut WorkingSet, now: Timestamp, attempt: &Attempt, order: &Orde
                 price: wanted.unit_price,
                 status: TicketStatus::Active,
                 keeps_place: false,
+                replaces: None,
                 issued_at: now,
                 updated_at: now,
             };
@@ -171,6 +186,9 @@ fn fulfil(rows: &mut WorkingSet, now: Timestamp, attempt: &Attempt, order: &Orde
         }
     }
     rows.mail_buyer(now, order, MailKind::Tickets);
+    if order.has_details {
+        name_attendees(rows, now, order);
+    }
     let reason = match from {
         Move::SellAgain => "paid after the hold had ended; the places were still free",
         _ => "paid in time",
@@ -178,6 +196,16 @@ fn fulfil(rows: &mut WorkingSet, now: Timestamp, attempt: &Attempt, order: &Orde
     let change = Change::of(order.reference.as_str(), order.status.name(), OrderStatus::Paid.name());
     rows.record_audit(now, order.id, by(attempt), "order.paid", reason, change);
     turn(rows, now, attempt, AttemptStatus::Fulfilled, reason);
+}
+
+/// Says who comes with the tickets of an order that was just paid, if the buyer has said so before.
+fn name_attendees(rows: &mut WorkingSet, now: Timestamp, order: &Order) {
+    let Some(details) = rows.order_details.get(&order.id) else { return };
+    let attendees = details.attendees.clone();
+    let tickets: Vec<Ticket> = rows.tickets_of(order.id).cloned().collect();
+    for (ticket, new) in tickets.iter().zip(&attendees) {
+        attendee::name(rows, now, order, ticket, new, true);
+    }
 }
 
 /// Records a report about an attempt that has captured nothing.
@@ -290,16 +318,25 @@ pub(crate) fn turn(rows: &mut WorkingSet, now: Timestamp, attempt: &Attempt, sta
 }
 
 fn by(attempt: &Attempt) -> Actor {
+    if let Some(person) = &attempt.recorded_by {
+        return person.clone();
+    }
     if attempt.gateway == FREE_GATEWAY { Actor::System } else { Actor::Gateway(attempt.gateway.clone()) }
 }
 
 /// The current outcome of an attempt.
+pub(super) fn current_of(rows: &WorkingSet, reference: &Reference) -> Result<Settlement, Refusal> {
+    let attempt = rows.attempts.get(reference).cloned().ok_or(Refusal::AttemptUnknown)?;
+    current(rows, &attempt)
+}
+
+/// The same, and whether it was fulfilled by what was done since.
 fn current(rows: &WorkingSet, before: &Attempt) -> Result<Settlement, Refusal> {
     let attempt = rows.attempts.get(&before.reference).cloned().ok_or(Refusal::AttemptUnknown)?;
     let order = rows.orders.get(&attempt.order_id).cloned().ok_or(Refusal::OrderUnknown)?;
     Ok(match attempt.status {
         AttemptStatus::Fulfilled => {
-            let tickets = rows.tickets_of(order.id).cloned().collect();
+            let tickets = rows.tickets_of(order.id).filter(|ticket| order.is_holder_of(ticket)).cloned().collect();
             Settlement::Fulfilled { order, tickets, first: before.status != AttemptStatus::Fulfilled }
         }
         AttemptStatus::RefundDue => {

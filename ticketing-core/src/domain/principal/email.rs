@@ -1,4 +1,8 @@
+use crate::domain::id::AccountId;
 use crate::domain::text::{composed, is_combining_mark};
+
+/// The domain of addresses that were erased.
+const ERASED_DOMAIN: &str = "erased.invalid";
 
 /// An e-mail address: one `@`, no spaces or control characters, at most 254 bytes (RFC 5321, 4.5.3.1).
 ///
@@ -22,6 +26,22 @@ impl TryFrom<Stored> for EmailAddress {
 }
 
 impl EmailAddress {
+    /// What stands in the place of the address of a buyer who was erased, or of a mail to them. Nobody has it, since nobody can: the domain is
+    /// reserved (RFC 2606, 2).
+    pub fn erased() -> Self {
+        Self(format!("erased@{ERASED_DOMAIN}"))
+    }
+
+    /// The same for an account, whose address is unique.
+    pub(crate) fn of_erased(id: AccountId) -> Self {
+        Self(format!("erased-{id}@{ERASED_DOMAIN}"))
+    }
+
+    /// Whether it stands for an address that was erased.
+    pub fn is_erased(&self) -> bool {
+        self.0.rsplit_once('@').is_some_and(|(_, domain)| domain == ERASED_DOMAIN)
+    }
+
     /// The address as text.
     pub fn as_str(&self) -> &str {
         &self.0
@@ -103,21 +123,28 @@ impl std::str::FromStr for EmailAddress {
     type Err = EmailError;
 
     fn from_str(text: &str) -> Result<Self, EmailError> {
-        if is_plain(text) {
-            return Self::as_stored(text);
-        }
-        let (local, domain) = text.rsplit_once('@').ok_or(EmailError)?;
-        let local = composed(local);
-        if is_plain(domain) {
-            return Self::as_stored(&format!("{local}@{domain}"));
-        }
-        let ascii = idna::domain_to_ascii_strict(domain).map_err(|_| EmailError)?;
-        let in_ascii = Self::as_stored(&format!("{local}@{ascii}"))?;
-        // A few domains have characters that are no letters. They stay in ASCII.
-        let (domain, outcome) = idna::domain_to_unicode(&ascii);
-        let in_unicode = outcome.map_err(|_| EmailError).and_then(|()| Self::as_stored(&format!("{local}@{domain}")));
-        Ok(in_unicode.unwrap_or(in_ascii))
+        // Otherwise somebody could take the place of an account that is to be erased.
+        typed(text).and_then(|address| if address.is_erased() { Err(EmailError) } else { Ok(address) })
     }
+}
+
+/// An address that somebody typed, in the one spelling of today.
+fn typed(text: &str) -> Result<EmailAddress, EmailError> {
+    let as_stored = EmailAddress::as_stored;
+    if is_plain(text) {
+        return as_stored(text);
+    }
+    let (local, domain) = text.rsplit_once('@').ok_or(EmailError)?;
+    let local = composed(local);
+    if is_plain(domain) {
+        return as_stored(&format!("{local}@{domain}"));
+    }
+    let ascii = idna::domain_to_ascii_strict(domain).map_err(|_| EmailError)?;
+    let in_ascii = as_stored(&format!("{local}@{ascii}"))?;
+    // A few domains have characters that are no letters. They stay in ASCII.
+    let (domain, outcome) = idna::domain_to_unicode(&ascii);
+    let in_unicode = outcome.map_err(|_| EmailError).and_then(|()| as_stored(&format!("{local}@{domain}")));
+    Ok(in_unicode.unwrap_or(in_ascii))
 }
 
 impl TryFrom<String> for EmailAddress {
@@ -253,6 +280,8 @@ mod tests {
             "a..b@c.de",
             "a@c.de\u{2028}",
             "\"a\"@c.de",
+            "erased-5@erased.invalid",
+            "a@ERASED.invalid",
         ] {
             assert_eq!(bad.parse::<EmailAddress>(), Err(EmailError), "{bad:?}");
         }

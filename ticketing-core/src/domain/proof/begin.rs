@@ -1,10 +1,11 @@
 //! Beginning a proof: its row and its mail.
 
 use super::code::CodeFor;
-use super::{BY_ACCOUNT, BY_ADDRESS, MAX_PROOFS, Proof, ProofPurpose, next_allowed};
+use super::{BY_ACCOUNT, BY_ADDRESS, MAX_PROOFS, PROOF_WINDOW, Proof, ProofPurpose};
 use crate::domain::account::{self, Account};
 use crate::domain::command::Command;
 use crate::domain::id::AccountId;
+use crate::domain::limit::next_allowed;
 use crate::domain::load::LoadKeys;
 use crate::domain::principal::EmailAddress;
 use crate::domain::refusal::Refusal;
@@ -118,7 +119,9 @@ impl Command for BeginProof {
             _ => return Ok(None),
         };
         let purpose = self.purpose();
-        if let Some(again_at) = next_allowed(self.counted(rows, &address, active.as_ref()), MAX_PROOFS, now) {
+        if let Some(again_at) =
+            next_allowed(self.counted(rows, &address, active.as_ref()), MAX_PROOFS, PROOF_WINDOW, now)
+        {
             return Err(Refusal::TooManyProofs { again_at });
         }
         if let Some(account) = active.as_ref().filter(|_| purpose.replaces()) {

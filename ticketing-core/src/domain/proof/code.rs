@@ -168,10 +168,8 @@ impl Command for UseMailedCode {
         });
         match proof.code_for() {
             Some(CodeFor::VerifyEmail(id)) => {
-                rows.accounts.update(&id, |account| {
-                    account.is_verified = true;
-                    account.updated_at = now;
-                });
+                rows.verify_account(now, id);
+                rows.accounts.update(&id, |account| account.updated_at = now);
                 rows.end_proofs(now, id, ProofPurpose::OF_VERIFICATION);
             }
             None => {}

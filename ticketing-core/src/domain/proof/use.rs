@@ -2,6 +2,7 @@
 
 use super::{BY_ACCOUNT, BY_ADDRESS, Proof, ProofPurpose};
 use crate::domain::account::{self, Account};
+use crate::domain::audit::Actor;
 use crate::domain::command::Command;
 use crate::domain::factor::{Factor, remove_factor};
 use crate::domain::id::ProofId;
@@ -108,7 +109,7 @@ impl Command for UseProof {
         rows.proofs.update(&proof.id, |proof| proof.used_at = Some(now));
         match &self.to {
             ProofUse::VerifyEmail => {
-                rows.accounts.update(&account.id, |account| account.is_verified = true);
+                rows.verify_account(now, account.id);
                 rows.end_proofs(now, account.id, ProofPurpose::OF_VERIFICATION);
             }
             ProofUse::ResetPassword { hash } => reset(rows, now, &account, hash),
@@ -134,6 +135,7 @@ fn is_taken(rows: &WorkingSet, address: &EmailAddress, account: &Account, now: T
 }
 
 fn reset(rows: &mut WorkingSet, now: Timestamp, before: &Account, hash: &str) {
+    rows.cancel_erasure(now, before.id, Actor::System);
     rows.accounts.update(&before.id, |account| {
         account.password_hash = hash.to_owned();
         account.sessions_ended += 1;
@@ -163,6 +165,7 @@ fn change_email(rows: &mut WorkingSet, now: Timestamp, before: &Account, address
 }
 
 fn undo(rows: &mut WorkingSet, now: Timestamp, before: &Account, proof: &Proof, hash: &str) {
+    rows.cancel_erasure(now, before.id, Actor::System);
     rows.accounts.update(&before.id, |account| {
         account.email = proof.address.clone();
         account.is_verified = proof.was_verified;

@@ -1,6 +1,6 @@
 //! Deciding refunds. Upkeep sends them.
 
-use super::{BY_KEY, Refund, RefundReason, RefundRequest, RefundStatus};
+use super::{BY_KEY, Refund, RefundMoney, RefundReason, RefundRequest, RefundStatus};
 use crate::domain::audit::{Actor, Change};
 use crate::domain::code::{Reference, Seed};
 use crate::domain::command::Command;
@@ -10,6 +10,7 @@ use crate::domain::money::Money;
 use crate::domain::order::{self, Order};
 use crate::domain::outbox::MailKind;
 use crate::domain::payment::{self, Attempt, AttemptStatus};
+use crate::domain::principal::Principal;
 use crate::domain::refusal::Refusal;
 use crate::domain::stock;
 use crate::domain::ticket::{Ticket, TicketStatus, void_tickets};
@@ -43,17 +44,31 @@ impl Command for RefundRequest {
         // A set: a ticket that is named twice must not be refunded twice, nor free two places.
         let wanted: Option<BTreeSet<TicketId>> = self.tickets.as_ref().map(|ids| ids.iter().copied().collect());
         if let Some(refund) = rows.refund_by_key(&self.key) {
-            let same =
-                refund.order_id == order.id && wanted.as_ref().is_none_or(|wanted| refund.tickets.iter().eq(wanted));
+            let same_amount = match self.money {
+                RefundMoney::Prices => true,
+                RefundMoney::Nothing => refund.amount.is_zero(),
+                RefundMoney::Exactly(amount) => refund.amount == amount,
+            };
+            let same = refund.order_id == order.id
+                && same_amount
+                && wanted.as_ref().is_none_or(|wanted| refund.tickets.iter().eq(wanted));
             return if same { Ok(refund.clone()) } else { Err(Refusal::KeyReused) };
         }
         let actor = Actor::Person(self.actor.clone());
-        refund_tickets(rows, now, &order, wanted.as_ref(), &self.key, self.reason, self.note.clone(), actor)
+        let wish = RefundWish {
+            tickets: wanted.as_ref(),
+            money: self.money,
+            key: &self.key,
+            reason: self.reason,
+            note: self.note.clone(),
+            actor,
+        };
+        refund_tickets(rows, now, &order, wish)
     }
 }
 
 /// The rows that [`refund_tickets`] reads and changes.
-pub(super) fn refund_needs(rows: &WorkingSet, load: &mut LoadKeys, order: &Order) {
+pub(crate) fn refund_needs(rows: &WorkingSet, load: &mut LoadKeys, order: &Order) {
     load.find(payment::BY_ORDER, &order.id);
     load.find(super::BY_ORDER, &order.id);
     load.find(ticket::BY_ORDER, &order.id);
@@ -111,8 +126,13 @@ struct Owed<'a> {
 }
 
 fn add_refund(rows: &mut WorkingSet, now: Timestamp, owed: Owed<'_>) -> Refund {
-    // Free tickets have nothing to refund.
-    let status = if owed.amount.is_zero() { RefundStatus::Processed } else { RefundStatus::Due };
+    let status = match owed.amount.is_zero() {
+        // Free tickets have nothing to refund.
+        true => RefundStatus::Processed,
+        // No gateway sends it: a person pays it back.
+        false if owed.attempt.is_recorded() => RefundStatus::NeedsAttention,
+        false => RefundStatus::Due,
+    };
     let refund = Refund {
         id: RefundId(rows.refunds.take_id()),
         key: owed.key,
@@ -137,17 +157,46 @@ fn add_refund(rows: &mut WorkingSet, now: Timestamp, owed: Owed<'_>) -> Refund {
     refund
 }
 
-#[expect(clippy::too_many_arguments, reason = "the two callers have nothing in common but these")]
+/// Owes what a ticket cost more than the one that came in place of it.
+pub(crate) fn refund_difference(
+    rows: &mut WorkingSet,
+    now: Timestamp,
+    order: &Order,
+    old: &Ticket,
+    amount: Money,
+    key: Reference,
+    actor: &Principal,
+) -> Result<Refund, Refusal> {
+    let attempt = rows.attempts_of(order.id).find(|attempt| attempt.status == AttemptStatus::Fulfilled).cloned();
+    let attempt = attempt.ok_or(Refusal::NothingToRefund)?;
+    let refundable = refundable(rows, order.id, &attempt);
+    if amount.currency() != refundable.currency() || amount.minor() > refundable.minor() {
+        return Err(Refusal::RefundExceedsPaid { refundable });
+    }
+    let (reason, tickets) = (RefundReason::Swapped, vec![old.id]);
+    let actor = Actor::Person(actor.clone());
+    Ok(add_refund(rows, now, Owed { key, order, attempt: &attempt, amount, reason, note: None, tickets, actor }))
+}
+
+/// What to refund of an order.
+pub(crate) struct RefundWish<'a> {
+    /// Which tickets. `None`: all that are valid.
+    pub(crate) tickets: Option<&'a BTreeSet<TicketId>>,
+    pub(crate) money: RefundMoney,
+    pub(crate) key: &'a Reference,
+    pub(crate) reason: RefundReason,
+    pub(crate) note: Option<String>,
+    pub(crate) actor: Actor,
+}
+
+/// Makes tickets of a paid order void, and owes what goes back for them.
 pub(crate) fn refund_tickets(
     rows: &mut WorkingSet,
     now: Timestamp,
     order: &Order,
-    wanted: Option<&BTreeSet<TicketId>>,
-    key: &Reference,
-    reason: RefundReason,
-    note: Option<String>,
-    actor: Actor,
+    wish: RefundWish<'_>,
 ) -> Result<Refund, Refusal> {
+    let RefundWish { tickets: wanted, money, key, reason, note, actor } = wish;
     let attempt = rows.attempts_of(order.id).find(|attempt| attempt.status == AttemptStatus::Fulfilled).cloned();
     let attempt = attempt.ok_or(Refusal::NothingToRefund)?;
     let valid: Vec<Ticket> = rows.tickets_of(order.id).filter(|ticket| ticket.status.is_valid()).cloned().collect();
@@ -155,22 +204,17 @@ pub(crate) fn refund_tickets(
         None => valid.clone(),
         Some(wanted) => wanted.iter().map(|id| valid_ticket(rows, order, *id)).collect::<Result<_, _>>()?,
     };
-    if chosen.is_empty() {
+    let is_amount_alone = wanted.is_some() && matches!(money, RefundMoney::Exactly(amount) if !amount.is_zero());
+    if chosen.is_empty() && !is_amount_alone {
         return Err(Refusal::NothingToRefund);
     }
     let refundable = refundable(rows, order.id, &attempt);
-    let sum = |tickets: &[Ticket]| tickets.iter().map(|ticket| ticket.price.minor()).sum::<i64>();
-    let amount = if paid_in_full(order, &attempt) {
-        sum(&chosen)
-    } else {
-        // A review accepted less or another currency, so the tickets' prices do not add up to the capture. Each ticket gets its
-        // share of what can still be refunded, and the last one the rest.
-        share(refundable.minor(), sum(&chosen), sum(&valid))
+    let amount = match money {
+        RefundMoney::Prices => price_of(rows, order, &attempt, &chosen, &valid, refundable)?,
+        RefundMoney::Nothing => Money::zero(refundable.currency()),
+        RefundMoney::Exactly(amount) if amount.currency() == refundable.currency() => amount,
+        RefundMoney::Exactly(_) => return Err(Refusal::RefundExceedsPaid { refundable }),
     };
-    // What was refunded at the gateway is not there any more: the last tickets get what is left.
-    let went_elsewhere = rows.refunds_of(order.id).any(|refund| refund.reason == RefundReason::Elsewhere);
-    let amount = if went_elsewhere { amount.min(refundable.minor()) } else { amount };
-    let amount = Money::new(amount, refundable.currency()).map_err(|_| Refusal::TotalTooLarge)?;
     if amount.minor() > refundable.minor() {
         return Err(Refusal::RefundExceedsPaid { refundable });
     }
@@ -178,6 +222,29 @@ pub(crate) fn refund_tickets(
     void_tickets(rows, now, order, &chosen, TicketStatus::Refunded);
     let tickets = chosen.iter().map(|ticket| ticket.id).collect();
     Ok(add_refund(rows, now, Owed { key: key.clone(), order, attempt: &attempt, amount, reason, note, tickets, actor }))
+}
+
+/// What goes back for these tickets, out of all that are valid.
+fn price_of(
+    rows: &WorkingSet,
+    order: &Order,
+    attempt: &Attempt,
+    chosen: &[Ticket],
+    valid: &[Ticket],
+    refundable: Money,
+) -> Result<Money, Refusal> {
+    let sum = |tickets: &[Ticket]| tickets.iter().map(|ticket| ticket.price.minor()).sum::<i64>();
+    let amount = if paid_in_full(order, attempt) {
+        sum(chosen)
+    } else {
+        // A review accepted less or another currency, so the tickets' prices do not add up to the capture. Each ticket gets its
+        // share of what can still be refunded, and the last one the rest.
+        share(refundable.minor(), sum(chosen), sum(valid))
+    };
+    // What was refunded at the gateway is not there any more: the last tickets get what is left.
+    let went_elsewhere = rows.refunds_of(order.id).any(|refund| refund.reason == RefundReason::Elsewhere);
+    let amount = if went_elsewhere { amount.min(refundable.minor()) } else { amount };
+    Money::new(amount, refundable.currency()).map_err(|_| Refusal::TotalTooLarge)
 }
 
 /// A ticket of the order that is still valid.

@@ -111,7 +111,8 @@ impl Command for RefundReport {
     }
 }
 
-/// Lets upkeep retry a refund that the gateway gave up. A refund that is in progress or done stays as it is.
+/// Lets upkeep retry a refund that the gateway gave up. A refund that is in progress or done stays as it is, and
+/// so does one that no gateway can send: see [`RecordRefund`](super::RecordRefund).
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct RetryRefund {
     /// The refund.
@@ -124,14 +125,18 @@ impl Command for RetryRefund {
     type Outcome = Result<Refund, Refusal>;
     const NAME: &'static str = "retry_refund";
 
-    fn needs(&self, _rows: &WorkingSet, load: &mut LoadKeys) {
+    fn needs(&self, rows: &WorkingSet, load: &mut LoadKeys) {
         load.row::<Refund>(&self.id);
+        if let Some(refund) = rows.refunds.loaded_row(&self.id) {
+            load.look::<Attempt>(&refund.attempt);
+        }
     }
 
     fn apply(&self, rows: &mut WorkingSet, now: Timestamp) -> Result<Refund, Refusal> {
         let id = self.id;
         let refund = rows.refunds.get(&id).cloned().ok_or(Refusal::RefundUnknown)?;
-        if matches!(refund.status, RefundStatus::Failed | RefundStatus::NeedsAttention) {
+        let is_manual = rows.attempts.get(&refund.attempt).is_some_and(Attempt::is_recorded);
+        if matches!(refund.status, RefundStatus::Failed | RefundStatus::NeedsAttention) && !is_manual {
             rows.refunds.update(&id, |row| {
                 // A refund that failed at the gateway has moved no money. One that needs attention may have, and one that was
                 // rejected may have been so because an earlier try had arrived after all. Both are looked up first.

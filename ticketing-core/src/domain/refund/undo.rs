@@ -1,7 +1,7 @@
 //! Undoing the orders of cancelled events.
 
-use super::RefundReason;
-use super::request::{refund_needs, refund_tickets};
+use super::request::{RefundWish, refund_needs, refund_tickets};
+use super::{RefundMoney, RefundReason};
 use crate::domain::audit::Actor;
 use crate::domain::code::{Reference, Seed};
 use crate::domain::command::Command;
@@ -68,7 +68,9 @@ fn undo(rows: &mut WorkingSet, now: Timestamp, id: OrderId, seed: &Seed) -> Opti
         OrderStatus::Paid => {
             let key = Reference::of_attempt(seed);
             let why = RefundReason::EventCancelled;
-            refund_tickets(rows, now, &order, None, &key, why, None, Actor::System).ok()?;
+            let (money, actor) = (RefundMoney::Prices, Actor::System);
+            let wish = RefundWish { tickets: None, money, key: &key, reason: why, note: None, actor };
+            refund_tickets(rows, now, &order, wish).ok()?;
         }
         OrderStatus::Expired | OrderStatus::Cancelled => return None,
     }

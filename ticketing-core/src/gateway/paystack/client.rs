@@ -17,8 +17,12 @@ use std::time::Duration;
 const MAX_ANSWER: usize = 1024 * 1024;
 /// The maximum number of retries.
 const MAX_RETRIES: u32 = 2;
-/// Connections idle for longer than this are not reused, since Paystack may be closing them.
-const KEEP_IDLE: Duration = Duration::from_secs(30);
+/// Connections idle for longer than this are not reused.
+///
+/// A server may close an idle connection just as a request is sent on it. Whether the request was read is
+/// then unknown, so a payment cannot be begun again. Servers wait at least 5 seconds in common defaults
+/// (Node.js); the sandbox gateway of `ticketing-http` waits 10.
+const KEEP_IDLE: Duration = Duration::from_secs(4);
 
 /// When a call may be retried.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

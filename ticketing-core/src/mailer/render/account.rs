@@ -123,6 +123,25 @@ impl<'a> FactorMail<'a> {
     }
 }
 
+/// The data of the mail about an account that is to be erased.
+#[derive(Clone, Copy, Debug)]
+#[non_exhaustive]
+pub struct ErasureMail<'a> {
+    /// The account.
+    pub account: AccountId,
+    /// The recipient.
+    pub to: &'a EmailAddress,
+    /// When it is erased.
+    pub at: Timestamp,
+}
+
+impl<'a> ErasureMail<'a> {
+    /// Creates one from all its fields.
+    pub const fn new(account: AccountId, to: &'a EmailAddress, at: Timestamp) -> Self {
+        Self { account, to, at }
+    }
+}
+
 const CODE_SUBJECT: &str = "Your code";
 
 /// The sentences of a mail with a token.
@@ -206,7 +225,7 @@ impl Renderer {
     pub fn password_changed_mail(&self, mail: &PasswordChangedMail<'_>) -> crate::error::Result<Mail> {
         let subject = "Your password was changed";
         let key = format!("{}-{}", mail.account, mail.time);
-        let view = PasswordChangedView { subject, at: in_utc(mail.at) };
+        let view = DatedView { subject, at: in_utc(mail.at) };
         self.account_mail("password_changed", &key, subject, mail.to, &view)
     }
 
@@ -230,6 +249,14 @@ impl Renderer {
         let key = format!("{}-{}", mail.account, mail.time);
         let view = FactorView { subject, what, at: in_utc(mail.at) };
         self.account_mail("second_factor", &key, subject, mail.to, &view)
+    }
+
+    /// The mail about an account that is to be erased.
+    pub fn erasure_mail(&self, mail: &ErasureMail<'_>) -> crate::error::Result<Mail> {
+        let subject = "Your account will be erased";
+        let key = format!("{}-{}", mail.account, mail.at.as_second());
+        let view = DatedView { subject, at: in_utc(mail.at) };
+        self.account_mail("erasure", &key, subject, mail.to, &view)
     }
 
     fn account_mail(
@@ -281,7 +308,7 @@ struct FactorView<'a> {
 }
 
 #[derive(Serialize)]
-struct PasswordChangedView<'a> {
+struct DatedView<'a> {
     subject: &'a str,
     at: String,
 }

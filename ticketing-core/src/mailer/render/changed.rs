@@ -49,12 +49,8 @@ impl Renderer {
             link: link(public_url),
         };
         let letter = Letter {
-            name: "event_changed",
-            key: &order.reference,
             again: Some(&version),
-            what: "Changed",
-            order,
-            event,
+            ..Letter::to_buyer("event_changed", order.reference.as_str(), "Changed", order, event)
         };
         self.mail(&letter, Vec::new(), view)
     }

@@ -23,7 +23,7 @@ impl Shop {
         self.storage.apply_one(self.now(), put).await.unwrap()
     }
 
-    async fn code(&self, event: &Event, settings: PromoCodeSettings) -> PromoCode {
+    pub(super) async fn code(&self, event: &Event, settings: PromoCodeSettings) -> PromoCode {
         granted(self.try_code(event, settings).await)
     }
 
@@ -37,12 +37,12 @@ impl Shop {
         self.storage.apply_one(self.now(), edit).await.unwrap()
     }
 
-    async fn uses(&self, code: &PromoCode) -> (i64, i64) {
+    pub(super) async fn uses(&self, code: &PromoCode) -> (i64, i64) {
         let code = self.storage.find(FindPromoCode::Id(code.id)).await.unwrap().unwrap();
         (code.uses.held, code.uses.sold)
     }
 
-    fn with_code(&self, event: &Event, lines: &[(usize, u32)], text: &str) -> Hold {
+    pub(super) fn with_code(&self, event: &Event, lines: &[(usize, u32)], text: &str) -> Hold {
         self.wish_of(event, lines).with_promo_code(text.parse::<crate::domain::promo_code::PromoCodeText>().unwrap())
     }
 
@@ -55,7 +55,7 @@ fn settings(text: &str) -> PromoCodeSettings {
     PromoCodeSettings::new(text.parse().unwrap())
 }
 
-fn half(text: &str) -> PromoCodeSettings {
+pub(super) fn half(text: &str) -> PromoCodeSettings {
     settings(text).with_discount(Discount::Percent(5000))
 }
 

@@ -77,6 +77,25 @@ pub async fn a_dispute_voids_the_tickets_and_one_that_is_won_restores_them(stora
     granted(shop.refund(&shop.refund_of(&bought.order, &[])).await);
 }
 
+pub async fn tickets_that_are_restored_are_mailed_to_their_holders(storage: Arc<dyn Storage>) {
+    let shop = Shop::open(storage);
+    let event = shop.event().create().await;
+    let bought = shop.buy(&event, 2).await;
+    let given = shop.transferred(&bought.tickets[0], "bob@example.com").await.ticket;
+    report(&shop, &bought, "d1", DisputeStage::Open, None).await;
+    assert_eq!(shop.ticket_now(&given).await.status, TicketStatus::Cancelled);
+    report(&shop, &bought, "d1", DisputeStage::Won, None).await;
+    let restored = shop.ticket_now(&given).await;
+    assert_eq!((restored.status, restored.holder == given.holder), (TicketStatus::Active, true));
+    assert_ne!(restored.code, given.code);
+    let mails = shop.mails_to(&bought.order).await;
+    let last = [
+        (MailKind::TicketsRestored(1), "ada@example.com".to_owned()),
+        (MailKind::Ticket { ticket: given.id, time: 2 }, "bob@example.com".to_owned()),
+    ];
+    assert!(mails.ends_with(&last), "{mails:?}");
+}
+
 pub async fn a_dispute_that_is_lost_leaves_them_void(storage: Arc<dyn Storage>) {
     let shop = Shop::open(storage);
     let event = shop.event().create().await;

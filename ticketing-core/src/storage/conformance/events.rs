@@ -1,7 +1,7 @@
 use super::shop::{Shop, external, granted, only};
 use crate::domain::category::NewCategory;
 use crate::domain::event::CancelEvent;
-use crate::domain::event::EventStatus;
+use crate::domain::event::{EditEvent, EventStatus, EventWants};
 use crate::domain::id::{CategoryId, EventId};
 use crate::domain::page::PageRequest;
 use crate::domain::principal::Principal;
@@ -151,4 +151,16 @@ pub async fn a_cancelled_event_sells_nothing_and_stays_cancelled(storage: Arc<dy
     let event_id = EventId(event.id.0 + 1);
     let unknown = shop.storage.apply_one(shop.now(), CancelEvent { id: event_id }).await.unwrap();
     assert_eq!(unknown, Err(Refusal::EventUnknown { event_id }));
+}
+
+pub async fn times_are_as_precise_as_they_are_stored(storage: Arc<dyn Storage>) {
+    let shop = Shop::open(storage);
+    let nanosecond = SignedDuration::from_nanos(1);
+    let event =
+        shop.event().with(|new| new.starts_at += nanosecond).ending_in(SignedDuration::from_hours(99)).create().await;
+    assert_eq!(shop.event_now(&event).await, event, "an answer is what a later read finds");
+    let wants = EventWants::default().with_starts_at(event.starts_at + nanosecond);
+    let edit = EditEvent { id: event.id, actor: shop.organizer.clone(), seen: None, wants };
+    let edited = granted(shop.storage.apply_one(shop.now(), edit).await.unwrap());
+    assert_eq!(edited.version, 1, "less than is stored is no change");
 }

@@ -29,7 +29,7 @@ impl Shop {
         hold
     }
 
-    async fn guest(&self, event: &Event, quantity: u32, address: Option<&str>) -> Order {
+    pub(super) async fn guest(&self, event: &Event, quantity: u32, address: Option<&str>) -> Order {
         granted(self.try_hold(&self.guest_hold(event, quantity, address)).await)
     }
 

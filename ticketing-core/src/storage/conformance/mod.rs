@@ -20,13 +20,16 @@
 pub mod accounts;
 pub mod api_keys;
 pub mod attempts;
+pub mod attendees;
 pub mod batches;
+pub mod box_office;
 pub mod cancellations;
 pub mod codes;
 mod commands;
 pub mod copies;
 pub mod disputes;
 pub mod edits;
+pub mod erasures;
 pub mod events;
 pub mod factors;
 pub mod filters;
@@ -34,8 +37,10 @@ pub mod guests;
 pub mod invitations;
 pub mod limits;
 pub mod mailed_codes;
+pub mod messages;
 pub mod model;
 pub mod notices;
+pub mod order_details;
 pub mod orders;
 pub mod organisations;
 pub mod outbox;
@@ -53,8 +58,10 @@ pub mod scopes;
 pub mod sessions;
 pub mod settle;
 pub mod shop;
+pub mod swaps;
 pub mod tickets;
 pub mod till;
+pub mod transfers;
 pub mod watch;
 pub mod webhooks;
 
@@ -125,6 +132,26 @@ macro_rules! storage_conformance {
                 the_fourth_code_within_an_hour_is_refused
                 a_right_code_used_eight_times_at_once_works_once
                 eight_wrong_codes_at_once_use_five_tries
+            }
+            erasures {
+                an_erasure_is_asked_for_told_and_cancelled
+                an_erased_account_keeps_nothing_but_its_id
+                an_account_whose_address_was_never_verified_leaves_the_proofs_of_its_owner
+                what_is_left_of_an_account_is_looked_for_for_a_day
+                what_needs_the_person_stands_in_the_way
+                an_owner_leaves_others_an_owner
+                a_blocked_erasure_is_tried_again_a_day_later
+                a_buyer_is_erased_once_the_order_is_finished
+                a_buyer_whose_money_moves_is_left_alone
+                money_that_comes_for_an_erased_buyer_goes_back
+                who_proves_the_address_cancels_an_erasure
+                once_its_time_has_come_nothing_cancels_an_erasure
+                a_mail_whose_recipient_was_erased_goes_to_the_buyer_again
+                what_is_erasable_is_listed_in_slices
+                a_mail_that_waits_is_erased_only_if_it_is_given_up
+                an_account_erased_eight_times_at_once_is_erased_once
+                of_administrators_who_are_erased_at_once_one_stays
+                of_an_erasure_and_a_payment_at_once_the_payment_is_told
             }
             organisations {
                 an_organisation_reads_back_and_its_founder_owns_it
@@ -223,6 +250,7 @@ macro_rules! storage_conformance {
                 category_names_ignore_case_and_are_listed_in_order
                 accounts_and_identities_of_applications_organise_and_buy
                 a_cancelled_event_sells_nothing_and_stays_cancelled
+                times_are_as_precise_as_they_are_stored
             }
             edits {
                 an_edit_changes_what_it_names_and_nothing_else
@@ -263,6 +291,12 @@ macro_rules! storage_conformance {
                 a_wish_about_returns_overrides_the_default
                 unused_tickets_are_returned_until_a_date
                 a_return_is_repeated_and_refused_to_others
+                tickets_are_returned_as_the_event_allows
+                what_is_kept_is_rounded_down
+                a_change_of_the_event_returns_the_whole_price
+                what_is_not_the_buyers_is_neither_quoted_nor_returned
+                a_swapped_ticket_is_returned_for_what_it_counts
+                a_ticket_returned_eight_times_at_once_is_paid_back_once
             }
             copies {
                 a_copy_has_everything_but_what_was_sold
@@ -317,6 +351,22 @@ macro_rules! storage_conformance {
                 claiming_while_a_payment_arrives_gives_the_account_all_tickets
                 the_uses_of_a_code_are_limited_by_the_address_of_a_guest
             }
+            attendees {
+                nothing_is_known_until_somebody_says_it
+                an_edit_that_changes_nothing_is_no_edit
+                an_old_version_of_an_attendee_is_refused
+                of_two_edits_of_one_version_one_wins
+                the_holder_edits_all_but_the_note_and_only_while_the_ticket_is_valid
+                who_gets_an_address_gets_the_ticket_there
+                attendees_of_foreign_events_are_neither_listed_nor_edited
+                every_page_size_lists_every_attendee_once
+                a_cursor_stays_where_it_is_while_tickets_are_sold
+                attendees_are_found_by_what_is_known_of_them
+                orders_are_found_whatever_became_of_them
+                an_erased_buyer_leaves_no_attendee
+                an_attendee_is_erased_by_address_and_after_the_event
+                who_comes_is_in_the_audit_log_without_the_data
+            }
             attempts {
                 an_attempt_reads_back_and_a_repeat_finds_it
                 attempts_are_found_together_each_with_its_order
@@ -369,6 +419,7 @@ macro_rules! storage_conformance {
             }
             disputes {
                 a_dispute_voids_the_tickets_and_one_that_is_won_restores_them
+                tickets_that_are_restored_are_mailed_to_their_holders
                 a_dispute_that_is_lost_leaves_them_void
                 a_dispute_over_a_part_voids_what_a_person_says
                 a_dispute_that_is_won_without_places_waits_for_a_person
@@ -389,6 +440,107 @@ macro_rules! storage_conformance {
                 a_refund_made_at_the_gateway_counts
                 a_refund_that_was_not_sent_makes_room_for_one_made_at_the_gateway
                 the_place_of_a_used_ticket_is_not_sold_again
+            }
+            box_office {
+                an_order_that_is_issued_has_its_tickets_at_once
+                an_order_that_is_issued_again_is_found
+                capacity_binds_those_who_issue_and_sales_rules_do_not
+                everybody_issues_the_last_places_at_once
+                prices_are_what_the_organiser_sets
+                drafts_cancelled_and_foreign_events_issue_nothing
+                who_buys_at_a_counter_needs_no_address
+                who_comes_is_said_with_the_order
+                places_are_kept_until_somebody_pays
+                another_amount_than_was_asked_for_is_in_review
+                a_late_payment_gets_tickets_only_if_there_are_places
+                a_person_pays_back_what_a_person_has_received
+                a_refund_may_be_a_part_nothing_or_an_amount_alone
+                amounts_alone_never_exceed_what_was_paid
+                tickets_are_sent_again_a_few_times_a_day
+                tickets_are_sent_again_to_those_who_may_have_them
+                many_orders_are_issued_at_once
+                many_orders_are_issued_all_or_none
+                places_are_counted_over_all_orders_of_an_import
+                a_dry_run_writes_nothing
+                a_repeated_import_finds_the_same_orders
+                nobody_is_told_of_orders_that_are_not_mailed
+                two_imports_at_once_never_oversell
+            }
+            transfers {
+                an_offer_changes_nothing_about_the_ticket
+                taking_makes_the_old_ticket_void_and_issues_another_one
+                a_ticket_of_a_sold_out_event_is_transferred
+                a_repeat_finds_what_the_first_call_made
+                an_offer_to_another_address_replaces_the_open_one
+                an_offer_is_taken_back
+                a_transfer_is_found_with_what_it_is_about
+                a_ticket_taken_eight_times_at_once_is_one_ticket
+                of_taking_and_scanning_at_once_one_wins
+                of_taking_and_refunding_at_once_one_wins
+                only_the_holder_offers_a_ticket
+                an_offer_ends_after_a_week_and_when_the_event_starts
+                a_ticket_that_is_not_valid_is_neither_offered_nor_taken
+                the_event_says_how_often_tickets_are_transferred
+                the_event_says_until_when_tickets_are_transferred
+                a_ticket_is_offered_a_few_times_a_day
+                offers_made_at_once_stay_within_the_limit
+                everybody_is_told_of_a_transfer
+                the_old_code_opens_nothing
+                the_money_of_a_transferred_ticket_stays_with_its_order
+                a_cancelled_event_voids_tickets_that_were_transferred
+                who_gave_a_ticket_away_is_not_sent_it_again
+                a_ticket_that_was_transferred_is_not_the_buyers_to_return
+                an_erased_buyer_leaves_no_address_in_transfers
+                guests_see_the_tickets_that_they_hold
+            }
+            swaps {
+                a_cheaper_type_returns_the_difference
+                the_difference_may_be_kept
+                a_type_of_the_same_price_moves_no_money
+                a_type_that_is_not_on_sale_takes_swapped_tickets
+                a_swap_is_possible_if_the_event_is_full
+                uses_of_a_promo_code_stay_as_they_are
+                a_repeated_swap_finds_the_same_ticket
+                a_swap_is_told_to_the_holder
+                a_swap_does_not_make_a_ticket_new_to_its_holder
+                refunds_after_a_swap_never_exceed_what_came
+                a_reversed_charge_voids_a_swapped_ticket
+                a_ticket_swapped_eight_times_at_once_is_swapped_once
+                the_last_place_of_a_type_goes_to_one_swap
+                a_dearer_type_is_refused_with_the_difference
+                a_type_that_is_none_of_the_others_is_refused
+                a_ticket_that_is_not_valid_is_not_swapped
+                tickets_of_foreign_events_are_not_swapped
+            }
+            order_details {
+                nothing_is_known_of_an_order_until_somebody_says_it
+                the_buyer_says_all_but_the_note
+                orders_of_others_are_unknown_to_those_who_say_something
+                what_is_said_already_is_no_edit_and_an_old_version_is_refused
+                of_two_edits_of_one_version_of_an_order_one_wins
+                who_comes_is_said_until_the_order_is_paid
+                those_who_come_are_attendees_once_the_order_is_paid
+                a_late_payment_finds_who_comes
+                of_saying_who_comes_and_paying_at_once_nothing_is_lost
+                erasing_a_buyer_empties_what_is_known_of_the_order
+                what_must_be_answered_is_answered_before_paying
+                a_sale_at_once_has_answered_nothing
+                what_must_be_answered_is_answered_before_entry
+                those_who_issue_tickets_are_not_bound_by_questions
+            }
+            messages {
+                each_address_gets_a_message_once
+                attendees_with_an_address_of_their_own_get_their_mail
+                the_audience_is_a_type_and_who_is_in
+                a_message_goes_on_where_it_stopped
+                a_message_is_stopped
+                who_was_erased_gets_no_message
+                who_pays_while_a_message_is_sent_gets_it
+                eight_workers_send_a_message_once
+                a_repeated_message_is_the_same_one
+                an_event_has_three_messages_a_day
+                drafts_and_foreign_events_send_no_message
+                messages_sent_at_once_stay_within_the_limit
             }
             cancellations {
                 every_order_of_a_cancelled_event_is_undone_once

@@ -2,6 +2,8 @@
 //! every read must be equal, to the last id and microsecond. If they differ, the test prints the shortest list of commands that
 //! shows it.
 
+mod counter;
+mod holders;
 mod people;
 
 use super::Made;
@@ -219,6 +221,8 @@ impl Pair {
             Command::Hold(requests, hold_for) => self.hold(requests, *hold_for).await,
             Command::Edit(edit) => self.edit(edit).await,
             Command::People(command) => self.people(command).await,
+            Command::Counter(command) => self.counter(command).await,
+            Command::Holders(command) => self.holders(command).await,
             Command::BeginSales(requests, hold_for) => {
                 let begun = |request: &BeginSale| {
                     let mut request = request.clone();
@@ -339,7 +343,7 @@ impl Pair {
     async fn edit(&self, edit: &Edit) -> Result<(), String> {
         let now = self.now;
         match edit {
-            Edit::Event(edit) => self.both("edit_event", async |of| of.apply_one(now, edit.clone()).await).await,
+            Edit::Event(edit) => self.both("edit_event", async |of| of.apply_one(now, (**edit).clone()).await).await,
             Edit::Put(new) => self.both("put_promo_code", async |of| of.apply(now, new).await).await,
             Edit::PromoCode(edit) => {
                 self.both("edit_promo_code", async |of| of.apply_one(now, edit.clone()).await).await
@@ -430,6 +434,8 @@ impl Pair {
         // What is recorded knows of no promo codes, and of no organisations.
         if self.outcomes.is_none() {
             self.reads_of_people(pages).await?;
+            self.reads_of_the_counter().await?;
+            self.reads_of_holders().await?;
             for event in 1..=3 {
                 let page = PageRequest { limit: 1000, ..PageRequest::default() };
                 let list = ListPromoCodes { scope: Scope::all(), event_id: event.into(), page };

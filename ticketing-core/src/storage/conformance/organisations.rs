@@ -84,7 +84,7 @@ impl Shop {
         self.storage.apply_one(self.now(), EditOrganisation { id, actor: actor.clone(), wants }).await.unwrap()
     }
 
-    async fn members(&self, of: &Organisation) -> Vec<(AccountId, MemberRole)> {
+    pub(super) async fn members(&self, of: &Organisation) -> Vec<(AccountId, MemberRole)> {
         let scope = Scope::own(&Principal::Organisation(of.id));
         let members = self.storage.find(ListMembers { scope, id: of.id }).await.unwrap();
         members.into_iter().map(|(member, account)| (account.id, member.role)).collect()

@@ -31,7 +31,7 @@ impl Shop {
         self.storage.apply_one(self.now(), disable).await.unwrap().unwrap().unwrap();
     }
 
-    async fn begin_proof(&self, begin: BeginProof) -> Result<Option<Proof>, Refusal> {
+    pub(super) async fn begin_proof(&self, begin: BeginProof) -> Result<Option<Proof>, Refusal> {
         self.storage.apply_one(self.now(), begin).await.unwrap()
     }
 
@@ -48,11 +48,11 @@ impl Shop {
         self.begin_proof(BeginProof::ChangeEmail { id: account.id, seen, address: email(address) }).await
     }
 
-    async fn move_to(&self, account: &Account, address: &str) -> Proof {
+    pub(super) async fn move_to(&self, account: &Account, address: &str) -> Proof {
         granted(self.try_move(account, address).await).unwrap()
     }
 
-    async fn use_proof(&self, id: ProofId, to: ProofUse) -> Result<Account, Refusal> {
+    pub(super) async fn use_proof(&self, id: ProofId, to: ProofUse) -> Result<Account, Refusal> {
         self.storage.apply_one(self.now(), UseProof { id, to }).await.unwrap()
     }
 
@@ -72,7 +72,7 @@ impl Shop {
     }
 
     /// The proof of the last mail of this purpose.
-    async fn mailed(&self, purpose: ProofPurpose) -> Proof {
+    pub(super) async fn mailed(&self, purpose: ProofPurpose) -> Proof {
         let mut found = None;
         for mail in self.owed().await {
             if let MailKind::Proof(id) = mail.kind {

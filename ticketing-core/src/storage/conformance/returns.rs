@@ -1,4 +1,8 @@
-//! Tickets that are returned because the date or the place of their event changed.
+//! Tickets that are returned: because the date or the place of their event changed, or as its terms allow.
+
+mod by_policy;
+
+pub use by_policy::*;
 
 use super::notices::{DAY, MINUTE, elsewhere, wants};
 use super::shop::{PRICE, Shop, buyer, external, granted, ngn};

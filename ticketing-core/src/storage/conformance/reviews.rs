@@ -41,9 +41,10 @@ pub async fn an_accepted_review_buys_the_tickets_once(storage: Arc<dyn Storage>)
     let accepted = granted(resolve(&shop, &attempt, Verdict::Accept).await);
     assert_eq!(accepted.status, AttemptStatus::Fulfilled);
     assert_eq!(shop.attempt_now(&attempt).await, accepted);
+    assert_eq!(accepted.note.as_deref(), Some("called them"), "kept where it can be erased");
     let payment = shop.payment(&order).await;
     assert_eq!((payment.order.status, payment.tickets.len()), (OrderStatus::Paid, 1));
-    assert!(payment.audit.iter().any(|line| line.action == "review.resolved" && line.reason == "called them"));
+    assert!(payment.audit.iter().any(|line| line.action == "review.resolved" && !line.reason.contains("called them")));
     for verdict in [Verdict::Accept, Verdict::Refund] {
         assert_eq!(resolve(&shop, &attempt, verdict).await, Err(Refusal::NotInReview), "decided once");
     }

@@ -15,7 +15,7 @@ use crate::domain::payment::{
 };
 use crate::domain::payment_history::Payment;
 use crate::domain::refund::UndoCancelledEvents;
-use crate::domain::refund::{Refund, RefundReason, RefundRequest};
+use crate::domain::refund::{Refund, RefundMoney, RefundReason, RefundRequest};
 use crate::domain::ticket::{Ticket, TicketKey};
 use crate::storage::Outcome;
 use crate::storage::StorageExt as _;
@@ -147,6 +147,7 @@ impl Shop {
             key: self.reference(),
             order: order.reference.clone(),
             tickets: (!tickets.is_empty()).then(|| tickets.iter().map(|ticket| ticket.id).collect()),
+            money: RefundMoney::Prices,
             reason: RefundReason::Requested,
             note: Some("moved house".to_owned()),
             actor: self.organizer.clone(),

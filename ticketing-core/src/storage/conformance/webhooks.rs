@@ -24,15 +24,15 @@ fn webhook(key: &str, action: WebhookAction) -> NewWebhook {
     }
 }
 
-async fn receive(shop: &Shop, new: &NewWebhook) -> (StoredWebhook, bool) {
+pub(super) async fn receive(shop: &Shop, new: &NewWebhook) -> (StoredWebhook, bool) {
     shop.storage.apply(shop.now(), std::slice::from_ref(new)).await.unwrap().remove(0)
 }
 
-async fn claim(shop: &Shop) -> Vec<StoredWebhook> {
+pub(super) async fn claim(shop: &Shop) -> Vec<StoredWebhook> {
     shop.storage.apply_one(shop.now(), ClaimWebhooks { lease: LEASE, limit: 100 }).await.unwrap()
 }
 
-async fn report(shop: &Shop, id: WebhookId, status: WebhookStatus) -> Option<StoredWebhook> {
+pub(super) async fn report(shop: &Shop, id: WebhookId, status: WebhookStatus) -> Option<StoredWebhook> {
     let report = WebhookReport { id, status, note: Some("seen".to_owned()), is_unconfirmed_yet: false };
     shop.storage.apply(shop.now(), &[report]).await.unwrap().remove(0)
 }

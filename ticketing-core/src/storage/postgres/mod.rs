@@ -195,7 +195,8 @@ impl Storage for PostgresStorage {
     }
 
     async fn load(&self, needs: &dyn Needs) -> Result<WorkingSet> {
-        self.in_time(async {
+        // Boxed: two working sets are a lot to keep on the stack.
+        Box::pin(self.in_time(async {
             if needs.is_of_one_moment() {
                 let mut snapshot = self.snapshot().await?;
                 let rows = sql::load::load(plain(&mut snapshot), needs).await?;
@@ -206,7 +207,7 @@ impl Storage for PostgresStorage {
             let rows = sql::load::load(plain(&mut reader), needs).await?;
             reader.finish(true).await.map_err(trouble)?;
             Ok(rows)
-        })
+        }))
         .await
     }
 

@@ -32,6 +32,9 @@ pub(super) mod migrations {
     const REQUIRED_FACTORS: &str = include_str!("../../../migrations/postgres/0015_required_second_factors.sql");
     const GUESTS: &str = include_str!("../../../migrations/postgres/0016_guests.sql");
     const INVITATIONS: &str = include_str!("../../../migrations/postgres/0017_invitations_and_codes.sql");
+    const ERASURE: &str = include_str!("../../../migrations/postgres/0018_erasure.sql");
+    const ATTENDEES: &str = include_str!("../../../migrations/postgres/0019_attendees.sql");
+    const TRANSFERS: &str = include_str!("../../../migrations/postgres/0020_transfers_details_messages.sql");
 
     /// All of them.
     pub(in crate::storage) fn all() -> Migrator {
@@ -56,6 +59,9 @@ pub(super) mod migrations {
             one(15, "required second factors", REQUIRED_FACTORS),
             one(16, "guests", GUESTS),
             one(17, "invitations and codes", INVITATIONS),
+            one(18, "erasure", ERASURE),
+            one(19, "attendees", ATTENDEES),
+            one(20, "transfers, details and messages", TRANSFERS),
         ])
     }
 

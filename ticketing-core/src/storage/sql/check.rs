@@ -30,7 +30,7 @@ const QUESTIONS: &[&str] = &[
     from orders o join order_lines l on l.order_id = o.id group by o.id, o.total_minor \
     having o.total_minor <> sum(l.quantity * l.unit_minor) order by o.id",
     "select 'order ' || o.id || ' is ' || o.status || ' and has ' || count(k.id) || ' tickets' as wrong \
-    from orders o left join tickets k on k.order_id = o.id \
+    from orders o left join tickets k on k.order_id = o.id and k.replaces is null \
     group by o.id, o.status \
     having count(k.id) <> case when o.status = 'paid' \
         then (select sum(l.quantity) from order_lines l where l.order_id = o.id) else 0 end order by o.id",
@@ -66,7 +66,21 @@ const QUESTIONS: &[&str] = &[
     from accounts a left join factors f on f.account_id = a.id \
     where a.has_second_factor <> case when f.confirmed_at is null then 0 else 1 end order by a.id",
     "select 'order ' || o.id || ' is paid and no mail with its tickets is owed or sent' as wrong from orders o \
-    where o.status = 'paid' and not exists (select 1 from mails m where m.order_id = o.id and m.kind = 'tickets') order by o.id",
+    where o.status = 'paid' and o.email <> '' \
+        and not exists (select 1 from attempts a where a.order_id = o.id and a.recorded_by is not null) \
+        and not exists (select 1 from mails m where m.order_id = o.id and m.kind = 'tickets') order by o.id",
+    "select 'ticket ' || k.id || ' is ' || k.status || ' and ' || count(n.id) || ' came in place of it' as wrong \
+    from tickets k left join tickets n on n.replaces = k.id and n.order_id = k.order_id group by k.id, k.status \
+    having count(n.id) <> case when k.status = 'transferred' then 1 else 0 end order by k.id",
+    "select 'line ' || l.line || ' of order ' || l.order_id || ' has ' || count(k.id) || ' tickets that were not replaced' as wrong \
+    from order_lines l join orders o on o.id = l.order_id and o.status = 'paid' \
+    left join tickets k on k.order_id = l.order_id and k.line = l.line and k.status <> 'transferred' \
+    group by l.order_id, l.line, l.quantity having count(k.id) <> l.quantity order by l.order_id, l.line",
+    "select 'ticket ' || t.ticket_id || ' is offered twice' as wrong from transfers t where t.status = 'offered' \
+    group by t.ticket_id having count(*) > 1 order by t.ticket_id",
+    "select 'transfer ' || t.id || ' is ' || t.status || ', and its new ticket is not so' as wrong from transfers t \
+    left join tickets k on k.id = t.new_ticket_id and k.replaces = t.ticket_id \
+    where (case when t.status = 'taken' then 1 else 0 end) <> (case when k.id is null then 0 else 1 end) order by t.id",
 ];
 
 /// Returns one sentence per violated invariant.

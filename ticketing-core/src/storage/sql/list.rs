@@ -169,6 +169,12 @@ fn one(
     };
     match condition {
         Condition::Is(column, value) => format!("{alias}.{column} = {}", statement.bind(value.clone())),
+        Condition::AnyCase(column, texts) => {
+            let texts: Vec<String> = texts.iter().map(|text| statement.bind(Value::Text(text.clone()))).collect();
+            // The collation says that only letters of ASCII have a case, where a database knows others.
+            format!("lower({alias}.{column}{}) in ({})", dialect.by_code_point(), texts.join(", "))
+        }
+        Condition::Not(column, value) => format!("{alias}.{column} <> {}", statement.bind(value.clone())),
         Condition::OneOf(column, values) => {
             let kind = table.columns[table.position(column)].kind;
             statement.one_of(dialect, &[(format!("{alias}.{column}"), kind)], values)
@@ -182,6 +188,15 @@ fn one(
         Condition::Below(column, end) => format!("{alias}.{column} < {}", statement.bind(Value::Int(*end))),
         Condition::Contains(column, text) => {
             format!("{}({alias}.{column}, {}) > 0", dialect.find_text(), statement.bind(Value::Text(text.clone())))
+        }
+        Condition::ContainsAnyCase(column, text) => {
+            let text = statement.bind(Value::Text(text.clone()));
+            format!("{}(lower({alias}.{column}{}), {text}) > 0", dialect.find_text(), dialect.by_code_point())
+        }
+        Condition::EndsWith(column, text) => {
+            let length = text.chars().count();
+            let text = statement.bind(Value::Text(text.clone()));
+            format!("substr({alias}.{column}, length({alias}.{column}) - {length} + 1) = {text}")
         }
         Condition::Parent(column, noun, conditions) => {
             let on = format!("{inner}.{} = {alias}.{column}", noun.table().key());

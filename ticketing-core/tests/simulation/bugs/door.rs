@@ -15,7 +15,7 @@ impl BuggyStorage {
         let turn = |rows: &mut WorkingSet, status: TicketStatus| {
             for scan in scans {
                 if let Some(mut ticket) = rows.ticket_by_code(&scan.code).cloned() {
-                    if status == TicketStatus::Used || ticket.status == TicketStatus::Refunded {
+                    if status == TicketStatus::Used || ticket.status == status {
                         ticket.status = TicketStatus::Active;
                     }
                     rows.tickets.load_record(ticket);
@@ -38,6 +38,10 @@ impl BuggyStorage {
             }
             Some(Bug::RefundedTicketAdmitted) => memory.tamper(|rows| {
                 turn(rows, TicketStatus::Refunded);
+                check_in(rows)
+            }),
+            Some(Bug::ReplacedTicketAdmitted) => memory.tamper(|rows| {
+                turn(rows, TicketStatus::Transferred);
                 check_in(rows)
             }),
             Some(Bug::NonceIgnored) => memory.tamper(|rows| {

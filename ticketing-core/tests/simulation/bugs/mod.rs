@@ -1,9 +1,12 @@
 //! Bugs that real ticket shops have had, one at a time. A simulation that does not find them proves nothing.
 
+mod counter;
 mod door;
+mod erasures;
 mod events;
 mod gateway;
 mod guests;
+mod holders;
 mod mails;
 mod payments;
 mod people;
@@ -17,7 +20,7 @@ use crate::world::World;
 use jiff::Timestamp;
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};
-use ticketing_core::domain::account::Account;
+use ticketing_core::domain::account::{Account, EraseAccount};
 use ticketing_core::domain::api_key::{MakeApiKey, ManageApiKey};
 use ticketing_core::domain::check_in::{AnnulScan, Scan};
 use ticketing_core::domain::code::{Reference, Seed};
@@ -25,17 +28,21 @@ use ticketing_core::domain::command::Work;
 use ticketing_core::domain::event::{EditEvent, Event, SalesRules, Stock};
 use ticketing_core::domain::id::{AccountId, EventId};
 use ticketing_core::domain::notice::ExpandNotices;
-use ticketing_core::domain::order::{ClaimOrders, ExpireHolds, Hold, NameBuyer, Order, Release};
+use ticketing_core::domain::order::{
+    ClaimOrders, EraseBuyer, ExpireHolds, Hold, IssueOrder, NameBuyer, Order, Release,
+};
 use ticketing_core::domain::organisation::SetMember;
 use ticketing_core::domain::outbox::{ClaimMails, MailReport};
 use ticketing_core::domain::payment::{
-    Attempt, BeginSale, CheckoutReport, ClaimPolls, OpenAttempt, RecordDispute, Settle,
+    Attempt, BeginSale, CheckoutReport, ClaimPolls, OpenAttempt, RecordDispute, RecordPayment, Settle,
 };
 use ticketing_core::domain::promo_code::PromoCode;
 use ticketing_core::domain::refund::{
-    ClaimRefunds, RecordListedRefunds, RefundReport, RefundRequest, RetryRefund, ReturnTickets, UndoCancelledEvents,
-    WakeRefunds,
+    ClaimRefunds, RecordListedRefunds, RecordRefund, RefundReport, RefundRequest, RetryRefund, ReturnTickets,
+    UndoCancelledEvents, WakeRefunds,
 };
+use ticketing_core::domain::ticket::SwapTicket;
+use ticketing_core::domain::transfer::TakeTransfer;
 use ticketing_core::domain::webhook::{NewWebhook, WebhookReport};
 use ticketing_core::domain::working_set::WorkingSet;
 use ticketing_core::storage::{Storage as _, StorageError};
@@ -133,6 +140,25 @@ bugs! {
     KeyOfAnotherEventScans 100;
     LastOwnerLeaves 100;
     MemberGrantsWhatTheyLack 100;
+    ErasureForgetsMails 400;
+    ErasedWhileMoneyMoves 400;
+    ErasedAccountKeepsName 400;
+    IssueForgetsItsKey 400;
+    IssueOversells 400;
+    RecordedAmountNotChecked 1000;
+    RecordedRefundIsForgotten 400;
+    TransferKeepsOldTicket 400;
+    TransferKeepsCode 400;
+    TransferTakesPlace 400;
+    TransferTakenAgain 400;
+    WithdrawnOfferTaken 400;
+    NewTicketMailedToOldHolder 400;
+    ReplacedTicketAdmitted 400;
+    TransferredTicketReturned 1000;
+    SwapReturnsPlaceTwice 400;
+    SwapKeepsOldTicket 400;
+    SwapRefundsWhatIsKept 400;
+    SwapRefundsTwice 400;
 }
 
 /// The storage in memory, as somebody might have written it who had not thought of everything.
@@ -251,6 +277,9 @@ impl BuggyStorage {
             SetMember => set_member each;
             MakeApiKey => make_key each;
             ManageApiKey => manage_key each;
+            EraseBuyer => erase_buyer each;
+            TakeTransfer => take_transfer each;
+            SwapTicket => swap_ticket each;
         );
         if self.world.bug.is_some() {
             by_kind!(self, now, work:
@@ -272,6 +301,10 @@ impl BuggyStorage {
                 RecordDispute => record_dispute each;
                 RecordListedRefunds => record_listed_refunds each;
                 WebhookReport => report_webhooks;
+                EraseAccount => erase_account each;
+                IssueOrder => issue_order each;
+                RecordPayment => record_payment each;
+                RecordRefund => record_refund each;
             );
         }
         self.world.memory.transact(now, work).await

@@ -54,6 +54,21 @@ impl BuggyStorage {
                 }
                 came
             }
+            Some(Bug::TransferredTicketReturned) => {
+                let others = rows.tickets.iter().map(|(_, ticket)| ticket);
+                let others: Vec<_> = others.filter(|ticket| ticket.holder != wish.buyer).cloned().collect();
+                for mut ticket in others.clone() {
+                    ticket.holder = wish.buyer.clone();
+                    rows.tickets.load_record(ticket);
+                }
+                let came = wish.apply(rows, now);
+                for before in others {
+                    let Some(mut ticket) = rows.tickets.get(&before.id).cloned() else { continue };
+                    ticket.holder = before.holder;
+                    rows.tickets.load_record(ticket);
+                }
+                came
+            }
             _ => wish.apply(rows, now),
         }))
     }

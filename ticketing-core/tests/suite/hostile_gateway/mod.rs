@@ -21,7 +21,7 @@ use ticketing_core::storage::postgres::PostgresStorage;
 use ticketing_core::storage::sqlite::SqliteStorage;
 use world::World;
 
-const SALES: u64 = 2000;
+const SALES: u64 = 800;
 const SEED: u64 = 20_260_103;
 
 fn number(variable: &str, otherwise: u64) -> u64 {

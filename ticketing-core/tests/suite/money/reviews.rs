@@ -71,7 +71,7 @@ async fn a_rejected_payment_is_refunded_in_full(shop: &mut Shop) {
     assert_eq!((shop.order_status(&started).await.name(), shop.tickets(&started).await), ("held", (0, 0)));
     let story = shop.story(&started).await;
     let decided = story.audit.iter().find(|line| line.action == "review.resolved").unwrap();
-    assert_eq!((decided.reason.as_str(), decided.after.as_deref()), ("seen with the fake_paystack", Some("refunded")));
+    assert_eq!((decided.reason.as_str(), decided.after.as_deref()), ("a person has decided", Some("refunded")));
 }
 
 async fn a_second_decision_is_refused_and_only_the_organiser_decides(shop: &mut Shop) {

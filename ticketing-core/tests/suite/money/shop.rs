@@ -53,7 +53,7 @@ impl Place {
     }
 
     pub(crate) async fn postgres() -> Option<Self> {
-        postgres::database().await.map(Self::Postgres)
+        postgres::migrated().await.map(Self::Postgres)
     }
 
     pub(crate) async fn open(&self) -> Arc<dyn Storage> {
@@ -257,6 +257,7 @@ pub(crate) fn engine(
         .gateway_on(gateway)
         .clock(Arc::new(clock.clone()))
         .random(Arc::new(SeededRandom::new(seed)))
+        .weak_password_hashes()
         .token_key(TokenKey::new(&[7; 32]).unwrap())
         .build()
         .unwrap()

@@ -108,6 +108,12 @@ pub(crate) struct AccountView {
     is_verified: bool,
     /// Whether a code is asked for after the password.
     has_second_factor: bool,
+    /// When the account is to be erased.
+    #[oai(nullable)]
+    erase_at: Option<Time>,
+    /// When it was erased: nothing but its id is left.
+    #[oai(nullable)]
+    erased_at: Option<Time>,
     /// Creation time.
     created_at: Time,
     /// Time of the last change.
@@ -127,6 +133,8 @@ impl From<&Account> for AccountView {
             reason: account.disabled_reason.clone(),
             is_verified: account.is_verified,
             has_second_factor: account.has_second_factor,
+            erase_at: account.erase_at.filter(|_| account.erased_at.is_none()).map(Into::into),
+            erased_at: account.erased_at.map(Into::into),
             created_at: account.created_at.into(),
             updated_at: account.updated_at.into(),
         }

@@ -1,11 +1,12 @@
 use crate::api::state::ApiSettings;
+use crate::problem::Problem;
 use poem::http::{HeaderValue, Uri, header};
 use poem::{Body, IntoResponse, Response};
 use poem_openapi::ApiResponse;
 use poem_openapi::payload::{Json, Payload};
 use poem_openapi::registry::{MetaHeader, MetaMediaType, MetaResponse, MetaResponses, MetaSchemaRef, Registry};
 use poem_openapi::types::{ToJSON, Type};
-use ticketing_core::domain::page::{Page, PageRequest};
+use ticketing_core::domain::page::{Cursor, CursorPage, CursorRequest, Page, PageRequest};
 
 /// A page of a list: an array, with the URL of the next page in `Link` (RFC 8288), and the total count in `X-Total-Count`
 /// if requested.
@@ -31,6 +32,16 @@ pub(crate) fn page(skip: Option<u64>, limit: Option<u32>, count: Option<bool>) -
         .with_count(count.unwrap_or(default.count))
 }
 
+/// The requested page of a list with cursors.
+pub(crate) fn cursor(after: Option<&str>, limit: Option<u32>) -> Result<CursorRequest, Problem> {
+    let default = CursorRequest::default();
+    let after = match after {
+        None => None,
+        Some(text) => Some(text.parse::<Cursor>().map_err(|error| Problem::invalid_field("after", error.to_string()))?),
+    };
+    Ok(default.with_after(after).with_limit(limit.unwrap_or(default.limit)))
+}
+
 impl<T> List<T> {
     /// The response to `request` at `uri`.
     pub(crate) fn new<U>(
@@ -54,6 +65,12 @@ impl<T> List<T> {
         Self::paged("offset", found.map(view), request, uri, settings)
     }
 
+    /// The response to `request` at `uri`, for a list with cursors.
+    pub(crate) fn by_cursor(found: CursorPage<T>, request: CursorRequest, uri: &Uri, settings: &ApiSettings) -> Self {
+        let next = found.next.map(|next| next_after(next, request, uri, settings));
+        Self { next, total: None, items: Items::All(found.items) }
+    }
+
     fn paged(skip: &str, found: Page<T>, request: PageRequest, uri: &Uri, settings: &ApiSettings) -> Self {
         let next = found.more.then(|| next_page(skip, request, uri, settings));
         Self { next, total: found.total, items: Items::All(found.items) }
@@ -72,14 +89,23 @@ impl<T> List<T> {
     }
 }
 
-/// The same URL with another value of the parameter `skip`; absolute if the server's public URL is known.
 fn next_page(skip: &str, request: PageRequest, uri: &Uri, settings: &ApiSettings) -> String {
-    let skip = format!("{skip}=");
+    let next = request.skip.saturating_add(u64::from(request.limit));
+    next_url(skip, &next.to_string(), request.limit, uri, settings)
+}
+
+fn next_after(next: Cursor, request: CursorRequest, uri: &Uri, settings: &ApiSettings) -> String {
+    next_url("after", &next.to_string(), request.limit, uri, settings)
+}
+
+/// The same URL with another value of the parameter that says where a page begins; absolute if the server's public URL is known.
+fn next_url(parameter: &str, value: &str, limit: u32, uri: &Uri, settings: &ApiSettings) -> String {
+    let skip = format!("{parameter}=");
     // Not `pair.is_empty()`: that is a method of `Type`, which is always false.
     let is_ours = |pair: &&str| !str::is_empty(pair) && !pair.starts_with(&skip) && !pair.starts_with("limit=");
     let others = uri.query().unwrap_or_default().split('&').filter(is_ours);
-    let skip = format!("{skip}{}", request.skip.saturating_add(u64::from(request.limit)));
-    let limit = format!("limit={}", request.limit);
+    let skip = format!("{skip}{value}");
+    let limit = format!("limit={limit}");
     let query: Vec<&str> = [skip.as_str(), limit.as_str()].into_iter().chain(others).collect();
     let root = settings.public_url.as_deref().unwrap_or_default().trim_end_matches('/');
     format!("{root}{}?{}", uri.path(), query.join("&"))

@@ -6,14 +6,19 @@
 
 pub(crate) mod account;
 pub(crate) mod administration;
+pub(crate) mod answers;
 pub(crate) mod api_key;
+pub(crate) mod attendee;
 pub(crate) mod body;
+pub(crate) mod box_office;
 pub(crate) mod category;
 pub(crate) mod check_in;
 pub(crate) mod copies;
+pub(crate) mod erasure;
 pub(crate) mod event;
 pub(crate) mod export;
 pub(crate) mod field;
+pub(crate) mod holders;
 pub(crate) mod json;
 pub(crate) mod list;
 pub(crate) mod local_time;

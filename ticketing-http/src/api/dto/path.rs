@@ -4,11 +4,20 @@ use super::scalar::scalar;
 use crate::problem::Problem;
 use poem_openapi::registry::MetaSchema;
 use poem_openapi::types::{ParseFromParameter, ParseResult};
+use ticketing_core::Error;
+use ticketing_core::domain::code::Reference;
 
 /// A reference or a code. Empty if it cannot be decoded, which matches nothing.
 pub(crate) struct Name(pub(crate) String);
 
 scalar!(Name, "string", MetaSchema::new("string"));
+
+impl Name {
+    /// The reference of an order. A text that cannot be one belongs to no order: 404.
+    pub(crate) fn order(&self) -> Result<Reference, Problem> {
+        self.0.parse().map_err(|_| Error::NotFound("Order").into())
+    }
+}
 
 impl ParseFromParameter for Name {
     fn parse_from_parameter(text: &str) -> ParseResult<Self> {

@@ -1,5 +1,6 @@
 //! Changes of an event's settings. What they are is in [`settings_view`](super::settings_view).
 
+use super::answers::QuestionBody;
 use super::body::body;
 use super::field::Faults;
 use super::local_time::GivenLocalTime;
@@ -8,7 +9,10 @@ use super::price::GivenPrice;
 use super::text::Text;
 use super::time::GivenTime;
 use jiff::Timestamp;
-use ticketing_core::domain::event::{Event, EventStatus, EventWants, SalesRulesWants, TicketTypeWants, Visibility};
+use ticketing_core::domain::event::{
+    Event, EventStatus, EventTerms, EventTermsWants, EventWants, ReturnPolicy, SalesRulesWants, TicketTypeWants,
+    TransferPolicy, TransferRule, Visibility,
+};
 use ticketing_core::domain::id::{CategoryId, OrganisationId, TicketTypeId};
 use ticketing_core::domain::money::{Currency, Money};
 use ticketing_core::domain::principal::Principal;
@@ -64,6 +68,16 @@ body! {
         /// days where the start moves by more than a day or the place changes, at most until the start. It is about this edit and no
         /// setting.
         refund_until: SetOrEmpty<GivenTime>,
+        /// How often a ticket can be transferred to somebody else: `free` (as often as its holders like), `once` or `never`.
+        transfers: Set<Text<1, 20>>,
+        /// Until when tickets can be transferred; null for until the event starts.
+        transfers_until: SetOrEmpty<GivenTime>,
+        /// Until when buyers can return unused tickets on their own; null for never.
+        returns_until: SetOrEmpty<GivenTime>,
+        /// How much of the price of a returned ticket is kept, in percent.
+        returns_keep_percent: Set<u32>,
+        /// What attendees and buyers are asked: all questions, in their order.
+        questions: Set<Vec<QuestionBody>>,
         /// All ticket types, in their order. One without an id is new, or the one with its name. A type that is not in the list is
         /// removed: it is not offered any more, and held orders of it can still be paid.
         ticket_types: Set<Vec<TicketTypePatch>>,
@@ -140,6 +154,17 @@ impl SettingsPatch {
             faults.parsed("status", status)
         });
         let rules = rules_wants!(self);
+        let terms = terms_wants(
+            TermsPatch {
+                rule: self.transfers.0.map(|name| name.0),
+                transfers_until: self.transfers_until.0.map(|time| time.map(|time| time.at)),
+                returns_until: self.returns_until.0.map(|time| time.map(|time| time.at)),
+                keep_percent: self.returns_keep_percent.0,
+                questions: self.questions.0,
+            },
+            &event.terms,
+            &mut faults,
+        );
         let price_in: Currency = currency.unwrap_or(event.currency);
         let types = self.ticket_types.0.map(|types| {
             let each = types.into_iter().enumerate().map(|(index, kind)| kind.into_wants(index, price_in, &mut faults));
@@ -167,10 +192,39 @@ impl SettingsPatch {
             .with_capacity(self.capacity.0)
             .with_status(status)
             .with_rules(rules)
+            .with_terms(terms)
             .with_refund_until(self.refund_until.0.map(|time| time.map(|time| time.at)))
             .with_ticket_types(types);
         (wants, faults)
     }
+}
+
+/// The fields of the event's terms.
+struct TermsPatch {
+    rule: Option<String>,
+    transfers_until: Option<Option<Timestamp>>,
+    returns_until: Option<Option<Timestamp>>,
+    keep_percent: Option<u32>,
+    questions: Option<Vec<QuestionBody>>,
+}
+
+/// What is left out stays as it is.
+fn terms_wants(patch: TermsPatch, now: &EventTerms, faults: &mut Faults) -> EventTermsWants {
+    let rule = patch.rule.map_or(Some(now.transfers.rule), |name| {
+        faults.parsed("transfers", TransferRule::from_name(&name).ok_or("must be free, once or never"))
+    });
+    let until = patch.transfers_until.unwrap_or(now.transfers.until);
+    let transfers = TransferPolicy::new(rule.unwrap_or_default(), until);
+    let keep = patch.keep_percent.unwrap_or(now.returns.keep_percent);
+    let returns = ReturnPolicy::new(patch.returns_until.unwrap_or(now.returns.until), keep);
+    let questions = patch.questions.map(|questions| {
+        let each = questions.into_iter().enumerate();
+        each.map(|(index, question)| question.into_question(&format!("questions.{index}"), faults)).collect::<Vec<_>>()
+    });
+    EventTermsWants::default()
+        .with_transfers(Some(transfers).filter(|of| *of != now.transfers))
+        .with_returns(Some(returns).filter(|of| *of != now.returns))
+        .with_questions(questions)
 }
 
 /// One time under two names: as an instant, and as a wall time. If both are given, they must be the same.

@@ -1,5 +1,6 @@
 //! The settings of an event, as its organiser reads them.
 
+use super::answers::QuestionView;
 use super::local_time::LocalTime;
 use super::price::Price;
 use super::time::Time;
@@ -64,6 +65,18 @@ pub(crate) struct SettingsView {
     /// The most tickets of one buyer.
     #[oai(nullable)]
     max_per_buyer: Option<u32>,
+    /// How often a ticket can be transferred: `free`, `once` or `never`.
+    transfers: String,
+    /// Until when tickets can be transferred; absent if until the event starts.
+    #[oai(nullable)]
+    transfers_until: Option<Time>,
+    /// Until when buyers can return unused tickets on their own; absent if never.
+    #[oai(nullable)]
+    returns_until: Option<Time>,
+    /// How much of the price of a returned ticket is kept, in percent.
+    returns_keep_percent: u32,
+    /// What attendees and buyers are asked, in their order.
+    questions: Vec<QuestionView>,
     /// All ticket types that are not removed, in their order.
     ticket_types: Vec<TicketTypeSettings>,
 }
@@ -127,6 +140,11 @@ impl From<&Event> for SettingsView {
             min_per_order,
             max_per_order,
             max_per_buyer,
+            transfers: event.terms.transfers.rule.name().to_owned(),
+            transfers_until: event.terms.transfers.until.map(Into::into),
+            returns_until: event.terms.returns.until.map(Into::into),
+            returns_keep_percent: event.terms.returns.keep_percent,
+            questions: event.terms.questions.iter().map(Into::into).collect(),
             ticket_types: offered.map(Into::into).collect(),
         }
     }

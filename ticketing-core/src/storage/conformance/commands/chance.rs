@@ -13,11 +13,13 @@ pub(in super::super) struct Chance {
     /// The numbers of the requested orders, and the attempts to pay them.
     pub(super) held: Vec<u32>,
     pub(super) opened: Vec<Reference>,
+    /// The transfers that were asked for.
+    pub(super) offered: Vec<Reference>,
 }
 
 impl Chance {
     pub(in super::super) fn of(seed: u64) -> Self {
-        Self { state: seed, made: 0, held: vec![], opened: vec![] }
+        Self { state: seed, made: 0, held: vec![], opened: vec![], offered: vec![] }
     }
 
     pub(super) fn next(&mut self) -> u64 {

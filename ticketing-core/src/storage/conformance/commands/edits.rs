@@ -16,7 +16,7 @@ use jiff::{SignedDuration, Timestamp};
 
 #[derive(Clone, Debug)]
 pub(in super::super) enum Edit {
-    Event(EditEvent),
+    Event(Box<EditEvent>),
     Put(Vec<PutPromoCode>),
     PromoCode(EditPromoCode),
     Copy(CopyEvent),
@@ -29,7 +29,7 @@ pub(in super::super) enum Edit {
 impl Edit {
     pub(super) fn any(by: &mut Chance) -> Self {
         match by.below(20) {
-            0..6 => Self::Event(edit(by)),
+            0..6 => Self::Event(Box::new(edit(by))),
             6..8 => Self::Put(by.batch(|by| PutPromoCode {
                 event_id: EventId(by.id(3)),
                 actor: by.who(),

@@ -16,7 +16,7 @@ use crate::domain::outbox::MailResult;
 use crate::domain::payment::{BeginSale, Checkout, CheckoutReport, CheckoutResult, OpenAttempt};
 use crate::domain::payment::{Resolve, Verdict};
 use crate::domain::principal::Buyer;
-use crate::domain::refund::{RefundReason, RefundRequest};
+use crate::domain::refund::{RefundMoney, RefundReason, RefundRequest};
 use crate::domain::request::Answer;
 use crate::domain::scope::Scope;
 use crate::domain::webhook::{NewWebhook, WebhookAction};
@@ -171,6 +171,7 @@ pub(super) fn refund(by: &mut Chance) -> RefundRequest {
         key: by.named("r", 8),
         order: by.tried_order(),
         tickets: if by.one_in(2) { None } else { Some(by.batch(|by| TicketId(by.id(12)))) },
+        money: RefundMoney::Prices,
         // Not the last one: nobody requests a refund that was made elsewhere.
         reason: by.of_these(&RefundReason::ALL[..5]),
         note: by.of_these(&[None, Some("a note".to_owned())]),

@@ -1,13 +1,17 @@
 //! The random commands of the model test. They use so few names that they collide, and find what earlier commands created.
 
 mod chance;
+mod counter;
 mod edits;
+mod holders;
 mod items;
 mod people;
 mod world;
 
 pub(super) use chance::Chance;
+pub(super) use counter::Counter;
 pub(super) use edits::Edit;
+pub(super) use holders::{Holders, OrElse};
 pub(super) use people::{People, keys};
 pub(super) use world::{event_filters, furniture, references, who};
 
@@ -47,6 +51,8 @@ pub(super) enum Command {
     CancelEvent(EventId),
     Edit(Box<Edit>),
     People(Box<People>),
+    Counter(Box<Counter>),
+    Holders(Box<Holders>),
     /// With how long the places are held, from when the command runs.
     Hold(Vec<Hold>, SignedDuration),
     Release(Vec<Release>),
@@ -98,11 +104,14 @@ pub(super) enum Report {
 }
 
 impl Command {
-    /// Any command, among them those of the life of an event and those about people.
+    /// Any command, among them those of the life of an event, those about people, those of the counter and those of
+    /// holders.
     pub(super) fn any(by: &mut Chance) -> Self {
-        match by.below(10) {
+        match by.below(12) {
             0..2 => Self::Edit(Box::new(Edit::any(by))),
             2..4 => people::any(by),
+            4 => counter::any(by),
+            5 => holders::any(by),
             _ => Self::of_sales(by),
         }
     }

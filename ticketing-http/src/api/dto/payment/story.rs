@@ -2,7 +2,7 @@ use crate::api::dto::body::body;
 use crate::api::dto::field::{Faults, ReadField, wrong};
 use crate::api::dto::json::Json;
 use crate::api::dto::order::OrderView;
-use crate::api::dto::price::Price;
+use crate::api::dto::price::{GivenPrice, Price};
 use crate::api::dto::text::Text;
 use crate::api::dto::time::Time;
 use poem_openapi::{Enum, Object};
@@ -18,8 +18,10 @@ use ticketing_core::domain::webhook::StoredWebhook;
 body! {
     /// A refund.
     struct RefundBody {
-        /// Ids of the tickets: at least one, each once. Default: all that are still valid.
+        /// Ids of the tickets, each once. Default: all that are still valid. Empty, with an amount: no ticket becomes void.
         tickets: Option<Vec<i64>>,
+        /// How much goes back. Default: what the tickets cost.
+        amount: Option<GivenPrice>,
         /// The reason. The buyer sees it.
         note: Option<Text<0, 500>>,
     }
@@ -166,6 +168,9 @@ pub(crate) struct AttemptView {
     /// gateway's answer differ), `partial_dispute`, `dispute_won` (and the places are gone) or `refunded_elsewhere` (a part was
     /// refunded at the gateway). Often empty.
     attention: Vec<String>,
+    /// What the person wrote who decided about it last. The history has no such text.
+    #[oai(nullable)]
+    note: Option<String>,
     /// Requested amount.
     amount: Price,
     /// The currency of `amount`.
@@ -200,6 +205,7 @@ impl From<&Attempt> for AttemptView {
             gateway: attempt.gateway.clone(),
             status: attempt.status.name().to_owned(),
             attention: attempt.attention.iter().map(|why| why.name().to_owned()).collect(),
+            note: attempt.note.clone(),
             amount: attempt.amount.into(),
             currency: attempt.amount.currency().code().to_owned(),
             paid_amount: paid.map(Into::into),

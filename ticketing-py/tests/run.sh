@@ -8,9 +8,11 @@ venv=$root/target/python-venv
 
 [[ -x $venv/bin/python ]] || "${PYTHON:-python3}" -m venv "$venv"
 "$venv/bin/pip" install --quiet --disable-pip-version-check --requirement ticketing-py/tests/requirements.txt
-# A separate target directory, so that this build and cargo's other builds do not invalidate each other. The dev profile, because a
-# release build takes a quarter of an hour.
-CARGO_TARGET_DIR=$root/target/python MATURIN_PEP517_ARGS="--profile dev" \
+# A separate target directory, so that this build and cargo's other builds do not invalidate each other; in CI, where each is made only
+# once, they share what other crates compile to. The dev profile, because a release build takes a quarter of an hour.
+target=$root/target/python
+if [[ ${CI:-} = true ]]; then target=${CARGO_TARGET_DIR:-$root/target}; fi
+CARGO_TARGET_DIR=$target MATURIN_PEP517_ARGS="--profile dev" \
     "$venv/bin/pip" install --quiet --disable-pip-version-check --force-reinstall --no-deps ./ticketing-py
 cd ticketing-py
 exec "$venv/bin/python" -m pytest -q -c pyproject.toml --rootdir . tests ../examples/fastapi "$@"

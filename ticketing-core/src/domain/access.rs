@@ -1,6 +1,6 @@
 //! Who may do what: what an order or a ticket shows to its owner, and the permissions of those who run events.
 //!
-//! Which events a permission is for is a [`Scope`](super::scope::Scope).
+//! Which events a permission is for is a [`Scope`].
 
 use super::order::Order;
 use super::principal::Principal;

@@ -6,7 +6,6 @@ use crate::authorization_table::{
 };
 use crate::document::operations;
 use crate::shop::PASSWORD;
-use crate::storages;
 use serde_json::{Value, json};
 
 /// The keys, in the order of the columns:
@@ -282,9 +281,6 @@ async fn every_key_may_do_what_the_table_says() {
 /// The control: a key for another event that is taken for one for all events.
 #[tokio::test]
 async fn the_table_finds_a_key_for_another_event_that_is_taken_for_one_for_all() {
-    if !storages::is_memory() {
-        return;
-    }
     let world = World::of_organisation().await;
     let mut tokens = tokens(&world).await;
     let another = KEYS.iter().position(|key| *key == "another_event").unwrap();

@@ -4,7 +4,6 @@
 use crate::authorization::World;
 use crate::document::operations;
 use crate::shop::{Call, PASSWORD};
-use crate::storages;
 use serde_json::{Value, json};
 use ticketing_core::domain::account::Role;
 use ticketing_core::domain::order::OrderKey;
@@ -764,8 +763,6 @@ async fn factor_for(world: &World, operation: &str, name: &str) -> (String, Opti
 }
 
 /// Makes the requests of the table, as every caller or only as one. Returns what was answered otherwise than the table says.
-///
-/// On a database only reads are made: they filter in SQL. Writes decide in rules that all storages share.
 pub(crate) async fn differences<const N: usize>(
     world: &World,
     callers: [&str; N],
@@ -775,9 +772,7 @@ pub(crate) async fn differences<const N: usize>(
     only: Option<&str>,
 ) -> Vec<String> {
     let mut found = vec![];
-    let in_memory = storages::is_memory();
-    let rows = table.iter().enumerate().filter(|(_, (operation, _))| in_memory || operation.starts_with("get "));
-    for (row, (operation, statuses)) in rows {
+    for (row, (operation, statuses)) in table.iter().enumerate() {
         let shown_to = lists.iter().find(|(list, _)| list == operation).map(|(_, shown_to)| shown_to);
         for (column, caller) in
             callers.iter().enumerate().filter(|(_, caller)| only.is_none_or(|only| only == **caller))
@@ -894,9 +889,6 @@ async fn every_caller_may_do_what_the_table_says() {
 /// The control: a stranger who is taken for the buyer is seen in every row that is about the buyer.
 #[tokio::test]
 async fn the_table_finds_a_stranger_who_is_taken_for_the_buyer() {
-    if !storages::is_memory() {
-        return;
-    }
     let world = World::new().await;
     let mut tokens = tokens(&world).await;
     tokens[STRANGER] = tokens[BUYER].clone();
@@ -918,9 +910,6 @@ async fn every_role_may_do_what_the_table_says() {
 /// The control: the owner of another organisation who is taken for a viewer of this one.
 #[tokio::test]
 async fn the_table_finds_a_stranger_who_is_taken_for_a_member() {
-    if !storages::is_memory() {
-        return;
-    }
     let world = World::of_organisation().await;
     let mut tokens = tokens_of_members(&world).await;
     let (viewer, elsewhere) = (5, 6);

@@ -82,10 +82,6 @@ async fn every_body_is_read_strictly() {
 /// Every field of every body, made invalid in many ways, and unknown fields.
 #[tokio::test]
 async fn every_field_is_read_strictly() {
-    // What is refused here never reaches a storage.
-    if !crate::storages::is_memory() {
-        return;
-    }
     let shop = Shop::new().await;
     let ada = shop.somebody("ada").await;
     for operation in operations().iter().filter(|operation| operation.body_type().as_deref() == Some(JSON)) {
@@ -140,10 +136,6 @@ async fn every_field_is_read_strictly() {
 
 #[tokio::test]
 async fn every_parameter_is_read_strictly() {
-    // What is refused here never reaches a storage.
-    if !crate::storages::is_memory() {
-        return;
-    }
     let shop = Shop::new().await;
     let ada = shop.somebody("ada").await;
     let odd = [

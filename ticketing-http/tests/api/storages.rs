@@ -26,10 +26,6 @@ impl Drop for Place {
     }
 }
 
-pub(crate) fn is_memory() -> bool {
-    std::env::var_os(STORAGE).is_none()
-}
-
 pub(crate) async fn open() -> (Arc<dyn Storage>, Place) {
     static COUNT: AtomicUsize = AtomicUsize::new(0);
     match std::env::var(STORAGE).as_deref() {

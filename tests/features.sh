@@ -52,9 +52,10 @@ PAIRS
 echo "   all found"
 
 echo "== every feature by itself, and some together"
-sets=("" accounts csv paystack qr smtp sqlite postgres testing sqlite,accounts,paystack)
-# Its tests too, which take as long again: with nothing, and with what the simulation is built with.
-with_tests=("" testing)
+sets=("" accounts csv paystack qr smtp sqlite postgres testing
+    accounts,testing sqlite,postgres qr,smtp,testing sqlite,accounts,paystack)
+# Its tests too, which take as long again: with nothing, with what the simulation is built with, and with a usual selection.
+with_tests=("" testing sqlite,accounts,paystack)
 for features in "${sets[@]}"; do
     targets=--lib
     for of in "${with_tests[@]}"; do if [[ $of = "$features" ]]; then targets=--all-targets; fi; done

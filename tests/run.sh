@@ -10,14 +10,19 @@ newman_version=6.2.2
 log=target/run.log
 # Many tests wait: for the disk, for a server, for time to pass.
 export RUST_TEST_THREADS=${RUST_TEST_THREADS:-$((2 * $(nproc 2>/dev/null || echo 2)))}
+# The simulation is among the Rust tests too, where a debug build is to run a few histories only: so the setting is for one step.
+histories=${SIM_HISTORIES:-3000}
+unset SIM_HISTORIES
 scratch=
 server=
+simulation=
 began=$SECONDS
 
 # shellcheck source=tests/tools.sh
 source tests/tools.sh
 
 clean_up() {
+    if [[ -n $simulation ]]; then kill -- "-$simulation" 2>/dev/null || true; fi
     if [[ -n $server ]]; then kill "$server" 2>/dev/null || true; fi
     if [[ -n $scratch ]]; then rm -rf "$scratch"; fi
 }
@@ -50,11 +55,8 @@ if ! have node npm; then
     missing "the Postman collection"
 fi
 
-# .ci/run has done it, beside other steps.
-if [[ -z ${FEATURES_DONE:-} ]]; then
-    heading "features of ticketing-core"
-    tests/features.sh
-fi
+heading "features of ticketing-core"
+tests/features.sh
 
 heading "building all tests"
 # The server is built along with them, and the tests of the whole take this one.
@@ -67,9 +69,11 @@ cargo test --locked --workspace --all-features --no-fail-fast 2>&1 | tee "$log" 
 passed=$(awk '/^test result: ok/ {sum += $4} END {print sum + 0}' "$log")
 [[ $passed -gt 0 ]] || die "no test was run"
 
-heading "simulation: histories decided by their seeds, and planted bugs that it must find"
-SIM_HISTORIES=${SIM_HISTORIES:-3000} cargo test --quiet --locked -p ticketing-core --profile simulation --no-default-features \
-    --features testing --test simulation -- --nocapture || die "the simulation; what it says last tells how to replay it"
+# The tests below mostly wait, so the simulation runs beside them, and gets what they leave of the cores.
+heading "simulation, beside the steps below: histories decided by their seeds, and planted bugs that it must find"
+SIM_HISTORIES=$histories setsid nice -n 19 cargo test --quiet --locked -p ticketing-core --profile simulation --no-default-features \
+    --features testing --test simulation -- --nocapture >target/simulation.log 2>&1 &
+simulation=$!
 
 assertions=0
 if [[ $with_node = yes ]]; then
@@ -113,6 +117,13 @@ if have python3 python3:ensurepip && python3 -c 'import sys; sys.exit(sys.versio
 else
     missing "the Python bindings"
 fi
+
+heading "the end of the simulation"
+outcome=0
+wait "$simulation" || outcome=$?
+simulation=
+cat target/simulation.log
+[[ $outcome = 0 ]] || die "the simulation; what it says last tells how to replay it"
 
 heading "deployment files, each validated by its own tool"
 tests/deploy.sh || die "tests/deploy.sh"
